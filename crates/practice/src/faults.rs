@@ -1,0 +1,213 @@
+//! What goes wrong, when told to: one table, a row a fault. Not where a fault is carried out: the place it
+//! names (token endpoint, IMAP, SMTP, …) asks [`Faults::strike`] and behaves badly itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// The part of the provider that misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Authorize,
+    Token,
+    Imap,
+    Smtp,
+}
+
+/// One row of the table: the fault's name on the wire and in JSON, where it strikes, what the provider does.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Row {
+    #[serde(skip)]
+    pub fault: Fault,
+    pub name: &'static str,
+    pub place: Place,
+    pub does: &'static str,
+}
+
+macro_rules! faults {
+    ($( $variant:ident $name:literal $place:ident $does:literal )*) => {
+        /// Everything that can be told to go wrong. See [`TABLE`] for what each does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Fault { $( #[doc = $does] $variant, )* }
+
+        /// Every fault. Adding a fault is adding a row here and an arm where it strikes.
+        pub const TABLE: &[Row] = &[ $( Row { fault: Fault::$variant, name: $name, place: Place::$place, does: $does }, )* ];
+    };
+}
+
+faults! {
+    AuthorizeServerError    "authorize_server_error"    Authorize "comes back with error=server_error, AADSTS50000"
+    AuthorizeUnavailable    "authorize_unavailable"     Authorize "comes back with error=temporarily_unavailable, AADSTS90033"
+    AdminApproval           "admin_approval"            Authorize "stops at the page Need admin approval, AADSTS90094"
+    ConditionalAccess       "conditional_access"        Authorize "comes back with error=access_denied, AADSTS53003"
+    WrongState              "wrong_state"               Authorize "comes back with a code and a state that nobody sent"
+    WrongNonce              "wrong_nonce"               Authorize "puts another nonce into the id_token"
+    NoRefreshToken          "no_refresh_token"          Token "leaves the refresh token out, whatever was asked"
+    SecretExpired           "secret_expired"            Token "invalid_client, AADSTS7000222: the client secret keys are expired"
+    SecretWrong             "secret_wrong"              Token "invalid_client, AADSTS7000215: invalid client secret provided"
+    TokenServerError        "token_500"                 Token "HTTP 500 with a page that is not JSON"
+    TokenUnavailable        "token_503"                 Token "HTTP 503, temporarily_unavailable, AADSTS90033"
+    TokenThrottled          "token_429"                 Token "HTTP 429 with Retry-After: 7"
+    TokenDrops              "token_drops"               Token "closes the connection without an answer"
+    TokenStalls             "token_stalls"              Token "never answers"
+    LoopDetected            "loop_detected"             Token "invalid_request, AADSTS50196: a request loop was detected"
+    GrantRevoked            "grant_revoked"             Token "refresh: invalid_grant, AADSTS50173: the grant was revoked (password reset)"
+    GrantExpired            "grant_expired"             Token "refresh: invalid_grant, AADSTS70008: expired due to inactivity"
+    GrantInactive           "grant_inactive"            Token "refresh: invalid_grant, AADSTS700082: unused for 90 days"
+    SignInFrequency         "sign_in_frequency"         Token "refresh: invalid_grant, AADSTS70043: sign-in frequency policy"
+    MfaRequired             "mfa_required"              Token "refresh: invalid_grant, AADSTS50076: multi-factor authentication needed"
+    AccountDisabled         "account_disabled"          Token "refresh: invalid_grant, AADSTS50057: the account is disabled"
+    BlockedByPolicy         "blocked_by_policy"         Token "refresh: invalid_grant, AADSTS53003: blocked by Conditional Access"
+    ConsentRemoved          "consent_removed"           Token "refresh: invalid_grant, AADSTS65001: consent is missing"
+    ShortTokens             "short_tokens"              Token "access tokens live for 60 seconds"
+    StrictRotation          "strict_rotation"           Token "a refresh token dies at its first use"
+    ImapAuthenticateNo      "imap_authenticate_no"      Imap "AUTHENTICATE answered NO AUTHENTICATE failed."
+    ImapAuthenticateJson    "imap_authenticate_json"    Imap "AUTHENTICATE answered with a 401 challenge, then NO (as Google does)"
+    ImapNotConnected        "imap_not_connected"        Imap "AUTHENTICATE OK, then BAD User is authenticated but not connected."
+    ImapUnavailable         "imap_unavailable"          Imap "greets with BYE, the service is not available"
+    ImapThrottled           "imap_throttled"            Imap "any command after sign-in: NO Request is throttled. Suggested Backoff Time"
+    ImapSelectNo            "imap_select_no"            Imap "SELECT and EXAMINE answered NO"
+    ImapFetchNo             "imap_fetch_no"             Imap "FETCH answered NO, with no letter before it"
+    ImapByeInFetch          "imap_bye_in_fetch"         Imap "half a letter, then BYE and the connection closes"
+    ImapDropInFetch         "imap_drop_in_fetch"        Imap "half a letter, then the connection closes without a word"
+    ImapStalls              "imap_stalls"               Imap "stops answering in mid-FETCH and holds the connection"
+    ImapMoveNo              "imap_move_no"              Imap "MOVE and COPY answered NO"
+    ImapUidValidity         "imap_uidvalidity"          Imap "SELECT shows another UIDVALIDITY, as after a restore"
+    ImapIdleSilent          "imap_idle_silent"          Imap "IDLE never tells of new mail"
+    SmtpUnavailable         "smtp_unavailable"          Smtp "greets with 421 4.3.2"
+    SmtpAuthDisabled        "smtp_auth_disabled"        Smtp "AUTH: 535 5.7.139, SmtpClientAuthentication is disabled for the Tenant"
+    SmtpAuthFails           "smtp_auth_fails"           Smtp "AUTH: 535 5.7.3 Authentication unsuccessful"
+    SmtpTooMany             "smtp_too_many"             Smtp "MAIL: 432 4.3.2 Concurrent connections limit exceeded"
+    SmtpSenderRefused       "smtp_sender_refused"       Smtp "after the letter: 550 5.7.60, no permission to send as this sender"
+    SmtpRecipientRefused    "smtp_recipient_refused"    Smtp "RCPT: 550 5.1.1, for the address named or for any"
+    SmtpRecipientDeferred   "smtp_recipient_deferred"   Smtp "RCPT: 450 4.2.1, for the address named or for any"
+    SmtpDeferred            "smtp_deferred"             Smtp "after the letter: 451 4.7.0 temporary server error"
+    SmtpLetterRefused       "smtp_letter_refused"       Smtp "after the letter: 554 5.2.0, refused for good"
+    SmtpMailboxFull         "smtp_mailbox_full"         Smtp "after the letter: 554 5.2.2 mailbox full"
+    SmtpBounces             "smtp_bounces"              Smtp "accepts the recipient named (or any), then returns a bounce"
+    SmtpDropAtConnect       "smtp_drop_connect"         Smtp "closes the link instead of greeting"
+    SmtpDropAtEhlo          "smtp_drop_ehlo"            Smtp "closes the link at EHLO"
+    SmtpDropAtStarttls      "smtp_drop_starttls"        Smtp "closes the link at STARTTLS"
+    SmtpDropAtAuth          "smtp_drop_auth"            Smtp "closes the link at AUTH"
+    SmtpDropAtMail          "smtp_drop_mail"            Smtp "closes the link at MAIL"
+    SmtpDropAtRcpt          "smtp_drop_rcpt"            Smtp "closes the link at RCPT"
+    SmtpDropAtData          "smtp_drop_data"            Smtp "closes the link at DATA"
+    SmtpDropInLetter        "smtp_drop_letter"          Smtp "closes the link before the final dot; nothing is delivered"
+    SmtpDropAfterDot        "smtp_drop_after_dot"       Smtp "delivers, then closes the link before answering the final dot"
+    SmtpStallAfterDot       "smtp_stall_after_dot"      Smtp "delivers, then never answers the final dot"
+    SmtpDropAtQuit          "smtp_drop_quit"            Smtp "closes the link at QUIT without an answer"
+}
+
+impl Fault {
+    pub fn named(name: &str) -> Option<Fault> {
+        TABLE.iter().find(|row| row.name == name).map(|row| row.fault)
+    }
+
+    pub fn name(self) -> &'static str {
+        TABLE.iter().find(|row| row.fault == self).map_or("", |row| row.name)
+    }
+}
+
+/// How often a fault strikes before it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    Exactly(u32),
+    UntilCleared,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Armed {
+    pub times: Times,
+    /// Only for this address; `None` strikes at anyone.
+    pub only: Option<String>,
+    /// How often it has struck since it was armed.
+    pub struck: u32,
+}
+
+/// The handle tests hold: which faults are armed. Clones share one table.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<BTreeMap<Fault, Armed>>>);
+
+impl Faults {
+    pub fn arm(&self, fault: Fault, times: Times) {
+        self.set(fault, times, None);
+    }
+
+    /// Arms a fault for one address only (a recipient, or the mailbox that signs in).
+    pub fn arm_for(&self, fault: Fault, times: Times, address: &str) {
+        self.set(fault, times, Some(address.trim().to_lowercase()));
+    }
+
+    pub fn clear(&self, fault: Fault) {
+        self.table().remove(&fault);
+    }
+
+    pub fn clear_all(&self) {
+        self.table().clear();
+    }
+
+    /// How often the fault has struck since it was armed; 0 when it is not armed.
+    pub fn struck(&self, fault: Fault) -> u32 {
+        self.table().get(&fault).map_or(0, |armed| armed.struck)
+    }
+
+    fn set(&self, fault: Fault, times: Times, only: Option<String>) {
+        self.table().insert(fault, Armed { times, only, struck: 0 });
+    }
+
+    /// Asks whether the fault strikes now, and counts it if so. `who` is the address at hand, if there is one.
+    pub(crate) fn strike(&self, fault: Fault, who: Option<&str>) -> bool {
+        let mut table = self.table();
+        let Some(armed) = table.get_mut(&fault) else { return false };
+        if let Some(only) = &armed.only
+            && who.is_none_or(|who| !who.eq_ignore_ascii_case(only))
+        {
+            return false;
+        }
+        match &mut armed.times {
+            Times::Exactly(0) => return false,
+            Times::Exactly(left) => *left -= 1,
+            Times::UntilCleared => {}
+        }
+        armed.struck += 1;
+        true
+    }
+
+    pub(crate) fn armed(&self, fault: Fault) -> Option<Armed> {
+        self.table().get(&fault).cloned()
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, BTreeMap<Fault, Armed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_as_often_as_told_and_only_at_whom() {
+        let faults = Faults::default();
+        assert!(!faults.strike(Fault::TokenThrottled, None));
+        faults.arm(Fault::TokenThrottled, Times::Exactly(2));
+        assert!(faults.strike(Fault::TokenThrottled, None));
+        assert!(faults.strike(Fault::TokenThrottled, None));
+        assert!(!faults.strike(Fault::TokenThrottled, None));
+        assert_eq!(faults.struck(Fault::TokenThrottled), 2);
+        faults.arm_for(Fault::SmtpRecipientRefused, Times::UntilCleared, "Ann@Nordwind.example");
+        assert!(!faults.strike(Fault::SmtpRecipientRefused, Some("bob@nordwind.example")));
+        assert!(!faults.strike(Fault::SmtpRecipientRefused, None));
+        assert!(faults.strike(Fault::SmtpRecipientRefused, Some("ann@nordwind.example")));
+    }
+
+    #[test]
+    fn every_fault_has_its_own_name() {
+        let names: std::collections::BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        assert!(TABLE.iter().all(|row| Fault::named(row.name) == Some(row.fault)));
+    }
+}
