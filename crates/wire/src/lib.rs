@@ -1,1 +1,19 @@
-//! wire
+//! Email as conversation: OAuth, SASL, IMAP and SMTP, and the one file that opens sockets (`net`).
+//!
+//! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
+//! [`Kind`] says what to do next.
+
+pub mod error;
+pub mod imap;
+mod line;
+pub mod net;
+pub mod oauth;
+pub mod sasl;
+pub mod server;
+pub mod smtp;
+
+pub use error::{Error, Kind};
+pub use server::{Credential, Security, Server};
+
+/// What every conversation of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;

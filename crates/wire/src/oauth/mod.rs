@@ -1,0 +1,18 @@
+//! OAuth 2.0 and the part of OpenID Connect that a mailbox needs: the address to send the administrator to,
+//! codes and refresh tokens exchanged, and who it was that signed in.
+//!
+//! No token is kept here, no clock is read, no random value is made: the caller hands them in.
+
+pub mod authorization;
+pub mod discovery;
+pub mod failure;
+pub mod id_token;
+pub mod scope;
+pub mod token;
+
+pub use authorization::{AuthorizationRequest, authorization_url, pkce};
+pub use discovery::{Discovery, Keys, discover, discovery_url, keys};
+pub use failure::OAuthError;
+pub use id_token::{Expected, Identity, Proof, identify};
+pub use scope::Protocol;
+pub use token::{TokenRequest, TokenSet, exchange_code, refresh};

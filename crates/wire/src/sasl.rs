@@ -1,0 +1,1 @@
+//! SASL mechanisms as bytes: XOAUTH2, OAUTHBEARER (RFC 7628), PLAIN (RFC 4616), LOGIN.
