@@ -1,1 +1,40 @@
-//! desk
+//! The helpdesk without the network: its nouns, their rules and their SQL.
+//!
+//! One noun, one file. Every rule is a plain function over a transaction: no `async`, no socket, no
+//! clock (the time is in [`By`]), no randomness (callers hand it in). Families, each using only those
+//! above it: db, site, people, mailboxes, files, tickets, outgoing, intake.
+pub mod check;
+pub mod db;
+pub mod error;
+pub mod files;
+pub mod intake;
+pub mod mailboxes;
+pub mod outgoing;
+pub mod people;
+pub mod site;
+pub mod tickets;
+
+pub use error::{Error, Refusal, Result};
+pub use site::event::{Actor, By};
+
+use db::Db;
+use files::store::Store;
+use site::vault::Vault;
+
+/// What the desk stands on: the database, the key that seals secrets, and the store of blobs.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    pub db: Db,
+    pub vault: Vault,
+    pub store: Store,
+}
+
+/// Every migration, in order. A shipped file never changes.
+pub const MIGRATIONS: [db::Migration; 2] = [
+    db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
+    db::Migration {
+        number: 2,
+        sqlite: include_str!("../migrations/0002_search.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_search.postgres.sql"),
+    },
+];

@@ -1,0 +1,4 @@
+//! Files: bytes by content.
+pub mod attachment;
+pub mod blob;
+pub mod store;

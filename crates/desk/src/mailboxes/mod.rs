@@ -1,0 +1,5 @@
+//! Mailboxes, their registrations at providers, and the consents they live on.
+pub mod client;
+pub mod cursor;
+pub mod grant;
+pub mod mailbox;

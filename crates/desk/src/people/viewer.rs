@@ -1,0 +1,20 @@
+//! The person for whom something is read, and so what may be seen.
+use super::agent::Role;
+
+/// Every read for a person takes one; its scope is in the SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// An agent sees every ticket of the desk (departments narrow this in a later issue).
+    Agent { id: i64, name: String, role: Role },
+    /// The operator at the command line of the server. Never made by a page.
+    Operator,
+}
+
+impl Viewer {
+    pub fn agent_id(&self) -> Option<i64> {
+        match self {
+            Viewer::Agent { id, .. } => Some(*id),
+            Viewer::Operator => None,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The site itself: settings, events, numbers, and the vault.
+pub mod event;
+pub mod sequence;
+pub mod setting;
+pub mod vault;
