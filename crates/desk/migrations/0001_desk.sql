@@ -418,6 +418,7 @@ CREATE TABLE outbox (
     last_error {text} NOT NULL DEFAULT '',
     unsure {int} NOT NULL DEFAULT 0,       -- the link broke after the final dot: it may have arrived twice
     due_at {int} NOT NULL,
+    give_up_at {int} NOT NULL,             -- what has not gone out by then counts as not sent
     leased_until {int} NOT NULL DEFAULT 0,
     leased_by {text} NOT NULL DEFAULT '',
     generation {int} NOT NULL DEFAULT 0,
@@ -437,5 +438,6 @@ CREATE TABLE delivery (
     answer {text} NOT NULL DEFAULT '',
     attempts {int} NOT NULL DEFAULT 0,
     at {int} NOT NULL,
+    dismissed_at {int},                    -- an agent has dealt with its failure
     UNIQUE (outbox_id, recipient_key)
 ) {strict};

@@ -17,7 +17,9 @@ pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
     todo!()
 }
 /// Screen → bounce marks its delivery → threading → requester → ticket and entry → references →
-/// participants → events → the inbox row settled. Runs inside `tx.savepoint`.
+/// participants → events → the inbox row settled, in a savepoint of its own: a message that cannot be filed
+/// undoes itself alone and comes back as `Failed` (settled too, tried again later, at last kept for a
+/// person). An error is the database's (a full disk, a serialization failure), never the message's.
 pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
     let _ = (tx, claim, prepared, now);
     todo!()

@@ -27,8 +27,15 @@ pub struct Recorded {
     /// The same source or the same content was there already.
     pub known: usize,
 }
+/// The mailbox was claimed by another round in the meantime: nothing of the batch was recorded, and
+/// nothing may be settled on the server. Inside [`crate::Error::Failed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another round has taken this mailbox over; nothing of this batch was recorded")]
+pub struct LeaseLost;
+
 /// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
 /// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
+/// A lost lease is the error [`LeaseLost`].
 pub fn record(tx: &mut Tx<'_>, claim: &mailbox::Claim, cursor: &Cursor, arrivals: &[Arrival], now: i64) -> Result<Recorded> {
     let _ = (tx, claim, cursor, arrivals, now);
     todo!()
@@ -67,6 +74,8 @@ pub enum Outcome {
     Held { code: String, reason: String },
     /// It could not be filed; tried again at `next_at`, or kept for a person when `None`.
     Failed { code: String, reason: String, next_at: Option<i64> },
+    /// Another filer has claimed the row since: nothing was changed.
+    Late,
 }
 /// `WHERE generation` is the one claimed; `false`: too late.
 pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, now: i64) -> Result<bool> {

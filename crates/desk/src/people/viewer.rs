@@ -1,5 +1,6 @@
 //! The person for whom something is read, and so what may be seen.
 use super::agent::Role;
+use crate::db::Query;
 
 /// Every read for a person takes one; its scope is in the SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,5 +17,12 @@ impl Viewer {
             Viewer::Agent { id, .. } => Some(*id),
             Viewer::Operator => None,
         }
+    }
+    /// Writes the condition under which this viewer may see a row of `ticket t`: the scope stands in the
+    /// SQL of every read, so that narrowing it is a change of this function alone.
+    pub fn scope(&self, query: &mut Query<'_>) {
+        match self {
+            Viewer::Agent { .. } | Viewer::Operator => query.push("true"),
+        };
     }
 }
