@@ -1,1 +1,15 @@
-//! courier
+//! Carries mail between servers and the desk: network and desk, and no transaction that waits.
+//!
+//! No SQL text is here, and no decision about a ticket: those are the desk's. A conversation with a server
+//! ends in one short call of the desk, which stores what came of it.
+pub mod authorize;
+pub mod clock;
+mod desk_door;
+pub mod fetch;
+pub mod probe;
+pub mod random;
+pub mod rounds;
+
+pub use clock::Clock;
+pub use desk_door::{Courier, Parts};
+pub use random::Random;

@@ -1,0 +1,143 @@
+//! The one door to the desk for async callers: every call of the desk blocks, so it runs in the pool for that.
+//! Web goes through here too.
+use crate::{Clock, Random};
+use desk::Desk;
+use desk::db::Tx;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::broadcast;
+use url::Url;
+
+/// Topics that a slow listener may be behind; one that is further behind is told so and looks again.
+const TOPICS_MAX: usize = 1024;
+
+/// What a [`Courier`] is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub desk: Desk,
+    pub net: wire::net::Net,
+    pub clock: Clock,
+    pub random: Random,
+    /// The only source of links and of the callback address.
+    pub site_url: Url,
+    /// Only under the mark of a demo: endpoints on loopback, without TLS too.
+    pub practice: bool,
+    /// Who holds a lease, in words that tell one process from another.
+    pub node: String,
+}
+
+/// A handle; clones share everything.
+#[derive(Clone)]
+pub struct Courier {
+    pub(crate) inside: Arc<Inside>,
+}
+
+pub(crate) struct Inside {
+    pub(crate) parts: Parts,
+    topics: broadcast::Sender<String>,
+    /// Callers of [`Courier::write`] that wait or write now.
+    writers: AtomicUsize,
+}
+
+impl std::fmt::Debug for Courier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Courier").field("node", &self.inside.parts.node).finish_non_exhaustive()
+    }
+}
+
+impl Courier {
+    pub fn new(parts: Parts) -> Courier {
+        let (topics, _) = broadcast::channel(TOPICS_MAX);
+        let sender = topics.clone();
+        parts.desk.db.on_wake(move |topic| {
+            let _ = sender.send(topic.to_owned()); // nobody listens: nobody is to be told
+        });
+        Courier { inside: Arc::new(Inside { parts, topics, writers: AtomicUsize::new(0) }) }
+    }
+
+    pub fn desk(&self) -> &Desk {
+        &self.inside.parts.desk
+    }
+
+    pub fn now(&self) -> i64 {
+        self.inside.parts.clock.now()
+    }
+
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        self.inside.parts.random.bytes()
+    }
+
+    pub fn site_url(&self) -> &Url {
+        &self.inside.parts.site_url
+    }
+
+    pub fn practice(&self) -> bool {
+        self.inside.parts.practice
+    }
+
+    pub(crate) fn net(&self) -> &wire::net::Net {
+        &self.inside.parts.net
+    }
+
+    pub(crate) fn node(&self) -> &str {
+        &self.inside.parts.node
+    }
+
+    /// Topics that were committed (`ticket`, `inbox`, `outbox`, `mailbox`), for live pages.
+    pub fn subscribe(&self) -> broadcast::Receiver<String> {
+        self.inside.topics.subscribe()
+    }
+
+    /// One snapshot of the database.
+    pub async fn read<T, F>(&self, f: F) -> desk::Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.blocking(move |desk| desk.db.read(f)).await
+    }
+
+    /// One transaction; `f` may run again, so it has no effect but through its transaction.
+    pub async fn write<T, F>(&self, f: F) -> desk::Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let waiting = Waiting::new(&self.inside);
+        self.blocking(move |desk| {
+            let _waiting = waiting;
+            desk.db.write(f)
+        })
+        .await
+    }
+
+    /// Work that blocks without a transaction, or with one of its own: the store, argon2.
+    /// A caller that is dropped does not stop it.
+    pub async fn blocking<T>(
+        &self,
+        f: impl FnOnce(&Desk) -> desk::Result<T> + Send + 'static,
+    ) -> desk::Result<T>
+    where
+        T: Send + 'static,
+    {
+        let desk = self.desk().clone();
+        match tokio::task::spawn_blocking(move || f(&desk)).await {
+            Ok(done) => done,
+            Err(error) => Err(anyhow::anyhow!("the work in the background ended early: {error}").into()),
+        }
+    }
+}
+
+/// One caller of [`Courier::write`], counted until it has written.
+struct Waiting(Arc<Inside>);
+impl Waiting {
+    fn new(inside: &Arc<Inside>) -> Waiting {
+        inside.writers.fetch_add(1, Ordering::SeqCst);
+        Waiting(Arc::clone(inside))
+    }
+}
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.writers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
