@@ -1,0 +1,30 @@
+//! What every answer carries: the content policy, and who may store, frame or read it.
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The policy of every page. A page that needs another one sets its own header, which is kept.
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'";
+
+/// The same for a page whose form may leave: Chromium applies `form-action` to redirects.
+pub fn content_policy_leaving_to(origin: &str) -> String {
+    CONTENT_POLICY.replace("form-action 'self'", &format!("form-action 'self' {origin}"))
+}
+
+/// Adds what the handler did not set itself.
+pub fn complete(headers: &mut HeaderMap, https: bool) {
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::CACHE_CONTROL, "no-store");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+}

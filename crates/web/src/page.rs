@@ -1,0 +1,235 @@
+//! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page,
+//! or an error in the place of one, becomes an answer.
+use crate::gate::Asked;
+use crate::moment::{self, Moment};
+use crate::session::{Visit, Who};
+use crate::{Error, State, assets, session};
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
+use desk::tickets::queue::{self, Counts};
+use jiff::tz::TimeZone;
+
+/// Which line of the rail this page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Here {
+    Open,
+    Mine,
+    Unassigned,
+    NotSent,
+    Closed,
+    Emails,
+    Agents,
+    Profile,
+    /// None of them: an error, a search.
+    Nowhere,
+}
+
+/// Who is signed in, as the rail shows it.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub name: String,
+    pub initials: String,
+    pub is_administrator: bool,
+}
+
+/// A line of the red strip.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub address: String,
+    pub sentence: String,
+    pub since: Moment,
+    pub link: String,
+    pub button: &'static str,
+}
+
+/// Given to every template as `page`.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub title: String,
+    pub site: String,
+    pub here: Here,
+    pub theme: String,
+    pub language: String,
+    pub person: Option<Person>,
+    pub counts: Counts,
+    pub strip: Vec<Trouble>,
+    pub form_token: String,
+    /// The one-use id of a form on this page (invariant 17).
+    pub form_id: String,
+    /// A green sentence on top: what has just been done.
+    pub done: Option<String>,
+    /// What was typed was given back after a session had ended.
+    pub given_back: bool,
+    pub now: i64,
+    zone: TimeZone,
+}
+
+impl Page {
+    /// A page for whoever is asking: without a session it has no rail.
+    pub async fn new(state: &State, visit: &Visit, title: &str, here: Here) -> Result<Page, Error> {
+        let mut page = Page::bare(state, visit, title);
+        page.here = here;
+        let Some(who) = &visit.who else { return Ok(page) };
+        let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
+        let (counts, mailboxes) = state
+            .courier
+            .read(move |tx| {
+                let mailboxes = if is_administrator { mailbox::list(tx)? } else { Vec::new() };
+                Ok((queue::counts(tx, &viewer)?, mailboxes))
+            })
+            .await?;
+        page.person = Some(person(who));
+        page.counts = counts;
+        page.strip = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, &page)).collect();
+        Ok(page)
+    }
+
+    /// Without rail and strip: before there is a session, or when the database is in trouble.
+    pub fn bare(state: &State, visit: &Visit, title: &str) -> Page {
+        let agent = visit.who.as_ref().map(Who::agent);
+        Page {
+            title: title.to_owned(),
+            site: state.site.name.clone(),
+            here: Here::Nowhere,
+            theme: agent.map_or("auto", |agent| &agent.theme).to_owned(),
+            language: agent.map_or("en", |agent| &agent.language).to_owned(),
+            person: None,
+            counts: Counts::default(),
+            strip: Vec::new(),
+            form_token: visit.form_token.clone(),
+            form_id: session::random_token(state),
+            done: None,
+            given_back: false,
+            now: visit.now,
+            zone: moment::zone(agent.map_or("UTC", |agent| &agent.time_zone)),
+        }
+    }
+
+    /// A time as this reader says it; in a template `{{ page.moment(at) }}`.
+    pub fn moment(&self, at: &i64) -> Moment {
+        Moment::new(*at, self.now, &self.zone)
+    }
+    pub fn stylesheet(&self) -> String {
+        assets::address("postern.css")
+    }
+    pub fn script(&self) -> String {
+        assets::address("postern.js")
+    }
+    pub fn icon(&self) -> String {
+        assets::address("favicon.svg")
+    }
+    /// A count as the rail says it: past the bound it is `1,000+`.
+    pub fn count(&self, count: &i64) -> String {
+        if *count > queue::COUNT_MAX { "1,000+".to_owned() } else { count.to_string() }
+    }
+    /// `aria-current` of a line of the rail.
+    pub fn current(&self, here: Here) -> &'static str {
+        if self.here == here { "page" } else { "false" }
+    }
+}
+
+fn person(who: &Who) -> Person {
+    let name = who.agent().name.clone();
+    Person { initials: initials(&name), name, is_administrator: who.is_administrator() }
+}
+
+/// Two letters for the round face: `Maya Kern` → `MK`.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = words.next();
+    first.into_iter().chain(words.last()).flat_map(char::to_uppercase).collect()
+}
+
+/// What of this mailbox waits for a person.
+fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
+    let sides = [
+        (&mailbox.incoming_health, "remote", "gets no mail since"),
+        (&mailbox.outgoing_health, "outgoing", "sends no mail since"),
+    ];
+    let needy = sides.into_iter().filter(|(health, ..)| health.state == Health::NeedsPerson);
+    needy
+        .map(|(health, tab, what)| Trouble {
+            address: format!("{} {what}", mailbox.address),
+            sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
+            since: page.moment(&health.since),
+            link: format!("/admin/emails/{}/{tab}", mailbox.id),
+            button: "Put it right",
+        })
+        .collect()
+}
+
+/// A page as an answer.
+pub fn show(template: &impl Template) -> Result<Response, Error> {
+    show_as(StatusCode::OK, template)
+}
+/// A page with a status of its own: 422 for a form that was refused.
+pub fn show_as(status: StatusCode, template: &impl Template) -> Result<Response, Error> {
+    Ok((status, Html(template.render()?)).into_response())
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroublePage<'a> {
+    page: Page,
+    heading: &'a str,
+    sentence: &'a str,
+    reference: Option<&'a str>,
+    /// Where the button leads, and what it says.
+    way_out: (&'a str, &'a str),
+}
+
+/// An error as a page, in the person's own frame where there is one.
+pub async fn trouble(state: &State, visit: &Visit, asked: &Asked, error: &Error) -> Response {
+    let (heading, mut sentence) = error.words();
+    let mut reference = None;
+    if let Error::Failed(cause) = error {
+        let number = reference_number(state);
+        // The chain, never the query string: it may hold a code or a state.
+        tracing::error!(reference = %number, path = %visit.path, "{cause:#}");
+        reference = Some(number);
+    }
+    if let Error::SentTwice(what) = error {
+        tracing::warn!(path = %visit.path, "sent twice: {what}");
+    }
+    let site = state.site.url.as_str();
+    let mut way_out =
+        if visit.who.is_some() { ("/tickets", "To the tickets") } else { ("/sign-in", "To the sign-in") };
+    if matches!(error, Error::WrongHost) {
+        sentence = format!(
+            "Postern lives at {site} and answers nowhere else. If that is not right, change site.url in its configuration."
+        );
+        way_out = (site, "Open it there");
+    }
+    if !asked.wants_page {
+        return (error.status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], sentence)
+            .into_response();
+    }
+    let framed = !matches!(error, Error::Failed(_) | Error::Busy | Error::WrongHost);
+    let page = if framed { Page::new(state, visit, heading, Here::Nowhere).await.ok() } else { None };
+    let page = page.unwrap_or_else(|| Page::bare(state, visit, heading));
+    let shown = TroublePage { page, heading, sentence: &sentence, reference: reference.as_deref(), way_out };
+    match show_as(error.status(), &shown) {
+        Ok(response) => response,
+        Err(_) => (error.status(), sentence).into_response(),
+    }
+}
+
+/// Ten characters that a person can read out; the log has the same.
+fn reference_number(state: &State) -> String {
+    let bytes = state.courier.random::<5>();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn faces_carry_the_first_and_the_last_initial() {
+        for (name, expected) in
+            [("Maya Kern", "MK"), ("maya", "M"), ("Ana de la Cruz", "AC"), ("佐藤 花子", "佐花"), ("", "")]
+        {
+            assert_eq!(super::initials(name), expected);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What every page stands on: the courier's handle, the site's own address, and the end of the program.
+use courier::Courier;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use url::Url;
+
+/// The site as configured. `url` is the only source of links, cookie flags and Origin checks.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub url: Url,
+    /// What people call this desk: shown on the sign-in page and in titles.
+    pub name: String,
+    /// Forwarded headers count only from these.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// A handle; clones share everything.
+#[derive(Clone)]
+pub struct State {
+    pub courier: Courier,
+    pub site: Arc<Site>,
+    /// Live connections end when this turns true, so that the program can.
+    pub shutdown: watch::Receiver<bool>,
+    /// When each session was last noted as used, so that not every request writes.
+    touched: Arc<Mutex<HashMap<i64, i64>>>,
+}
+
+/// A session is noted as used at most this often.
+const TOUCH_MS: i64 = 5 * 60 * 1000;
+/// Past this many the memory of touches starts afresh.
+const TOUCHED_MAX: usize = 10_000;
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("site", &self.site).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub fn new(courier: Courier, site: Site, shutdown: watch::Receiver<bool>) -> State {
+        State { courier, site: Arc::new(site), shutdown, touched: Arc::default() }
+    }
+    /// The program runs under the demo mark, with a pretend provider on this machine.
+    pub fn practice(&self) -> bool {
+        self.courier.practice()
+    }
+    /// Cookies carry `Secure` and the `__Host-` prefix, and HSTS is sent.
+    pub fn is_https(&self) -> bool {
+        self.site.url.scheme() == "https"
+    }
+    /// Notes that a session is used.
+    pub(crate) async fn touch(&self, who: &crate::session::Who) -> Result<(), crate::Error> {
+        let (id, now) = (who.session.id, who.now());
+        {
+            let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+            if touched.get(&id).is_some_and(|at| now - at < TOUCH_MS) {
+                return Ok(());
+            }
+            if touched.len() >= TOUCHED_MAX {
+                touched.clear();
+            }
+            touched.insert(id, now);
+        }
+        Ok(self.courier.write(move |tx| desk::people::session::touch(tx, id, now)).await?)
+    }
+}
