@@ -16,4 +16,4 @@ pub use error::{Error, Kind};
 pub use server::{Credential, Security, Server};
 
 /// What every conversation of this crate returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

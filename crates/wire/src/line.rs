@@ -1,1 +1,129 @@
-//! Lines
+//! A stream read by lines and counted bytes, each with a limit and a time-out; shared by IMAP and SMTP.
+//!
+//! Reading a line and writing out are cancel-safe: what was read stays buffered, what was not written stays
+//! queued.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout_at};
+
+use crate::Error;
+use crate::net::BoxStream;
+
+/// What one read from the socket takes at most.
+const READ_BYTES: usize = 16 * 1024;
+
+pub(crate) struct LineStream {
+    stream: BoxStream,
+    input: BytesMut,
+    output: BytesMut,
+}
+
+/// How reading or writing failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Closed,
+    TimedOut(Duration),
+    TooLong(usize),
+    Io(io::Error),
+}
+
+impl Fault {
+    pub(crate) fn into_error(self, tried: &str, host: &str) -> Error {
+        match self {
+            Fault::Closed => Error::transient(tried, host).remedy("the server closed the link"),
+            Fault::TimedOut(after) => Error::transient(tried, host)
+                .remedy(format!("the server did not answer within {} s", after.as_secs())),
+            Fault::TooLong(max) => {
+                Error::broken(tried, host).remedy(format!("the server sent a line of more than {max} bytes"))
+            }
+            Fault::Io(error) => Error::transient(tried, host).remedy(format!("the link broke ({error})")),
+        }
+    }
+}
+
+impl fmt::Debug for LineStream {
+    /// Never the bytes: they hold mail and secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineStream").field("buffered_bytes", &self.input.len()).finish_non_exhaustive()
+    }
+}
+
+impl LineStream {
+    pub(crate) fn new(stream: BoxStream) -> LineStream {
+        LineStream { stream, input: BytesMut::new(), output: BytesMut::new() }
+    }
+
+    /// The stream for a TLS handshake; `None` when the server sent something before it, which somebody may
+    /// have slipped in and which would be believed under TLS (STARTTLS injection).
+    pub(crate) fn into_stream(self) -> Option<BoxStream> {
+        self.input.is_empty().then_some(self.stream)
+    }
+
+    /// One line without its end (CRLF, or LF alone).
+    pub(crate) async fn read_line(&mut self, max: usize, wait: Duration) -> Result<BytesMut, Fault> {
+        let deadline = Instant::now() + wait;
+        let mut looked_at = 0;
+        loop {
+            let fresh = self.input.get(looked_at..).unwrap_or_default();
+            if let Some(found) = fresh.iter().position(|byte| *byte == b'\n') {
+                let mut line = self.input.split_to(looked_at + found + 1);
+                line.truncate(line.len() - 1);
+                if line.last() == Some(&b'\r') {
+                    line.truncate(line.len() - 1);
+                }
+                return if line.len() > max { Err(Fault::TooLong(max)) } else { Ok(line) };
+            }
+            looked_at = self.input.len();
+            if looked_at > max {
+                return Err(Fault::TooLong(max));
+            }
+            self.fill(deadline, wait).await?;
+        }
+    }
+
+    /// Some of the next `max` bytes, at least one (for `max` > 0).
+    pub(crate) async fn read_some(&mut self, max: u64, wait: Duration) -> Result<Bytes, Fault> {
+        if self.input.is_empty() && max > 0 {
+            self.fill(Instant::now() + wait, wait).await?;
+        }
+        let count = usize::try_from(max).unwrap_or(usize::MAX).min(self.input.len());
+        Ok(self.input.split_to(count).freeze())
+    }
+
+    async fn fill(&mut self, deadline: Instant, wait: Duration) -> Result<(), Fault> {
+        self.input.reserve(READ_BYTES);
+        match timeout_at(deadline, self.stream.read_buf(&mut self.input)).await {
+            Ok(Ok(0)) => Err(Fault::Closed),
+            Ok(Ok(_)) => Ok(()),
+            // A peer that closes TLS without saying so closed all the same.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Fault::Closed),
+            Ok(Err(error)) => Err(Fault::Io(error)),
+            Err(_) => Err(Fault::TimedOut(wait)),
+        }
+    }
+
+    pub(crate) fn queue(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    /// Writes out what is queued. The time-out begins anew with each piece that the other side takes.
+    pub(crate) async fn flush(&mut self, wait: Duration) -> Result<(), Fault> {
+        while !self.output.is_empty() {
+            match timeout_at(Instant::now() + wait, self.stream.write(&self.output)).await {
+                Ok(Ok(0)) => return Err(Fault::Closed),
+                Ok(Ok(count)) => self.output.advance(count),
+                Ok(Err(error)) => return Err(Fault::Io(error)),
+                Err(_) => return Err(Fault::TimedOut(wait)),
+            }
+        }
+        match timeout_at(Instant::now() + wait, self.stream.flush()).await {
+            Ok(flushed) => flushed.map_err(Fault::Io),
+            Err(_) => Err(Fault::TimedOut(wait)),
+        }
+    }
+}

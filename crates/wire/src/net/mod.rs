@@ -1,14 +1,41 @@
-//! The only file that opens sockets.
+//! The only file that opens sockets: name resolution, the outgoing policy, TLS, the HTTP client.
+//!
+//! What the policy checked is what is connected to: mail connects to the checked address itself, HTTP goes
+//! through a resolver that hands out checked addresses only, and address literals in URLs, which skip a
+//! resolver, are checked before.
 
-use std::net::IpAddr;
+mod certificate;
+mod http;
+mod policy;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::Result;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+pub use http::HttpAnswer;
+use policy::Purpose;
+
+use crate::{Error, Result, Security, Server};
+
+/// Name resolution: resolvers try several servers for 5 s each.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(15);
+/// One address; a name may have several, of which IPv6 ones may lead nowhere.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many addresses of one name are tried.
+pub const ADDRESSES_MAX: usize = 6;
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the configuration allows. The default allows nothing beyond the public network.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// Loopback and private addresses that HTTP may go to. Link-local, metadata, unspecified and multicast
+    /// Loopback and private addresses that HTTPS may go to. Link-local, metadata, unspecified and multicast
     /// addresses stay forbidden even when listed.
     pub http_allow: Vec<IpAddr>,
     /// Certificates (PEM) trusted besides the public ones.
@@ -17,21 +44,220 @@ pub struct Policy {
     pub practice: bool,
 }
 
+/// Anything a conversation can run over.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+pub type BoxStream = Box<dyn Stream>;
+
 /// The way out. Cheap to clone; make one and hand it down.
 #[derive(Clone)]
 pub struct Net {
-    inner: Arc<Policy>,
+    inner: Arc<Inner>,
 }
 
-impl std::fmt::Debug for Net {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Net").field("policy", &self.inner).finish_non_exhaustive()
+struct Inner {
+    policy: Arc<Policy>,
+    tls: Arc<rustls::ClientConfig>,
+    https: reqwest::Client,
+    /// Only in practice: http without TLS, to loopback.
+    practice: Option<reqwest::Client>,
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Net").field("practice", &self.inner.policy.practice).finish_non_exhaustive()
     }
 }
 
 impl Net {
     /// Fails when `extra_ca_pem` holds no readable certificate.
     pub fn new(policy: Policy) -> Result<Net> {
-        Ok(Net { inner: Arc::new(policy) })
+        let tls = tls_config(policy.extra_ca_pem.as_deref())?;
+        let policy = Arc::new(policy);
+        let https = http_client(&tls, &policy, Purpose::Https)?;
+        let practice = match policy.practice {
+            true => Some(http_client(&tls, &policy, Purpose::PlainHttp)?),
+            false => None,
+        };
+        Ok(Net { inner: Arc::new(Inner { policy, tls: Arc::new(tls), https, practice }) })
+    }
+
+    /// Opens the link to a mail server: under TLS for [`Security::Tls`], bare otherwise.
+    pub async fn connect(&self, server: &Server) -> Result<BoxStream> {
+        let purpose = match server.security {
+            Security::Tls | Security::StartTls => Purpose::Mail,
+            Security::Plain => Purpose::PlainMail,
+        };
+        let stream = self.open(&server.host, server.port, purpose).await?;
+        match server.security {
+            Security::Tls => self.secure(Box::new(stream), &server.host).await,
+            Security::StartTls | Security::Plain => Ok(Box::new(stream)),
+        }
+    }
+
+    /// Puts TLS over an open link and checks that the certificate is for `host`.
+    pub async fn secure(&self, stream: BoxStream, host: &str) -> Result<BoxStream> {
+        let tried = "agree on TLS";
+        let name = ServerName::try_from(bare_host(host).to_owned()).map_err(|_| {
+            Error::rejected(tried, host).remedy("this is not a host name: check the Hostname")
+        })?;
+        let connector = tokio_rustls::TlsConnector::from(self.inner.tls.clone());
+        match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(tls_error(&error, host)),
+            Err(_) => Err(Error::transient(tried, host).remedy("it did not finish the handshake in time")),
+        }
+    }
+
+    async fn open(&self, host: &str, port: u16, purpose: Purpose) -> Result<TcpStream> {
+        let tried = format!("connect to port {port}");
+        let addresses =
+            resolve(&self.inner.policy, host, purpose).await.map_err(|refusal| match refusal {
+                NoAddress::Refused { .. } => Error::rejected(&*tried, host).remedy(refusal.to_string()),
+                NoAddress::Unknown(_) => Error::transient(&*tried, host).remedy(refusal.to_string()),
+            })?;
+        let mut last = String::from("it has no address");
+        for address in addresses.into_iter().take(ADDRESSES_MAX) {
+            match timeout(CONNECT_TIMEOUT, dial(SocketAddr::new(address, port))).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = format!("{address}: {error}"),
+                Err(_) => last = format!("{address} did not answer within {} s", CONNECT_TIMEOUT.as_secs()),
+            }
+        }
+        Err(Error::transient(tried, host).remedy(format!("{last}; check hostname, port and firewall")))
+    }
+}
+
+/// Keep-alive, since routers drop links that are quiet in IDLE without telling anybody.
+async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_keepalive(true)?;
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
+}
+
+/// Why a name gave no address to connect to.
+#[derive(Debug)]
+enum NoAddress {
+    Unknown(String),
+    Refused { address: IpAddr, why: &'static str },
+}
+
+impl fmt::Display for NoAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoAddress::Unknown(why) => {
+                write!(f, "the name could not be resolved ({why}); check the hostname")
+            }
+            NoAddress::Refused { address, why } => {
+                write!(f, "the address {address} is not used, because {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoAddress {}
+
+/// The addresses of a host that the policy lets through, in the resolver's order.
+async fn resolve(policy: &Policy, host: &str, purpose: Purpose) -> Result<Vec<IpAddr>, NoAddress> {
+    let host = bare_host(host);
+    let found: Vec<IpAddr> = match host.parse() {
+        Ok(address) => vec![address],
+        Err(_) => match timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, 0))).await {
+            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+            Ok(Err(error)) => return Err(NoAddress::Unknown(error.to_string())),
+            Err(_) => return Err(NoAddress::Unknown("no answer in time".to_owned())),
+        },
+    };
+    let mut refused = None;
+    let mut allowed = Vec::new();
+    for address in found {
+        match policy::check(policy, purpose, address) {
+            Ok(()) => allowed.push(address),
+            Err(why) => refused = Some(NoAddress::Refused { address, why }),
+        }
+    }
+    match (allowed.is_empty(), refused) {
+        (false, _) => Ok(allowed),
+        (true, Some(refused)) => Err(refused),
+        (true, None) => Err(NoAddress::Unknown("it has no address".to_owned())),
+    }
+}
+
+fn bare_host(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The resolver of the HTTP client: hands out checked addresses only.
+struct CheckedNames {
+    policy: Arc<Policy>,
+    purpose: Purpose,
+}
+
+impl reqwest::dns::Resolve for CheckedNames {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let (policy, purpose) = (self.policy.clone(), self.purpose);
+        Box::pin(async move {
+            let addresses = resolve(&policy, name.as_str(), purpose).await?;
+            let addresses =
+                addresses.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(addresses) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// No redirects, no proxy from the environment (it would resolve names for itself), no retries.
+fn http_client(
+    tls: &rustls::ClientConfig,
+    policy: &Arc<Policy>,
+    purpose: Purpose,
+) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .dns_resolver(CheckedNames { policy: policy.clone(), purpose })
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .https_only(purpose != Purpose::PlainHttp)
+        .http1_only()
+        .connect_timeout(RESOLVE_TIMEOUT + CONNECT_TIMEOUT)
+        .timeout(http::HTTP_TIMEOUT)
+        .user_agent(concat!("Postern/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::broken("prepare the HTTP client", "").remedy(error.to_string()))
+}
+
+fn tls_config(extra_ca_pem: Option<&[u8]>) -> Result<rustls::ClientConfig> {
+    let tried = "read the certificates of tls.extra_ca";
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(pem) = extra_ca_pem {
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let added = certificate.map_err(|error| error.to_string());
+            let added = added.and_then(|der| roots.add(der).map_err(|error| error.to_string()));
+            added.map_err(|why| Error::rejected(tried, "").remedy(why))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(Error::rejected(tried, "").remedy("it holds no “BEGIN CERTIFICATE”: give a PEM file"));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::broken("prepare TLS", "").remedy(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn tls_error(error: &std::io::Error, host: &str) -> Error {
+    let tried = "agree on TLS";
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls.and_then(|tls| certificate::explain(tls, host)) {
+        Some(sentence) => Error::rejected(tried, host).remedy(sentence),
+        None => Error::transient(tried, host).remedy(error.to_string()),
     }
 }

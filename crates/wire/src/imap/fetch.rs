@@ -1,0 +1,115 @@
+//! Messages as raw bytes, many in one command, one in memory at a time.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::response::{Condition, FetchData, Literal, Response, Untagged};
+use super::search::later;
+use super::session::{Limits, Session, USUAL};
+use super::{RESPONSES_MAX, set};
+use crate::Result;
+
+/// One answer of a fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    Message {
+        uid: u32,
+        internal_date_at: Option<i64>,
+        bytes: Vec<u8>,
+    },
+    /// Over the limit: read past, not kept.
+    TooBig {
+        uid: u32,
+        internal_date_at: Option<i64>,
+        size_bytes: u64,
+    },
+    /// Asked for and not delivered: gone meanwhile, without a body, or left out by the server.
+    Missing {
+        uid: u32,
+    },
+}
+
+/// A batch being fetched; call [`Fetch::next`] until it gives `None`.
+#[derive(Debug)]
+pub struct Fetch<'a> {
+    session: &'a mut Session,
+    limit_bytes: u64,
+    /// Not asked for yet.
+    sets: VecDeque<(String, Vec<u32>)>,
+    /// Asked for and not delivered yet.
+    wanted: BTreeSet<u32>,
+    tag: Option<String>,
+    responses: usize,
+}
+
+const TRIED: &str = "fetch messages";
+
+impl Session {
+    /// Asks for messages without marking them seen: `BODY.PEEK[]`, since `RFC822` marks and some servers lack it.
+    /// Sizes are never asked for: Exchange's are estimates.
+    pub async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> Result<Fetch<'_>> {
+        self.ready(TRIED).await?;
+        let sets = set::sets(uids).into();
+        Ok(Fetch { session: self, limit_bytes, sets, wanted: BTreeSet::new(), tag: None, responses: 0 })
+    }
+}
+
+impl Fetch<'_> {
+    /// The next message in the order in which the server sends them (by UID in practice), then the missing ones.
+    /// NO and BAD are errors; what was delivered before stays good. Dropping the batch before its end closes the
+    /// session to later commands.
+    pub async fn next(&mut self) -> Result<Option<Fetched>> {
+        loop {
+            let Some(tag) = self.tag.clone() else {
+                if let Some((set, uids)) = self.sets.pop_front() {
+                    let command = format!("UID FETCH {set} (UID INTERNALDATE BODY.PEEK[])");
+                    self.wanted.extend(uids);
+                    self.tag = Some(self.session.start(TRIED, &command).await?);
+                    continue;
+                }
+                return Ok(self.wanted.pop_first().map(|uid| Fetched::Missing { uid }));
+            };
+            self.responses += 1;
+            if self.responses > RESPONSES_MAX {
+                return Err(self.session.broken(TRIED, "its answer has no end"));
+            }
+            let limits = Limits { body_bytes: self.limit_bytes, ..USUAL };
+            match self.session.next(TRIED, limits).await? {
+                Response::Untagged(Untagged::Fetch(data)) => {
+                    if let Some(fetched) = self.deliver(data) {
+                        return Ok(Some(fetched));
+                    }
+                }
+                Response::Untagged(_) => {}
+                Response::Continuation(_) => {
+                    return Err(self.session.broken(TRIED, "it asked for a line that is not due"));
+                }
+                Response::Tagged(tagged) => {
+                    self.tag = None;
+                    // RFC 5530: some are gone; which ones shows in what was not delivered.
+                    let some_gone = tagged.condition == Condition::No
+                        && tagged.words.code.as_ref().is_some_and(|(code, _)| code == "EXPUNGEISSUED");
+                    match self.session.end(TRIED, &tag, tagged) {
+                        Ok(_) => {}
+                        Err(_) if some_gone => {}
+                        Err(error) => return Err(later(error)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A FETCH response with a body that was asked for and not delivered before; others tell flags.
+    fn deliver(&mut self, data: FetchData) -> Option<Fetched> {
+        let FetchData { uid: Some(uid), internal_date_at, body: Some(body) } = data else { return None };
+        if !self.wanted.remove(&uid) {
+            return None;
+        }
+        Some(match body {
+            Literal::Kept(bytes) if bytes.len() as u64 <= self.limit_bytes => {
+                Fetched::Message { uid, internal_date_at, bytes }
+            }
+            Literal::Kept(bytes) => Fetched::TooBig { uid, internal_date_at, size_bytes: bytes.len() as u64 },
+            Literal::Drained(size_bytes) => Fetched::TooBig { uid, internal_date_at, size_bytes },
+        })
+    }
+}

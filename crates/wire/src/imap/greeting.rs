@@ -1,0 +1,59 @@
+//! From nothing to a link that can be signed in on: greeting, STARTTLS, capabilities.
+
+use super::response::{Condition, Response, Untagged};
+use super::session::{Limits, Session, USUAL};
+use super::{GREETING_TIMEOUT, refusal};
+use crate::line::LineStream;
+use crate::net::{BoxStream, Net};
+use crate::{Error, Result, Security, Server};
+
+/// Connects, takes the greeting, protects the link as the server's security says, asks for capabilities.
+pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
+    let stream = net.connect(server).await?;
+    Session::over(stream, server, async |stream| net.secure(stream, &server.host).await).await
+}
+
+impl Session {
+    /// The same over any stream, on which the server has not spoken yet; `secure` is called for STARTTLS.
+    pub async fn over<F>(stream: BoxStream, server: &Server, secure: F) -> Result<Session>
+    where
+        F: AsyncFnOnce(BoxStream) -> Result<BoxStream>,
+    {
+        let mut session = Session::new(LineStream::new(stream), &server.host, server.port);
+        session.greeting().await?;
+        if server.security == Security::StartTls {
+            // Without looking at capabilities first: they came unprotected, and there is no going on without it.
+            let tried = "protect the link with STARTTLS";
+            session.run(tried, "STARTTLS", USUAL, |_| {}).await.map_err(|error| match error.kind() {
+                crate::Kind::Broken | crate::Kind::Unauthorized => error.with_kind(crate::Kind::Rejected),
+                crate::Kind::Transient { .. } | crate::Kind::Rejected => error,
+            })?;
+            let Some(stream) = session.line.into_stream() else {
+                let why = "the server sent something between STARTTLS and the handshake, as somebody on the way \
+                           would: the link is not used";
+                return Err(Error::broken(tried, &server.host).remedy(why));
+            };
+            let stream = secure(stream).await?;
+            session = Session::new(LineStream::new(stream), &server.host, server.port);
+        }
+        session.ask_capabilities().await?;
+        Ok(session)
+    }
+
+    async fn greeting(&mut self) -> Result<()> {
+        let tried = "get a greeting";
+        match self.next(tried, Limits { wait: GREETING_TIMEOUT, ..USUAL }).await? {
+            Response::Untagged(Untagged::Status(Condition::Ok, _)) => Ok(()),
+            Response::Untagged(Untagged::Bye(words)) => Err(refusal::bye(tried, &self.host, &words)),
+            Response::Untagged(Untagged::PreAuth) => {
+                Err(self.broken(tried, "it signed somebody in before anybody asked (PREAUTH)"))
+            }
+            _ => Err(self.broken(tried, "it does not speak IMAP: check the port")),
+        }
+    }
+
+    pub(super) async fn ask_capabilities(&mut self) -> Result<()> {
+        self.capabilities.clear();
+        self.run("ask what the server can do", "CAPABILITY", USUAL, |_| {}).await.map(|_| ())
+    }
+}

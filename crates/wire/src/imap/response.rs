@@ -1,0 +1,379 @@
+//! A server's responses as values (RFC 3501 §7, RFC 9051 §7). No reading: `session` hands in whole responses.
+//!
+//! What cannot be understood is [`Untagged::Other`], since one odd line must not stop a mailbox; what was asked
+//! for and did not come is noticed by whoever asked.
+
+use super::date;
+use crate::error::clean;
+
+/// One response: text up to its line end, with literals in between.
+pub(super) enum Piece {
+    Text(Vec<u8>),
+    Literal(Literal),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Literal {
+    Kept(Vec<u8>),
+    /// Longer than allowed: read past. Holds its size.
+    Drained(u64),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Response {
+    Continuation(String),
+    Tagged(Tagged),
+    Untagged(Untagged),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Ok,
+    No,
+    Bad,
+}
+
+/// The answer that ends a command.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tagged {
+    pub tag: String,
+    pub condition: Condition,
+    pub words: Words,
+}
+
+/// Response code (without brackets, its name in upper case) and text of a status response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Words {
+    pub code: Option<(String, String)>,
+    /// Everything, the code too: what a person should see.
+    pub text: String,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Untagged {
+    Status(Condition, Words),
+    PreAuth,
+    Bye(Words),
+    Capability(Vec<String>),
+    Exists(u32),
+    Recent(u32),
+    Expunge,
+    Search(Vec<u32>),
+    Fetch(FetchData),
+    List { attributes: Vec<String>, delimiter: Option<char>, name: Vec<u8> },
+    MailboxStatus(Vec<(String, u32)>),
+    Other,
+}
+
+/// What a FETCH response told of one message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct FetchData {
+    pub uid: Option<u32>,
+    pub internal_date_at: Option<i64>,
+    pub body: Option<Literal>,
+}
+
+/// Whether a line may be followed by a literal: the text of status responses is free and may end in `{5}`.
+pub(super) fn may_hold_literals(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"* ") else { return false };
+    let word: Vec<u8> = rest.iter().take_while(|b| **b != b' ').map(u8::to_ascii_uppercase).collect();
+    !matches!(word.as_slice(), b"OK" | b"NO" | b"BAD" | b"BYE" | b"PREAUTH")
+}
+
+/// The literal that a line announces at its end, and the length of the line without the announcement. `Err` for
+/// a number beyond all reason.
+pub(super) fn announced_literal(line: &[u8]) -> Result<Option<(usize, u64)>, ()> {
+    let Some(inside) = line.strip_suffix(b"}") else { return Ok(None) };
+    let inside = inside.strip_suffix(b"+").unwrap_or(inside);
+    let Some(brace) = inside.iter().rposition(|byte| *byte == b'{') else { return Ok(None) };
+    let digits = inside.get(brace + 1..).unwrap_or_default();
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Ok(None);
+    }
+    let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(())?;
+    let end = line.get(..brace).map_or(0, |text| text.strip_suffix(b"~").unwrap_or(text).len());
+    Ok(Some((end, size)))
+}
+
+/// Whether the text before a literal says that the literal is a whole message.
+pub(super) fn announces_body(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    text.len() >= 6 && text.get(text.len() - 6..).is_some_and(|end| end.eq_ignore_ascii_case(b"BODY[]"))
+}
+
+pub(super) fn parse(pieces: Vec<Piece>) -> Response {
+    let first = match pieces.first() {
+        Some(Piece::Text(first)) => String::from_utf8_lossy(first).into_owned(),
+        _ => String::new(),
+    };
+    if let Some(text) = first.strip_prefix('+') {
+        return Response::Continuation(text.strip_prefix(' ').unwrap_or(text).to_owned());
+    }
+    let (tag, rest) = split_word(&first);
+    let (word, text) = split_word(rest);
+    let word = word.to_ascii_uppercase();
+    let condition = match word.as_str() {
+        "OK" => Some(Condition::Ok),
+        "NO" => Some(Condition::No),
+        "BAD" => Some(Condition::Bad),
+        _ => None,
+    };
+    match (tag, condition, word.as_str()) {
+        ("*", Some(condition), _) => Response::Untagged(Untagged::Status(condition, words(text))),
+        ("*", None, "BYE") => Response::Untagged(Untagged::Bye(words(text))),
+        ("*", None, "PREAUTH") => Response::Untagged(Untagged::PreAuth),
+        ("*", None, "CAPABILITY") => Response::Untagged(Untagged::Capability(capabilities(text))),
+        ("*", None, "SEARCH") => {
+            Response::Untagged(Untagged::Search(text.split(' ').filter_map(|uid| uid.parse().ok()).collect()))
+        }
+        ("*", None, _) => Response::Untagged(data(&word, text, pieces).unwrap_or(Untagged::Other)),
+        (_, Some(condition), _) => {
+            Response::Tagged(Tagged { tag: tag.to_owned(), condition, words: words(text) })
+        }
+        _ => Response::Untagged(Untagged::Other),
+    }
+}
+
+pub(super) fn capabilities(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().take(200).map(str::to_ascii_uppercase).collect()
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+fn words(text: &str) -> Words {
+    let code = text.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(code, _)| {
+        let (name, value) = split_word(code);
+        (name.to_ascii_uppercase(), value.to_owned())
+    });
+    Words { code, text: clean(text) }
+}
+
+/// The responses that carry data: `n EXISTS`, `n FETCH (…)`, LIST, STATUS.
+fn data(word: &str, text: &str, pieces: Vec<Piece>) -> Option<Untagged> {
+    if let Ok(number) = word.parse::<u32>() {
+        let (kind, _) = split_word(text);
+        return match kind.to_ascii_uppercase().as_str() {
+            "EXISTS" => Some(Untagged::Exists(number)),
+            "RECENT" => Some(Untagged::Recent(number)),
+            "EXPUNGE" => Some(Untagged::Expunge),
+            "FETCH" => Some(Untagged::Fetch(fetch(tokens(pieces)))),
+            _ => None,
+        };
+    }
+    match word {
+        "LIST" | "XLIST" => list(tokens(pieces)),
+        "STATUS" => Some(Untagged::MailboxStatus(status(tokens(pieces)))),
+        _ => None,
+    }
+}
+
+#[derive(Debug)]
+enum Token {
+    Open,
+    Close,
+    Atom(String),
+    Quoted(Vec<u8>),
+    Literal(Literal),
+}
+
+impl Token {
+    fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Token::Atom(atom) => Some(atom.into_bytes()),
+            Token::Quoted(bytes) | Token::Literal(Literal::Kept(bytes)) => Some(bytes),
+            Token::Open | Token::Close | Token::Literal(Literal::Drained(_)) => None,
+        }
+    }
+}
+
+fn tokens(pieces: Vec<Piece>) -> Vec<Token> {
+    let mut found = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Literal(literal) => found.push(Token::Literal(literal)),
+            Piece::Text(text) => tokens_of_text(&text, &mut found),
+        }
+    }
+    found
+}
+
+fn tokens_of_text(text: &[u8], found: &mut Vec<Token>) {
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b' ' => {}
+            b'(' => found.push(Token::Open),
+            b')' => found.push(Token::Close),
+            b'"' => {
+                let mut quoted = Vec::new();
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => quoted.extend(bytes.next()),
+                        _ => quoted.push(byte),
+                    }
+                }
+                found.push(Token::Quoted(quoted));
+            }
+            _ => {
+                let mut atom = vec![byte];
+                let mut in_brackets = byte == b'[';
+                while let Some(next) =
+                    bytes.next_if(|next| in_brackets || !matches!(next, b' ' | b'(' | b')'))
+                {
+                    in_brackets = (in_brackets || next == b'[') && next != b']';
+                    atom.push(next);
+                }
+                found.push(Token::Atom(String::from_utf8_lossy(&atom).into_owned()));
+            }
+        }
+    }
+}
+
+/// `* n FETCH (name value name value …)`; values that nobody asked for are stepped over, however nested.
+fn fetch(tokens: Vec<Token>) -> FetchData {
+    let mut data = FetchData::default();
+    let mut tokens = tokens.into_iter().skip_while(|token| !matches!(token, Token::Open)).skip(1);
+    while let Some(Token::Atom(name)) = tokens.next() {
+        let Some(value) = tokens.next() else { break };
+        match (name.to_ascii_uppercase().as_str(), value) {
+            ("UID", Token::Atom(uid)) => data.uid = uid.parse().ok().filter(|uid| *uid > 0),
+            ("INTERNALDATE", Token::Quoted(text)) => data.internal_date_at = date::parse(&text),
+            ("BODY[]", Token::Literal(literal)) => data.body = Some(literal),
+            ("BODY[]", Token::Quoted(bytes)) => data.body = Some(Literal::Kept(bytes)),
+            (_, Token::Open) => step_over(&mut tokens),
+            _ => {}
+        }
+    }
+    data
+}
+
+fn step_over(tokens: &mut impl Iterator<Item = Token>) {
+    let mut depth = 1;
+    for token in tokens {
+        match token {
+            Token::Open => depth += 1,
+            Token::Close => depth -= 1,
+            Token::Atom(_) | Token::Quoted(_) | Token::Literal(_) => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+}
+
+/// `* LIST (\HasNoChildren) "/" name`
+fn list(tokens: Vec<Token>) -> Option<Untagged> {
+    let mut tokens = tokens.into_iter().skip_while(|token| !matches!(token, Token::Open)).skip(1);
+    let mut attributes = Vec::new();
+    loop {
+        match tokens.next()? {
+            Token::Close => break,
+            Token::Atom(attribute) => {
+                attributes.push(attribute.trim_start_matches('\\').to_ascii_lowercase());
+            }
+            Token::Open | Token::Quoted(_) | Token::Literal(_) => return None,
+        }
+    }
+    let delimiter = match tokens.next()? {
+        Token::Quoted(quoted) => quoted.first().map(|byte| char::from(*byte)),
+        Token::Atom(_) => None,
+        Token::Open | Token::Close | Token::Literal(_) => return None,
+    };
+    Some(Untagged::List { attributes, delimiter, name: tokens.next()?.into_bytes()? })
+}
+
+/// `* STATUS name (MESSAGES 3 UIDNEXT 9)`
+fn status(tokens: Vec<Token>) -> Vec<(String, u32)> {
+    let mut items = Vec::new();
+    let mut tokens = tokens.into_iter().skip_while(|token| !matches!(token, Token::Open)).skip(1);
+    while let (Some(Token::Atom(name)), Some(Token::Atom(value))) = (tokens.next(), tokens.next()) {
+        items.extend(value.parse().ok().map(|value| (name.to_ascii_uppercase(), value)));
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &str) -> Vec<Piece> {
+        vec![Piece::Text(line.as_bytes().to_vec())]
+    }
+
+    fn untagged(line: &str) -> Untagged {
+        match parse(text(line)) {
+            Response::Untagged(untagged) => untagged,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_body_is_found_between_values_that_nobody_asked_for() {
+        let pieces = vec![
+            Piece::Text(
+                b"* 3 FETCH (FLAGS (\\Seen ($x)) ENVELOPE (NIL NIL ((NIL NIL \"a\\\"b\" NIL))) BODY[] "
+                    .to_vec(),
+            ),
+            Piece::Literal(Literal::Kept(b"hello".to_vec())),
+            Piece::Text(
+                b" INTERNALDATE \" 7-Feb-1994 21:52:25 -0800\" BODY[HEADER.FIELDS (X Y)] NIL UID 4294967295)"
+                    .to_vec(),
+            ),
+        ];
+        let Response::Untagged(Untagged::Fetch(data)) = parse(pieces) else { panic!() };
+        assert_eq!(data.uid, Some(u32::MAX));
+        assert_eq!(data.body, Some(Literal::Kept(b"hello".to_vec())));
+        assert_eq!(data.internal_date_at, Some(760_686_745_000));
+    }
+
+    #[test]
+    fn nil_everywhere_is_nothing_and_no_error() {
+        let data = FetchData { uid: None, internal_date_at: None, body: None };
+        assert_eq!(untagged("* 1 FETCH (UID NIL INTERNALDATE NIL BODY[] NIL)"), Untagged::Fetch(data));
+        assert_eq!(untagged("* 1 FETCH NIL"), Untagged::Fetch(FetchData::default()));
+        let list = Untagged::List { attributes: vec![], delimiter: None, name: b"NIL".to_vec() };
+        assert_eq!(untagged("* LIST () NIL NIL"), list);
+        assert_eq!(untagged("* SEARCH"), Untagged::Search(vec![]));
+        assert_eq!(untagged("*"), Untagged::Other);
+        assert_eq!(untagged(""), Untagged::Other);
+    }
+
+    #[test]
+    fn literals_are_announced_at_the_end_of_data_lines_only() {
+        assert_eq!(announced_literal(b"* LIST () \"/\" {11}"), Ok(Some((14, 11))));
+        assert_eq!(announced_literal(b"x ~{5+}"), Ok(Some((2, 5))));
+        assert_eq!(announced_literal(b"x {}"), Ok(None));
+        assert_eq!(announced_literal(b"x {1x}"), Ok(None));
+        assert_eq!(announced_literal(b"x {99999999999999999999}"), Err(()));
+        assert!(may_hold_literals(b"* 1 FETCH (BODY[] {5}"));
+        assert!(!may_hold_literals(b"* NO out of order {5}"));
+        assert!(!may_hold_literals(b"A1 NO out of order {5}"));
+        assert!(announces_body(b"* 1 FETCH (UID 3 body[] ") && !announces_body(b"BODY[TEXT] "));
+    }
+
+    #[test]
+    fn a_status_keeps_its_code_and_all_its_words() {
+        let Response::Tagged(tagged) = parse(text("A7 no [trycreate now] Mailbox doesn't exist")) else {
+            panic!()
+        };
+        assert_eq!((tagged.tag.as_str(), tagged.condition), ("A7", Condition::No));
+        assert_eq!(tagged.words.code, Some(("TRYCREATE".into(), "now".into())));
+        assert_eq!(tagged.words.text, "[trycreate now] Mailbox doesn't exist");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_fall_over(lines: Vec<Vec<u8>>, prefix in "(\\* (1 FETCH \\(|LIST \\(|STATUS |)|A1 |\\+)?") {
+            let mut pieces = vec![Piece::Text(prefix.into_bytes())];
+            for line in lines {
+                let _ = (announced_literal(&line), may_hold_literals(&line), announces_body(&line));
+                pieces.push(Piece::Literal(Literal::Kept(line.clone())));
+                pieces.push(Piece::Text(line));
+            }
+            parse(pieces);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Requests over the clients of `net`: which addresses a URL may name, how much of an answer is read.
+
+use std::error::Error as StdError;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::policy::{Purpose, check};
+use super::{Net, NoAddress, certificate};
+use crate::{Error, Kind, Result};
+
+/// A whole request, from resolving the name to the last byte. Shorter than the lease on a refresh.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An answer, whatever its status: callers decide what a status means.
+#[derive(Clone, Debug)]
+pub struct HttpAnswer {
+    pub status: u16,
+    /// From `Retry-After` in seconds; the form with a date would need a clock.
+    pub retry_after_ms: Option<i64>,
+    pub body: Vec<u8>,
+}
+
+impl Net {
+    /// `tried` completes "could not …". An answer over `bytes_max` is an error.
+    pub async fn get(&self, tried: &str, url: &Url, bytes_max: usize) -> Result<HttpAnswer> {
+        let request = self.client_for(tried, url)?.get(url.clone());
+        send(tried, url, request.header("accept", "application/json"), bytes_max).await
+    }
+
+    /// POST of a form. Nothing of the form appears in an error.
+    pub async fn post_form(
+        &self,
+        tried: &str,
+        url: &Url,
+        form: &[(&str, &str)],
+        bytes_max: usize,
+    ) -> Result<HttpAnswer> {
+        let request = self.client_for(tried, url)?.post(url.clone()).form(form);
+        send(tried, url, request.header("accept", "application/json"), bytes_max).await
+    }
+
+    fn client_for(&self, tried: &str, url: &Url) -> Result<&reqwest::Client> {
+        let host = host_of(url);
+        let refuse = |why: &str| Error::rejected(tried, &*host).remedy(why);
+        let (client, purpose) = match (url.scheme(), &self.inner.practice) {
+            ("https", _) => (&self.inner.https, Purpose::Https),
+            ("http", Some(practice)) => (practice, Purpose::PlainHttp),
+            _ => return Err(refuse("the address must begin with https://")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("the address must not hold a user name or password"));
+        }
+        // An address literal never reaches the resolver.
+        let literal: Option<IpAddr> = match url.host() {
+            Some(Host::Ipv4(four)) => Some(four.into()),
+            Some(Host::Ipv6(six)) => Some(six.into()),
+            Some(Host::Domain(_)) => None,
+            None => return Err(refuse("the address names no host")),
+        };
+        match literal.map(|address| (address, check(&self.inner.policy, purpose, address))) {
+            Some((address, Err(why))) => Err(refuse(&NoAddress::Refused { address, why }.to_string())),
+            Some((_, Ok(()))) | None => Ok(client),
+        }
+    }
+}
+
+pub(crate) fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
+}
+
+async fn send(
+    tried: &str,
+    url: &Url,
+    request: reqwest::RequestBuilder,
+    bytes_max: usize,
+) -> Result<HttpAnswer> {
+    let host = host_of(url);
+    let mut response = request.send().await.map_err(|error| explain(tried, &host, error))?;
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after_s = retry_after.and_then(|value| value.trim().parse::<u32>().ok());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(tried, &host, error))? {
+        if body.len().saturating_add(chunk.len()) > bytes_max {
+            let why = format!("its answer is longer than {bytes_max} bytes");
+            return Err(Error::transient(tried, host).remedy(why));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpAnswer {
+        status: response.status().as_u16(),
+        retry_after_ms: retry_after_s.map(|seconds| i64::from(seconds) * 1000),
+        body,
+    })
+}
+
+/// A refused address is for a person; everything else may be a captive portal or a bad hour: try again.
+fn explain(tried: &str, host: &str, error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let timed_out = error.is_timeout();
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    let mut deepest = error.to_string();
+    while let Some(this) = cause {
+        if let Some(refusal) = this.downcast_ref::<NoAddress>() {
+            let kind = match refusal {
+                NoAddress::Refused { .. } => Kind::Rejected,
+                NoAddress::Unknown(_) => Kind::Transient { retry_after_ms: None },
+            };
+            return Error::new(kind, tried, host).remedy(refusal.to_string());
+        }
+        let inside = this.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = this.downcast_ref::<rustls::Error>();
+        let tls = tls.or_else(|| inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()));
+        if let Some(sentence) = tls.and_then(|tls| certificate::explain(tls, host)) {
+            return Error::transient(tried, host).remedy(sentence);
+        }
+        deepest = this.to_string();
+        cause = this.source();
+    }
+    let why =
+        if timed_out { format!("no whole answer within {} s", HTTP_TIMEOUT.as_secs()) } else { deepest };
+    Error::transient(tried, host).remedy(why)
+}
