@@ -1,1 +1,223 @@
-fn main() {}
+//! The program: what it was called with, and which command that is. Rules live in `desk`, SQL too.
+mod admin;
+mod apply;
+mod check;
+mod config;
+mod demo;
+mod inbox;
+mod json;
+mod mailbox;
+mod message;
+mod open;
+mod outbox;
+mod output;
+mod reply;
+mod serve;
+mod ticket;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use output::{Done, Failure};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted email helpdesk: connects mailboxes by OAuth2, turns each mail into a ticket exactly once,
+/// and answers through the same mailbox.
+#[derive(Parser)]
+#[command(name = "postern", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Every command takes these; a flag beats a POSTERN_… variable, a variable beats postern.toml.
+#[derive(Args)]
+struct Settings {
+    /// The configuration file [default: postern.toml in the data folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder [default: ./postern-data, for demo ./postern-demo]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// sqlite:FILE or postgres://user@host/name
+    #[arg(long, alias = "database-url", global = true, value_name = "URL")]
+    database: Option<String>,
+    /// The one source of links, callbacks and cookie flags
+    #[arg(long, global = true, value_name = "URL")]
+    site_url: Option<String>,
+    /// Address and port
+    #[arg(long, alias = "listen", global = true, value_name = "ADDRESS:PORT")]
+    http_listen: Option<String>,
+    /// Proxies whose X-Forwarded-For counts, separated by commas
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    http_trusted_proxies: Option<String>,
+    /// The file with the key that seals secrets
+    #[arg(long, global = true, value_name = "FILE")]
+    secrets_key_file: Option<String>,
+    /// Certificates (PEM) of private mail servers
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_extra_ca: Option<String>,
+    /// Private addresses that HTTP may reach, separated by commas
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    net_http_allow: Option<String>,
+    /// error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// Do not fetch, refresh or send until the server is started without this
+        #[arg(long)]
+        hold_mail: bool,
+    },
+    /// Run the server with a practice provider: nothing leaves this machine
+    Demo,
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Administrators without a browser
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Mailboxes: set up, look at, fetch, pause
+    #[command(subcommand)]
+    Mailbox(mailbox::Command),
+    /// Tickets
+    #[command(subcommand)]
+    Ticket(ticket::Command),
+    /// Answer a ticket; the text comes from standard input
+    Reply(reply::Reply),
+    /// Write an internal note; the text comes from standard input
+    Note(reply::Note),
+    /// Raw messages and what became of them
+    #[command(subcommand)]
+    Inbox(inbox::Command),
+    /// Outgoing messages
+    #[command(subcommand)]
+    Outbox(outbox::Command),
+    /// Integrity: every raw message has its entry or its reason, every blob its hash
+    Check,
+    /// What Postern understands of a message; needs no database
+    #[command(subcommand)]
+    Message(message::Command),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print it, with where each value comes from and without secrets
+    Show,
+}
+
+/// Lists: where to begin and how many.
+#[derive(Args, Clone, Debug)]
+pub struct Paging {
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
+    pub limit: i64,
+    /// The `next` of the page before
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+}
+
+impl Paging {
+    /// For lists whose cursor is a row's id.
+    pub fn id_after(&self) -> Result<Option<i64>, Failure> {
+        let parse = |text: &String| {
+            text.parse().map_err(|_| Failure::usage(format!("--after {text}: not the `next` of a page")))
+        };
+        self.after.as_ref().map(parse).transpose()
+    }
+}
+
+/// What every command has: the configuration and how to print.
+#[derive(Debug)]
+pub struct Program {
+    pub config: config::Config,
+    pub json: bool,
+}
+
+fn main() -> ExitCode {
+    // The process has one cryptography provider, named before anything uses TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(Done::Fine) => ExitCode::SUCCESS,
+        Ok(Done::Status(status)) => ExitCode::from(status),
+        Err(failure) => {
+            eprintln!("postern: {failure}");
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Done, Failure> {
+    if let Command::Message(command) = cli.command {
+        return message::run(command); // needs no configuration
+    }
+    let data = if matches!(cli.command, Command::Demo) { "postern-demo" } else { "postern-data" };
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let json = cli.settings.json;
+    let config = config::load(&cli.settings.flags(), &environment, data)
+        .context("the configuration is not usable")
+        .map_err(Failure::Usage)?;
+    log_to_standard_error(&config.log_level)?;
+    let program = Program { config, json };
+    match cli.command {
+        Command::Serve { hold_mail } => {
+            serve::run(&program, if hold_mail { serve::Mail::Held } else { serve::Mail::Flowing })
+        }
+        Command::Demo => demo::run(&program),
+        Command::Config(ConfigCommand::Show) => {
+            output::print(program.json, &program.config.to_json(), || program.config.to_text())
+        }
+        Command::Admin(command) => admin::run(&program, command),
+        Command::Mailbox(command) => mailbox::run(&program, command),
+        Command::Ticket(command) => ticket::run(&program, command),
+        Command::Reply(reply) => reply::reply(&program, reply),
+        Command::Note(note) => reply::note(&program, note),
+        Command::Inbox(command) => inbox::run(&program, command),
+        Command::Outbox(command) => outbox::run(&program, command),
+        Command::Check => check::run(&program),
+        Command::Message(_) => unreachable!("answered above"),
+    }
+}
+
+impl Settings {
+    fn flags(&self) -> config::Flags {
+        let given = [
+            ("database.url", &self.database),
+            ("site.url", &self.site_url),
+            ("http.listen", &self.http_listen),
+            ("http.trusted_proxies", &self.http_trusted_proxies),
+            ("secrets.key_file", &self.secrets_key_file),
+            ("tls.extra_ca", &self.tls_extra_ca),
+            ("net.http_allow", &self.net_http_allow),
+            ("log.level", &self.log_level),
+        ];
+        config::Flags {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            values: given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect(),
+        }
+    }
+}
+
+/// Postern's own lines at the level asked for; libraries only warn, since some of them trace what they
+/// send.
+fn log_to_standard_error(level: &str) -> Result<(), Failure> {
+    let own = ["mail", "wire", "desk", "courier", "web", "practice", "postern"];
+    let directives = own.map(|name| format!("{name}={level}")).join(",");
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("warn,{directives}"))
+        .map_err(|e| Failure::Failed(anyhow::anyhow!("cannot set up the log: {e}")))?;
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    Ok(())
+}

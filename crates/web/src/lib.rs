@@ -17,6 +17,7 @@ mod form;
 mod gate;
 mod headers;
 mod home;
+pub mod links;
 mod live;
 mod moment;
 mod origin;

@@ -14,3 +14,5 @@ pub fn set(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
 pub const DEMO: &str = "demo";
 /// SHA-256 (hex, first 16 digits) of the key: a database without its key does not start.
 pub const KEY_FINGERPRINT: &str = "key_fingerprint";
+/// What people call this desk.
+pub const SITE_NAME: &str = "site_name";

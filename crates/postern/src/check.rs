@@ -1,0 +1,33 @@
+//! `postern check`: integrity, a line a fault, exit status 1 if there is any.
+use crate::Program;
+use crate::open::{self, Missing};
+use crate::output::{self, Done, Failure};
+use serde_json::json;
+use std::fmt::Write as _;
+
+const FAULTS_FOUND: u8 = 1;
+
+pub fn run(program: &Program) -> Result<Done, Failure> {
+    let desk = open::desk(&program.config, Missing::Refuse)?;
+    let report = desk::check::check(&desk)?;
+    let fault = |f: &desk::check::Fault| json!({ "kind": f.kind, "what": f.what, "remedy": f.remedy });
+    let document = json!({
+        "ok": report.faults.is_empty(),
+        "counts": { "inbox": report.inbox, "entries": report.entries, "blobs": report.blobs, "outbox": report.outbox },
+        "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+    });
+    output::print(program.json, &document, || {
+        let mut text = String::new();
+        for fault in &report.faults {
+            let _ = writeln!(text, "{}: {} {}", fault.kind, fault.what, fault.remedy);
+        }
+        let verdict = if report.faults.is_empty() { "No faults" } else { "Faults found" };
+        let _ = writeln!(
+            text,
+            "{verdict}: {} raw messages, {} entries, {} blobs, {} outgoing messages looked at.",
+            report.inbox, report.entries, report.blobs, report.outbox
+        );
+        text
+    })?;
+    Ok(if report.faults.is_empty() { Done::Fine } else { Done::Status(FAULTS_FOUND) })
+}

@@ -1,0 +1,64 @@
+//! `postern inbox`: raw messages and what became of them.
+use crate::open::{self, Missing};
+use crate::output::{self, Done, Failure};
+use crate::{Paging, Program, json};
+use clap::Subcommand;
+use desk::By;
+use desk::intake::inbox::{self, State};
+use std::fmt::Write as _;
+
+#[derive(Subcommand)]
+pub enum Command {
+    List {
+        #[arg(long, value_parser = ["new", "filed", "ignored", "held", "failed"])]
+        state: Option<String>,
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// File a message again that failed, was held or ignored
+    Retry { id: i64 },
+}
+
+const STATES: [(&str, State); 5] = [
+    ("new", State::New),
+    ("filed", State::Filed),
+    ("ignored", State::Ignored),
+    ("held", State::Held),
+    ("failed", State::Failed),
+];
+
+pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
+    let desk = open::desk(&program.config, Missing::Refuse)?;
+    match command {
+        Command::List { state, paging } => {
+            let state =
+                state.and_then(|wanted| STATES.iter().find(|(name, _)| *name == wanted)).map(|(_, s)| *s);
+            let after = paging.id_after()?;
+            let rows = desk.db.read(|tx| inbox::list(tx, state, after, paging.limit))?;
+            let next =
+                (rows.len() as i64 == paging.limit).then(|| rows.last().map(|r| r.id.to_string())).flatten();
+            let items = rows.iter().map(|row| json::inbox(row, name(row.state))).collect();
+            output::print(program.json, &output::page(items, next), || {
+                rows.iter().fold(String::new(), |mut text, row| {
+                    let id = row.message_id.as_deref().unwrap_or("no Message-ID");
+                    let place =
+                        row.ticket_number.as_ref().map_or(row.reason.clone(), |n| format!("ticket #{n}"));
+                    let _ =
+                        writeln!(text, "{}  {:7}  {}  {id}  {place}", row.id, name(row.state), row.mailbox);
+                    text
+                })
+            })
+        }
+        Command::Retry { id } => {
+            let by = By::system(courier::Clock::system().now());
+            desk.db.write(|tx| inbox::retry(tx, &by, id))?;
+            output::print(program.json, &serde_json::json!({ "id": id, "done": "retry" }), || {
+                format!("Message {id} is filed again at the next round.")
+            })
+        }
+    }
+}
+
+fn name(state: State) -> &'static str {
+    STATES.iter().find(|(_, s)| *s == state).map_or("new", |(name, _)| name)
+}

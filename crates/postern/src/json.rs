@@ -1,0 +1,266 @@
+//! The JSON objects of the command line's contract: which keys, and how times look.
+use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
+use desk::mailboxes::{client::Client, grant, grant::Grant, mailbox};
+use desk::outgoing::{delivery, delivery::Delivery, outbox::Outbox};
+use desk::tickets::{entry, entry::Entry, queue::Line, ticket, ticket::Ticket};
+use serde_json::{Value, json};
+
+/// RFC 3339 in UTC, with milliseconds.
+pub fn time(at: i64) -> Value {
+    jiff::Timestamp::from_millisecond(at).map_or(Value::Null, |t| json!(format!("{t:.3}")))
+}
+pub fn maybe_time(at: Option<i64>) -> Value {
+    at.map_or(Value::Null, time)
+}
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+fn text_or_null(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { json!(text) }
+}
+
+/// A mailbox with what belongs to it.
+#[derive(Debug)]
+pub struct MailboxView {
+    pub mailbox: Mailbox,
+    pub department: String,
+    pub grant: Option<Grant>,
+    pub client: Option<Client>,
+    pub callback: Option<String>,
+}
+
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::New => "new",
+        State::Ok => "ok",
+        State::Waiting => "waiting",
+        State::NeedsPerson => "needs_person",
+        State::Paused => "paused",
+    }
+}
+pub fn authentication(of: Authentication) -> &'static str {
+    match of {
+        Authentication::None => "none",
+        Authentication::Same => "same",
+        Authentication::Microsoft => "microsoft",
+        Authentication::Google => "google",
+        Authentication::Other => "other",
+        Authentication::Password => "password",
+    }
+}
+pub fn security(of: Security) -> &'static str {
+    match of {
+        Security::Tls => "tls",
+        Security::StartTls => "starttls",
+        Security::Plain => "plain",
+    }
+}
+fn health(health: &Health) -> [(&'static str, Value); 4] {
+    [
+        ("state", json!(state(health.state))),
+        ("since", time(health.since)),
+        ("reason", text_or_null(&health.reason)),
+        ("remedy", text_or_null(&health.remedy)),
+    ]
+}
+fn server(side: &ServerSide, user: &str, protocol: &str) -> serde_json::Map<String, Value> {
+    let fields = [
+        ("protocol", json!(protocol)),
+        ("host", json!(side.host)),
+        ("port", json!(side.port)),
+        ("security", json!(security(side.security))),
+        ("authentication", json!(authentication(side.authentication))),
+        ("user", json!(user)),
+    ];
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+pub fn mailbox(view: &MailboxView) -> Value {
+    let m = &view.mailbox;
+    let mut incoming = server(&m.incoming, m.user(Side::Incoming), "imap");
+    incoming.insert("folder".into(), json!(m.folder_or_inbox()));
+    let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), "smtp");
+    outgoing.insert("active".into(), json!(m.outgoing_active));
+    outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
+    let mut object = json!({
+        "address": m.address,
+        "name": m.name,
+        "department": view.department,
+        "active": m.active,
+        "next_try_at": if m.active { time(m.due_at) } else { Value::Null },
+        "last_mail_at": maybe_time(m.last_mail_at),
+        "last_sent_at": maybe_time(m.last_sent_at),
+        "last_fetch_at": maybe_time(m.last_fetch_at),
+        "incoming": incoming,
+        "outgoing": outgoing,
+        "grant": view.grant.as_ref().map(grant),
+        "callback": view.callback,
+        "folders": Value::Null,
+    });
+    for (key, value) in health(&m.incoming_health) {
+        object[key] = value;
+    }
+    object
+}
+
+fn grant(of: &Grant) -> Value {
+    let state = match of.state {
+        grant::State::Pending => "pending",
+        grant::State::Unproved => "unproved",
+        grant::State::Fulfilled => "fulfilled",
+        grant::State::Lapsed => "lapsed",
+        grant::State::Revoked => "revoked",
+        grant::State::Failed => "failed",
+    };
+    json!({
+        "state": state,
+        "owner": of.owner_address,
+        "scopes": of.scopes,
+        "expires_at": maybe_time(of.expires_at),
+        "refreshed_at": maybe_time(of.refreshed_at),
+        "next_refresh_at": maybe_time(of.refresh_due_at),
+        "reason": text_or_null(&of.reason),
+        "remedy": text_or_null(&of.remedy),
+    })
+}
+
+pub fn ticket_state(state: ticket::State) -> &'static str {
+    match state {
+        ticket::State::Open => "open",
+        ticket::State::Closed => "closed",
+    }
+}
+
+pub fn ticket_line(line: &Line) -> Value {
+    json!({
+        "number": line.number,
+        "subject": line.subject,
+        "state": ticket_state(line.state),
+        "requester": { "name": line.requester_name, "address": line.requester_address },
+        "assignee": line.assignee,
+        "department": line.department,
+        "mailbox": line.mailbox,
+        "created_at": time(line.created_at),
+        "updated_at": time(line.updated_at),
+        "entries": line.entries,
+    })
+}
+
+pub fn ticket(t: &Ticket, entries: &[Entry], events: &[desk::site::event::Event]) -> Value {
+    let event = |e: &desk::site::event::Event| {
+        let by = desk::By { actor: e.actor.clone(), at: e.at };
+        json!({ "at": time(e.at), "actor": by.name(), "kind": e.kind, "data": e.data })
+    };
+    json!({
+        "number": t.number,
+        "subject": t.subject,
+        "state": ticket_state(t.state),
+        "requester": { "name": t.requester_name, "address": t.requester_address },
+        "assignee": t.assignee.as_ref().map(|(_, name)| name),
+        "department": t.department,
+        "mailbox": t.mailbox,
+        "created_at": time(t.created_at),
+        "updated_at": time(t.updated_at),
+        "refers_to": t.refers_to,
+        "joined_to": t.joined_to,
+        "entries": entries.iter().map(entry).collect::<Vec<_>>(),
+        "events": events.iter().map(event).collect::<Vec<_>>(),
+    })
+}
+
+fn entry(e: &Entry) -> Value {
+    let kind = match e.kind {
+        entry::Kind::Message => "message",
+        entry::Kind::Reply => "reply",
+        entry::Kind::Note => "note",
+    };
+    let files = e
+        .attachments
+        .iter()
+        .map(|a| json!({ "name": a.name, "type": a.media_type, "size": a.size_bytes, "inline": a.inline }));
+    json!({
+        "id": e.id,
+        "kind": kind,
+        "from": { "name": e.from_name, "address": e.from_address },
+        "to": e.to,
+        "cc": e.cc,
+        "at": time(e.at),
+        "message_id": e.message_id,
+        "subject": e.subject,
+        "text": e.text,
+        "reply_text": e.reply_text,
+        "has_html": e.has_html,
+        "attachments": files.collect::<Vec<_>>(),
+        "inbox_id": e.inbox_id,
+        "deliveries": e.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+    })
+}
+
+pub fn delivery(d: &Delivery) -> Value {
+    json!({
+        "recipient": d.recipient,
+        "state": delivery_state(d.state),
+        "at": time(d.at),
+        "answer": text_or_null(&d.answer),
+        "attempts": d.attempts,
+    })
+}
+pub fn delivery_state(state: delivery::State) -> &'static str {
+    match state {
+        delivery::State::Queued => "queued",
+        delivery::State::Sent => "sent",
+        delivery::State::Deferred => "deferred",
+        delivery::State::Failed => "failed",
+        delivery::State::Bounced => "bounced",
+        delivery::State::Cancelled => "cancelled",
+    }
+}
+
+pub fn inbox(row: &desk::intake::inbox::Inbox, state: &str) -> Value {
+    json!({
+        "id": row.id,
+        "mailbox": row.mailbox,
+        "folder": row.folder,
+        "uid": row.uid,
+        "message_id": row.message_id,
+        "sha256": hex(&row.sha256),
+        "size": row.size_bytes,
+        "received_at": time(row.received_at),
+        "state": state,
+        "reason": text_or_null(&row.reason),
+        "ticket": row.ticket_number,
+        "entry": row.entry_id,
+    })
+}
+
+pub fn outbox(row: &Outbox, state: &str) -> Value {
+    json!({
+        "id": row.id,
+        "ticket": row.ticket_number,
+        "entry": row.entry_id,
+        "mailbox": row.mailbox,
+        "message_id": row.message_id,
+        "sha256": row.sha256.as_deref().map(hex),
+        "state": state,
+        "attempts": row.attempts,
+        "due_at": time(row.due_at),
+        "last_error": text_or_null(&row.last_error),
+        "unsure": row.unsure,
+        "deliveries": row.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+    })
+}
+
+/// What the mailbox commands read of one mailbox.
+pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> desk::Result<MailboxView> {
+    let departments = desk::people::department::list(tx)?;
+    let department =
+        departments.into_iter().find(|d| d.id == mailbox.department_id).map_or(String::new(), |d| d.name);
+    let grant = grant::latest(tx, mailbox.id, mailbox::Side::Incoming)?;
+    let client = match mailbox.incoming.client_id {
+        Some(id) => desk::mailboxes::client::find(tx, id)?,
+        None => None,
+    };
+    let callback = client.as_ref().map(|c| courier::authorize::callback_url(site, &c.public_id).to_string());
+    Ok(MailboxView { mailbox, department, grant, client, callback })
+}

@@ -1,0 +1,159 @@
+//! `postern mailbox`: set up, look at, fetch, pause.
+use crate::open::{self, Missing};
+use crate::output::{self, Done, Failure};
+use crate::{Program, apply, config, json, serve};
+use clap::Subcommand;
+use desk::mailboxes::{mailbox, mailbox::Mailbox};
+use desk::{By, Desk};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make or change the mailboxes of a file
+    Apply {
+        file: PathBuf,
+    },
+    List,
+    Show {
+        address: String,
+    },
+    /// One round now; ends when the backlog is filed
+    Fetch {
+        address: String,
+    },
+    /// Stop fetching until `resume`
+    Pause {
+        address: String,
+    },
+    Resume {
+        address: String,
+    },
+}
+
+pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
+    if let Command::Apply { file } = &command {
+        return apply::run(program, file);
+    }
+    let desk = open::desk(&program.config, Missing::Refuse)?;
+    let by = By::system(courier::Clock::system().now());
+    match command {
+        Command::Apply { .. } => unreachable!("answered above"),
+        Command::List => {
+            let site = site(program);
+            let views = desk.db.read(|tx| {
+                let all = mailbox::list(tx)?;
+                all.into_iter().map(|m| json::view(tx, m, &site)).collect::<desk::Result<Vec<_>>>()
+            })?;
+            let document = output::page(views.iter().map(json::mailbox).collect(), None);
+            output::print(program.json, &document, || views.iter().map(line).collect())
+        }
+        Command::Show { address } => {
+            let found = find(&desk, &address)?;
+            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site(program)))?;
+            output::print(program.json, &json::mailbox(&view), || details(&view))
+        }
+        Command::Fetch { address } => fetch(program, desk, &address),
+        Command::Pause { address } => {
+            let id = find(&desk, &address)?.id;
+            desk.db.write(|tx| mailbox::pause(tx, &by, id))?;
+            done(program, &address, "paused", "is paused. Nothing is fetched until `postern mailbox resume`.")
+        }
+        Command::Resume { address } => {
+            let id = find(&desk, &address)?.id;
+            desk.db.write(|tx| mailbox::resume(tx, &by, id))?;
+            done(program, &address, "resumed", "is fetched again.")
+        }
+    }
+}
+
+fn site(program: &Program) -> url::Url {
+    program.config.site_url.clone().unwrap_or_else(|| config::default_site(program.config.listen))
+}
+
+fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
+    let found = desk.db.read(|tx| mailbox::find_by_address(tx, address))?.filter(|m| m.removed_at.is_none());
+    found.ok_or_else(|| Failure::NotFound(format!("There is no mailbox {address}.")))
+}
+
+fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<Done, Failure> {
+    output::print(program.json, &json!({ "address": address, "done": what }), || {
+        format!("{address} {sentence}")
+    })
+}
+
+fn fetch(program: &Program, desk: Desk, address: &str) -> Result<Done, Failure> {
+    let id = find(&desk, address)?.id;
+    let demo = open::is_demo(&desk.db)?;
+    let courier = serve::courier(&program.config, desk, demo, site(program))?;
+    let runtime = serve::runtime()?;
+    let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
+    let document = json!({
+        "address": address,
+        "fetched": summary.fetched,
+        "filed": summary.filed,
+        "ignored": summary.ignored,
+        "failed": summary.failed,
+    });
+    if let Some(holder) = summary.held_by {
+        return Err(Failure::Failed(anyhow::anyhow!(
+            "{address} is being fetched by {holder}; that round goes on. Try again when it has ended."
+        )));
+    }
+    output::print(program.json, &document, || {
+        format!(
+            "{address}: {} fetched, {} filed, {} ignored, {} failed.",
+            summary.fetched, summary.filed, summary.ignored, summary.failed
+        )
+    })
+}
+
+fn line(view: &json::MailboxView) -> String {
+    let m = &view.mailbox;
+    let on = if m.active { "" } else { " (off)" };
+    format!("{}{on}  {}  {}\n", m.address, json::state(m.incoming_health.state), m.incoming_health.reason)
+}
+
+fn details(view: &json::MailboxView) -> String {
+    let m = &view.mailbox;
+    let mut text = line(view);
+    let at = |time: Option<i64>| json::maybe_time(time).as_str().unwrap_or("never").to_owned();
+    let (incoming, outgoing) = (&m.incoming, &m.outgoing);
+    let _ = writeln!(text, "  department: {}", view.department);
+    let how = json::authentication(incoming.authentication);
+    let _ = writeln!(
+        text,
+        "  incoming: {}:{} {} ({how})",
+        incoming.host,
+        incoming.port,
+        json::security(incoming.security)
+    );
+    let how = json::authentication(outgoing.authentication);
+    let _ = writeln!(
+        text,
+        "  outgoing: {}:{} {} ({how})",
+        outgoing.host,
+        outgoing.port,
+        json::security(outgoing.security)
+    );
+    let _ = writeln!(text, "  last mail: {}\n  last sent: {}", at(m.last_mail_at), at(m.last_sent_at));
+    for health in [&m.incoming_health, &m.outgoing_health] {
+        if !health.remedy.is_empty() {
+            let _ = writeln!(text, "  {} {}", health.reason, health.remedy);
+        }
+    }
+    if let Some(callback) = &view.callback {
+        let _ = writeln!(text, "  Callback Endpoint: {callback}");
+    }
+    if let Some(grant) = &view.grant {
+        let owner = grant.owner_address.as_deref().unwrap_or("unknown");
+        let _ = writeln!(
+            text,
+            "  authorized as {owner}, token until {}, next refresh {}",
+            at(grant.expires_at),
+            at(grant.refresh_due_at)
+        );
+    }
+    text
+}

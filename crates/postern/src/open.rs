@@ -1,0 +1,168 @@
+//! Opens what every command stands on: the data folder, the key, the database, the store. The key is
+//! made only with a new database, and a database without its key does not start.
+use crate::config::Config;
+use anyhow::{Context as _, bail};
+use desk::db::{Db, Options, Tx};
+use desk::files::store::Store;
+use desk::site::{setting, vault::Vault};
+use desk::{Desk, MIGRATIONS};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Whether a missing database is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Make,
+    /// Commands that only look would hide a mistyped folder by making a new one.
+    Refuse,
+}
+
+/// The desk of this configuration, migrated and with the right key.
+pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
+    if let (Missing::Refuse, Some(path)) = (missing, config.database_url.strip_prefix("sqlite:"))
+        && !Path::new(path).exists()
+    {
+        bail!(
+            "there is no database at {path}. Name the folder with --data, or start `postern serve` to make one."
+        );
+    }
+    data_folder(&config.data)?;
+    let db = Db::open(&config.database_url, &Options::default())
+        .with_context(|| format!("cannot open the database {}", shown(&config.database_url)))?;
+    db.migrate(&MIGRATIONS).context("cannot bring the database up to date")?;
+    let vault = vault(&db, &config.key_file)?;
+    let store = Store::open(&config.data.join("blobs"))?;
+    Ok(Desk { db, vault, store })
+}
+
+fn shown(database_url: &str) -> String {
+    database_url
+        .split_once('@')
+        .map_or_else(|| database_url.to_owned(), |(_, rest)| format!("postgres://…@{rest}"))
+}
+
+/// Makes the folder (0700) or checks that it can be written.
+fn data_folder(path: &Path) -> anyhow::Result<()> {
+    if !path.exists() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+    }
+    let probe = path.join(".writable");
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
+    written.with_context(|| {
+        format!(
+            "cannot write in the data folder {}. Let its owner run Postern, or name another with --data",
+            path.display()
+        )
+    })?;
+    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+}
+
+fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
+    let known = db.read(|tx| setting::find(tx, setting::KEY_FINGERPRINT))?;
+    let file = key_file.display();
+    let Some(known) = known else {
+        let vault =
+            if key_file.exists() { Vault::open(key_file)? } else { Vault::create(key_file, rand::random())? };
+        let fingerprint = vault.fingerprint();
+        db.write(|tx| setting::set(tx, setting::KEY_FINGERPRINT, &fingerprint))?;
+        return Ok(vault);
+    };
+    if !key_file.exists() {
+        bail!(
+            "the key of this database is missing: {file}. Put it back from where you keep it, or name its place with \
+             secrets.key_file. Without it the stored secrets cannot be read, so Postern does not start."
+        );
+    }
+    let vault = Vault::open(key_file)?;
+    if vault.fingerprint() != known {
+        bail!(
+            "{file} is not the key of this database (its fingerprint is {}, the database was made with {known}). \
+             Name the right key with secrets.key_file.",
+            vault.fingerprint()
+        );
+    }
+    Ok(vault)
+}
+
+/// Held while a server runs on a data folder; the operating system lets go of it when the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+pub fn lock(config: &Config) -> anyhow::Result<Lock> {
+    data_folder(&config.data)?;
+    let path = config.data.join("lock");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let holder = std::fs::read_to_string(&path).unwrap_or_default();
+            let folder = config.data.display();
+            bail!(
+                "another Postern (process {}) runs on the data folder {folder}. Stop it first.",
+                holder.trim()
+            );
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+        }
+    }
+    file.set_len(0)?;
+    write!(file, "{}", std::process::id())?;
+    Ok(Lock { _file: file })
+}
+
+/// Whether the database belongs to a demo.
+pub fn is_demo(db: &Db) -> anyhow::Result<bool> {
+    Ok(db.read(|tx| setting::find(tx, setting::DEMO))?.is_some())
+}
+
+/// Marks a new database as a demo's; refuses one that was made by anything else.
+pub fn mark_demo(db: &Db) -> anyhow::Result<()> {
+    let used = |tx: &mut Tx<'_>| -> desk::Result<bool> {
+        Ok(desk::people::agent::has_administrator(tx)? || !desk::mailboxes::mailbox::list(tx)?.is_empty())
+    };
+    if is_demo(db)? {
+        return Ok(());
+    }
+    if db.read(used)? {
+        bail!(
+            "this database was not made by `postern demo`, which would play with it. Name another folder with --data."
+        );
+    }
+    db.write(|tx| setting::set(tx, setting::DEMO, "1")).map_err(Into::into)
+}
+
+/// Where the demo keeps its practice provider.
+pub fn practice_folder(config: &Config) -> PathBuf {
+    config.data.join("practice")
+}
+
+/// The outgoing policy. The practice CA and plain http to loopback count only under the demo mark.
+pub fn net(config: &Config, demo: bool) -> anyhow::Result<wire::net::Net> {
+    let mut ca = Vec::new();
+    if let Some(path) = &config.extra_ca {
+        ca = std::fs::read(path).with_context(|| format!("cannot read tls.extra_ca {}", path.display()))?;
+    }
+    let practice_ca = practice_folder(config).join("ca.pem");
+    if demo && practice_ca.exists() {
+        ca.push(b'\n');
+        ca.extend(
+            std::fs::read(&practice_ca).with_context(|| format!("cannot read {}", practice_ca.display()))?,
+        );
+    }
+    let policy = wire::net::Policy {
+        http_allow: config.http_allow.clone(),
+        extra_ca_pem: (!ca.is_empty()).then_some(ca),
+        practice: demo,
+    };
+    wire::net::Net::new(policy).map_err(|e| anyhow::anyhow!("tls.extra_ca: {e}"))
+}

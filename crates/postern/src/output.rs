@@ -1,0 +1,92 @@
+//! How a command ends: what it prints, and its exit status (0 done, 1 failed or a fault was found, 2 wrong
+//! usage, 3 not found).
+use std::fmt;
+use std::io::Write as _;
+
+#[derive(Debug)]
+pub enum Done {
+    Fine,
+    /// Everything was done, and the status says what was found.
+    Status(u8),
+}
+
+#[derive(Debug)]
+pub enum Failure {
+    Usage(anyhow::Error),
+    NotFound(String),
+    Failed(anyhow::Error),
+}
+
+impl Failure {
+    pub fn status(&self) -> u8 {
+        match self {
+            Failure::Failed(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::NotFound(_) => 3,
+        }
+    }
+    pub fn usage(sentence: impl Into<String>) -> Failure {
+        Failure::Usage(anyhow::anyhow!(sentence.into()))
+    }
+}
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(error) | Failure::Failed(error) => write!(f, "{error:#}"),
+            Failure::NotFound(sentence) => f.write_str(sentence),
+        }
+    }
+}
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::Failed(error)
+    }
+}
+impl From<desk::Error> for Failure {
+    fn from(error: desk::Error) -> Self {
+        match error {
+            desk::Error::Refused(refusal @ desk::Refusal::NotFound(_)) => {
+                Failure::NotFound(refusal.to_string())
+            }
+            other => Failure::Failed(other.into()),
+        }
+    }
+}
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::Failed(error.into())
+    }
+}
+
+/// One JSON document, or text for people with every control character but the line end made visible
+/// (what stands in mail must not drive a terminal).
+pub fn print(
+    json: bool,
+    document: &serde_json::Value,
+    text: impl FnOnce() -> String,
+) -> Result<Done, Failure> {
+    let mut out = if json { document.to_string() } else { shown(&text()) };
+    if !out.is_empty() && !out.ends_with('\n') {
+        out.push('\n');
+    }
+    match std::io::stdout().write_all(out.as_bytes()) {
+        // Whoever reads has read enough: `postern ticket list | head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Done::Fine),
+        other => other.map(|()| Done::Fine).map_err(Into::into),
+    }
+}
+
+fn shown(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\n' => c,
+        '\t' => ' ',
+        c if c.is_control() => '\u{FFFD}',
+        c => c,
+    };
+    text.chars().map(visible).collect()
+}
+
+/// A page of a list: `{"items": […], "next": "…" | null}`.
+pub fn page(items: Vec<serde_json::Value>, next: Option<String>) -> serde_json::Value {
+    serde_json::json!({ "items": items, "next": next })
+}

@@ -1,0 +1,182 @@
+//! `postern serve`: the server, from the lock on its data folder to the last connection.
+use crate::config::Config;
+use crate::open::{self, Missing};
+use crate::output::{Done, Failure};
+use crate::{Program, config};
+use anyhow::{Context as _, bail};
+use courier::{Clock, Courier, Parts, Random};
+use desk::people::first_administrator;
+use desk::{By, Desk};
+use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use url::Url;
+
+/// Whether mail moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mail {
+    Flowing,
+    /// No fetch, no refresh, no send: a restored copy must not answer customers.
+    Held,
+}
+
+/// After the signal, requests and rounds get this long; the whole stop stays under ten seconds.
+const STOP_S_MAX: u64 = 8;
+
+pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
+    let _lock = open::lock(&program.config)?;
+    let desk = open::desk(&program.config, Missing::Make)?;
+    if open::is_demo(&desk.db)? {
+        let folder = program.config.data.display();
+        return Err(Failure::Failed(anyhow::anyhow!(
+            "{folder} belongs to `postern demo` and trusts its practice provider. Name another folder with --data."
+        )));
+    }
+    runtime()?.block_on(async {
+        let bound = bind(&program.config).await?;
+        let courier = courier(&program.config, desk, false, bound.site.clone())?;
+        offer_first_administrator(&program.config, &courier, &bound.site).await?;
+        until_stopped(&program.config, courier, bound, mail).await
+    })?;
+    Ok(Done::Fine)
+}
+
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")
+}
+
+/// What carries mail, for a server or one command.
+pub fn courier(config: &Config, desk: Desk, practice: bool, site_url: Url) -> anyhow::Result<Courier> {
+    let net = open::net(config, practice)?;
+    let node = format!("{}:{}", hostname(), std::process::id());
+    Ok(Courier::new(Parts {
+        desk,
+        net,
+        clock: Clock::system(),
+        random: Random::system(),
+        site_url,
+        practice,
+        node,
+    }))
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "node".into(), |name| name.trim().to_owned())
+}
+
+/// An open port, and the address of the site.
+#[derive(Debug)]
+pub struct Bound {
+    pub listener: TcpListener,
+    pub site: Url,
+}
+
+pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
+    let listener = match TcpListener::bind(config.listen).await {
+        Ok(listener) => listener,
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!(
+                "cannot listen on {}: another program uses this port. Stop it, or name another with --http-listen.",
+                config.listen
+            )
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot listen on {}", config.listen)),
+    };
+    let local = listener.local_addr().context("cannot tell the address that is listened on")?;
+    let site = config.site_url.clone().unwrap_or_else(|| config::default_site(local));
+    Ok(Bound { listener, site })
+}
+
+/// While there is no administrator, a one-time link is made anew at each start: shown on the terminal, or
+/// put into a file that only the owner reads. It is never logged.
+async fn offer_first_administrator(config: &Config, courier: &Courier, site: &Url) -> anyhow::Result<()> {
+    let token: [u8; 16] = courier.random();
+    let by = By::system(courier.now());
+    let offered = courier.write(move |tx| first_administrator::offer(tx, &by, token)).await?;
+    let file = config.data.join("first-administrator.url");
+    if offered.is_none() {
+        let _ = std::fs::remove_file(&file); // a used link is of no use
+        return Ok(());
+    }
+    let link = web::links::set_up(site, &token);
+    if std::io::stderr().is_terminal() {
+        eprintln!("Make the first administrator here, within an hour, once:\n\n    {link}\n");
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(&file);
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    writeln!(out, "{link}").with_context(|| format!("cannot write {}", file.display()))?;
+    eprintln!("Make the first administrator with the link in {}, within an hour.", file.display());
+    Ok(())
+}
+
+/// Serves until SIGTERM or SIGINT, then ends in time with nothing half done.
+pub async fn until_stopped(
+    config: &Config,
+    courier: Courier,
+    bound: Bound,
+    mail: Mail,
+) -> anyhow::Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    let rounds = match mail {
+        Mail::Flowing => Some(courier::rounds::start(courier.clone(), stopping.clone())),
+        Mail::Held => {
+            eprintln!(
+                "Mail is held: nothing is fetched, refreshed or sent until Postern starts without --hold-mail."
+            );
+            None
+        }
+    };
+    let site = bound.site.clone();
+    let name = courier.read(|tx| desk::site::setting::find(tx, desk::site::setting::SITE_NAME)).await?;
+    let pages = web::Site {
+        url: site.clone(),
+        name: name.unwrap_or_else(|| "Postern".into()),
+        trusted_proxies: config.trusted_proxies.clone(),
+    };
+    let state = web::State::new(courier, pages, stopping.clone());
+    let app = web::app(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let mut waiting = stopping.clone();
+    let server = axum::serve(bound.listener, app).with_graceful_shutdown(async move {
+        let _ = waiting.wait_for(|stop| *stop).await;
+    });
+    let server = tokio::spawn(server.into_future());
+    println!("ready {}", site.as_str().trim_end_matches('/'));
+    std::io::stdout().flush().context("cannot write to standard output")?;
+    signalled().await?;
+    let _ = stop.send(true);
+    let ended = async {
+        let _ = server.await;
+        if let Some(rounds) = rounds {
+            let _ = rounds.await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(STOP_S_MAX), ended).await.is_err() {
+        tracing::warn!(
+            "some requests or rounds did not end in {STOP_S_MAX} s and were dropped; their rows are claimed again"
+        );
+    }
+    Ok(())
+}
+
+async fn signalled() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
