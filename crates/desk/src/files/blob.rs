@@ -1,6 +1,7 @@
 //! A blob's row: content hash, size, and where the store keeps it.
 use super::store::Stored;
-use crate::{Result, db::Tx};
+use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::{Result, params};
 
 #[derive(Clone, Debug)]
 pub struct Blob {
@@ -11,10 +12,42 @@ pub struct Blob {
 }
 /// The row of this content, made when it is new.
 pub fn name(tx: &mut Tx<'_>, stored: &Stored) -> Result<i64> {
-    let _ = (tx, stored);
-    todo!()
+    let there: Option<(i64,)> = tx.maybe("SELECT id FROM blob WHERE hash = $1", params![&stored.hash])?;
+    if let Some((id,)) = there {
+        return Ok(id);
+    }
+    // The place of the first writer stays: both hold the same bytes. (DO UPDATE, so that a row comes back.)
+    Ok(tx.insert(
+        "INSERT INTO blob (hash, size_bytes, place) VALUES ($1, $2, $3)
+         ON CONFLICT (hash) DO UPDATE SET size_bytes = blob.size_bytes RETURNING id",
+        params![&stored.hash, size_in_row(stored.size_bytes), &stored.place],
+    )?)
 }
 pub fn get(tx: &mut Tx<'_>, id: i64) -> Result<Blob> {
-    let _ = (tx, id);
-    todo!()
+    Ok(tx.one("SELECT id, hash, size_bytes, place FROM blob WHERE id = $1", params![id])?)
+}
+/// Those of these contents that have a row already: what the store need not be given again. At most 1000.
+pub fn known(tx: &mut Tx<'_>, hashes: &[[u8; 32]]) -> Result<Vec<Stored>> {
+    let mut query = Query::new("SELECT id, hash, size_bytes, place FROM blob WHERE hash IN ");
+    query.bind_list(hashes.iter().take(1000).map(<[u8; 32]>::as_slice));
+    let rows: Vec<Blob> = tx.all(query.sql(), query.params())?;
+    Ok(rows.into_iter().filter_map(Blob::stored).collect())
+}
+
+/// A size as the table has it.
+pub(crate) fn size_in_row(size_bytes: u64) -> i64 {
+    i64::try_from(size_bytes).unwrap_or(i64::MAX)
+}
+
+impl Blob {
+    /// The same as the store says it; `None` if the row's hash is none.
+    pub fn stored(self) -> Option<Stored> {
+        let size_bytes = u64::try_from(self.size_bytes).ok()?;
+        Some(Stored { hash: self.hash.try_into().ok()?, size_bytes, place: self.place })
+    }
+}
+impl FromRow for Blob {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Blob { id: row.get(0)?, hash: row.get(1)?, size_bytes: row.get(2)?, place: row.get(3)? })
+    }
 }

@@ -1,4 +1,5 @@
 //! Files: bytes by content.
 pub mod attachment;
 pub mod blob;
+mod record;
 pub mod store;

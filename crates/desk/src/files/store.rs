@@ -1,13 +1,47 @@
 //! Where blob bytes are kept: a folder, content-addressed, written durably before any transaction
 //! names them. Bytes never pass through the database.
+//!
+//! `file/ab/abcd…` holds one large content, `pack/00000001` many small ones, one record after another (see
+//! [`record`](super::record)). Each process appends to a pack of its own and never to one that it found, so the
+//! torn end that a kill leaves is only ever behind what some row names. A file under `file/` gets its name when
+//! it is whole.
+use super::record::{self, HEAD_BYTES, Head};
 use crate::Result;
+use anyhow::{Context as _, anyhow};
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is smaller than this when compressed goes into the pack.
+const SMALL_BYTES: usize = 64 * 1024;
+/// A pack that is longer is not appended to any more.
+const PACK_BYTES: u64 = 256 * 1024 * 1024;
+/// How many recent contents are remembered, so that they are not written again.
+const REMEMBERED: usize = 10_000;
 
 /// A handle on the folder; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    #[expect(dead_code, reason = "filled with the store")]
     root: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+}
+#[derive(Debug, Default)]
+struct Shared {
+    pack: Option<Pack>,
+    recent: HashMap<[u8; 32], String>,
+    /// Numbers the partial files of this process.
+    parts: u64,
+}
+/// The pack that this process appends to.
+#[derive(Debug)]
+struct Pack {
+    number: u64,
+    file: File,
+    length: u64,
 }
 /// Bytes that are durably in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,29 +52,249 @@ pub struct Stored {
     /// How to find them again; goes into `blob.place`.
     pub place: String,
 }
+
 impl Store {
     /// Opens or makes the folder (0700).
     pub fn open(root: &Path) -> Result<Store> {
-        let _ = root;
-        todo!()
+        for folder in [root.to_owned(), root.join("file"), root.join("pack")] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(|e| said(&folder, "made", &e))?;
+        }
+        sync_folder(root)?;
+        if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+        Ok(Store { root: root.to_owned(), shared: Arc::default() })
     }
+
+    /// What a content is called: SHA-256 of its bytes.
+    pub fn hash(content: &[u8]) -> [u8; 32] {
+        Sha256::digest(content).into()
+    }
+
     /// Writes all, durably when it returns: small ones into one pack file with one sync, zstd when it
-    /// gains. Content that is there already is not written again.
+    /// gains. Content that this process has written lately, or that has a file of its own, is not written again.
     pub fn put_all(&self, contents: &[&[u8]]) -> Result<Vec<Stored>> {
-        let _ = contents;
-        todo!()
+        self.put_new(contents, &[])
     }
+
+    /// The same, for who has asked the database what is there already (`blob::known`): that is not written again.
+    pub fn put_new(&self, contents: &[&[u8]], known: &[Stored]) -> Result<Vec<Stored>> {
+        let mut places: HashMap<[u8; 32], String> = known.iter().map(|s| (s.hash, s.place.clone())).collect();
+        let (mut hashes, mut batch, mut large) = (Vec::new(), Batch::default(), Vec::new());
+        // Hashing and compressing need no lock.
+        for content in contents {
+            let hash = Store::hash(content);
+            hashes.push(hash);
+            if places.contains_key(&hash) || batch.has(&hash) || large.iter().any(|(h, _)| *h == hash) {
+                continue;
+            }
+            if let Some(place) = self.there(&hash) {
+                places.insert(hash, place);
+                continue;
+            }
+            let record = record::write(content, hash)?;
+            if record.len() < SMALL_BYTES { batch.add(hash, &record) } else { large.push((hash, record)) }
+        }
+        for (hash, record) in large {
+            places.insert(hash, self.write_file(&hash, &record)?);
+        }
+        places.extend(self.append(batch)?);
+        self.remember(&places);
+        hashes
+            .into_iter()
+            .zip(contents)
+            .map(|(hash, content)| {
+                let place = places.get(&hash).cloned().context("invariant: every content was placed")?;
+                Ok(Stored { hash, size_bytes: content.len() as u64, place })
+            })
+            .collect()
+    }
+
     pub fn put(&self, content: &[u8]) -> Result<Stored> {
-        let _ = content;
-        todo!()
+        Ok(self.put_all(&[content])?.pop().context("invariant: one content, one place")?)
     }
+
     /// The bytes, their hash checked.
     pub fn get(&self, place: &str, hash: &[u8]) -> Result<Vec<u8>> {
-        let _ = (place, hash);
-        todo!()
+        let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;
+        let read = || -> anyhow::Result<Vec<u8>> {
+            let file = File::open(&path)?;
+            let mut head = [0; HEAD_BYTES];
+            file.read_exact_at(&mut head, offset)?;
+            let head = Head::read(&head)?;
+            // Before the memory for it is taken.
+            let end = offset.checked_add(HEAD_BYTES as u64).and_then(|at| at.checked_add(head.stored_bytes));
+            anyhow::ensure!(
+                end.is_some_and(|end| file.metadata().is_ok_and(|m| m.len() >= end)),
+                "it is cut off"
+            );
+            let mut body = vec![0; usize::try_from(head.stored_bytes)?];
+            file.read_exact_at(&mut body, offset + HEAD_BYTES as u64)?;
+            let content = head.open(body)?;
+            anyhow::ensure!(Store::hash(&content) == hash, "its bytes are not the ones that were stored");
+            Ok(content)
+        };
+        Ok(read().with_context(|| {
+            format!("{} cannot be read at {offset}; restore this file from a backup", path.display())
+        })?)
     }
+
     /// Bytes that are free on the store's disk, and its size.
     pub fn room(&self) -> Result<(u64, u64)> {
-        todo!()
+        let disk = rustix::fs::statvfs(&self.root)
+            .with_context(|| format!("the disk of {} does not say its room", self.root.display()))?;
+        Ok((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
     }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn there(&self, hash: &[u8; 32]) -> Option<String> {
+        if let Some(place) = self.shared().recent.get(hash) {
+            return Some(place.clone());
+        }
+        let place = file_place(hash);
+        self.root.join(&place).exists().then_some(place)
+    }
+
+    fn remember(&self, places: &HashMap<[u8; 32], String>) {
+        let mut shared = self.shared();
+        if shared.recent.len() + places.len() > REMEMBERED {
+            shared.recent.clear();
+        }
+        shared.recent.extend(places.iter().take(REMEMBERED).map(|(hash, place)| (*hash, place.clone())));
+    }
+
+    /// `pack/NUMBER@OFFSET` or `file/ab/abcd…`: never a path that leads out of the folder.
+    fn find(&self, place: &str) -> Option<(PathBuf, u64)> {
+        let digits = |text: &str, of: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|b| of(&b));
+        if let Some((number, offset)) = place.strip_prefix("pack/").and_then(|rest| rest.split_once('@')) {
+            let fine = digits(number, u8::is_ascii_digit) && digits(offset, u8::is_ascii_digit);
+            return Some((self.root.join("pack").join(number), offset.parse().ok()?)).filter(|_| fine);
+        }
+        let (folder, name) = place.strip_prefix("file/")?.split_once('/')?;
+        let fine = digits(folder, u8::is_ascii_hexdigit) && digits(name, u8::is_ascii_hexdigit);
+        fine.then(|| (self.root.join("file").join(folder).join(name), 0))
+    }
+
+    /// One large content: beside, synced, renamed, and the folder synced.
+    fn write_file(&self, hash: &[u8; 32], record: &[u8]) -> Result<String> {
+        let place = file_place(hash);
+        let path = self.root.join(&place);
+        let folder = path.parent().context("invariant: a place has a folder")?;
+        if !folder.exists() {
+            let made = DirBuilder::new().mode(0o700).create(folder);
+            match made {
+                Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(said(folder, "made", &e).into()),
+                _ => sync_folder(&self.root.join("file"))?,
+            }
+        }
+        let part = {
+            let mut shared = self.shared();
+            shared.parts += 1;
+            folder.join(format!("part-{}-{}", std::process::id(), shared.parts))
+        };
+        let written = || -> io::Result<()> {
+            // `create`, not `create_new`: a killed process of the same id may have left one.
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            file.write_all(record)?;
+            file.sync_all()?;
+            fs::rename(&part, &path)
+        }();
+        if let Err(e) = written {
+            let _ = fs::remove_file(&part);
+            return Err(said(&path, "written", &e).into());
+        }
+        sync_folder(folder)?;
+        Ok(place)
+    }
+
+    /// All small contents of a batch with one sync.
+    fn append(&self, batch: Batch) -> Result<Vec<([u8; 32], String)>> {
+        if batch.bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut shared = self.shared();
+        let pack = match shared.pack.take() {
+            Some(pack) if pack.length < PACK_BYTES => pack,
+            _ => self.new_pack()?,
+        };
+        let begin = pack.length;
+        let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
+        // After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the
+        // pack is not appended to again. Nothing names its end.
+        written.map_err(|e| said(&self.root.join("pack"), "written", &e))?;
+        let place = |offset: u64| format!("pack/{:08}@{}", pack.number, begin + offset);
+        let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
+        shared.pack = Some(Pack { length: begin + batch.bytes.len() as u64, ..pack });
+        Ok(places)
+    }
+
+    /// The first number that nobody has, taken by making the file.
+    fn new_pack(&self) -> Result<Pack> {
+        let folder = self.root.join("pack");
+        let numbers = fs::read_dir(&folder).map_err(|e| said(&folder, "read", &e))?;
+        let highest =
+            numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
+        for number in highest.map_or(1, |n| n + 1).. {
+            let path = folder.join(format!("{number:08}"));
+            match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(file) => {
+                    sync_folder(&folder)?;
+                    return Ok(Pack { number, file, length: 0 });
+                }
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {} // another process was quicker
+                Err(e) => return Err(said(&path, "made", &e).into()),
+            }
+        }
+        unreachable!("invariant: numbers do not end")
+    }
+}
+
+/// Small records on their way into the pack.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    offsets: Vec<([u8; 32], u64)>,
+}
+impl Batch {
+    fn has(&self, hash: &[u8; 32]) -> bool {
+        self.offsets.iter().any(|(h, _)| h == hash)
+    }
+    fn add(&mut self, hash: [u8; 32], record: &[u8]) {
+        self.offsets.push((hash, self.bytes.len() as u64));
+        self.bytes.extend_from_slice(record);
+    }
+}
+
+fn file_place(hash: &[u8; 32]) -> String {
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = hash.first().map(|byte| format!("{byte:02x}")).unwrap_or_default();
+    format!("file/{folder}/{hex}")
+}
+
+/// A file that was made is there after a power cut only when its folder is on the disk too.
+fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| said(folder, "synced", &e))
+}
+
+/// What failed on which path, and what to do.
+fn said(path: &Path, verb: &str, e: &io::Error) -> anyhow::Error {
+    let remedy = match e.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "the disk is full: free some space there, and it goes on by itself"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "give the user who runs Postern the right to write there"
+        }
+        ErrorKind::NotFound => "the folder is gone: put it back, or restore it from a backup",
+        _ => "check the disk",
+    };
+    anyhow!("{} could not be {verb} ({e}); {remedy}", path.display())
 }

@@ -55,7 +55,15 @@ pub fn find_by_public_id(tx: &mut Tx<'_>, public_id: &str) -> Result<Option<Clie
 }
 /// Tenant and endpoints agree: a tenant fills both, a pasted endpoint fills the tenant, two tenants are
 /// refused, nothing silently becomes `common`. `practice` allows plain http to loopback.
-pub fn change(tx: &mut Tx<'_>, vault: &Vault, by: &By, id: i64, entered: &EnteredClient, scheme: Scheme, nonce: [u8; 24]) -> Result<Client> {
+pub fn change(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    id: i64,
+    entered: &EnteredClient,
+    scheme: Scheme,
+    nonce: [u8; 24],
+) -> Result<Client> {
     let _ = (tx, vault, by, id, entered, scheme, nonce);
     todo!()
 }

@@ -1,5 +1,5 @@
 //! How far each folder of a mailbox was read: UIDVALIDITY and the last UID.
-use crate::{Result, db::Tx};
+use crate::{Result, db::Tx, params};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
@@ -10,11 +10,28 @@ pub struct Cursor {
     pub start_after_uid: u32,
 }
 pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Cursor>> {
-    let _ = (tx, mailbox_id, folder);
-    todo!()
+    let found: Option<(u32, u32, u32)> = tx.maybe(
+        "SELECT uid_validity, uid_last, start_after_uid FROM folder WHERE mailbox_id = $1 AND name = $2",
+        params![mailbox_id, folder],
+    )?;
+    Ok(found.map(|(uid_validity, uid_last, start_after_uid)| Cursor {
+        folder: folder.to_owned(),
+        uid_validity,
+        uid_last,
+        start_after_uid,
+    }))
 }
 /// Sets or moves the cursor; never backwards within one UIDVALIDITY.
 pub fn set(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor) -> Result<()> {
-    let _ = (tx, mailbox_id, cursor);
-    todo!()
+    // Within one UIDVALIDITY a late batch does not take it back; another UIDVALIDITY voids what was remembered.
+    tx.execute(
+        "INSERT INTO folder (mailbox_id, name, uid_validity, uid_last, start_after_uid) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (mailbox_id, name) DO UPDATE SET
+             uid_last = CASE WHEN folder.uid_validity = excluded.uid_validity AND folder.uid_last > excluded.uid_last
+                             THEN folder.uid_last ELSE excluded.uid_last END,
+             start_after_uid = excluded.start_after_uid,
+             uid_validity = excluded.uid_validity",
+        params![mailbox_id, &cursor.folder, cursor.uid_validity, cursor.uid_last, cursor.start_after_uid],
+    )?;
+    Ok(())
 }

@@ -80,7 +80,14 @@ pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 
     todo!()
 }
 /// Right client, right state, right session, in time, once: the state is used up.
-pub fn take_pending(tx: &mut Tx<'_>, vault: &Vault, client_id: i64, state: &str, session_id: i64, now: i64) -> Result<Option<Pending>> {
+pub fn take_pending(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    client_id: i64,
+    state: &str,
+    session_id: i64,
+    now: i64,
+) -> Result<Option<Pending>> {
     let _ = (tx, vault, client_id, state, session_id, now);
     todo!()
 }
@@ -90,7 +97,15 @@ pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy:
     todo!()
 }
 /// Tokens sealed and committed as a new grant, unproved.
-pub fn store_tokens(tx: &mut Tx<'_>, vault: &Vault, by: &By, id: i64, owner: &Owner, tokens: &NewTokens, nonces: [[u8; 24]; 2]) -> Result<()> {
+pub fn store_tokens(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    id: i64,
+    owner: &Owner,
+    tokens: &NewTokens,
+    nonces: [[u8; 24]; 2],
+) -> Result<()> {
     let _ = (tx, vault, by, id, owner, tokens, nonces);
     todo!()
 }
@@ -119,7 +134,12 @@ pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     todo!()
 }
 /// The stored access token of a resource with its end, expired or not.
-pub fn access_token_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64, resource: &str) -> Result<Option<(SecretString, i64)>> {
+pub fn access_token_for_system(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    id: i64,
+    resource: &str,
+) -> Result<Option<(SecretString, i64)>> {
     let _ = (tx, vault, id, resource);
     todo!()
 }
@@ -133,7 +153,14 @@ pub struct RefreshLease {
     pub scopes: String,
 }
 /// `None`: somebody else refreshes it now, or it holds no refresh token.
-pub fn claim_refresh(tx: &mut Tx<'_>, vault: &Vault, id: i64, now: i64, lease_ms: i64, owner: &str) -> Result<Option<RefreshLease>> {
+pub fn claim_refresh(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    id: i64,
+    now: i64,
+    lease_ms: i64,
+    owner: &str,
+) -> Result<Option<RefreshLease>> {
     let _ = (tx, vault, id, now, lease_ms, owner);
     todo!()
 }
@@ -143,7 +170,14 @@ pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
     todo!()
 }
 /// Stored only `WHERE generation` is the one claimed; `false`: too late, dropped.
-pub fn store_refreshed(tx: &mut Tx<'_>, vault: &Vault, lease: &RefreshLease, tokens: &NewTokens, now: i64, nonces: [[u8; 24]; 2]) -> Result<bool> {
+pub fn store_refreshed(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    lease: &RefreshLease,
+    tokens: &NewTokens,
+    now: i64,
+    nonces: [[u8; 24]; 2],
+) -> Result<bool> {
     let _ = (tx, vault, lease, tokens, now, nonces);
     todo!()
 }
@@ -156,7 +190,21 @@ pub enum Setback {
     /// The person must authorize again; the refresh token is kept all the same.
     Lapsed,
 }
-pub fn refresh_failed(tx: &mut Tx<'_>, lease: &RefreshLease, setback: Setback, code: &str, reason: &str, remedy: &str, next_at: i64, now: i64) -> Result<bool> {
+pub fn refresh_failed(
+    tx: &mut Tx<'_>,
+    lease: &RefreshLease,
+    setback: Setback,
+    code: &str,
+    reason: &str,
+    remedy: &str,
+    next_at: i64,
+    now: i64,
+) -> Result<bool> {
     let _ = (tx, lease, setback, code, reason, remedy, next_at, now);
+    todo!()
+}
+/// Every grant of a mailbox ends: it is removed.
+pub(super) fn end_of_mailbox(tx: &mut Tx<'_>, by: &By, mailbox_id: i64) -> Result<()> {
+    let _ = (tx, by, mailbox_id);
     todo!()
 }

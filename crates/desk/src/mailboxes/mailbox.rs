@@ -1,5 +1,15 @@
 //! An address Postern reads and answers from, with its servers and its health.
-use crate::{By, Result, db::Tx, site::vault::Vault};
+mod change;
+mod life;
+mod round;
+mod row;
+
+pub use change::{change_outgoing, change_remote, password_for_system, set_client};
+pub use life::{change_account, create, pause, remove, resume};
+pub use round::{claim, claim_due, holder, hurry, renew, settle, settle_outgoing};
+
+use crate::db::{Query, Tx};
+use crate::{Refusal, Result, params};
 use secrecy::SecretString;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,27 +135,43 @@ impl Mailbox {
     }
 }
 
-pub fn create(tx: &mut Tx<'_>, by: &By, address: &str, name: &str, department_id: i64) -> Result<i64> {
-    let _ = (tx, by, address, name, department_id);
-    todo!()
-}
+/// Every column of a [`Mailbox`], in the order that it is read in.
+const SELECT: &str = "SELECT id, address, name, department_id, notes, active, removed_at,
+    in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
+    in_folder,
+    out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
+    out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, activated_at,
+    state, state_since, reason_code, reason, remedy,
+    out_state, out_state_since, out_reason_code, out_reason, out_remedy,
+    failures, last_fetch_at, last_mail_at, last_sent_at, due_at
+    FROM mailbox";
+
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Mailbox>> {
-    let _ = (tx, id);
-    todo!()
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE id = ").bind(id);
+    Ok(tx.maybe(query.sql(), query.params())?)
 }
+/// One that a page or another row names, removed ones too; a sentence for the person when there is none.
+pub fn get(tx: &mut Tx<'_>, id: i64) -> Result<Mailbox> {
+    find(tx, id)?.ok_or_else(|| Refusal::NotFound("mailbox").into())
+}
+/// Removed ones too.
 pub fn find_by_address(tx: &mut Tx<'_>, address: &str) -> Result<Option<Mailbox>> {
-    let _ = (tx, address);
-    todo!()
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE address_key = ").bind(mail::address::key(address));
+    Ok(tx.maybe(query.sql(), query.params())?)
 }
 /// Not the removed ones; by address.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Mailbox>> {
-    let _ = tx;
-    todo!()
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE removed_at IS NULL ORDER BY address_key LIMIT 1000");
+    Ok(tx.all(query.sql(), query.params())?)
 }
 /// Every address of the desk's own mailboxes (normalised), the removed ones too.
 pub fn own_addresses(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    let _ = tx;
-    todo!()
+    let keys: Vec<(String,)> =
+        tx.all("SELECT address_key FROM mailbox ORDER BY address_key LIMIT 10000", params![])?;
+    Ok(keys.into_iter().map(|(key,)| key).collect())
 }
 
 /// The tab *Account*.
@@ -155,10 +181,6 @@ pub struct Account {
     pub name: String,
     pub department_id: i64,
     pub notes: String,
-}
-pub fn change_account(tx: &mut Tx<'_>, by: &By, id: i64, account: &Account) -> Result<()> {
-    let _ = (tx, by, id, account);
-    todo!()
 }
 /// A server as entered. An empty password keeps the stored one, but only for the host it was entered
 /// for: another host asks again (`Refusal::SecretAgain`), ends pending grants, and is an event.
@@ -182,12 +204,6 @@ pub struct RemoteMailbox {
     pub fetched: Fetched,
     pub start_from: StartFrom,
 }
-/// Rules: plain only to loopback; *Move to Folder* refuses the fetched folder; what fetching needs is
-/// there before Status is on. `draft` saves what is there without asking for completeness (*Config*).
-pub fn change_remote(tx: &mut Tx<'_>, vault: &Vault, by: &By, id: i64, remote: &RemoteMailbox, completeness: Completeness, nonce: [u8; 24]) -> Result<()> {
-    let _ = (tx, vault, by, id, remote, completeness, nonce);
-    todo!()
-}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {
     Draft,
@@ -200,33 +216,6 @@ pub struct OutgoingMailbox {
     pub active: bool,
     pub header_spoofing: bool,
 }
-pub fn change_outgoing(tx: &mut Tx<'_>, vault: &Vault, by: &By, id: i64, outgoing: &OutgoingMailbox, completeness: Completeness, nonce: [u8; 24]) -> Result<()> {
-    let _ = (tx, vault, by, id, outgoing, completeness, nonce);
-    todo!()
-}
-/// The password of a side, following *Same as Remote Mailbox*.
-pub fn password_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64, side: Side) -> Result<Option<SecretString>> {
-    let _ = (tx, vault, id, side);
-    todo!()
-}
-/// Binds a side to a registration; called by *Config*.
-pub fn set_client(tx: &mut Tx<'_>, by: &By, id: i64, side: Side, client_id: i64) -> Result<()> {
-    let _ = (tx, by, id, side, client_id);
-    todo!()
-}
-pub fn pause(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
-}
-pub fn resume(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
-}
-/// Stops fetching, destroys tokens; tickets, raw mail and cursor stay. Refused while it has unsent mail.
-pub fn remove(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
-}
 
 /// A mailbox claimed for one fetching round.
 #[derive(Clone, Debug)]
@@ -234,45 +223,24 @@ pub struct Claim {
     pub mailbox_id: i64,
     pub generation: i64,
 }
-/// Leases active mailboxes that are due, at most `limit`.
-pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
-    let _ = (tx, now, lease_ms, owner, limit);
-    todo!()
-}
-/// Leases this one now, due or not; `None` when somebody else holds it (the error text of the caller says who: see [`holder`]).
-pub fn claim(tx: &mut Tx<'_>, id: i64, now: i64, lease_ms: i64, owner: &str) -> Result<Option<Claim>> {
-    let _ = (tx, id, now, lease_ms, owner);
-    todo!()
-}
-pub fn holder(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Option<String>> {
-    let _ = (tx, id, now);
-    todo!()
-}
-/// `false`: the lease was lost; stop.
-pub fn renew(tx: &mut Tx<'_>, claim: &Claim, until: i64) -> Result<bool> {
-    let _ = (tx, claim, until);
-    todo!()
-}
 /// What a fetching round came to.
 #[derive(Clone, Debug)]
 pub enum Round {
-    Done { mail: bool, next_at: i64 },
+    Done {
+        mail: bool,
+        next_at: i64,
+    },
     /// Passing trouble; with when it is tried again.
-    Retry { code: String, reason: String, remedy: String, next_at: i64 },
-    NeedsPerson { code: String, reason: String, remedy: String, next_at: i64 },
-}
-/// Settles the round `WHERE generation` is the one claimed; `false`: it came too late and was dropped.
-pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result<bool> {
-    let _ = (tx, claim, round, now);
-    todo!()
-}
-/// The outgoing side's health, after a try to send or a proof.
-pub fn settle_outgoing(tx: &mut Tx<'_>, id: i64, round: &Round, now: i64) -> Result<()> {
-    let _ = (tx, id, round, now);
-    todo!()
-}
-/// Makes it due at once and wakes the rounds (topic `mailbox`).
-pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
-    let _ = (tx, id, now);
-    todo!()
+    Retry {
+        code: String,
+        reason: String,
+        remedy: String,
+        next_at: i64,
+    },
+    NeedsPerson {
+        code: String,
+        reason: String,
+        remedy: String,
+        next_at: i64,
+    },
 }

@@ -14,7 +14,14 @@ pub struct Session {
     pub form_token: String,
 }
 /// `token` (32 random bytes, the cookie) is hashed; `form_token` is another random.
-pub fn begin(tx: &mut Tx<'_>, agent_id: i64, token: &[u8], form_token: &str, address: &str, now: i64) -> Result<i64> {
+pub fn begin(
+    tx: &mut Tx<'_>,
+    agent_id: i64,
+    token: &[u8],
+    form_token: &str,
+    address: &str,
+    now: i64,
+) -> Result<i64> {
     let _ = (tx, agent_id, token, form_token, address, now);
     todo!()
 }

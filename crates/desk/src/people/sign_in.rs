@@ -7,7 +7,9 @@ use crate::{Result, db::Tx};
 pub enum Verdict {
     Try,
     /// Not before this time.
-    Wait { until: i64 },
+    Wait {
+        until: i64,
+    },
 }
 pub fn judge(tx: &mut Tx<'_>, email: &str, address: &str, now: i64) -> Result<Verdict> {
     let _ = (tx, email, address, now);

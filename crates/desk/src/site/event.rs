@@ -1,5 +1,6 @@
 //! What happened to what, by whom: appended, never changed.
-use crate::{Result, db::Tx};
+use crate::db::{self, FromRow, Row, Tx};
+use crate::{Result, params};
 
 /// Who changes something. There is no current user: it is passed to every change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,18 +46,86 @@ impl By {
     }
     /// How the actor is named to people: a name, or `Postern`.
     pub fn name(&self) -> &str {
-        todo!()
+        self.actor.name()
+    }
+}
+
+impl Actor {
+    /// How it is named to people.
+    pub fn name(&self) -> &str {
+        match self {
+            Actor::Agent { name, .. } | Actor::Requester { name, .. } | Actor::Rule { name } => name,
+            Actor::System => "Postern",
+        }
+    }
+    /// Kind and id, as they stand in the table.
+    fn parts(&self) -> (&'static str, Option<i64>) {
+        match self {
+            Actor::Agent { id, .. } => ("agent", Some(*id)),
+            Actor::Requester { id, .. } => ("requester", Some(*id)),
+            Actor::Rule { .. } => ("rule", None),
+            Actor::System => ("system", None),
+        }
+    }
+    fn from_parts(kind: &str, id: Option<i64>, name: String) -> Result<Actor, db::Error> {
+        match (kind, id) {
+            ("agent", Some(id)) => Ok(Actor::Agent { id, name }),
+            ("requester", Some(id)) => Ok(Actor::Requester { id, name }),
+            ("rule", _) => Ok(Actor::Rule { name }),
+            ("system", _) => Ok(Actor::System),
+            (kind, _) => Err(db::Error::Decode(format!("an event of actor kind {kind}"))),
+        }
+    }
+}
+
+impl Subject {
+    fn parts(self) -> (&'static str, i64) {
+        match self {
+            Subject::Ticket(id) => ("ticket", id),
+            Subject::Mailbox(id) => ("mailbox", id),
+            Subject::Client(id) => ("client", id),
+            Subject::Grant(id) => ("grant", id),
+            Subject::Agent(id) => ("agent", id),
+            Subject::Inbox(id) => ("inbox", id),
+            Subject::Outbox(id) => ("outbox", id),
+            Subject::Site => ("site", 0),
+        }
+    }
+}
+
+impl FromRow for Event {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let mut c = row.columns();
+        let (id, at, kind_of_actor, actor_id, name) =
+            (c.take()?, c.take()?, c.take::<&str>()?, c.take()?, c.take()?);
+        let actor = Actor::from_parts(kind_of_actor, actor_id, name)?;
+        let (kind, data) = (c.take()?, c.take::<&str>()?);
+        let data =
+            serde_json::from_str(data).map_err(|e| db::Error::Decode(format!("data of event {id}: {e}")))?;
+        Ok(Event { id, at, actor, kind, data })
     }
 }
 
 /// `kind` is a verb in the past: `closed`, `assigned`, `authorized`. Never a secret in `data`.
 pub fn append(tx: &mut Tx<'_>, by: &By, subject: Subject, kind: &str, data: serde_json::Value) -> Result<()> {
-    let _ = (tx, by, subject, kind, data);
-    todo!()
+    let (actor_kind, actor_id) = by.actor.parts();
+    let (subject_kind, subject_id) = subject.parts();
+    tx.execute(
+        "INSERT INTO event (at, actor_kind, actor_id, actor_name, subject_kind, subject_id, kind, data)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![by.at, actor_kind, actor_id, by.name(), subject_kind, subject_id, kind, data.to_string()],
+    )?;
+    Ok(())
 }
 
 /// The events of one subject, oldest first, at most `limit` of the newest.
 pub fn list(tx: &mut Tx<'_>, subject: Subject, limit: i64) -> Result<Vec<Event>> {
-    let _ = (tx, subject, limit);
-    todo!()
+    let (kind, id) = subject.parts();
+    let mut newest: Vec<Event> = tx.all(
+        "SELECT id, at, actor_kind, actor_id, actor_name, kind, data FROM event
+         WHERE subject_kind = $1 AND subject_id = $2 ORDER BY id DESC LIMIT $3",
+        params![kind, id, limit],
+    )?;
+    newest.reverse();
+    Ok(newest)
 }

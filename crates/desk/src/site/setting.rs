@@ -1,13 +1,16 @@
 //! Settings kept in the database: the vault's fingerprint, the demo mark, the site's name.
-use crate::{Result, db::Tx};
+use crate::{Result, db::Tx, params};
 
 pub fn find(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>> {
-    let _ = (tx, name);
-    todo!()
+    let found: Option<(String,)> = tx.maybe("SELECT value FROM setting WHERE name = $1", params![name])?;
+    Ok(found.map(|(value,)| value))
 }
 pub fn set(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
-    let _ = (tx, name, value);
-    todo!()
+    tx.execute(
+        "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        params![name, value],
+    )?;
+    Ok(())
 }
 
 /// A database made by `demo` carries this mark: `serve` refuses it, and `demo` refuses one without.

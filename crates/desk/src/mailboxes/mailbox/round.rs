@@ -1,0 +1,137 @@
+//! Whose turn a mailbox is: leases with an end and a generation, and what a round came to.
+//!
+//! A result is stored only if the generation is still the one claimed; whatever changes a mailbox (other servers,
+//! a pause, its removal) takes the generation further, so that a round of before stops and its result is dropped.
+use super::{Claim, Round, Side, State, get};
+use crate::db::{self, Tx};
+use crate::site::event::{self, Subject};
+use crate::{By, Result, params};
+use serde_json::json;
+
+/// Leases active mailboxes that are due, at most `limit`.
+pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
+    // The due condition stands twice: without the outer one two nodes on PostgreSQL claim one row.
+    let claimed: Vec<(i64, i64)> = tx.all(
+        "UPDATE mailbox SET leased_until = $2, leased_by = $3, generation = generation + 1
+         WHERE id IN (SELECT id FROM mailbox
+                      WHERE active = 1 AND removed_at IS NULL AND due_at <= $1 AND leased_until <= $1
+                      ORDER BY due_at, id LIMIT $4)
+           AND active = 1 AND removed_at IS NULL AND due_at <= $1 AND leased_until <= $1
+         RETURNING id, generation",
+        params![now, now.saturating_add(lease_ms), owner, limit],
+    )?;
+    Ok(claimed.into_iter().map(|(mailbox_id, generation)| Claim { mailbox_id, generation }).collect())
+}
+
+/// Leases this one now, due or not; `None` when somebody else holds it (the error text of the caller says who:
+/// see [`holder`]), or when it was removed.
+pub fn claim(tx: &mut Tx<'_>, id: i64, now: i64, lease_ms: i64, owner: &str) -> Result<Option<Claim>> {
+    let claimed: Option<(i64,)> = tx.maybe(
+        "UPDATE mailbox SET leased_until = $3, leased_by = $4, generation = generation + 1
+         WHERE id = $1 AND removed_at IS NULL AND leased_until <= $2 RETURNING generation",
+        params![id, now, now.saturating_add(lease_ms), owner],
+    )?;
+    Ok(claimed.map(|(generation,)| Claim { mailbox_id: id, generation }))
+}
+
+pub fn holder(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Option<String>> {
+    let holder: Option<(String,)> =
+        tx.maybe("SELECT leased_by FROM mailbox WHERE id = $1 AND leased_until > $2", params![id, now])?;
+    Ok(holder.map(|(name,)| name))
+}
+
+/// `false`: the lease was lost; stop.
+pub fn renew(tx: &mut Tx<'_>, claim: &Claim, until: i64) -> Result<bool> {
+    let renewed = tx.execute(
+        "UPDATE mailbox SET leased_until = $3 WHERE id = $1 AND generation = $2 AND leased_until > 0",
+        params![claim.mailbox_id, claim.generation, until],
+    )?;
+    Ok(renewed == 1)
+}
+
+/// Settles the round `WHERE generation` is the one claimed; `false`: it came too late and was dropped.
+pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result<bool> {
+    let old: Option<(i64, String)> = tx.maybe(
+        "SELECT active, state FROM mailbox WHERE id = $1 AND generation = $2",
+        params![claim.mailbox_id, claim.generation],
+    )?;
+    let Some((active, state)) = old else { return Ok(false) };
+    let next_at = next_at(round);
+    let mail = matches!(round, Round::Done { mail: true, .. });
+    let done = matches!(round, Round::Done { .. });
+    let settled = tx.execute(
+        "UPDATE mailbox SET leased_until = 0, leased_by = '', due_at = $3,
+                failures = CASE WHEN $4 = 1 THEN 0 ELSE failures + 1 END,
+                last_fetch_at = CASE WHEN $4 = 1 THEN $5 ELSE last_fetch_at END,
+                last_mail_at = CASE WHEN $6 = 1 THEN $5 ELSE last_mail_at END
+         WHERE id = $1 AND generation = $2",
+        params![claim.mailbox_id, claim.generation, next_at, done, now, mail],
+    )?;
+    if settled != 1 {
+        return Ok(false);
+    }
+    // `postern mailbox fetch` may run on a paused one; it stays paused.
+    if active == 1 {
+        set_health(tx, claim.mailbox_id, Side::Incoming, &state, round, now)?;
+    }
+    Ok(true)
+}
+
+/// The outgoing side's health, after a try to send or a proof.
+pub fn settle_outgoing(tx: &mut Tx<'_>, id: i64, round: &Round, now: i64) -> Result<()> {
+    let (state,): (String,) = tx.one("SELECT out_state FROM mailbox WHERE id = $1", params![id])?;
+    if matches!(round, Round::Done { mail: true, .. }) {
+        tx.execute("UPDATE mailbox SET last_sent_at = $2 WHERE id = $1", params![id, now])?;
+    }
+    set_health(tx, id, Side::Outgoing, &state, round, now)
+}
+
+/// Makes it due at once and wakes the rounds (topic `mailbox`).
+pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
+    get(tx, id)?;
+    tx.execute("UPDATE mailbox SET due_at = $2 WHERE id = $1 AND due_at > $2", params![id, now])?;
+    tx.wake("mailbox");
+    Ok(())
+}
+
+fn next_at(round: &Round) -> i64 {
+    match round {
+        Round::Done { next_at, .. } | Round::Retry { next_at, .. } | Round::NeedsPerson { next_at, .. } => {
+            *next_at
+        }
+    }
+}
+
+/// Health after a round. What a person must mend stays until it works again: a passing trouble on top of it (the
+/// provider away for a minute) would hide the red strip.
+fn set_health(tx: &mut Tx<'_>, id: i64, side: Side, old: &str, round: &Round, now: i64) -> Result<()> {
+    let old =
+        State::from_word(old).ok_or_else(|| db::Error::Decode(format!("the state {old} is not known")))?;
+    let (new, code, reason, remedy) = match round {
+        Round::Done { .. } => (State::Ok, "", "", ""),
+        Round::Retry { .. } if old == State::NeedsPerson => return Ok(()),
+        Round::Retry { code, reason, remedy, .. } => {
+            (State::Waiting, code.as_str(), reason.as_str(), remedy.as_str())
+        }
+        Round::NeedsPerson { code, reason, remedy, .. } => {
+            (State::NeedsPerson, code.as_str(), reason.as_str(), remedy.as_str())
+        }
+    };
+    let text = match side {
+        Side::Incoming => {
+            "UPDATE mailbox SET state_since = CASE WHEN state = $2 THEN state_since ELSE $6 END,
+                    state = $2, reason_code = $3, reason = $4, remedy = $5 WHERE id = $1"
+        }
+        Side::Outgoing => {
+            "UPDATE mailbox SET out_state_since = CASE WHEN out_state = $2 THEN out_state_since ELSE $6 END,
+                    out_state = $2, out_reason_code = $3, out_reason = $4, out_remedy = $5 WHERE id = $1"
+        }
+    };
+    tx.execute(text, params![id, new.word(), code, reason, remedy, now])?;
+    if old != new {
+        let data = json!({ "side": side.word(), "from": old.word(), "to": new.word(), "code": code, "reason": reason });
+        event::append(tx, &By::system(now), Subject::Mailbox(id), "health", data)?;
+        tx.wake("mailbox");
+    }
+    Ok(())
+}

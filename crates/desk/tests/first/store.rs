@@ -1,0 +1,171 @@
+//! Bytes by content: durable, once, and never wrong.
+use desk::files::store::Store;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    (0..bytes)
+        .map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+fn files_under(folder: &Path) -> usize {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { files_under(&path) } else { 1 })
+        .sum()
+}
+
+#[test]
+fn what_was_put_comes_back_whole_small_large_empty_and_compressible() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("blobs")).unwrap();
+    let text = "the printer is on fire ".repeat(100_000).into_bytes();
+    let contents = [noise(100, 1), noise(300_000, 2), Vec::new(), text, noise(65_536, 3)];
+    let stored = store.put_all(&contents.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+    let again = Store::open(&folder.path().join("blobs")).unwrap();
+    for (content, stored) in contents.iter().zip(&stored) {
+        assert_eq!(stored.size_bytes, content.len() as u64);
+        assert_eq!(stored.hash, Store::hash(content));
+        assert!(again.get(&stored.place, &stored.hash).unwrap() == *content);
+    }
+}
+
+#[test]
+fn small_contents_of_a_batch_share_one_file_and_large_ones_have_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let small: Vec<Vec<u8>> = (0..50).map(|i| noise(1000, i)).collect();
+    let mut batch: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
+    let large = noise(100_000, 99);
+    batch.push(&large);
+    store.put_all(&batch).unwrap();
+    assert_eq!(files_under(&folder.path().join("pack")), 1);
+    assert_eq!(files_under(&folder.path().join("file")), 1);
+}
+
+#[test]
+fn the_same_content_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let (small, large) = (noise(1000, 1), noise(100_000, 2));
+    let first = store.put_all(&[&small, &small, &large, &large]).unwrap();
+    assert_eq!(first[0], first[1]);
+    let length = || fs::metadata(folder.path().join("pack/00000001")).unwrap().len();
+    let before = length();
+    assert_eq!(store.put_all(&[&small, &large]).unwrap(), [first[0].clone(), first[2].clone()]);
+    assert_eq!(length(), before);
+    // Another process knows a large one by its name, and a small one by the database.
+    let other = Store::open(folder.path()).unwrap();
+    assert_eq!(other.put_new(&[&small, &large], &first).unwrap(), [first[0].clone(), first[2].clone()]);
+    assert_eq!(files_under(folder.path()), 2);
+}
+
+#[test]
+fn the_torn_end_of_a_pack_harms_nothing_that_was_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let contents: Vec<Vec<u8>> = (0..10).map(|i| noise(1000, i)).collect();
+    let stored: Vec<_> = contents.iter().map(|c| store.put(c).unwrap()).collect();
+    let pack = folder.path().join("pack/00000001");
+    let whole = fs::read(&pack).unwrap();
+    let last_begins = whole.len() - whole.len() / 10;
+    // Killed while the last one was written, at every place where that may be.
+    for length in (last_begins..whole.len()).step_by(7) {
+        fs::write(&pack, &whole[..length]).unwrap();
+        let next = Store::open(folder.path()).unwrap();
+        let new = next.put(&noise(500, 100 + length as u64)).unwrap();
+        assert!(!new.place.starts_with("pack/00000001@"), "a pack that was found is not appended to");
+        assert!(next.get(&new.place, &new.hash).is_ok());
+        for (content, stored) in contents.iter().zip(&stored).take(9) {
+            assert!(next.get(&stored.place, &stored.hash).unwrap() == *content);
+        }
+        let lost = next.get(&stored[9].place, &stored[9].hash).unwrap_err().to_string();
+        assert!(lost.contains("pack/00000001"), "{lost}");
+    }
+}
+
+#[test]
+fn one_changed_byte_is_an_error_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let stored = store.put(&noise(2000, 1)).unwrap();
+    let pack = folder.path().join("pack/00000001");
+    let whole = fs::read(&pack).unwrap();
+    // Three bytes of the head are spare, and its copy of the hash is for people who repair.
+    for at in (0..5).chain(8..24).chain(56..whole.len()) {
+        let mut bad = whole.clone();
+        bad[at] ^= 1;
+        fs::write(&pack, &bad).unwrap();
+        let said = store.get(&stored.place, &stored.hash).map(drop).unwrap_err().to_string();
+        assert!(said.contains("pack/00000001") && said.contains("backup"), "byte {at}: {said}");
+    }
+}
+
+#[test]
+fn a_place_never_leads_out_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("secret"), "x").unwrap();
+    let store = Store::open(&folder.path().join("blobs")).unwrap();
+    for place in [
+        "file/../../secret",
+        "pack/../secret@0",
+        "/etc/passwd",
+        "file/ab/../../../secret",
+        "",
+        "pack/@0",
+        "file//",
+    ] {
+        let said = store.get(place, &[0; 32]).unwrap_err().to_string();
+        assert!(said.contains("is no place of the store"), "{said}");
+    }
+}
+
+#[test]
+fn the_folder_is_for_its_owner_alone_and_knows_its_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data/blobs");
+    let store = Store::open(&root).unwrap();
+    store.put(&noise(10, 1)).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&root), 0o700);
+    assert_eq!(mode(&root.join("pack/00000001")), 0o600);
+    let (free, size) = store.room().unwrap();
+    assert!(free <= size && size > 0);
+}
+
+#[test]
+fn many_threads_put_at_once_and_each_finds_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    std::thread::scope(|s| {
+        for thread in 0..8_u64 {
+            let store = store.clone();
+            s.spawn(move || {
+                for i in 0..20 {
+                    let content = noise(if i % 5 == 0 { 70_000 } else { 700 }, thread * 100 + i);
+                    let stored = store.put(&content).unwrap();
+                    assert!(store.get(&stored.place, &stored.hash).unwrap() == content);
+                }
+            });
+        }
+    });
+    assert_eq!(files_under(&folder.path().join("pack")), 1);
+}
+
+#[test]
+fn a_folder_that_is_gone_is_said_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("blobs");
+    let store = Store::open(&root).unwrap();
+    fs::remove_dir_all(&root).unwrap();
+    for content in [noise(10, 1), noise(100_000, 1)] {
+        let said = store.put(&content).unwrap_err().to_string();
+        assert!(said.contains("blobs") && said.contains("the folder is gone"), "{said}");
+    }
+}
