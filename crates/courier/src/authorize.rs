@@ -1,8 +1,25 @@
 //! A mailbox is authorized: the address to send the administrator to, and what comes back from there.
+//!
+//! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
+//! grant, proved, and only then put in the place of the old one.
 use crate::Courier;
-use desk::mailboxes::mailbox::Side;
+use crate::connect::Which;
+use crate::probe::{self, Proof};
+use crate::refresh::{self, corrected, endpoint, new_tokens, provider_key, token_scope, token_trouble};
+use crate::trouble::Trouble;
+use crate::who::{self, Owned};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use desk::mailboxes::client::{self, Client};
+use desk::mailboxes::grant::{self, NewTry, Pending};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side};
+use mail::explain::Class;
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
+use wire::oauth::{
+    AuthorizationRequest, OAuthError, Protocol, TokenRequest, authorization_url, exchange_code, pkce,
+};
 
 /// Who started it: a callback counts only in the session that began it.
 #[derive(Clone, Debug)]
@@ -52,8 +69,58 @@ pub enum Banner {
 
 /// Stores the pending grant; the address of the provider's sign-in page.
 pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: Side) -> desk::Result<Url> {
-    let _ = (courier, session, mailbox_id, side);
-    todo!()
+    let (mailbox, client) = courier.read(move |tx| registration(tx, mailbox_id, side)).await?;
+    if !client.active {
+        let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
+        return Err(desk::Refusal::Other(off.to_owned()).into());
+    }
+    if client.client_id.trim().is_empty() {
+        return Err(desk::Refusal::Required("Client ID").into());
+    }
+    let authorization = endpoint(courier, "Authorization Endpoint", &client.authorization_endpoint)?;
+    endpoint(courier, "Token Endpoint", &client.token_endpoint)?; // before the detour, not after it
+
+    let word = || URL_SAFE_NO_PAD.encode(courier.random::<32>());
+    let (state, verifier, nonce) = (word(), word(), word());
+    let address = authorization_url(&AuthorizationRequest {
+        endpoint: &authorization,
+        client_id: client.client_id.trim(),
+        redirect_uri: callback_url(courier.site_url(), &client.public_id).as_str(),
+        scopes: &corrected(&client),
+        state: &state,
+        nonce: &nonce,
+        code_challenge: &pkce(&verifier),
+        login_hint: Some(&mailbox.address),
+        // Or else the account that the browser is signed in with is used in silence.
+        prompt: Some("select_account"),
+        extra: &[],
+    });
+    let new = NewTry {
+        client_id: client.id,
+        mailbox_id,
+        side,
+        session_id: session.session_id,
+        state,
+        verifier: SecretString::from(verifier),
+        nonce,
+    };
+    let (vault, by, seal) = (courier.desk().vault.clone(), session.by.clone(), courier.random());
+    courier.write(move |tx| grant::begin(tx, &vault, &by, &new, seal)).await?;
+    Ok(address)
+}
+
+/// The mailbox and the registration that a side is bound to.
+fn registration(tx: &mut desk::db::Tx<'_>, mailbox_id: i64, side: Side) -> desk::Result<(Mailbox, Client)> {
+    let mailbox = mailbox::find(tx, mailbox_id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
+    let bound = match side {
+        Side::Incoming => mailbox.incoming.client_id,
+        Side::Outgoing => mailbox.outgoing.client_id,
+    };
+    let client = match bound {
+        Some(id) => client::find(tx, id)?,
+        None => None,
+    };
+    Ok((mailbox, client.ok_or(desk::Refusal::NotFound("registration of this mailbox"))?))
 }
 
 /// Takes the provider's answer. Runs in its own task: a dropped request stops no work.
@@ -63,8 +130,127 @@ pub async fn callback(
     public_id: &str,
     query: CallbackQuery,
 ) -> desk::Result<Landing> {
-    let _ = (courier, session, public_id, query);
-    todo!()
+    let (courier, session, public_id) = (courier.clone(), session.clone(), public_id.to_owned());
+    let task = tokio::spawn(async move { take(&courier, &session, &public_id, query).await });
+    task.await.map_err(|error| anyhow::anyhow!("authorizing ended early: {error}"))?
+}
+
+async fn take(
+    courier: &Courier,
+    session: &Session,
+    public_id: &str,
+    query: CallbackQuery,
+) -> desk::Result<Landing> {
+    let Some((client, pending)) = pending(courier, session, public_id, query.state.as_deref()).await? else {
+        return Ok(Landing::Unknown { sentence: UNKNOWN.to_owned() });
+    };
+    let (mailbox_id, side) = (pending.mailbox_id, pending.side);
+    let banner = match exchange(courier, session, &client, &pending, query).await {
+        Ok(owned) => {
+            let mailbox = probe::find(courier, mailbox_id).await?;
+            prove(courier, &session.by, &mailbox, side, Subject::New(pending.grant_id), owned.note).await?
+        }
+        Err(trouble) => {
+            let (by, id, kept) = (session.by.clone(), pending.grant_id, trouble.clone());
+            courier
+                .write(move |tx| grant::fail(tx, &by, id, &kept.code, &kept.whole_reason(), &kept.remedy))
+                .await?;
+            Banner::Red {
+                sentence: trouble.reason,
+                detail: trouble.detail,
+                remedy: trouble.remedy,
+                retry: false,
+            }
+        }
+    };
+    Ok(Landing::Tab { mailbox_id, side, banner })
+}
+
+const UNKNOWN: &str = "This answer belongs to no sign-in that was begun here: it was used already, took longer than \
+                       ten minutes, or was begun in another session. Nothing was changed. Open the mailbox and press \
+                       Submit again.";
+
+/// The try that this answer belongs to, used up by this call.
+async fn pending(
+    courier: &Courier,
+    session: &Session,
+    public_id: &str,
+    state: Option<&str>,
+) -> desk::Result<Option<(Client, Pending)>> {
+    let Some(state) = state.map(str::to_owned) else { return Ok(None) };
+    let (public_id, session_id) = (public_id.to_owned(), session.session_id);
+    let (vault, now) = (courier.desk().vault.clone(), courier.now());
+    let taken = courier.write(move |tx| {
+        let Some(client) = client::find_by_public_id(tx, &public_id)? else { return Ok(None) };
+        let pending = grant::take_pending(tx, &vault, client.id, &state, session_id, now)?;
+        Ok(pending.map(|pending| (client, pending)))
+    });
+    taken.await
+}
+
+/// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
+async fn exchange(
+    courier: &Courier,
+    session: &Session,
+    client: &Client,
+    pending: &Pending,
+    query: CallbackQuery,
+) -> Result<Owned, Trouble> {
+    if let Some(error) = &query.error {
+        let answer = OAuthError::from_callback(error, query.error_description.as_deref());
+        return Err(Trouble::of_oauth(&answer, provider_key(&client.provider)));
+    }
+    let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
+    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    let (vault, client_row) = (courier.desk().vault.clone(), client.id);
+    let secret = courier.read(move |tx| client::secret_for_system(tx, &vault, client_row)).await?;
+    let protocol = match pending.side {
+        Side::Incoming => Protocol::Imap,
+        Side::Outgoing => Protocol::Smtp,
+    };
+    let scope = token_scope(client, "", protocol);
+    let request = TokenRequest {
+        endpoint: &token_endpoint,
+        client_id: client.client_id.trim(),
+        client_secret: secret.as_ref(),
+        scope: Some(&scope),
+        extra: &[],
+    };
+    let redirect_uri = callback_url(courier.site_url(), &client.public_id);
+    let asked_at = courier.now();
+    let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
+        .await
+        .map_err(|error| token_trouble(&error, &client.provider))?;
+    if set.refresh_token.is_none() {
+        return Err(refresh::no_refresh_token());
+    }
+    let mailbox = probe::find(courier, pending.mailbox_id).await?;
+    let owned =
+        who::signed_in(courier, client, &mailbox, &token_endpoint, set.id_token.as_ref(), &pending.nonce)
+            .await?;
+    let tokens = new_tokens(set, &scope, asked_at);
+    let (vault, by, id, owner) =
+        (courier.desk().vault.clone(), session.by.clone(), pending.grant_id, owned.owner.clone());
+    let nonces = [courier.random(), courier.random()];
+    courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
+    Ok(owned)
+}
+
+fn no_code() -> Trouble {
+    Trouble::new(
+        Class::Retry,
+        "no_code",
+        "The provider came back without a code and without a reason.",
+        "Press Submit again.",
+    )
+}
+
+/// What is proved.
+enum Subject {
+    /// A grant that takes the old one's place once it works.
+    New(i64),
+    /// What is in use: a grant or a password.
+    InUse,
 }
 
 /// Proves the newest grant (or the password) of a side again; the first proof that holds fulfils it.
@@ -74,8 +260,105 @@ pub async fn prove_again(
     mailbox_id: i64,
     side: Side,
 ) -> desk::Result<Banner> {
-    let _ = (courier, by, mailbox_id, side);
-    todo!()
+    let (courier, by) = (courier.clone(), by.clone());
+    let task = tokio::spawn(async move {
+        let (mailbox, latest) = courier
+            .read(move |tx| {
+                let mailbox = mailbox::find(tx, mailbox_id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
+                Ok((mailbox, grant::latest(tx, mailbox_id, side)?))
+            })
+            .await?;
+        let subject = match latest {
+            Some(grant) if grant.state == grant::State::Unproved => Subject::New(grant.id),
+            Some(_) | None => Subject::InUse,
+        };
+        prove(&courier, &by, &mailbox, side, subject, None).await
+    });
+    task.await.map_err(|error| anyhow::anyhow!("proving ended early: {error}"))?
+}
+
+/// Proves, settles grant and health, and says so. Incoming and outgoing are proved apart: a grant that reads mail
+/// is in use even when sending does not work yet.
+async fn prove(
+    courier: &Courier,
+    by: &desk::By,
+    mailbox: &Mailbox,
+    side: Side,
+    subject: Subject,
+    note: Option<String>,
+) -> desk::Result<Banner> {
+    let which = match subject {
+        Subject::New(id) => Which::This(id),
+        Subject::InUse => Which::InUse,
+    };
+    let proof = probe::prove(courier, mailbox, side, which).await;
+    if !proof.ok {
+        if let Subject::New(id) = subject {
+            let (by, proof) = (by.clone(), proof.clone());
+            let reason = join(&proof.sentence, &proof.detail);
+            courier
+                .write(move |tx| grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy))
+                .await?;
+        }
+        return Ok(red(proof, note));
+    }
+    let (by, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
+    courier
+        .write(move |tx| {
+            if let Subject::New(id) = subject {
+                grant::fulfil(tx, &by, id)?;
+            }
+            match side {
+                Side::Incoming => mailbox::hurry(tx, mailbox_id, now),
+                Side::Outgoing => mailbox::settle_outgoing(tx, mailbox_id, &working(now), now),
+            }
+        })
+        .await?;
+    let shares = side == Side::Incoming
+        && mailbox.outgoing_active
+        && mailbox.outgoing.authentication == Authentication::Same;
+    if shares {
+        let outgoing = probe::prove(courier, mailbox, Side::Outgoing, which).await;
+        settle_outgoing(courier, mailbox_id, &outgoing).await?;
+        if !outgoing.ok {
+            let sentence = format!("Incoming mail works, outgoing mail does not. {}", outgoing.sentence);
+            return Ok(red(Proof { sentence, ..outgoing }, note));
+        }
+        return Ok(green(mailbox, &[proof.detail, outgoing.sentence], note));
+    }
+    Ok(green(mailbox, &[proof.detail], note))
+}
+
+async fn settle_outgoing(courier: &Courier, mailbox_id: i64, proof: &Proof) -> desk::Result<()> {
+    let now = courier.now();
+    let next_at = now.saturating_add(crate::trouble::RETRY_MS_MIN);
+    let (code, reason) = (proof.code.clone(), join(&proof.sentence, &proof.detail));
+    let remedy = proof.remedy.clone();
+    let round = match (proof.ok, proof.needs_person) {
+        (true, _) => working(now),
+        (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
+        (false, false) => Round::Retry { code, reason, remedy, next_at },
+    };
+    courier.write(move |tx| mailbox::settle_outgoing(tx, mailbox_id, &round, now)).await
+}
+
+fn working(now: i64) -> Round {
+    Round::Done { mail: false, next_at: now }
+}
+
+fn green(mailbox: &Mailbox, found: &[String], note: Option<String>) -> Banner {
+    let detail = note.into_iter().chain(found.iter().cloned()).collect::<Vec<_>>().join(" ");
+    Banner::Green { sentence: format!("{} is authorized and works.", mailbox.address), detail }
+}
+
+fn red(proof: Proof, note: Option<String>) -> Banner {
+    let detail =
+        note.into_iter().chain([proof.detail]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    Banner::Red { sentence: proof.sentence, detail, remedy: proof.remedy, retry: true }
+}
+
+fn join(sentence: &str, detail: &str) -> String {
+    [sentence, detail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The Callback Endpoint: `{site}/oauth/callback/{public_id}`.

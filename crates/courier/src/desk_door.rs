@@ -5,6 +5,7 @@ use desk::Desk;
 use desk::db::Tx;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::broadcast;
 use url::Url;
 
@@ -37,6 +38,7 @@ pub(crate) struct Inside {
     topics: broadcast::Sender<String>,
     /// Callers of [`Courier::write`] that wait or write now.
     writers: AtomicUsize,
+    pub(crate) refreshing: crate::refresh::Board,
 }
 
 impl std::fmt::Debug for Courier {
@@ -52,7 +54,14 @@ impl Courier {
         parts.desk.db.on_wake(move |topic| {
             let _ = sender.send(topic.to_owned()); // nobody listens: nobody is to be told
         });
-        Courier { inside: Arc::new(Inside { parts, topics, writers: AtomicUsize::new(0) }) }
+        Courier {
+            inside: Arc::new(Inside {
+                parts,
+                topics,
+                writers: AtomicUsize::new(0),
+                refreshing: Default::default(),
+            }),
+        }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -109,6 +118,22 @@ impl Courier {
             desk.db.write(f)
         })
         .await
+    }
+
+    /// One transaction of a round: it lets those go first who wait for [`Courier::write`], so that a click never
+    /// waits longer than one batch.
+    pub(crate) async fn write_behind<T, F>(&self, f: F) -> desk::Result<T>
+    where
+        F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        for _ in 0..100 {
+            if self.inside.writers.load(Ordering::SeqCst) == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        self.blocking(move |desk| desk.db.write(f)).await
     }
 
     /// Work that blocks without a transaction, or with one of its own: the store, argon2.

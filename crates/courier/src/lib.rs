@@ -4,11 +4,15 @@
 //! ends in one short call of the desk, which stores what came of it.
 pub mod authorize;
 pub mod clock;
+mod connect;
 mod desk_door;
 pub mod fetch;
 pub mod probe;
 pub mod random;
+mod refresh;
 pub mod rounds;
+mod trouble;
+mod who;
 
 pub use clock::Clock;
 pub use desk_door::{Courier, Parts};

@@ -1,5 +1,14 @@
 //! Proves a side of a mailbox by doing what it is for, past the sign-in: a token alone proves nothing.
 use crate::Courier;
+use crate::connect::{self, Which};
+use crate::trouble::{Trouble, sentence};
+use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use std::time::Duration;
+
+/// A person waits for it.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Folders named in the remedy for a folder that is not there.
+const FOLDERS_NAMED_MAX: usize = 20;
 
 /// What a proof came to, in words for an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +26,97 @@ pub struct Proof {
 
 /// Opens the incoming server and selects the folder.
 pub async fn incoming(courier: &Courier, mailbox_id: i64) -> desk::Result<Proof> {
-    let _ = (courier, mailbox_id);
-    todo!()
+    let mailbox = find(courier, mailbox_id).await?;
+    Ok(prove(courier, &mailbox, Side::Incoming, Which::InUse).await)
 }
 
 /// Opens the outgoing server and begins a message as the mailbox's address, without sending it.
 pub async fn outgoing(courier: &Courier, mailbox_id: i64) -> desk::Result<Proof> {
-    let _ = (courier, mailbox_id);
-    todo!()
+    let mailbox = find(courier, mailbox_id).await?;
+    Ok(prove(courier, &mailbox, Side::Outgoing, Which::InUse).await)
+}
+
+pub(crate) async fn find(courier: &Courier, mailbox_id: i64) -> desk::Result<Mailbox> {
+    let found = courier.read(move |tx| mailbox::find(tx, mailbox_id)).await?;
+    found.ok_or_else(|| desk::Refusal::NotFound("mailbox").into())
+}
+
+pub(crate) async fn prove(courier: &Courier, mailbox: &Mailbox, side: Side, which: Which) -> Proof {
+    let proving = async {
+        match side {
+            Side::Incoming => read(courier, mailbox, which).await,
+            Side::Outgoing => submit(courier, mailbox, which).await,
+        }
+    };
+    match tokio::time::timeout(LIMIT, proving).await {
+        Ok(Ok((sentence, detail))) => Proof {
+            ok: true,
+            sentence,
+            detail,
+            remedy: String::new(),
+            code: String::new(),
+            needs_person: false,
+        },
+        Ok(Err(trouble)) => Proof::from(trouble),
+        Err(_) => Proof::from(Trouble::new(
+            mail::explain::Class::Retry,
+            "timeout",
+            "The server did not answer in time.",
+            "Check its name and port, then try again.",
+        )),
+    }
+}
+
+impl From<Trouble> for Proof {
+    fn from(trouble: Trouble) -> Proof {
+        Proof {
+            ok: false,
+            needs_person: trouble.needs_person(),
+            sentence: trouble.reason,
+            detail: sentence(&trouble.detail),
+            remedy: trouble.remedy,
+            code: trouble.code,
+        }
+    }
+}
+
+async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
+    let mut session = connect::incoming(courier, mailbox, which).await?;
+    let folder = mailbox.folder_or_inbox();
+    let selected = match session.examine(folder).await {
+        Ok(selected) => selected,
+        Err(error) => {
+            let mut trouble = Trouble::of(&error, &connect::place(mailbox, Side::Incoming));
+            if error.kind() == wire::Kind::Rejected
+                && let Ok(folders) = session.list().await
+                && !folders.iter().any(|there| there.name == folder)
+            {
+                trouble = no_such_folder(folder, &folders);
+            }
+            return Err(trouble);
+        }
+    };
+    let _ = session.logout().await; // the proof stands
+    let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
+    Ok((sentence, format!("{folder} holds {} messages.", selected.exists)))
+}
+
+fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {
+    let selectable = folders.iter().filter(|there| !there.attributes.iter().any(|a| a == "noselect"));
+    let names: Vec<&str> = selectable.map(|there| there.name.as_str()).take(FOLDERS_NAMED_MAX).collect();
+    Trouble::new(
+        mail::explain::Class::Configuration,
+        "no_such_folder",
+        format!("There is no folder “{folder}” in this mailbox."),
+        format!("Choose one of these as Mail Folder: {}.", names.join(", ")),
+    )
+}
+
+async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
+    let mut session = connect::outgoing(courier, mailbox, which).await?;
+    let place = connect::place(mailbox, Side::Outgoing);
+    session.probe(&mailbox.address).await.map_err(|error| Trouble::of(&error, &place))?;
+    let _ = session.quit().await; // the proof stands
+    let sentence = format!("Outgoing mail works: the server takes mail from {}.", mailbox.address);
+    Ok((sentence, "Nothing was sent.".to_owned()))
 }

@@ -1,0 +1,211 @@
+//! Opens a mailbox's servers: which server, which credential, a fresh token; and once more with a new one when a
+//! token that should be good is refused.
+use crate::Courier;
+use crate::refresh::{self, Want};
+use crate::trouble::{Place, Trouble};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
+use mail::explain::{Class, Service};
+use secrecy::SecretString;
+use wire::oauth::Protocol;
+use wire::{Credential, Server, imap, smtp};
+
+/// Which grant opens the side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    InUse,
+    /// A new one that is to be proved.
+    This(i64),
+}
+
+/// Signed in to the incoming server.
+pub(crate) async fn incoming(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    which: Which,
+) -> Result<imap::Session, Trouble> {
+    let mut way = Way::find(courier, mailbox, Side::Incoming, which).await?;
+    loop {
+        let credential = way.credential(courier).await?;
+        let opened = async {
+            let mut session = imap::connect(courier.net(), &way.server).await?;
+            session.login(&credential).await?;
+            Ok(session)
+        };
+        match opened.await {
+            Ok(session) => return Ok(session),
+            Err(error) => way.again(error)?,
+        }
+    }
+}
+
+/// Signed in to the outgoing server.
+pub(crate) async fn outgoing(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    which: Which,
+) -> Result<smtp::Session, Trouble> {
+    let mut way = Way::find(courier, mailbox, Side::Outgoing, which).await?;
+    loop {
+        let credential = way.credential(courier).await?;
+        let opened = async {
+            let mut session = smtp::connect(courier.net(), &way.server).await?;
+            session.login(&credential).await?;
+            Ok(session)
+        };
+        match opened.await {
+            Ok(session) => return Ok(session),
+            Err(error) => way.again(error)?,
+        }
+    }
+}
+
+/// The words for what a mailbox's server says on a side.
+pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
+    let authentication = effective(mailbox, side);
+    Place {
+        provider: if authentication == Authentication::Microsoft {
+            mail::provider::MICROSOFT.key
+        } else {
+            "other"
+        },
+        service: match side {
+            Side::Incoming => Service::Imap,
+            Side::Outgoing => Service::Smtp,
+        },
+        by_token: authentication.is_oauth(),
+    }
+}
+
+/// How a side signs in, following *Same as Remote Mailbox*.
+fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
+    match (side, mailbox.outgoing.authentication) {
+        (Side::Incoming, _) | (Side::Outgoing, Authentication::Same) => mailbox.incoming.authentication,
+        (Side::Outgoing, own) => own,
+    }
+}
+
+struct Way {
+    place: Place,
+    server: Server,
+    user: String,
+    key: Key,
+    want: Want,
+}
+enum Key {
+    Password(SecretString),
+    Grant { id: i64, protocol: Protocol },
+}
+
+impl Way {
+    async fn find(courier: &Courier, mailbox: &Mailbox, side: Side, which: Which) -> Result<Way, Trouble> {
+        let key = match effective(mailbox, side) {
+            Authentication::None | Authentication::Same => return Err(nothing_set(side)),
+            Authentication::Password => {
+                let (vault, id) = (courier.desk().vault.clone(), mailbox.id);
+                let kept = courier.read(move |tx| mailbox::password_for_system(tx, &vault, id, side));
+                Key::Password(kept.await?.ok_or_else(|| no_password(side))?)
+            }
+            Authentication::Microsoft | Authentication::Google | Authentication::Other => {
+                let in_use = mailbox.grant_id(side);
+                let id = match which {
+                    Which::InUse => in_use.ok_or_else(refresh::not_authorized)?,
+                    Which::This(id) => id,
+                };
+                let protocol = match side {
+                    Side::Incoming => Protocol::Imap,
+                    Side::Outgoing => Protocol::Smtp,
+                };
+                Key::Grant { id, protocol }
+            }
+        };
+        let place = place(mailbox, side);
+        Ok(Way {
+            server: server(mailbox, side)?,
+            user: user(mailbox, side).to_owned(),
+            place,
+            key,
+            want: Want::Use,
+        })
+    }
+
+    async fn credential(&self, courier: &Courier) -> Result<Credential, Trouble> {
+        let user = self.user.clone();
+        match &self.key {
+            Key::Password(password) => Ok(Credential::Password { user, password: password.clone() }),
+            Key::Grant { id, protocol } => {
+                let token = refresh::access_token(courier, *id, *protocol, self.want).await?;
+                Ok(Credential::Bearer { user, token })
+            }
+        }
+    }
+
+    /// A token that is refused before its end is replaced once; everything else is the answer.
+    fn again(&mut self, error: wire::Error) -> Result<(), Trouble> {
+        let refused = error.kind() == wire::Kind::Unauthorized && matches!(self.key, Key::Grant { .. });
+        if refused && self.want == Want::Use {
+            self.want = Want::New;
+            return Ok(());
+        }
+        Err(Trouble::of(&error, &self.place))
+    }
+}
+
+/// The server of a side. *Same* without a host of its own means the provider's.
+fn server(mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
+    let (entered, preset) = match side {
+        Side::Incoming => (&mailbox.incoming, None),
+        Side::Outgoing => {
+            let same = mailbox.outgoing.authentication == Authentication::Same;
+            let microsoft = same && mailbox.incoming.authentication == Authentication::Microsoft;
+            (&mailbox.outgoing, microsoft.then_some(mail::provider::MICROSOFT.smtp))
+        }
+    };
+    if let (true, Some(preset)) = (entered.host.is_empty(), preset) {
+        let security = match preset.security {
+            mail::provider::Security::Tls => wire::Security::Tls,
+            mail::provider::Security::Starttls => wire::Security::StartTls,
+        };
+        return Ok(Server { host: preset.host.to_owned(), port: preset.port, security });
+    }
+    if entered.host.is_empty() {
+        return Err(nothing_set(side));
+    }
+    let security = match entered.security {
+        Security::Tls => wire::Security::Tls,
+        Security::StartTls => wire::Security::StartTls,
+        Security::Plain => wire::Security::Plain,
+    };
+    Ok(Server { host: entered.host.clone(), port: entered.port, security })
+}
+
+/// The login name of a side: *Same* signs in as the incoming side does.
+fn user(mailbox: &Mailbox, side: Side) -> &str {
+    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+    if same && mailbox.outgoing.user.is_empty() { mailbox.user(Side::Incoming) } else { mailbox.user(side) }
+}
+
+fn nothing_set(side: Side) -> Trouble {
+    let (what, tab) = match side {
+        Side::Incoming => ("incoming", "Remote Mailbox"),
+        Side::Outgoing => ("outgoing", "Outgoing (SMTP)"),
+    };
+    Trouble::new(
+        Class::Configuration,
+        "no_server",
+        format!("This mailbox has no {what} server."),
+        format!("Fill in the tab {tab}."),
+    )
+}
+
+fn no_password(side: Side) -> Trouble {
+    let tab = match side {
+        Side::Incoming => "Remote Mailbox",
+        Side::Outgoing => "Outgoing (SMTP)",
+    };
+    Trouble::new(
+        Class::Configuration,
+        "no_password",
+        "There is no password for this server.",
+        format!("Enter it in the tab {tab}."),
+    )
+}

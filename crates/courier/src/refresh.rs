@@ -1,0 +1,445 @@
+//! Access tokens and their renewal: ahead of their end, one at a time for each grant, and what is rotated is
+//! committed before it is used.
+use crate::Courier;
+use crate::trouble::{RETRY_MS_MIN, Trouble, back_off};
+use desk::mailboxes::client::{self, Client};
+use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
+use mail::explain::Class;
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use url::Url;
+use wire::oauth::{Protocol, TokenRequest, TokenSet, scope};
+
+/// Outlasts the request with its time-outs.
+const LEASE_MS: i64 = 90_000;
+const REQUEST_LIMIT: Duration = Duration::from_secs(75);
+/// A token that ends sooner is not begun with.
+const SLACK_MS: i64 = 30_000;
+/// A registration that was refused is asked again once an hour: somebody may have mended it.
+const CONFIGURATION_RETRY_MS: i64 = 60 * 60_000;
+/// A lapsed grant may come back when a policy is lifted.
+const LAPSED_RETRY_MS: i64 = 6 * 60 * 60_000;
+const RETRY_MS_MAX: i64 = 15 * 60_000;
+/// Global Microsoft's mail resource, for scopes pasted without one.
+pub(crate) const OUTLOOK: &str = "https://outlook.office.com";
+
+/// What this process remembers about refreshing: one at a time, and not more than one try a minute.
+#[derive(Default)]
+pub(crate) struct Board(Mutex<HashMap<i64, Arc<Tries>>>);
+#[derive(Default)]
+struct Tries {
+    one_at_a_time: tokio::sync::Mutex<()>,
+    seen: Mutex<Seen>,
+}
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    tried_at: Option<i64>,
+    failures: i64,
+}
+impl Board {
+    fn of(&self, grant_id: i64) -> Arc<Tries> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(grant_id).or_default())
+    }
+}
+impl Tries {
+    fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn note(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Why a token is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// For use now: the stored one, if it lives long enough.
+    Use,
+    /// Ahead of its end, by the round.
+    Ahead,
+    /// The server refused one that should be good, or a person asks: a new one, unless one was just made.
+    New,
+}
+
+/// An access token of this grant for this protocol.
+pub(crate) async fn access_token(
+    courier: &Courier,
+    grant_id: i64,
+    protocol: Protocol,
+    want: Want,
+) -> Result<SecretString, Trouble> {
+    if want == Want::Use
+        && let Some(token) = usable(&known(courier, grant_id, protocol).await?, courier.now())
+    {
+        return Ok(token);
+    }
+    // In its own task: a dropped request must not lose a rotated token.
+    let task = tokio::spawn(refresh(courier.clone(), grant_id, protocol, want));
+    match task.await {
+        Ok(done) => done?,
+        Err(error) => return Err(broke_off(&error)),
+    }
+    let known = known(courier, grant_id, protocol).await?;
+    usable(&known, courier.now()).ok_or_else(|| {
+        Trouble::new(
+            Class::Retry,
+            "no_token",
+            "The provider gave an access token that has already ended.",
+            "Check this machine's clock; Postern tries again by itself.",
+        )
+    })
+}
+
+/// Everything about a grant that decides whether and how it is refreshed.
+struct Known {
+    grant: Grant,
+    client: Client,
+    secret: Option<SecretString>,
+    resource: String,
+    /// One resource only.
+    scope: String,
+    token: Option<(SecretString, i64)>,
+}
+
+async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<Known, Trouble> {
+    let vault = courier.desk().vault.clone();
+    let found = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
+        let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
+        let secret = client::secret_for_system(tx, &vault, client.id)?;
+        let scope = token_scope(&client, &grant.scopes, protocol);
+        let resource = resource_of(&scope);
+        let token = grant::access_token_for_system(tx, &vault, grant_id, &resource)?;
+        Ok(Some(Known { grant, client, secret, resource, scope, token }))
+    });
+    found.await?.ok_or_else(not_authorized)
+}
+
+pub(crate) fn not_authorized() -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "not_authorized",
+        "Nobody has authorized this mailbox.",
+        "Open Config beside Authentication, fill in the registration and press Submit.",
+    )
+}
+
+fn usable(known: &Known, now: i64) -> Option<SecretString> {
+    let (token, expires_at) = known.token.as_ref()?;
+    (*expires_at > now.saturating_add(SLACK_MS)).then(|| token.clone())
+}
+
+/// Whether the token endpoint is asked.
+enum Need {
+    No,
+    Yes,
+    /// It was refused and its time has not come.
+    SetBack(Trouble),
+}
+
+fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
+    let recent = |at: Option<i64>| at.is_some_and(|at| now < at.saturating_add(RETRY_MS_MIN));
+    let waits = known.grant.refresh_due_at.is_some_and(|due_at| now < due_at);
+    let dead = known.token.as_ref().is_some_and(|(_, expires_at)| *expires_at <= now);
+    match want {
+        Want::Use if usable(known, now).is_some() => Need::No,
+        Want::Ahead if waits => Need::No,
+        Want::New if recent(known.grant.refreshed_at) && usable(known, now).is_some() => Need::No,
+        // Set back: the row says until when, and why.
+        Want::Use if waits && dead => Need::SetBack(set_back(&known.grant)),
+        Want::Use | Want::Ahead | Want::New if recent(seen.tried_at) && seen.failures > 0 => {
+            Need::SetBack(set_back(&known.grant))
+        }
+        Want::Use | Want::Ahead | Want::New => Need::Yes,
+    }
+}
+
+fn set_back(grant: &Grant) -> Trouble {
+    let class = match grant.state {
+        grant::State::Lapsed | grant::State::Revoked => Class::AuthorizeAgain,
+        grant::State::Pending | grant::State::Unproved | grant::State::Fulfilled | grant::State::Failed => {
+            if grant.reason_code == RETRY_CODE || grant.reason_code.is_empty() {
+                Class::Retry
+            } else {
+                Class::Configuration
+            }
+        }
+    };
+    let reason =
+        if grant.reason.is_empty() { "The access token could not be refreshed." } else { &grant.reason };
+    Trouble::new(class, &grant.reason_code, reason, grant.remedy.clone())
+}
+/// Marks a set-back that passes by itself, so that the row tells it from one that needs a person.
+const RETRY_CODE: &str = "refresh_retry";
+
+async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want) -> Result<(), Trouble> {
+    let tries = courier.inside.refreshing.of(grant_id);
+    let _one = tries.one_at_a_time.lock().await;
+    // Another task, or another node, may have done it while this one waited.
+    let known = known(&courier, grant_id, protocol).await?;
+    match need(&known, tries.seen(), want, courier.now()) {
+        Need::No => return Ok(()),
+        Need::SetBack(trouble) => return Err(trouble),
+        Need::Yes => {}
+    }
+    if !known.grant.has_refresh_token {
+        let revoked = known.grant.state == grant::State::Revoked;
+        return Err(if revoked { not_authorized() } else { no_refresh_token() });
+    }
+    let Some(lease) = lease(&courier, &known, protocol).await? else { return Ok(()) };
+    tries.note(|seen| seen.tried_at = Some(courier.now()));
+    let asked_at = courier.now();
+    let answer = ask(&courier, &known, &lease).await;
+    match answer {
+        Ok(set) => {
+            let tokens = new_tokens(set, &known.scope, asked_at);
+            tries.note(|seen| seen.failures = 0);
+            keep(&courier, lease, tokens).await
+        }
+        Err(trouble) => {
+            let failures = tries.seen().failures;
+            tries.note(|seen| seen.failures += 1);
+            note_setback(&courier, lease, &trouble, failures).await?;
+            Err(trouble)
+        }
+    }
+}
+
+pub(crate) fn no_refresh_token() -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "no_refresh_token",
+        "The provider gave no refresh token, so access ends with the access token.",
+        "Add offline_access to Scopes in Config, then press Submit again.",
+    )
+}
+
+/// The lease on this refresh; `None` when another node has refreshed meanwhile.
+async fn lease(
+    courier: &Courier,
+    before: &Known,
+    protocol: Protocol,
+) -> Result<Option<RefreshLease>, Trouble> {
+    let grant_id = before.grant.id;
+    for _ in 0..120 {
+        let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
+        let claim = courier.write(move |tx| grant::claim_refresh(tx, &vault, grant_id, now, LEASE_MS, &node));
+        if let Some(lease) = claim.await? {
+            return Ok(Some(lease));
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let now = known(courier, grant_id, protocol).await?;
+        if now.grant.refreshed_at != before.grant.refreshed_at {
+            return Ok(None);
+        }
+        if !now.grant.has_refresh_token {
+            return Err(no_refresh_token());
+        }
+    }
+    Err(Trouble::new(
+        Class::Retry,
+        RETRY_CODE,
+        "Another process is refreshing this access token and has not ended.",
+        "Nothing: Postern tries again by itself.",
+    ))
+}
+
+async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<TokenSet, Trouble> {
+    if !known.client.active {
+        return Err(Trouble::new(
+            Class::Configuration,
+            "client_inactive",
+            format!("The registration {} is switched off.", known.client.name),
+            "Switch it on in Config, tab Info.",
+        ));
+    }
+    let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: &known.client.client_id,
+        client_secret: known.secret.as_ref(),
+        scope: Some(&known.scope),
+        extra: &[],
+    };
+    let asking = wire::oauth::refresh(courier.net(), &request, &lease.refresh_token);
+    match tokio::time::timeout(REQUEST_LIMIT, asking).await {
+        Ok(Ok(set)) => Ok(set),
+        Ok(Err(error)) => Err(token_trouble(&error, &known.client.provider)),
+        Err(_) => Err(Trouble::new(
+            Class::Retry,
+            RETRY_CODE,
+            "The provider's token endpoint did not answer in time.",
+            "Nothing: Postern tries again by itself.",
+        )),
+    }
+}
+
+/// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
+pub(crate) fn token_trouble(error: &wire::Error, provider: &str) -> Trouble {
+    let place = crate::trouble::Place {
+        provider: provider_key(provider),
+        service: mail::explain::Service::Imap,
+        by_token: true,
+    };
+    let mut trouble = match error.oauth() {
+        Some(_) => Trouble::of(error, &place),
+        None => {
+            let mut trouble = Trouble::of(error, &place);
+            trouble.reason = crate::trouble::sentence(&error.to_string());
+            trouble.detail = String::new();
+            trouble.remedy =
+                "Postern tries again by itself. If it stays, check the Token Endpoint.".to_owned();
+            trouble.class = Class::Retry;
+            trouble
+        }
+    };
+    if trouble.class == Class::Retry {
+        trouble.code = RETRY_CODE.to_owned();
+    }
+    trouble
+}
+
+/// The preset's key, or `other`.
+pub(crate) fn provider_key(provider: &str) -> &'static str {
+    mail::provider::find(provider).map_or("other", |preset| preset.key)
+}
+
+async fn note_setback(
+    courier: &Courier,
+    lease: RefreshLease,
+    trouble: &Trouble,
+    failures: i64,
+) -> Result<(), Trouble> {
+    let now = courier.now();
+    let (setback, wait) = match trouble.class {
+        Class::Retry => (Setback::Retry, back_off(courier, failures, RETRY_MS_MIN, RETRY_MS_MAX)),
+        Class::Configuration | Class::Policy | Class::Defect => {
+            (Setback::Configuration, CONFIGURATION_RETRY_MS)
+        }
+        Class::AuthorizeAgain => (Setback::Lapsed, LAPSED_RETRY_MS),
+    };
+    let next_at = now.saturating_add(wait.max(trouble.retry_after_ms.unwrap_or(0)));
+    tracing::warn!(
+        grant = lease.grant_id,
+        code = trouble.code,
+        "access token not refreshed: {}",
+        trouble.reason
+    );
+    let trouble = trouble.clone();
+    let stored = courier.write(move |tx| {
+        let (code, reason, remedy) = (&trouble.code, trouble.whole_reason(), &trouble.remedy);
+        grant::refresh_failed(tx, &lease, setback, code, &reason, remedy, next_at, now)
+    });
+    if !stored.await? {
+        tracing::info!("a late result of a refresh was dropped");
+    }
+    Ok(())
+}
+
+/// Stores what was rotated. A database that is busy or full must not cost the grant: tried until the lease ends.
+async fn keep(courier: &Courier, lease: RefreshLease, tokens: NewTokens) -> Result<(), Trouble> {
+    let grant_id = lease.grant_id;
+    for wait_ms in [100, 300, 1_000, 3_000, 10_000, 30_000, 0] {
+        let (vault, lease, tokens) = (courier.desk().vault.clone(), lease.clone(), tokens.clone());
+        let (now, nonces) = (courier.now(), [courier.random(), courier.random()]);
+        let stored =
+            courier.write(move |tx| grant::store_refreshed(tx, &vault, &lease, &tokens, now, nonces));
+        match stored.await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                tracing::info!(grant = grant_id, "a late refresh was dropped");
+                return Ok(());
+            }
+            Err(error) if wait_ms == 0 => return Err(error.into()),
+            Err(error) => tracing::warn!("a refreshed token could not be stored yet: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
+    Ok(())
+}
+
+/// A token set as the desk stores it. `asked_at` is before the request: the life counts from then.
+pub(crate) fn new_tokens(set: TokenSet, scope: &str, asked_at: i64) -> NewTokens {
+    let life_ms = set.expires_in_s.max(1).saturating_mul(1000);
+    let access_expires_at = asked_at.saturating_add(life_ms);
+    NewTokens {
+        resource: resource_of(scope),
+        access_token: set.access_token,
+        access_expires_at,
+        scopes: set.scope.unwrap_or_else(|| scope.to_owned()),
+        refresh_token: set.refresh_token,
+        refresh_due_at: access_expires_at.saturating_sub(ahead_ms(life_ms)),
+    }
+}
+
+/// How long before its end a token is refreshed: a tenth of its life, at least five minutes, but never more than
+/// half of a short life, or it would be refreshed without end.
+pub(crate) fn ahead_ms(life_ms: i64) -> i64 {
+    (life_ms / 10).max(5 * 60_000).min(life_ms / 2)
+}
+
+/// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
+/// more would end a working grant), where it is known.
+pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) -> String {
+    let wanted = scope::narrow(&corrected(client), protocol);
+    let is_granted =
+        |wanted: &str| granted.split_whitespace().any(|scope| scope.eq_ignore_ascii_case(wanted));
+    let kept: Vec<&str> =
+        wanted.split_whitespace().filter(|scope| is_openid(scope) || is_granted(scope)).collect();
+    if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
+}
+
+/// The registration's scopes, with what people paste put right.
+pub(crate) fn corrected(client: &Client) -> String {
+    if client.provider == mail::provider::MICROSOFT.key {
+        scope::correct(&client.scopes, OUTLOOK)
+    } else {
+        client.scopes.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn is_openid(scope: &str) -> bool {
+    ["openid", "profile", "email", "offline_access", "address", "phone"].contains(&scope)
+}
+
+/// What an access token of these scopes is for: the origin of the first scope that has one.
+pub(crate) fn resource_of(scopes: &str) -> String {
+    let origin = |scope: &str| {
+        let url = Url::parse(scope).ok()?;
+        Some(format!("{}://{}", url.scheme(), url.host_str()?))
+    };
+    scopes.split_whitespace().find_map(origin).unwrap_or_else(|| "default".to_owned())
+}
+
+/// An endpoint that may be asked: https, or plain http to this machine under the demo's mark.
+pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> desk::Result<Url> {
+    let refuse = |why: &str| desk::Refusal::BadEndpoint { field, why: why.to_owned() };
+    if text.trim().is_empty() {
+        return Err(desk::Refusal::Required(field).into());
+    }
+    let url = Url::parse(text.trim()).map_err(|_| refuse("this is not an address of the web."))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" if url.has_host() => Ok(url),
+        "http" if courier.practice() && loopback => Ok(url),
+        _ => Err(refuse("it must begin with https://.").into()),
+    }
+}
+
+fn broke_off(error: &tokio::task::JoinError) -> Trouble {
+    tracing::error!("refreshing ended early: {error}");
+    Trouble::new(
+        Class::Defect,
+        "panic",
+        "Postern failed while it refreshed the access token.",
+        "Report this with the log; Postern tries again by itself.",
+    )
+}

@@ -1,0 +1,219 @@
+//! What went wrong with a mailbox: why, in whose words, what to do, and whether it passes by itself.
+//! The words come from `mail::explain`; here they are only put together.
+use crate::Courier;
+use desk::mailboxes::mailbox::Round;
+use mail::explain::{self, Class, Service};
+
+/// Least time between two tries of anything that failed.
+pub(crate) const RETRY_MS_MIN: i64 = 60_000;
+/// Longest time between two tries of what passes by itself.
+const RETRY_MS_MAX: i64 = 15 * 60_000;
+/// What waits for a person is tried too: somebody may have mended it at the provider.
+const PERSON_MS_MIN: i64 = 5 * 60_000;
+const PERSON_MS_MAX: i64 = 60 * 60_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub code: String,
+    /// What happened, a sentence.
+    pub reason: String,
+    /// The other side's own words, with who said them; empty when it said nothing.
+    pub detail: String,
+    /// What to do next, a sentence.
+    pub remedy: String,
+    pub class: Class,
+    /// The other side named a time before which it is not to be asked again.
+    pub retry_after_ms: Option<i64>,
+}
+
+/// What was being talked to, for the words of the explanation.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// A preset's key, or `other`.
+    pub provider: &'static str,
+    pub service: Service,
+    /// A token opens it, not a password.
+    pub by_token: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(
+        class: Class,
+        code: &str,
+        reason: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Trouble {
+        Trouble {
+            code: code.to_owned(),
+            reason: reason.into(),
+            detail: String::new(),
+            remedy: remedy.into(),
+            class,
+            retry_after_ms: None,
+        }
+    }
+
+    pub(crate) fn of(error: &wire::Error, place: &Place) -> Trouble {
+        let mut trouble = if let Some(answer) = error.oauth() {
+            Trouble::of_oauth(answer, place.provider)
+        } else if let Some(text) = error.server_text() {
+            Trouble::of_answer(error, text, place)
+        } else {
+            Trouble::of_silence(error)
+        };
+        match error.kind() {
+            wire::Kind::Transient { retry_after_ms } => {
+                trouble.class = Class::Retry;
+                trouble.retry_after_ms = retry_after_ms;
+            }
+            wire::Kind::Unauthorized if trouble.class == Class::Retry => {
+                trouble.class = if place.by_token { Class::AuthorizeAgain } else { Class::Configuration };
+            }
+            wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => {}
+        }
+        trouble
+    }
+
+    /// An error of the authorization or token endpoint.
+    pub(crate) fn of_oauth(answer: &wire::oauth::OAuthError, provider: &str) -> Trouble {
+        let fault = explain::Fault {
+            error: answer.error.clone(),
+            error_description: answer.description.clone(),
+            codes: answer.codes.iter().filter_map(|code| u32::try_from(*code).ok()).collect(),
+            suberror: answer.suberror.clone(),
+        };
+        let explanation = explain::oauth(provider, &fault);
+        let code = match answer.codes.first() {
+            Some(number) if provider == "microsoft" => format!("AADSTS{number}"),
+            _ => answer.error.clone(),
+        };
+        let mut detail = answer.first_line().unwrap_or(&answer.error).to_owned();
+        if let Some(id) = &answer.correlation_id {
+            detail.push_str(&format!(" (correlation id {id}"));
+            if let Some(timestamp) = &answer.timestamp {
+                detail.push_str(&format!(", {timestamp}"));
+            }
+            detail.push(')');
+        }
+        let mut remedy = explanation.remedy;
+        if let Some(lookup) = explanation.lookup {
+            remedy.push_str(&format!(" More: {lookup}"));
+        }
+        Trouble {
+            code,
+            reason: explanation.cause,
+            detail,
+            remedy,
+            class: explanation.class,
+            retry_after_ms: None,
+        }
+    }
+
+    fn of_answer(error: &wire::Error, text: &str, place: &Place) -> Trouble {
+        let explanation = explain::server(place.provider, place.service, text);
+        let code =
+            error.smtp_code().map_or_else(|| kind_word(error.kind()).to_owned(), |code| code.to_string());
+        Trouble {
+            code,
+            reason: explanation.cause,
+            detail: format!("{} answered “{text}” to the try to {}", error.host(), error.tried()),
+            remedy: explanation.remedy,
+            class: explanation.class,
+            retry_after_ms: None,
+        }
+    }
+
+    /// The other side said nothing that could be explained: our own error is the sentence.
+    fn of_silence(error: &wire::Error) -> Trouble {
+        let (class, remedy) = match error.kind() {
+            wire::Kind::Transient { .. } | wire::Kind::Broken => {
+                (Class::Retry, "Nothing: Postern tries again by itself.")
+            }
+            wire::Kind::Unauthorized => (Class::AuthorizeAgain, "Authorize the mailbox again."),
+            wire::Kind::Rejected => {
+                (Class::Configuration, "Check the server's name, port, security and certificate.")
+            }
+        };
+        Trouble::new(class, kind_word(error.kind()), sentence(&error.to_string()), remedy)
+    }
+
+    pub(crate) fn needs_person(&self) -> bool {
+        match self.class {
+            Class::Retry => false,
+            Class::Configuration | Class::Policy | Class::AuthorizeAgain | Class::Defect => true,
+        }
+    }
+
+    /// Cause and the other side's words in one text, for a row that has one column for both.
+    pub(crate) fn whole_reason(&self) -> String {
+        if self.detail.is_empty() {
+            self.reason.clone()
+        } else {
+            format!("{} {}", self.reason, sentence(&self.detail))
+        }
+    }
+
+    /// When it is tried again after so many failures in a row: doubling, with jitter, never before the
+    /// time that the other side named.
+    pub(crate) fn next_at(&self, courier: &Courier, failures: i64) -> i64 {
+        let (least, most) =
+            if self.needs_person() { (PERSON_MS_MIN, PERSON_MS_MAX) } else { (RETRY_MS_MIN, RETRY_MS_MAX) };
+        let wait = back_off(courier, failures, least, most);
+        courier.now().saturating_add(wait.max(self.retry_after_ms.unwrap_or(0)))
+    }
+
+    pub(crate) fn round(&self, next_at: i64) -> Round {
+        let (code, reason, remedy) = (self.code.clone(), self.whole_reason(), self.remedy.clone());
+        if self.needs_person() {
+            Round::NeedsPerson { code, reason, remedy, next_at }
+        } else {
+            Round::Retry { code, reason, remedy, next_at }
+        }
+    }
+}
+
+impl From<desk::Error> for Trouble {
+    fn from(error: desk::Error) -> Trouble {
+        match error {
+            desk::Error::Refused(refusal) => Trouble::new(
+                Class::Configuration,
+                "refused",
+                refusal.to_string(),
+                "Correct it on the mailbox's page.",
+            ),
+            desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
+                Class::Retry,
+                "store",
+                sentence(&format!("Postern could not keep what it fetched: {error}")),
+                "Look at the disk and the database of this machine; Postern tries again by itself.",
+            ),
+        }
+    }
+}
+
+/// `least` doubled with each failure up to `most`, and up to a quarter more, so that many do not come back at once.
+pub(crate) fn back_off(courier: &Courier, failures: i64, least: i64, most: i64) -> i64 {
+    let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(0);
+    let wait = least.saturating_mul(1 << doublings).min(most);
+    let jitter = courier.inside.parts.random.below(u64::try_from(wait / 4).unwrap_or(0));
+    wait.saturating_add(i64::try_from(jitter).unwrap_or(0))
+}
+
+fn kind_word(kind: wire::Kind) -> &'static str {
+    match kind {
+        wire::Kind::Unauthorized => "unauthorized",
+        wire::Kind::Transient { .. } => "transient",
+        wire::Kind::Rejected => "rejected",
+        wire::Kind::Broken => "broken",
+    }
+}
+
+/// Begins with a capital letter and ends with a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut sentence: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    if !sentence.ends_with(['.', '!', '?', '…', ')']) && !sentence.is_empty() {
+        sentence.push('.');
+    }
+    sentence
+}
