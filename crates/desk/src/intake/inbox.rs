@@ -36,16 +36,35 @@ pub struct LeaseLost;
 /// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
 /// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
 /// A lost lease is the error [`LeaseLost`].
-pub fn record(tx: &mut Tx<'_>, claim: &mailbox::Claim, cursor: &Cursor, arrivals: &[Arrival], now: i64) -> Result<Recorded> {
+pub fn record(
+    tx: &mut Tx<'_>,
+    claim: &mailbox::Claim,
+    cursor: &Cursor,
+    arrivals: &[Arrival],
+    now: i64,
+) -> Result<Recorded> {
     let _ = (tx, claim, cursor, arrivals, now);
     todo!()
 }
 /// UIDs of this folder that are stored here and not yet settled on the server.
-pub fn unsettled(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32, limit: i64) -> Result<Vec<u32>> {
+pub fn unsettled(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    limit: i64,
+) -> Result<Vec<u32>> {
     let _ = (tx, mailbox_id, folder, uid_validity, limit);
     todo!()
 }
-pub fn settled_on_server(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32, uids: &[u32], now: i64) -> Result<()> {
+pub fn settled_on_server(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    uids: &[u32],
+    now: i64,
+) -> Result<()> {
     let _ = (tx, mailbox_id, folder, uid_validity, uids, now);
     todo!()
 }
@@ -69,11 +88,24 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
 /// How filing a row ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    Filed { ticket_id: i64, entry_id: i64 },
-    Ignored { code: String, reason: String },
-    Held { code: String, reason: String },
+    Filed {
+        ticket_id: i64,
+        entry_id: i64,
+    },
+    Ignored {
+        code: String,
+        reason: String,
+    },
+    Held {
+        code: String,
+        reason: String,
+    },
     /// It could not be filed; tried again at `next_at`, or kept for a person when `None`.
-    Failed { code: String, reason: String, next_at: Option<i64> },
+    Failed {
+        code: String,
+        reason: String,
+        next_at: Option<i64>,
+    },
     /// Another filer has claimed the row since: nothing was changed.
     Late,
 }

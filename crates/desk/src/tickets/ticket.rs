@@ -1,10 +1,32 @@
-//! One matter, with number, subject and state.
-use crate::{By, Result, db::Tx, people::viewer::Viewer};
+//! One matter, with number, subject and state: opened, assigned, closed, reopened, joined.
+//! Its list columns are kept by `entry::add`.
+use super::{entry, participant};
+use crate::db::{self, FromRow, Query, Row};
+use crate::outgoing::delivery;
+use crate::people::agent;
+use crate::site::{event, event::Subject, sequence};
+use crate::{By, Refusal, Result, db::Tx, params, people::viewer::Viewer};
+use serde_json::json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Open,
     Closed,
+}
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Open => "open",
+            State::Closed => "closed",
+        }
+    }
+    pub(crate) fn read(text: &str) -> Result<State, db::Error> {
+        match text {
+            "open" => Ok(State::Open),
+            "closed" => Ok(State::Closed),
+            other => Err(db::Error::Decode(format!("{other:?} is no state of a ticket"))),
+        }
+    }
 }
 #[derive(Clone, Debug)]
 pub struct Ticket {
@@ -42,45 +64,258 @@ pub struct NewTicket {
 }
 /// Its id and number.
 pub fn open(tx: &mut Tx<'_>, by: &By, new: &NewTicket) -> Result<(i64, String)> {
-    let _ = (tx, by, new);
-    todo!()
+    let number = sequence::next_ticket_number(tx)?;
+    let subject = entry::one_line(&new.subject);
+    let id = tx.insert(
+        "INSERT INTO ticket (number, subject, subject_key, state, department_id, mailbox_id, requester_id,
+             requester_address, refers_to_id, created_at, updated_at)
+         VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $9) RETURNING id",
+        params![
+            &number,
+            &subject,
+            subject.to_lowercase(),
+            new.department_id,
+            new.mailbox_id,
+            new.requester_id,
+            &new.requester_address,
+            new.refers_to_id,
+            by.at,
+        ],
+    )?;
+    let refers_to = match new.refers_to_id {
+        Some(other) => tx.maybe::<(String,)>("SELECT number FROM ticket WHERE id = $1", params![other])?,
+        None => None,
+    };
+    let data = match refers_to {
+        Some((other,)) => json!({ "refers_to": other }),
+        None => json!({}),
+    };
+    event::append(tx, by, Subject::Ticket(id), "opened", data)?;
+    tx.wake("ticket");
+    Ok((id, number))
+}
+
+const SELECT: &str = "SELECT t.id, t.number, t.subject, t.state, d.name, t.mailbox_id, m.address, t.requester_id, r.name,
+        t.requester_address, t.assignee_id, a.name, f.number, j.number, t.created_at, t.updated_at, t.closed_at,
+        t.last_entry_id, t.entries, t.unsent
+    FROM ticket t
+    LEFT JOIN department d ON d.id = t.department_id
+    LEFT JOIN requester r ON r.id = t.requester_id
+    LEFT JOIN mailbox m ON m.id = t.mailbox_id
+    LEFT JOIN agent a ON a.id = t.assignee_id
+    LEFT JOIN ticket f ON f.id = t.refers_to_id
+    LEFT JOIN ticket j ON j.id = t.joined_to_id
+    WHERE ";
+
+impl FromRow for Ticket {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Ticket {
+            id: row.get(0)?,
+            number: row.get(1)?,
+            subject: row.get(2)?,
+            state: State::read(row.get(3)?)?,
+            department: row.get(4)?,
+            mailbox_id: row.get(5)?,
+            mailbox: row.get(6)?,
+            requester_id: row.get(7)?,
+            requester_name: row.get(8)?,
+            requester_address: row.get(9)?,
+            assignee: match row.get::<Option<i64>>(10)? {
+                Some(id) => Some((id, row.get(11)?)),
+                None => None,
+            },
+            refers_to: row.get(12)?,
+            joined_to: row.get(13)?,
+            created_at: row.get(14)?,
+            updated_at: row.get(15)?,
+            closed_at: row.get(16)?,
+            last_entry_id: row.get(17)?,
+            entries: row.get(18)?,
+            unsent: row.get(19)?,
+        })
+    }
 }
 pub fn find(tx: &mut Tx<'_>, viewer: &Viewer, number: &str) -> Result<Option<Ticket>> {
-    let _ = (tx, viewer, number);
-    todo!()
+    let mut query = Query::new(SELECT);
+    viewer.scope(&mut query);
+    query.push(" AND t.number = ").bind(number);
+    Ok(tx.maybe(query.sql(), query.params())?)
 }
 pub fn find_for_system(tx: &mut Tx<'_>, id: i64) -> Result<Option<Ticket>> {
-    let _ = (tx, id);
-    todo!()
+    let mut query = Query::new(SELECT);
+    query.push("t.id = ").bind(id);
+    Ok(tx.maybe(query.sql(), query.params())?)
 }
-/// `None` unassigns.
+/// The ticket, with its row held against other writers until the commit: a decision that rests on what
+/// is read here is safe on both databases. A ticket that was joined away refuses.
+pub(crate) fn hold(tx: &mut Tx<'_>, id: i64) -> Result<Ticket> {
+    tx.execute("UPDATE ticket SET entries = entries WHERE id = $1", params![id])?;
+    let ticket = find_for_system(tx, id)?.ok_or(Refusal::NotFound("ticket"))?;
+    match ticket.joined_to {
+        Some(number) => Err(Refusal::TicketJoined(number).into()),
+        None => Ok(ticket),
+    }
+}
+/// `None` unassigns. Twice is once.
 pub fn assign(tx: &mut Tx<'_>, by: &By, ticket_id: i64, agent_id: Option<i64>) -> Result<()> {
-    let _ = (tx, by, ticket_id, agent_id);
-    todo!()
+    let ticket = hold(tx, ticket_id)?;
+    if ticket.assignee.as_ref().map(|(id, _)| *id) == agent_id {
+        return Ok(());
+    }
+    let (kind, data) = match agent_id {
+        Some(id) => match agent::find(tx, id)? {
+            Some(agent) if agent.active => ("assigned", json!({ "agent_id": id, "agent": agent.name })),
+            Some(_) | None => return Err(Refusal::NotFound("agent").into()),
+        },
+        None => ("unassigned", json!({})),
+    };
+    tx.execute("UPDATE ticket SET assignee_id = $2 WHERE id = $1", params![ticket_id, agent_id])?;
+    event::append(tx, by, Subject::Ticket(ticket_id), kind, data)?;
+    tx.wake("ticket");
+    Ok(())
 }
 /// Twice is once: closing a closed ticket changes nothing and writes no event.
 pub fn close(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
-    let _ = (tx, by, ticket_id);
-    todo!()
+    let ticket = hold(tx, ticket_id)?;
+    if ticket.state == State::Open {
+        tx.execute(
+            "UPDATE ticket SET state = 'closed', closed_at = $2 WHERE id = $1",
+            params![ticket_id, by.at],
+        )?;
+        event::append(tx, by, Subject::Ticket(ticket_id), "closed", json!({}))?;
+        tx.wake("ticket");
+    }
+    Ok(())
 }
 /// Keeps the assignee.
 pub fn reopen(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
-    let _ = (tx, by, ticket_id);
-    todo!()
+    let ticket = hold(tx, ticket_id)?;
+    if ticket.state == State::Closed {
+        tx.execute("UPDATE ticket SET state = 'open', closed_at = NULL WHERE id = $1", params![ticket_id])?;
+        event::append(tx, by, Subject::Ticket(ticket_id), "reopened", json!({}))?;
+        tx.wake("ticket");
+    }
+    Ok(())
 }
 /// *Join*: the entries of a ticket that refers to another move there; its requester becomes a
 /// participant; the emptied ticket is closed and leads on.
+///
+/// The people of the emptied ticket are only offered on the other one: nobody gets its history by having
+/// been named by a stranger. An open ticket that joins a closed one opens it, as the message would have.
+/// Joining twice is once.
 pub fn join(tx: &mut Tx<'_>, by: &By, ticket_id: i64, into_id: i64) -> Result<()> {
-    let _ = (tx, by, ticket_id, into_id);
-    todo!()
+    let Some(before) = find_for_system(tx, ticket_id)? else {
+        return Err(Refusal::NotFound("ticket").into());
+    };
+    let (into_id, into_number) = followed(tx, into_id)?;
+    if before.joined_to.as_ref() == Some(&into_number) {
+        return Ok(());
+    }
+    let ticket = hold(tx, ticket_id)?;
+    let into = hold(tx, into_id)?;
+    let refers_to =
+        tx.one::<(Option<i64>,)>("SELECT refers_to_id FROM ticket WHERE id = $1", params![ticket_id])?.0;
+    let refers_to = match refers_to {
+        Some(id) => Some(followed(tx, id)?.0),
+        None => None,
+    };
+    if refers_to != Some(into_id) || ticket_id == into_id {
+        return Err(Refusal::Other(format!(
+            "#{} does not refer to #{}, so it cannot be joined to it.",
+            ticket.number, into.number
+        ))
+        .into());
+    }
+    let people: Vec<entry::Person> =
+        participant::list(tx, ticket_id)?.into_iter().map(|p| p.person).collect();
+    move_all(tx, ticket_id, into_id)?;
+    let requester =
+        entry::Person { name: ticket.requester_name.clone(), address: ticket.requester_address.clone() };
+    participant::add(tx, by, into_id, &[requester], participant::Standing::Participant)?;
+    participant::add(tx, by, into_id, &people, participant::Standing::Offered)?;
+    tx.execute(
+        "UPDATE ticket SET state = 'closed', closed_at = COALESCE(closed_at, $3), joined_to_id = $2, assignee_id = NULL
+         WHERE id = $1",
+        params![ticket_id, into_id, by.at],
+    )?;
+    for id in [ticket_id, into_id] {
+        entry::refresh_ticket(tx, id)?;
+        delivery::count_unsent(tx, id)?;
+    }
+    event::append(tx, by, Subject::Ticket(ticket_id), "joined", json!({ "into": into.number }))?;
+    event::append(tx, by, Subject::Ticket(into_id), "took_in", json!({ "from": ticket.number }))?;
+    if ticket.state == State::Open {
+        reopen(tx, by, into_id)?;
+    }
+    tx.wake("ticket");
+    Ok(())
+}
+/// Everything that hangs on a ticket hangs on another one now; Message-IDs lead there.
+fn move_all(tx: &mut Tx<'_>, from: i64, into: i64) -> Result<()> {
+    let first = tx.one::<(Option<i64>,)>("SELECT min(id) FROM entry WHERE ticket_id = $1", params![from])?.0;
+    tx.execute("UPDATE entry SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
+    tx.execute("UPDATE outbox SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
+    tx.execute("UPDATE inbox SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
+    tx.execute(
+        "INSERT INTO reference (message_id, ticket_id, entry_id, ours)
+         SELECT message_id, $2, entry_id, ours FROM reference WHERE ticket_id = $1
+         ON CONFLICT (message_id, ticket_id) DO UPDATE SET entry_id = COALESCE(reference.entry_id, excluded.entry_id)",
+        params![from, into],
+    )?;
+    tx.execute("DELETE FROM reference WHERE ticket_id = $1", params![from])?;
+    tx.execute(
+        "UPDATE draft SET ticket_id = $2 WHERE ticket_id = $1 AND NOT EXISTS (SELECT 1 FROM draft d
+             WHERE d.ticket_id = $2 AND d.agent_id = draft.agent_id AND d.kind = draft.kind)",
+        params![from, into],
+    )?;
+    // What moved in is news to those who had looked past its place.
+    if let Some(first) = first {
+        tx.execute(
+            "UPDATE seen SET entry_id = $2 WHERE ticket_id = $1 AND entry_id > $2",
+            params![into, first - 1],
+        )?;
+    }
+    tx.execute("UPDATE ticket SET joined_to_id = $2 WHERE joined_to_id = $1", params![from, into])?;
+    Ok(())
+}
+/// Where a ticket leads: itself, or the one it was joined to (always one step: see [`join`]).
+pub(crate) fn followed(tx: &mut Tx<'_>, id: i64) -> Result<(i64, String)> {
+    tx.maybe::<(i64, String)>(
+        "SELECT o.id, o.number FROM ticket t JOIN ticket o ON o.id = COALESCE(t.joined_to_id, t.id) WHERE t.id = $1",
+        params![id],
+    )?
+    .ok_or_else(|| Refusal::NotFound("ticket").into())
 }
 /// An agent has dealt with deliveries that failed: the ticket leaves *Not sent*.
 pub fn dismiss_unsent(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
-    let _ = (tx, by, ticket_id);
-    todo!()
+    let ticket = hold(tx, ticket_id)?;
+    if ticket.unsent == 0 {
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE delivery SET dismissed_at = $2 WHERE dismissed_at IS NULL AND state IN ('failed', 'bounced')
+             AND outbox_id IN (SELECT id FROM outbox WHERE ticket_id = $1)",
+        params![ticket_id, by.at],
+    )?;
+    delivery::count_unsent(tx, ticket_id)?;
+    event::append(
+        tx,
+        by,
+        Subject::Ticket(ticket_id),
+        "dismissed_unsent",
+        json!({ "deliveries": ticket.unsent }),
+    )?;
+    tx.wake("ticket");
+    Ok(())
 }
-/// Other tickets of the requester: how many in all and open.
+/// Tickets of the requester: how many in all and open, each counted up to [`super::queue::COUNT_MAX`].
 pub fn count_of_requester(tx: &mut Tx<'_>, viewer: &Viewer, requester_id: i64) -> Result<(i64, i64)> {
-    let _ = (tx, viewer, requester_id);
-    todo!()
+    let mut query = Query::new(
+        "SELECT count(*), CAST(COALESCE(sum(open), 0) AS BIGINT) FROM (
+            SELECT CASE WHEN t.state = 'open' THEN 1 ELSE 0 END AS open FROM ticket t WHERE ",
+    );
+    viewer.scope(&mut query);
+    query.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
+    query.push(" LIMIT ").bind(super::queue::COUNT_MAX).push(") AS few");
+    Ok(tx.one(query.sql(), query.params())?)
 }
