@@ -1,0 +1,89 @@
+//! The arrows between crates are those of the architecture, and no others.
+use std::collections::BTreeSet;
+
+/// Crate, and what of Postern it may use.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("mail", &[]),
+    ("wire", &["mail"]),
+    ("desk", &["mail"]),
+    ("courier", &["mail", "wire", "desk"]),
+    ("web", &["mail", "desk", "courier"]),
+    ("practice", &["mail", "wire"]),
+    ("postern", &["mail", "wire", "desk", "courier", "web", "practice"]),
+];
+
+/// Libraries that some crates never use: who waits for the network holds no transaction, and who holds one
+/// cannot name a socket.
+const NEVER: [(&str, &[&str]); 4] = [
+    ("mail", &["tokio", "rusqlite", "postgres", "reqwest", "axum"]),
+    ("wire", &["rusqlite", "postgres", "axum"]),
+    ("desk", &["tokio", "axum", "reqwest", "tokio-rustls"]),
+    ("web", &["rusqlite", "postgres", "reqwest", "tokio-rustls"]),
+];
+
+#[test]
+fn crates_use_only_what_the_architecture_lets_them() {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().other_options(["--offline".into()]).exec().unwrap();
+    let ours: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    let found: BTreeSet<&str> = metadata.packages.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(found, ours, "a crate was added or removed: change the architecture and this table together");
+    for package in &metadata.packages {
+        let normal = package.dependencies.iter().filter(|d| d.kind == cargo_metadata::DependencyKind::Normal);
+        let used: BTreeSet<&str> = normal.map(|d| d.name.as_str()).collect();
+        let name = package.name.as_str();
+        let (_, may) = ARROWS.iter().find(|(n, _)| *n == name).unwrap();
+        for other in used.intersection(&ours) {
+            assert!(may.contains(other), "{name} uses {other}, which the architecture does not allow");
+        }
+        for (_, banned) in NEVER.iter().filter(|(n, _)| *n == name) {
+            for library in *banned {
+                assert!(!used.contains(library), "{name} uses {library}, which belongs elsewhere");
+            }
+        }
+    }
+}
+
+/// Sources under a crate's `src`, with their paths.
+fn sources(of: &str) -> Vec<(std::path::PathBuf, String)> {
+    fn walk(folder: &std::path::Path, found: &mut Vec<(std::path::PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(of).join("src"), &mut found);
+    found
+}
+
+#[test]
+fn sql_is_written_in_the_desk_and_nowhere_else() {
+    for of in ["mail", "wire", "courier", "web", "practice", "postern"] {
+        for (path, text) in sources(of) {
+            let sql = |line: &str| {
+                (line.contains("SELECT ") && line.contains(" FROM "))
+                    || ["\"INSERT INTO ", "\"DELETE FROM "].iter().any(|verb| line.contains(verb))
+                    || (line.contains("\"UPDATE ") && line.contains(" SET "))
+            };
+            assert!(!text.lines().any(sql), "{} holds SQL text", path.display());
+        }
+    }
+}
+
+#[test]
+fn sockets_of_the_product_are_opened_in_one_file() {
+    for of in ["mail", "wire", "desk", "courier", "web"] {
+        for (path, text) in sources(of) {
+            let net = path.to_string_lossy().contains("wire/src/net");
+            for opener in ["TcpStream::connect", "UnixStream::connect", "reqwest::Client::", "UdpSocket"] {
+                let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+                assert!(net || !product.contains(opener), "{} opens a socket with {opener}", path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The program under test: one data folder, commands run on it, a server that can be killed.
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+impl Ran {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+    /// It ended well.
+    #[track_caller]
+    pub fn fine(self) -> Ran {
+        assert_eq!(self.status, 0, "{}{}", self.out, self.err);
+        self
+    }
+    /// It ended with this status, and its sentence holds these words.
+    #[track_caller]
+    pub fn fails(self, status: i32, words: &[&str]) -> Ran {
+        assert_eq!(self.status, status, "{}{}", self.out, self.err);
+        for word in words {
+            assert!(self.err.contains(word), "“{word}” is not in: {}", self.err);
+        }
+        self
+    }
+}
+
+/// A data folder and the flags that every command on it gets.
+#[derive(Debug)]
+pub struct Program {
+    folder: tempfile::TempDir,
+    flags: Vec<String>,
+}
+
+impl Program {
+    pub fn new() -> Program {
+        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new() }
+    }
+    pub fn with(mut self, flags: &[&str]) -> Program {
+        self.flags.extend(flags.iter().map(|f| (*f).to_owned()));
+        self
+    }
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+    /// A file beside the data folder.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+        command.args(arguments).args(&self.flags).arg("--data").arg(self.data()).current_dir(self.folder.path());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTERN_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, "")
+    }
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // it may not read it
+        let done = child.wait_with_output().unwrap();
+        Ran {
+            status: done.status.code().unwrap_or(-1),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8_lossy(&done.stderr).into_owned(),
+        }
+    }
+    /// An administrator `admin@contoso.example` whose password is [`PASSWORD`].
+    pub fn administrator(self) -> Program {
+        let name = ["admin", "create", "--email", ADMINISTRATOR, "--name", "Maya Kern", "--password-stdin"];
+        self.run_with(&name, PASSWORD).fine();
+        self
+    }
+    pub fn serve(&self) -> Server {
+        self.start("serve", &[])
+    }
+    /// `serve` or `demo` on any free port, ready.
+    pub fn start(&self, verb: &str, arguments: &[&str]) -> Server {
+        let log = self.folder.path().join("log");
+        let err = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let mut command = self.command(&[&[verb], arguments].concat());
+        if !self.flags.iter().any(|f| f.starts_with("--http-listen")) {
+            command.arg("--http-listen").arg("127.0.0.1:0");
+        }
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(err).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("ready ").map(str::to_owned);
+        let url = url.unwrap_or_else(|| panic!("not ready: {line:?}\n{}", std::fs::read_to_string(&log).unwrap()));
+        Server { child, url, log }
+    }
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+pub const ADMINISTRATOR: &str = "admin@contoso.example";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A running server. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    pub url: String,
+    log: PathBuf,
+}
+impl Server {
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+    /// As a crash of the machine's power would for the process: no warning.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+    /// SIGTERM; how long it took to end, and its status.
+    pub fn stop(mut self) -> (std::time::Duration, i32) {
+        let began = std::time::Instant::now();
+        let done = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+        let status = self.child.wait().unwrap();
+        (began.elapsed(), status.code().unwrap_or(-1))
+    }
+}
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
