@@ -2,11 +2,43 @@
 //! rehearsal and for tests with faults. Not a mail server: it listens on loopback only, forgets what it is
 //! told to forget, and real servers stay the judge of the protocols.
 
+mod certificate;
+mod chance;
+mod clock;
+mod compose;
+mod directory;
+mod fault_pages;
+mod faults;
+mod http;
+mod identity;
+mod imap;
+mod letter_pages;
+mod letters;
+mod link;
+mod mailboxes;
+mod page;
+mod people;
+mod permissions;
+mod portal;
+mod read;
+mod sasl;
+mod smtp;
+mod store;
+mod tokens;
+mod world;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-mod clock;
-mod faults;
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use directory::Audience;
+use world::{Places, Shared, World};
 
 pub use clock::Clock;
 pub use faults::{Fault, Faults, Place, Row, TABLE, Times};
@@ -83,18 +115,114 @@ pub struct Practice {
     /// The certificate (PEM) that signs the IMAP and SMTP servers' certificates for localhost and 127.0.0.1.
     pub ca_pem: String,
     pub faults: Faults,
+    world: Shared,
+    stop: watch::Sender<()>,
+    listeners: JoinSet<()>,
 }
 
 /// Starts all listeners. Refuses an address that is not loopback, and a state folder of another seed.
 pub async fn start(options: Options) -> anyhow::Result<Practice> {
-    let _ = options;
-    todo!()
+    let http = bind(options.listen_http, "web").await?;
+    let imap = bind(options.listen_imap, "IMAP").await?;
+    let smtp = bind(options.listen_smtp, "SMTP").await?;
+    let (imap_addr, smtp_addr) = (imap.local_addr()?, smtp.local_addr()?);
+    let http_url = format!("http://{}", http.local_addr()?);
+    let store = store::Store::open(options.state_dir.as_deref())?;
+    let certificates = certificate::make(&store)?;
+    let places = Places {
+        http_url: http_url.clone(),
+        imap_port: imap_addr.port(),
+        smtp_port: smtp_addr.port(),
+        postern_url: options.postern_url,
+    };
+    let world = Arc::new(World::open(&store, &options.seed, options.clock, places)?);
+
+    let (stop, stopped) = watch::channel(());
+    let mut listeners = JoinSet::new();
+    let (acceptor, security) = (certificates.acceptor, options.imap_security);
+    let for_imap = (world.clone(), acceptor.clone());
+    listeners.spawn(accept(imap, stopped.clone(), move |stream| {
+        let (world, acceptor) = for_imap.clone();
+        async move { imap::serve(world, stream, acceptor, security).await }
+    }));
+    let for_smtp = (world.clone(), acceptor);
+    listeners.spawn(accept(smtp, stopped.clone(), move |stream| {
+        let (world, acceptor) = for_smtp.clone();
+        async move { smtp::serve(world, stream, acceptor).await }
+    }));
+    listeners.spawn(serve_pages(http, stopped, world.clone()));
+    Ok(Practice {
+        http_url,
+        imap_addr,
+        smtp_addr,
+        ca_pem: certificates.ca_pem,
+        faults: world.faults.clone(),
+        world,
+        stop,
+        listeners,
+    })
+}
+
+async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "the practice {what} server listens on loopback only, and {address} is not; give it 127.0.0.1"
+    );
+    TcpListener::bind(address).await.with_context(|| {
+        format!("the practice {what} server could not listen on {address}; another program may use the port, choose another or 0 for any")
+    })
+}
+
+/// Accepts until told to stop, then drops every conversation.
+async fn accept<F, S>(listener: TcpListener, mut stopped: watch::Receiver<()>, serve: S)
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+    S: Fn(tokio::net::TcpStream) -> F,
+{
+    let mut conversations = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let conversation = serve(stream);
+                    conversations.spawn(async move {
+                        if let Err(error) = conversation.await {
+                            tracing::debug!("a practice mail connection ended: {error}");
+                        }
+                    });
+                }
+                // Too many open files, most likely: wait for some to close instead of spinning.
+                Err(error) => {
+                    tracing::warn!("a practice mail connection could not be accepted: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = conversations.join_next() => {}
+        }
+    }
+}
+
+async fn serve_pages(listener: TcpListener, mut stopped: watch::Receiver<()>, world: Shared) {
+    let pages = http::router(world).into_make_service_with_connect_info::<http::Cut>();
+    let mut stopping = stopped.clone();
+    let server = axum::serve(http::Door(listener), pages).with_graceful_shutdown(async move {
+        // Told to stop, or the owner is gone: both end it.
+        let _ = stopping.changed().await;
+    });
+    tokio::select! {
+        _ = server.into_future() => {}
+        // A request that stalls on purpose is not waited for.
+        () = async { let _ = stopped.changed().await; tokio::time::sleep(Duration::from_secs(1)).await } => {}
+    }
 }
 
 impl Practice {
     /// Stops listening and closes every connection.
     pub async fn shutdown(self) {
-        todo!()
+        let Practice { stop, mut listeners, .. } = self;
+        drop(stop);
+        while listeners.join_next().await.is_some() {}
     }
 
     pub fn portal_url(&self) -> String {
@@ -107,44 +235,67 @@ impl Practice {
 
     /// Contoso's directory (tenant) id.
     pub fn tenant_id(&self) -> String {
-        todo!()
+        self.world.tenant_id.clone()
     }
 
     pub fn authorization_endpoint(&self) -> String {
-        format!("{}/{}/oauth2/v2.0/authorize", self.http_url, self.tenant_id())
+        format!("{}/{}/oauth2/v2.0/authorize", self.http_url, self.world.tenant_id)
     }
 
     pub fn token_endpoint(&self) -> String {
-        format!("{}/{}/oauth2/v2.0/token", self.http_url, self.tenant_id())
+        format!("{}/{}/oauth2/v2.0/token", self.http_url, self.world.tenant_id)
     }
 
     /// Registers a single-tenant web app with the guide's permissions, consent for Contoso and a secret.
     pub fn register(&self, name: &str, redirect_uri: &str) -> Registration {
-        let _ = (name, redirect_uri);
-        todo!()
+        let client_id = self.world.register(name, Audience::SingleTenant, Some(redirect_uri.to_owned()));
+        self.world.directory.change(|records| {
+            if let Some(app) = records.app_mut(&client_id) {
+                app.permissions = permissions::of_the_guide();
+            }
+        });
+        self.world.grant_for_all(&client_id);
+        let secret = self.world.add_secret(&client_id, "practice", 730);
+        let (_, client_secret) = secret.expect("invariant: the app was just registered");
+        Registration { client_id, client_secret, tenant_id: self.world.tenant_id.clone() }
     }
 
     /// A refresh token for `address` as after sign-in and consent, without the browser walk.
     pub fn grant(&self, client_id: &str, address: &str) -> String {
-        let _ = (client_id, address);
-        todo!()
+        self.world.issue_refresh_token(client_id, &address.to_lowercase(), permissions::SCOPES_OF_THE_GUIDE)
     }
 
-    /// An access token for the mail servers, as from the token endpoint.
+    /// An access token for the mail servers, as from the token endpoint, good for an hour.
     pub fn access_token(&self, client_id: &str, address: &str) -> String {
-        let _ = (client_id, address);
-        todo!()
+        let scopes = permissions::Scope::parse_all(permissions::SCOPES_OF_THE_GUIDE);
+        self.world.issue_access_token(
+            client_id,
+            address,
+            &scopes.expect("invariant: the guide's scopes exist"),
+            3600,
+        )
     }
 
     /// Puts a raw letter into the INBOX of `address` at once (IDLE tells); the mailbox is made if it is new.
+    /// Returns its UID.
     pub fn deliver(&self, address: &str, raw: &[u8]) -> u32 {
-        let _ = (address, raw);
-        todo!()
+        self.world.mailboxes.ensure(address);
+        let at = self.world.clock.now_at();
+        self.world.mailboxes.deliver(address, mailboxes::INBOX, raw, at, &[]).unwrap_or_default()
     }
 
     /// Every letter of a mailbox, by folder and UID. An unknown mailbox is empty.
     pub fn letters(&self, address: &str) -> Vec<Letter> {
-        let _ = address;
-        todo!()
+        let folders = self.world.mailboxes.folders(address).unwrap_or_default();
+        let letters = folders.into_iter().flat_map(|(name, folder)| {
+            folder.letters.into_iter().map(move |letter| Letter {
+                folder: name.clone(),
+                uid: letter.uid,
+                raw: letter.raw.to_vec(),
+                flags: letter.flags.into_iter().collect(),
+                received_at: letter.received_at,
+            })
+        });
+        letters.collect()
     }
 }

@@ -1,0 +1,49 @@
+//! Discovery (OpenID Connect Discovery 1.0) and the signing keys. Not userinfo: Outlook tokens have none.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use super::Tenant;
+use crate::world::Shared;
+
+pub(super) async fn configuration(State(world): State<Shared>, Path(segment): Path<String>) -> Response {
+    let tenant = match Tenant::named(&world, &segment) {
+        Ok(tenant) => tenant,
+        Err(problem) => return problem.to_json(&world),
+    };
+    let (path, issuer) = match tenant {
+        Tenant::Own => (world.tenant_id.as_str(), world.issuer()),
+        // The shared endpoints do not know the tenant beforehand; readers put the token's tid in its place.
+        Tenant::Common => ("common", format!("{}/{{tenantid}}/v2.0", world.http_url)),
+        Tenant::Organizations => ("organizations", format!("{}/{{tenantid}}/v2.0", world.http_url)),
+        Tenant::Consumers => ("consumers", format!("{}/{{tenantid}}/v2.0", world.http_url)),
+    };
+    let base = format!("{}/{path}", world.http_url);
+    Json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "fragment"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "code_challenge_methods_supported": ["plain", "S256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid", "ver", "email"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "tenant_region_scope": null,
+        "cloud_instance_name": "practice",
+    }))
+    .into_response()
+}
+
+pub(super) async fn keys(State(world): State<Shared>, Path(segment): Path<String>) -> Response {
+    match Tenant::named(&world, &segment) {
+        Ok(_) => Json(world.tokens.key_set(&world.issuer())).into_response(),
+        Err(problem) => problem.to_json(&world),
+    }
+}

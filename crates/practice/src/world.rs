@@ -1,0 +1,195 @@
+//! Everything the pages and servers share. Not a place for rules.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+
+use crate::chance::{Chance, Seed};
+use crate::clock::Clock;
+use crate::directory::{App, Audience, Directory, RefreshToken, Secret, hash};
+use crate::faults::Faults;
+use crate::identity::flow::Flows;
+use crate::mailboxes::Mailboxes;
+use crate::permissions;
+use crate::store::Store;
+use crate::tokens::{Access, Tokens};
+use crate::{letters, people};
+
+pub(crate) type Shared = Arc<World>;
+
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub clock: Clock,
+    pub chance: Chance,
+    pub seed: Seed,
+    pub tenant_id: String,
+    pub directory: Directory,
+    pub tokens: Tokens,
+    pub mailboxes: Mailboxes,
+    pub flows: Flows,
+    pub shown_once: ShownOnce,
+    pub faults: Faults,
+    pub http_url: String,
+    pub imap_port: u16,
+    pub smtp_port: u16,
+    pub postern_url: Option<String>,
+}
+
+/// What [`World::open`] needs to know of the listeners.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub http_url: String,
+    pub imap_port: u16,
+    pub smtp_port: u16,
+    pub postern_url: Option<String>,
+}
+
+impl World {
+    pub fn open(store: &Store, seed: &[u8; 32], clock: Clock, places: Places) -> Result<World> {
+        let seed = Seed::new(seed);
+        let tenant_id = seed.guid("tenant");
+        let directory = Directory::open(store, &tenant_id)?;
+        let tokens = Tokens::open(&seed, &directory)?;
+        let (mailboxes, new) = Mailboxes::open(store, seed.clone())?;
+        for person in people::PEOPLE {
+            mailboxes.ensure(person.address);
+        }
+        if new {
+            letters::deliver_the_first(&mailboxes, clock.now_at());
+        }
+        let Places { http_url, imap_port, smtp_port, postern_url } = places;
+        Ok(World {
+            clock,
+            chance: Chance::system(),
+            seed,
+            tenant_id,
+            directory,
+            tokens,
+            mailboxes,
+            flows: Flows::default(),
+            shown_once: ShownOnce::default(),
+            faults: Faults::default(),
+            http_url,
+            imap_port,
+            smtp_port,
+            postern_url,
+        })
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("{}/{}/v2.0", self.http_url, self.tenant_id)
+    }
+
+    /// Registers an app and returns its client id.
+    pub fn register(&self, name: &str, audience: Audience, redirect_uri: Option<String>) -> String {
+        let app = App {
+            client_id: self.chance.guid(),
+            object_id: self.chance.guid(),
+            name: name.to_owned(),
+            audience,
+            redirect_uris: redirect_uri.into_iter().collect(),
+            permissions: ["User.Read".to_owned()].into(),
+            consent_for_all: Default::default(),
+            consents: Default::default(),
+            secrets: Vec::new(),
+            created_at: self.clock.now_at(),
+        };
+        let client_id = app.client_id.clone();
+        self.directory.change(|records| records.apps.push(app));
+        client_id
+    }
+
+    /// Adds a client secret; its Value is returned here and never again.
+    pub fn add_secret(&self, client_id: &str, description: &str, days: i64) -> Option<(String, String)> {
+        // Microsoft's secrets look like `x8Q~…`: 40 characters with a tilde in fourth place.
+        let random: String = self.chance.token().chars().take(36).collect();
+        let value = format!("{}8Q~{}", random.get(..1).unwrap_or("a"), random);
+        let now_at = self.clock.now_at();
+        let secret = Secret {
+            id: self.chance.guid(),
+            description: description.to_owned(),
+            hint: value.chars().take(3).collect(),
+            hash: hash(&value),
+            created_at: now_at,
+            expires_at: now_at + days * DAY_MS,
+        };
+        let id = secret.id.clone();
+        self.directory.change(|records| records.app_mut(client_id).map(|app| app.secrets.push(secret)))?;
+        Some((id, value))
+    }
+
+    pub fn grant_for_all(&self, client_id: &str) {
+        self.directory.change(|records| {
+            if let Some(app) = records.app_mut(client_id) {
+                app.consent_for_all = app.permissions.clone();
+            }
+        });
+    }
+
+    /// A new refresh token for what was consented to at sign-in.
+    pub fn issue_refresh_token(&self, client_id: &str, address: &str, scopes: &str) -> String {
+        let token = format!("1.{}", self.chance.token());
+        let now_at = self.clock.now_at();
+        let record = RefreshToken {
+            hash: hash(&token),
+            client_id: client_id.to_owned(),
+            address: address.to_owned(),
+            scopes: scopes.to_owned(),
+            issued_at: now_at,
+            used_at: now_at,
+        };
+        self.directory.change(|records| records.add_refresh_token(record));
+        token
+    }
+
+    pub fn issue_access_token(
+        &self,
+        client_id: &str,
+        address: &str,
+        scopes: &[permissions::Scope],
+        seconds: i64,
+    ) -> String {
+        let resource = permissions::resources(scopes).first().copied().unwrap_or(permissions::GRAPH);
+        let permissions: Vec<&str> = scopes
+            .iter()
+            .filter(|scope| scope.resource == Some(resource))
+            .map(|scope| scope.permission)
+            .collect();
+        self.tokens.seal(&Access {
+            aud: resource.to_owned(),
+            scp: permissions.join(" "),
+            upn: address.to_lowercase(),
+            appid: client_id.to_owned(),
+            exp: self.clock.now_at() / 1000 + seconds,
+            jti: self.chance.guid(),
+        })
+    }
+
+    /// A random moment between 60 and 90 minutes, as at Microsoft.
+    pub fn access_token_seconds(&self) -> i64 {
+        3600 + i64::from(u16::from_be_bytes(self.chance.bytes())) % 1800
+    }
+}
+
+/// Values of new secrets between the form that made them and the page that shows them, once.
+#[derive(Default)]
+pub(crate) struct ShownOnce(Mutex<BTreeMap<String, (String, String)>>);
+
+impl std::fmt::Debug for ShownOnce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShownOnce")
+    }
+}
+
+impl ShownOnce {
+    pub fn keep(&self, key: String, secret: (String, String)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, secret);
+    }
+
+    pub fn take(&self, key: &str) -> Option<(String, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
+    }
+}
