@@ -1,26 +1,301 @@
-//! Turning an inbound message into an entry: one savepoint, all or nothing.
-use super::inbox::{Claim, Outcome};
-use crate::files::store::{Store, Stored};
-use crate::{Result, db::Tx};
+//! Turning an inbound message into an entry: one savepoint, all or nothing. It decides nothing by itself:
+//! whether in `screen`, where in `threading`, reports in `bounce`.
+use super::bounce;
+use super::inbox::{self, Claim, Outcome};
+use super::screen::{self, Verdict};
+use super::threading::{self, Place};
+use crate::files::attachment::{self, NewAttachment};
+use crate::files::blob;
+use crate::people::requester::{self, Requester};
+use crate::site::{event, event::Subject};
+use crate::tickets::entry::{self, Kind, NewEntry, Person};
+use crate::tickets::participant::{self, Standing};
+use crate::tickets::reference;
+use crate::tickets::ticket::{self, NewTicket, State};
+use crate::{Actor, By, Error, Result, db, db::Tx, params};
+use mail::nature::Nature;
+use serde_json::json;
 
-/// A parsed message with its parts durably in the store: made off the transaction.
-#[derive(Debug)]
-pub struct Prepared {
-    pub message: mail::Message,
-    pub html: Option<Stored>,
-    /// In the order of `message.attachments`.
-    pub attachments: Vec<Stored>,
-}
-/// Parses the raw bytes and stores HTML and attachments. Never fails on a message, only on the store.
-pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
-    let _ = (store, raw);
-    todo!()
-}
+pub use super::prepare::{Prepared, prepare};
+
+/// RFC 5321 4.5.3.1 allows 64 + 1 + 255; some real ones are a little longer.
+const ADDRESS_BYTES_MAX: usize = 500;
+
+/// A message that could not be filed this often is kept for a person.
+pub const ATTEMPTS_MAX: i64 = 8;
+
 /// Screen → bounce marks its delivery → threading → requester → ticket and entry → references →
 /// participants → events → the inbox row settled, in a savepoint of its own: a message that cannot be filed
 /// undoes itself alone and comes back as `Failed` (settled too, tried again later, at last kept for a
 /// person). An error is the database's (a full disk, a serialization failure), never the message's.
 pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    let _ = (tx, claim, prepared, now);
-    todo!()
+    match tx.savepoint(|tx| whole(tx, claim, prepared, now)) {
+        Ok(outcome) => Ok(outcome),
+        Err(error) if is_the_databases(&error) => Err(error),
+        Err(error) => {
+            let outcome = failed(claim, &error.to_string(), now);
+            match inbox::settle(tx, claim, &outcome, now) {
+                Ok(true) => Ok(outcome),
+                Ok(false) => Ok(Outcome::Late),
+                // The transaction is gone, so the error was not the message's after all.
+                Err(_) => Err(error),
+            }
+        }
+    }
+}
+/// What becomes of a message that could not be filed: tried again after one minute, then two, four, …; after
+/// eight attempts it is kept for a person. Also for who catches a panic, or cannot read the raw bytes.
+pub fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
+    let next_at = (claim.attempts < ATTEMPTS_MAX).then(|| now + (60_000 << claim.attempts.clamp(1, 10)) / 2);
+    let reason = format!("It could not be filed: {}", reason.chars().take(500).collect::<String>());
+    Outcome::Failed { code: "failed".to_owned(), reason, next_at }
+}
+fn is_the_databases(error: &Error) -> bool {
+    match error {
+        Error::Db(error) => match error {
+            db::Error::Busy | db::Error::Unknown | db::Error::Store(_) | db::Error::Unfit(_) => true,
+            db::Error::Doomed
+            | db::Error::NotFound
+            | db::Error::TooMany
+            | db::Error::Unique(_)
+            | db::Error::ForeignKey(_)
+            | db::Error::Check(_)
+            | db::Error::Decode(_)
+            | db::Error::Other(_) => false,
+        },
+        Error::Refused(_) | Error::Failed(_) => false,
+    }
+}
+
+fn whole(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
+    let held = tx.execute(
+        "UPDATE inbox SET attempts = attempts WHERE id = $1 AND generation = $2 AND state = 'new'",
+        params![claim.inbox_id, claim.generation],
+    )?;
+    if held == 0 {
+        return Ok(Outcome::Late);
+    }
+    let outcome = decide(tx, claim, prepared, now)?;
+    inbox::settle(tx, claim, &outcome, now)?;
+    Ok(outcome)
+}
+fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
+    let message = &prepared.message;
+    // A server's clock that is ahead does not put a letter into the future.
+    let at = claim.received_at.min(now);
+    if message.auto_reply.kind == Nature::Bounce {
+        return bounce::file(tx, claim, message, now);
+    }
+    match screen::screen(tx, claim.mailbox_id, message)? {
+        Verdict::Accept => {}
+        Verdict::Ignore { code, reason } => return Ok(Outcome::Ignored { code: code.to_owned(), reason }),
+        Verdict::Hold { code, reason } => return Ok(Outcome::Held { code: code.to_owned(), reason }),
+    }
+    if let Some((ticket_id, Verdict::Ignore { code, reason })) = screen::known_elsewhere(tx, claim.inbox_id)?
+    {
+        let (address,) =
+            tx.one::<(String,)>("SELECT address FROM mailbox WHERE id = $1", params![claim.mailbox_id])?;
+        event::append(
+            tx,
+            &By::system(now),
+            Subject::Ticket(ticket_id),
+            "also_received",
+            json!({ "mailbox": address }),
+        )?;
+        tx.execute("UPDATE inbox SET ticket_id = $2 WHERE id = $1", params![claim.inbox_id, ticket_id])?;
+        return Ok(Outcome::Ignored { code: code.to_owned(), reason });
+    }
+    let place = threading::thread(tx, message)?;
+    if message.auto_reply.kind == Nature::Report && !matches!(place, Place::Joins { .. }) {
+        let reason = "A receipt or a machine's report that belongs to no ticket.".to_owned();
+        return Ok(Outcome::Ignored { code: "report".to_owned(), reason });
+    }
+    let letter = Letter { claim, prepared, at, now };
+    letter.file(tx, place)
+}
+
+/// A message on its way to its entry.
+struct Letter<'a> {
+    claim: &'a Claim,
+    prepared: &'a Prepared,
+    at: i64,
+    now: i64,
+}
+impl Letter<'_> {
+    fn file(&self, tx: &mut Tx<'_>, place: Place) -> Result<Outcome> {
+        let message = &self.prepared.message;
+        let sender = sender(message);
+        let requester = requester::find_or_make(tx, &sender.address, sender.name.as_deref(), self.at)?;
+        let name = sender.name.clone().unwrap_or_else(|| sender.address.clone());
+        let by = By { actor: Actor::Requester { id: requester.id, name }, at: self.at };
+        let ticket_id = match place {
+            Place::Joins { ticket_id } => ticket_id,
+            Place::New => self.open(tx, &by, &requester, &sender, None)?,
+            Place::Refers { ticket_id } => self.open(tx, &by, &requester, &sender, Some(ticket_id))?,
+        };
+        let entry_id = self.add_entry(tx, ticket_id, &requester, &sender)?;
+        if let Some(message_id) = &message.message_id {
+            reference::add(tx, message_id, ticket_id, entry_id, false)?;
+        }
+        // The answered one and the newest of the chain first: the rest may be cut.
+        let mentions: Vec<String> = message
+            .in_reply_to
+            .iter()
+            .chain(message.references.iter().rev())
+            .take(reference::MENTIONS_MAX)
+            .cloned()
+            .collect();
+        reference::mention(tx, &mentions, ticket_id)?;
+        self.people(tx, &by, ticket_id, place)?;
+        if let Place::Joins { .. } = place
+            && self.is_a_persons_answer()
+            && ticket::find_for_system(tx, ticket_id)?.is_some_and(|ticket| ticket.state == State::Closed)
+        {
+            ticket::reopen(tx, &By { at: self.now, ..by }, ticket_id)?;
+        }
+        Ok(Outcome::Filed { ticket_id, entry_id })
+    }
+    fn open(
+        &self,
+        tx: &mut Tx<'_>,
+        by: &By,
+        requester: &Requester,
+        sender: &Person,
+        refers_to_id: Option<i64>,
+    ) -> Result<i64> {
+        let (department_id,) = tx.one::<(i64,)>(
+            "SELECT department_id FROM mailbox WHERE id = $1",
+            params![self.claim.mailbox_id],
+        )?;
+        let subject = self.prepared.message.subject.trim();
+        let new = NewTicket {
+            subject: if subject.is_empty() { "(no subject)".to_owned() } else { subject.to_owned() },
+            department_id,
+            mailbox_id: Some(self.claim.mailbox_id),
+            requester_id: requester.id,
+            requester_address: sender.address.clone(),
+            refers_to_id,
+        };
+        Ok(ticket::open(tx, by, &new)?.0)
+    }
+    fn add_entry(
+        &self,
+        tx: &mut Tx<'_>,
+        ticket_id: i64,
+        requester: &Requester,
+        sender: &Person,
+    ) -> Result<i64> {
+        let Prepared { message, html, attachments } = self.prepared;
+        let html_blob_id = match html {
+            Some(stored) => Some(blob::name(tx, stored)?),
+            None => None,
+        };
+        let (raw_blob_id,) =
+            tx.one::<(i64,)>("SELECT blob_id FROM inbox WHERE id = $1", params![self.claim.inbox_id])?;
+        let entry_id = entry::add(
+            tx,
+            &NewEntry {
+                ticket_id,
+                kind: Kind::Message,
+                at: self.at,
+                agent_id: None,
+                requester_id: Some(requester.id),
+                from: Some(sender.clone()),
+                reply_to: people_of(&message.reply_to),
+                to: people_of(&message.to),
+                cc: people_of(&message.cc),
+                subject: message.subject.clone(),
+                message_id: message.message_id.clone(),
+                text: message.text.clone(),
+                reply_text: message.reply_text.clone(),
+                html_blob_id,
+                raw_blob_id: Some(raw_blob_id),
+                inbox_id: Some(self.claim.inbox_id),
+                nature: message.auto_reply.kind.as_str().to_owned(),
+                may_answer: message.auto_reply.may_answer,
+                defects: defects(message)?,
+            },
+        )?;
+        let files: Vec<NewAttachment> = message
+            .attachments
+            .iter()
+            .zip(attachments)
+            .map(|(part, stored)| NewAttachment {
+                stored: stored.clone(),
+                name: part.name.clone(),
+                media_type: part.media_type.clone(),
+                inline: part.inline,
+                content_id: part.content_id.clone(),
+            })
+            .collect();
+        attachment::add(tx, entry_id, &files)?;
+        Ok(entry_id)
+    }
+    /// On the Cc of an opening message: participants. Everybody else who is named, and every Reply-To, is
+    /// offered to the agent and gets nothing by itself.
+    fn people(&self, tx: &mut Tx<'_>, by: &By, ticket_id: i64, place: Place) -> Result<()> {
+        let message = &self.prepared.message;
+        let (mut offered, cc) = (people_of(&message.reply_to), people_of(&message.cc));
+        match place {
+            Place::New | Place::Refers { .. } => {
+                participant::add(tx, by, ticket_id, &cc, Standing::Participant)?
+            }
+            Place::Joins { .. } => offered.extend(cc),
+        }
+        offered.extend(people_of(&message.to));
+        participant::add(tx, by, ticket_id, &offered, Standing::Offered)
+    }
+    /// Machines never reopen a ticket, nor does old mail that is only read in now. A list's letters are
+    /// written by people.
+    fn is_a_persons_answer(&self) -> bool {
+        let by_a_person = match self.prepared.message.auto_reply.kind {
+            Nature::None | Nature::List => true,
+            Nature::Bounce | Nature::Report | Nature::AutoReplied | Nature::AutoGenerated | Nature::Bulk => {
+                false
+            }
+        };
+        by_a_person && !self.claim.silent
+    }
+}
+
+/// Who wrote it: From, else Sender, else the envelope's sender as the server noted it, else nobody: an empty
+/// address, which may write to no ticket and is answered to nowhere.
+fn sender(message: &mail::Message) -> Person {
+    let returned = || {
+        let path = message.header("Return-Path")?;
+        mail::address::parse_list(path)
+            .into_iter()
+            .find(|a| a.address.as_deref().is_some_and(mail::address::is_valid_mailbox))
+    };
+    let author = message.author().cloned().or_else(returned);
+    match author {
+        // A longer one is no address, and would not fit an index page.
+        Some(mail::Address { name, address: Some(address) }) if address.len() <= ADDRESS_BYTES_MAX => {
+            Person {
+                name: name.map(|name| entry::one_line(&name)).filter(|name| !name.is_empty()),
+                address: entry::one_line(&address),
+            }
+        }
+        Some(_) | None => Person {
+            name: message.from.iter().find_map(|a| a.name.clone()).or_else(|| Some("(no sender)".to_owned())),
+            address: String::new(),
+        },
+    }
+}
+/// Of a list of addresses those that are ones, at most as many as are ever shown.
+fn people_of(addresses: &[mail::Address]) -> Vec<Person> {
+    let people =
+        addresses.iter().filter_map(|a| Some(Person { name: a.name.clone(), address: a.address.clone()? }));
+    people.take(500).collect()
+}
+/// In the words of `mail`, with the limit that the message went over.
+fn defects(message: &mail::Message) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    for defect in &message.defects {
+        words.extend(serde_json::to_value(defect)?.as_str().map(str::to_owned));
+    }
+    if let Some(limit) = message.over_limit {
+        words.extend(serde_json::to_value(limit)?.as_str().map(|limit| format!("over_limit_{limit}")));
+    }
+    Ok(words)
 }

@@ -1,7 +1,11 @@
-//! Raw messages taken from mailboxes: stored before anything interprets them.
-use crate::files::store::Stored;
-use crate::mailboxes::{cursor::Cursor, mailbox};
-use crate::{By, Result, db::Tx};
+//! Raw messages taken from mailboxes: stored before anything interprets them. Recording a batch is in
+//! `record`, turning a row into an entry in `filing`.
+use crate::db::{self, FromRow, Query, Row};
+use crate::site::{event, event::Subject};
+use crate::{By, Refusal, Result, db::Tx, params};
+use serde_json::json;
+
+pub use super::record::{Arrival, LeaseLost, Recorded, record};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -11,42 +15,29 @@ pub enum State {
     Held,
     Failed,
 }
-/// A message that has just been fetched and is durably in the store.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    pub uid: u32,
-    pub received_at: i64,
-    pub stored: Stored,
-    pub content_key: [u8; 32],
-    pub message_id: Option<String>,
-    pub silent: bool,
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::New => "new",
+            State::Filed => "filed",
+            State::Ignored => "ignored",
+            State::Held => "held",
+            State::Failed => "failed",
+        }
+    }
+    pub fn read(text: &str) -> Option<State> {
+        match text {
+            "new" => Some(State::New),
+            "filed" => Some(State::Filed),
+            "ignored" => Some(State::Ignored),
+            "held" => Some(State::Held),
+            "failed" => Some(State::Failed),
+            _ => None,
+        }
+    }
 }
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    pub new: usize,
-    /// The same source or the same content was there already.
-    pub known: usize,
-}
-/// The mailbox was claimed by another round in the meantime: nothing of the batch was recorded, and
-/// nothing may be settled on the server. Inside [`crate::Error::Failed`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("another round has taken this mailbox over; nothing of this batch was recorded")]
-pub struct LeaseLost;
 
-/// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
-/// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
-/// A lost lease is the error [`LeaseLost`].
-pub fn record(
-    tx: &mut Tx<'_>,
-    claim: &mailbox::Claim,
-    cursor: &Cursor,
-    arrivals: &[Arrival],
-    now: i64,
-) -> Result<Recorded> {
-    let _ = (tx, claim, cursor, arrivals, now);
-    todo!()
-}
-/// UIDs of this folder that are stored here and not yet settled on the server.
+/// UIDs of this folder that are stored here and not yet settled on the server, lowest first.
 pub fn unsettled(
     tx: &mut Tx<'_>,
     mailbox_id: i64,
@@ -54,8 +45,16 @@ pub fn unsettled(
     uid_validity: u32,
     limit: i64,
 ) -> Result<Vec<u32>> {
-    let _ = (tx, mailbox_id, folder, uid_validity, limit);
-    todo!()
+    let uids = tx.all::<(i64,)>(
+        "SELECT uid FROM inbox
+         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
+         UNION ALL
+         SELECT uid FROM inbox_again
+         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
+         ORDER BY 1 LIMIT $4",
+        params![mailbox_id, folder, uid_validity, limit],
+    )?;
+    Ok(uids.into_iter().filter_map(|(uid,)| u32::try_from(uid).ok()).collect())
 }
 pub fn settled_on_server(
     tx: &mut Tx<'_>,
@@ -65,8 +64,18 @@ pub fn settled_on_server(
     uids: &[u32],
     now: i64,
 ) -> Result<()> {
-    let _ = (tx, mailbox_id, folder, uid_validity, uids, now);
-    todo!()
+    for uids in uids.chunks(512) {
+        for update in
+            ["UPDATE inbox SET settled_on_server_at = ", "UPDATE inbox_again SET settled_on_server_at = "]
+        {
+            let mut query = Query::new(update);
+            query.bind(now).push(" WHERE settled_on_server_at IS NULL AND mailbox_id = ").bind(mailbox_id);
+            query.push(" AND folder = ").bind(folder).push(" AND uid_validity = ").bind(uid_validity);
+            query.push(" AND uid IN ").bind_list(uids.iter().copied());
+            tx.execute(query.sql(), query.params())?;
+        }
+    }
+    Ok(())
 }
 /// A row claimed for filing.
 #[derive(Clone, Debug)]
@@ -80,10 +89,39 @@ pub struct Claim {
     pub place: String,
     pub hash: Vec<u8>,
 }
-/// New rows that are due, oldest first.
+impl FromRow for Claim {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Claim {
+            inbox_id: row.get(0)?,
+            generation: row.get(1)?,
+            mailbox_id: row.get(2)?,
+            received_at: row.get(3)?,
+            silent: row.get(4)?,
+            attempts: row.get(5)?,
+            place: row.get(6)?,
+            hash: row.get(7)?,
+        })
+    }
+}
+/// New rows that are due, oldest first. The attempt is counted by the claim.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
-    let _ = (tx, now, lease_ms, owner, limit);
-    todo!()
+    let claimed = tx.all::<(i64,)>(
+        "UPDATE inbox SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1
+         WHERE id IN (SELECT id FROM inbox WHERE state = 'new' AND due_at <= $3 AND leased_until <= $3
+                      ORDER BY due_at, id LIMIT $4)
+           AND state = 'new' AND due_at <= $3 AND leased_until <= $3
+         RETURNING id",
+        params![now + lease_ms, owner, now, limit],
+    )?;
+    if claimed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Query::new(
+        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.attempts, b.place, b.hash
+         FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id IN ",
+    );
+    query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.due_at, i.id");
+    Ok(tx.all(query.sql(), query.params())?)
 }
 /// How filing a row ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,8 +149,29 @@ pub enum Outcome {
 }
 /// `WHERE generation` is the one claimed; `false`: too late.
 pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, now: i64) -> Result<bool> {
-    let _ = (tx, claim, outcome, now);
-    todo!()
+    let (state, code, reason, due_at, ticket_id, entry_id) = match outcome {
+        Outcome::Late => return Ok(false),
+        Outcome::Filed { ticket_id, entry_id } => {
+            (State::Filed, "", "", now, Some(*ticket_id), Some(*entry_id))
+        }
+        Outcome::Ignored { code, reason } => {
+            (State::Ignored, code.as_str(), reason.as_str(), now, None, None)
+        }
+        Outcome::Held { code, reason } => (State::Held, code.as_str(), reason.as_str(), now, None, None),
+        Outcome::Failed { code, reason, next_at: Some(at) } => {
+            (State::New, code.as_str(), reason.as_str(), *at, None, None)
+        }
+        Outcome::Failed { code, reason, next_at: None } => {
+            (State::Failed, code.as_str(), reason.as_str(), now, None, None)
+        }
+    };
+    let changed = tx.execute(
+        "UPDATE inbox SET state = $3, reason_code = $4, reason = $5, due_at = $6, ticket_id = COALESCE($7, ticket_id),
+             entry_id = COALESCE($8, entry_id), leased_until = 0, leased_by = ''
+         WHERE id = $1 AND generation = $2 AND state = 'new'",
+        params![claim.inbox_id, claim.generation, state.as_str(), code, reason, due_at, ticket_id, entry_id],
+    )?;
+    Ok(changed == 1)
 }
 #[derive(Clone, Debug)]
 pub struct Inbox {
@@ -129,21 +188,77 @@ pub struct Inbox {
     pub ticket_number: Option<String>,
     pub entry_id: Option<i64>,
 }
+impl FromRow for Inbox {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let state: &str = row.get(8)?;
+        let uid: i64 = row.get(3)?;
+        Ok(Inbox {
+            id: row.get(0)?,
+            mailbox: row.get(1)?,
+            folder: row.get(2)?,
+            uid: u32::try_from(uid).map_err(|_| db::Error::Decode(format!("{uid} is no UID")))?,
+            message_id: row.get(4)?,
+            sha256: row.get(5)?,
+            size_bytes: row.get(6)?,
+            received_at: row.get(7)?,
+            state: State::read(state)
+                .ok_or_else(|| db::Error::Decode(format!("{state:?} is no state of an inbox row")))?,
+            reason: row.get(9)?,
+            ticket_number: row.get(10)?,
+            entry_id: row.get(11)?,
+        })
+    }
+}
+const SELECT: &str =
+    "SELECT i.id, m.address, i.folder, i.uid, i.message_id, b.hash, i.size_bytes, i.received_at, i.state,
+        i.reason, t.number, i.entry_id
+    FROM inbox i LEFT JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN blob b ON b.id = i.blob_id
+    LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";
+/// Newest first; `after` is the last id of the page before.
 pub fn list(tx: &mut Tx<'_>, state: Option<State>, after: Option<i64>, limit: i64) -> Result<Vec<Inbox>> {
-    let _ = (tx, state, after, limit);
-    todo!()
+    let mut query = Query::new(SELECT);
+    if let Some(state) = state {
+        query.push(" AND i.state = ").bind(state.as_str());
+    }
+    if let Some(after) = after {
+        query.push(" AND i.id < ").bind(after);
+    }
+    query.push(" ORDER BY i.id DESC LIMIT ").bind(limit);
+    Ok(tx.all(query.sql(), query.params())?)
 }
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Inbox>> {
-    let _ = (tx, id);
-    todo!()
+    let mut query = Query::new(SELECT);
+    query.push(" AND i.id = ").bind(id);
+    Ok(tx.maybe(query.sql(), query.params())?)
 }
-/// Files it again: failed, held or ignored rows; a filed one is refused.
+/// Files it again, with its attempts counted from the beginning: failed, held or ignored rows; a filed one is
+/// refused. A new row is made due at once.
 pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
+    let changed = tx.execute(
+        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $2,
+             ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
+         WHERE id = $1 AND state <> 'filed'",
+        params![id, by.at],
+    )?;
+    if changed == 0 {
+        return Err(match find(tx, id)? {
+            Some(row) => {
+                let number = row.ticket_number.unwrap_or_default();
+                Refusal::Other(format!("This message is filed already: it is on ticket #{number}.")).into()
+            }
+            None => Refusal::NotFound("inbound message").into(),
+        });
+    }
+    event::append(tx, by, Subject::Inbox(id), "retried", json!({}))?;
+    tx.wake("inbox");
+    Ok(())
 }
 /// How many rows of a mailbox still wait for filing.
 pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<i64> {
-    let _ = (tx, mailbox_id);
-    todo!()
+    Ok(tx
+        .one::<(i64,)>(
+            "SELECT count(*) FROM inbox WHERE state = 'new' AND mailbox_id = $1",
+            params![mailbox_id],
+        )?
+        .0)
 }

@@ -1,5 +1,8 @@
 //! From the inbox to a ticket entry.
+pub mod bounce;
 pub mod filing;
 pub mod inbox;
+mod prepare;
+mod record;
 pub mod screen;
 pub mod threading;

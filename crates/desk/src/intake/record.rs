@@ -1,0 +1,195 @@
+//! Recording a batch that was fetched: the rows and the cursor in one transaction, in a fixed number of
+//! statements, so that a batch costs PostgreSQL a handful of round trips.
+use crate::db::Query;
+use crate::files::blob;
+use crate::files::store::Stored;
+use crate::mailboxes::cursor::{self, Cursor};
+use crate::mailboxes::mailbox;
+use crate::{Result, db::Tx, params};
+use std::collections::{HashMap, HashSet};
+
+/// A message that has just been fetched and is durably in the store.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub uid: u32,
+    pub received_at: i64,
+    pub stored: Stored,
+    pub content_key: [u8; 32],
+    pub message_id: Option<String>,
+    pub silent: bool,
+}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub new: usize,
+    /// The same source or the same content was there already.
+    pub known: usize,
+}
+/// The mailbox was claimed by another round in the meantime: nothing of the batch was recorded, and
+/// nothing may be settled on the server. Inside [`crate::Error::Failed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another round has taken this mailbox over; nothing of this batch was recorded")]
+pub struct LeaseLost;
+
+/// Rows in one INSERT at most. Batches are cut into powers of two, so that a handful of texts serves all.
+const ROWS_MAX: usize = 64;
+
+/// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
+/// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
+/// A lost lease is the error [`LeaseLost`].
+pub fn record(
+    tx: &mut Tx<'_>,
+    claim: &mailbox::Claim,
+    cursor: &Cursor,
+    arrivals: &[Arrival],
+    now: i64,
+) -> Result<Recorded> {
+    // The mailbox's row is changed by whoever claims it, so of a late batch and a new claim one is told.
+    let held = tx.execute(
+        "UPDATE mailbox SET generation = generation WHERE id = $1 AND generation = $2",
+        params![claim.mailbox_id, claim.generation],
+    )?;
+    if held == 0 {
+        return Err(anyhow::Error::new(LeaseLost).into());
+    }
+    let mut sources = known_sources(tx, claim.mailbox_id, cursor, arrivals)?;
+    let fresh: Vec<&Arrival> = arrivals.iter().filter(|a| sources.insert(a.uid)).collect();
+    let mut contents = known_contents(tx, claim.mailbox_id, &fresh)?;
+    let (mut new, mut again) = (Vec::new(), Vec::new());
+    for arrival in fresh {
+        if contents.insert(arrival.content_key) {
+            new.push(arrival);
+        } else {
+            again.push(arrival);
+        }
+    }
+    let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
+    insert_new(tx, &place, &new)?;
+    insert_again(tx, &place, &again)?;
+    cursor::set(tx, claim.mailbox_id, cursor)?;
+    if !new.is_empty() {
+        tx.wake("inbox");
+    }
+    Ok(Recorded { new: new.len(), known: arrivals.len() - new.len() })
+}
+struct Source<'a> {
+    mailbox_id: i64,
+    cursor: &'a Cursor,
+    now: i64,
+}
+fn known_sources(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    cursor: &Cursor,
+    arrivals: &[Arrival],
+) -> Result<HashSet<u32>> {
+    let mut known = HashSet::new();
+    for some in arrivals.chunks(512) {
+        for select in
+            ["SELECT uid FROM inbox WHERE mailbox_id = ", "SELECT uid FROM inbox_again WHERE mailbox_id = "]
+        {
+            let mut query = Query::new(select);
+            query.bind(mailbox_id).push(" AND folder = ").bind(cursor.folder.as_str());
+            query.push(" AND uid_validity = ").bind(cursor.uid_validity).push(" AND uid IN ");
+            query.bind_list(some.iter().map(|a| a.uid));
+            let uids: Vec<(i64,)> = tx.all(query.sql(), query.params())?;
+            known.extend(uids.into_iter().filter_map(|(uid,)| u32::try_from(uid).ok()));
+        }
+    }
+    Ok(known)
+}
+fn known_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Result<HashSet<[u8; 32]>> {
+    let mut known = HashSet::new();
+    for some in arrivals.chunks(512) {
+        let mut query = Query::new("SELECT content_key FROM inbox WHERE mailbox_id = ");
+        query
+            .bind(mailbox_id)
+            .push(" AND content_key IN ")
+            .bind_list(some.iter().map(|a| a.content_key.as_slice()));
+        let keys: Vec<(Vec<u8>,)> = tx.all(query.sql(), query.params())?;
+        known.extend(keys.into_iter().filter_map(|(key,)| <[u8; 32]>::try_from(key).ok()));
+    }
+    Ok(known)
+}
+/// The blobs' rows: those that are there, and in one statement those that are not.
+fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>, i64>> {
+    for some in powers_of_two(arrivals) {
+        let mut query = Query::new("INSERT INTO blob (hash, size_bytes, place) VALUES ");
+        for (i, arrival) in some.iter().enumerate() {
+            query.push(if i == 0 { "(" } else { ", (" }).bind(arrival.stored.hash.as_slice());
+            query.push(", ").bind(blob::size_in_row(arrival.stored.size_bytes));
+            query.push(", ").bind(arrival.stored.place.as_str()).push(")");
+        }
+        query.push(" ON CONFLICT (hash) DO NOTHING");
+        tx.execute(query.sql(), query.params())?;
+    }
+    let mut ids = HashMap::new();
+    for some in arrivals.chunks(512) {
+        let mut query = Query::new("SELECT hash, id FROM blob WHERE hash IN ");
+        query.bind_list(some.iter().map(|a| a.stored.hash.as_slice()));
+        ids.extend(tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?);
+    }
+    Ok(ids)
+}
+fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
+    let blobs = name_blobs(tx, arrivals)?;
+    for some in powers_of_two(arrivals) {
+        let mut query = Query::new(
+            "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, size_bytes,
+                 received_at, fetched_at, silent, state, due_at) VALUES ",
+        );
+        for (i, arrival) in some.iter().enumerate() {
+            let blob_id = blobs.get(arrival.stored.hash.as_slice()).copied();
+            let blob_id = blob_id
+                .ok_or_else(|| anyhow::anyhow!("a message that was stored has no row among the blobs"))?;
+            query.push(if i == 0 { "(" } else { ", (" });
+            query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
+            query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);
+            query.push(", ").bind(blob_id).push(", ").bind(arrival.content_key.as_slice());
+            query.push(", ").bind(arrival.message_id.as_deref());
+            query.push(", ").bind(blob::size_in_row(arrival.stored.size_bytes));
+            query
+                .push(", ")
+                .bind(arrival.received_at)
+                .push(", ")
+                .bind(source.now)
+                .push(", ")
+                .bind(arrival.silent);
+            query.push(", 'new', ").bind(source.now).push(")");
+        }
+        tx.execute(query.sql(), query.params())?;
+    }
+    Ok(())
+}
+fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
+    for some in arrivals.chunks(512) {
+        let mut query = Query::new("SELECT content_key, id FROM inbox WHERE mailbox_id = ");
+        query.bind(source.mailbox_id).push(" AND content_key IN ");
+        query.bind_list(some.iter().map(|a| a.content_key.as_slice()));
+        let first: HashMap<Vec<u8>, i64> =
+            tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?.into_iter().collect();
+        for some in powers_of_two(some) {
+            let mut query = Query::new(
+                "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at) VALUES ",
+            );
+            for (i, arrival) in some.iter().enumerate() {
+                let inbox_id = first.get(arrival.content_key.as_slice()).copied();
+                let inbox_id =
+                    inbox_id.ok_or_else(|| anyhow::anyhow!("a message known by its content has no row"))?;
+                query.push(if i == 0 { "(" } else { ", (" });
+                query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
+                query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);
+                query.push(", ").bind(inbox_id).push(", ").bind(source.now).push(")");
+            }
+            tx.execute(query.sql(), query.params())?;
+        }
+    }
+    Ok(())
+}
+fn powers_of_two<'a, T>(mut rest: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+    std::iter::from_fn(move || {
+        let length = (1..=rest.len().min(ROWS_MAX)).rev().find(|n| n.is_power_of_two())?;
+        let (some, others) = rest.split_at(length);
+        rest = others;
+        Some(some)
+    })
+}
