@@ -20,6 +20,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 pub use http::HttpAnswer;
+pub(crate) use http::host_of;
 use policy::Purpose;
 
 use crate::{Error, Result, Security, Server};

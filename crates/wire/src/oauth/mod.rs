@@ -11,8 +11,8 @@ pub mod scope;
 pub mod token;
 
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
-pub use discovery::{Discovery, Keys, discover, discovery_url, keys};
+pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
 pub use failure::OAuthError;
-pub use id_token::{Expected, Identity, Proof, identify};
+pub use id_token::{Expected, Flaw, Identity, Proof, identify};
 pub use scope::Protocol;
 pub use token::{TokenRequest, TokenSet, exchange_code, refresh};

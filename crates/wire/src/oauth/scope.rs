@@ -8,18 +8,123 @@ pub enum Protocol {
     Smtp,
 }
 
+impl Protocol {
+    /// The name of Microsoft's delegated permission.
+    fn permission(self) -> &'static str {
+        match self {
+            Protocol::Imap => "IMAP.AccessAsUser.All",
+            Protocol::Pop => "POP.AccessAsUser.All",
+            Protocol::Smtp => "SMTP.Send",
+        }
+    }
+}
+
+const PROTOCOLS: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
+/// Scopes that belong to no resource (OpenID Connect Core §5.4, §11).
+const OPENID: [&str; 6] = ["openid", "profile", "email", "offline_access", "address", "phone"];
+
 /// Splits at spaces, commas and line ends, takes doubles out, and gives bare Microsoft mail permissions (which
-/// would mean Graph) the Outlook resource: `IMAP.AccessAsUser.All` and its Graph form become
-/// `{outlook}/IMAP.AccessAsUser.All`. `outlook` is the cloud's resource, `https://outlook.office.com` in the
-/// global one; a resource that another scope of the text already names wins.
+/// would mean Graph, whose token no mail server takes) the Outlook resource: `IMAP.AccessAsUser.All` and its
+/// Graph form become `{outlook}/IMAP.AccessAsUser.All`. `outlook` is the cloud's resource,
+/// `https://outlook.office.com` in the global one; a resource that another scope of the text already names wins.
 pub fn correct(pasted: &str, outlook: &str) -> String {
-    let _ = (pasted, outlook);
-    todo!()
+    let words: Vec<&str> = pasted
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let named = words.iter().find_map(|word| {
+        let (resource, name) = split(word)?;
+        (!is_graph(resource) && PROTOCOLS.iter().any(|protocol| is(name, *protocol))).then_some(resource)
+    });
+    let outlook = named.unwrap_or(outlook).trim_end_matches('/');
+    let mut corrected: Vec<String> = Vec::new();
+    for word in words {
+        let (resource, name) = split(word).unwrap_or(("", word));
+        let protocol = PROTOCOLS.into_iter().find(|protocol| is(name, *protocol));
+        let scope = match protocol {
+            Some(protocol) if resource.is_empty() || is_graph(resource) => {
+                format!("{outlook}/{}", protocol.permission())
+            }
+            Some(_) | None => word.to_owned(),
+        };
+        if !corrected.iter().any(|known| known.eq_ignore_ascii_case(&scope)) {
+            corrected.push(scope);
+        }
+    }
+    corrected.join(" ")
 }
 
 /// The scopes for one token request: OpenID's, and those of the resource that serves `protocol`. A text without
-/// a Microsoft mail permission is of another provider and stays as it is.
+/// Microsoft's permission for it is of another provider and stays as it is.
 pub fn narrow(scopes: &str, protocol: Protocol) -> String {
-    let _ = (scopes, protocol);
-    todo!()
+    let resource = scopes.split_whitespace().find_map(|scope| {
+        let (resource, name) = split(scope)?;
+        is(name, protocol).then_some(resource)
+    });
+    let Some(wanted) = resource else { return scopes.to_owned() };
+    let kept = scopes.split_whitespace().filter(|scope| match split(scope) {
+        Some((resource, _)) => resource.eq_ignore_ascii_case(wanted),
+        None => OPENID.contains(scope),
+    });
+    kept.collect::<Vec<_>>().join(" ")
+}
+
+/// `https://outlook.office.com/SMTP.Send` → resource and name; `None` for a bare name.
+fn split(scope: &str) -> Option<(&str, &str)> {
+    let (resource, name) = scope.rsplit_once('/')?;
+    resource.contains("://").then_some((resource, name))
+}
+
+fn is(name: &str, protocol: Protocol) -> bool {
+    name.eq_ignore_ascii_case(protocol.permission())
+}
+
+fn is_graph(resource: &str) -> bool {
+    let host = resource.split("://").nth(1).unwrap_or_default().to_ascii_lowercase();
+    host.starts_with("graph.microsoft.")
+        || host.starts_with("dod-graph.")
+        || host.starts_with("microsoftgraph.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTLOOK: &str = "https://outlook.office.com";
+
+    #[test]
+    fn bare_and_graph_names_get_the_outlook_resource() {
+        for (pasted, expected) in [
+            (
+                "openid, offline_access,IMAP.AccessAsUser.All\nsmtp.send",
+                "openid offline_access https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send",
+            ),
+            (
+                "https://graph.microsoft.com/POP.AccessAsUser.All",
+                "https://outlook.office.com/POP.AccessAsUser.All",
+            ),
+            (
+                "https://outlook.office365.us/IMAP.AccessAsUser.All SMTP.Send",
+                "https://outlook.office365.us/IMAP.AccessAsUser.All https://outlook.office365.us/SMTP.Send",
+            ),
+            ("User.Read User.Read openid", "User.Read openid"),
+            ("https://mail.google.com/", "https://mail.google.com/"),
+            ("", ""),
+        ] {
+            assert_eq!(correct(pasted, OUTLOOK), expected);
+        }
+    }
+
+    #[test]
+    fn a_token_request_names_one_resource() {
+        let all = "openid profile offline_access https://outlook.office.com/IMAP.AccessAsUser.All \
+                   https://outlook.office.com/SMTP.Send User.Read https://graph.microsoft.com/Mail.Send";
+        let outlook = "openid profile offline_access https://outlook.office.com/IMAP.AccessAsUser.All \
+                       https://outlook.office.com/SMTP.Send";
+        assert_eq!(narrow(all, Protocol::Imap), outlook);
+        assert_eq!(narrow(all, Protocol::Smtp), outlook);
+        for other in ["https://mail.google.com/ openid", "mail:imap_full mail:smtp", "openid email"] {
+            assert_eq!(narrow(other, Protocol::Imap), other);
+        }
+    }
 }

@@ -1,10 +1,19 @@
-//! The second leg: a code or a refresh token is exchanged for a token set (RFC 6749 §4.1.3, §6).
+//! The second leg: a code or a refresh token is exchanged for a token set (RFC 6749 §4.1.3, §5, §6).
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use url::Url;
 
-use crate::Result;
-use crate::net::Net;
+use super::OAuthError;
+use crate::net::{HttpAnswer, Net, host_of};
+use crate::{Error, Kind, Result};
+
+/// An answer of the token endpoint; id_tokens with many groups reach some ten kilobytes.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Where the server does not say how long a token lives (RFC 6749 §5.1 lets it).
+pub const EXPIRES_IN_S_DEFAULT: i64 = 3600;
+/// Longest life that is believed.
+pub const EXPIRES_IN_S_MAX: i64 = 366 * 24 * 3600;
 
 /// What every token request has in common. The client secret travels in the form.
 #[derive(Clone, Debug)]
@@ -14,7 +23,7 @@ pub struct TokenRequest<'a> {
     pub client_secret: Option<&'a SecretString>,
     /// One resource only, plus OpenID scopes: see [`crate::oauth::scope::narrow`].
     pub scope: Option<&'a str>,
-    /// What a provider wants besides (21Vianet's `resource`).
+    /// What a provider wants besides (21Vianet's `resource`). May not set a parameter of ours again.
     pub extra: &'a [(String, String)],
 }
 
@@ -24,7 +33,7 @@ pub struct TokenSet {
     pub access_token: SecretString,
     /// `None`: the old one stays in use.
     pub refresh_token: Option<SecretString>,
-    /// 3600 where the server does not say.
+    /// [`EXPIRES_IN_S_DEFAULT`] where the server does not say.
     pub expires_in_s: i64,
     /// What was granted, where the server says; check it, Entra narrows in silence.
     pub scope: Option<String>,
@@ -39,8 +48,14 @@ pub async fn exchange_code(
     redirect_uri: &str,
     verifier: &SecretString,
 ) -> Result<TokenSet> {
-    let _ = (net, request, code, redirect_uri, verifier);
-    todo!()
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose_secret()),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier.expose_secret()),
+    ];
+    let secrets = [code.expose_secret(), verifier.expose_secret()];
+    post(net, "exchange the code for a token", request, &grant, &secrets).await
 }
 
 /// Gets a fresh access token, and with most providers a new refresh token. One at a time per grant: some
@@ -50,6 +65,103 @@ pub async fn refresh(
     request: &TokenRequest<'_>,
     refresh_token: &SecretString,
 ) -> Result<TokenSet> {
-    let _ = (net, request, refresh_token);
-    todo!()
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];
+    post(net, "refresh the token", request, &grant, &[refresh_token.expose_secret()]).await
+}
+
+async fn post(
+    net: &Net,
+    tried: &str,
+    request: &TokenRequest<'_>,
+    grant: &[(&str, &str)],
+    secrets: &[&str],
+) -> Result<TokenSet> {
+    let client_secret = request.client_secret.map(|secret| secret.expose_secret());
+    let mut form: Vec<(&str, &str)> = grant.to_vec();
+    form.push(("client_id", request.client_id));
+    form.extend(client_secret.map(|secret| ("client_secret", secret)));
+    form.extend(request.scope.map(|scope| ("scope", scope)));
+    for (name, value) in request.extra {
+        if !form.iter().any(|(ours, _)| ours == name) {
+            form.push((name, value));
+        }
+    }
+    let answer = net.post_form(tried, request.endpoint, &form, ANSWER_BYTES_MAX).await;
+    let host = host_of(request.endpoint);
+    let token_set = answer.and_then(|answer| read(tried, &host, &answer));
+    let secrets: Vec<&str> = secrets.iter().copied().chain(client_secret).collect();
+    token_set.map_err(|error| error.hiding(&secrets))
+}
+
+#[derive(Deserialize)]
+struct Body {
+    access_token: Option<SecretString>,
+    refresh_token: Option<SecretString>,
+    expires_in: Option<serde_json::Value>,
+    scope: Option<serde_json::Value>,
+    id_token: Option<SecretString>,
+    token_type: Option<String>,
+}
+
+/// What an answer means. Only 400 and 401 with an OAuth error may ask for a person: everything else may be a
+/// proxy's page or a bad hour.
+fn read(tried: &str, host: &str, answer: &HttpAnswer) -> Result<TokenSet> {
+    let later = Kind::Transient { retry_after_ms: answer.retry_after_ms };
+    if answer.status == 200 {
+        return token_set(&answer.body).map_err(|why| Error::new(later, tried, host).remedy(why));
+    }
+    let Some(oauth) = OAuthError::from_body(&answer.body) else {
+        let remedy = match answer.status {
+            300..400 => {
+                "the address answers with a redirect, which is not followed: check the token endpoint"
+            }
+            _ => "the answer is no OAuth error, so it may come from something on the way: try again later",
+        };
+        return Err(Error::new(later, tried, host)
+            .said(&format!("HTTP status {}", answer.status))
+            .remedy(remedy));
+    };
+    let kind = match (answer.status, oauth.kind()) {
+        (400 | 401, Kind::Transient { .. }) => later,
+        (400 | 401, kind) => kind,
+        _ => later,
+    };
+    let text = match oauth.first_line() {
+        Some(line) => format!("{}: {line}", oauth.error),
+        None => oauth.error.clone(),
+    };
+    Err(Error::new(kind, tried, host).said(&text).with_oauth(oauth))
+}
+
+fn token_set(body: &[u8]) -> Result<TokenSet, &'static str> {
+    let body: Body = serde_json::from_slice(body).map_err(
+        |_| "the answer is no token answer, so it may come from something on the way: try again later",
+    )?;
+    let filled = |secret: &SecretString| !secret.expose_secret().is_empty();
+    let access_token = body.access_token.filter(filled).ok_or("the answer holds no access_token")?;
+    if !body.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer")) {
+        return Err("the answer holds a token that is no bearer token, which no mail server takes");
+    }
+    // Some servers write the number as a string, or as a fraction.
+    let expires_in_s = body.expires_in.as_ref().and_then(|value| match value {
+        serde_json::Value::String(text) => text.trim().parse::<i64>().ok(),
+        value => value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64)),
+    });
+    let scope = match body.scope {
+        Some(serde_json::Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
+        Some(serde_json::Value::Array(scopes)) => {
+            Some(scopes.iter().filter_map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    };
+    Ok(TokenSet {
+        access_token,
+        refresh_token: body.refresh_token.filter(filled),
+        expires_in_s: expires_in_s
+            .filter(|seconds| *seconds > 0)
+            .unwrap_or(EXPIRES_IN_S_DEFAULT)
+            .min(EXPIRES_IN_S_MAX),
+        scope,
+        id_token: body.id_token.filter(filled),
+    })
 }

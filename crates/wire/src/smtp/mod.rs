@@ -1,63 +1,43 @@
 //! An SMTP submission client (RFC 5321, 6409): an answer per recipient, and the step at which a link broke.
+//!
+//! It composes nothing and retries nothing: fixed bytes go out, what became of them comes back.
 
-use crate::net::Net;
-use crate::{Credential, Result, Server};
+mod authenticate;
+mod body;
+mod envelope;
+mod greeting;
+mod reply;
+mod send;
+mod session;
 
-/// One link to a submission server; several messages may go over it, one after the other.
-#[derive(Debug)]
-pub struct Session {}
+use std::time::Duration;
 
-/// Sender and recipients of the transfer (RFC 5321 §2.3.1), bare addresses without brackets. An empty `from` is
-/// the null sender of automatic mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    pub from: String,
-    pub recipients: Vec<String>,
-}
+pub use envelope::Envelope;
+pub use greeting::connect;
+pub use send::{Fate, Sent};
+pub use session::Session;
 
-/// What became of one recipient. `answer` is the server's text with its enhanced code, bounded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Accepted { answer: String },
-    Refused { code: u16, answer: String },
-    Deferred { code: u16, answer: String },
-}
+/// From the connected link to the greeting (RFC 5321 §4.5.3.2.1 says 5 minutes; people wait at a page).
+pub const GREETING_TIMEOUT: Duration = Duration::from_secs(60);
+/// An answer to EHLO, AUTH, MAIL, RCPT, RSET. The RFC says 5 minutes.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// The server's 354 (RFC 5321 §4.5.3.2.4).
+pub const DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+/// Each piece of the message that the server takes (RFC 5321 §4.5.3.2.5).
+pub const BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
+/// The answer to the final dot (RFC 5321 §4.5.3.2.6): giving up too early makes duplicates.
+pub const FINAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// For the reason of a server that stopped listening in the middle of a message.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
+pub const QUIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One fate per recipient, in the order of the envelope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    pub fates: Vec<(String, Fate)>,
-}
-
-/// Connects, greets, protects the link as the server's security says, greets again.
-pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
-    let _ = (net, server);
-    todo!()
-}
-
-#[expect(clippy::unused_async, unused_variables, reason = "filled in the next commits")]
-impl Session {
-    /// Whether EHLO offered a keyword (`SMTPUTF8`, `PIPELINING`).
-    pub fn has(&self, keyword: &str) -> bool {
-        todo!()
-    }
-    /// The announced SIZE, if any.
-    pub fn size_max_bytes(&self) -> Option<u64> {
-        todo!()
-    }
-    pub async fn login(&mut self, credential: &Credential) -> Result<()> {
-        todo!()
-    }
-    /// Sends one message. `Err` when nothing was taken for anybody: MAIL FROM refused, message over the
-    /// announced size, link broken. `Error::may_have_been_sent` tells a link that broke after the final dot.
-    pub async fn send(&mut self, envelope: &Envelope, message: &[u8]) -> Result<Sent> {
-        todo!()
-    }
-    /// MAIL FROM and RSET: proves that this sender may submit, without sending.
-    pub async fn probe(&mut self, from: &str) -> Result<()> {
-        todo!()
-    }
-    pub async fn quit(self) -> Result<()> {
-        todo!()
-    }
-}
+/// One line of an answer; RFC 5321 says 512, some say more.
+pub const LINE_BYTES_MAX: usize = 4096;
+/// Lines of one answer.
+pub const REPLY_LINES_MAX: usize = 128;
+/// Recipients of one message.
+pub const RECIPIENTS_MAX: usize = 1000;
+/// RCPT commands written before the answers are read, so that neither side's buffer fills up.
+pub const PIPELINED_MAX: usize = 50;
+/// The name in EHLO: an address literal, which every server takes and which tells nothing of this network.
+pub const EHLO_NAME: &str = "[127.0.0.1]";
