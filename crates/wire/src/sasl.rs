@@ -122,8 +122,11 @@ impl Exchange {
         }
         // What comes after the last line is the reason of a refusal, and waits for an acknowledgement.
         let first_refusal = self.server_message.is_none();
-        let decoded = STANDARD.decode(challenge.trim()).unwrap_or_else(|_| challenge.as_bytes().to_vec());
-        self.server_message = Some(clean(&String::from_utf8_lossy(&decoded)));
+        if first_refusal {
+            let decoded =
+                STANDARD.decode(challenge.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            self.server_message = Some(clean(decoded.as_deref().unwrap_or(challenge)));
+        }
         match self.mechanism {
             Mechanism::XOauth2 if first_refusal => Answer::Line(String::new().into()),
             Mechanism::OAuthBearer if first_refusal => Answer::Line("AQ==".to_owned().into()),

@@ -30,6 +30,9 @@ impl Session {
             let error = match (error.server_text(), exchange.server_message()) {
                 (Some(text), Some(message)) => {
                     let both = format!("{text} {message}");
+                    // BAD answers our giving up; what was refused is the token.
+                    let gave_up = error.kind() == Kind::Broken;
+                    let error = if gave_up { error.with_kind(Kind::Unauthorized) } else { error };
                     error.said(&both)
                 }
                 (_, _) => error,

@@ -4,21 +4,18 @@ use super::response::{Condition, Response, Untagged};
 use super::session::{Limits, Session, USUAL};
 use super::{GREETING_TIMEOUT, refusal};
 use crate::line::LineStream;
-use crate::net::{BoxStream, Net};
+use crate::net::{BoxStream, Net, Secure};
 use crate::{Error, Result, Security, Server};
 
 /// Connects, takes the greeting, protects the link as the server's security says, asks for capabilities.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
     let stream = net.connect(server).await?;
-    Session::over(stream, server, async |stream| net.secure(stream, &server.host).await).await
+    Session::over(stream, server, net).await
 }
 
 impl Session {
-    /// The same over any stream, on which the server has not spoken yet; `secure` is called for STARTTLS.
-    pub async fn over<F>(stream: BoxStream, server: &Server, secure: F) -> Result<Session>
-    where
-        F: AsyncFnOnce(BoxStream) -> Result<BoxStream>,
-    {
+    /// The same over any stream, on which the server has not spoken yet; `secure` makes TLS of STARTTLS.
+    pub async fn over(stream: BoxStream, server: &Server, secure: &impl Secure) -> Result<Session> {
         let mut session = Session::new(LineStream::new(stream), &server.host, server.port);
         session.greeting().await?;
         if server.security == Security::StartTls {
@@ -33,7 +30,7 @@ impl Session {
                            would: the link is not used";
                 return Err(Error::broken(tried, &server.host).remedy(why));
             };
-            let stream = secure(stream).await?;
+            let stream = secure.secure(stream, &server.host).await?;
             session = Session::new(LineStream::new(stream), &server.host, server.port);
         }
         session.ask_capabilities().await?;

@@ -84,6 +84,9 @@ pub(super) struct Limits {
 
 pub(super) const USUAL: Limits = Limits { line_bytes: LINE_BYTES_MAX, body_bytes: 0, wait: ANSWER_TIMEOUT };
 
+/// Responses that are read from a link that takes no more commands.
+const LAST_RESPONSES_MAX: usize = 20;
+
 impl Session {
     pub(super) fn new(line: LineStream, host: &str, port: u16) -> Session {
         Session {
@@ -176,8 +179,22 @@ impl Session {
     }
 
     pub(super) async fn flush(&mut self, tried: &str) -> Result<()> {
-        let flushed = self.line.flush(WRITE_TIMEOUT).await;
-        flushed.map_err(|fault| self.fault(tried, fault))
+        let Err(fault) = self.line.flush(WRITE_TIMEOUT).await else { return Ok(()) };
+        if matches!(fault, Fault::Closed | Fault::Io(_)) {
+            self.last_words().await;
+        }
+        Err(self.fault(tried, fault))
+    }
+
+    /// A server that closed the link often said why before (BYE), and nobody has read it yet.
+    async fn last_words(&mut self) {
+        for _ in 0..LAST_RESPONSES_MAX {
+            match self.read(Limits { wait: BYE_TIMEOUT, ..USUAL }).await {
+                Ok(Response::Untagged(untagged)) => self.absorb(&untagged),
+                Ok(Response::Tagged(_) | Response::Continuation(_)) => {}
+                Err(_) => break,
+            }
+        }
     }
 
     /// The next response, after taking note of what any response may tell. Cancel-safe.

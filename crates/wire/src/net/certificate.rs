@@ -40,6 +40,9 @@ fn explain_certificate(error: &CertificateError, host: &str) -> String {
         CertificateError::UnknownIssuer => "its certificate comes from an authority that is not known here: for a \
              private mail server, put the authority's certificate into the file that tls.extra_ca names"
             .to_owned(),
+        CertificateError::BadSignature => "its certificate names an authority that is known here but is not signed by \
+             it: the file that tls.extra_ca names may hold an older certificate of that authority"
+            .to_owned(),
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "its certificate is that of an authority itself (self-signed): give the server a certificate of its own, \
              issued by an authority that tls.extra_ca names"

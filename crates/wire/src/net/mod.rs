@@ -50,6 +50,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 pub type BoxStream = Box<dyn Stream>;
 
+/// Puts TLS over an open link and checks that the certificate is for `host`. A trait because tests pretend.
+pub trait Secure: Sync {
+    fn secure(&self, stream: BoxStream, host: &str) -> impl Future<Output = Result<BoxStream>> + Send;
+}
+
 /// The way out. Cheap to clone; make one and hand it down.
 #[derive(Clone)]
 pub struct Net {
@@ -96,20 +101,6 @@ impl Net {
         }
     }
 
-    /// Puts TLS over an open link and checks that the certificate is for `host`.
-    pub async fn secure(&self, stream: BoxStream, host: &str) -> Result<BoxStream> {
-        let tried = "agree on TLS";
-        let name = ServerName::try_from(bare_host(host).to_owned()).map_err(|_| {
-            Error::rejected(tried, host).remedy("this is not a host name: check the Hostname")
-        })?;
-        let connector = tokio_rustls::TlsConnector::from(self.inner.tls.clone());
-        match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(tls_error(&error, host)),
-            Err(_) => Err(Error::transient(tried, host).remedy("it did not finish the handshake in time")),
-        }
-    }
-
     async fn open(&self, host: &str, port: u16, purpose: Purpose) -> Result<TcpStream> {
         let tried = format!("connect to port {port}");
         let addresses =
@@ -126,6 +117,21 @@ impl Net {
             }
         }
         Err(Error::transient(tried, host).remedy(format!("{last}; check hostname, port and firewall")))
+    }
+}
+
+impl Secure for Net {
+    async fn secure(&self, stream: BoxStream, host: &str) -> Result<BoxStream> {
+        let tried = "agree on TLS";
+        let name = ServerName::try_from(bare_host(host).to_owned()).map_err(|_| {
+            Error::rejected(tried, host).remedy("this is not a host name: check the Hostname")
+        })?;
+        let connector = tokio_rustls::TlsConnector::from(self.inner.tls.clone());
+        match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => Err(tls_error(&error, host)),
+            Err(_) => Err(Error::transient(tried, host).remedy("it did not finish the handshake in time")),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use super::ANSWER_TIMEOUT;
 use super::session::Session;
 use crate::sasl::{self, Answer, Exchange};
-use crate::{Credential, Error, Result};
+use crate::{Credential, Error, Kind, Result};
 
 /// Challenges in one exchange; the longest mechanism here has three.
 const CHALLENGES_MAX: usize = 8;
@@ -55,6 +55,8 @@ impl Session {
         Err(match (error.server_text(), exchange.server_message()) {
             (Some(text), Some(message)) => {
                 let both = format!("{text} {message}");
+                // 501 answers our giving up; what was refused is the token.
+                let error = if reply.code == 501 { error.with_kind(Kind::Unauthorized) } else { error };
                 error.said(&both)
             }
             (_, _) => error,

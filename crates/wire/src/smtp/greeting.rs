@@ -3,21 +3,18 @@
 use super::session::Session;
 use super::{ANSWER_TIMEOUT, EHLO_NAME, GREETING_TIMEOUT};
 use crate::line::LineStream;
-use crate::net::{BoxStream, Net};
+use crate::net::{BoxStream, Net, Secure};
 use crate::{Error, Result, Security, Server};
 
 /// Connects, greets, protects the link as the server's security says, greets again.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
     let stream = net.connect(server).await?;
-    Session::over(stream, server, async |stream| net.secure(stream, &server.host).await).await
+    Session::over(stream, server, net).await
 }
 
 impl Session {
-    /// The same over any stream, on which the server has not spoken yet; `secure` is called for STARTTLS.
-    pub async fn over<F>(stream: BoxStream, server: &Server, secure: F) -> Result<Session>
-    where
-        F: AsyncFnOnce(BoxStream) -> Result<BoxStream>,
-    {
+    /// The same over any stream, on which the server has not spoken yet; `secure` makes TLS of STARTTLS.
+    pub async fn over(stream: BoxStream, server: &Server, secure: &impl Secure) -> Result<Session> {
         let mut session = Session::new(LineStream::new(stream), &server.host, server.port);
         let greeting = session.reply("get a greeting", GREETING_TIMEOUT).await?;
         if !greeting.is_ok() {
@@ -36,7 +33,7 @@ impl Session {
                            would: the link is not used";
                 return Err(Error::broken(tried, &server.host).remedy(why));
             };
-            let stream = secure(stream).await?;
+            let stream = secure.secure(stream, &server.host).await?;
             session = Session::new(LineStream::new(stream), &server.host, server.port);
             session.ehlo().await?;
         }

@@ -1,0 +1,130 @@
+//! IMAP transcripts: `connect`, `login bearer|password USER SECRET`, `select F`, `examine F`, `list`, `since UID`,
+//! `since-date MS`, `fetch LIMIT UID…`, `fetch-dropped LIMIT UID…` (after the first message), `seen UID…`,
+//! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `noop`, `has NAME`, `logout`.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use wire::imap::{Fetched, Session};
+use wire::net::BoxStream;
+use wire::{Credential, Error, Result, Server};
+
+use crate::transcript::{Player, PretendTls, escape, run_folder};
+
+#[test]
+fn every_imap_transcript_goes_as_written() {
+    run_folder::<Imap>("imap");
+}
+
+struct Imap;
+
+impl Player for Imap {
+    async fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
+        let mut results = Vec::new();
+        let (mut stream, mut session) = (Some(stream), None);
+        for call in calls {
+            let words: Vec<&str> = call.iter().map(String::as_str).collect();
+            let result = match (words.as_slice(), &mut session) {
+                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &PretendTls).await {
+                    Ok(connected) => {
+                        session = Some(connected);
+                        Ok(String::from("connected"))
+                    }
+                    Err(error) => Err(error),
+                },
+                (["logout"], session) => session.take().unwrap().logout().await.map(|()| "done".into()),
+                (words, Some(session)) => one(session, words).await,
+                (_, None) => Ok("not connected".into()),
+            };
+            results.push(result.unwrap_or_else(|error| complaint(&error)));
+        }
+        results
+    }
+}
+
+pub fn complaint(error: &Error) -> String {
+    format!("{:?}\n{error}", error.kind())
+}
+
+pub fn credential(kind: &str, user: &str, secret: &str) -> Credential {
+    match kind {
+        "bearer" => Credential::Bearer { user: user.into(), token: secret.into() },
+        "password" => Credential::Password { user: user.into(), password: secret.into() },
+        other => panic!("{other}?"),
+    }
+}
+
+async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
+    let done = |()| String::from("done");
+    match words {
+        ["login", kind, user, secret] => session.login(&credential(kind, user, secret)).await.map(done),
+        ["select", folder] => session.select(folder).await.map(|selected| format!("{selected:?}")),
+        ["examine", folder] => session.examine(folder).await.map(|selected| format!("{selected:?}")),
+        ["list"] => {
+            let folders = session.list().await?;
+            let lines =
+                folders.iter().map(|f| format!("{} {:?} {}", f.name, f.delimiter, f.attributes.join(",")));
+            Ok(lines.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
+        }
+        ["since", uid] => session.uids_since(uid.parse().unwrap()).await.map(|uids| format!("{uids:?}")),
+        ["since-date", at] => {
+            session.uids_since_date(at.parse().unwrap()).await.map(|uids| format!("{uids:?}"))
+        }
+        ["fetch", limit, uids @ ..] => fetch(session, limit, &numbers(uids), usize::MAX).await,
+        ["fetch-dropped", limit, uids @ ..] => fetch(session, limit, &numbers(uids), 1).await,
+        ["seen", uids @ ..] => session.mark_seen(&numbers(uids)).await.map(done),
+        ["move", folder, uids @ ..] => {
+            session.move_to(&numbers(uids), folder).await.map(|r| format!("{r:?}"))
+        }
+        ["delete", uids @ ..] => session.delete(&numbers(uids)).await.map(|removal| format!("{removal:?}")),
+        ["create", folder] => session.create(folder).await.map(done),
+        ["status", folder] => session.status(folder).await.map(|status| format!("{status:?}")),
+        ["idle", s] => session.idle(seconds(s)).await.map(|idle| format!("{idle:?}")),
+        ["idle-dropped", s] => match timeout(seconds(s), session.idle(seconds("900"))).await {
+            Ok(ended) => ended.map(|idle| format!("not dropped: {idle:?}")),
+            Err(_) => Ok("dropped".into()),
+        },
+        ["noop"] => session.noop().await.map(done),
+        ["has", name] => Ok(session.has(name).to_string()),
+        other => panic!("{other:?}?"),
+    }
+}
+
+async fn fetch(session: &mut Session, limit: &str, uids: &[u32], take: usize) -> Result<String> {
+    let mut batch = session.fetch(uids, limit.parse().unwrap()).await?;
+    let mut lines = Vec::new();
+    while lines.len() < take {
+        match batch.next().await {
+            Ok(None) => break,
+            Ok(Some(Fetched::Message { uid, internal_date_at, bytes })) => {
+                lines.push(format!("{uid} {internal_date_at:?} {}", escape(&bytes)));
+            }
+            Ok(Some(Fetched::TooBig { uid, internal_date_at, size_bytes })) => {
+                lines.push(format!("{uid} {internal_date_at:?} too big: {size_bytes}"));
+            }
+            Ok(Some(Fetched::Missing { uid })) => lines.push(format!("{uid} missing")),
+            Err(error) => {
+                lines.push(complaint(&error));
+                break;
+            }
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+fn numbers(words: &[&str]) -> Vec<u32> {
+    words.iter().map(|word| word.parse().unwrap()).collect()
+}
+
+fn seconds(text: &str) -> Duration {
+    Duration::from_secs(text.parse().unwrap())
+}
+
+#[test]
+fn a_session_can_be_driven_from_any_task() {
+    fn is_send<T: Send>(_: &T) {}
+    let net = wire::net::Net::new(wire::net::Policy::default()).unwrap();
+    let server = Server { host: "h".into(), port: 993, security: wire::Security::Tls };
+    is_send(&wire::imap::connect(&net, &server));
+    is_send(&wire::smtp::connect(&net, &server));
+}

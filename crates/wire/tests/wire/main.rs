@@ -1,0 +1,8 @@
+//! The conversations of this crate through its public door: transcripts for IMAP and SMTP, small servers on
+//! loopback for OAuth and TLS.
+
+mod imap;
+mod oauth;
+mod smtp;
+mod tls;
+mod transcript;

@@ -1,0 +1,400 @@
+//! OAuth against a tiny HTTP server on loopback that says what each test wants.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use url::Url;
+use wire::net::{Net, Policy};
+use wire::oauth::{self, Expected, Proof, TokenRequest};
+use wire::{Error, Kind};
+
+const NOW_AT: i64 = 1_795_521_600_000;
+
+/// Path → raw HTTP answer; keeps the bodies of what was asked.
+struct Provider {
+    origin: String,
+    answers: Arc<Mutex<HashMap<String, String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Provider {
+    async fn start() -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let (answers, asked) =
+            (Arc::<Mutex<HashMap<String, String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let (known, noted) = (answers.clone(), asked.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut input = Vec::new();
+                while !is_whole(&input) && stream.read_buf(&mut input).await.unwrap_or(0) > 0 {}
+                let text = String::from_utf8_lossy(&input).into_owned();
+                let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+                let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+                noted.lock().unwrap().push(format!("{path} {body}"));
+                let answer = known.lock().unwrap().get(&path).cloned();
+                let answer = answer.unwrap_or_else(|| http(404, "", "nothing here"));
+                stream.write_all(answer.as_bytes()).await.ok();
+            }
+        });
+        Provider { origin, answers, asked }
+    }
+
+    fn answers(&self, path: &str, answer: String) {
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    fn url(&self, path: &str) -> Url {
+        Url::parse(&format!("{}{path}", self.origin)).unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn is_whole(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head
+        .to_ascii_lowercase()
+        .split_once("content-length: ")
+        .map(|(_, rest)| rest.split("\r\n").next().unwrap().parse::<usize>().unwrap());
+    body.len() >= length.unwrap_or(0)
+}
+
+fn http(status: u16, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}
+
+fn net() -> Net {
+    Net::new(Policy { practice: true, ..Policy::default() }).unwrap()
+}
+
+/// Refreshes against one answer.
+async fn refreshed(answer: String) -> Result<oauth::TokenSet, Error> {
+    let provider = Provider::start().await;
+    provider.answers("/token", answer);
+    let endpoint = provider.url("/token");
+    let secret = SecretString::from("s~ecret+&");
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: "client",
+        client_secret: Some(&secret),
+        scope: Some("a b"),
+        extra: &[("resource".into(), "r".into()), ("client_id".into(), "other".into())],
+    };
+    let refreshed = oauth::refresh(&net(), &request, &"old-refresh-token".into()).await;
+    assert_eq!(
+        provider.asked(),
+        ["/token grant_type=refresh_token&refresh_token=old-refresh-token&client_id=client\
+          &client_secret=s%7Eecret%2B%26&scope=a+b&resource=r"]
+    );
+    refreshed
+}
+
+#[tokio::test]
+async fn a_token_answer_is_read_whatever_form_its_numbers_have() {
+    for (body, expires_in_s, scope, rotated) in [
+        (
+            json!({"access_token": "at", "token_type": "Bearer", "expires_in": 3599, "refresh_token": "new", "scope": "s"}),
+            3599,
+            Some("s"),
+            Some("new"),
+        ),
+        (
+            json!({"access_token": "at", "token_type": "bearer", "expires_in": "7200", "scope": ["a", "b"]}),
+            7200,
+            Some("a b"),
+            None,
+        ),
+        (json!({"access_token": "at", "expires_in": 59.9, "refresh_token": ""}), 59, None, None),
+        (json!({"access_token": "at", "ext_expires_in": 1, "expires_in": null}), 3600, None, None),
+        (json!({"access_token": "at", "expires_in": -5}), 3600, None, None),
+    ] {
+        let set = refreshed(http(200, "", &body.to_string())).await.unwrap();
+        assert_eq!(set.access_token.expose_secret(), "at");
+        assert_eq!((set.expires_in_s, set.scope.as_deref()), (expires_in_s, scope));
+        assert_eq!(set.refresh_token.as_ref().map(|token| token.expose_secret()), rotated);
+        assert!(!format!("{set:?}").contains("at\""), "a token set shows no token");
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_exchanged_with_its_verifier_and_redirect_address() {
+    let provider = Provider::start().await;
+    provider.answers("/t", http(200, "", r#"{"access_token":"at","id_token":"x.y.z"}"#));
+    let endpoint = provider.url("/t");
+    let request =
+        TokenRequest { endpoint: &endpoint, client_id: "c", client_secret: None, scope: None, extra: &[] };
+    let verifier = SecretString::from("v");
+    let set = oauth::exchange_code(&net(), &request, &"code/1".into(), "https://d.example/cb", &verifier)
+        .await
+        .unwrap();
+    assert_eq!(set.id_token.unwrap().expose_secret(), "x.y.z");
+    assert_eq!(
+        provider.asked(),
+        [
+            "/t grant_type=authorization_code&code=code%2F1&redirect_uri=https%3A%2F%2Fd.example%2Fcb&code_verifier=v&client_id=c"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_entra_error_keeps_its_parts_and_its_words() {
+    let description = "AADSTS70008: The provided authorization code or refresh token has expired due to inactivity. \
+                       Trace ID: 11aa Correlation ID: 22bb Timestamp: 2026-11-24 12:00:00Z";
+    let body = json!({
+        "error": "invalid_grant", "error_description": description, "error_codes": [70008],
+        "timestamp": "2026-11-24 12:00:00Z", "trace_id": "11aa", "correlation_id": "22bb",
+    });
+    let error = refreshed(http(400, "", &body.to_string())).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(
+        error.to_string(),
+        "could not refresh the token on 127.0.0.1: it answered “invalid_grant: AADSTS70008: The provided \
+         authorization code or refresh token has expired due to inactivity.”"
+    );
+    let parts = error.oauth().unwrap();
+    assert_eq!((parts.error.as_str(), parts.codes.as_slice()), ("invalid_grant", &[70008][..]));
+    assert_eq!(parts.correlation_id.as_deref(), Some("22bb"));
+    // The callback has no fields but the description: the same parts are read from it.
+    let from_callback = oauth::OAuthError::from_callback("invalid_grant", Some(description));
+    assert_eq!(&from_callback, parts);
+}
+
+#[tokio::test]
+async fn only_an_oauth_error_with_400_or_401_asks_for_a_person() {
+    const LATER: Kind = Kind::Transient { retry_after_ms: None };
+    let oauth = |error: &str, code: u64| json!({"error": error, "error_codes": [code]}).to_string();
+    for (answer, kind) in [
+        (http(401, "", &oauth("invalid_client", 7_000_215)), Kind::Rejected),
+        (http(400, "", &oauth("invalid_scope", 0)), Kind::Rejected),
+        (http(400, "", &oauth("something_new", 0)), Kind::Rejected),
+        (http(400, "", &oauth("consent_required", 65001)), Kind::Unauthorized),
+        (http(400, "", &oauth("temporarily_unavailable", 0)), LATER),
+        // A number that says "temporary" wins over invalid_grant.
+        (http(400, "", &oauth("invalid_grant", 50196)), LATER),
+        (http(403, "", &oauth("invalid_grant", 70008)), LATER),
+        (http(500, "", &oauth("invalid_grant", 70008)), LATER),
+        (http(400, "", "<html>portal</html>"), LATER),
+        (http(200, "", "<html>portal</html>"), LATER),
+        (http(200, "", r#"{"access_token":""}"#), LATER),
+        (http(302, "Location: http://127.0.0.1:1/\r\n", ""), LATER),
+        (http(429, "Retry-After: 17\r\n", ""), Kind::Transient { retry_after_ms: Some(17_000) }),
+        (
+            http(400, "Retry-After: 3\r\n", &oauth("server_error", 0)),
+            Kind::Transient { retry_after_ms: Some(3000) },
+        ),
+        (http(200, "", &"x".repeat(300_000)), LATER),
+        ("not http at all".to_owned(), LATER),
+        (String::new(), LATER),
+    ] {
+        let error = refreshed(answer.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{answer:.200} {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_the_server_echoes_does_not_reach_the_error() {
+    let body =
+        json!({"error": "invalid_client", "error_description": "bad secret s~ecret+& for old-refresh-token"});
+    let error = refreshed(http(401, "", &body.to_string())).await.unwrap_err();
+    let everything = format!("{error} {error:?} {:?}", error.oauth());
+    assert!(!everything.contains("s~ecret") && !everything.contains("old-refresh"), "{everything}");
+    assert!(everything.contains("[hidden]"));
+}
+
+#[tokio::test]
+async fn http_goes_nowhere_it_should_not() {
+    let provider = Provider::start().await;
+    provider.answers("/x", http(200, "", "{}"));
+    let usual = Net::new(Policy::default()).unwrap();
+    let listed =
+        Net::new(Policy { http_allow: vec!["127.0.0.1".parse().unwrap()], ..Policy::default() }).unwrap();
+    let local = provider.url("/x");
+    let named = Url::parse(&local.as_str().replace("127.0.0.1", "localhost")).unwrap();
+    for (net, url, expected) in [
+        (&usual, local.as_str(), "must begin with https://"),
+        (&listed, local.as_str(), "must begin with https://"),
+        (&usual, "https://127.0.0.1/x", "it is this machine itself"),
+        (&usual, "https://2130706433/x", "it is this machine itself"),
+        (&usual, "https://localhost/x", "it is this machine itself"),
+        (&usual, "https://[::1]/x", "it is this machine itself"),
+        (&usual, "https://[::ffff:10.0.0.1]/x", "it is a private address"),
+        (&net(), "https://169.254.169.254/latest", "cloud providers keep machine secrets there"),
+        (&net(), "http://192.168.1.1/x", "http without TLS is only allowed to the practice provider"),
+        (&net(), "ftp://127.0.0.1/x", "must begin with https://"),
+        (&net(), "http://user:hunter2@127.0.0.1/x", "must not hold a user name"),
+    ] {
+        let error = net.get("look", &Url::parse(url).unwrap(), 100).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{url}: {error}");
+        assert_eq!(error.kind(), Kind::Rejected, "{url}");
+        assert!(!error.to_string().contains("hunter2"));
+    }
+    assert!(provider.asked().is_empty());
+    for url in [local, named] {
+        assert_eq!(net().get("look", &url, 100).await.unwrap().status, 200);
+    }
+}
+
+/// An identity provider with one P-256 key.
+struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    fn new() -> Signer {
+        let random = ring::rand::SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Signer(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap())
+    }
+
+    fn keys(&self) -> Value {
+        let point = self.0.public_key().as_ref();
+        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({"keys": [
+            {"kty": "oct", "k": 7},
+            {"kty": "EC", "use": "enc", "kid": "k1", "crv": "P-256", "x": "AA", "y": "AA"},
+            {"kty": "EC", "use": "sig", "kid": "k1", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..])},
+        ]})
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> SecretString {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = self.0.sign(&ring::rand::SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)).into()
+    }
+}
+
+fn claims(origin: &str) -> Value {
+    json!({
+        "iss": format!("{origin}/11-22/v2.0"), "aud": "client", "sub": "subject", "tid": "11-22", "oid": "object",
+        "exp": NOW_AT / 1000 + 3600, "iat": NOW_AT / 1000, "nonce": "n0nce",
+        "preferred_username": "ann@contoso.example", "email": "ann@contoso.example", "login": "ann",
+    })
+}
+
+const EXPECTED: Expected<'_> = Expected { client_id: "client", nonce: Some("n0nce"), now_at: NOW_AT };
+
+/// A provider shaped like Entra's `common`: the issuer in the document holds `{tenantid}`.
+async fn entra(signer: &Signer) -> Provider {
+    let provider = Provider::start().await;
+    let discovery = json!({
+        "issuer": format!("{}/{{tenantid}}/v2.0", provider.origin), "jwks_uri": format!("{}/keys", provider.origin),
+        "token_endpoint": format!("{}/common/oauth2/v2.0/token", provider.origin), "more": [1, {"a": null}],
+    });
+    provider.answers("/common/v2.0/.well-known/openid-configuration", http(200, "", &discovery.to_string()));
+    provider.answers("/keys", http(200, "", &signer.keys().to_string()));
+    provider
+}
+
+#[tokio::test]
+async fn the_id_token_says_who_signed_in() {
+    let signer = Signer::new();
+    let provider = entra(&signer).await;
+    let token = signer.sign(&json!({"alg": "ES256", "kid": "k1"}), &claims(&provider.origin));
+    let endpoint = provider.url("/common/oauth2/v2.0/token");
+    let identity = oauth::identify(&net(), &endpoint, &token, EXPECTED).await.unwrap();
+    assert_eq!(identity.proof, Proof::Signature);
+    assert_eq!(identity.issuer, format!("{}/11-22/v2.0", provider.origin));
+    assert_eq!((identity.oid.as_deref(), identity.tid.as_deref()), (Some("object"), Some("11-22")));
+    assert_eq!(identity.preferred_username.as_deref(), Some("ann@contoso.example"));
+    assert_eq!(identity.claims.get("login").map(String::as_str), Some("ann"));
+    // After a refresh there is no nonce to compare.
+    oauth::identify(&net(), &endpoint, &token, Expected { nonce: None, ..EXPECTED }).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_token_with_any_flaw_is_refused_with_that_flaw() {
+    let (signer, stranger) = (Signer::new(), Signer::new());
+    let provider = entra(&signer).await;
+    let endpoint = provider.url("/common/oauth2/v2.0/token");
+    let good = json!({"alg": "ES256", "kid": "k1"});
+    let with = |name: &str, value: Value| {
+        let mut claims = claims(&provider.origin);
+        claims[name] = value;
+        signer.sign(&good, &claims)
+    };
+    let claims = claims(&provider.origin);
+    let unsigned = signer.sign(&json!({"alg": "none"}), &claims).expose_secret().to_owned();
+    let unsigned = format!("{}.", unsigned.rsplit_once('.').unwrap().0);
+    for (token, expected) in [
+        (stranger.sign(&good, &claims), "the signature of the id_token is wrong"),
+        (signer.sign(&json!({"alg": "ES256", "kid": "k2"}), &claims), "does not publish"),
+        (signer.sign(&json!({"alg": "RS256", "kid": "k1"}), &claims), "does not publish"),
+        (signer.sign(&json!({"alg": "HS256", "kid": "k1"}), &claims), "not accepted"),
+        (unsigned.into(), "not accepted"),
+        (with("iss", json!("https://evil.example/11-22/v2.0")), "another issuer"),
+        (with("tid", json!("33-44")), "another issuer"),
+        (with("tid", json!("../evil")), "another issuer"),
+        (with("aud", json!("other")), "another client"),
+        (with("aud", json!(["other"])), "another client"),
+        (with("azp", json!("other")), "another client"),
+        (with("exp", json!(NOW_AT / 1000 - 301)), "has expired"),
+        (with("exp", Value::Null), "cannot be read"),
+        (with("nbf", json!(NOW_AT / 1000 + 301)), "from the future"),
+        (with("nonce", json!("other")), "another sign-in"),
+        (with("nonce", Value::Null), "another sign-in"),
+        (with("sub", Value::Null), "cannot be read"),
+        ("rubbish".into(), "cannot be read"),
+        ("a.b.c".into(), "cannot be read"),
+        ("x".repeat(100_000).into(), "cannot be read"),
+    ] {
+        let error = oauth::identify(&net(), &endpoint, &token, EXPECTED).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_rs256_token_is_checked_with_its_key() {
+    // RFC 7515 A.2: key and signature of the standard's own example.
+    let key = json!({"keys": [{"kty": "RSA", "e": "AQAB", "n": "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]});
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+    let provider = Provider::start().await;
+    let origin = &provider.origin;
+    let discovery = json!({"issuer": "joe", "jwks_uri": format!("{origin}/keys")});
+    provider.answers("/t/v2.0/.well-known/openid-configuration", http(200, "", &discovery.to_string()));
+    provider.answers("/keys", http(200, "", &key.to_string()));
+    let endpoint = provider.url("/t/oauth2/v2.0/token");
+    // Past the signature and the issuer it fails for want of an audience, and with a bit turned before it.
+    let error = oauth::identify(&net(), &endpoint, &token.into(), EXPECTED).await.unwrap_err();
+    assert!(error.to_string().contains("another client"), "{error}");
+    let error = oauth::identify(&net(), &endpoint, &token.replace("cC4h", "cC5h").into(), EXPECTED)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("signature"), "{error}");
+}
+
+#[tokio::test]
+async fn a_provider_without_a_known_document_is_believed_for_its_token_endpoint() {
+    let provider = Provider::start().await;
+    let token = Signer::new().sign(&json!({"alg": "ES256"}), &claims(&provider.origin));
+    let identity = oauth::identify(&net(), &provider.url("/token"), &token, EXPECTED).await.unwrap();
+    assert_eq!(identity.proof, Proof::TokenEndpoint);
+    let late = Expected { now_at: NOW_AT + 4_000_000, ..EXPECTED };
+    assert!(oauth::identify(&net(), &provider.url("/token"), &token, late).await.is_err());
+    assert!(provider.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_issuer_that_names_another_in_its_document_is_refused() {
+    let provider = Provider::start().await;
+    let path = "/realms/r/.well-known/openid-configuration";
+    let document = |issuer: String| http(200, "", &json!({"issuer": issuer}).to_string());
+    provider.answers(path, document(format!("{}/realms/r", provider.origin)));
+    let issuer = provider.url("/realms/r/");
+    oauth::discover_issuer(&net(), &issuer).await.unwrap();
+    provider.answers(path, document("https://evil.example".into()));
+    let error = oauth::discover_issuer(&net(), &issuer).await.unwrap_err();
+    assert!(error.to_string().contains("names another issuer, https://evil.example"), "{error}");
+}
