@@ -75,6 +75,11 @@ pub async fn pass(
     if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
         response = page::trouble(state, &visit, &asked, &error).await;
     }
+    if visit.path.starts_with("/oauth/callback/") {
+        // Its query holds a code: nobody further on gets to see the address.
+        let none = HeaderValue::from_static("no-referrer");
+        response.headers_mut().insert(header::REFERRER_POLICY, none);
+    }
     if visit.who.is_none() && asked.sets_form_cookie {
         set_form_cookie(state, &visit, &mut response);
     }

@@ -9,7 +9,7 @@ pub fn set_up(site: &Url, token: &[u8; 16]) -> Url {
 
 /// A System Email, where consent is given.
 pub fn mailbox(site: &Url, id: i64) -> Url {
-    at(site, &format!("/admin/emails/{id}/remote"))
+    at(site, &format!("/mailboxes/{id}/remote"))
 }
 
 fn at(site: &Url, path: &str) -> Url {

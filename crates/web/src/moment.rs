@@ -26,6 +26,16 @@ pub fn is_zone(name: &str) -> bool {
     TimeZone::get(name).is_ok()
 }
 
+/// Every name the time-zone database of this machine knows, for choosing from.
+pub fn zones() -> Vec<String> {
+    let mut zones: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    if zones.is_empty() {
+        zones.push("UTC".to_owned());
+    }
+    zones.sort_unstable();
+    zones
+}
+
 impl Moment {
     pub fn new(at: i64, now: i64, zone: &TimeZone) -> Moment {
         let local = |ms| Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned_datetime(zone.clone());

@@ -154,7 +154,7 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
             address: format!("{} {what}", mailbox.address),
             sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
             since: page.moment(&health.since),
-            link: format!("/admin/emails/{}/{tab}", mailbox.id),
+            link: format!("/mailboxes/{}/{tab}", mailbox.id),
             button: "Put it right",
         })
         .collect()

@@ -2,7 +2,7 @@
 //!
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
-use crate::{State, agents, assets, home, live, profile, set_up, sign_in};
+use crate::{State, agents, assets, home, inbox, live, mailboxes, profile, set_up, sign_in};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
@@ -71,7 +71,9 @@ fn doors() -> Vec<Route> {
         reads("/setup/{token}", SetUp, set_up::show),
         changes("/setup/{token}", SetUp, set_up::accept),
         reads("/live", Agent, live::stream),
-        reads("/profile", Agent, profile::show_profile),
+        reads("/profile", Agent, profile::show),
+        changes("/profile", Agent, profile::change),
+        changes("/profile/password", Agent, profile::set_password),
     ]
 }
 
@@ -82,6 +84,43 @@ fn tickets() -> Vec<Route> {
 
 /// Admin Panel.
 fn admin_panel() -> Vec<Route> {
-    use Policy::Administrator;
-    vec![reads("/admin/agents", Administrator, agents::list)]
+    use Policy::Administrator as Admin;
+    vec![
+        reads("/admin", Admin, mailboxes::list::panel),
+        reads("/mailboxes", Admin, mailboxes::list::show_list),
+        changes("/mailboxes", Admin, mailboxes::list::create),
+        reads("/mailboxes/new", Admin, mailboxes::list::show_new),
+        reads("/mailboxes/{id}", Admin, mailboxes::account::show),
+        changes("/mailboxes/{id}", Admin, mailboxes::account::change),
+        reads("/mailboxes/{id}/remote", Admin, mailboxes::remote::show),
+        changes("/mailboxes/{id}/remote", Admin, mailboxes::remote::change),
+        changes("/mailboxes/{id}/remote/config", Admin, mailboxes::remote::config),
+        reads("/mailboxes/{id}/outgoing", Admin, mailboxes::outgoing::show),
+        changes("/mailboxes/{id}/outgoing", Admin, mailboxes::outgoing::change),
+        changes("/mailboxes/{id}/outgoing/config", Admin, mailboxes::outgoing::config),
+        reads("/mailboxes/{id}/{side}/authorization", Admin, mailboxes::authorization::show_page),
+        changes("/mailboxes/{id}/{side}/authorization", Admin, mailboxes::authorization::submit),
+        changes(
+            "/mailboxes/{id}/{side}/tokens/{grant}/delete",
+            Admin,
+            mailboxes::authorization::delete_token,
+        ),
+        changes("/mailboxes/{id}/{side}/prove", Admin, mailboxes::upkeep::prove),
+        changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),
+        changes("/mailboxes/{id}/pause", Admin, mailboxes::upkeep::pause),
+        changes("/mailboxes/{id}/resume", Admin, mailboxes::upkeep::resume),
+        reads("/mailboxes/{id}/remove", Admin, mailboxes::upkeep::ask_remove),
+        changes("/mailboxes/{id}/remove", Admin, mailboxes::upkeep::remove),
+        // Public, because the provider leads here; it does nothing without the session that began it.
+        reads("/oauth/callback/{client}", Policy::Public, mailboxes::callback::land),
+        reads("/inbox", Admin, inbox::list),
+        changes("/inbox/{id}/retry", Admin, inbox::retry),
+        reads("/inbox/{id}/raw", Admin, inbox::raw),
+        reads("/agents", Admin, agents::list),
+        changes("/agents", Admin, agents::create),
+        reads("/agents/new", Admin, agents::show_new),
+        reads("/agents/{id}", Admin, agents::show_one),
+        changes("/agents/{id}", Admin, agents::change),
+        changes("/agents/{id}/password", Admin, agents::set_password),
+    ]
 }

@@ -3,12 +3,12 @@ use crate::form::Form;
 use crate::gate::see_other;
 use crate::page::{Page, show_as};
 use crate::session::{self, Visit};
-use crate::{Error, State, error};
+use crate::{Error, State, error, password};
 use askama::Template;
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use desk::people::agent::{self, NewAgent, Role};
+use desk::people::agent::{NewAgent, Role};
 use desk::people::first_administrator;
 use desk::{Actor, By, Refusal};
 
@@ -44,7 +44,7 @@ pub async fn accept(
     match error::refusal(make(&state, &visit, &token, &form).await)? {
         Ok(agent_id) => {
             let cookie = session::begin(&state, agent_id, &visit.address).await?;
-            let mut response = see_other("/admin/emails");
+            let mut response = see_other("/mailboxes");
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
@@ -63,9 +63,7 @@ async fn make(state: &State, visit: &Visit, token: &str, form: &Form) -> desk::R
     if name.is_empty() {
         return Err(Refusal::Required("Name").into());
     }
-    let password = form.secret("password").unwrap_or_default();
-    let salt = state.courier.random::<16>();
-    let password_hash = state.courier.blocking(move |_| agent::hash_password(&password, salt)).await?;
+    let password_hash = password::hash(state, form, "password").await?;
     let new = NewAgent { email, name: name.clone(), role: Role::Administrator, password_hash };
     let by = By { actor: Actor::System, at: visit.now };
     let token = token.to_owned();

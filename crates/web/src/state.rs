@@ -23,6 +23,8 @@ pub struct State {
     pub site: Arc<Site>,
     /// Live connections end when this turns true, so that the program can.
     pub shutdown: watch::Receiver<bool>,
+    /// Under the demo mark: the pretend provider's portal, where the guide then leads.
+    pub(crate) portal: Option<Url>,
     /// When each session was last noted as used, so that not every request writes.
     touched: Arc<Mutex<HashMap<i64, i64>>>,
 }
@@ -40,7 +42,12 @@ impl std::fmt::Debug for State {
 
 impl State {
     pub fn new(courier: Courier, site: Site, shutdown: watch::Receiver<bool>) -> State {
-        State { courier, site: Arc::new(site), shutdown, touched: Arc::default() }
+        State { courier, site: Arc::new(site), shutdown, portal: None, touched: Arc::default() }
+    }
+    /// The guide leads to this portal instead of the provider's own.
+    #[must_use]
+    pub fn with_portal(self, portal: Url) -> State {
+        State { portal: Some(portal), ..self }
     }
     /// The program runs under the demo mark, with a pretend provider on this machine.
     pub fn practice(&self) -> bool {

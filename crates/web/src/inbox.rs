@@ -1,0 +1,121 @@
+//! Admin Panel › Emails › Inbox: messages that are stored and did not become entries, with the reason.
+use crate::gate::see_other;
+use crate::page::{Here, Page, show};
+use crate::session::Visit;
+use crate::{Error, State, Who, error};
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use desk::files::blob;
+use desk::intake::inbox::{self, Inbox, State as Fate};
+use serde::Deserialize;
+
+const LINES_MAX: i64 = 50;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    state: Option<String>,
+    after: Option<i64>,
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "inbox/list.html")]
+struct ListPage {
+    page: Page,
+    state: &'static str,
+    lines: Vec<Inbox>,
+    /// Where the next page begins.
+    next: Option<i64>,
+    why: Option<String>,
+}
+impl ListPage {
+    fn current(&self, state: &str) -> &'static str {
+        if self.state == state { "page" } else { "false" }
+    }
+    fn size(&self, bytes: &i64) -> String {
+        match *bytes {
+            bytes @ ..1024 => format!("{bytes} B"),
+            bytes @ ..1_048_576 => format!("{} kB", bytes / 1024),
+            bytes => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+        }
+    }
+}
+
+fn fate(word: Option<&str>) -> (&'static str, Fate) {
+    match word {
+        Some("held") => ("held", Fate::Held),
+        Some("ignored") => ("ignored", Fate::Ignored),
+        Some("new") => ("new", Fate::New),
+        _ => ("failed", Fate::Failed),
+    }
+}
+
+pub async fn list(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    show_list(&state, &visit, &asked, None).await
+}
+
+async fn show_list(
+    state: &State,
+    visit: &Visit,
+    asked: &Asked,
+    why: Option<String>,
+) -> Result<Response, Error> {
+    let (word, fate) = fate(asked.state.as_deref());
+    let after = asked.after;
+    let mut lines = state.courier.read(move |tx| inbox::list(tx, Some(fate), after, LINES_MAX + 1)).await?;
+    let more = lines.len() > LINES_MAX as usize;
+    lines.truncate(LINES_MAX as usize);
+    let next = lines.last().map(|line| line.id).filter(|_| more);
+    let mut page = Page::new(state, visit, "Inbox", Here::Emails).await?;
+    if asked.done.as_deref() == Some("retried") {
+        page.done = Some("The message is filed again in a moment.".to_owned());
+    }
+    show(&ListPage { page, state: word, lines, next, why })
+}
+
+/// *Retry*: filed again by the next round.
+pub async fn retry(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    find(&state, id).await?;
+    let by = who.by();
+    match error::refusal(state.courier.write(move |tx| inbox::retry(tx, &by, id)).await)? {
+        Ok(()) => Ok(see_other("/inbox?done=retried")),
+        Err(refusal) => show_list(&state, &visit, &Asked::default(), Some(refusal.to_string())).await,
+    }
+}
+
+async fn find(state: &State, id: i64) -> Result<Inbox, Error> {
+    state.courier.read(move |tx| inbox::find(tx, id)).await?.ok_or(Error::NotFound)
+}
+
+/// The message as it came, to keep or to look into; a browser never shows it.
+pub async fn raw(
+    axum::extract::State(state): axum::extract::State<State>,
+    _who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    let found = find(&state, id).await?;
+    let hash: [u8; 32] =
+        found.sha256.try_into().map_err(|_| anyhow::anyhow!("inbox row {id} has no hash of 32 bytes"))?;
+    let blob = state.courier.read(move |tx| blob::known(tx, &[hash])).await?;
+    let place = blob.into_iter().next().map(|stored| stored.place);
+    let place =
+        place.ok_or_else(|| anyhow::anyhow!("the raw message of inbox row {id} is not in the store"))?;
+    let bytes = state.courier.blocking(move |desk| desk.store.get(&place, &hash)).await?;
+    let described = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"message-{id}.eml\"")),
+        (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
+    ];
+    Ok((described, bytes).into_response())
+}

@@ -1,0 +1,288 @@
+//! The authorization page behind *Config*: the tabs *Info*, *IdP Config* and *Token*, with the guide beside.
+//!
+//! *Submit* saves the registration and leaves for the provider. Chromium applies `form-action` to
+//! redirects, so the page allows the provider's origin; when that is typed afresh, a page of ours without
+//! a form leads there instead.
+use super::entered::ClientForm;
+use super::guide::Guide;
+use super::{Tab, frame, side, side_word};
+use crate::form::{self, Form};
+use crate::gate::see_other;
+use crate::page::{Page, show, show_as};
+use crate::session::Visit;
+use crate::{Error, State, Who, error, headers};
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use courier::authorize;
+use desk::mailboxes::client::{self, Client, Scheme};
+use desk::mailboxes::grant::{self, Grant, State as GrantState};
+use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use serde::Deserialize;
+use url::Url;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    tab: Option<String>,
+    done: Option<String>,
+    kept: Option<String>,
+}
+
+/// The tab *Token*: the consent that is in use, or a newer one that waits for its proof.
+pub struct Token {
+    pub grant: Grant,
+    /// The latest access token has ended, or will within the minute.
+    pub is_ended: bool,
+    pub in_use: bool,
+    pub words: &'static str,
+    pub color: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/authorization.html")]
+struct AuthorizationPage {
+    page: Page,
+    frame: super::Frame,
+    side: &'static str,
+    side_label: &'static str,
+    callback: String,
+    form: ClientForm,
+    secret_expires_at: Option<i64>,
+    tokens: Vec<Token>,
+    guide: Guide,
+    open_tab: &'static str,
+    practice: bool,
+    why: Option<String>,
+}
+
+/// Gives the side a registration at the provider, unless it has one: its callback never changes.
+pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Result<()> {
+    use base64::Engine as _;
+    let public_id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(state.courier.random::<16>());
+    let by = who.by();
+    state
+        .courier
+        .write(move |tx| {
+            let Some(mailbox) = mailbox::find(tx, id)? else {
+                return Err(desk::Refusal::NotFound("email").into());
+            };
+            let (own, other) = match side {
+                Side::Incoming => (&mailbox.incoming, &mailbox.outgoing),
+                Side::Outgoing => (&mailbox.outgoing, &mailbox.incoming),
+            };
+            if !own.authentication.is_oauth() {
+                let sentence =
+                    "Choose OAuth2 - Microsoft under Authentication first. A password needs no Config.";
+                return Err(desk::Refusal::Other(sentence.to_owned()).into());
+            }
+            if own.client_id.is_some() {
+                return Ok(());
+            }
+            // One registration serves both sides of a mailbox.
+            let shared = other.client_id.filter(|_| own.authentication == other.authentication);
+            let client_id = match shared {
+                Some(client_id) => client_id,
+                None => client::create(tx, &by, mail::provider::MICROSOFT.key, &public_id)?,
+            };
+            mailbox::set_client(tx, &by, id, side, client_id)
+        })
+        .await
+}
+
+async fn find(state: &State, mailbox: &Mailbox, side: Side) -> Result<Client, Error> {
+    let client_id = match side {
+        Side::Incoming => mailbox.incoming.client_id,
+        Side::Outgoing => mailbox.outgoing.client_id,
+    };
+    let client_id = client_id.ok_or(Error::NotFound)?;
+    state.courier.read(move |tx| client::find(tx, client_id)).await?.ok_or(Error::NotFound)
+}
+
+pub async fn show_page(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path((id, word)): Path<(i64, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
+    show_tab(&state, &visit, id, side(&word)?, &asked, kept.as_ref(), None).await
+}
+
+async fn show_tab(
+    state: &State,
+    visit: &Visit,
+    id: i64,
+    side: Side,
+    asked: &Asked,
+    typed: Option<&Form>,
+    why: Option<String>,
+) -> Result<Response, Error> {
+    let tab = if side == Side::Incoming { Tab::Remote } else { Tab::Outgoing };
+    let shown = super::Asked { done: asked.done.clone(), ..super::Asked::default() };
+    let (mut page, frame) = frame(state, visit, id, tab, &shown).await?;
+    page.given_back = typed.is_some() && why.is_none();
+    let client = find(state, &frame.mailbox, side).await?;
+    let tokens = tokens(state, &frame.mailbox, side, page.now).await?;
+    let form = match typed {
+        Some(typed) => ClientForm::typed(typed, client.has_secret),
+        None => ClientForm::stored(&client),
+    };
+    let callback = authorize::callback_url(&state.site.url, &client.public_id).to_string();
+    let open_tab = match asked.tab.as_deref() {
+        Some("info") => "info",
+        Some("token") if !tokens.is_empty() => "token",
+        _ => "idp",
+    };
+    let guide = Guide::of(state, &frame.mailbox, &client, tokens.iter().any(|token| token.color == "good"));
+    let leaving_to = origin(&form.authorization_endpoint);
+    let shown = AuthorizationPage {
+        page,
+        frame,
+        side: side_word(side),
+        side_label: if side == Side::Incoming { "Remote Mailbox" } else { "Outgoing (SMTP)" },
+        callback,
+        secret_expires_at: client.secret_expires_at,
+        form,
+        tokens,
+        guide,
+        open_tab,
+        practice: state.practice(),
+        why,
+    };
+    let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let mut response = show_as(status, &shown)?;
+    if let Some(policy) =
+        leaving_to.and_then(|to| HeaderValue::from_str(&headers::content_policy_leaving_to(&to)).ok())
+    {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    Ok(response)
+}
+
+/// The origin of an endpoint, for the page's policy; `None` when it is no web address.
+fn origin(endpoint: &str) -> Option<String> {
+    let url = Url::parse(endpoint).ok()?;
+    matches!(url.scheme(), "https" | "http").then(|| url.origin().ascii_serialization())
+}
+
+async fn tokens(state: &State, mailbox: &Mailbox, side: Side, now: i64) -> Result<Vec<Token>, Error> {
+    let (id, used) = (mailbox.id, mailbox.grant_id(side));
+    let (newest, used) = state
+        .courier
+        .read(move |tx| {
+            let newest = grant::latest(tx, id, side)?;
+            let used = used.map(|used| grant::find(tx, used)).transpose()?.flatten();
+            Ok((newest, used))
+        })
+        .await?;
+    let newest = newest.filter(|newest| used.as_ref().is_none_or(|used| used.id != newest.id));
+    let newest = newest.map(|grant| Token::of(grant, false, now));
+    let used = used.map(|grant| Token::of(grant, true, now));
+    Ok(newest.into_iter().chain(used).filter(|token| token.is_worth_showing()).collect())
+}
+
+impl Token {
+    fn of(grant: Grant, in_use: bool, now: i64) -> Token {
+        let (words, color) = match grant.state {
+            GrantState::Pending => ("waiting for the sign-in", ""),
+            GrantState::Unproved => ("authorized, not proved yet", "warn"),
+            GrantState::Fulfilled => ("authorized", "good"),
+            GrantState::Lapsed => ("no longer accepted: authorize again", "bad"),
+            GrantState::Revoked => ("deleted", ""),
+            GrantState::Failed => ("came to nothing", "bad"),
+        };
+        let is_ended = grant.expires_at.is_none_or(|at| at <= now + 60_000);
+        Token { grant, is_ended, in_use, words, color }
+    }
+    fn is_worth_showing(&self) -> bool {
+        matches!(self.grant.state, GrantState::Unproved | GrantState::Fulfilled | GrantState::Lapsed)
+    }
+    pub fn can_be_proved(&self) -> bool {
+        self.grant.state == GrantState::Unproved
+    }
+}
+
+/// A page without a form, from which Chromium lets the browser leave for an address typed just now.
+#[derive(Template)]
+#[template(path = "mailboxes/leave.html")]
+struct LeavePage {
+    page: Page,
+    to: String,
+    host: String,
+}
+
+/// *Submit* saves and leaves for the provider; *Save* only saves.
+pub async fn submit(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path((id, word)): Path<(i64, String)>,
+    form: Form,
+) -> Result<Response, Error> {
+    let side = side(&word)?;
+    let mailbox = super::find(&state, id).await?;
+    let client = find(&state, &mailbox, side).await?;
+    let leaves = form.get("do") != Some("save");
+    let done = async {
+        save(&state, &who, &client, &form).await?;
+        if !leaves {
+            return Ok(None);
+        }
+        let session = authorize::Session { session_id: who.session.id, by: who.by() };
+        authorize::begin(&state.courier, &session, id, side).await.map(Some)
+    };
+    match error::refusal(done.await)? {
+        Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
+        Ok(Some(to)) => leave(&state, &visit, &client, &to),
+        Err(refusal) => {
+            let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
+            show_tab(&state, &visit, id, side, &asked, Some(&form), Some(refusal.to_string())).await
+        }
+    }
+}
+
+fn leave(state: &State, visit: &Visit, before: &Client, to: &Url) -> Result<Response, Error> {
+    let allowed = origin(&before.authorization_endpoint);
+    if allowed.is_some_and(|allowed| allowed == to.origin().ascii_serialization()) {
+        return Ok(see_other(to.as_str()));
+    }
+    let host = to.host_str().unwrap_or_default().to_owned();
+    show(&LeavePage {
+        page: Page::bare(state, visit, "To the sign-in of your provider"),
+        to: to.to_string(),
+        host,
+    })
+}
+
+async fn save(state: &State, who: &Who, client: &Client, form: &Form) -> desk::Result<()> {
+    let entered = ClientForm::typed(form, client.has_secret).entered(form);
+    let scheme = if state.practice() { Scheme::Practice } else { Scheme::HttpsOnly };
+    let (by, vault, nonce, id) =
+        (who.by(), state.courier.desk().vault.clone(), state.courier.random(), client.id);
+    state.courier.write(move |tx| client::change(tx, &vault, &by, id, &entered, scheme, nonce)).await?;
+    Ok(())
+}
+
+/// *Delete Token* of the tab *Token*.
+pub async fn delete_token(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path((id, word, grant_id)): Path<(i64, String, i64)>,
+) -> Result<Response, Error> {
+    side(&word)?;
+    super::find(&state, id).await?;
+    let by = who.by();
+    state
+        .courier
+        .write(move |tx| {
+            let grant = grant::find(tx, grant_id)?.filter(|grant| grant.mailbox_id == id);
+            if grant.is_none() {
+                return Err(desk::Refusal::NotFound("token").into());
+            }
+            grant::delete_tokens(tx, &by, grant_id)
+        })
+        .await?;
+    Ok(see_other(&format!("/mailboxes/{id}/{word}?done=deleted")))
+}

@@ -1,0 +1,74 @@
+//! What a proof or a callback came to, said once on top of the tab it led to.
+//!
+//! Kept on the server, under an id that only its reader's page can take: the address stays clean, and
+//! nobody can make a link that shows words of theirs.
+use crate::{Error, State, Who, session};
+use courier::authorize::Banner;
+use courier::probe::Proof;
+use desk::mailboxes::mailbox::Side;
+use desk::people::kept_form::{self, KeptForm};
+
+const PLACE: &str = "banner";
+
+/// A banner as the template shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub good: bool,
+    pub sentence: String,
+    pub detail: String,
+    pub remedy: String,
+    /// *Prove again* is offered.
+    pub retry: bool,
+}
+impl From<Banner> for Shown {
+    fn from(banner: Banner) -> Shown {
+        match banner {
+            Banner::Green { sentence, detail } => {
+                Shown { good: true, sentence, detail, remedy: String::new(), retry: false }
+            }
+            Banner::Red { sentence, detail, remedy, retry } => {
+                Shown { good: false, sentence, detail, remedy, retry }
+            }
+        }
+    }
+}
+impl From<Proof> for Shown {
+    fn from(proof: Proof) -> Shown {
+        let Proof { ok, sentence, detail, remedy, .. } = proof;
+        Shown { good: ok, sentence, detail, remedy, retry: false }
+    }
+}
+
+/// Keeps it for the next page of this agent; the address of that page.
+pub async fn keep(
+    state: &State,
+    who: &Who,
+    mailbox_id: i64,
+    side: Side,
+    shown: Shown,
+) -> Result<String, Error> {
+    let id = session::random_token(state);
+    let flag = |on: bool| if on { "1" } else { "" }.to_owned();
+    let fields = vec![
+        ("good".to_owned(), flag(shown.good)),
+        ("sentence".to_owned(), shown.sentence),
+        ("detail".to_owned(), shown.detail),
+        ("remedy".to_owned(), shown.remedy),
+        ("retry".to_owned(), flag(shown.retry)),
+    ];
+    let kept = KeptForm { id: id.clone(), place: PLACE.to_owned(), fields };
+    let (agent_id, at) = (who.agent().id, who.now());
+    state.courier.write(move |tx| kept_form::keep(tx, agent_id, &kept, at)).await?;
+    Ok(format!("/mailboxes/{mailbox_id}/{}?banner={id}", super::side_word(side)))
+}
+
+pub async fn take(state: &State, who: &Who, id: Option<&str>) -> Result<Option<Shown>, Error> {
+    let Some(form) = crate::form::given_back(state, who, id).await? else { return Ok(None) };
+    Ok(Some(Shown {
+        good: form.is_on("good"),
+        sentence: form.text("sentence"),
+        detail: form.text("detail"),
+        remedy: form.text("remedy"),
+        retry: form.is_on("retry"),
+    }))
+}

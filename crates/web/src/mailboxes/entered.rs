@@ -1,0 +1,72 @@
+//! The fields of the authorization page: stored, or as typed. A secret is never among them.
+use crate::form::Form;
+use desk::mailboxes::client::{Client, EnteredClient};
+
+#[derive(Clone, Debug)]
+pub struct ClientForm {
+    pub active: bool,
+    pub name: String,
+    pub strict_matching: bool,
+    pub notes: String,
+    pub tenant: String,
+    pub client_id: String,
+    pub has_secret: bool,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub scopes: String,
+    pub resource_details_endpoint: String,
+    pub email_attribute: String,
+}
+
+impl ClientForm {
+    pub fn stored(client: &Client) -> ClientForm {
+        let Client { active, strict_matching, has_secret, .. } = *client;
+        let client = client.clone();
+        ClientForm {
+            active,
+            name: client.name,
+            strict_matching,
+            notes: client.notes,
+            tenant: client.tenant,
+            client_id: client.client_id,
+            has_secret,
+            authorization_endpoint: client.authorization_endpoint,
+            token_endpoint: client.token_endpoint,
+            scopes: client.scopes,
+            resource_details_endpoint: client.resource_details_endpoint,
+            email_attribute: client.email_attribute,
+        }
+    }
+    pub fn typed(form: &Form, has_secret: bool) -> ClientForm {
+        ClientForm {
+            active: form.text("status") != "disabled",
+            name: form.text("name"),
+            strict_matching: form.is_on("strict_matching"),
+            notes: form.long_text("notes"),
+            tenant: form.text("tenant"),
+            client_id: form.text("client_id"),
+            has_secret,
+            authorization_endpoint: form.text("authorization_endpoint"),
+            token_endpoint: form.text("token_endpoint"),
+            scopes: form.text("scopes").split_whitespace().collect::<Vec<_>>().join(" "),
+            resource_details_endpoint: form.text("resource_details_endpoint"),
+            email_attribute: form.text("email_attribute"),
+        }
+    }
+    pub fn entered(self, form: &Form) -> EnteredClient {
+        EnteredClient {
+            name: self.name,
+            active: self.active,
+            tenant: self.tenant,
+            client_id: self.client_id,
+            client_secret: form.secret("client_secret"),
+            authorization_endpoint: self.authorization_endpoint,
+            token_endpoint: self.token_endpoint,
+            scopes: self.scopes,
+            resource_details_endpoint: self.resource_details_endpoint,
+            email_attribute: self.email_attribute,
+            strict_matching: self.strict_matching,
+            notes: self.notes,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A mailbox's health in words: what state each side is in, since when, why, and what happens next.
+use crate::moment::Moment;
+use crate::page::Page;
+use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, State};
+
+/// One side in words.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// `good`, `warn`, `bad` or empty: the color of its dot.
+    pub color: &'static str,
+    pub words: &'static str,
+    pub since: Moment,
+    pub reason: String,
+    pub remedy: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The tag beside the heading.
+    pub color: &'static str,
+    pub headline: String,
+    pub incoming: Side,
+    pub outgoing: Side,
+    pub last_mail: Option<Moment>,
+    pub last_fetch: Option<Moment>,
+    pub last_sent: Option<Moment>,
+    /// `None` while nothing is tried: paused, or not set up.
+    pub next_try: Option<Moment>,
+}
+
+impl Facts {
+    pub fn of(mailbox: &Mailbox, page: &Page) -> Facts {
+        let moment = |at: i64| page.moment(&at);
+        let incoming = incoming(mailbox, page);
+        let outgoing = outgoing(mailbox, page);
+        let worst = [&incoming, &outgoing].into_iter().find(|side| side.color == "bad");
+        let headline = match (worst, mailbox.last_mail_at) {
+            (Some(side), _) => side.words.to_owned(),
+            (None, Some(at)) if incoming.color == "good" => format!("last mail {}", moment(at).words()),
+            (None, _) => incoming.words.to_owned(),
+        };
+        let color = worst.map_or(incoming.color, |side| side.color);
+        let tries = mailbox.active && mailbox.incoming_health.state != State::Paused;
+        Facts {
+            color,
+            headline,
+            incoming,
+            outgoing,
+            last_mail: mailbox.last_mail_at.map(moment),
+            last_fetch: mailbox.last_fetch_at.map(moment),
+            last_sent: mailbox.last_sent_at.map(moment),
+            next_try: tries.then(|| moment(mailbox.due_at.max(page.now))),
+        }
+    }
+}
+
+fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
+    let health = &mailbox.incoming_health;
+    if mailbox.incoming.host.is_empty() {
+        return side(health, page, "", "not set up");
+    }
+    let (color, words) = match health.state {
+        State::Paused => ("", "fetching is paused"),
+        _ if !mailbox.active => ("", "fetching is off"),
+        State::New => ("", "not opened yet"),
+        State::Ok => ("good", "mail is fetched"),
+        State::Waiting => ("warn", "tried again by itself"),
+        State::NeedsPerson => ("bad", "gets no mail"),
+    };
+    side(health, page, color, words)
+}
+
+fn outgoing(mailbox: &Mailbox, page: &Page) -> Side {
+    let health = &mailbox.outgoing_health;
+    if mailbox.outgoing.authentication == Authentication::None {
+        return side(health, page, "", "sends no mail: no outgoing server");
+    }
+    let (color, words) = match health.state {
+        _ if !mailbox.outgoing_active => ("", "sending is off"),
+        State::New => ("", "not opened yet"),
+        State::Ok => ("good", "mail is sent"),
+        State::Waiting => ("warn", "tried again by itself"),
+        State::NeedsPerson => ("bad", "sends no mail"),
+        State::Paused => ("", "sending is paused"),
+    };
+    side(health, page, color, words)
+}
+
+fn side(health: &Health, page: &Page, color: &'static str, words: &'static str) -> Side {
+    Side {
+        color,
+        words,
+        since: page.moment(&health.since),
+        reason: health.reason.clone(),
+        remedy: health.remedy.clone(),
+    }
+}

@@ -1,0 +1,200 @@
+//! The tab *Remote Mailbox*: where mail is fetched from, and how.
+use super::server_form::ServerForm;
+use super::{Asked, Frame, Tab, frame};
+use crate::form::{self, Form};
+use crate::gate::see_other;
+use crate::page::{Page, show_as};
+use crate::session::Visit;
+use crate::{Error, State, Who, error};
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::Response;
+use desk::Refusal;
+use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};
+use mail::provider;
+
+/// The fields as shown: stored, or as typed.
+#[derive(Clone, Debug)]
+pub struct RemoteForm {
+    pub server: ServerForm,
+    pub folder: String,
+    pub active: bool,
+    pub frequency: String,
+    pub batch: String,
+    pub fetched: String,
+    pub move_to: String,
+    pub start_from: String,
+    pub start_date: String,
+}
+
+impl RemoteForm {
+    fn stored(mailbox: &Mailbox) -> RemoteForm {
+        let (fetched, move_to) = match &mailbox.fetched {
+            Fetched::Nothing => ("nothing", ""),
+            Fetched::Read => ("read", ""),
+            Fetched::Move(folder) => ("move", folder.as_str()),
+            Fetched::Delete => ("delete", ""),
+        };
+        let (start_from, start_date) = match &mailbox.start_from {
+            StartFrom::Now => ("now", ""),
+            StartFrom::Everything => ("everything", ""),
+            StartFrom::Date(date) => ("date", date.as_str()),
+        };
+        RemoteForm {
+            server: ServerForm::stored(&mailbox.incoming),
+            folder: mailbox.folder.clone(),
+            active: mailbox.active,
+            frequency: mailbox.frequency_s.to_string(),
+            batch: mailbox.batch.to_string(),
+            fetched: fetched.to_owned(),
+            move_to: move_to.to_owned(),
+            start_from: start_from.to_owned(),
+            start_date: start_date.to_owned(),
+        }
+    }
+    fn typed(form: &Form, mailbox: &Mailbox) -> RemoteForm {
+        let mut server = ServerForm::typed(form, mailbox.incoming.has_password);
+        if server.authentication == "microsoft" {
+            server.fill_in(&provider::MICROSOFT.imap);
+        }
+        RemoteForm {
+            server,
+            folder: form.text("folder"),
+            active: form.text("status") == "enabled",
+            frequency: form.text("frequency"),
+            batch: form.text("batch"),
+            fetched: form.text("fetched"),
+            move_to: form.text("move_to"),
+            start_from: form.text("start_from"),
+            start_date: form.text("start_date"),
+        }
+    }
+    fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
+        Ok(RemoteMailbox {
+            server: self.server.entered(form, 993)?,
+            folder: self.folder.clone(),
+            active: self.active,
+            frequency_s: number("Fetch Frequency", &self.frequency, 10, 86_400)?,
+            batch: number("Emails Per Fetch", &self.batch, 1, 1_000)?,
+            fetched: match self.fetched.as_str() {
+                "read" => Fetched::Read,
+                "move" if self.move_to.is_empty() => {
+                    return Err(Refusal::Required("Move to Folder: the folder's name").into());
+                }
+                "move" => Fetched::Move(self.move_to.clone()),
+                "delete" => Fetched::Delete,
+                _ => Fetched::Nothing,
+            },
+            start_from: match self.start_from.as_str() {
+                "everything" => StartFrom::Everything,
+                "date" => StartFrom::Date(date(&self.start_date)?),
+                _ => StartFrom::Now,
+            },
+        })
+    }
+}
+
+fn number(field: &str, text: &str, least: i64, most: i64) -> desk::Result<i64> {
+    let fits = text.parse().ok().filter(|number| (least..=most).contains(number));
+    Ok(fits.ok_or_else(|| Refusal::Other(format!("{field}: a number from {least} to {most} is needed.")))?)
+}
+fn date(text: &str) -> desk::Result<String> {
+    let date = text.parse::<jiff::civil::Date>().ok();
+    let date =
+        date.ok_or_else(|| Refusal::Other("Start From: a date such as 2026-01-31 is needed.".to_owned()))?;
+    Ok(date.to_string())
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/remote.html")]
+struct RemotePage {
+    page: Page,
+    frame: Frame,
+    form: RemoteForm,
+    preset: &'static provider::Preset,
+    practice: bool,
+    why: Option<String>,
+}
+
+pub async fn show(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path(id): Path<i64>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
+    show_tab(&state, &visit, id, &asked, kept.as_ref(), None).await
+}
+
+async fn show_tab(
+    state: &State,
+    visit: &Visit,
+    id: i64,
+    asked: &Asked,
+    typed: Option<&Form>,
+    why: Option<String>,
+) -> Result<Response, Error> {
+    let (mut page, frame) = frame(state, visit, id, Tab::Remote, asked).await?;
+    page.given_back = typed.is_some() && why.is_none();
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let form = match typed {
+        Some(typed) => RemoteForm::typed(typed, &frame.mailbox),
+        None => RemoteForm::stored(&frame.mailbox),
+    };
+    let practice = state.practice();
+    show_as(status, &RemotePage { page, frame, form, preset: &provider::MICROSOFT, practice, why })
+}
+
+/// *Save Changes*: complete, so that Status can be on.
+pub async fn change(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path(id): Path<i64>,
+    form: Form,
+) -> Result<Response, Error> {
+    match error::refusal(save(&state, &who, id, &form, Completeness::Complete).await)? {
+        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote?done=saved"))),
+        Err(refusal) => {
+            show_tab(&state, &visit, id, &Asked::default(), Some(&form), Some(refusal.to_string())).await
+        }
+    }
+}
+
+/// *Config*: saves the tab as a draft, allots the client's id, and opens the authorization page.
+pub async fn config(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path(id): Path<i64>,
+    form: Form,
+) -> Result<Response, Error> {
+    let saved = async {
+        save(&state, &who, id, &form, Completeness::Draft).await?;
+        super::authorization::allot(&state, &who, id, Side::Incoming).await
+    };
+    match error::refusal(saved.await)? {
+        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote/authorization"))),
+        Err(refusal) => {
+            show_tab(&state, &visit, id, &Asked::default(), Some(&form), Some(refusal.to_string())).await
+        }
+    }
+}
+
+async fn save(
+    state: &State,
+    who: &Who,
+    id: i64,
+    form: &Form,
+    completeness: Completeness,
+) -> desk::Result<()> {
+    let mailbox = super::stored(state, id).await?;
+    let remote = RemoteForm::typed(form, &mailbox).remote(form)?;
+    let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
+    state
+        .courier
+        .write(move |tx| mailbox::change_remote(tx, &vault, &by, id, &remote, completeness, nonce))
+        .await
+}

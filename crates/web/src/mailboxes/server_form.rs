@@ -1,0 +1,95 @@
+//! A server's fields as both sides have them: host, port, security, authentication, user.
+use crate::form::Form;
+use desk::mailboxes::mailbox::{Authentication, EnteredServer, Security, ServerSide};
+use desk::{Refusal, Result};
+use mail::provider;
+
+/// The fields as shown: stored, or as typed. A password is never among them.
+#[derive(Clone, Debug, Default)]
+pub struct ServerForm {
+    pub host: String,
+    pub port: String,
+    pub security: String,
+    pub authentication: String,
+    pub user: String,
+    pub has_password: bool,
+}
+
+impl ServerForm {
+    pub fn stored(server: &ServerSide) -> ServerForm {
+        ServerForm {
+            host: server.host.clone(),
+            port: server.port.to_string(),
+            security: security_word(server.security).to_owned(),
+            authentication: authentication_word(server.authentication).to_owned(),
+            user: server.user.clone(),
+            has_password: server.has_password,
+        }
+    }
+    pub fn typed(form: &Form, has_password: bool) -> ServerForm {
+        ServerForm {
+            host: form.text("host"),
+            port: form.text("port"),
+            security: form.text("security"),
+            authentication: form.text("authentication"),
+            user: form.text("user"),
+            has_password,
+        }
+    }
+    /// What the provider's preset knows and nobody typed.
+    pub fn fill_in(&mut self, preset: &provider::Server) {
+        if self.host.is_empty() {
+            self.host = preset.host.to_owned();
+            self.port = preset.port.to_string();
+            self.security = match preset.security {
+                provider::Security::Tls => "tls",
+                provider::Security::Starttls => "starttls",
+            }
+            .to_owned();
+        }
+    }
+    /// For the desk. `port_usual` stands in for an empty field.
+    pub fn entered(&self, form: &Form, port_usual: u16) -> Result<EnteredServer> {
+        let port = match self.port.as_str() {
+            "" => port_usual,
+            text => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+                Refusal::Other("Port Number: a number from 1 to 65535 is needed.".to_owned())
+            })?,
+        };
+        Ok(EnteredServer {
+            host: self.host.clone(),
+            port,
+            security: match self.security.as_str() {
+                "starttls" => Security::StartTls,
+                "plain" => Security::Plain,
+                _ => Security::Tls,
+            },
+            authentication: match self.authentication.as_str() {
+                "microsoft" => Authentication::Microsoft,
+                "password" => Authentication::Password,
+                "same" => Authentication::Same,
+                _ => Authentication::None,
+            },
+            user: self.user.clone(),
+            password: form.secret("password"),
+        })
+    }
+}
+
+fn security_word(security: Security) -> &'static str {
+    match security {
+        Security::Tls => "tls",
+        Security::StartTls => "starttls",
+        Security::Plain => "plain",
+    }
+}
+pub fn authentication_word(authentication: Authentication) -> &'static str {
+    match authentication {
+        Authentication::None => "none",
+        Authentication::Same => "same",
+        Authentication::Microsoft => "microsoft",
+        Authentication::Google => "google",
+        Authentication::Other => "other",
+        Authentication::Password => "password",
+    }
+}

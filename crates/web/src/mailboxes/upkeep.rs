@@ -1,0 +1,159 @@
+//! What an administrator does to a mailbox beside its tabs: check, prove again, pause, resume, remove.
+use super::banner::{self, Shown};
+use super::side;
+use crate::form::Form;
+use crate::gate::see_other;
+use crate::page::{Here, Page, show_as};
+use crate::session::Visit;
+use crate::{Error, State, Who, error};
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use courier::{authorize, probe};
+use desk::mailboxes::mailbox::{self, Authentication, Side};
+
+/// *Check this mailbox*: both servers are opened and used, nothing is sent or changed.
+pub async fn check(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+    form: Form,
+) -> Result<Response, Error> {
+    let mailbox = super::find(&state, id).await?;
+    let courier = state.courier.clone();
+    let sends = mailbox.outgoing.authentication != Authentication::None;
+    // In a task of its own: a request that is dropped stops no work.
+    let proofs = tokio::spawn(async move {
+        let incoming = probe::incoming(&courier, id).await?;
+        let outgoing = if sends { Some(probe::outgoing(&courier, id).await?) } else { None };
+        Ok::<_, desk::Error>((incoming, outgoing))
+    });
+    let (incoming, outgoing) =
+        proofs.await.map_err(|error| anyhow::anyhow!("the check ended early: {error}"))??;
+    let (incoming, outgoing) = (Shown::from(incoming), outgoing.map(Shown::from));
+    let shown = together(incoming, outgoing);
+    let back = if form.text("tab") == "outgoing" { Side::Outgoing } else { Side::Incoming };
+    Ok(see_other(&banner::keep(&state, &who, id, back, shown).await?))
+}
+
+/// One banner for both sides; the side that does not work speaks first.
+fn together(incoming: Shown, outgoing: Option<Shown>) -> Shown {
+    let Some(outgoing) = outgoing else { return incoming };
+    let join =
+        |a: String, b: String| [a, b].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
+    let (first, second) =
+        if incoming.good && !outgoing.good { (outgoing, incoming) } else { (incoming, outgoing) };
+    Shown {
+        good: first.good && second.good,
+        sentence: first.sentence,
+        detail: join(first.detail, join(second.sentence, second.detail)),
+        remedy: join(first.remedy, second.remedy),
+        retry: first.retry || second.retry,
+    }
+}
+
+/// *Prove again*: the consent that was given is tried once more.
+pub async fn prove(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path((id, word)): Path<(i64, String)>,
+) -> Result<Response, Error> {
+    let side = side(&word)?;
+    super::find(&state, id).await?;
+    let (courier, by) = (state.courier.clone(), who.by());
+    let proved = tokio::spawn(async move { authorize::prove_again(&courier, &by, id, side).await });
+    let banner = proved.await.map_err(|error| anyhow::anyhow!("the proof ended early: {error}"))??;
+    Ok(see_other(&banner::keep(&state, &who, id, side, Shown::from(banner)).await?))
+}
+
+pub async fn pause(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    super::find(&state, id).await?;
+    let by = who.by();
+    state.courier.write(move |tx| mailbox::pause(tx, &by, id)).await?;
+    Ok(see_other(&format!("/mailboxes/{id}/remote?done=paused")))
+}
+
+pub async fn resume(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    super::find(&state, id).await?;
+    let by = who.by();
+    state
+        .courier
+        .write(move |tx| {
+            mailbox::resume(tx, &by, id)?;
+            mailbox::hurry(tx, id, by.at)
+        })
+        .await?;
+    Ok(see_other(&format!("/mailboxes/{id}/remote?done=resumed")))
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/remove.html")]
+struct RemovePage {
+    page: Page,
+    id: i64,
+    address: String,
+    why: Option<String>,
+}
+
+/// Asks first: what stays, and what goes.
+pub async fn ask_remove(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    show_remove(&state, &visit, id, None).await
+}
+
+async fn show_remove(state: &State, visit: &Visit, id: i64, why: Option<String>) -> Result<Response, Error> {
+    let address = super::find(state, id).await?.address;
+    let page = Page::new(state, visit, &format!("Remove {address}"), Here::Emails).await?;
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    show_as(status, &RemovePage { page, id, address, why })
+}
+
+pub async fn remove(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    super::find(&state, id).await?;
+    let by = who.by();
+    match error::refusal(state.courier.write(move |tx| mailbox::remove(tx, &by, id)).await)? {
+        Ok(()) => Ok(see_other("/mailboxes?done=removed")),
+        Err(refusal) => show_remove(&state, &visit, id, Some(refusal.to_string())).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(good: bool, sentence: &str) -> Shown {
+        Shown {
+            good,
+            sentence: sentence.to_owned(),
+            detail: String::new(),
+            remedy: String::new(),
+            retry: false,
+        }
+    }
+
+    #[test]
+    fn the_side_that_does_not_work_speaks_first() {
+        let both = together(shown(true, "INBOX opened."), Some(shown(false, "Sending was refused.")));
+        assert!(!both.good);
+        assert_eq!(both.sentence, "Sending was refused.");
+        assert_eq!(both.detail, "INBOX opened.");
+        assert_eq!(together(shown(true, "INBOX opened."), None), shown(true, "INBOX opened."));
+    }
+}
