@@ -1,8 +1,20 @@
 //! The consent of one owner to one client, and its life. In SQL the table is `consent` (GRANT is a
 //! reserved word).
+mod ending;
+mod refresh;
+
+pub use ending::delete_tokens;
+pub(super) use ending::{Tokens, end_of_client, end_of_mailbox, end_of_side};
+pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
+
 use super::mailbox::Side;
-use crate::{By, Result, db::Tx, site::vault::Vault};
+use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::site::event::{self, Subject};
+use crate::site::vault::Vault;
+use crate::{By, Refusal, Result, params};
 use secrecy::SecretString;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// A try to authorize lives ten minutes.
 pub const PENDING_MS: i64 = 10 * 60 * 1000;
@@ -75,74 +87,6 @@ pub struct Owner {
     pub subject: String,
     pub address: Option<String>,
 }
-pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 24]) -> Result<i64> {
-    let _ = (tx, vault, by, new, nonce);
-    todo!()
-}
-/// Right client, right state, right session, in time, once: the state is used up.
-pub fn take_pending(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    client_id: i64,
-    state: &str,
-    session_id: i64,
-    now: i64,
-) -> Result<Option<Pending>> {
-    let _ = (tx, vault, client_id, state, session_id, now);
-    todo!()
-}
-/// A pending try ends with its reason.
-pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
-    let _ = (tx, by, id, code, reason, remedy);
-    todo!()
-}
-/// Tokens sealed and committed as a new grant, unproved.
-pub fn store_tokens(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    by: &By,
-    id: i64,
-    owner: &Owner,
-    tokens: &NewTokens,
-    nonces: [[u8; 24]; 2],
-) -> Result<()> {
-    let _ = (tx, vault, by, id, owner, tokens, nonces);
-    todo!()
-}
-/// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
-pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
-}
-/// A failed proof: the new tokens are kept with the reason (*Prove again*), the old grant stays in use.
-pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
-    let _ = (tx, by, id, code, reason, remedy);
-    todo!()
-}
-pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
-    let _ = (tx, id);
-    todo!()
-}
-/// The newest grant of a side that has tokens: the one in use, or an unproved newer one.
-pub fn latest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Grant>> {
-    let _ = (tx, mailbox_id, side);
-    todo!()
-}
-/// *Delete Token*: tokens destroyed, the grant revoked, an event.
-pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let _ = (tx, by, id);
-    todo!()
-}
-/// The stored access token of a resource with its end, expired or not.
-pub fn access_token_for_system(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    id: i64,
-    resource: &str,
-) -> Result<Option<(SecretString, i64)>> {
-    let _ = (tx, vault, id, resource);
-    todo!()
-}
 /// A lease on the refresh of one grant: one at a time across all nodes.
 #[derive(Clone, Debug)]
 pub struct RefreshLease {
@@ -151,35 +95,6 @@ pub struct RefreshLease {
     pub client_id: i64,
     pub refresh_token: SecretString,
     pub scopes: String,
-}
-/// `None`: somebody else refreshes it now, or it holds no refresh token.
-pub fn claim_refresh(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    id: i64,
-    now: i64,
-    lease_ms: i64,
-    owner: &str,
-) -> Result<Option<RefreshLease>> {
-    let _ = (tx, vault, id, now, lease_ms, owner);
-    todo!()
-}
-/// Grants whose refresh is due (fulfilled and unproved ones, and lapsed ones at long intervals).
-pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
-    let _ = (tx, now, limit);
-    todo!()
-}
-/// Stored only `WHERE generation` is the one claimed; `false`: too late, dropped.
-pub fn store_refreshed(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    lease: &RefreshLease,
-    tokens: &NewTokens,
-    now: i64,
-    nonces: [[u8; 24]; 2],
-) -> Result<bool> {
-    let _ = (tx, vault, lease, tokens, now, nonces);
-    todo!()
 }
 /// What a refused refresh means for the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,21 +105,312 @@ pub enum Setback {
     /// The person must authorize again; the refresh token is kept all the same.
     Lapsed,
 }
-pub fn refresh_failed(
-    tx: &mut Tx<'_>,
-    lease: &RefreshLease,
-    setback: Setback,
-    code: &str,
-    reason: &str,
-    remedy: &str,
-    next_at: i64,
-    now: i64,
-) -> Result<bool> {
-    let _ = (tx, lease, setback, code, reason, remedy, next_at, now);
-    todo!()
+
+/// Stores a try to authorize. The state itself is kept by nobody but the browser.
+pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 24]) -> Result<i64> {
+    // Tries that ran out are ended here, so that they do not look alive for ever.
+    tx.execute(
+        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
+                reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
+         WHERE mailbox_id = $1 AND state = 'pending' AND pending_until <= $2",
+        params![new.mailbox_id, by.at],
+    )?;
+    let id = tx.insert(
+        "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, state_hash, nonce, pending_until,
+                              authorized_by, state_since, created_at)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $9) RETURNING id",
+        params![
+            new.client_id,
+            new.mailbox_id,
+            new.side.word(),
+            new.session_id,
+            &hash(&new.state),
+            &new.nonce,
+            by.at + PENDING_MS,
+            by.name(),
+            by.at
+        ],
+    )?;
+    // Sealed for its row, which has its number only now.
+    let sealed = vault.seal(&verifier_row(id), &new.verifier, nonce);
+    tx.execute("UPDATE consent SET verifier = $2 WHERE id = $1", params![id, sealed])?;
+    note(tx, by, new.mailbox_id, "authorization_begun", json!({ "grant": id, "side": new.side.word() }))?;
+    Ok(id)
 }
-/// Every grant of a mailbox ends: it is removed.
-pub(super) fn end_of_mailbox(tx: &mut Tx<'_>, by: &By, mailbox_id: i64) -> Result<()> {
-    let _ = (tx, by, mailbox_id);
-    todo!()
+
+/// Right client, right state, right session, in time, once: the state is used up.
+pub fn take_pending(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    client_id: i64,
+    state: &str,
+    session_id: i64,
+    now: i64,
+) -> Result<Option<Pending>> {
+    let hash = hash(state);
+    let found: Option<(i64, i64, String, Option<Vec<u8>>, Option<String>)> = tx.maybe(
+        "SELECT id, mailbox_id, side, verifier, nonce FROM consent
+         WHERE state_hash = $1 AND client_id = $2 AND session_id = $3 AND state = 'pending' AND pending_until > $4",
+        params![&hash, client_id, session_id, now],
+    )?;
+    let Some((grant_id, mailbox_id, side, Some(verifier), Some(nonce))) = found else { return Ok(None) };
+    // Of two callbacks with one state both write this row: the second one finds the state used up.
+    let taken = tx.execute(
+        "UPDATE consent SET state_hash = NULL, verifier = NULL, nonce = NULL WHERE id = $1 AND state_hash = $2",
+        params![grant_id, &hash],
+    )?;
+    if taken != 1 {
+        return Ok(None);
+    }
+    let verifier = vault.unseal(&verifier_row(grant_id), &verifier)?;
+    Ok(Some(Pending { grant_id, mailbox_id, side: side_of(&side)?, verifier, nonce }))
+}
+
+/// A pending try ends with its reason.
+pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
+    let failed: Option<(i64, String)> = tx.maybe(
+        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
+                reason_code = $3, reason = $4, remedy = $5
+         WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
+        params![id, by.at, code, reason, remedy],
+    )?;
+    let Some((mailbox_id, side)) = failed else { return Ok(()) };
+    let data = json!({ "grant": id, "side": side, "code": code, "reason": reason });
+    note(tx, by, mailbox_id, "authorization_failed", data)
+}
+
+/// Tokens sealed and committed as a new grant, unproved. Refused when the try was ended meanwhile.
+pub fn store_tokens(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    id: i64,
+    owner: &Owner,
+    tokens: &NewTokens,
+    nonces: [[u8; 24]; 2],
+) -> Result<()> {
+    let [for_access, for_refresh] = nonces;
+    let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
+    let stored: Option<(i64, String)> = tx.maybe(
+        "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, owner_subject = $3,
+                owner_address = $4, authorized_by = $5, scopes = $6, refresh_token = $7, refreshed_at = $2,
+                refresh_due_at = $8, generation = generation + 1
+         WHERE id = $1 AND state = 'pending' AND state_hash IS NULL RETURNING mailbox_id, side",
+        params![
+            id,
+            by.at,
+            &owner.subject,
+            owner.address.as_deref(),
+            by.name(),
+            &tokens.scopes,
+            refresh,
+            tokens.refresh_due_at
+        ],
+    )?;
+    let Some((mailbox_id, side)) = stored else {
+        let sentence =
+            "This authorization was ended meanwhile, because the settings were changed. Press Submit again.";
+        return Err(Refusal::Other(sentence.into()).into());
+    };
+    store_access_token(tx, vault, id, tokens, for_access)?;
+    let data = json!({ "grant": id, "side": side, "owner": owner.address, "scopes": tokens.scopes });
+    note(tx, by, mailbox_id, "authorized", data)
+}
+
+/// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
+pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let grant = get(tx, id)?;
+    if !grant.state.has_tokens() {
+        return Err(
+            Refusal::Other("The tokens of this authorization are gone. Authorize again.".into()).into()
+        );
+    }
+    tx.execute(
+        "UPDATE consent SET state = 'fulfilled', state_since = CASE WHEN state = 'fulfilled' THEN state_since ELSE $2 END,
+                reason_code = '', reason = '', remedy = '', failures = 0
+         WHERE id = $1",
+        params![id, by.at],
+    )?;
+    ending::end_others(tx, by, &grant)?;
+    point_to(tx, by, &grant)?;
+    if grant.state != State::Fulfilled {
+        note(tx, by, grant.mailbox_id, "proved", json!({ "grant": id, "side": grant.side.word() }))?;
+    }
+    Ok(())
+}
+
+/// The side lives on this grant; what it was red for is over until a round says otherwise.
+fn point_to(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
+    let text = match grant.side {
+        Side::Incoming => {
+            "UPDATE mailbox SET in_grant_id = $2, due_at = $3, state = CASE WHEN active = 1 THEN 'new' ELSE state END,
+                    state_since = $3, reason_code = '', reason = '', remedy = '', failures = 0
+             WHERE id = $1"
+        }
+        Side::Outgoing => {
+            "UPDATE mailbox SET out_grant_id = $2, out_state = 'new', out_state_since = $3, out_reason_code = '',
+                    out_reason = '', out_remedy = ''
+             WHERE id = $1"
+        }
+    };
+    tx.execute(text, params![grant.mailbox_id, grant.id, by.at])?;
+    if grant.side == Side::Incoming {
+        tx.execute(
+            "UPDATE mailbox SET out_state = 'new', out_state_since = $2, out_reason_code = '', out_reason = '',
+                    out_remedy = ''
+             WHERE id = $1 AND out_authentication = 'same'",
+            params![grant.mailbox_id, by.at],
+        )?;
+    }
+    tx.wake("mailbox");
+    tx.wake("outbox");
+    Ok(())
+}
+
+/// A failed proof: the new tokens are kept with the reason (*Prove again*), the old grant stays in use.
+pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
+    let grant = get(tx, id)?;
+    tx.execute(
+        "UPDATE consent SET reason_code = $2, reason = $3, remedy = $4
+         WHERE id = $1 AND state IN ('unproved', 'fulfilled', 'lapsed')",
+        params![id, code, reason, remedy],
+    )?;
+    let data = json!({ "grant": id, "side": grant.side.word(), "code": code, "reason": reason });
+    note(tx, by, grant.mailbox_id, "not_proved", data)
+}
+
+/// Every column of a [`Grant`], in the order that it is read in.
+const SELECT: &str =
+    "SELECT id, client_id, mailbox_id, side, state, owner_subject, owner_address, authorized_by, scopes,
+    refresh_token IS NOT NULL, (SELECT max(expires_at) FROM access_token WHERE consent_id = consent.id),
+    refreshed_at, refresh_due_at, reason_code, reason, remedy, state_since, generation FROM consent";
+
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE id = ").bind(id);
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+fn get(tx: &mut Tx<'_>, id: i64) -> Result<Grant> {
+    find(tx, id)?.ok_or_else(|| Refusal::NotFound("authorization").into())
+}
+
+/// The newest grant of a side that has tokens: the one in use, or an unproved newer one.
+pub fn latest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
+    query.push(" AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id DESC LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// The newest try of a side, whatever became of it: what the last sign-in ended with.
+pub fn latest_try(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
+    query.push(" ORDER BY id DESC LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// The stored access token of a resource with its end, expired or not.
+pub fn access_token_for_system(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    id: i64,
+    resource: &str,
+) -> Result<Option<(SecretString, i64)>> {
+    let found: Option<(Vec<u8>, i64)> = tx.maybe(
+        "SELECT token, expires_at FROM access_token WHERE consent_id = $1 AND resource = $2",
+        params![id, resource],
+    )?;
+    let Some((sealed, expires_at)) = found else { return Ok(None) };
+    Ok(Some((vault.unseal(&access_row(id, resource), &sealed)?, expires_at)))
+}
+
+fn store_access_token(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    id: i64,
+    tokens: &NewTokens,
+    nonce: [u8; 24],
+) -> Result<()> {
+    let sealed = vault.seal(&access_row(id, &tokens.resource), &tokens.access_token, nonce);
+    tx.execute(
+        "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (consent_id, resource) DO UPDATE
+             SET token = excluded.token, scopes = excluded.scopes, expires_at = excluded.expires_at",
+        params![id, &tokens.resource, sealed, &tokens.scopes, tokens.access_expires_at],
+    )?;
+    Ok(())
+}
+
+/// A grant's life is told where people look for it: with its mailbox.
+fn note(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, kind: &str, data: Value) -> Result<()> {
+    event::append(tx, by, Subject::Mailbox(mailbox_id), kind, data)
+}
+
+fn hash(state: &str) -> [u8; 32] {
+    Sha256::digest(state.as_bytes()).into()
+}
+fn verifier_row(id: i64) -> String {
+    format!("consent:{id}:verifier")
+}
+fn refresh_row(id: i64) -> String {
+    format!("consent:{id}:refresh_token")
+}
+fn access_row(id: i64, resource: &str) -> String {
+    format!("access_token:{id}:{resource}")
+}
+fn side_of(word: &str) -> Result<Side, db::Error> {
+    Side::from_word(word).ok_or_else(|| db::Error::Decode(format!("the side {word} is not known")))
+}
+
+impl State {
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Unproved => "unproved",
+            State::Fulfilled => "fulfilled",
+            State::Lapsed => "lapsed",
+            State::Revoked => "revoked",
+            State::Failed => "failed",
+        }
+    }
+    fn from_word(word: &str) -> Option<State> {
+        let all =
+            [State::Pending, State::Unproved, State::Fulfilled, State::Lapsed, State::Revoked, State::Failed];
+        all.into_iter().find(|state| state.word() == word)
+    }
+    /// Whether there is something to sign in with.
+    pub fn has_tokens(self) -> bool {
+        matches!(self, State::Unproved | State::Fulfilled | State::Lapsed)
+    }
+}
+
+impl FromRow for Grant {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let c = &mut row.columns();
+        Ok(Grant {
+            id: c.take()?,
+            client_id: c.take()?,
+            mailbox_id: c.take()?,
+            side: Side::take(c)?,
+            state: {
+                let word: &str = c.take()?;
+                State::from_word(word)
+                    .ok_or_else(|| db::Error::Decode(format!("the state {word} is not known")))?
+            },
+            owner_subject: c.take()?,
+            owner_address: c.take()?,
+            authorized_by: c.take()?,
+            scopes: c.take()?,
+            has_refresh_token: c.take()?,
+            expires_at: c.take()?,
+            refreshed_at: c.take()?,
+            refresh_due_at: c.take()?,
+            reason_code: c.take()?,
+            reason: c.take()?,
+            remedy: c.take()?,
+            since: c.take()?,
+            generation: c.take()?,
+        })
+    }
 }

@@ -3,8 +3,9 @@ mod change;
 mod life;
 mod round;
 mod row;
+mod server;
 
-pub use change::{change_outgoing, change_remote, password_for_system, set_client};
+pub use change::{BATCH, FREQUENCY_S, change_outgoing, change_remote, password_for_system, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub use round::{claim, claim_due, holder, hurry, renew, settle, settle_outgoing};
 
@@ -126,10 +127,13 @@ impl Mailbox {
         };
         if user.is_empty() { &self.address } else { user }
     }
-    /// The grant a side lives on, following *Same as Remote Mailbox*.
+    /// The grant a side lives on, following *Same as Remote Mailbox* to a server of the same house.
     pub fn grant_id(&self, side: Side) -> Option<i64> {
         match (side, self.outgoing.authentication) {
-            (Side::Incoming, _) | (Side::Outgoing, Authentication::Same) => self.incoming.grant_id,
+            (Side::Incoming, _) => self.incoming.grant_id,
+            (Side::Outgoing, Authentication::Same) => {
+                self.incoming.grant_id.filter(|_| self.shares_incoming())
+            }
             (Side::Outgoing, _) => self.outgoing.grant_id,
         }
     }

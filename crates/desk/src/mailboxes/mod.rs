@@ -3,3 +3,4 @@ pub mod client;
 pub mod cursor;
 pub mod grant;
 pub mod mailbox;
+mod tenant;

@@ -1,5 +1,8 @@
 //! What was typed into a form whose session had ended: given back after the same person signs in again.
-use crate::{Result, db::Tx};
+use crate::{Result, db::Tx, params};
+
+const LIFE_MS: i64 = 24 * 60 * 60 * 1000;
+const KEPT_MAX: i64 = 20;
 
 #[derive(Clone, Debug)]
 pub struct KeptForm {
@@ -10,11 +13,24 @@ pub struct KeptForm {
 }
 /// `agent_id` is whose session it was. At most 20 an agent are kept, for a day.
 pub fn keep(tx: &mut Tx<'_>, agent_id: i64, form: &KeptForm, at: i64) -> Result<()> {
-    let _ = (tx, agent_id, form, at);
-    todo!()
+    tx.execute(
+        "INSERT INTO kept_form (id, agent_id, place, fields, at) VALUES ($1, $2, $3, $4, $5)",
+        params![&form.id, agent_id, &form.place, serde_json::to_string(&form.fields)?, at],
+    )?;
+    tx.execute("DELETE FROM kept_form WHERE at < $1", params![at - LIFE_MS])?;
+    tx.execute(
+        "DELETE FROM kept_form WHERE agent_id = $1 AND id NOT IN
+             (SELECT id FROM kept_form WHERE agent_id = $1 ORDER BY at DESC, id LIMIT $2)",
+        params![agent_id, KEPT_MAX],
+    )?;
+    Ok(())
 }
 /// Takes it out: it is given back once, to the agent it belongs to.
 pub fn take(tx: &mut Tx<'_>, id: &str, agent_id: i64) -> Result<Option<KeptForm>> {
-    let _ = (tx, id, agent_id);
-    todo!()
+    let found: Option<(String, String)> = tx.maybe(
+        "DELETE FROM kept_form WHERE id = $1 AND agent_id = $2 RETURNING place, fields",
+        params![id, agent_id],
+    )?;
+    let Some((place, fields)) = found else { return Ok(None) };
+    Ok(Some(KeptForm { id: id.to_owned(), place, fields: serde_json::from_str(&fields)? }))
 }

@@ -4,6 +4,7 @@ pub mod department;
 pub mod first_administrator;
 pub mod form_use;
 pub mod kept_form;
+mod password;
 pub mod requester;
 pub mod session;
 pub mod sign_in;

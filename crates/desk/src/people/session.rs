@@ -1,6 +1,9 @@
 //! A signed-in browser. Only the hash of its cookie is kept.
-use super::agent::Agent;
-use crate::{Result, db::Tx};
+use super::agent::{self, Agent};
+use crate::site::event::{self, Subject};
+use crate::{Actor, By, Refusal, Result, db::Tx, params};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 /// Ends 12 hours after the last request, and 14 days after sign-in in any case.
 pub const IDLE_MS: i64 = 12 * 60 * 60 * 1000;
@@ -13,6 +16,11 @@ pub struct Session {
     /// What unsafe methods must send.
     pub form_token: String,
 }
+/// How often the last use is written at most.
+const TOUCH_MS: i64 = 5 * 60 * 1000;
+/// How long it is remembered whose an ended session was.
+const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// `token` (32 random bytes, the cookie) is hashed; `form_token` is another random.
 pub fn begin(
     tx: &mut Tx<'_>,
@@ -22,30 +30,67 @@ pub fn begin(
     address: &str,
     now: i64,
 ) -> Result<i64> {
-    let _ = (tx, agent_id, token, form_token, address, now);
-    todo!()
+    let agent = agent::find(tx, agent_id)?.filter(|agent| agent.active).ok_or(Refusal::NotFound("agent"))?;
+    let id = tx.insert(
+        "INSERT INTO session (token_hash, form_token, agent_id, address, created_at, seen_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $5, $6) RETURNING id",
+        params![&hash(token), form_token, agent_id, address, now, now + LIFE_MS],
+    )?;
+    let by = By { actor: Actor::Agent { id: agent_id, name: agent.name }, at: now };
+    event::append(tx, &by, Subject::Agent(agent_id), "signed_in", json!({ "address": address }))?;
+    Ok(id)
 }
+
 /// The live session of an active agent.
 pub fn find(tx: &mut Tx<'_>, token: &[u8], now: i64) -> Result<Option<Session>> {
-    let _ = (tx, token, now);
-    todo!()
+    let found: Option<(i64, i64, String)> = tx.maybe(
+        "SELECT id, agent_id, form_token FROM session WHERE token_hash = $1 AND expires_at > $2 AND seen_at > $3",
+        params![&hash(token), now, now - IDLE_MS],
+    )?;
+    let Some((id, agent_id, form_token)) = found else { return Ok(None) };
+    let agent = agent::find(tx, agent_id)?.filter(|agent| agent.active);
+    Ok(agent.map(|agent| Session { id, agent, form_token }))
 }
+
 /// Whose session this was, though it has ended by time: to give typed text back. Never a right to anything.
 pub fn find_ended(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<i64>> {
-    let _ = (tx, token);
-    todo!()
+    let found: Option<(i64,)> = tx.maybe(
+        "SELECT s.agent_id FROM session s JOIN agent a ON a.id = s.agent_id WHERE s.token_hash = $1 AND a.active = 1",
+        params![&hash(token)],
+    )?;
+    Ok(found.map(|(agent_id,)| agent_id))
 }
+
 /// Notes that the session is used; writes at most once in five minutes.
 pub fn touch(tx: &mut Tx<'_>, session_id: i64, now: i64) -> Result<()> {
-    let _ = (tx, session_id, now);
-    todo!()
+    tx.execute(
+        "UPDATE session SET seen_at = $2 WHERE id = $1 AND seen_at <= $3",
+        params![session_id, now, now - TOUCH_MS],
+    )?;
+    Ok(())
 }
+
+/// Signed out: it opens nothing from now on.
 pub fn end(tx: &mut Tx<'_>, session_id: i64, now: i64) -> Result<()> {
-    let _ = (tx, session_id, now);
-    todo!()
+    let ended: Option<(i64,)> = tx.maybe(
+        "UPDATE session SET expires_at = $2 WHERE id = $1 AND expires_at > $2 RETURNING agent_id",
+        params![session_id, now],
+    )?;
+    let Some((agent_id,)) = ended else { return Ok(()) };
+    let name = agent::find(tx, agent_id)?.map(|agent| agent.name).unwrap_or_default();
+    let by = By { actor: Actor::Agent { id: agent_id, name }, at: now };
+    event::append(tx, &by, Subject::Agent(agent_id), "signed_out", json!({}))
 }
+
 /// Removes sessions that ended more than a day ago.
 pub fn forget_old(tx: &mut Tx<'_>, now: i64) -> Result<()> {
-    let _ = (tx, now);
-    todo!()
+    tx.execute(
+        "DELETE FROM session WHERE expires_at < $1 OR seen_at < $2",
+        params![now - KEPT_MS, now - KEPT_MS - IDLE_MS],
+    )?;
+    Ok(())
+}
+
+fn hash(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
 }

@@ -16,6 +16,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 const PREFIX: &str = "postern-key-1:";
@@ -134,6 +135,11 @@ impl Vault {
         let [a, b, c, d, ..] = self.0.print;
         [VERSION, a, b, c, d]
     }
+}
+
+/// Whether a kept secret is this one, in a time that does not tell where they differ.
+pub fn is_same(kept: Option<&SecretString>, entered: &SecretString) -> bool {
+    kept.is_some_and(|kept| kept.expose_secret().as_bytes().ct_eq(entered.expose_secret().as_bytes()).into())
 }
 
 fn parse(text: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {

@@ -72,7 +72,7 @@ pub fn change_account(tx: &mut Tx<'_>, by: &By, id: i64, account: &Account) -> R
         "UPDATE mailbox SET address = $2, address_key = $3, name = $4, department_id = $5, notes = $6 WHERE id = $1",
         params![id, &address, &key, name, account.department_id, &account.notes],
     )?;
-    event::append(tx, by, Subject::Mailbox(id), "changed", changed.into())
+    event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "fields": changed }))
 }
 
 /// Stops fetching; a round that runs loses its lease.

@@ -42,6 +42,14 @@ words!(
     Paused = "paused"
 );
 
+impl From<mail::provider::Security> for Security {
+    fn from(preset: mail::provider::Security) -> Self {
+        match preset {
+            mail::provider::Security::Tls => Security::Tls,
+            mail::provider::Security::Starttls => Security::StartTls,
+        }
+    }
+}
 impl Fetched {
     pub fn word(&self) -> &'static str {
         match self {

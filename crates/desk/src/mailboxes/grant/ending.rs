@@ -1,0 +1,109 @@
+//! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
+//! are destroyed, the row and its story stay.
+use super::{Grant, fail, get, note};
+use crate::db::Tx;
+use crate::mailboxes::mailbox::Side;
+use crate::{By, Result, params};
+use serde_json::json;
+
+/// *Delete Token*: tokens destroyed, the grant revoked, an event.
+pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let grant = get(tx, id)?;
+    if !grant.state.has_tokens() {
+        return Ok(());
+    }
+    revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "token_deleted")
+}
+
+/// The grants that a proved one replaces.
+pub(super) fn end_others(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
+    let others: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND id <> $3
+             AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
+        params![grant.mailbox_id, grant.side.word(), grant.id],
+    )?;
+    others
+        .into_iter()
+        .try_for_each(|(id,)| revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "replaced"))
+}
+
+/// Every grant of a mailbox ends: it is removed.
+pub(in crate::mailboxes) fn end_of_mailbox(tx: &mut Tx<'_>, by: &By, mailbox_id: i64) -> Result<()> {
+    end_of_side(tx, by, mailbox_id, Side::Incoming)?;
+    end_of_side(tx, by, mailbox_id, Side::Outgoing)
+}
+
+/// The side's server is another one: tokens given for the old one are not sent to it.
+pub(in crate::mailboxes) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
+    let pending: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' ORDER BY id",
+        params![mailbox_id, side.word()],
+    )?;
+    end_tries(tx, by, pending)?;
+    let granted: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')
+         ORDER BY id",
+        params![mailbox_id, side.word()],
+    )?;
+    granted.into_iter().try_for_each(|(id,)| revoke(tx, by, id, mailbox_id, side.word(), "revoked"))
+}
+
+/// An endpoint of the registration leads elsewhere: tries end, and when it is the token endpoint the
+/// refresh tokens are not sent there either.
+pub(in crate::mailboxes) fn end_of_client(
+    tx: &mut Tx<'_>,
+    by: &By,
+    client_id: i64,
+    tokens: Tokens,
+) -> Result<()> {
+    let pending: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE client_id = $1 AND state = 'pending' ORDER BY id",
+        params![client_id],
+    )?;
+    end_tries(tx, by, pending)?;
+    match tokens {
+        Tokens::Keep => Ok(()),
+        Tokens::Destroy => {
+            let granted: Vec<(i64, i64, String)> = tx.all(
+                "SELECT id, mailbox_id, side FROM consent
+                 WHERE client_id = $1 AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
+                params![client_id],
+            )?;
+            granted
+                .into_iter()
+                .try_for_each(|(id, mailbox_id, side)| revoke(tx, by, id, mailbox_id, &side, "revoked"))
+        }
+    }
+}
+/// Whether what was granted already ends too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mailboxes) enum Tokens {
+    Keep,
+    Destroy,
+}
+
+fn end_tries(tx: &mut Tx<'_>, by: &By, pending: Vec<(i64,)>) -> Result<()> {
+    let reason = "The settings were changed while somebody was signing in.";
+    pending
+        .into_iter()
+        .try_for_each(|(id,)| fail(tx, by, id, "settings_changed", reason, "Press Submit again."))
+}
+
+fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: &str) -> Result<()> {
+    // The generation goes on, so that the answer to a refresh that is under way is dropped.
+    tx.execute(
+        "UPDATE consent SET state = 'revoked', state_since = $2, refresh_token = NULL, verifier = NULL, nonce = NULL,
+                state_hash = NULL, refresh_due_at = NULL, leased_until = 0, generation = generation + 1
+         WHERE id = $1",
+        params![id, by.at],
+    )?;
+    tx.execute("DELETE FROM access_token WHERE consent_id = $1", params![id])?;
+    // A mailbox that has lost its grant says so at its next round, which is now.
+    tx.execute(
+        "UPDATE mailbox SET in_grant_id = NULL, due_at = $2 WHERE in_grant_id = $1",
+        params![id, by.at],
+    )?;
+    tx.execute("UPDATE mailbox SET out_grant_id = NULL WHERE out_grant_id = $1", params![id])?;
+    tx.wake("mailbox");
+    note(tx, by, mailbox_id, kind, json!({ "grant": id, "side": side }))
+}

@@ -1,0 +1,137 @@
+//! Refreshing a grant: one at a time across all nodes, and the rotated refresh token is stored before the new access
+//! token is used. A result is stored only if the generation is still the one claimed.
+use super::{NewTokens, RefreshLease, Setback, State, get, note, refresh_row, store_access_token};
+use crate::db::Tx;
+use crate::site::vault::Vault;
+use crate::{By, Result, params};
+use serde_json::json;
+
+/// `None`: somebody else refreshes it now, or it holds no refresh token.
+pub fn claim_refresh(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    id: i64,
+    now: i64,
+    lease_ms: i64,
+    owner: &str,
+) -> Result<Option<RefreshLease>> {
+    let claimed: Option<(i64, i64, Vec<u8>, String)> = tx.maybe(
+        "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1
+         WHERE id = $1 AND leased_until <= $2 AND refresh_token IS NOT NULL
+           AND state IN ('unproved', 'fulfilled', 'lapsed')
+         RETURNING generation, client_id, refresh_token, scopes",
+        params![id, now, now.saturating_add(lease_ms), owner],
+    )?;
+    let Some((generation, client_id, sealed, scopes)) = claimed else { return Ok(None) };
+    let refresh_token = vault.unseal(&refresh_row(id), &sealed)?;
+    Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, scopes }))
+}
+
+/// Grants whose refresh is due (fulfilled and unproved ones, and lapsed ones at long intervals).
+pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
+    let due: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent
+         WHERE state IN ('unproved', 'fulfilled', 'lapsed') AND refresh_token IS NOT NULL
+           AND refresh_due_at <= $1 AND leased_until <= $1
+         ORDER BY refresh_due_at, id LIMIT $2",
+        params![now, limit],
+    )?;
+    Ok(due.into_iter().map(|(id,)| id).collect())
+}
+
+/// Stored only `WHERE generation` is the one claimed; `false`: too late, dropped.
+pub fn store_refreshed(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    lease: &RefreshLease,
+    tokens: &NewTokens,
+    now: i64,
+    nonces: [[u8; 24]; 2],
+) -> Result<bool> {
+    let [for_access, for_refresh] = nonces;
+    let id = lease.grant_id;
+    let old = get(tx, id)?;
+    // A lapsed grant that works again is what it was: in use, if its side points to it.
+    let state = match old.state {
+        State::Lapsed if in_use(tx, id)? => State::Fulfilled,
+        State::Lapsed => State::Unproved,
+        state => state,
+    };
+    let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
+    // An unproved grant keeps the reason of its proof: a refresh proves nothing to the mail server.
+    let stored = tx.execute(
+        "UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
+                refresh_token = COALESCE($5, refresh_token), refreshed_at = $4, refresh_due_at = $6, failures = 0,
+                reason_code = CASE WHEN $3 = 'unproved' THEN reason_code ELSE '' END,
+                reason = CASE WHEN $3 = 'unproved' THEN reason ELSE '' END,
+                remedy = CASE WHEN $3 = 'unproved' THEN remedy ELSE '' END,
+                leased_until = 0, leased_by = ''
+         WHERE id = $1 AND generation = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')",
+        params![id, lease.generation, state.word(), now, refresh, tokens.refresh_due_at],
+    )?;
+    if stored != 1 {
+        return Ok(false);
+    }
+    store_access_token(tx, vault, id, tokens, for_access)?;
+    if old.state == State::Lapsed {
+        note(
+            tx,
+            &By::system(now),
+            old.mailbox_id,
+            "recovered",
+            json!({ "grant": id, "side": old.side.word() }),
+        )?;
+        tx.wake("mailbox");
+    }
+    Ok(true)
+}
+
+/// `false`: too late, dropped. The refresh token is kept whatever the provider said: it has been wrong before.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a refusal's three texts belong together and have no noun of their own"
+)]
+pub fn refresh_failed(
+    tx: &mut Tx<'_>,
+    lease: &RefreshLease,
+    setback: Setback,
+    code: &str,
+    reason: &str,
+    remedy: &str,
+    next_at: i64,
+    now: i64,
+) -> Result<bool> {
+    let old = get(tx, lease.grant_id)?;
+    let state = match setback {
+        Setback::Lapsed => State::Lapsed,
+        Setback::Retry | Setback::Configuration => old.state,
+    };
+    let settled = tx.execute(
+        "UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
+                reason_code = $5, reason = $6, remedy = $7, refresh_due_at = $8, failures = failures + 1,
+                leased_until = 0, leased_by = ''
+         WHERE id = $1 AND generation = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')",
+        params![lease.grant_id, lease.generation, state.word(), now, code, reason, remedy, next_at],
+    )?;
+    if settled != 1 {
+        return Ok(false);
+    }
+    if state != old.state || (setback == Setback::Configuration && old.reason_code != code) {
+        let kind = match setback {
+            Setback::Lapsed => "lapsed",
+            Setback::Retry | Setback::Configuration => "refresh_refused",
+        };
+        let data = json!({ "grant": old.id, "side": old.side.word(), "code": code, "reason": reason });
+        note(tx, &By::system(now), old.mailbox_id, kind, data)?;
+        tx.wake("mailbox");
+    }
+    Ok(true)
+}
+
+fn in_use(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
+    let (yes,): (bool,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM mailbox WHERE in_grant_id = $1 OR out_grant_id = $1)",
+        params![id],
+    )?;
+    Ok(yes)
+}
