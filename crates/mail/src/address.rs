@@ -1,5 +1,10 @@
 //! Mail addresses (RFC 5322 3.4, read liberally): parse, normalise, compare, show.
 
+use crate::word::{self, Trouble};
+
+/// Addresses read of one field.
+const ADDRESSES_MAX: usize = 5_000;
+
 /// A mailbox of a header: what it is called and where it is.  Either may be missing in real mail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, serde::Serialize)]
 pub struct Address {
@@ -10,6 +15,12 @@ pub struct Address {
 }
 
 impl Address {
+    /// An address without a name.
+    #[must_use]
+    pub fn bare(address: &str) -> Address {
+        Address { name: None, address: Some(address.to_owned()) }
+    }
+
     /// What two addresses are compared by: lower case.  Not for sending to.
     #[must_use]
     pub fn key(&self) -> Option<String> {
@@ -26,21 +37,277 @@ pub fn key(address: &str) -> String {
 /// What a person types into To or Cc: addresses separated by comma, semicolon or new line.
 #[must_use]
 pub fn parse_list(text: &str) -> Vec<Address> {
-    let _ = text;
-    todo!()
+    parse(&text.replace(['\n', '\r'], ","), &mut Trouble::default())
 }
 
 /// Is this one bare `local@domain` that may be put into an SMTP command and a header?
+///
+/// ASCII only (SMTPUTF8 is not spoken), no quoted local part, no address literal.
 #[must_use]
 pub fn is_valid_mailbox(address: &str) -> bool {
-    let _ = address;
-    todo!()
+    let Some((local, domain)) = address.rsplit_once('@') else { return false };
+    let atext = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    !local.is_empty()
+        && local.len() <= 64
+        && local.bytes().all(atext)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && domain.len() <= 253
+        && domain.split('.').all(label)
 }
 
 /// `Name <address>` on one line: no control character can come out of it.
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let _ = f;
-        todo!()
+        let name = self.name.as_deref().map(word::one_line).filter(|n| !n.is_empty());
+        let address: Option<String> = self.address.as_deref().map(|a| {
+            a.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>')).collect()
+        });
+        match (name, address) {
+            (Some(name), Some(address)) => write!(f, "{} <{address}>", phrase(&name)),
+            (Some(name), None) => f.write_str(&phrase(&name)),
+            (None, Some(address)) => f.write_str(&address),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// A name, in quotes when it holds what has a meaning in an address list.
+pub(crate) fn phrase(name: &str) -> String {
+    if name.contains(|c: char| "()<>[]:;@\\,.\"".contains(c)) {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The addresses of a raw field value.  Structure first, decoding after: an encoded word can hide a comma.
+pub(crate) fn parse(text: &str, trouble: &mut Trouble) -> Vec<Address> {
+    let mut reader = Reader {
+        last_quote: text.rfind('"'),
+        last_comment_end: text.rfind(')'),
+        last_angle_end: text.rfind('>'),
+        ..Reader::default()
+    };
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if reader.out.len() >= ADDRESSES_MAX {
+            return reader.out;
+        }
+        match c {
+            '"' if reader.last_quote.is_some_and(|last| last > at) => {
+                reader.raw.push('"');
+                while let Some((_, c)) = chars.next() {
+                    match c {
+                        '\\' => {
+                            if let Some((_, escaped)) = chars.next() {
+                                reader.raw.push('\\');
+                                reader.raw.push(escaped);
+                                reader.phrase.push(escaped);
+                            }
+                        }
+                        '"' => break,
+                        _ => {
+                            reader.raw.push(c);
+                            reader.phrase.push(c);
+                        }
+                    }
+                }
+                reader.raw.push('"');
+            }
+            '(' if reader.last_comment_end.is_some_and(|last| last > at) => {
+                let mut depth = 1u32;
+                while let Some((_, c)) = chars.next() {
+                    match c {
+                        '\\' => reader.comment.extend(chars.next().map(|(_, c)| c)),
+                        '(' => depth += 1,
+                        ')' if depth == 1 => break,
+                        ')' => depth -= 1,
+                        _ => reader.comment.push(c),
+                    }
+                }
+            }
+            '<' if reader.angle.is_none() => {
+                let mut inner = String::new();
+                let bounded = reader.last_angle_end.is_some_and(|last| last > at);
+                while let Some((_, c)) = chars.next_if(|(_, c)| bounded || !matches!(c, ',' | ';')) {
+                    if c == '>' {
+                        break;
+                    }
+                    inner.push(c);
+                }
+                reader.angle = Some(inner);
+            }
+            ',' | ';' => reader.finish(trouble),
+            ':' if reader.angle.is_none() && !reader.raw.contains('@') && !is_scheme(&reader.raw) => {
+                // The name of a group.
+                reader.forget();
+            }
+            _ => {
+                reader.raw.push(c);
+                reader.phrase.push(c);
+            }
+        }
+    }
+    reader.finish(trouble);
+    reader.out
+}
+
+fn is_scheme(raw: &str) -> bool {
+    raw.trim().eq_ignore_ascii_case("mailto")
+}
+
+#[derive(Default)]
+struct Reader {
+    out: Vec<Address>,
+    last_quote: Option<usize>,
+    last_comment_end: Option<usize>,
+    last_angle_end: Option<usize>,
+    /// What is being read, quotes kept.
+    raw: String,
+    /// The same without quotes.
+    phrase: String,
+    comment: String,
+    angle: Option<String>,
+}
+
+impl Reader {
+    fn forget(&mut self) {
+        self.raw.clear();
+        self.phrase.clear();
+        self.comment.clear();
+        self.angle = None;
+    }
+
+    fn finish(&mut self, trouble: &mut Trouble) {
+        let from_angle = self.angle.as_deref().and_then(spec);
+        let (address, phrase) = match from_angle {
+            Some(address) => (Some(address), self.phrase.clone()),
+            None => bare(&self.raw, &self.phrase),
+        };
+        let name = [phrase, std::mem::take(&mut self.comment)]
+            .iter()
+            .map(|words| word::decode(words, trouble))
+            .find(|name| !name.is_empty());
+        if name.is_some() || address.is_some() {
+            self.out.push(Address { name, address });
+        }
+        self.forget();
+    }
+}
+
+/// An address outside brackets: alone, or the one word with an `@` among others.
+fn bare(raw: &str, phrase: &str) -> (Option<String>, String) {
+    let quoted_local =
+        raw.trim().strip_prefix('"').and_then(|r| r.split_once('"')).is_some_and(|(_, r)| r.starts_with('@'));
+    let alone = quoted_local || raw.split_whitespace().count() == 1 || raw.contains(" @");
+    if let Some(address) = spec(raw).filter(|_| alone) {
+        return (Some(address), String::new());
+    }
+    let Some(found) = raw.split_whitespace().find_map(spec) else { return (None, phrase.to_owned()) };
+    let rest: Vec<&str> = phrase.split_whitespace().filter(|w| spec(w).is_none()).collect();
+    (Some(found), rest.join(" "))
+}
+
+/// `local@domain` out of what stood in the brackets; the domain in lower case.
+fn spec(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text
+        .get(..7)
+        .filter(|s| s.eq_ignore_ascii_case("mailto:"))
+        .map_or(text, |s| text.strip_prefix(s).unwrap_or(text));
+    // A source route (RFC 5322 4.4): `@a,@b:user@host`.
+    let text = if text.starts_with('@') { text.split_once(':').map_or(text, |(_, rest)| rest) } else { text };
+    let (local, domain) = text.rsplit_once('@')?;
+    let tidy = |part: &str| -> String {
+        part.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect::<String>()
+    };
+    let local = tidy(local);
+    let local = if local.starts_with('"') { local } else { local.split_whitespace().collect() };
+    let domain: String = tidy(domain).split_whitespace().collect::<String>().to_lowercase();
+    let domain = domain.trim_matches(['.', ',', ';', '\'', '"']);
+    (!local.is_empty() && !domain.is_empty()).then(|| format!("{local}@{domain}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: &[(&str, &str)]) {
+        let found: Vec<(String, String)> = parse(input, &mut Trouble::default())
+            .into_iter()
+            .map(|a| (a.name.unwrap_or_default(), a.address.unwrap_or_default()))
+            .collect();
+        let expected: Vec<(String, String)> =
+            expected.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect();
+        assert_eq!(found, expected, "{input}");
+    }
+
+    #[test]
+    fn address_lists_are_read_as_mailers_write_them() {
+        check("ann@Example.ORG", &[("", "ann@example.org")]);
+        check("Ann <Ann.B@example.org>", &[("Ann", "Ann.B@example.org")]);
+        check("\"Berg, Ann\" <a@x.org>, b@x.org", &[("Berg, Ann", "a@x.org"), ("", "b@x.org")]);
+        check("a@x.org (Ann (the) Boss)", &[("Ann the Boss", "a@x.org")]);
+        check("=?utf-8?Q?Berg=2C_Ann?= <a@x.org>", &[("Berg, Ann", "a@x.org")]);
+        check("=?utf-8?Q?evil=40bank.example?= <a@x.org>", &[("evil@bank.example", "a@x.org")]);
+        check("team: a@x.org, B <b@x.org>;, c@x.org", &[("", "a@x.org"), ("B", "b@x.org"), ("", "c@x.org")]);
+        check("undisclosed-recipients:;", &[]);
+        check("<@a.org,@b.org:c@d.org>", &[("", "c@d.org")]);
+        check("Ann", &[("Ann", "")]);
+        check("\"Ann <a@x.org>", &[("\"Ann", "a@x.org")]);
+        check("Ann <a@x.org", &[("Ann", "a@x.org")]);
+        check("Ann a@x.org", &[("Ann", "a@x.org")]);
+        check("\"john doe\"@x.org", &[("", "\"john doe\"@x.org")]);
+        check("john @ x . org", &[("", "john@x.org")]);
+        check("mailto:a@x.org", &[("", "a@x.org")]);
+        check("\"a@b.org\" <c@d.org>", &[("a@b.org", "c@d.org")]);
+        check("<>", &[]);
+        check(",,;", &[]);
+    }
+
+    #[test]
+    fn an_agent_may_separate_addresses_as_she_likes() {
+        let keys: Vec<_> =
+            parse_list("A@x.org; b@x.org\nBo <c@x.org>").iter().filter_map(Address::key).collect();
+        assert_eq!(keys, ["a@x.org", "b@x.org", "c@x.org"]);
+    }
+
+    #[test]
+    fn only_harmless_mailboxes_are_valid() {
+        for good in ["a@b.org", "a.b+c@d-e.org", "root@localhost", "o'neil@x.ie"] {
+            assert!(is_valid_mailbox(good), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a b@c.org",
+            "a@b\r\n.org",
+            "a@b..org",
+            "<a@b.org>",
+            "a@b.org>",
+            "ä@b.org",
+            "a@-b.org",
+            "\"a\"@b.org",
+            "a@b,c",
+        ] {
+            assert!(!is_valid_mailbox(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_shown_address_is_one_line() {
+        let hostile =
+            Address { name: Some("A\r\nBcc: x, \"y\"".into()), address: Some("a@b\r\n\0.org".into()) };
+        assert_eq!(hostile.to_string(), "\"A Bcc: x, \\\"y\\\"\" <a@b.org>");
     }
 }

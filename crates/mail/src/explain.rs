@@ -1,5 +1,11 @@
 //! What a provider's or server's error means and what to do about it, as data.
-//! The OAuth `error` decides the class; numbers only choose the words, since Microsoft changes them.
+//!
+//! The OAuth `error` decides whether to try again or to stop; numbers only choose the words and refine who
+//! has to act, since Microsoft changes them.  Adding an explanation is adding a row.
+
+mod entra;
+mod oauth;
+mod symptom;
 
 /// What has to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -27,6 +33,42 @@ pub struct Fault {
     pub suberror: Option<String>,
 }
 
+impl Fault {
+    /// The numbers of the answer, those in its description included, in order.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u32> {
+        let mut numbers = self.codes.clone();
+        let described = self.error_description.as_deref().unwrap_or("");
+        for piece in described.split("AADSTS").skip(1).take(5) {
+            let digits: String = piece.chars().take_while(char::is_ascii_digit).take(9).collect();
+            if let Ok(number) = digits.parse()
+                && !numbers.contains(&number)
+            {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
+    /// The provider's own words without trace ids: one line, at most 500 characters.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let described = self.error_description.as_deref()?;
+        let end = ["Trace ID", "Correlation ID", "Timestamp"].iter().filter_map(|m| described.find(m)).min();
+        let words = crate::word::one_line(described.get(..end.unwrap_or(described.len()))?);
+        (!words.is_empty()).then(|| words.chars().take(500).collect())
+    }
+
+    /// What Microsoft's support and the sign-in log need to find the event.
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<String> {
+        let (_, rest) = self.error_description.as_deref()?.split_once("Correlation ID:")?;
+        let id: String =
+            rest.trim_start().chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
+        (id.len() == 36).then_some(id)
+    }
+}
+
 /// In words for an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Explanation {
@@ -47,16 +89,169 @@ pub enum Service {
     Smtp,
 }
 
+/// One explanation of a table.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    class: Class,
+    cause: &'static str,
+    remedy: &'static str,
+}
+
 /// An error of the authorization or token endpoint; `provider` is a preset's key.
 #[must_use]
 pub fn oauth(provider: &str, fault: &Fault) -> Explanation {
-    let _ = (provider, fault);
-    todo!()
+    let by_error = oauth::row_of(&fault.error);
+    let numbers = fault.numbers();
+    let is_microsoft = provider == crate::provider::MICROSOFT.key;
+    let by_number = if is_microsoft { numbers.iter().find_map(|n| entra::row_of(*n)) } else { None };
+    let lookup = crate::provider::find(provider)
+        .and_then(|preset| preset.error_lookup)
+        .zip(numbers.first())
+        .map(|(address, number)| format!("{address}{number}"));
+    let Some(row) = by_number else {
+        let said = fault.words().map(|w| format!(" It said: {w}")).unwrap_or_default();
+        return Explanation {
+            cause: format!("{}{said}", by_error.cause),
+            remedy: by_error.remedy.to_owned(),
+            class: by_error.class,
+            lookup,
+        };
+    };
+    let class = match (by_error.class, row.class) {
+        // What passes by itself is told by either.
+        (Class::Retry, _) | (_, Class::Retry) => Class::Retry,
+        // A request to sign in again may name a deeper reason; an error of settings stays one.
+        (Class::AuthorizeAgain, finer) => finer,
+        (Class::Configuration, Class::AuthorizeAgain) => Class::Configuration,
+        (_, finer) => finer,
+    };
+    Explanation { cause: row.cause.to_owned(), remedy: row.remedy.to_owned(), class, lookup }
 }
 
 /// What a mail server answered after or instead of a sign-in.
 #[must_use]
 pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
-    let _ = (provider, service, answer);
-    todo!()
+    let answer = crate::word::one_line(answer);
+    if let Some(row) = symptom::row(provider, service, &answer) {
+        let Row { class, cause, remedy } = row;
+        return Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None };
+    }
+    let said: String = answer.chars().take(300).collect();
+    let (class, remedy) = match answer.trim_start().get(..1) {
+        Some("4") => (Class::Retry, "Postern tries again by itself; look at the server's state if it lasts."),
+        _ => (
+            Class::Configuration,
+            "Compare host, port, user name and the mailbox's permissions with the provider's guide, then prove again.",
+        ),
+    };
+    Explanation {
+        cause: format!("The mail server answered: {said}"),
+        remedy: remedy.to_owned(),
+        class,
+        lookup: None,
+    }
+}
+
+/// How long a server asks to be left alone, in seconds (`Suggested Backoff Time: 299961 milliseconds`).
+#[must_use]
+pub fn backoff_s(answer: &str) -> Option<u64> {
+    let (_, rest) = answer.split_once("Suggested Backoff Time:")?;
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).take(12).collect();
+    Some(digits.parse::<u64>().ok()?.div_ceil(1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(error: &str, code: u32) -> Fault {
+        Fault {
+            error: error.into(),
+            error_description: Some(format!(
+                "AADSTS{code}: Words.\r\nTrace ID: x\r\nCorrelation ID: 3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c\r\nTimestamp: y"
+            )),
+            ..Fault::default()
+        }
+    }
+
+    #[test]
+    fn the_error_decides_and_the_number_chooses_the_words() {
+        let check = |error: &str, code: u32, class: Class, word: &str| {
+            let found = oauth("microsoft", &fault(error, code));
+            assert_eq!(found.class, class, "{error} {code}");
+            assert!(found.cause.contains(word) || found.remedy.contains(word), "{found:?}");
+        };
+        check("invalid_client", 7_000_222, Class::Configuration, "expired");
+        check("invalid_client", 7_000_215, Class::Configuration, "Value");
+        check("invalid_grant", 50_173, Class::AuthorizeAgain, "revoked");
+        check("invalid_grant", 53_003, Class::Policy, "Conditional Access");
+        check("invalid_grant", 90_033, Class::Retry, "temporar");
+        check("invalid_request", 50_011, Class::Configuration, "Callback");
+        check("temporarily_unavailable", 50_173, Class::Retry, "revoked");
+        check("invalid_grant", 999_999_999, Class::AuthorizeAgain, "Words.");
+        check("never_heard", 1, Class::Configuration, "Words.");
+    }
+
+    #[test]
+    fn numbers_words_and_ids_are_taken_from_the_description() {
+        let fault = fault("invalid_grant", 50_173);
+        assert_eq!(fault.numbers(), [50_173]);
+        assert_eq!(fault.words().as_deref(), Some("AADSTS50173: Words."));
+        assert_eq!(fault.correlation_id().as_deref(), Some("3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c"));
+        let found = oauth("microsoft", &fault);
+        assert_eq!(found.lookup.as_deref(), Some("https://login.microsoftonline.com/error?code=50173"));
+    }
+
+    #[test]
+    fn symptoms_of_servers_are_explained() {
+        let check = |service: Service, answer: &str, class: Class, word: &str| {
+            let found = server("microsoft", service, answer);
+            assert_eq!(found.class, class, "{answer}");
+            assert!(found.cause.contains(word) || found.remedy.contains(word), "{found:?}");
+        };
+        check(
+            Service::Imap,
+            "A1 BAD User is authenticated but not connected.",
+            Class::Configuration,
+            "Full Access",
+        );
+        check(Service::Imap, "A1 NO AUTHENTICATE failed.", Class::Configuration, "IMAP");
+        check(
+            Service::Imap,
+            "A1 BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds",
+            Class::Retry,
+            "wait",
+        );
+        check(
+            Service::Smtp,
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+            Class::Policy,
+            "Authenticated SMTP",
+        );
+        check(Service::Smtp, "535 5.7.3 Authentication unsuccessful [x]", Class::Configuration, "SMTP.Send");
+        check(
+            Service::Smtp,
+            "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+            Class::Configuration,
+            "Send As",
+        );
+        check(Service::Smtp, "432 4.3.2 Concurrent connections limit exceeded", Class::Retry, "connection");
+        check(Service::Smtp, "451 4.9.9 nobody knows", Class::Retry, "nobody knows");
+        check(Service::Pop, "-ERR nobody knows", Class::Configuration, "nobody knows");
+        assert_eq!(backoff_s("x Suggested Backoff Time: 299961 milliseconds"), Some(300));
+    }
+
+    #[test]
+    fn no_number_stands_in_two_rows_and_every_text_is_a_sentence() {
+        let mut seen = std::collections::HashSet::new();
+        for (codes, row) in entra::ROWS {
+            for code in *codes {
+                assert!(seen.insert(*code), "{code} twice");
+            }
+            for text in [row.cause, row.remedy] {
+                assert!(text.ends_with('.') && text.len() < 400, "{text}");
+            }
+        }
+        assert!(seen.len() >= 40);
+    }
 }

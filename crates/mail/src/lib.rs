@@ -5,8 +5,10 @@
 //!
 //! The structure of a message (fields, parts, boundaries) is read by this crate itself, in one pass with a
 //! bound on depth, parts, fields and sizes: a library parser that hides its limits can neither name the
-//! defects nor promise the bounds.  Character sets come from `encoding_rs` and `mail-parser`, HTML tokens
-//! from `html5ever`, the last word on safe HTML from `ammonia`.
+//! defects nor promise the bounds.  Character sets come from `encoding_rs` and `mail-parser`, HTML entities from
+//! `html5ever`, the last word on safe HTML from `ammonia`.
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod address;
 mod body;

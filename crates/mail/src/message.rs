@@ -1,9 +1,30 @@
 //! One Internet message (RFC 5322, MIME) as a value: what a reader of the mail needs, and what was wrong.
 //! Not for writing messages (`compose`) nor for deciding what to do with one.
 
-use crate::address::Address;
-use crate::nature::AutoReply;
-use crate::report::Bounce;
+mod content_key;
+mod raw;
+
+use sha2::{Digest, Sha256};
+
+use crate::address::{self, Address};
+use crate::body;
+use crate::date;
+use crate::header::{self, Fields};
+use crate::mime::{self, Parts};
+use crate::nature::{self, AutoReply};
+use crate::report::{self, Bounce};
+use crate::word::{self, Trouble};
+
+/// Bytes of a message that is read whole: what Exchange Online can be set to.
+pub const SIZE_BYTES_MAX: usize = 160 << 20;
+/// Characters of a subject.
+const SUBJECT_CHARS_MAX: usize = 1_000;
+/// Ids of In-Reply-To and References together.
+const IDS_MAX: usize = 1_000;
+/// Bytes of one decoded field kept in [`Message::headers`].
+const HEADER_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a message over the size limit of which the header is still read.
+const HEAD_BYTES: usize = 1 << 20;
 
 /// What is wrong with a message; it was read all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -124,15 +145,201 @@ impl Message {
 /// Reads a message: never fails, never panics.  Line ends may be CRLF, LF or bare CR.
 #[must_use]
 pub fn parse(raw: &[u8]) -> Message {
-    let _ = raw;
-    todo!()
+    let too_big = raw.len() > SIZE_BYTES_MAX;
+    let read = if too_big { raw.get(..HEAD_BYTES).unwrap_or_default() } else { raw };
+    let (data, mut defects) = raw::prepare(read);
+    let mut parts = mime::read(&data);
+    defects.append(&mut parts.defects);
+    if too_big {
+        parts.over = Some(Limit::Size);
+    }
+    let mut trouble = Trouble::default();
+    let body = body::read(&parts, &mut trouble, &mut defects);
+    let charset = root_charset(&parts);
+    let list = parts.list.first().map(|p| p.fields.as_slice()).unwrap_or_default();
+    let fields = Fields { list, charset: charset.as_deref() };
+    let mut message = Message {
+        size: raw.len(),
+        sha256: Sha256::digest(raw).into(),
+        text: body.text,
+        text_from: body.text_from,
+        reply_text: body.reply_text,
+        html: body.html,
+        attachments: body.attachments,
+        over_limit: parts.over,
+        ..envelope(&fields, &mut trouble, &mut defects)
+    };
+    for (met, defect) in [
+        (trouble.charset, Defect::BadCharset),
+        (trouble.base64, Defect::BadBase64),
+        (trouble.encoding, Defect::BadEncoding),
+    ] {
+        if met {
+            defects.push(defect);
+        }
+    }
+    message.bounces = report::read(&parts, &message);
+    message.auto_reply = nature::of(&message, &parts);
+    defects.sort_unstable();
+    defects.dedup();
+    message.defects = defects;
+    message
 }
 
 /// SHA-256 of the message without its trace headers and whatever its line ends are.
 ///
 /// Two deliveries of one letter give one key; the same Message-ID with other content gives another.
+/// Left out are the fields that transport and mail clients add or rewrite: Received, Return-Path,
+/// Delivered-To and their like, ARC, Authentication-Results, spam filters' and Exchange's stamps
+/// (the list is in `message/content_key.rs`).
 #[must_use]
 pub fn content_key(raw: &[u8]) -> [u8; 32] {
-    let _ = raw;
-    todo!()
+    let (data, _) = raw::prepare(raw);
+    content_key::of(&data)
+}
+
+/// The attachments with every winmail.dat replaced by the files in it.
+#[must_use]
+pub fn unpacked(message: &Message) -> Vec<Attachment> {
+    message
+        .attachments
+        .iter()
+        .flat_map(|attachment| {
+            let files = if crate::tnef::is_tnef(&attachment.content) {
+                crate::tnef::files(&attachment.content)
+            } else {
+                Vec::new()
+            };
+            if files.is_empty() {
+                return vec![attachment.clone()];
+            }
+            files
+                .into_iter()
+                .map(|file| {
+                    let media_type = file.media_type.unwrap_or_else(|| "application/octet-stream".into());
+                    Attachment {
+                        name: crate::file_name::safe(file.name.as_deref(), &media_type),
+                        declared_name: file.name,
+                        media_type,
+                        sha256: Sha256::digest(&file.content).into(),
+                        content: file.content,
+                        inline: false,
+                        content_id: file.content_id,
+                    }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// The label that raw 8-bit bytes of the header are tried with: that of the first text part.
+fn root_charset(parts: &Parts<'_>) -> Option<String> {
+    parts.list.iter().find_map(|part| part.content_type.parameter("charset").map(str::to_owned))
+}
+
+/// Everything that is read from the fields alone.
+fn envelope(fields: &Fields<'_, '_>, trouble: &mut Trouble, defects: &mut Vec<Defect>) -> Message {
+    let from = addresses(fields, "from", trouble, defects);
+    if !from.iter().any(|a| a.address.is_some()) {
+        defects.push(Defect::MissingFrom);
+    }
+    if from.len() > 1 {
+        defects.push(Defect::ManyFrom);
+    }
+    let written = fields.text("date", trouble).map(|text| date::parse(&text));
+    if written == Some(None) {
+        defects.push(Defect::BadDate);
+    }
+    let written = written.flatten();
+    if is_doubled(fields) {
+        defects.push(Defect::DuplicateHeader);
+    }
+    let (in_reply_to, references) = ids(fields);
+    let headers = all_headers(fields);
+    Message {
+        size: 0,
+        sha256: [0; 32],
+        message_id: fields.raw("message-id").and_then(|value| header::id(&value)),
+        sender: addresses(fields, "sender", trouble, defects).into_iter().next(),
+        reply_to: addresses(fields, "reply-to", trouble, defects),
+        to: addresses(fields, "to", trouble, defects),
+        cc: addresses(fields, "cc", trouble, defects),
+        from,
+        subject: fields
+            .text("subject", trouble)
+            .map(|s| s.chars().take(SUBJECT_CHARS_MAX).collect::<String>().trim_end().to_owned())
+            .unwrap_or_default(),
+        date_at: written.map(|w| w.at),
+        date: written.and_then(date::rfc3339),
+        in_reply_to,
+        references,
+        text: String::new(),
+        text_from: TextFrom::None,
+        reply_text: String::new(),
+        html: None,
+        attachments: Vec::new(),
+        auto_reply: AutoReply { kind: nature::Nature::None, by: None, may_answer: false },
+        bounces: Vec::new(),
+        defects: Vec::new(),
+        over_limit: None,
+        received: fields.all("received").count(),
+        headers,
+    }
+}
+
+/// All fields of that name together: a second `To` is a defect, its addresses are addresses.
+fn addresses(
+    fields: &Fields<'_, '_>,
+    name: &'static str,
+    trouble: &mut Trouble,
+    defects: &mut Vec<Defect>,
+) -> Vec<Address> {
+    let list: Vec<Address> = fields
+        .all(name)
+        .flat_map(|value| address::parse(&word::raw_text(value, fields.charset), trouble))
+        .collect();
+    if list.iter().any(|a| a.address.is_none()) {
+        defects.push(Defect::BadAddress);
+    }
+    list
+}
+
+/// Is a field there twice that may be there once (RFC 5322 3.6)?
+fn is_doubled(fields: &Fields<'_, '_>) -> bool {
+    const ONCE: [&str; 12] = [
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "subject",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "content-type",
+        "mime-version",
+    ];
+    ONCE.iter().any(|name| fields.all(name).nth(1).is_some())
+}
+
+fn ids(fields: &Fields<'_, '_>) -> (Vec<String>, Vec<String>) {
+    let read = |name| fields.raw(name).map(|value| header::ids(&value)).unwrap_or_default();
+    let newest = |mut list: Vec<String>, count: usize| list.split_off(list.len().saturating_sub(count));
+    let in_reply_to = newest(read("in-reply-to"), IDS_MAX);
+    let references = newest(read("references"), IDS_MAX - in_reply_to.len());
+    (in_reply_to, references)
+}
+
+fn all_headers(fields: &Fields<'_, '_>) -> Vec<(String, String)> {
+    let mut ignored = Trouble::default();
+    fields
+        .list
+        .iter()
+        .map(|field| {
+            let value = field.value.get(..HEADER_BYTES_MAX).unwrap_or(field.value);
+            let name = String::from_utf8_lossy(field.name).into_owned();
+            (name, word::decode(&word::raw_text(value, fields.charset), &mut ignored))
+        })
+        .collect()
 }

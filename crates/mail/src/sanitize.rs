@@ -1,7 +1,22 @@
 //! Hostile HTML → HTML that may be shown in the agent's page.
+//!
+//! Two walls: our own tree is written anew with only what the lists below name, and ammonia (html5ever, the
+//! parser of a browser) reads the result with the same lists.  What passes has no active content and loads
+//! nothing from elsewhere; the frame around it has a policy of its own (invariant 10).
+
+mod remote;
+mod rules;
+mod style;
+
+use std::collections::HashSet;
+
+use crate::html::{Node, Tree, escape};
 
 /// Rises with every change of the rules: cached results of an older version are made anew.
 pub const VERSION: u32 = 1;
+
+/// Ids and names of the mail live behind this prefix, so that they cannot name anything of the page.
+pub const ID_PREFIX: &str = "mail-";
 
 /// HTML that may be shown, and what was taken out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +30,182 @@ pub struct Clean {
 /// `None` leaves the picture without a source.
 #[must_use]
 pub fn sanitize(html: &str, cid: &dyn Fn(&str) -> Option<String>) -> Clean {
-    let _ = (html, cid);
-    todo!()
+    let mut sources = HashSet::new();
+    let (mut clean, remote_images) = pass(html, cid, &mut sources);
+    // What a browser makes of the result must be the result: reading it again may change nothing.
+    for _ in 0..PASSES_MAX {
+        let (again, _) = pass(&clean, &|_| None, &mut sources);
+        if again == clean {
+            return Clean { html: clean, remote_images };
+        }
+        clean = again;
+    }
+    let words = crate::html::text(&clean);
+    Clean { html: pass(&crate::html::from_text(&words), &|_| None, &mut sources).0, remote_images }
+}
+
+/// Readings until a letter must have come to rest; twisted tables need three.
+const PASSES_MAX: usize = 6;
+
+/// Both walls once; and the remote loads that were taken out.
+fn pass(html: &str, cid: &dyn Fn(&str) -> Option<String>, sources: &mut HashSet<String>) -> (String, u32) {
+    let tree = Tree::parse(html);
+    let mut writer = Writer { tree: &tree, cid, out: String::new(), remote: 0, sources };
+    writer.children(Tree::ROOT);
+    let Writer { out, remote, .. } = writer;
+    drop(tree);
+    (second_wall(&out, sources), remote)
+}
+
+struct Writer<'a> {
+    tree: &'a Tree,
+    cid: &'a dyn Fn(&str) -> Option<String>,
+    out: String,
+    remote: u32,
+    /// Addresses that `cid` gave: the only sources that pass.
+    sources: &'a mut HashSet<String>,
+}
+
+impl Writer<'_> {
+    fn children(&mut self, index: usize) {
+        for child in self.tree.children(index) {
+            self.node(*child);
+        }
+    }
+
+    fn node(&mut self, index: usize) {
+        let Some(node) = self.tree.node(index) else { return };
+        let (name, attributes) = match node {
+            Node::Text(text) => {
+                self.out.push_str(&escape(text));
+                return;
+            }
+            Node::Element { name, attributes, .. } => (name.as_str(), attributes),
+        };
+        self.remote += remote::loads(name, attributes);
+        if rules::is_dropped(name) {
+            self.remote += remote::loads_within(self.tree, index);
+            return;
+        }
+        if !rules::is_allowed(name) {
+            self.children(index);
+            return;
+        }
+        self.out.push('<');
+        self.out.push_str(name);
+        for (attribute, value) in attributes {
+            if let Some(value) = self.attribute(name, attribute, value) {
+                self.out.push_str(&format!(" {attribute}=\"{}\"", escape(&value)));
+            }
+        }
+        self.out.push('>');
+        if !rules::is_void(name) {
+            let before = self.out.len();
+            self.children(index);
+            if name == "pre" && self.out.get(before..).is_some_and(|text| text.starts_with('\n')) {
+                // Parsers drop a line end behind `<pre>`, one each time.
+                let text = self.out.split_off(before);
+                self.out.push_str(text.trim_start_matches('\n'));
+            }
+            self.out.push_str(&format!("</{name}>"));
+        }
+    }
+
+    fn attribute(&mut self, element: &str, attribute: &str, value: &str) -> Option<String> {
+        if attribute == "src" && element == "img" {
+            if self.sources.contains(value) {
+                return Some(value.to_owned());
+            }
+            let id = remote::cid(value)?;
+            let source = (self.cid)(&id)?;
+            self.sources.insert(source.clone());
+            return Some(source);
+        }
+        rules::attribute(element, attribute, value)
+    }
+}
+
+/// Ammonia, told the same lists; every attribute is asked again.
+fn second_wall(html: &str, sources: &HashSet<String>) -> String {
+    let sources: HashSet<String> = sources.clone();
+    let mut builder = ammonia::Builder::empty();
+    builder
+        .tags(rules::ALLOWED.iter().copied().collect())
+        .generic_attributes(rules::GENERIC.iter().copied().collect())
+        .tag_attributes(rules::tag_attributes())
+        .url_schemes(["http", "https", "mailto", "tel", "cid"].into())
+        .url_relative(ammonia::UrlRelative::PassThrough)
+        .link_rel(Some("noopener noreferrer nofollow"))
+        .set_tag_attribute_value("a", "target", "_blank")
+        .strip_comments(true)
+        .attribute_filter(move |element, attribute, value| {
+            if attribute == "src" {
+                return sources.contains(value).then(|| value.into());
+            }
+            if attribute == "target" || attribute == "rel" {
+                // Ammonia's own: the first wall lets neither through.
+                return Some(value.into());
+            }
+            rules::attribute(element, attribute, value).map(Into::into)
+        });
+    builder.clean(html).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(html: &str) -> Clean {
+        sanitize(html, &|id| Some(format!("cid:{id}")))
+    }
+
+    fn check(html: &str, expected: &str) {
+        let first = clean(html);
+        assert_eq!(first.html, expected, "{html}");
+        assert_eq!(clean(&first.html).html, expected, "not a fixed point: {html}");
+    }
+
+    #[test]
+    fn active_content_does_not_pass() {
+        check("<p>a<script>alert(1)</script>b</p>", "<p>ab</p>");
+        check("<img src=x onerror=alert(1)>", "<img>");
+        check("<svg><a xlink:href='javascript:alert(1)'>x</a></svg>y", "y");
+        check(
+            "<a href='java&#10;script:alert(1)'>x</a>",
+            "<a target=\"_blank\" rel=\"noopener noreferrer nofollow\">x</a>",
+        );
+        check("<iframe src=//evil.example></iframe><object data=x></object>z", "z");
+        check("<form action=//evil.example><input name=password><button>go</button></form>", "go");
+        check(
+            "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">",
+            "",
+        );
+        check("<style>@import url(//evil.example/x.css)</style><b>x</b>", "<b>x</b>");
+        check("<meta http-equiv=refresh content='0;url=//evil.example'>x<base href=//evil.example>", "x");
+        check("<div style=\"position:fixed;top:0;color:red\">x</div>", "<div style=\"color:red\">x</div>");
+    }
+
+    #[test]
+    fn remote_pictures_are_taken_out_and_counted() {
+        let out = clean(
+            "<table background='http://evil.example/1'><tr><td style='background-image:url(//evil.example/2)'>\
+             <img src='https://evil.example/3.gif' width=1><img src='cid:logo@x' alt=L><img src='/local'>\
+             <img srcset='https://evil.example/4 2x'></td></tr></table>",
+        );
+        assert_eq!(out.remote_images, 4);
+        assert!(!out.html.contains("evil.example"), "{}", out.html);
+        assert!(out.html.contains("<img src=\"cid:logo@x\" alt=\"L\">"), "{}", out.html);
+    }
+
+    #[test]
+    fn links_ids_and_names_are_made_harmless() {
+        check(
+            "<a href='https://x.org/?a=1&b=2' id=top name=n>x</a>",
+            "<a href=\"https://x.org/?a=1&amp;b=2\" id=\"mail-top\" name=\"mail-n\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">x</a>",
+        );
+        check(
+            "<a href='#top'>x</a>",
+            "<a href=\"#mail-top\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">x</a>",
+        );
+    }
 }

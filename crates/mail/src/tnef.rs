@@ -1,5 +1,14 @@
 //! winmail.dat (MS-OXTNEF): the files in it.  Bounded, and silent about what it cannot read.
 
+use std::borrow::Cow;
+
+/// Files taken of one winmail.dat.
+const FILES_MAX: usize = 200;
+/// Properties read of one attachment.
+const PROPERTIES_MAX: usize = 500;
+/// Values of one property.
+const VALUES_MAX: usize = 1_000;
+
 /// A file inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -15,9 +24,247 @@ pub fn is_tnef(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x78, 0x9f, 0x3e, 0x22])
 }
 
+const ATT_RENDERING: u32 = 0x0006_9002;
+const ATT_TITLE: u32 = 0x0001_8010;
+const ATT_DATA: u32 = 0x0006_800f;
+const ATT_MAPI: u32 = 0x0006_9005;
+const ATT_OEM_CODE_PAGE: u32 = 0x0006_9007;
+const LEVEL_ATTACHMENT: u8 = 2;
+
+const PID_DATA: u16 = 0x3701;
+const PID_FILE_NAME: u16 = 0x3704;
+const PID_LONG_FILE_NAME: u16 = 0x3707;
+const PID_MIME_TAG: u16 = 0x370e;
+const PID_CONTENT_ID: u16 = 0x3712;
+const PID_DISPLAY_NAME: u16 = 0x3001;
+
 /// The files in it, as many as can be read.
 #[must_use]
 pub fn files(bytes: &[u8]) -> Vec<File> {
-    let _ = bytes;
-    todo!()
+    let mut found = Vec::new();
+    let mut reader = Reader { rest: bytes };
+    if !is_tnef(bytes) || reader.take(6).is_none() {
+        return found;
+    }
+    let mut code_page: Option<String> = None;
+    let mut current: Option<Found> = None;
+    while let Some((level, attribute, data)) = attribute(&mut reader) {
+        if attribute == ATT_OEM_CODE_PAGE {
+            code_page = (Reader { rest: data }).u32().map(|n| format!("windows-{n}"));
+        }
+        if level != LEVEL_ATTACHMENT {
+            continue;
+        }
+        if attribute == ATT_RENDERING {
+            found.extend(current.take().and_then(Found::done));
+            if found.len() >= FILES_MAX {
+                return found;
+            }
+            current = Some(Found::default());
+        }
+        let file = current.get_or_insert_with(Found::default);
+        match attribute {
+            ATT_TITLE => file.title = text8(data, code_page.as_deref()),
+            ATT_DATA => file.content = Some(data.to_vec()),
+            ATT_MAPI => properties(data, file, code_page.as_deref()),
+            _ => {}
+        }
+    }
+    found.extend(current.take().and_then(Found::done));
+    found
+}
+
+#[derive(Default)]
+struct Found {
+    title: Option<String>,
+    name: Option<String>,
+    long_name: Option<String>,
+    display_name: Option<String>,
+    media_type: Option<String>,
+    content_id: Option<String>,
+    content: Option<Vec<u8>>,
+}
+
+impl Found {
+    fn done(self) -> Option<File> {
+        let Found { title, name, long_name, display_name, media_type, content_id, content } = self;
+        Some(File {
+            name: long_name.or(display_name).or(title).or(name),
+            media_type: media_type
+                .map(|m| m.to_ascii_lowercase())
+                .filter(|m| m.contains('/') && m.len() <= 200),
+            content_id: content_id.and_then(|id| crate::header::id(&id)),
+            content: content?,
+        })
+    }
+}
+
+/// Bytes that are taken from the front, if they are there.
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take(2)?.try_into().ok().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_le_bytes)
+    }
+
+    /// A value with its padding to four bytes.
+    fn padded(&mut self, length: usize) -> Option<&'a [u8]> {
+        let value = self.take(length)?;
+        let padding = length.next_multiple_of(4) - length;
+        self.take(padding.min(self.rest.len()))?;
+        Some(value)
+    }
+}
+
+/// Level, number and data of an attribute; the checksum behind it is not asked, since senders get it wrong.
+fn attribute<'a>(reader: &mut Reader<'a>) -> Option<(u8, u32, &'a [u8])> {
+    let level = *reader.take(1)?.first()?;
+    let number = reader.u32()?;
+    let length = usize::try_from(reader.u32()?).ok()?;
+    // A letter that was cut still gives the beginning of its last file.
+    let data = match reader.take(length) {
+        Some(data) => data,
+        None => std::mem::take(&mut reader.rest),
+    };
+    reader.take(2.min(reader.rest.len()))?;
+    Some((level, number, data))
+}
+
+fn text8(bytes: &[u8], code_page: Option<&str>) -> Option<String> {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    let text = crate::charset::decode(bytes.get(..end)?, code_page).0;
+    (!text.trim().is_empty()).then_some(text)
+}
+
+fn text16(bytes: &[u8]) -> Option<String> {
+    let text = crate::charset::decode(bytes, Some("utf-16le")).0;
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// The MAPI properties of an attachment (MS-OXTNEF 2.1.3.4).
+fn properties(data: &[u8], file: &mut Found, code_page: Option<&str>) {
+    let mut reader = Reader { rest: data };
+    let Some(count) = reader.u32() else { return };
+    for _ in 0..(count as usize).min(PROPERTIES_MAX) {
+        let Some((id, kind, value)) = property(&mut reader) else { return };
+        let words = || match kind {
+            0x001f => text16(&value),
+            _ => text8(&value, code_page),
+        };
+        match id {
+            PID_LONG_FILE_NAME => file.long_name = words(),
+            PID_FILE_NAME => file.name = words(),
+            PID_DISPLAY_NAME => file.display_name = words(),
+            PID_MIME_TAG => file.media_type = words(),
+            PID_CONTENT_ID => file.content_id = words(),
+            PID_DATA if file.content.is_none() => file.content = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// Number, type and first value of the next property.
+fn property<'a>(reader: &mut Reader<'a>) -> Option<(u16, u16, Cow<'a, [u8]>)> {
+    let kind = reader.u16()?;
+    let id = reader.u16()?;
+    if id >= 0x8000 {
+        reader.take(16)?;
+        let length = match reader.u32()? {
+            0 => 4,
+            _ => usize::try_from(reader.u32()?).ok()?,
+        };
+        reader.padded(length)?;
+    }
+    let is_list = kind & 0x1000 != 0;
+    let base = kind & 0x0fff;
+    let values = if is_list || is_variable(base) { reader.u32()? as usize } else { 1 };
+    let mut first: Option<&'a [u8]> = None;
+    for _ in 0..values.min(VALUES_MAX) {
+        let length = match base {
+            0x0002 | 0x000b => 2,
+            0x0003 | 0x0004 | 0x000a => 4,
+            0x0005 | 0x0006 | 0x0007 | 0x0014 | 0x0040 => 8,
+            0x0048 => 16,
+            other if is_variable(other) => usize::try_from(reader.u32()?).ok()?,
+            _ => return None,
+        };
+        let value = reader.padded(length)?;
+        first = first.or(Some(value));
+    }
+    let mut value = first.unwrap_or_default();
+    if base == 0x000d {
+        // An object begins with the 16 bytes of its interface.
+        value = value.get(16..).unwrap_or_default();
+    }
+    Some((id, base, Cow::Borrowed(value)))
+}
+
+fn is_variable(kind: u16) -> bool {
+    matches!(kind, 0x001e | 0x001f | 0x000d | 0x0102)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    fn put(out: &mut Vec<u8>, number: u32, data: &[u8]) {
+        out.push(LEVEL_ATTACHMENT);
+        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(&u32::try_from(data.len()).expect("small").to_le_bytes());
+        out.extend_from_slice(data);
+        let sum = data.iter().fold(0u16, |s, b| s.wrapping_add(u16::from(*b)));
+        out.extend_from_slice(&sum.to_le_bytes());
+    }
+
+    fn winmail() -> Vec<u8> {
+        let mut out = vec![0x78, 0x9f, 0x3e, 0x22, 1, 0];
+        put(&mut out, ATT_RENDERING, &[0; 14]);
+        put(&mut out, ATT_TITLE, b"BILL~1.PDF\0");
+        put(&mut out, ATT_DATA, b"%PDF-1.7");
+        let name: Vec<u8> = "Rechnung März.pdf\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut mapi = 2u32.to_le_bytes().to_vec();
+        mapi.extend_from_slice(&[0x03, 0, 0x20, 0x0e, 9, 0, 0, 0]);
+        mapi.extend_from_slice(&[0x1f, 0, 0x07, 0x37, 1, 0, 0, 0]);
+        mapi.extend_from_slice(&u32::try_from(name.len()).expect("small").to_le_bytes());
+        mapi.extend_from_slice(&name);
+        mapi.resize(mapi.len().next_multiple_of(4), 0);
+        put(&mut out, ATT_MAPI, &mapi);
+        put(&mut out, ATT_RENDERING, &[0; 14]);
+        put(&mut out, ATT_TITLE, b"b.txt\0");
+        put(&mut out, ATT_DATA, b"two");
+        out
+    }
+
+    #[test]
+    fn the_files_of_a_winmail_are_found_with_their_long_names() {
+        let found: Vec<_> =
+            files(&winmail()).into_iter().map(|f| (f.name.unwrap_or_default(), f.content)).collect();
+        assert_eq!(
+            found,
+            [("Rechnung März.pdf".to_owned(), b"%PDF-1.7".to_vec()), ("b.txt".to_owned(), b"two".to_vec())]
+        );
+    }
+
+    #[test]
+    fn a_winmail_may_be_cut_or_broken_anywhere() {
+        let whole = winmail();
+        for end in 0..whole.len() {
+            let _ = files(&whole[..end]);
+            let mut broken = whole.clone();
+            broken[end] ^= 0xff;
+            let _ = files(&broken);
+        }
+    }
 }
