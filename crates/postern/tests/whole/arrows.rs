@@ -23,7 +23,8 @@ const NEVER: [(&str, &[&str]); 4] = [
 
 #[test]
 fn crates_use_only_what_the_architecture_lets_them() {
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().other_options(["--offline".into()]).exec().unwrap();
+    let metadata =
+        cargo_metadata::MetadataCommand::new().no_deps().other_options(["--offline".into()]).exec().unwrap();
     let ours: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
     let found: BTreeSet<&str> = metadata.packages.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(found, ours, "a crate was added or removed: change the architecture and this table together");

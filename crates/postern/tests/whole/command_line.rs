@@ -42,7 +42,9 @@ fn a_second_server_on_one_data_folder_refuses() {
 fn a_port_in_use_is_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    Program::new().run(&["serve", "--http-listen", &address]).fails(1, &["cannot listen on", &address, "another program"]);
+    Program::new()
+        .run(&["serve", "--http-listen", &address])
+        .fails(1, &["cannot listen on", &address, "another program"]);
 }
 
 #[test]
@@ -80,7 +82,9 @@ fn wrong_usage_is_2_and_what_is_not_there_is_3() {
     program.run(&["mailbox", "show", "nobody@contoso.example"]).fails(3, &["no mailbox"]);
     program.run(&["inbox", "retry", "1"]).fails(3, &[]);
     program.run(&["outbox", "cancel", "1"]).fails(3, &[]);
-    program.run_with(&["reply", "1", "--as", "nobody@contoso.example"], "Hello").fails(3, &["no active agent"]);
+    program
+        .run_with(&["reply", "1", "--as", "nobody@contoso.example"], "Hello")
+        .fails(3, &["no active agent"]);
     program.run_with(&["reply", "1", "--as", ADMINISTRATOR], "Hello").fails(3, &["ticket"]);
 }
 
@@ -163,8 +167,22 @@ fn applying_a_file_twice_changes_nothing_the_second_time() {
     assert!(!shown.out.contains("another"), "a password was printed");
     let shown = shown.json();
     for key in [
-        "address", "name", "department", "active", "state", "since", "reason", "remedy", "next_try_at",
-        "last_mail_at", "last_sent_at", "incoming", "outgoing", "grant", "callback", "folders",
+        "address",
+        "name",
+        "department",
+        "active",
+        "state",
+        "since",
+        "reason",
+        "remedy",
+        "next_try_at",
+        "last_mail_at",
+        "last_sent_at",
+        "incoming",
+        "outgoing",
+        "grant",
+        "callback",
+        "folders",
     ] {
         assert!(shown.get(key).is_some(), "{key} is missing in {shown}");
     }
@@ -186,8 +204,13 @@ fn a_mistake_in_the_file_names_its_key_its_line_and_what_is_known() {
 #[test]
 fn inspect_needs_nothing_and_prints_one_line_a_message() {
     let program = Program::new();
-    let one = program.file("one.eml", "From: ann@nordwind.example\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n");
-    let done = program.run_with(&["message", "inspect", "--json", one.to_str().unwrap(), "-"], "Subject: x\n\ny\n").fine();
+    let one = program.file(
+        "one.eml",
+        "From: ann@nordwind.example\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n",
+    );
+    let done = program
+        .run_with(&["message", "inspect", "--json", one.to_str().unwrap(), "-"], "Subject: x\n\ny\n")
+        .fine();
     let lines: Vec<serde_json::Value> = done.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["schema"], "postern.inspect/1");

@@ -4,3 +4,4 @@
 mod arrows;
 mod command_line;
 mod program;
+mod visitor;

@@ -57,7 +57,12 @@ impl Program {
     }
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
-        command.args(arguments).args(&self.flags).arg("--data").arg(self.data()).current_dir(self.folder.path());
+        command
+            .args(arguments)
+            .args(&self.flags)
+            .arg("--data")
+            .arg(self.data())
+            .current_dir(self.folder.path());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTERN_")) {
             command.env_remove(name);
         }
@@ -99,7 +104,8 @@ impl Program {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("ready ").map(str::to_owned);
-        let url = url.unwrap_or_else(|| panic!("not ready: {line:?}\n{}", std::fs::read_to_string(&log).unwrap()));
+        let url =
+            url.unwrap_or_else(|| panic!("not ready: {line:?}\n{}", std::fs::read_to_string(&log).unwrap()));
         Server { child, url, log }
     }
     pub fn path(&self) -> &Path {
