@@ -115,8 +115,9 @@ impl Session {
 
     /// MAIL and all RCPT; one fate a recipient. A refused sender is an error.
     async fn recipients(&mut self, mail: &str, recipients: &[String]) -> Result<Vec<Fate>> {
+        let takes_utf8 = self.has("SMTPUTF8"); // by value: the future must be able to change threads
         let unwritable = |recipient: &String| match check_address(recipient) {
-            Ok(()) if recipient.is_ascii() || self.has("SMTPUTF8") => None,
+            Ok(()) if recipient.is_ascii() || takes_utf8 => None,
             Ok(()) => Some("the address is not ASCII and the server takes no others (SMTPUTF8)"),
             Err(why) => Some(why),
         };
