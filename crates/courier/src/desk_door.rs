@@ -127,13 +127,18 @@ impl Courier {
         F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        self.give_way().await;
+        self.blocking(move |desk| desk.db.write(f)).await
+    }
+
+    /// Waits, but not for long, until no one waits in [`Courier::write`].
+    pub(crate) async fn give_way(&self) {
         for _ in 0..100 {
             if self.inside.writers.load(Ordering::SeqCst) == 0 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        self.blocking(move |desk| desk.db.write(f)).await
     }
 
     /// Work that blocks without a transaction, or with one of its own: the store, argon2.

@@ -7,10 +7,13 @@ pub mod clock;
 mod connect;
 mod desk_door;
 pub mod fetch;
+mod file;
+mod left;
 pub mod probe;
 pub mod random;
 mod refresh;
 pub mod rounds;
+mod send;
 mod trouble;
 mod who;
 

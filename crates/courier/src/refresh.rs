@@ -98,7 +98,6 @@ struct Known {
     grant: Grant,
     client: Client,
     secret: Option<SecretString>,
-    resource: String,
     /// One resource only.
     scope: String,
     token: Option<(SecretString, i64)>,
@@ -111,9 +110,8 @@ async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<K
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
         let secret = client::secret_for_system(tx, &vault, client.id)?;
         let scope = token_scope(&client, &grant.scopes, protocol);
-        let resource = resource_of(&scope);
-        let token = grant::access_token_for_system(tx, &vault, grant_id, &resource)?;
-        Ok(Some(Known { grant, client, secret, resource, scope, token }))
+        let token = grant::access_token_for_system(tx, &vault, grant_id, &resource_of(&scope))?;
+        Ok(Some(Known { grant, client, secret, scope, token }))
     });
     found.await?.ok_or_else(not_authorized)
 }

@@ -1,0 +1,293 @@
+//! Takes mail from a server into the inbox: oldest first, each once, and nothing is touched on the server before
+//! the commit.
+//!
+//! A round goes from a claimed mailbox to a settled one: `plan` says what to fetch, `take` gets it from the server
+//! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
+mod mark;
+mod once;
+mod plan;
+mod store;
+mod take;
+
+pub use once::{Summary, once};
+
+use crate::Courier;
+use crate::connect::{self, Which};
+use crate::trouble::{RETRY_MS_MIN, Trouble, sentence};
+use desk::intake::inbox::LeaseLost;
+use desk::mailboxes::cursor::{self, Cursor};
+use desk::mailboxes::mailbox::{self, Claim, Mailbox, Round, ServerSide, Side};
+use mail::explain::Class;
+use std::time::Duration;
+use tokio::sync::watch;
+use wire::imap;
+
+/// Renewed while a round works; what a killed process held is free after this.
+pub(crate) const LEASE_MS: i64 = 30_000;
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// A larger message is left on the server and recorded with its reason.
+const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Between settling on the server: this many batches.
+const BATCHES_PER_LEG: usize = 10;
+const BATCH_MAX: usize = 500;
+/// The disk keeps this much free, or a twentieth of it where that is less.
+const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// A signed-in link to the incoming server, and the settings that it was opened with.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub session: imap::Session,
+    settings: (String, ServerSide),
+}
+
+impl Link {
+    pub(crate) async fn open(courier: &Courier, mailbox: &Mailbox) -> Result<Link, Trouble> {
+        let session = connect::incoming(courier, mailbox, Which::InUse).await?;
+        Ok(Link { session, settings: settings(mailbox) })
+    }
+
+    /// Still to the server, and by the credential, that the mailbox has now.
+    pub(crate) fn serves(&self, mailbox: &Mailbox) -> bool {
+        self.settings == settings(mailbox)
+    }
+}
+
+fn settings(mailbox: &Mailbox) -> (String, ServerSide) {
+    (mailbox.address.clone(), mailbox.incoming.clone())
+}
+
+/// What a round fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub new: usize,
+    pub known: usize,
+}
+
+/// How a round ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Done,
+    /// Asked to stop between two batches.
+    Stopped,
+    Trouble(Trouble),
+    /// Another round has the mailbox now: nothing more of this one counts.
+    Lost,
+}
+
+/// Why a part of a round did not do its work.
+#[derive(Debug)]
+pub(crate) enum Broke {
+    Trouble(Trouble),
+    Lost,
+}
+impl From<Trouble> for Broke {
+    fn from(trouble: Trouble) -> Broke {
+        Broke::Trouble(trouble)
+    }
+}
+impl From<desk::Error> for Broke {
+    fn from(error: desk::Error) -> Broke {
+        match &error {
+            desk::Error::Failed(cause) if cause.downcast_ref::<LeaseLost>().is_some() => Broke::Lost,
+            _ => Broke::Trouble(error.into()),
+        }
+    }
+}
+
+/// One round of a claimed mailbox, settled. The link is reused when it is there and good, and kept when the round
+/// was done.
+pub(crate) async fn round(
+    courier: &Courier,
+    claim: &Claim,
+    link: &mut Option<Link>,
+    stop: &watch::Receiver<bool>,
+) -> (Tally, End) {
+    let mut tally = Tally::default();
+    let end = tokio::select! {
+        end = work(courier, claim, link, stop, &mut tally) => end,
+        () = hold(courier, claim) => End::Lost,
+    };
+    if !matches!(end, End::Done) {
+        *link = None;
+    }
+    let end = match settle(courier, claim, tally, &end).await {
+        Ok(true) => end,
+        Ok(false) => End::Lost,
+        Err(error) => {
+            tracing::warn!(mailbox = claim.mailbox_id, "the round could not be settled: {error}");
+            end
+        }
+    };
+    (tally, end)
+}
+
+/// Returns when the lease is lost.
+async fn hold(courier: &Courier, claim: &Claim) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let (claim, until) = (claim.clone(), courier.now().saturating_add(LEASE_MS));
+        match courier.write_behind(move |tx| mailbox::renew(tx, &claim, until)).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!("a lease could not be renewed: {error}"),
+        }
+    }
+}
+
+async fn work(
+    courier: &Courier,
+    claim: &Claim,
+    link: &mut Option<Link>,
+    stop: &watch::Receiver<bool>,
+    tally: &mut Tally,
+) -> End {
+    match fetch(courier, claim, link, stop, tally).await {
+        Ok(true) => End::Done,
+        Ok(false) => End::Stopped,
+        Err(Broke::Trouble(trouble)) => End::Trouble(trouble),
+        Err(Broke::Lost) => End::Lost,
+    }
+}
+
+/// `false`: stopped before the end.
+async fn fetch(
+    courier: &Courier,
+    claim: &Claim,
+    link: &mut Option<Link>,
+    stop: &watch::Receiver<bool>,
+    tally: &mut Tally,
+) -> Result<bool, Broke> {
+    let mailbox_id = claim.mailbox_id;
+    let (mailbox, known) = courier
+        .read(move |tx| {
+            let mailbox = mailbox::find(tx, mailbox_id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
+            let known = cursor::find(tx, mailbox_id, mailbox.folder_or_inbox())?;
+            Ok((mailbox, known))
+        })
+        .await?;
+    room(courier).await?;
+    let selected = open(courier, &mailbox, link).await?;
+    let Some(Link { session, .. }) = link else { return Ok(false) };
+    let said = |error: wire::Error| Trouble::of(&error, &connect::place(&mailbox, Side::Incoming));
+
+    let rules = plan::Rules::of(&mailbox, courier.now());
+    let cursor = match known {
+        Some(known) if known.uid_validity == selected.uid_validity => known,
+        known => {
+            let first_sight = known.is_none();
+            let folder = mailbox.folder_or_inbox();
+            let begun = plan::begin(session, folder, &selected, &rules, first_sight).await.map_err(said)?;
+            keep_cursor(courier, claim, &begun).await?;
+            begun
+        }
+    };
+    let uids = plan::uids(session, &cursor, &rules).await.map_err(said)?;
+    mark::settle(courier, session, &mailbox, cursor.uid_validity).await?; // what an earlier round left over
+    let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
+    let mut spare = take::SKIPS_MAX;
+    let mut cursor = cursor;
+    for leg in uids.chunks(batch * BATCHES_PER_LEG) {
+        if *stop.borrow() {
+            return Ok(false);
+        }
+        room(courier).await?;
+        let carrier = store::Carrier::new(courier, claim, &mailbox, &cursor);
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let mut taker = take::Taker::new(courier, &mailbox, &rules, &cursor, batch, &mut spare);
+        let (taken, stored) =
+            tokio::join!(taker.run(session, leg, stop, sender), carrier.run(receiver, tally));
+        stored?;
+        taken?;
+        if let Some(last) = leg.last() {
+            cursor.uid_last = cursor.uid_last.max(*last);
+        }
+        mark::settle(courier, session, &mailbox, cursor.uid_validity).await?;
+    }
+    if *stop.borrow() {
+        return Ok(false);
+    }
+    let end = cursor.uid_last.max(cursor.start_after_uid);
+    if end > cursor.uid_last {
+        // All that was there at first sight is dealt with.
+        keep_cursor(courier, claim, &Cursor { uid_last: end, ..cursor }).await?;
+    }
+    Ok(true)
+}
+
+/// The folder selected, on the link that is there or, when that has died meanwhile, on a new one.
+async fn open(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    link: &mut Option<Link>,
+) -> Result<imap::Selected, Trouble> {
+    let folder = mailbox.folder_or_inbox();
+    if let Some(old) = link
+        && old.serves(mailbox)
+        && let Ok(selected) = old.session.select(folder).await
+    {
+        return Ok(selected);
+    }
+    let link = link.insert(Link::open(courier, mailbox).await?);
+    let selected = link.session.select(folder).await;
+    selected.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))
+}
+
+async fn keep_cursor(courier: &Courier, claim: &Claim, cursor: &Cursor) -> Result<(), Broke> {
+    let (claim, cursor, until) = (claim.clone(), cursor.clone(), courier.now().saturating_add(LEASE_MS));
+    let kept = courier.write_behind(move |tx| {
+        if !mailbox::renew(tx, &claim, until)? {
+            return Err(anyhow::Error::from(LeaseLost).into());
+        }
+        cursor::set(tx, claim.mailbox_id, &cursor)
+    });
+    Ok(kept.await?)
+}
+
+/// Fetching stops before the disk is full, while the pages still work, and goes on by itself.
+async fn room(courier: &Courier) -> Result<(), Trouble> {
+    let (free, size) = courier.blocking(|desk| desk.store.room()).await?;
+    let reserve = RESERVE_BYTES.min(size / 20);
+    if free >= reserve {
+        return Ok(());
+    }
+    let megabytes = |bytes: u64| bytes / (1024 * 1024);
+    let reason = format!(
+        "The disk has {} MB left, and {} MB are kept free; nothing is fetched and nothing was lost.",
+        megabytes(free),
+        megabytes(reserve)
+    );
+    let remedy = "Free some space on the disk of the data folder; fetching goes on by itself.";
+    Err(Trouble::new(Class::Configuration, NO_ROOM, reason, remedy))
+}
+const NO_ROOM: &str = "no_room";
+
+async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> desk::Result<bool> {
+    let (claim, now) = (claim.clone(), courier.now());
+    let id = claim.mailbox_id;
+    let Some(mailbox) = courier.read(move |tx| mailbox::find(tx, id)).await? else { return Ok(false) };
+    let round = match end {
+        End::Done => Round::Done {
+            mail: tally.new > 0,
+            next_at: now.saturating_add(mailbox.frequency_s.max(1) * 1000),
+        },
+        End::Stopped => Round::Done { mail: tally.new > 0, next_at: now },
+        End::Trouble(trouble) => {
+            let next_at = match trouble.code.as_str() {
+                NO_ROOM => now.saturating_add(RETRY_MS_MIN),
+                _ => trouble.next_at(courier, mailbox.failures),
+            };
+            tracing::warn!(
+                mailbox = mailbox.address,
+                code = trouble.code,
+                "fetch: {}",
+                sentence(&trouble.whole_reason())
+            );
+            trouble.round(next_at)
+        }
+        End::Lost => {
+            tracing::info!(mailbox = mailbox.address, "another round has taken this mailbox over");
+            return Ok(false);
+        }
+    };
+    courier.write(move |tx| mailbox::settle(tx, &claim, &round, now)).await
+}

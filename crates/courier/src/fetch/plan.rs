@@ -1,0 +1,121 @@
+//! What is to be fetched: where reading begins (*Start From*), what lies after the cursor, and what is old mail.
+//! When UIDVALIDITY changes every remembered UID is void (RFC 3501 §2.3.1.1): the folder is read again by the same
+//! rules, and the desk knows by its content what it already has.
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::{Mailbox, StartFrom};
+use wire::imap::{Fetched, Selected, Session};
+
+/// Servers compare SINCE with dates in a time zone of their own.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many messages, newest first, are looked at in one go for where *Now* begins.
+const LOOK_BACK: usize = 20;
+
+/// What counts as old, and whether old mail is wanted. Times are whole seconds, as servers keep them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Mail that came before is not fetched; `None`: everything is.
+    pub from_at: Option<i64>,
+    /// Mail that came before is filed silently.
+    pub news_from_at: i64,
+}
+
+impl Rules {
+    pub(super) fn of(mailbox: &Mailbox, now: i64) -> Rules {
+        let activated_at = second(mailbox.activated_at.unwrap_or(now));
+        let from_at = match &mailbox.start_from {
+            StartFrom::Now => Some(activated_at),
+            StartFrom::Everything => None,
+            // A date that cannot be read must not lose mail.
+            StartFrom::Date(date) => midnight(date),
+        };
+        Rules { from_at, news_from_at: activated_at }
+    }
+
+    /// What these rules make of a message that was there when reading began.
+    pub(super) fn wants(&self, internal_date_at: Option<i64>) -> bool {
+        match (self.from_at, internal_date_at) {
+            (Some(from_at), Some(at)) => at >= from_at,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    pub(super) fn is_silent(&self, internal_date_at: Option<i64>) -> bool {
+        internal_date_at.is_some_and(|at| at < self.news_from_at)
+    }
+}
+
+fn second(at: i64) -> i64 {
+    at - at.rem_euclid(1000)
+}
+
+fn midnight(date: &str) -> Option<i64> {
+    let date: jiff::civil::Date = date.parse().ok()?;
+    Some(jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_millisecond())
+}
+
+/// The cursor of a folder that is read for the first time, or again after its UIDVALIDITY changed. Up to
+/// `start_after_uid` the rules decide; what comes later is news.
+pub(super) async fn begin(
+    session: &mut Session,
+    folder: &str,
+    selected: &Selected,
+    rules: &Rules,
+    first_sight: bool,
+) -> wire::Result<Cursor> {
+    let last = match selected.uid_next {
+        Some(next) => next.saturating_sub(1),
+        None => session.uids_since(0).await?.last().copied().unwrap_or(0),
+    };
+    let mut cursor = Cursor {
+        folder: folder.to_owned(),
+        uid_validity: selected.uid_validity,
+        uid_last: 0,
+        start_after_uid: last,
+    };
+    if first_sight && rules.from_at == Some(rules.news_from_at) {
+        cursor.uid_last = before_news(session, rules, last).await?;
+    }
+    Ok(cursor)
+}
+
+/// *Now*: the last UID before the first message that came after fetching was switched on. Looked for from the
+/// newest back, because a folder may hold years of mail and *Now* is a moment ago.
+async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::Result<u32> {
+    let Some(from_at) = rules.from_at else { return Ok(0) };
+    let mut uids = session.uids_since_date(from_at.saturating_sub(DAY_MS)).await?;
+    uids.retain(|uid| *uid <= last);
+    let mut begin = last;
+    for chunk in uids.rchunks(LOOK_BACK) {
+        let mut found = None;
+        let mut fetch = session.fetch(chunk, 0).await?; // only for their dates
+        while let Some(fetched) = fetch.next().await? {
+            let (uid, at) = match fetched {
+                Fetched::Message { uid, internal_date_at, .. }
+                | Fetched::TooBig { uid, internal_date_at, .. } => (uid, internal_date_at),
+                Fetched::Missing { .. } => continue,
+            };
+            if rules.wants(at) {
+                found = Some(found.map_or(uid, |found: u32| found.min(uid)));
+            }
+        }
+        let Some(uid) = found else { break };
+        begin = uid.saturating_sub(1);
+    }
+    Ok(begin)
+}
+
+/// The UIDs after the cursor, ascending.
+pub(super) async fn uids(session: &mut Session, cursor: &Cursor, rules: &Rules) -> wire::Result<Vec<u32>> {
+    let mut uids = Vec::new();
+    if cursor.uid_last < cursor.start_after_uid {
+        uids = match rules.from_at {
+            Some(from_at) => session.uids_since_date(from_at.saturating_sub(DAY_MS)).await?,
+            None => session.uids_since(cursor.uid_last).await?,
+        };
+        uids.retain(|uid| *uid > cursor.uid_last && *uid <= cursor.start_after_uid);
+    }
+    uids.extend(session.uids_since(cursor.uid_last.max(cursor.start_after_uid)).await?);
+    uids.sort_unstable();
+    uids.dedup();
+    Ok(uids)
+}

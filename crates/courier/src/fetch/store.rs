@@ -1,0 +1,120 @@
+//! From batches to the inbox: bytes into the store, then rows and cursor in one commit.
+use super::take::{Batch, Content, Taken};
+use super::{Broke, LEASE_MS, Tally};
+use crate::Courier;
+use crate::left;
+use desk::Desk;
+use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
+use tokio::sync::mpsc;
+
+pub(super) struct Carrier {
+    courier: Courier,
+    claim: Claim,
+    cursor: Cursor,
+    mailbox_id: i64,
+    /// Nothing is to be done on the server for what was fetched.
+    leaves_alone: bool,
+}
+
+impl Carrier {
+    pub(super) fn new(courier: &Courier, claim: &Claim, mailbox: &Mailbox, cursor: &Cursor) -> Carrier {
+        Carrier {
+            courier: courier.clone(),
+            claim: claim.clone(),
+            cursor: cursor.clone(),
+            mailbox_id: mailbox.id,
+            leaves_alone: mailbox.fetched == Fetched::Nothing,
+        }
+    }
+
+    /// Stores batch after batch, while the next one is being fetched.
+    pub(super) async fn run(
+        mut self,
+        mut batches: mpsc::Receiver<Batch>,
+        tally: &mut Tally,
+    ) -> Result<(), Broke> {
+        while let Some(batch) = batches.recv().await {
+            if batch.uid_last <= self.cursor.uid_last && batch.taken.is_empty() {
+                continue;
+            }
+            self.cursor.uid_last = self.cursor.uid_last.max(batch.uid_last);
+            let recorded = self.keep(batch).await?;
+            tally.new += recorded.new;
+            tally.known += recorded.known;
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, batch: Batch) -> desk::Result<Recorded> {
+        let (claim, cursor, leaves_alone) = (self.claim.clone(), self.cursor.clone(), self.leaves_alone);
+        let (mailbox_id, now) = (self.mailbox_id, self.courier.now());
+        self.courier.give_way().await;
+        self.courier
+            .blocking(move |desk| {
+                let (arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
+                let settled: Vec<u32> =
+                    if leaves_alone { arrivals.iter().map(|arrival| arrival.uid).collect() } else { left };
+                desk.db.write(|tx| {
+                    if !mailbox::renew(tx, &claim, now.saturating_add(LEASE_MS))? {
+                        return Err(anyhow::Error::from(LeaseLost).into());
+                    }
+                    let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
+                    if !settled.is_empty() {
+                        // Or a later change of *Fetched Emails* would reach back to mail of today.
+                        let (folder, validity) = (&cursor.folder, cursor.uid_validity);
+                        inbox::settled_on_server(tx, mailbox_id, folder, validity, &settled, now)?;
+                    }
+                    Ok(recorded)
+                })
+            })
+            .await
+    }
+}
+
+/// The bytes are durable when this returns. Also the UIDs that stay on the server whatever the settings say.
+fn put(
+    desk: &Desk,
+    mailbox_id: i64,
+    cursor: &Cursor,
+    taken: Vec<Taken>,
+    now: i64,
+) -> desk::Result<(Vec<Arrival>, Vec<u32>)> {
+    let mut left = Vec::new();
+    let mut raws = Vec::with_capacity(taken.len());
+    for message in &taken {
+        raws.push(match &message.content {
+            Content::Raw(raw) => std::borrow::Cow::Borrowed(raw.as_slice()),
+            Content::Left(reason) => {
+                left.push(message.uid);
+                let (folder, validity) = (&cursor.folder, cursor.uid_validity);
+                std::borrow::Cow::Owned(left::write(mailbox_id, folder, validity, message.uid, reason))
+            }
+        });
+    }
+    let contents: Vec<&[u8]> = raws.iter().map(AsRef::as_ref).collect();
+    let stored = desk.store.put_all(&contents)?;
+    let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| Arrival {
+        uid: message.uid,
+        received_at: message.received_at.unwrap_or(now),
+        stored,
+        content_key: mail::message::content_key(raw),
+        message_id: mail::message::parse(head(raw)).message_id,
+        silent: message.silent,
+    });
+    Ok((arrivals.collect(), left))
+}
+
+/// The header fields, without what follows the first empty line.
+fn head(raw: &[u8]) -> &[u8] {
+    const HEAD_BYTES_MAX: usize = 256 * 1024;
+    let raw = raw.get(..HEAD_BYTES_MAX).unwrap_or(raw);
+    let ends = raw.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 1);
+    let crlf_ends = raw.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 2);
+    match (ends, crlf_ends) {
+        (Some(a), Some(b)) => raw.get(..a.min(b)).unwrap_or(raw),
+        (Some(end), None) | (None, Some(end)) => raw.get(..end).unwrap_or(raw),
+        (None, None) => raw,
+    }
+}

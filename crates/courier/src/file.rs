@@ -1,0 +1,182 @@
+//! From the inbox to the desk: claims rows, parses them off the transaction, and files a batch in one transaction
+//! with a savepoint each. One bad message undoes itself alone.
+use crate::Courier;
+use crate::left;
+use desk::Desk;
+use desk::intake::filing::{self, Prepared};
+use desk::intake::inbox::{self, Claim, Outcome};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Rows of one transaction.
+pub(crate) const BATCH: i64 = 100;
+/// A batch takes seconds at most; what a killed process held is free after this.
+const LEASE_MS: i64 = 60_000;
+
+/// What became of one batch.
+#[derive(Debug, Default)]
+pub(crate) struct Filed(Vec<(i64, Outcome)>);
+
+/// Outcomes counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub filed: usize,
+    pub ignored: usize,
+    pub failed: usize,
+    /// Failed for now: tried again later.
+    pub put_off: i64,
+}
+
+impl Filed {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn of(&self, mailbox_id: i64) -> Counts {
+        let mut counts = Counts::default();
+        for (_, outcome) in self.0.iter().filter(|(of, _)| *of == mailbox_id) {
+            match outcome {
+                Outcome::Filed { .. } => counts.filed += 1,
+                Outcome::Ignored { .. } => counts.ignored += 1,
+                Outcome::Held { .. } | Outcome::Late => {}
+                Outcome::Failed { next_at, .. } => {
+                    counts.failed += 1;
+                    counts.put_off += i64::from(next_at.is_some());
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// A claimed row, ready for the transaction, or why it is not.
+pub(crate) type Ready = (Claim, Result<Prepared, Outcome>);
+
+/// Claims, parses and files one batch.
+pub(crate) async fn batch(courier: &Courier, limit: i64) -> desk::Result<Filed> {
+    let ready = prepare(courier, limit).await?;
+    commit(courier, ready).await
+}
+
+/// Claims due rows and parses them, on as many threads as there are processors.
+pub(crate) async fn prepare(courier: &Courier, limit: i64) -> desk::Result<Vec<Ready>> {
+    let (now, node) = (courier.now(), courier.node().to_owned());
+    let claims = courier.write_behind(move |tx| inbox::claim_due(tx, now, LEASE_MS, &node, limit)).await?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(claims.len().max(1));
+    let mut parts: Vec<Vec<(usize, Claim)>> = vec![Vec::new(); threads];
+    for (position, claim) in claims.into_iter().enumerate() {
+        if let Some(part) = parts.get_mut(position % threads) {
+            part.push((position, claim));
+        }
+    }
+    let working = parts.into_iter().map(|part| {
+        courier.blocking(move |desk| {
+            Ok(part
+                .into_iter()
+                .map(|(position, claim)| (position, parse(desk, claim, now)))
+                .collect::<Vec<_>>())
+        })
+    });
+    let mut ready: Vec<(usize, Ready)> =
+        futures_util::future::try_join_all(working).await?.into_iter().flatten().collect();
+    ready.sort_by_key(|(position, _)| *position); // oldest first, as claimed
+    Ok(ready.into_iter().map(|(_, ready)| ready).collect())
+}
+
+fn parse(desk: &Desk, claim: Claim, now: i64) -> Ready {
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        let raw = desk.store.get(&claim.place, &claim.hash)?;
+        if let Some(reason) = left::read(&raw) {
+            let code = "left_on_server".to_owned();
+            let reason = format!("{reason} It was left on the server, and what came after it was fetched.");
+            return Ok(Err(Outcome::Failed { code, reason, next_at: None }));
+        }
+        filing::prepare(&desk.store, &raw).map(Ok)
+    }));
+    let ready = match parsed {
+        Ok(Ok(ready)) => ready,
+        Ok(Err(error)) => {
+            Err(failed(&claim, &format!("Its bytes could not be read or stored: {error}"), now))
+        }
+        Err(panic) => Err(failed(&claim, &said(&*panic, "parsed"), now)),
+    };
+    (claim, ready)
+}
+
+/// Files a batch. When the whole does not commit for another reason than the database's, each is tried alone.
+pub(crate) async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
+    if ready.is_empty() {
+        return Ok(Filed::default());
+    }
+    courier.give_way().await;
+    let now = courier.now();
+    courier
+        .blocking(move |desk| match file(desk, &ready, now) {
+            Err(error) if ready.len() > 1 && !is_the_databases(&error) => {
+                tracing::warn!("a batch could not be filed as a whole, so each alone: {error}");
+                let mut filed = Filed::default();
+                for one in ready.chunks(1) {
+                    match file(desk, one, now) {
+                        Ok(alone) => filed.0.extend(alone.0),
+                        Err(error) if is_the_databases(&error) => return Err(error),
+                        Err(error) => tracing::error!("a message could not be filed: {error}"),
+                    }
+                }
+                Ok(filed)
+            }
+            done => done,
+        })
+        .await
+}
+
+fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
+    desk.db.write(|tx| {
+        let mut filed = Vec::with_capacity(ready.len());
+        for (claim, prepared) in ready {
+            let outcome = match prepared {
+                Ok(prepared) => {
+                    let tried = tx.savepoint(|tx| {
+                        // Caught inside the savepoint, so that what the message did is undone with it.
+                        catch_unwind(AssertUnwindSafe(|| filing::file(tx, claim, prepared, now)))
+                            .unwrap_or_else(|panic| Err(anyhow::anyhow!(said(&*panic, "filed")).into()))
+                    });
+                    match tried {
+                        Ok(outcome) => outcome,
+                        Err(error) if is_the_databases(&error) => return Err(error),
+                        Err(error) => {
+                            let outcome = failed(claim, &error.to_string(), now);
+                            settled(inbox::settle(tx, claim, &outcome, now)?, outcome)
+                        }
+                    }
+                }
+                Err(outcome) => settled(inbox::settle(tx, claim, outcome, now)?, outcome.clone()),
+            };
+            filed.push((claim.mailbox_id, outcome));
+        }
+        Ok(Filed(filed))
+    })
+}
+
+fn settled(in_time: bool, outcome: Outcome) -> Outcome {
+    if in_time { outcome } else { Outcome::Late }
+}
+
+/// A full disk or a lost connection is never taken for a bad message.
+fn is_the_databases(error: &desk::Error) -> bool {
+    use desk::db::Error as Db;
+    match error {
+        desk::Error::Db(Db::Busy | Db::Unknown | Db::Store(_) | Db::Unfit(_)) => true,
+        desk::Error::Db(_) | desk::Error::Failed(_) | desk::Error::Refused(_) => false,
+    }
+}
+
+/// As the desk does it: tried again, each time later; at last kept for a person.
+fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
+    tracing::warn!(inbox = claim.inbox_id, "not filed: {reason}");
+    filing::failed(claim, reason, now)
+}
+
+fn said(panic: &(dyn std::any::Any + Send), doing: &str) -> String {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("Postern failed while it {doing} this message ({words}). The message is kept; report this.")
+}

@@ -1,0 +1,179 @@
+//! The fetching round: mailboxes that are due by the clock, and those whose server says that there is news (IDLE).
+//!
+//! Each mailbox that is open has a task of its own, which keeps the link between two turns.
+use super::wake::Wake;
+use crate::Courier;
+use crate::fetch::{self, End, LEASE_MS, Link};
+use desk::mailboxes::mailbox::{self, Claim};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use wire::imap::Idle;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Mailboxes fetched at the same time: each holds a few batches in memory.
+const AT_ONCE: usize = 8;
+/// Routers forget quiet links.
+const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// A claimed mailbox and the right to fetch it now.
+type Turn = (Claim, OwnedSemaphorePermit);
+
+pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
+    let mut wake = Wake::on(&courier, "mailbox", &stop);
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut open: HashMap<i64, mpsc::Sender<Turn>> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!("fetching a mailbox failed: {error}");
+            }
+        }
+        open.retain(|_, door| !door.is_closed());
+        for turn in due(&courier, &permits).await {
+            let mailbox_id = turn.0.mailbox_id;
+            let turn = match open.get(&mailbox_id) {
+                None => turn,
+                Some(door) => match door.try_send(turn) {
+                    Ok(()) => continue,
+                    Err(mpsc::error::TrySendError::Closed(turn) | mpsc::error::TrySendError::Full(turn)) => {
+                        turn
+                    }
+                },
+            };
+            let (door, turns) = mpsc::channel(1);
+            if door.try_send(turn).is_ok() {
+                open.insert(mailbox_id, door);
+                let watcher = Watcher {
+                    courier: courier.clone(),
+                    mailbox_id,
+                    permits: Arc::clone(&permits),
+                    stop: stop.clone(),
+                    link: None,
+                };
+                tasks.spawn(watcher.run(turns));
+            }
+        }
+        if !wake.wait(LOOK_EVERY).await {
+            break;
+        }
+    }
+    open.clear();
+    while tasks.join_next().await.is_some() {}
+}
+
+/// As many due mailboxes as may be fetched now.
+async fn due(courier: &Courier, permits: &Arc<Semaphore>) -> Vec<Turn> {
+    let mut free = Vec::new();
+    while let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+        free.push(permit);
+    }
+    let limit = i64::try_from(free.len()).unwrap_or(0);
+    if limit == 0 {
+        return Vec::new();
+    }
+    let (now, node) = (courier.now(), courier.node().to_owned());
+    // Looking costs a write, so it is not done when nothing is due.
+    let claimed = courier.write_behind(move |tx| mailbox::claim_due(tx, now, LEASE_MS, &node, limit)).await;
+    match claimed {
+        Ok(claims) => claims.into_iter().zip(free).collect(),
+        Err(error) => {
+            tracing::error!("due mailboxes could not be looked for: {error}");
+            Vec::new()
+        }
+    }
+}
+
+struct Watcher {
+    courier: Courier,
+    mailbox_id: i64,
+    permits: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
+    link: Option<Link>,
+}
+
+impl Watcher {
+    async fn run(mut self, mut turns: mpsc::Receiver<Turn>) {
+        let mut turn = turns.recv().await;
+        while let Some((claim, permit)) = turn.take() {
+            let (_, end) = fetch::round(&self.courier, &claim, &mut self.link, &self.stop).await;
+            drop(permit);
+            if !matches!(end, End::Done) {
+                break;
+            }
+            turn = self.next(&mut turns).await;
+        }
+        if let Some(link) = self.link.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), link.session.logout()).await;
+        }
+        // Handed over while the door was closing: its lease is ours.
+        turns.close();
+        if let Some((claim, permit)) = turns.recv().await {
+            let _ = fetch::round(&self.courier, &claim, &mut self.link, &self.stop).await;
+            drop(permit);
+        }
+    }
+
+    /// The next turn: by the clock, or by the server's word. `None`: the link is not worth keeping.
+    async fn next(&mut self, turns: &mut mpsc::Receiver<Turn>) -> Option<Turn> {
+        let mut settings = Wake::on(&self.courier, "mailbox", &self.stop);
+        loop {
+            if *self.stop.borrow() || !self.is_wanted().await {
+                return None;
+            }
+            let link = self.link.as_mut()?;
+            let listens = link.session.has("IDLE");
+            let news = async {
+                if listens { link.session.idle(IDLE_FOR).await } else { std::future::pending().await }
+            };
+            tokio::select! {
+                turn = turns.recv() => return turn,
+                news = news => match news {
+                    Ok(Idle::News) => return self.claim().await,
+                    Ok(Idle::Timeout) => {}
+                    Err(error) => {
+                        tracing::info!(mailbox = self.mailbox_id, "the link was lost while waiting for news: {error}");
+                        self.link = None;
+                        return self.claim().await;
+                    }
+                },
+                go_on = settings.wait(IDLE_FOR) => if !go_on {
+                    return None;
+                },
+            }
+        }
+    }
+
+    /// Still fetched, from the server that the link is to.
+    async fn is_wanted(&mut self) -> bool {
+        let id = self.mailbox_id;
+        let found = self.courier.read(move |tx| mailbox::find(tx, id)).await;
+        match (found, &self.link) {
+            (Ok(Some(mailbox)), Some(link)) => {
+                mailbox.active && mailbox.removed_at.is_none() && link.serves(&mailbox)
+            }
+            (Ok(None), _) | (_, None) => false,
+            (Err(_), Some(_)) => true, // the database will be back
+        }
+    }
+
+    /// A turn of our own; `None` when another node has it.
+    async fn claim(&mut self) -> Option<Turn> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        let (id, now, node) = (self.mailbox_id, self.courier.now(), self.courier.node().to_owned());
+        let claimed = self.courier.write_behind(move |tx| {
+            let wanted = mailbox::find(tx, id)?.is_some_and(|mailbox| mailbox.active);
+            if wanted { mailbox::claim(tx, id, now, LEASE_MS, &node) } else { Ok(None) }
+        });
+        match claimed.await {
+            Ok(claim) => Some((claim?, permit)),
+            Err(error) => {
+                tracing::warn!(mailbox = id, "a mailbox with news could not be claimed: {error}");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches.
+use super::wake::Wake;
+use crate::Courier;
+use crate::refresh::{self, Want};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::Side;
+use std::time::Duration;
+use tokio::sync::watch;
+use wire::oauth::Protocol;
+
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const AT_ONCE: i64 = 20;
+
+pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
+    let mut wake = Wake::on(&courier, "grant", &stop);
+    loop {
+        if let Err(error) = look(&courier).await {
+            tracing::error!("due access tokens could not be looked for: {error}");
+        }
+        if !wake.wait(LOOK_EVERY).await {
+            return;
+        }
+    }
+}
+
+async fn look(courier: &Courier) -> desk::Result<()> {
+    let now = courier.now();
+    let due = courier
+        .read(move |tx| {
+            let mut due = Vec::new();
+            for id in grant::refresh_due(tx, now, AT_ONCE)? {
+                due.extend(grant::find(tx, id)?.map(|grant| (id, grant.side)));
+            }
+            Ok(due)
+        })
+        .await?;
+    let refreshing = due.into_iter().map(|(id, side)| async move {
+        let protocol = match side {
+            Side::Incoming => Protocol::Imap,
+            Side::Outgoing => Protocol::Smtp,
+        };
+        // What went wrong stands in the grant's row, and was logged.
+        let _ = refresh::access_token(courier, id, protocol, Want::Ahead).await;
+    });
+    futures_util::future::join_all(refreshing).await;
+    Ok(())
+}

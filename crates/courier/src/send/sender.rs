@@ -1,0 +1,302 @@
+//! One mailbox's turn at sending: one link, several messages over it, not too many a minute. A stalled or closed
+//! server holds up its own mailbox only.
+use super::letter::{self, Letter};
+use super::{ATTEMPT_LIMIT, Job, outcome};
+use crate::Courier;
+use crate::connect::{self, Which};
+use crate::probe;
+use crate::trouble::{RETRY_MS_MIN, Trouble};
+use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
+use desk::outgoing::outbox::{self, Attempt};
+use mail::explain::Class;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use wire::smtp;
+
+/// Exchange takes 30 a minute and closes on who sends more.
+const A_MINUTE_MAX: usize = 25;
+const MINUTE_MS: i64 = 60_000;
+/// An idle link is kept this long for the next message.
+const KEPT_OPEN: Duration = Duration::from_secs(5);
+/// In the middle of a message when asked to stop: it may take this long to its end.
+const LAST_MESSAGE_LIMIT: Duration = Duration::from_secs(7);
+/// Between two tries to store what became of a message that was sent.
+const SETTLE_AGAIN: Duration = Duration::from_secs(2);
+
+/// What outlives a sender: when each mailbox sent, and until when it is left alone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Senders(Arc<Mutex<HashMap<i64, Pace>>>);
+#[derive(Debug, Default)]
+struct Pace {
+    sent_at: VecDeque<i64>,
+    failures: i64,
+    /// The server could not be used: nothing is tried before.
+    held: Option<(i64, Trouble)>,
+}
+
+impl Senders {
+    fn with<T>(&self, mailbox_id: i64, f: impl FnOnce(&mut Pace) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f(all.entry(mailbox_id).or_default())
+    }
+}
+
+impl Pace {
+    /// How long to wait before the next message.
+    fn wait_ms(&mut self, now: i64) -> i64 {
+        while self.sent_at.front().is_some_and(|at| *at <= now - MINUTE_MS) {
+            self.sent_at.pop_front();
+        }
+        match self.sent_at.front() {
+            Some(first) if self.sent_at.len() >= A_MINUTE_MAX => first + MINUTE_MS - now,
+            _ => 0,
+        }
+    }
+}
+
+pub(crate) struct Sender {
+    courier: Courier,
+    mailbox_id: i64,
+    senders: Senders,
+    stop: watch::Receiver<bool>,
+    link: Option<smtp::Session>,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        courier: &Courier,
+        mailbox_id: i64,
+        senders: &Senders,
+        stop: &watch::Receiver<bool>,
+    ) -> Sender {
+        let (courier, senders) = (courier.clone(), senders.clone());
+        Sender { courier, mailbox_id, senders, stop: stop.clone(), link: None }
+    }
+
+    /// Sends what comes until nothing has come for a while, or until asked to stop.
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Ok(Some(job)) = tokio::time::timeout(KEPT_OPEN, jobs.recv()).await {
+            self.one(job).await;
+        }
+        jobs.close();
+        while let Some(job) = jobs.recv().await {
+            self.one(job).await; // it came while the door was closing
+        }
+        if let Some(link) = self.link {
+            let _ = tokio::time::timeout(Duration::from_secs(2), link.quit()).await; // everything is settled
+        }
+    }
+
+    async fn one(&mut self, job: Job) {
+        let attempt = match self.attempt(&job).await {
+            Ok(Some(attempt)) => attempt,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(outbox = job.claim.outbox_id, "a message could not be prepared: {error}");
+                let trouble = Trouble::from(error);
+                outcome::put_off(&trouble, trouble.next_at(&self.courier, job.claim.attempts))
+            }
+        };
+        self.settle(&job, attempt).await;
+    }
+
+    /// `None`: not ours any more.
+    async fn attempt(&mut self, job: &Job) -> desk::Result<Option<Attempt>> {
+        if !self.pause().await {
+            return Ok(Some(outcome::given_back(self.courier.now())));
+        }
+        let limit_ms = i64::try_from(ATTEMPT_LIMIT.as_millis()).unwrap_or(i64::MAX);
+        if self.courier.now().saturating_add(limit_ms) > job.leased_until {
+            return Ok(None); // it waited too long in line; claimed again when its lease ends
+        }
+        let now = self.courier.now();
+        let held =
+            self.senders.with(self.mailbox_id, |pace| pace.held.clone().filter(|(until, _)| *until > now));
+        if let Some((until, trouble)) = held {
+            return Ok(Some(outcome::put_off(&trouble, until)));
+        }
+        let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
+        if mailbox.removed_at.is_some() || !mailbox.outgoing_active {
+            let trouble = switched_off(&mailbox);
+            let next_at = now.saturating_add(5 * MINUTE_MS);
+            return Ok(Some(outcome::put_off(&trouble, next_at)));
+        }
+        let letter = match letter::write(&self.courier, &job.claim).await {
+            Ok(Some(letter)) => letter,
+            Ok(None) => return Ok(Some(outcome::given_back(now))),
+            Err(desk::Error::Failed(error)) if error.downcast_ref::<std::io::Error>().is_none() => {
+                tracing::error!(outbox = job.claim.outbox_id, "a message could not be written: {error:#}");
+                let next_at = now.saturating_add(5 * MINUTE_MS);
+                return Ok(Some(outcome::put_off(&unwritable(&error.to_string()), next_at)));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Some(self.send(job, &mailbox, &letter).await))
+    }
+
+    /// Waits for the minute's allowance; `false`: asked to stop meanwhile.
+    async fn pause(&mut self) -> bool {
+        loop {
+            if *self.stop.borrow() {
+                return false;
+            }
+            let now = self.courier.now();
+            let wait_ms = self.senders.with(self.mailbox_id, |pace| pace.wait_ms(now));
+            if wait_ms <= 0 {
+                return true;
+            }
+            self.link = None; // servers close links that are silent for so long
+            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0).min(1_000));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = self.stop.changed() => {}
+            }
+        }
+    }
+
+    async fn send(&mut self, job: &Job, mailbox: &Mailbox, letter: &Letter) -> Attempt {
+        let attempts = job.claim.attempts;
+        let mut stop = self.stop.clone();
+        let done = tokio::select! {
+            done = tokio::time::timeout(ATTEMPT_LIMIT, self.deliver(mailbox, letter)) => done.ok(),
+            () = stopped(&mut stop) => None,
+        };
+        let Some(done) = done else {
+            // Broken off in the middle: how far it came is not known.
+            self.link = None;
+            return outcome::unsure(&self.courier, attempts, "the sending was broken off");
+        };
+        let now = self.courier.now();
+        match done {
+            Ok(sent) => {
+                self.senders.with(self.mailbox_id, |pace| {
+                    pace.sent_at.push_back(now);
+                    pace.failures = 0;
+                    pace.held = None;
+                });
+                self.health(&Round::Done { mail: true, next_at: now }).await;
+                outcome::answered(&self.courier, sent, attempts)
+            }
+            Err(Undelivered::Answer(error)) => {
+                let trouble = Trouble::of(&error, &connect::place(mailbox, Side::Outgoing));
+                tracing::warn!(mailbox = mailbox.address, outbox = job.claim.outbox_id, "send: {error}");
+                if error.kind() == wire::Kind::Rejected && error.smtp_code().is_none() {
+                    // Our own check: too large for the server, too many recipients, an address it cannot carry.
+                    return outcome::hopeless(crate::trouble::sentence(&error.to_string()));
+                }
+                self.link = self.link.take().filter(|_| outcome::is_the_messages(&error, &trouble));
+                self.note(&trouble, outcome::is_the_messages(&error, &trouble)).await;
+                outcome::failed(&self.courier, &error, &trouble, attempts)
+            }
+            Err(Undelivered::NotOpened(trouble)) => {
+                tracing::warn!(
+                    mailbox = mailbox.address,
+                    code = trouble.code,
+                    "send: {}",
+                    trouble.whole_reason()
+                );
+                let until = self.note(&trouble, false).await;
+                outcome::put_off(&trouble, until)
+            }
+        }
+    }
+
+    async fn deliver(&mut self, mailbox: &Mailbox, letter: &Letter) -> Result<smtp::Sent, Undelivered> {
+        if let Some(link) = &mut self.link {
+            match link.send(&letter.envelope, &letter.bytes).await {
+                // A kept link that has died: nothing was begun on it, so a new one is tried at once.
+                Err(error) if is_stale(&error) => self.link = None,
+                done => return done.map_err(Undelivered::Answer),
+            }
+        }
+        let opened =
+            connect::outgoing(&self.courier, mailbox, Which::InUse).await.map_err(Undelivered::NotOpened)?;
+        let link = self.link.insert(opened);
+        link.send(&letter.envelope, &letter.bytes).await.map_err(Undelivered::Answer)
+    }
+
+    /// Health, and how long the mailbox is left alone; when it is tried again.
+    async fn note(&mut self, trouble: &Trouble, is_the_messages: bool) -> i64 {
+        let failures = self.senders.with(self.mailbox_id, |pace| {
+            pace.failures += 1;
+            pace.failures - 1
+        });
+        let until = trouble.next_at(&self.courier, failures).max(self.courier.now() + RETRY_MS_MIN);
+        if !is_the_messages {
+            self.senders.with(self.mailbox_id, |pace| pace.held = Some((until, trouble.clone())));
+        }
+        self.health(&trouble.round(until)).await;
+        until
+    }
+
+    async fn health(&mut self, round: &Round) {
+        let (id, round, now) = (self.mailbox_id, round.clone(), self.courier.now());
+        if let Err(error) =
+            self.courier.write_behind(move |tx| mailbox::settle_outgoing(tx, id, &round, now)).await
+        {
+            tracing::warn!(mailbox = id, "the outgoing side's health could not be stored: {error}");
+        }
+    }
+
+    /// What became of a message must be stored, or it would be sent again: tried until the lease ends.
+    async fn settle(&mut self, job: &Job, attempt: Attempt) {
+        loop {
+            let (claim, attempt, now) = (job.claim.clone(), attempt.clone(), self.courier.now());
+            match self.courier.write_behind(move |tx| outbox::settle(tx, &claim, &attempt, now)).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    tracing::warn!(outbox = job.claim.outbox_id, "a late result was dropped");
+                    return;
+                }
+                Err(error) if self.courier.now() >= job.leased_until => {
+                    tracing::error!(
+                        outbox = job.claim.outbox_id,
+                        "what became of it could not be stored: {error}"
+                    );
+                    return;
+                }
+                Err(error) => tracing::warn!(outbox = job.claim.outbox_id, "not stored yet: {error}"),
+            }
+            tokio::time::sleep(SETTLE_AGAIN).await;
+        }
+    }
+}
+
+enum Undelivered {
+    NotOpened(Trouble),
+    Answer(wire::Error),
+}
+
+/// Asked to stop, and the time for a last message has passed.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await; // nobody can ask any more
+    }
+    tokio::time::sleep(LAST_MESSAGE_LIMIT).await;
+}
+
+fn is_stale(error: &wire::Error) -> bool {
+    matches!(error.kind(), wire::Kind::Transient { .. })
+        && error.smtp_code().is_none_or(|code| code == 421)
+        && !error.may_have_been_sent()
+}
+
+fn switched_off(mailbox: &Mailbox) -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "no_outgoing",
+        format!("{} does not send: its outgoing server is switched off.", mailbox.address),
+        "Switch it on in the tab Outgoing (SMTP).",
+    )
+}
+
+fn unwritable(why: &str) -> Trouble {
+    Trouble::new(
+        Class::Defect,
+        "unwritable",
+        format!("The message could not be written: {why}."),
+        "Run postern check; the message is kept and tried again.",
+    )
+}
