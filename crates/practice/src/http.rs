@@ -1,6 +1,7 @@
 //! The practice web server: routes of all pages, the guard in front of them, and connections that can be cut
 //! on purpose. What the pages do is in their own files.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -107,9 +108,11 @@ impl Listener for Door {
     type Io = Connection;
     type Addr = std::net::SocketAddr;
 
-    async fn accept(&mut self) -> (Connection, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (Connection { stream, cut: Cut::default() }, address)
+    fn accept(&mut self) -> impl Future<Output = (Connection, Self::Addr)> + Send {
+        async {
+            let (stream, address) = Listener::accept(&mut self.0).await;
+            (Connection { stream, cut: Cut::default() }, address)
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

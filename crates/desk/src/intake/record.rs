@@ -185,7 +185,7 @@ fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> 
     }
     Ok(())
 }
-fn powers_of_two<'a, T>(mut rest: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+fn powers_of_two<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let length = (1..=rest.len().min(ROWS_MAX)).rev().find(|n| n.is_power_of_two())?;
         let (some, others) = rest.split_at(length);

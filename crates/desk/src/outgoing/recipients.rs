@@ -82,8 +82,7 @@ fn people(typed: &str, taken: &mut Vec<String>) -> Result<Vec<Person>> {
         let Some(bare) =
             address.address.as_deref().map(str::trim).filter(|a| mail::address::is_valid_mailbox(a))
         else {
-            let said = address.address.or(address.name).unwrap_or_else(|| typed.trim().to_owned());
-            return Err(Refusal::BadAddress(entry::one_line(&said)).into());
+            return Err(Refusal::BadAddress(as_typed(typed, &address)).into());
         };
         let key = mail::address::key(bare);
         if !taken.contains(&key) {
@@ -93,4 +92,11 @@ fn people(typed: &str, taken: &mut Vec<String>) -> Result<Vec<Person>> {
         }
     }
     Ok(people)
+}
+/// The piece of what was typed that this came from: a parser drops comments and signs, and a person looks for
+/// their own words.
+fn as_typed(typed: &str, bad: &Address) -> String {
+    let piece = typed.split([',', ';', '\n']).find(|piece| mail::address::parse_list(piece).contains(bad));
+    let said = piece.or(bad.address.as_deref()).or(bad.name.as_deref()).unwrap_or(typed);
+    entry::one_line(said.trim()).chars().take(200).collect()
 }

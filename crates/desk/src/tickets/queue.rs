@@ -109,11 +109,14 @@ impl FromRow for Line {
 
 /// A query for lines up to its WHERE, with the viewer's scope.
 pub(super) fn lines<'v>(viewer: &Viewer) -> Query<'v> {
-    let me = viewer.agent_id().unwrap_or(-1);
-    let mut query = Query::new(SELECT);
-    query.bind(me).push(FROM).bind(me).push(" WHERE ");
-    viewer.scope(&mut query);
+    let mut query = Query::default();
+    lines_into(&mut query, viewer);
     query
+}
+fn lines_into(query: &mut Query<'_>, viewer: &Viewer) {
+    let me = viewer.agent_id().unwrap_or(-1);
+    query.push(SELECT).bind(me).push(FROM).bind(me).push(" WHERE ");
+    viewer.scope(query);
 }
 /// Ends the query with the keyset, the order and the limit, and makes the page.
 pub(super) fn finish(
@@ -170,6 +173,22 @@ pub fn page(
     let mut query = lines(viewer);
     belongs(&mut query, viewer, queue);
     finish(tx, viewer, query, after, limit)
+}
+/// What SQLite says about how it reads a page: for the test that no queue is sorted or scanned.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    queue: Queue,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Vec<String>> {
+    let mut query = Query::new("EXPLAIN QUERY PLAN ");
+    lines_into(&mut query, viewer);
+    belongs(&mut query, viewer, queue);
+    close(&mut query, after, limit);
+    let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), query.params())?;
+    Ok(steps.into_iter().map(|(_, _, _, step)| step).collect())
 }
 /// Tickets of given states for the command line and for a requester. Neither state named means both.
 #[derive(Clone, Debug, Default)]

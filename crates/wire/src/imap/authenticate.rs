@@ -3,9 +3,8 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::reader::USUAL;
 use super::response::Response;
-use super::session::Session;
+use super::session::{Session, USUAL};
 use crate::sasl::{self, Answer, Exchange, Mechanism};
 use crate::{Credential, Error, Kind, Result};
 
@@ -63,10 +62,10 @@ impl Session {
                         return Err(self.broken(&tried, "it asks without end"));
                     }
                     match exchange.answer(&challenge) {
-                        Answer::Line(line) => self.reader.line.queue(line.expose_secret().as_bytes()),
-                        Answer::Abandon => self.reader.line.queue(b"*"),
+                        Answer::Line(line) => self.line.queue(line.expose_secret().as_bytes()),
+                        Answer::Abandon => self.line.queue(b"*"),
                     }
-                    self.reader.line.queue(b"\r\n");
+                    self.line.queue(b"\r\n");
                     self.flush(&tried).await?;
                 }
             }
@@ -92,16 +91,15 @@ impl Session {
         self.ready(tried).await?;
         let tag = self.tag();
         self.state = super::session::State::Busy;
-        self.allow(super::COMMAND_TIMEOUT);
-        self.reader.line.queue(format!("{tag} LOGIN").as_bytes());
+        self.line.queue(format!("{tag} LOGIN").as_bytes());
         for word in [user, password] {
-            self.reader.line.queue(b" ");
+            self.line.queue(b" ");
             if word.bytes().all(|byte| matches!(byte, b' '..=b'~')) && word.len() < 1000 {
                 let quoted = word.replace('\\', "\\\\").replace('"', "\\\"");
-                self.reader.line.queue(format!("\"{quoted}\"").as_bytes());
+                self.line.queue(format!("\"{quoted}\"").as_bytes());
                 continue;
             }
-            self.reader.line.queue(format!("{{{}}}\r\n", word.len()).as_bytes());
+            self.line.queue(format!("{{{}}}\r\n", word.len()).as_bytes());
             self.flush(tried).await?;
             loop {
                 match self.next(tried, USUAL).await? {
@@ -110,9 +108,9 @@ impl Session {
                     Response::Tagged(tagged) => return self.end(tried, &tag, tagged).map(|_| ()),
                 }
             }
-            self.reader.line.queue(word.as_bytes());
+            self.line.queue(word.as_bytes());
         }
-        self.reader.line.queue(b"\r\n");
+        self.line.queue(b"\r\n");
         self.flush(tried).await?;
         loop {
             match self.next(tried, USUAL).await? {
@@ -128,10 +126,8 @@ impl Session {
 
 /// A plain NO to a sign-in is about the credential; a pause, a broken link or a BAD is not.
 fn signed_out(error: Error) -> Error {
-    // Not the credential but the link displeases.
-    let wants_tls = error.server_text().is_some_and(|text| text.starts_with("[PRIVACYREQUIRED]"));
     match error.kind() {
-        Kind::Rejected if !wants_tls => error.with_kind(Kind::Unauthorized),
-        Kind::Rejected | Kind::Unauthorized | Kind::Transient { .. } | Kind::Broken => error,
+        Kind::Rejected => error.with_kind(Kind::Unauthorized),
+        Kind::Unauthorized | Kind::Transient { .. } | Kind::Broken => error,
     }
 }

@@ -1,0 +1,126 @@
+//! Recording what was fetched: once, whatever is fetched again.
+use crate::desk::{Day, MINUTE, SUPPORT};
+use crate::mail;
+use desk::intake::inbox::{self, LeaseLost, Outcome, Recorded};
+use desk::mailboxes::{cursor, cursor::Cursor, mailbox};
+use desk::{By, Error, Refusal};
+
+fn raws(count: u32) -> Vec<Vec<u8>> {
+    (1..=count).map(|n| mail::from("ann@example.org", &format!("Letter {n}"), "It burns.").raw(n)).collect()
+}
+fn numbered(raws: &[Vec<u8>], first_uid: u32) -> Vec<(u32, &[u8])> {
+    (first_uid..).zip(raws).map(|(uid, raw)| (uid, raw.as_slice())).collect()
+}
+
+#[test]
+fn the_same_uid_is_recorded_once() {
+    let day = Day::new();
+    let raws = raws(3);
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 1, &numbered(&raws, 1), false), Recorded { new: 3, known: 0 });
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 1, &numbered(&raws, 1), false), Recorded { new: 0, known: 3 });
+    assert_eq!(day.file_all().len(), 3);
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 1, &numbered(&raws, 1), false), Recorded { new: 0, known: 3 });
+    assert!(day.file_all().is_empty());
+    day.is_whole();
+}
+
+#[test]
+fn the_same_letter_under_other_uids_is_recorded_once_and_settled_everywhere() {
+    let day = Day::new();
+    let raws = raws(2);
+    day.fetch(SUPPORT, "INBOX", 1, &numbered(&raws, 1), false);
+    // The folder was rebuilt: another UIDVALIDITY, lower and higher UIDs.
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 2, &numbered(&raws, 40), false), Recorded { new: 0, known: 2 });
+    assert_eq!(day.fetch(SUPPORT, "Archive", 1, &numbered(&raws, 1), false), Recorded { new: 0, known: 2 });
+    assert_eq!(day.file_all().len(), 2);
+    let (id, now) = (day.mailbox_id(SUPPORT), day.now());
+    let unsettled = |folder, validity| day.read(|tx| inbox::unsettled(tx, id, folder, validity, 100));
+    assert_eq!(unsettled("INBOX", 1), [1, 2]);
+    assert_eq!(unsettled("INBOX", 2), [40, 41]);
+    day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 2, &[40], now));
+    day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 1, &[1, 2], now));
+    assert_eq!((unsettled("INBOX", 1), unsettled("INBOX", 2), unsettled("Archive", 1)), (vec![], vec![41], vec![1, 2]));
+    day.is_whole();
+}
+
+#[test]
+fn two_copies_in_one_batch_are_one_letter() {
+    let day = Day::new();
+    let raws = raws(1);
+    let twice = [(5, raws[0].as_slice()), (6, raws[0].as_slice())];
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 1, &twice, false), Recorded { new: 1, known: 1 });
+    assert_eq!(day.file_all().len(), 1);
+}
+
+#[test]
+fn letters_without_a_message_id_are_kept_each_and_once() {
+    let day = Day::new();
+    let one = b"From: ann@example.org\r\nSubject: One\r\n\r\n1\r\n";
+    let two = b"From: ann@example.org\r\nSubject: Two\r\n\r\n2\r\n";
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 1, &[(1, one), (2, two)], false), Recorded { new: 2, known: 0 });
+    assert_eq!(day.fetch(SUPPORT, "INBOX", 9, &[(1, one), (2, two)], false), Recorded { new: 0, known: 2 });
+    assert_eq!(day.file_all().len(), 2);
+}
+
+#[test]
+fn a_batch_of_a_hundred_moves_the_cursor_with_it() {
+    let day = Day::new();
+    let raws = raws(100);
+    day.fetch(SUPPORT, "INBOX", 7, &numbered(&raws, 1), false);
+    let id = day.mailbox_id(SUPPORT);
+    let cursor = day.read(|tx| cursor::find(tx, id, "INBOX")).unwrap();
+    assert_eq!((cursor.uid_validity, cursor.uid_last), (7, 100));
+    assert_eq!(day.read(|tx| inbox::backlog(tx, id)), 100);
+    assert_eq!(day.file_all().len(), 100);
+    assert_eq!(day.read(|tx| inbox::backlog(tx, id)), 0);
+    let first = day.read(|tx| inbox::list(tx, None, None, 1000)).pop().unwrap();
+    assert_eq!((first.uid, first.ticket_number.as_deref()), (1, Some("10001")), "oldest first");
+    day.is_whole();
+}
+
+#[test]
+fn a_round_that_lost_its_lease_records_nothing() {
+    let day = Day::new();
+    let late = day.claim_mailbox(SUPPORT);
+    let _winner = day.claim_mailbox(SUPPORT);
+    let raw = mail::from("ann@example.org", "Printer", "It burns.").raw(1);
+    let arrival = day.arrival(1, &raw, false);
+    let cursor = Cursor { folder: "INBOX".to_owned(), uid_validity: 1, uid_last: 1, start_after_uid: 0 };
+    let now = day.now();
+    let result = day.try_write(|tx| inbox::record(tx, &late, &cursor, std::slice::from_ref(&arrival), now));
+    let Err(Error::Failed(error)) = result else { panic!("{result:?}") };
+    assert!(error.downcast_ref::<LeaseLost>().is_some());
+    let id = day.mailbox_id(SUPPORT);
+    assert_eq!(day.read(|tx| cursor::find(tx, id, "INBOX")), None);
+    assert!(day.read(|tx| inbox::list(tx, None, None, 10)).is_empty());
+    assert!(day.read(|tx| mailbox::find(tx, id)).is_some());
+}
+
+#[test]
+fn two_filers_never_claim_the_same_row() {
+    let day = Day::new();
+    let raws = raws(10);
+    day.fetch(SUPPORT, "INBOX", 1, &numbered(&raws, 1), false);
+    let now = day.now();
+    let claim = |owner: &str| day.write(|tx| inbox::claim_due(tx, now, MINUTE, owner, 6));
+    let (one, two) = (claim("one"), claim("two"));
+    assert_eq!((one.len(), two.len()), (6, 4));
+    assert!(one.iter().all(|a| two.iter().all(|b| a.inbox_id != b.inbox_id)));
+    assert!(one.iter().chain(&two).all(|c| c.attempts == 1));
+}
+
+#[test]
+fn an_ignored_row_may_be_tried_again_and_a_filed_one_may_not() {
+    let day = Day::new();
+    day.receive(mail::from("ann@example.org", "Printer", "It burns."));
+    let outcome = day.receive_raw(SUPPORT, &mail::report("x@y", "z@example.org", "failed", "5.1.1", "550 no"), false);
+    assert!(matches!(outcome, Outcome::Ignored { .. }));
+    let rows = day.read(|tx| inbox::list(tx, None, None, 10));
+    let by = By::system(day.now());
+    let retry = |id| day.try_write(|tx| inbox::retry(tx, &by, id));
+    retry(rows[0].id).unwrap();
+    assert!(matches!(day.file_all().as_slice(), [Outcome::Ignored { .. }]));
+    let Err(Error::Refused(Refusal::Other(sentence))) = retry(rows[1].id) else { panic!() };
+    assert_eq!(sentence, "This message is filed already: it is on ticket #10001.");
+    assert!(matches!(retry(999), Err(Error::Refused(Refusal::NotFound(_)))));
+}

@@ -1,0 +1,17 @@
+//! A day at the desk: mail arrives, agents act, mail goes out. Through the desk's own doors, with the clock
+//! moved by hand; on SQLite, and on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod bounces;
+mod checking;
+mod desk;
+mod filing;
+mod inbox;
+mod joining;
+mod lists;
+mod mail;
+mod outbox;
+mod outsider;
+mod replies;
+mod search;
+mod threading;
