@@ -1,7 +1,6 @@
 //! The practice web server: routes of all pages, the guard in front of them, and connections that can be cut
 //! on purpose. What the pages do is in their own files.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -108,11 +107,9 @@ impl Listener for Door {
     type Io = Connection;
     type Addr = std::net::SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Connection, Self::Addr)> + Send {
-        async {
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            (Connection { stream, cut: Cut::default() }, address)
-        }
+    async fn accept(&mut self) -> (Connection, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        (Connection { stream, cut: Cut::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

@@ -24,8 +24,11 @@ mod read;
 mod sasl;
 mod smtp;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod world;
+mod writing_pages;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

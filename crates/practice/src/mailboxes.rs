@@ -21,7 +21,7 @@ pub(crate) const SENT: &str = "Sent Items";
 const FOLDERS: &[&str] = &[INBOX, "Archive", "Deleted Items", "Drafts", "Junk Email", SENT];
 const JOURNAL: &str = "mailboxes.jsonl";
 /// Mailboxes made for addresses outside the table: bounded, because anyone may be written to.
-const MAILBOXES_MAX: usize = 500;
+const MAILBOXES_MAX: usize = 2_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {

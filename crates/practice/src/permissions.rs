@@ -143,8 +143,16 @@ impl Scope {
         Ok(Scope { resource: Some(resource), permission: permission.name })
     }
 
+    /// Each scope once, in the order named.
     pub fn parse_all(text: &str) -> Result<Vec<Scope>, BadScope> {
-        text.split_ascii_whitespace().map(Scope::parse).collect()
+        let mut scopes = Vec::new();
+        for word in text.split_ascii_whitespace() {
+            let scope = Scope::parse(word)?;
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Ok(scopes)
     }
 }
 

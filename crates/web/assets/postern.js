@@ -16,6 +16,44 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// A button that takes a while says so and cannot be pressed twice; one that destroys asks first.
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button) return;
+  if (button.dataset.sure && !confirm(button.dataset.sure)) return event.preventDefault();
+  // After the browser has collected the fields: a disabled button's name is not sent.
+  setTimeout(() => { button.disabled = true; if (button.dataset.busy) button.textContent = button.dataset.busy; });
+  setTimeout(() => { button.disabled = false; }, 8000);
+});
+
+// A provider's servers, filled in when it is chosen and nothing else was typed.
+document.addEventListener("change", (event) => {
+  const select = event.target.closest("select[data-prefill]");
+  if (!select) return;
+  const { host, port, security } = select.selectedOptions[0].dataset;
+  const form = select.form;
+  if (!host || form.host.value.trim()) return;
+  form.host.value = host; form.port.value = port; form.security.value = security;
+});
+
+// Tenant fills both endpoints; a pasted endpoint fills Tenant. The server does the same, and judges.
+const endpoint = /^(https:\/\/login\.microsoftonline\.[a-z]+)\/([^/]+)\/oauth2\/v2\.0\/(authorize|token)$/;
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  const form = field.form;
+  if (!form || form.id !== "authorization") return;
+  const both = [form.authorization_endpoint, form.token_endpoint];
+  if (field === form.tenant && field.value.trim()) {
+    for (const [input, leg] of [[both[0], "authorize"], [both[1], "token"]]) {
+      const known = endpoint.exec(input.value.trim());
+      if (known || !input.value.trim()) input.value = `${known ? known[1] : "https://login.microsoftonline.com"}/${field.value.trim()}/oauth2/v2.0/${leg}`;
+    }
+  } else if (both.includes(field)) {
+    const known = endpoint.exec(field.value.trim());
+    if (known && !form.tenant.value.trim()) form.tenant.value = known[2];
+  }
+});
+
 // Live pages: an element with an id and data-live="topic …" is read again when a topic changes.
 const live = { topics: new Set(), timer: 0 };
 const lookAgain = async () => {

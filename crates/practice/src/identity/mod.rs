@@ -4,6 +4,7 @@
 mod authorize;
 mod discovery;
 pub(crate) mod flow;
+mod grants;
 pub(crate) mod problem;
 mod sign_in;
 mod token;

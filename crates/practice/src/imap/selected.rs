@@ -1,12 +1,13 @@
-//! Commands on a selected folder, and telling the client what changed in it. The client's view is a list of
+//! Reading a selected folder, and telling the client what changed in it. The client's view is a list of
 //! UIDs that changes only where the protocol allows (RFC 3501 §7.4.1), so that numbers keep their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Result;
 
 use super::command::{Command, NumberSet, Token};
+use super::folders::quote;
 use super::search::{self, Last};
-use super::{Next, Session, State, fetch, quote};
+use super::{Next, Session, State, fetch};
 use crate::faults::Fault;
 use crate::mailboxes::{Folder, Stored};
 use crate::sasl::Opened;
@@ -27,9 +28,9 @@ pub(super) enum Access {
 }
 
 /// A letter a command names, with its sequence number.
-struct Named {
-    number: u32,
-    letter: Stored,
+pub(super) struct Named {
+    pub number: u32,
+    pub letter: Stored,
 }
 
 fn known(folder: &Folder) -> Vec<(u32, BTreeSet<String>)> {
@@ -183,113 +184,6 @@ impl Session {
         Ok(None)
     }
 
-    async fn store(
-        &mut self,
-        command: &Command,
-        who: &Opened,
-        selected: &Selected,
-        folder: &Folder,
-    ) -> Result<Next> {
-        let (Some(named), Some(how)) = (named(command, selected, folder), command.text(1)) else {
-            return self.bad(command, "Command Argument Error. 11").await;
-        };
-        let how = how.to_ascii_uppercase();
-        let (how, silent) = how.strip_suffix(".SILENT").map_or((how.as_str(), false), |how| (how, true));
-        let flags: BTreeSet<String> =
-            (2..command.arguments.len()).filter_map(|at| command.text(at)).map(flag_name).collect();
-        for Named { number, mut letter } in named {
-            match how {
-                "FLAGS" => letter.flags = flags.clone(),
-                "+FLAGS" => letter.flags.extend(flags.iter().cloned()),
-                "-FLAGS" => letter.flags.retain(|flag| !flags.contains(flag)),
-                _ => return self.bad(command, "Command Argument Error. 11").await,
-            }
-            self.set_flags(who, selected, &letter);
-            if !silent {
-                let uid = if command.verb.starts_with("UID") {
-                    format!(" UID {}", letter.uid)
-                } else {
-                    String::new()
-                };
-                self.link
-                    .send(format!("* {number} FETCH (FLAGS ({}){uid})\r\n", fetch::flags(&letter)))
-                    .await?;
-            }
-        }
-        self.ok(command, "STORE completed.").await
-    }
-
-    /// Sets flags, and remembers that the client knows them.
-    fn set_flags(&mut self, who: &Opened, selected: &Selected, letter: &Stored) {
-        self.world().mailboxes.set_flags(&who.mailbox, &selected.folder, letter.uid, letter.flags.clone());
-        if let State::In { selected: Some(selected), .. } = &mut self.state
-            && let Some(entry) = selected.known.iter_mut().find(|(uid, _)| *uid == letter.uid)
-        {
-            entry.1 = letter.flags.clone();
-        }
-    }
-
-    async fn copy(
-        &mut self,
-        command: &Command,
-        who: &Opened,
-        selected: &Selected,
-        folder: &Folder,
-    ) -> Result<Next> {
-        let (Some(named), Some(to)) = (named(command, selected, folder), command.text(1).map(str::to_owned))
-        else {
-            return self.bad(command, "Command Argument Error. 11").await;
-        };
-        if self.world().faults.strike(Fault::ImapMoveNo, Some(&who.mailbox)) {
-            return self.no(command, "Server Unavailable. 15").await;
-        }
-        let uids: Vec<u32> = named.iter().map(|named| named.letter.uid).collect();
-        let Some((_, target)) = self.world().mailboxes.folder(&who.mailbox, &to) else {
-            return self.no(command, &format!("[TRYCREATE] {} doesn't exist.", quote(&to))).await;
-        };
-        let pairs =
-            self.world().mailboxes.copy(&who.mailbox, &selected.folder, &uids, &to).unwrap_or_default();
-        let list = |pick: fn(&(u32, u32)) -> u32| {
-            pairs.iter().map(|pair| pick(pair).to_string()).collect::<Vec<_>>().join(",")
-        };
-        let code = match pairs.is_empty() {
-            true => String::new(),
-            false => {
-                format!("[COPYUID {} {} {}] ", target.uid_validity, list(|pair| pair.0), list(|pair| pair.1))
-            }
-        };
-        if command.verb.ends_with("COPY") {
-            return self.ok(command, &format!("{code}COPY completed.")).await;
-        }
-        if !code.is_empty() {
-            self.link.send(format!("* OK {}\r\n", code.trim_end())).await?;
-        }
-        self.world().mailboxes.expunge(&who.mailbox, &selected.folder, uids);
-        self.news().await?;
-        self.ok(command, "MOVE completed.").await
-    }
-
-    async fn expunge(
-        &mut self,
-        command: &Command,
-        who: &Opened,
-        selected: &Selected,
-        folder: &Folder,
-    ) -> Result<Next> {
-        let only = match command.verb.as_str() {
-            "UID EXPUNGE" => {
-                let set = command.text(0).and_then(|text| NumberSet::parse(text, last(selected).uid));
-                let Some(set) = set else { return self.bad(command, "Command Argument Error. 11").await };
-                Some(set)
-            }
-            _ => None,
-        };
-        let uids = deleted(folder, |uid| only.as_ref().is_none_or(|set| set.contains(uid)));
-        self.world().mailboxes.expunge(&who.mailbox, &selected.folder, uids);
-        self.news().await?;
-        self.ok(command, "EXPUNGE completed.").await
-    }
-
     /// Tells the client what has changed since it was told last: EXPUNGE from the end, flags, EXISTS.
     pub(super) async fn news(&mut self) -> Result<()> {
         let State::In { who, selected: Some(selected) } = &mut self.state else { return Ok(()) };
@@ -350,7 +244,7 @@ impl Session {
     }
 }
 
-fn last(selected: &Selected) -> Last {
+pub(super) fn last(selected: &Selected) -> Last {
     Last { number: selected.known.len() as u32, uid: selected.known.last().map_or(0, |(uid, _)| *uid) }
 }
 
@@ -363,7 +257,7 @@ fn all<'a>(selected: &'a Selected, folder: &'a Folder) -> impl Iterator<Item = N
 }
 
 /// The letters that the first argument names, by number or by UID.
-fn named(command: &Command, selected: &Selected, folder: &Folder) -> Option<Vec<Named>> {
+pub(super) fn named(command: &Command, selected: &Selected, folder: &Folder) -> Option<Vec<Named>> {
     let by_uid = command.verb.starts_with("UID");
     let last = last(selected);
     let set = match command.arguments.first() {
@@ -374,20 +268,11 @@ fn named(command: &Command, selected: &Selected, folder: &Folder) -> Option<Vec<
     Some(all(selected, folder).filter(wanted).collect())
 }
 
-fn deleted(folder: &Folder, only: impl Fn(u32) -> bool) -> Vec<u32> {
+pub(super) fn deleted(folder: &Folder, only: impl Fn(u32) -> bool) -> Vec<u32> {
     folder
         .letters
         .iter()
         .filter(|letter| letter.flags.contains("\\Deleted") && only(letter.uid))
         .map(|letter| letter.uid)
         .collect()
-}
-
-/// Flags of the standard in its spelling, so that `\seen` and `\Seen` are one.
-fn flag_name(flag: &str) -> String {
-    let known = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"];
-    known
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(flag))
-        .map_or_else(|| flag.to_owned(), |known| (*known).to_owned())
 }

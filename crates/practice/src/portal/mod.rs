@@ -96,6 +96,7 @@ async fn users() -> Response {
 }
 
 /// The app of an address, or the page that says there is none.
+#[expect(clippy::result_large_err, reason = "the error is the answer itself, made once a request")]
 fn find(world: &World, client_id: &str) -> Result<App, Response> {
     world.directory.app(client_id).ok_or_else(|| {
         let text = "It was registered with another seed or never. App registrations lists those there are.";

@@ -3,8 +3,9 @@
 
 use secrecy::ExposeSecret as _;
 
+use super::reader::USUAL;
 use super::response::Response;
-use super::session::{Session, USUAL};
+use super::session::Session;
 use crate::sasl::{self, Answer, Exchange, Mechanism};
 use crate::{Credential, Error, Kind, Result};
 
@@ -62,10 +63,10 @@ impl Session {
                         return Err(self.broken(&tried, "it asks without end"));
                     }
                     match exchange.answer(&challenge) {
-                        Answer::Line(line) => self.line.queue(line.expose_secret().as_bytes()),
-                        Answer::Abandon => self.line.queue(b"*"),
+                        Answer::Line(line) => self.reader.line.queue(line.expose_secret().as_bytes()),
+                        Answer::Abandon => self.reader.line.queue(b"*"),
                     }
-                    self.line.queue(b"\r\n");
+                    self.reader.line.queue(b"\r\n");
                     self.flush(&tried).await?;
                 }
             }
@@ -91,15 +92,16 @@ impl Session {
         self.ready(tried).await?;
         let tag = self.tag();
         self.state = super::session::State::Busy;
-        self.line.queue(format!("{tag} LOGIN").as_bytes());
+        self.allow(super::COMMAND_TIMEOUT);
+        self.reader.line.queue(format!("{tag} LOGIN").as_bytes());
         for word in [user, password] {
-            self.line.queue(b" ");
+            self.reader.line.queue(b" ");
             if word.bytes().all(|byte| matches!(byte, b' '..=b'~')) && word.len() < 1000 {
                 let quoted = word.replace('\\', "\\\\").replace('"', "\\\"");
-                self.line.queue(format!("\"{quoted}\"").as_bytes());
+                self.reader.line.queue(format!("\"{quoted}\"").as_bytes());
                 continue;
             }
-            self.line.queue(format!("{{{}}}\r\n", word.len()).as_bytes());
+            self.reader.line.queue(format!("{{{}}}\r\n", word.len()).as_bytes());
             self.flush(tried).await?;
             loop {
                 match self.next(tried, USUAL).await? {
@@ -108,9 +110,9 @@ impl Session {
                     Response::Tagged(tagged) => return self.end(tried, &tag, tagged).map(|_| ()),
                 }
             }
-            self.line.queue(word.as_bytes());
+            self.reader.line.queue(word.as_bytes());
         }
-        self.line.queue(b"\r\n");
+        self.reader.line.queue(b"\r\n");
         self.flush(tried).await?;
         loop {
             match self.next(tried, USUAL).await? {
@@ -126,8 +128,10 @@ impl Session {
 
 /// A plain NO to a sign-in is about the credential; a pause, a broken link or a BAD is not.
 fn signed_out(error: Error) -> Error {
+    // Not the credential but the link displeases.
+    let wants_tls = error.server_text().is_some_and(|text| text.starts_with("[PRIVACYREQUIRED]"));
     match error.kind() {
-        Kind::Rejected => error.with_kind(Kind::Unauthorized),
-        Kind::Unauthorized | Kind::Transient { .. } | Kind::Broken => error,
+        Kind::Rejected if !wants_tls => error.with_kind(Kind::Unauthorized),
+        Kind::Rejected | Kind::Unauthorized | Kind::Transient { .. } | Kind::Broken => error,
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::reader::{Limits, USUAL};
 use super::response::{Condition, FetchData, Literal, Response, Untagged};
 use super::search::later;
-use super::session::{Limits, Session, USUAL};
-use super::{RESPONSES_MAX, set};
+use super::session::Session;
+use super::{COMMAND_TIMEOUT, set};
 use crate::Result;
 
 /// One answer of a fetch.
@@ -38,7 +39,6 @@ pub struct Fetch<'a> {
     /// Asked for and not delivered yet.
     wanted: BTreeSet<u32>,
     tag: Option<String>,
-    responses: usize,
 }
 
 const TRIED: &str = "fetch messages";
@@ -49,7 +49,7 @@ impl Session {
     pub async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> Result<Fetch<'_>> {
         self.ready(TRIED).await?;
         let sets = set::sets(uids).into();
-        Ok(Fetch { session: self, limit_bytes, sets, wanted: BTreeSet::new(), tag: None, responses: 0 })
+        Ok(Fetch { session: self, limit_bytes, sets, wanted: BTreeSet::new(), tag: None })
     }
 }
 
@@ -58,6 +58,7 @@ impl Fetch<'_> {
     /// NO and BAD are errors; what was delivered before stays good. Dropping the batch before its end closes the
     /// session to later commands.
     pub async fn next(&mut self) -> Result<Option<Fetched>> {
+        self.session.allow(COMMAND_TIMEOUT);
         loop {
             let Some(tag) = self.tag.clone() else {
                 if let Some((set, uids)) = self.sets.pop_front() {
@@ -68,10 +69,6 @@ impl Fetch<'_> {
                 }
                 return Ok(self.wanted.pop_first().map(|uid| Fetched::Missing { uid }));
             };
-            self.responses += 1;
-            if self.responses > RESPONSES_MAX {
-                return Err(self.session.broken(TRIED, "its answer has no end"));
-            }
             let limits = Limits { body_bytes: self.limit_bytes, ..USUAL };
             match self.session.next(TRIED, limits).await? {
                 Response::Untagged(Untagged::Fetch(data)) => {

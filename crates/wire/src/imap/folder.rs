@@ -1,7 +1,10 @@
 //! Folders: selecting, listing, creating, asking how full they are.
 
+use std::collections::HashSet;
+
+use super::reader::USUAL;
 use super::response::Untagged;
-use super::session::{Session, USUAL};
+use super::session::Session;
 use super::{FOLDERS_MAX, utf7};
 use crate::Result;
 
@@ -82,13 +85,13 @@ impl Session {
 
     /// All folders, at most [`FOLDERS_MAX`].
     pub async fn list(&mut self) -> Result<Vec<Folder>> {
-        let mut folders: Vec<Folder> = Vec::new();
+        let (mut folders, mut known) = (Vec::new(), HashSet::new());
         self.run("list the folders", "LIST \"\" \"*\"", USUAL, |untagged| {
             if let Untagged::List { attributes, delimiter, name } = untagged
                 && folders.len() < FOLDERS_MAX
             {
                 let name = utf7::decode(&name);
-                if !folders.iter().any(|known| known.name == name) {
+                if known.insert(name.clone()) {
                     folders.push(Folder { name, delimiter, attributes });
                 }
             }

@@ -1,7 +1,8 @@
 //! From nothing to a link that can be signed in on: greeting, STARTTLS, capabilities.
 
+use super::reader::{Limits, USUAL};
 use super::response::{Condition, Response, Untagged};
-use super::session::{Limits, Session, USUAL};
+use super::session::Session;
 use super::{GREETING_TIMEOUT, refusal};
 use crate::line::LineStream;
 use crate::net::{BoxStream, Net, Secure};
@@ -25,7 +26,7 @@ impl Session {
                 crate::Kind::Broken | crate::Kind::Unauthorized => error.with_kind(crate::Kind::Rejected),
                 crate::Kind::Transient { .. } | crate::Kind::Rejected => error,
             })?;
-            let Some(stream) = session.line.into_stream() else {
+            let Some(stream) = session.reader.line.into_stream() else {
                 let why = "the server sent something between STARTTLS and the handshake, as somebody on the way \
                            would: the link is not used";
                 return Err(Error::broken(tried, &server.host).remedy(why));

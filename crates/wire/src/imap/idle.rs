@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::reader::{Limits, USUAL};
 use super::response::{Response, Untagged};
-use super::session::{Limits, Phase, Session, State, USUAL};
-use super::{IDLE_MAX, RESPONSES_MAX};
+use super::session::{Phase, Session, State};
+use super::{COMMAND_TIMEOUT, IDLE_MAX};
 use crate::{Error, Result};
 
 /// How an IDLE ended.
@@ -32,8 +33,9 @@ impl Session {
             return Ok(Idle::News);
         }
         let tag = self.tag();
-        self.line.queue(format!("{tag} IDLE\r\n").as_bytes());
+        self.reader.line.queue(format!("{tag} IDLE\r\n").as_bytes());
         self.state = State::Idling { tag, phase: Phase::Asked };
+        self.allow(IDLE_MAX + COMMAND_TIMEOUT);
         self.flush(TRIED).await?;
 
         let until = Instant::now() + max.min(IDLE_MAX);
@@ -58,18 +60,18 @@ impl Session {
 
     /// DONE and the answer to it. Does nothing when the session is not in IDLE. Cancel-safe.
     pub(super) async fn leave_idle(&mut self, tried: &str) -> Result<()> {
-        for _ in 0..RESPONSES_MAX {
+        loop {
             let State::Idling { phase, .. } = &mut self.state else { return Ok(()) };
             // Before the server said `+`, DONE would be taken for a command.
             if *phase == Phase::Accepted {
                 *phase = Phase::Leaving;
-                self.line.queue(b"DONE\r\n");
+                self.reader.line.queue(b"DONE\r\n");
+                self.allow(COMMAND_TIMEOUT);
             }
             self.flush(tried).await?;
             let response = self.next(tried, USUAL).await?;
             self.idle_ended(response)?;
         }
-        Err(self.broken(tried, "it does not leave IDLE"))
     }
 
     /// Takes note of `+` and of an end that the server chose. True when IDLE is over.

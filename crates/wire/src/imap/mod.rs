@@ -9,6 +9,7 @@ mod fetch;
 mod folder;
 mod greeting;
 mod idle;
+mod reader;
 mod refusal;
 mod response;
 mod search;
@@ -54,5 +55,7 @@ pub const LITERAL_BYTES_MAX: u64 = 64 * 1024;
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 /// Responses before a command's end.
 pub const RESPONSES_MAX: usize = 200_000;
+/// Messages that one search may name.
+pub const UIDS_MAX: usize = 5_000_000;
 /// Folders of one mailbox.
 pub const FOLDERS_MAX: usize = 10_000;

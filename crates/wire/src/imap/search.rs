@@ -1,8 +1,9 @@
 //! Which messages are there: by UID and by day.
 
+use super::reader::{Limits, USUAL};
 use super::response::Untagged;
-use super::session::{Limits, Session, USUAL};
-use super::{SEARCH_LINE_BYTES_MAX, date, refusal};
+use super::session::Session;
+use super::{SEARCH_LINE_BYTES_MAX, UIDS_MAX, date, refusal};
 use crate::{Error, Kind, Result};
 
 const TRIED: &str = "list the messages";
@@ -35,10 +36,13 @@ impl Session {
         let command = format!("UID SEARCH {key}");
         let ended = self.run(TRIED, &command, limits, |untagged| {
             if let Untagged::Search(found) = untagged {
-                uids.extend(found);
+                uids.extend(found.into_iter().take((UIDS_MAX + 1).saturating_sub(uids.len())));
             }
         });
         ended.await.map_err(later)?;
+        if uids.len() > UIDS_MAX {
+            return Err(self.broken(TRIED, "it names more messages than a folder holds"));
+        }
         uids.sort_unstable();
         uids.dedup();
         Ok(uids)

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::reader::{Limits, Reader, USUAL};
 use super::refusal::{self, refusal};
-use super::response::{self, Condition, Literal, Piece, Response, Tagged, Untagged, Words};
-use super::{
-    ANSWER_TIMEOUT, BYE_TIMEOUT, COMMAND_TIMEOUT, LINE_BYTES_MAX, LITERAL_BYTES_MAX, LITERAL_BYTES_PER_S_MIN,
-    LITERAL_TIMEOUT, RESPONSE_BYTES_MAX, RESPONSES_MAX, STALL_TIMEOUT, WRITE_TIMEOUT,
-};
+use super::response::{Condition, Response, Tagged, Untagged, Words};
+use super::{BYE_TIMEOUT, COMMAND_TIMEOUT, RESPONSES_MAX, WRITE_TIMEOUT};
 use crate::line::{Fault, LineStream};
 use crate::{Error, Result};
 
@@ -17,7 +15,7 @@ use crate::{Error, Result};
 /// call is refused: connect again.
 #[derive(Debug)]
 pub struct Session {
-    pub(super) line: LineStream,
+    pub(super) reader: Reader,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) state: State,
@@ -27,7 +25,9 @@ pub struct Session {
     pub(super) news: bool,
     bye: Option<Words>,
     last_tag: u32,
-    partial: Partial,
+    /// The command's end must be seen until then, and within so many responses.
+    until: Instant,
+    responses_left: usize,
 }
 
 #[derive(Debug)]
@@ -52,45 +52,13 @@ pub(super) enum Phase {
     Leaving,
 }
 
-/// A response that is not whole yet; kept here so that a dropped read loses nothing.
-#[derive(Default)]
-struct Partial {
-    pieces: Vec<Piece>,
-    bytes: usize,
-    literal: Option<Growing>,
-}
-
-impl std::fmt::Debug for Partial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Partial").field("bytes", &self.bytes).finish_non_exhaustive()
-    }
-}
-
-struct Growing {
-    size: u64,
-    left: u64,
-    /// `None`: too long, only read past.
-    kept: Option<Vec<u8>>,
-    until: Instant,
-}
-
-/// How much of a response is taken.
-#[derive(Clone, Copy)]
-pub(super) struct Limits {
-    pub line_bytes: usize,
-    pub body_bytes: u64,
-    pub wait: Duration,
-}
-
-pub(super) const USUAL: Limits = Limits { line_bytes: LINE_BYTES_MAX, body_bytes: 0, wait: ANSWER_TIMEOUT };
-
 /// Responses that are read from a link that takes no more commands.
 const LAST_RESPONSES_MAX: usize = 20;
 
 impl Session {
     pub(super) fn new(line: LineStream, host: &str, port: u16) -> Session {
         Session {
-            line,
+            reader: Reader::new(line),
             host: host.to_owned(),
             port,
             state: State::Ready,
@@ -99,7 +67,8 @@ impl Session {
             news: false,
             bye: None,
             last_tag: 0,
-            partial: Partial::default(),
+            until: Instant::now() + COMMAND_TIMEOUT,
+            responses_left: RESPONSES_MAX,
         }
     }
 
@@ -117,8 +86,7 @@ impl Session {
         mut collect: impl FnMut(Untagged),
     ) -> Result<Words> {
         let tag = self.start(tried, command).await?;
-        let until = Instant::now() + COMMAND_TIMEOUT;
-        for _ in 0..RESPONSES_MAX {
+        loop {
             match self.next(tried, limits).await? {
                 Response::Untagged(untagged) => collect(untagged),
                 Response::Tagged(tagged) => return self.end(tried, &tag, tagged),
@@ -126,11 +94,7 @@ impl Session {
                     return Err(self.broken(tried, "it asked for a line that is not due"));
                 }
             }
-            if Instant::now() > until {
-                break;
-            }
         }
-        Err(self.broken(tried, "its answer has no end"))
     }
 
     /// Sends a command; the session is busy until [`Session::end`] saw its answer.
@@ -138,12 +102,19 @@ impl Session {
         self.ready(tried).await?;
         let tag = self.tag();
         self.state = State::Busy;
-        self.line.queue(tag.as_bytes());
-        self.line.queue(b" ");
-        self.line.queue(command.as_bytes());
-        self.line.queue(b"\r\n");
+        self.allow(COMMAND_TIMEOUT);
+        self.reader.line.queue(tag.as_bytes());
+        self.reader.line.queue(b" ");
+        self.reader.line.queue(command.as_bytes());
+        self.reader.line.queue(b"\r\n");
         self.flush(tried).await?;
         Ok(tag)
+    }
+
+    /// How long the server may take from now to the end of the command (or the next message).
+    pub(super) fn allow(&mut self, time: Duration) {
+        self.until = Instant::now() + time;
+        self.responses_left = RESPONSES_MAX;
     }
 
     pub(super) fn tag(&mut self) -> String {
@@ -179,7 +150,7 @@ impl Session {
     }
 
     pub(super) async fn flush(&mut self, tried: &str) -> Result<()> {
-        let Err(fault) = self.line.flush(WRITE_TIMEOUT).await else { return Ok(()) };
+        let Err(fault) = self.reader.line.flush(WRITE_TIMEOUT).await else { return Ok(()) };
         if matches!(fault, Fault::Closed | Fault::Io(_)) {
             self.last_words().await;
         }
@@ -189,7 +160,7 @@ impl Session {
     /// A server that closed the link often said why before (BYE), and nobody has read it yet.
     async fn last_words(&mut self) {
         for _ in 0..LAST_RESPONSES_MAX {
-            match self.read(Limits { wait: BYE_TIMEOUT, ..USUAL }).await {
+            match self.reader.read(Limits { wait: BYE_TIMEOUT, ..USUAL }).await {
                 Ok(Response::Untagged(untagged)) => self.absorb(&untagged),
                 Ok(Response::Tagged(_) | Response::Continuation(_)) => {}
                 Err(_) => break,
@@ -199,7 +170,13 @@ impl Session {
 
     /// The next response, after taking note of what any response may tell. Cancel-safe.
     pub(super) async fn next(&mut self, tried: &str, limits: Limits) -> Result<Response> {
-        let response = self.read(limits).await.map_err(|fault| self.fault(tried, fault))?;
+        self.responses_left = self.responses_left.saturating_sub(1);
+        if self.responses_left == 0 || Instant::now() > self.until {
+            return Err(self.broken(tried, "its answer has no end"));
+        }
+        let wait = if self.bye.is_some() { BYE_TIMEOUT } else { limits.wait };
+        let response = self.reader.read(Limits { wait, ..limits }).await;
+        let response = response.map_err(|fault| self.fault(tried, fault))?;
         if let Response::Untagged(untagged) = &response {
             self.absorb(untagged);
         }
@@ -224,63 +201,6 @@ impl Session {
             | Untagged::MailboxStatus(_)
             | Untagged::Other => {}
         }
-    }
-
-    async fn read(&mut self, limits: Limits) -> Result<Response, Fault> {
-        let wait = if self.bye.is_some() { BYE_TIMEOUT } else { limits.wait };
-        loop {
-            if self.partial.literal.is_some() {
-                self.read_literal().await?;
-                continue;
-            }
-            let mut line = self.line.read_line(limits.line_bytes, wait).await?.to_vec();
-            self.partial.bytes = self.partial.bytes.saturating_add(line.len());
-            if self.partial.bytes > RESPONSE_BYTES_MAX.max(limits.line_bytes) {
-                return Err(Fault::TooLong(RESPONSE_BYTES_MAX));
-            }
-            let continues = !self.partial.pieces.is_empty() || response::may_hold_literals(&line);
-            let announced = if continues { response::announced_literal(&line) } else { Ok(None) };
-            let Some((end, size)) = announced.map_err(|()| Fault::TooLong(RESPONSE_BYTES_MAX))? else {
-                self.partial.pieces.push(Piece::Text(line));
-                return Ok(response::parse(std::mem::take(&mut self.partial).pieces));
-            };
-            line.truncate(end);
-            let max = if response::announces_body(&line) { limits.body_bytes } else { LITERAL_BYTES_MAX };
-            let seconds = (size / LITERAL_BYTES_PER_S_MIN).min(24 * 3600);
-            self.partial.literal = Some(Growing {
-                size,
-                left: size,
-                kept: (size <= max).then(Vec::new),
-                until: Instant::now() + LITERAL_TIMEOUT + Duration::from_secs(seconds),
-            });
-            self.partial.pieces.push(Piece::Text(line));
-        }
-    }
-
-    /// Reads the rest of the literal in the air. Memory grows with what came, not with what was announced.
-    async fn read_literal(&mut self) -> Result<(), Fault> {
-        while let Some(literal) = &mut self.partial.literal {
-            if literal.left == 0 {
-                break;
-            }
-            if Instant::now() > literal.until {
-                return Err(Fault::TimedOut(LITERAL_TIMEOUT));
-            }
-            let some = self.line.read_some(literal.left, STALL_TIMEOUT).await?;
-            literal.left = literal.left.saturating_sub(some.len() as u64);
-            if let Some(kept) = &mut literal.kept {
-                kept.extend_from_slice(&some);
-            }
-        }
-        if let Some(literal) = self.partial.literal.take() {
-            self.partial.pieces.push(Piece::Literal(match literal.kept {
-                Some(bytes) => Literal::Kept(bytes),
-                None => Literal::Drained(literal.size),
-            }));
-        }
-        // Each literal brings at least a line, so that their number is limited too.
-        self.partial.bytes = self.partial.bytes.saturating_add(64);
-        Ok(())
     }
 
     pub(super) fn fault(&mut self, tried: &str, fault: Fault) -> Error {

@@ -1,6 +1,7 @@
 //! What is done on the server after a message is stored here: mark, move, delete.
 
-use super::session::{Session, USUAL};
+use super::reader::USUAL;
+use super::session::Session;
 use super::{set, utf7};
 use crate::Result;
 

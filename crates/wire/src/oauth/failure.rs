@@ -1,5 +1,6 @@
 //! What an authorization server answers when it says no (RFC 6749 §4.1.2.1 and §5.2, with Entra's fields).
 
+use mail::explain::{self, Class, Fault};
 use serde::Deserialize;
 
 use crate::Kind;
@@ -35,10 +36,6 @@ struct Body {
     trace_id: Option<String>,
     timestamp: Option<String>,
 }
-
-/// Entra's numbers for "temporary, try later", which win over the `error` field.
-const TEMPORARY_CODES: &[u64] =
-    &[40010, 50000, 50033, 50087, 50088, 50196, 70012, 90006, 90012, 90024, 90033, 90055, 90090, 90091];
 
 impl OAuthError {
     /// From the body of a token endpoint's answer; `None` when it is no OAuth error.
@@ -91,7 +88,7 @@ impl OAuthError {
 
     /// Which branch a caller takes: by `error`, refined only by numbers that say "temporary".
     pub fn kind(&self) -> Kind {
-        if self.codes.first().is_some_and(|code| TEMPORARY_CODES.contains(code)) {
+        if self.number_says_temporary() {
             return Kind::Transient { retry_after_ms: None };
         }
         match self.error.as_str() {
@@ -105,6 +102,15 @@ impl OAuthError {
             | "access_denied" => Kind::Unauthorized,
             _ => Kind::Rejected,
         }
+    }
+
+    /// Numbers are Entra's; what they mean is a table of `mail`.
+    fn number_says_temporary(&self) -> bool {
+        let Some(number) = self.codes.first().and_then(|code| u32::try_from(*code).ok()) else {
+            return false;
+        };
+        let fault = Fault { error: self.error.clone(), codes: vec![number], ..Fault::default() };
+        explain::oauth(mail::provider::MICROSOFT.key, &fault).class == Class::Retry
     }
 
     pub(crate) fn hide(&mut self, secrets: &[&str]) {

@@ -1,13 +1,18 @@
 //! One message over the link: MAIL, RCPT, DATA, and what became of it for each recipient.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::body::stuffed;
 use super::envelope::{Envelope, check_address};
 use super::reply::Reply;
 use super::session::{Session, State};
 use super::{
-    ANSWER_TIMEOUT, BLOCK_TIMEOUT, DATA_TIMEOUT, FINAL_TIMEOUT, LAST_WORDS_TIMEOUT, PIPELINED_MAX,
-    RECIPIENTS_MAX,
+    ANSWER_TIMEOUT, BLOCK_TIMEOUT, BODY_BYTES_PER_S_MIN, BODY_TIMEOUT, DATA_TIMEOUT, FINAL_TIMEOUT,
+    LAST_WORDS_TIMEOUT, PIPELINED_MAX, RECIPIENTS_MAX,
 };
+use crate::line::Fault;
 use crate::{Error, Result};
 
 /// What became of one recipient. `answer` is the server's text with its enhanced code, bounded. A refusal that no
@@ -194,15 +199,14 @@ impl Session {
             400..600 => return Ok(Fate::of(&reply)),
             _ => return Err(reply.refusal(TRIED, &self.host)),
         }
-        for block in body.chunks(BLOCK_BYTES) {
-            self.line.queue(block);
-            if let Err(broken) = self.flush(TRIED, BLOCK_TIMEOUT).await {
-                // The final dot was not written: nothing was sent. Perhaps the server said why it stopped.
-                return match self.reply(TRIED, LAST_WORDS_TIMEOUT).await {
-                    Ok(reply) if reply.code >= 400 => Err(reply.refusal(TRIED, &self.host)),
-                    Ok(_) | Err(_) => Err(broken),
-                };
-            }
+        let time = BODY_TIMEOUT + Duration::from_secs(body.len() as u64 / BODY_BYTES_PER_S_MIN);
+        let written = timeout(time, self.blocks(body)).await;
+        if let Err(broken) = written.unwrap_or_else(|_| Err(self.fault(TRIED, Fault::TimedOut(time)))) {
+            // The final dot was not written: nothing was sent. Perhaps the server said why it stopped.
+            return match self.reply(TRIED, LAST_WORDS_TIMEOUT).await {
+                Ok(reply) if reply.code >= 400 => Err(reply.refusal(TRIED, &self.host)),
+                Ok(_) | Err(_) => Err(broken),
+            };
         }
         self.line.queue(b".\r\n");
         self.flush(TRIED, BLOCK_TIMEOUT).await.map_err(Error::after_final_dot)?;
@@ -211,5 +215,13 @@ impl Session {
             200..300 | 400..600 => Ok(Fate::of(&reply)),
             _ => Err(reply.refusal(TRIED, &self.host).after_final_dot()),
         }
+    }
+
+    async fn blocks(&mut self, body: &[u8]) -> Result<()> {
+        for block in body.chunks(BLOCK_BYTES) {
+            self.line.queue(block);
+            self.flush(TRIED, BLOCK_TIMEOUT).await?;
+        }
+        Ok(())
     }
 }

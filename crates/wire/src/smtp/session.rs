@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::reply::{Reply, parse_line};
 use super::{ANSWER_TIMEOUT, LINE_BYTES_MAX, QUIT_TIMEOUT, REPLY_LINES_MAX};
 use crate::line::{Fault, LineStream};
@@ -87,6 +89,13 @@ impl Session {
 
     /// The next answer. 421 says that the server closes the link.
     pub(super) async fn reply(&mut self, tried: &str, wait: Duration) -> Result<Reply> {
+        match timeout(wait, self.lines(tried, wait)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(self.fault(tried, Fault::TimedOut(wait))),
+        }
+    }
+
+    async fn lines(&mut self, tried: &str, wait: Duration) -> Result<Reply> {
         let mut reply: Option<Reply> = None;
         for _ in 0..REPLY_LINES_MAX {
             let line = self.line.read_line(LINE_BYTES_MAX, wait).await;
@@ -108,7 +117,7 @@ impl Session {
         Err(Error::broken(tried, &self.host).remedy("its answer is no SMTP: check the port"))
     }
 
-    fn fault(&mut self, tried: &str, fault: Fault) -> Error {
+    pub(super) fn fault(&mut self, tried: &str, fault: Fault) -> Error {
         self.state = State::Over;
         fault.into_error(tried, &self.host)
     }

@@ -1,6 +1,8 @@
 //! The conversations of this crate through its public door: transcripts for IMAP and SMTP, small servers on
 //! loopback for OAuth and TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
+
 mod imap;
 mod oauth;
 mod smtp;

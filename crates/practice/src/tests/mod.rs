@@ -1,0 +1,44 @@
+//! Tests through the doors of the practice provider: HTTP, IMAP and SMTP over real loopback sockets.
+
+mod client;
+mod faults_at_imap;
+mod faults_at_sign_in;
+mod faults_at_smtp;
+mod imap;
+mod pages;
+mod restart;
+mod sign_in;
+mod smtp;
+mod token;
+
+use crate::{Clock, Options, Practice};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+pub(crate) const SUPPORT: &str = "support@contoso.example";
+pub(crate) const ANN: &str = "ann.porter@nordwind.example";
+pub(crate) const CALLBACK: &str = "http://localhost:8080/oauth/callback/7f";
+/// 24 November 2026, 12:00 UTC.
+pub(crate) const NOON: i64 = 1_795_521_600_000;
+
+/// A provider whose clock stands at noon until its hand is moved.
+pub(crate) async fn start() -> (Practice, Arc<AtomicI64>) {
+    let (clock, hand) = Clock::by_hand(NOON);
+    let practice = crate::start(Options { clock, ..Options::loopback([3; 32]) }).await.unwrap();
+    (practice, hand)
+}
+
+#[test]
+fn every_fault_of_the_table_is_tried_by_a_test() {
+    let tests = [
+        include_str!("faults_at_sign_in.rs"),
+        include_str!("faults_at_imap.rs"),
+        include_str!("faults_at_smtp.rs"),
+    ]
+    .concat();
+    let words: Vec<&str> = tests.split(|c: char| !c.is_alphanumeric()).collect();
+    for row in crate::TABLE {
+        let variant = format!("{:?}", row.fault);
+        assert!(words.contains(&variant.as_str()), "{variant} ({}) is in no test", row.name);
+    }
+}

@@ -1,0 +1,330 @@
+//! System Emails: the three tabs, Config, the guide, Submit and the way back.
+use crate::office::{Answer, Browser, Office};
+use axum::http::StatusCode;
+use desk::By;
+use desk::mailboxes::mailbox::{self, Round};
+
+const MICROSOFT: [(&str, &str); 9] = [
+    ("host", ""),
+    ("port", ""),
+    ("security", "tls"),
+    ("authentication", "microsoft"),
+    ("status", "disabled"),
+    ("frequency", "60"),
+    ("batch", "50"),
+    ("fetched", "nothing"),
+    ("start_from", "now"),
+];
+const TENANT: &str = "7d1a2c3e-4b5f-4a6d-8e7f-90a1b2c3d4e5";
+const CLIENT_ID: &str = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11";
+const SECRET: &str = "wX~8Q.very-secret_value";
+
+async fn with_email(office: &Office) -> Browser {
+    let mut maya = office.maya().await;
+    maya.get("/mailboxes/new").await;
+    let typed = [("address", "support@contoso.example"), ("name", "Contoso Support"), ("department", "1")];
+    let answer = maya.post("/mailboxes", &typed).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote?done=made", "{}", answer.body);
+    maya.follow(&answer).await;
+    maya
+}
+async fn with_config(office: &Office) -> (Browser, Answer) {
+    let mut maya = with_email(office).await;
+    let answer = maya.post("/mailboxes/1/remote/config", &MICROSOFT).await;
+    let page = maya.follow(&answer).await;
+    (maya, page)
+}
+fn callback(page: &Answer) -> String {
+    let (_, rest) = page.body.split_once("id=\"callback\"").unwrap();
+    rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()
+}
+fn idp<'a>(endpoint: &'a str, token_endpoint: &'a str, tenant: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        ("status", "enabled"),
+        ("name", "Contoso mail"),
+        ("strict_matching", "1"),
+        ("tenant", tenant),
+        ("client_id", CLIENT_ID),
+        ("client_secret", SECRET),
+        ("authorization_endpoint", endpoint),
+        ("token_endpoint", token_endpoint),
+        ("scopes", "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All"),
+    ]
+}
+
+#[tokio::test]
+async fn the_tabs_carry_the_labels_of_the_guide() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    let page = maya.get("/mailboxes/1").await;
+    for label in ["Account", "Remote Mailbox", "Outgoing (SMTP)", "Email Address", "Admin Panel"] {
+        page.shows(label);
+    }
+    let page = maya.get("/mailboxes/1/remote").await;
+    for label in [
+        "Hostname",
+        "Port Number",
+        "Security",
+        "SSL/TLS",
+        "STARTTLS",
+        "Mail Folder",
+        "Protocol",
+        "IMAP",
+        "Authentication",
+        "OAuth2 - Microsoft",
+        "Basic Authentication (Legacy)",
+        "Config",
+        "Status",
+        "Fetch Frequency",
+        "Emails Per Fetch",
+        "Fetched Emails",
+        "Do Nothing",
+        "Move to Folder",
+        "Delete Emails",
+        "Mark as Read",
+        "Start From",
+    ] {
+        page.shows(label);
+    }
+    page.hides("OAuth2 - Google").hides("OAuth2 - Other Provider");
+    let page = maya.get("/mailboxes/1/outgoing").await;
+    for label in ["Same as Remote Mailbox", "None", "OAuth2 - Microsoft", "Header Spoofing"] {
+        page.shows(label);
+    }
+}
+
+#[tokio::test]
+async fn config_saves_a_draft_and_allots_a_callback_that_never_changes() {
+    let office = Office::staffed();
+    let (mut maya, page) = with_config(&office).await;
+    for label in [
+        "Info",
+        "IdP Config",
+        "Callback Endpoint",
+        "Client ID",
+        "Client Secret",
+        "Authorization Endpoint",
+        "Token Endpoint",
+        "Scopes",
+        "Tenant",
+        "Advanced",
+        "Resource Details Endpoint",
+        "Email Address Attribute",
+        "Strict Matching",
+        "Submit",
+        "App registrations",
+        "+ New registration",
+        "Supported account types",
+        "Redirect URI",
+        "Web",
+        "API permissions",
+        "+ Add a permission",
+        "Microsoft Graph",
+        "Delegated permissions",
+        "Grant admin consent for",
+        "Certificates &amp; secrets",
+        "+ New client secret",
+        "Value",
+        "Overview",
+        "Application (client) ID",
+        "Endpoints",
+    ] {
+        page.shows(label);
+    }
+    page.hides(">Token<");
+    page.shows(mail::provider::MICROSOFT.scopes);
+    let first = callback(&page);
+    assert!(first.starts_with("https://help.contoso.example/oauth/callback/"), "{first}");
+    let public_id = first.rsplit('/').next().unwrap();
+    assert!(public_id.len() >= 22, "{public_id} carries less than 128 bits");
+
+    // The draft was kept, with what the preset knows.
+    maya.get("/mailboxes/1/remote").await.shows("outlook.office365.com").shows("value=\"993\"");
+    // Config again, a reload, and saving leave it as it is.
+    let answer = maya.post("/mailboxes/1/remote/config", &MICROSOFT).await;
+    assert_eq!(callback(&maya.follow(&answer).await), first);
+    let mut typed = idp("", "", TENANT);
+    typed.push(("do", "save"));
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote/authorization?done=saved", "{}", answer.body);
+    assert_eq!(callback(&maya.follow(&answer).await), first);
+}
+
+#[tokio::test]
+async fn a_tenant_fills_both_endpoints_and_the_secret_is_never_shown_again() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let mut typed = idp("", "", TENANT);
+    typed.push(("do", "save"));
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    let page = maya.follow(&answer).await;
+    page.shows(&format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize"))
+        .shows(&format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"))
+        .shows("stored; leave empty to keep it")
+        .hides(SECRET);
+    for path in ["/mailboxes", "/mailboxes/1", "/mailboxes/1/remote", "/mailboxes/1/outgoing"] {
+        maya.get(path).await.hides(SECRET).hides("very-secret");
+    }
+}
+
+#[tokio::test]
+async fn two_tenants_are_refused_on_the_same_form() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let one = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize";
+    let other = "https://login.microsoftonline.com/fabrikam.example/oauth2/v2.0/token";
+    let answer = maya.post("/mailboxes/1/remote/authorization", &idp(one, other, "")).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("two tenants").shows(one).shows(other).shows(CLIENT_ID).hides(SECRET);
+}
+
+#[tokio::test]
+async fn submit_leaves_for_the_provider_as_the_page_allowed() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let mut typed = idp("", "", TENANT);
+    // The endpoints were not known when the page was shown: a page without a form leads on.
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    answer
+        .shows("http-equiv=\"refresh\"")
+        .shows("https://login.microsoftonline.com/")
+        .hides("<form")
+        .hides(SECRET);
+
+    let page = maya.get("/mailboxes/1/remote/authorization").await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("form-action 'self' https://login.microsoftonline.com;"), "{policy}");
+    typed.retain(|(name, _)| !name.ends_with("_endpoint") && *name != "client_secret");
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    let to: url::Url = answer.location().parse().unwrap();
+    assert_eq!(to.path(), format!("/{TENANT}/oauth2/v2.0/authorize"));
+    let asked: std::collections::BTreeMap<String, String> = to.query_pairs().into_owned().collect();
+    assert_eq!(asked["client_id"], CLIENT_ID);
+    assert_eq!(asked["code_challenge_method"], "S256");
+    assert_eq!(asked["login_hint"], "support@contoso.example");
+    assert_eq!(asked["redirect_uri"], callback(&page));
+}
+
+#[tokio::test]
+async fn a_callback_that_nobody_waits_for_shows_nothing_of_its_query() {
+    let office = Office::staffed();
+    let (mut maya, page) = with_config(&office).await;
+    let path = callback(&page).replace("https://help.contoso.example", "");
+    let query = "?code=c0de-of-somebody&state=forged&error=access_denied&error_description=%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    for path in [
+        format!("{path}{query}"),
+        format!("/oauth/callback/unknown{query}"),
+        format!("{path}?"),
+        format!("{path}?code=a&code=b"),
+    ] {
+        let answer = maya.get(&path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.body);
+        answer.hides("c0de").hides("forged").hides("alert").hides("access_denied");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    let mut nobody = office.browser();
+    nobody
+        .get(&format!("{path}{query}"))
+        .await
+        .shows("Sign in, open the email's Config".replace('\'', "&#39;").as_str())
+        .hides("c0de");
+    let mut leo = office.leo().await;
+    assert_eq!(leo.get(&format!("{path}{query}")).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_password_mailbox_keeps_its_password_to_itself() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    let typed = [
+        ("host", "imap.contoso.example"),
+        ("port", "993"),
+        ("security", "tls"),
+        ("authentication", "password"),
+        ("password", "imap-passw0rd"),
+        ("status", "enabled"),
+        ("frequency", "60"),
+        ("batch", "50"),
+        ("fetched", "move"),
+        ("move_to", "Done"),
+        ("start_from", "date"),
+        ("start_date", "2026-01-31"),
+    ];
+    let answer = maya.post("/mailboxes/1/remote", &typed).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote?done=saved", "{}", answer.body);
+    maya.follow(&answer)
+        .await
+        .shows("imap.contoso.example")
+        .shows("value=\"Done\"")
+        .shows("value=\"2026-01-31\"")
+        .hides("imap-passw0rd");
+
+    // Another host does not get the password that was entered for the first one.
+    let mut elsewhere = typed.to_vec();
+    elsewhere.retain(|(name, _)| *name != "password");
+    elsewhere[0].1 = "imap.evil.example";
+    let answer = maya.post("/mailboxes/1/remote", &elsewhere).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("imap.evil.example").shows("Enter it again");
+}
+
+#[tokio::test]
+async fn a_refused_tab_says_why_and_keeps_what_was_typed() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    let cases: [(&str, &str, &str); 6] = [
+        ("port", "99999", "Port Number"),
+        ("frequency", "soon", "Fetch Frequency"),
+        ("batch", "0", "Emails Per Fetch"),
+        ("fetched", "move", "Move to Folder"),
+        ("start_from", "date", "Start From"),
+        ("security", "plain", "Without encryption"),
+    ];
+    for (field, value, why) in cases {
+        let mut typed = MICROSOFT.to_vec();
+        typed[0].1 = "mail.somewhere.example";
+        typed.iter_mut().filter(|(name, _)| *name == field).for_each(|(_, typed)| *typed = value);
+        let answer = maya.post("/mailboxes/1/remote", &typed).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}={value}: {}", answer.location());
+        answer.shows(why).shows("mail.somewhere.example");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_needs_a_person_is_said_on_every_page_of_an_administrator_only() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    let round = Round::NeedsPerson {
+        code: "AADSTS7000222".to_owned(),
+        reason: "Microsoft says the client secret <has> expired.".to_owned(),
+        remedy: "Make a new secret and enter it.".to_owned(),
+        next_at: office.clock.now() + 60_000,
+    };
+    let by = By::system(office.clock.now());
+    office.write(|tx| {
+        let settled = mailbox::find(tx, 1)?.unwrap();
+        assert_eq!(settled.address, "support@contoso.example");
+        mailbox::settle_outgoing(tx, 1, &round, by.at)
+    });
+    for path in ["/profile", "/agents", "/mailboxes", "/mailboxes/1"] {
+        let page = maya.get(path).await;
+        page.shows("support@contoso.example sends no mail since")
+            .shows("client secret &#60;has&#62; expired")
+            .shows("/mailboxes/1/outgoing");
+    }
+    office.leo().await.get("/profile").await.hides("sends no mail").hides("secret");
+}
+
+#[tokio::test]
+async fn removing_asks_first_and_the_email_is_gone_from_the_pages() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    maya.get("/mailboxes/1/remove").await.shows("Its tickets and their mail stay");
+    maya.get("/mailboxes").await.shows("support@contoso.example");
+    let answer = maya.post("/mailboxes/1/remove", &[]).await;
+    maya.follow(&answer).await.shows("The email is removed").hides("href=\"/mailboxes/1\"");
+    assert_eq!(maya.get("/mailboxes/1").await.status, StatusCode::NOT_FOUND);
+}

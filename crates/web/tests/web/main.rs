@@ -1,0 +1,9 @@
+//! The web as people meet it: requests through the router, pages read as text, the clock by hand.
+mod office;
+
+mod agents;
+mod gate;
+mod inbox;
+mod mailboxes;
+mod policies;
+mod sign_in;
