@@ -98,6 +98,10 @@ enum Key {
 
 impl Way {
     async fn find(courier: &Courier, mailbox: &Mailbox, side: Side, which: Which) -> Result<Way, Trouble> {
+        let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+        if same && !mailbox.outgoing.host.is_empty() && !mailbox.shares_incoming() {
+            return Err(of_another_house(mailbox));
+        }
         let key = match effective(mailbox, side) {
             Authentication::None | Authentication::Same => return Err(nothing_set(side)),
             Authentication::Password => {
@@ -194,6 +198,19 @@ fn nothing_set(side: Side) -> Trouble {
         "no_server",
         format!("This mailbox has no {what} server."),
         format!("Fill in the tab {tab}."),
+    )
+}
+
+/// What was entered or granted for one house is not sent to another.
+fn of_another_house(mailbox: &Mailbox) -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "another_house",
+        format!(
+            "{} belongs to another provider than {}, so it is not given what opens that.",
+            mailbox.outgoing.host, mailbox.incoming.host
+        ),
+        "Choose another Authentication than Same as Remote Mailbox in the tab Outgoing (SMTP).",
     )
 }
 

@@ -113,10 +113,13 @@ impl Trouble {
         let explanation = explain::server(place.provider, place.service, text);
         let code =
             error.smtp_code().map_or_else(|| kind_word(error.kind()).to_owned(), |code| code.to_string());
+        // A text that nothing is known of is the cause itself.
+        let known = !explanation.cause.contains(text);
+        let detail = format!("{} answered “{text}” to the try to {}", error.host(), error.tried());
         Trouble {
             code,
-            reason: explanation.cause,
-            detail: format!("{} answered “{text}” to the try to {}", error.host(), error.tried()),
+            reason: if known { explanation.cause } else { sentence(&error.to_string()) },
+            detail: if known { detail } else { String::new() },
             remedy: explanation.remedy,
             class: explanation.class,
             retry_after_ms: None,

@@ -1,0 +1,266 @@
+use crate::pretend_imap::PretendImap;
+use crate::stage::{NOON, Stage, apart, letter};
+use courier::fetch;
+use desk::intake::inbox::State;
+use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
+use std::pin::pin;
+use std::task::Poll;
+
+const HOUR: i64 = 3_600_000;
+
+async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendImap) {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, start_from, fetched);
+    (stage, imap)
+}
+
+fn names(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number:03}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_becomes_a_ticket_once_and_the_server_is_left_alone() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 25) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.filed, summary.failed, summary.held_by), (25, 25, 0, None));
+    assert_eq!(stage.tickets(), names(1, 25));
+    let uids: Vec<u32> = stage.inbox().iter().rev().map(|row| row.uid).collect();
+    assert_eq!(uids, (1..=25).collect::<Vec<u32>>(), "oldest first");
+
+    let again = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((again.fetched, again.filed), (0, 0));
+    assert!(!imap.log().iter().any(|line| line.contains("STORE") || line.contains("MOVE")));
+    let health = stage.mailbox().incoming_health;
+    assert_eq!(health.state, mailbox::State::Ok, "{}", health.reason);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn now_begins_at_the_moment_when_fetching_was_switched_on() {
+    let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
+    for name in names(1, 60) {
+        imap.deliver(NOON - HOUR, letter(&name)); // today as well, so SINCE does not tell them apart
+    }
+    // They come before the first round, but after the switch.
+    for name in names(61, 64) {
+        imap.deliver(NOON + 1_000, letter(&name));
+    }
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(summary.fetched, 4);
+    assert_eq!(stage.tickets(), names(61, 64));
+    let asked: Vec<String> = imap.log().into_iter().filter(|line| line.starts_with("UID FETCH")).collect();
+    assert!(
+        !asked.iter().any(|line| line.contains("UID FETCH 1:")),
+        "years of old mail are not downloaded: {asked:?}"
+    );
+
+    imap.deliver(NOON + 2_000, letter("letter 065"));
+    let next = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(next.fetched, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_date_leaves_out_what_is_older() {
+    let (stage, imap) = stage(StartFrom::Date("2026-11-20".into()), Fetched::Nothing).await;
+    imap.deliver(NOON - 6 * 24 * HOUR, letter("letter 001"));
+    imap.deliver(NOON - 4 * 24 * HOUR - 13 * HOUR, letter("letter 002")); // 19 November, 23:00
+    imap.deliver(NOON - 4 * 24 * HOUR, letter("letter 003"));
+    imap.deliver(NOON - HOUR, letter("letter 004"));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, stage.tickets()), (2, names(3, 4)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_uidvalidity_loses_nothing_and_doubles_nothing() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 8) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    for (validity, first) in [(9, 100), (4, 1)] {
+        {
+            let mut state = imap.state();
+            state.uid_validity = validity;
+            let mut uid = first;
+            for letter in &mut state.letters {
+                letter.uid = uid;
+                uid += 1;
+            }
+            state.uid_next = uid;
+        }
+        let number = stage.tickets().len() as u32 + 1;
+        imap.deliver(NOON + 1_000, letter(&format!("letter {number:03}")));
+        let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+        assert_eq!(summary.fetched, 1, "only the new one is new under UIDVALIDITY {validity}");
+        assert_eq!(stage.tickets(), names(1, number));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Move("Done".into())).await;
+    let mut sent = 0;
+    for polls in 1..60 {
+        for _ in 0..4 {
+            sent += 1;
+            imap.deliver(NOON - HOUR, letter(&format!("letter {sent:03}")));
+        }
+        {
+            let mut round = pin!(fetch::once(&stage.courier, stage.mailbox_id));
+            let mut left = polls;
+            std::future::poll_fn(|context| {
+                left -= 1;
+                if left == 0 || round.as_mut().poll(context).is_ready() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+        stage.clock.advance(31_000); // the lease of the dropped one ends
+    }
+    stage.clock.advance(600_000);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(stage.tickets(), names(1, sent));
+    assert_eq!(stage.inbox().len(), sent as usize);
+    assert_eq!(imap.state().letters.len(), 0, "all of them were moved in the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_cut_in_the_middle_is_told_and_made_up_for() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Read).await;
+    for name in names(1, 10) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    imap.state().cut_after = Some(5);
+    let first = fetch::once(&stage.courier, stage.mailbox_id).await;
+    if let Err(error) = &first {
+        assert!(error.to_string().contains("could not be fetched"), "{error}");
+        stage.clock.advance(120_000);
+        fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    }
+    assert_eq!(stage.tickets(), names(1, 10));
+    assert!(imap.state().letters.iter().all(|letter| letter.seen));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_does_not_come_is_a_row_with_its_reason_and_stops_nobody() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+    for name in names(1, 7) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    imap.state().refused.insert(2);
+    imap.state().skipped.insert(5);
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.filed, summary.failed), (5, 2));
+    let failed: Vec<(u32, String)> = stage
+        .inbox()
+        .into_iter()
+        .filter(|row| row.state == State::Failed)
+        .map(|row| (row.uid, row.reason))
+        .collect();
+    assert_eq!(failed.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [5, 2]);
+    assert!(failed.iter().all(|(_, reason)| reason.contains("does not deliver it")), "{failed:?}");
+    let left: Vec<u32> = imap.state().letters.iter().map(|letter| letter.uid).collect();
+    assert_eq!(left, [2, 5], "what is not stored here is never deleted there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_over_the_limit_is_left_on_the_server_and_recorded() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+    imap.deliver(NOON - HOUR, letter("letter 001"));
+    let mut huge = letter("huge");
+    huge.resize(64 * 1024 * 1024 + 1, b'x');
+    imap.deliver(NOON - HOUR, huge);
+    imap.deliver(NOON - HOUR, letter("letter 002"));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.filed, summary.failed), (2, 1));
+    let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
+    assert!(row.reason.contains("65 MB") && row.reason.contains("left on the server"), "{}", row.reason);
+    assert_eq!(imap.state().letters.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_moved_before_it_is_stored() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Move("Done".into())).await;
+    let desk = stage.courier.desk().clone();
+    imap.state().before_change = Some(Box::new(move || {
+        let rows = apart(|| desk.db.read(|tx| desk::intake::inbox::list(tx, None, None, 1000)).unwrap());
+        rows.iter().map(|row| row.uid.to_string()).collect::<Vec<_>>().join(" ")
+    }));
+    for name in names(1, 40) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(imap.state().moved.len(), 40);
+    // Every UID of a MOVE was in the inbox when the MOVE came.
+    let log = imap.log();
+    let moves = log.windows(2).filter(|pair| pair[0].starts_with("UID MOVE"));
+    let mut seen = 0;
+    for pair in moves {
+        let stored: Vec<u32> =
+            pair[1].trim_start_matches("-- ").split(' ').map(|uid| uid.parse().unwrap()).collect();
+        let set = pair[0].split(' ').nth(2).unwrap();
+        let (first, last) = set.split_once(':').unwrap_or((set, set));
+        for uid in first.parse::<u32>().unwrap()..=last.parse().unwrap() {
+            assert!(stored.contains(&uid), "{uid} was moved before it was stored");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_second_says_who_holds_the_mailbox_and_ends_when_all_is_filed() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    imap.deliver(NOON - HOUR, letter("letter 001"));
+    let (now, id) = (stage.clock.now(), stage.mailbox_id);
+    let claim = stage.write(|tx| mailbox::claim(tx, id, now, 30_000, "other:7")).unwrap();
+    let second = tokio::spawn({
+        let courier = stage.courier.clone();
+        async move { fetch::once(&courier, id).await }
+    });
+    tokio::task::yield_now().await;
+    stage.write(|tx| mailbox::settle(tx, &claim, &Round::Done { mail: false, next_at: now }, now));
+    let summary = second.await.unwrap().unwrap();
+    assert_eq!(summary.filed, 1);
+    // Whether it came before or after the settlement is up to the scheduler.
+    assert!(summary.held_by.is_none_or(|holder| holder == "other:7"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_sign_in_needs_a_person_and_a_throttled_one_waits_as_long_as_told() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    imap.state().sign_in = Some("NO [AUTHENTICATIONFAILED] wrong".into());
+    let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert!(error.to_string().contains("wrong"), "{error}");
+    let mailbox = stage.mailbox();
+    assert_eq!(mailbox.incoming_health.state, mailbox::State::NeedsPerson);
+    assert!(!mailbox.incoming_health.remedy.is_empty());
+
+    imap.state().sign_in = None;
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+
+    imap.state().sign_in =
+        Some("NO Request is throttled. Suggested Backoff Time: 299961 milliseconds".into());
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    let mailbox = stage.mailbox();
+    assert_eq!(mailbox.incoming_health.state, mailbox::State::Waiting);
+    assert!(mailbox.due_at >= stage.clock.now() + 299_961);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_says_what_is_there_and_names_the_folders_when_one_is_not() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    imap.deliver(NOON, letter("letter 001"));
+    let proof = courier::probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(proof.ok && proof.detail.contains("INBOX holds 1"), "{proof:?}");
+
+    let outgoing = courier::probe::outgoing(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(!outgoing.ok && outgoing.needs_person, "{outgoing:?}");
+    assert_eq!(stage.mailbox().user(Side::Incoming), crate::stage::ADDRESS);
+}

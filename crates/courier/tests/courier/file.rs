@@ -1,0 +1,59 @@
+use crate::pretend_imap::PretendImap;
+use crate::stage::{NOON, Stage, letter};
+use courier::fetch;
+use desk::files::store::Stored;
+use desk::intake::inbox::{self, Arrival, State};
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::{self, Fetched, Round, StartFrom};
+
+/// Letters that are in the inbox already; the one without bytes cannot be filed by anybody.
+fn recorded(stage: &Stage, names: &[&str], poisoned: &str) {
+    let desk = stage.courier.desk().clone();
+    let arrivals: Vec<Arrival> = names
+        .iter()
+        .zip(1..)
+        .map(|(name, uid)| {
+            let raw = letter(name);
+            let mut stored = desk.store.put(&raw).unwrap();
+            if *name == poisoned {
+                stored = Stored { hash: [9; 32], size_bytes: 9, place: "file/00/nowhere".into() };
+            }
+            Arrival {
+                uid,
+                received_at: NOON,
+                stored,
+                content_key: mail::message::content_key(&raw),
+                message_id: None,
+                silent: false,
+            }
+        })
+        .collect();
+    stage.write(|tx| {
+        let claim = mailbox::claim(tx, stage.mailbox_id, NOON, 30_000, "test:one")?.unwrap();
+        let cursor = Cursor { folder: "INBOX".into(), uid_validity: 1, uid_last: 100, start_after_uid: 0 };
+        inbox::record(tx, &claim, &cursor, &arrivals, NOON)?;
+        mailbox::settle(tx, &claim, &Round::Done { mail: true, next_at: NOON }, NOON)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_poisoned_message_undoes_itself_alone_and_keeps_its_reason() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    recorded(&stage, &["first", "poisoned", "third"], "poisoned");
+
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.filed, summary.failed), (2, 1));
+    assert_eq!(stage.tickets(), ["first", "third"]);
+    let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
+    assert_eq!(row.state, State::New, "it is tried again");
+    assert!(row.reason.contains("could not be"), "{}", row.reason);
+
+    for _ in 0..20 {
+        stage.clock.advance(24 * 3_600_000);
+        fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    }
+    let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
+    assert_eq!(row.state, State::Failed, "at last it waits for a person");
+    assert_eq!(stage.tickets().len(), 2);
+}

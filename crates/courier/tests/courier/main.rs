@@ -1,0 +1,12 @@
+//! The courier through its door: a desk in a temporary folder on one side, small servers on loopback on the other.
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by failing")]
+mod authorize;
+mod fetch;
+mod file;
+mod pretend_imap;
+mod pretend_provider;
+mod pretend_smtp;
+mod refresh;
+mod rounds;
+mod send;
+mod stage;

@@ -1,0 +1,310 @@
+//! An IMAP server of one folder in memory, with faults: enough of RFC 3501 for one client. Every command is
+//! written down, with what the desk had stored when it came.
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+pub struct Letter {
+    pub uid: u32,
+    pub at: i64,
+    pub bytes: Vec<u8>,
+    pub seen: bool,
+    pub deleted: bool,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub uid_validity: u32,
+    pub uid_next: u32,
+    pub letters: Vec<Letter>,
+    pub moved: Vec<(String, u32)>,
+    pub log: Vec<String>,
+    /// FETCH of these answers NO.
+    pub refused: HashSet<u32>,
+    /// FETCH of these leaves them out.
+    pub skipped: HashSet<u32>,
+    /// The link is cut after so many more delivered messages.
+    pub cut_after: Option<usize>,
+    /// Only this token opens the mailbox, when it is set.
+    pub token: Option<String>,
+    /// What a sign-in is answered with, instead of being looked at.
+    pub sign_in: Option<String>,
+    /// Called before each STORE, MOVE and EXPUNGE.
+    pub before_change: Option<Box<dyn Fn() -> String + Send>>,
+}
+
+#[derive(Clone)]
+pub struct PretendImap {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    news: watch::Sender<u32>,
+}
+
+impl PretendImap {
+    pub async fn start() -> PretendImap {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = PretendImap {
+            address: listener.local_addr().unwrap(),
+            state: Arc::new(Mutex::new(State { uid_validity: 1, uid_next: 1, ..State::default() })),
+            news: watch::Sender::new(0),
+        };
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
+                tokio::spawn(async move {
+                    let _ = serving.serve(stream).await; // the client may go at any time
+                });
+            }
+        });
+        server
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn deliver(&self, at: i64, bytes: Vec<u8>) -> u32 {
+        let uid = {
+            let mut state = self.state();
+            let uid = state.uid_next;
+            state.uid_next += 1;
+            state.letters.push(Letter { uid, at, bytes, seen: false, deleted: false });
+            uid
+        };
+        self.news.send_replace(uid);
+        uid
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.state().log.clone()
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let (read, mut write) = stream.into_split();
+        let mut read = BufReader::new(read);
+        write.write_all(b"* OK ready\r\n").await?;
+        let mut line = String::new();
+        let mut news = self.news.subscribe();
+        loop {
+            line.clear();
+            if read.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            let (tag, command) = line.trim_end().split_once(' ').unwrap_or(("*", ""));
+            let (tag, command) = (tag.to_owned(), command.to_owned());
+            let verb = command.to_ascii_uppercase();
+            if verb.starts_with("AUTHENTICATE") || verb.starts_with("LOGIN ") {
+                self.state().log.push(verb.split(' ').take(2).collect::<Vec<_>>().join(" "));
+                self.sign_in(&tag, &command, &mut read, &mut write).await?;
+                continue;
+            }
+            self.state().log.push(command.clone());
+            if verb == "IDLE" {
+                self.idle(&tag, &mut news, &mut read, &mut write).await?;
+                continue;
+            }
+            if verb.starts_with("SELECT") {
+                news.mark_unchanged();
+            }
+            let Some(answer) = self.answer(&tag, &command) else { return Ok(()) };
+            write.write_all(&answer).await?;
+            if verb == "LOGOUT" {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sign_in(
+        &self,
+        tag: &str,
+        command: &str,
+        read: &mut BufReader<OwnedReadHalf>,
+        write: &mut OwnedWriteHalf,
+    ) -> std::io::Result<()> {
+        let words: Vec<&str> = command.split(' ').collect();
+        let secret = match words.as_slice() {
+            ["LOGIN", _, password] => password.trim_matches('"').to_owned(),
+            [_, _, response] => decoded(response),
+            _ => {
+                write.write_all(b"+ \r\n").await?;
+                let mut line = String::new();
+                read.read_line(&mut line).await?;
+                decoded(line.trim_end())
+            }
+        };
+        let (fixed, token) = {
+            let state = self.state();
+            (state.sign_in.clone(), state.token.clone())
+        };
+        let good = match token {
+            Some(token) => secret.contains(&format!("Bearer {token}\u{1}")),
+            None => secret.contains(crate::stage::PASSWORD),
+        };
+        let answer = match (fixed, good) {
+            (Some(answer), _) => answer,
+            (None, true) => "OK signed in".to_owned(),
+            (None, false) => "NO [AUTHENTICATIONFAILED] no".to_owned(),
+        };
+        write.write_all(format!("{tag} {answer}\r\n").as_bytes()).await
+    }
+
+    async fn idle(
+        &self,
+        tag: &str,
+        news: &mut watch::Receiver<u32>,
+        read: &mut BufReader<OwnedReadHalf>,
+        write: &mut OwnedWriteHalf,
+    ) -> std::io::Result<()> {
+        write.write_all(b"+ idling\r\n").await?;
+        let mut line = String::new();
+        loop {
+            tokio::select! {
+                _ = news.changed() => {
+                    let exists = self.state().letters.len();
+                    write.write_all(format!("* {exists} EXISTS\r\n").as_bytes()).await?;
+                }
+                read = read.read_line(&mut line) => {
+                    if read? == 0 {
+                        return Ok(());
+                    }
+                    return write.write_all(format!("{tag} OK done\r\n").as_bytes()).await;
+                }
+            }
+        }
+    }
+
+    /// `None`: the link is cut.
+    fn answer(&self, tag: &str, command: &str) -> Option<Vec<u8>> {
+        let words: Vec<&str> = command.split(' ').collect();
+        let upper: Vec<String> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
+        let upper: Vec<&str> = upper.iter().map(String::as_str).collect();
+        let mut state = self.state();
+        let ok = format!("{tag} OK done\r\n");
+        Some(match upper.as_slice() {
+            ["CAPABILITY"] => {
+                let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 IDLE UIDPLUS MOVE";
+                format!("* CAPABILITY {offered}\r\n{ok}").into_bytes()
+            }
+            ["SELECT" | "EXAMINE", folder] if folder.trim_matches('"') == "INBOX" => format!(
+                "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{ok}",
+                state.letters.len(),
+                state.uid_validity,
+                state.uid_next
+            )
+            .into_bytes(),
+            ["SELECT" | "EXAMINE", _] => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),
+            ["LIST", ..] => format!("* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{ok}").into_bytes(),
+            ["UID", "SEARCH", criteria @ ..] => {
+                let found = search(&state, criteria);
+                format!("* SEARCH {found}\r\n{ok}").into_bytes()
+            }
+            ["UID", "FETCH", set, ..] => fetch(&mut state, tag, set)?,
+            ["UID", "STORE", set, _, flags] => {
+                note_change(&mut state);
+                let seen = flags.contains("SEEN");
+                let set = uids(set, u32::MAX);
+                for letter in state.letters.iter_mut().filter(|letter| set(letter.uid)) {
+                    letter.seen |= seen;
+                    letter.deleted |= !seen;
+                }
+                ok.into_bytes()
+            }
+            ["UID", "EXPUNGE", set] => {
+                note_change(&mut state);
+                let set = uids(set, u32::MAX);
+                state.letters.retain(|letter| !(letter.deleted && set(letter.uid)));
+                ok.into_bytes()
+            }
+            ["UID", "MOVE", set, _] => {
+                note_change(&mut state);
+                let set = uids(set, u32::MAX);
+                let folder = words[3].trim_matches('"').to_owned();
+                let (go, stay) = std::mem::take(&mut state.letters).into_iter().partition(|l| set(l.uid));
+                state.letters = stay;
+                let go: Vec<Letter> = go;
+                state.moved.extend(go.into_iter().map(|letter| (folder.clone(), letter.uid)));
+                ok.into_bytes()
+            }
+            ["LOGOUT"] => format!("* BYE bye\r\n{ok}").into_bytes(),
+            ["NOOP"] | ["CREATE", _] => ok.into_bytes(),
+            _ => format!("{tag} BAD unknown\r\n").into_bytes(),
+        })
+    }
+}
+
+fn note_change(state: &mut State) {
+    if let Some(look) = &state.before_change {
+        let seen = look();
+        state.log.push(format!("-- {seen}"));
+    }
+}
+
+fn search(state: &State, criteria: &[&str]) -> String {
+    let since = criteria.iter().position(|word| *word == "SINCE").and_then(|at| criteria.get(at + 1));
+    let from = since.map_or(i64::MIN, |day| {
+        let day = day.trim_matches('"');
+        let date = jiff::civil::Date::strptime("%d-%b-%Y", day).unwrap();
+        jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).unwrap().as_millisecond()
+    });
+    let set = criteria.iter().position(|word| *word == "UID").and_then(|at| criteria.get(at + 1));
+    let last = state.letters.last().map_or(0, |letter| letter.uid);
+    let within = uids(set.unwrap_or(&"1:*"), last);
+    let found = state.letters.iter().filter(|letter| letter.at >= from && within(letter.uid));
+    found.map(|letter| letter.uid.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn fetch(state: &mut State, tag: &str, set: &str) -> Option<Vec<u8>> {
+    let wanted = uids(set, state.letters.last().map_or(0, |letter| letter.uid));
+    if state.refused.iter().any(|uid| wanted(*uid)) {
+        return Some(format!("{tag} NO this one is poisoned\r\n").into_bytes());
+    }
+    let mut answer = Vec::new();
+    for (position, letter) in state.letters.iter().enumerate() {
+        if !wanted(letter.uid) || state.skipped.contains(&letter.uid) {
+            continue;
+        }
+        if let Some(left) = &mut state.cut_after {
+            if *left == 0 {
+                state.cut_after = None;
+                return None;
+            }
+            *left -= 1;
+        }
+        let date = jiff::Timestamp::from_millisecond(letter.at).unwrap().strftime("%d-%b-%Y %H:%M:%S +0000");
+        let head = format!(
+            "* {} FETCH (UID {} INTERNALDATE \"{date}\" BODY[] {{{}}}\r\n",
+            position + 1,
+            letter.uid,
+            letter.bytes.len()
+        );
+        answer.extend_from_slice(head.as_bytes());
+        answer.extend_from_slice(&letter.bytes);
+        answer.extend_from_slice(b")\r\n");
+    }
+    answer.extend_from_slice(format!("{tag} OK done\r\n").as_bytes());
+    Some(answer)
+}
+
+/// Whether a UID is in a set such as `1:3,7` or `5:*`.
+fn uids(set: &str, last: u32) -> impl Fn(u32) -> bool + use<> {
+    let number = |text: &str| if text == "*" { last } else { text.parse().unwrap() };
+    let ranges: Vec<(u32, u32)> = set
+        .split(',')
+        .map(|part| match part.split_once(':') {
+            Some((from, to)) => (number(from).min(number(to)), number(from).max(number(to))),
+            None => (number(part), number(part)),
+        })
+        .collect();
+    move |uid| ranges.iter().any(|(from, to)| (*from..=*to).contains(&uid))
+}
+
+fn decoded(base64: &str) -> String {
+    String::from_utf8_lossy(&STANDARD.decode(base64).unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,103 @@
+//! A token endpoint on loopback: what it answers is set by the test, what it was asked is written down.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use url::form_urlencoded;
+
+#[derive(Default)]
+pub struct State {
+    /// The form of each request.
+    pub asked: Vec<HashMap<String, String>>,
+    /// Status and body of the next answers; the last one stays.
+    pub answers: Vec<(u16, String)>,
+}
+
+#[derive(Clone)]
+pub struct PretendProvider {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl PretendProvider {
+    pub async fn start() -> PretendProvider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = PretendProvider { address: listener.local_addr().unwrap(), state: Arc::default() };
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = serving.clone();
+                tokio::spawn(async move {
+                    let _ = serving.serve(stream).await; // the client may go at any time
+                });
+            }
+        });
+        server
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn answers(&self, status: u16, body: serde_json::Value) {
+        self.state().answers.push((status, body.to_string()));
+    }
+
+    /// A token set, rotated: its access token is `access-N`, its refresh token `refresh-N`.
+    pub fn answers_tokens(&self, number: u32, expires_in: u32, id_token: Option<String>) {
+        self.answers(
+            200,
+            serde_json::json!({
+                "token_type": "Bearer", "expires_in": expires_in, "access_token": format!("access-{number}"),
+                "refresh_token": format!("refresh-{number}"), "id_token": id_token,
+                "scope": "https://outlook.office.com/IMAP.AccessAsUser.All",
+            }),
+        );
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        loop {
+            let mut request = Vec::new();
+            let body_at = loop {
+                let mut some = [0; 4096];
+                let count = stream.read(&mut some).await?;
+                if count == 0 {
+                    return Ok(());
+                }
+                request.extend_from_slice(&some[..count]);
+                let text = String::from_utf8_lossy(&request).to_lowercase();
+                let Some(end) = text.find("\r\n\r\n") else { continue };
+                let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+                if request.len() >= end + 4 + length.and_then(|l| l.parse::<usize>().ok()).unwrap_or(0) {
+                    break end + 4;
+                }
+            };
+            let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
+            let (status, body) = {
+                let mut state = self.state();
+                state.asked.push(form);
+                if state.answers.len() > 1 { state.answers.remove(0) } else { state.answers[0].clone() }
+            };
+            let head = format!(
+                "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(body.as_bytes()).await?;
+        }
+    }
+}
+
+/// What the token endpoint says who signed in; unsigned, as its link is what makes it believable.
+pub fn id_token(address: &str, nonce: &str, now: i64) -> String {
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(serde_json::json!({ "alg": "RS256" }));
+    let claims = part(serde_json::json!({
+        "iss": "https://login.example", "sub": "subject", "aud": "the-client", "exp": now / 1000 + 3600,
+        "iat": now / 1000, "nonce": nonce, "preferred_username": address, "email": address, "oid": "o", "tid": "t",
+    }));
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("signature"))
+}

@@ -1,0 +1,141 @@
+use crate::pretend_imap::PretendImap;
+use crate::pretend_provider::{PretendProvider, id_token};
+use crate::stage::{ADDRESS, Stage};
+use courier::authorize::{self, CallbackQuery, Session};
+use courier::{probe, rounds};
+use desk::mailboxes::grant::{self, Grant, State};
+use desk::mailboxes::mailbox::Side;
+use serde_json::json;
+use tokio::sync::watch;
+
+const HOUR: i64 = 3_600_000;
+
+/// A mailbox that was authorized: `access-1` and `refresh-1`, for an hour.
+async fn authorized() -> (Stage, PretendProvider, PretendImap) {
+    let (stage, imap, provider) = (Stage::new(), PretendImap::start().await, PretendProvider::start().await);
+    let public_id = stage.authorized_at(provider.address, imap.address);
+    let (session_id, by) = stage.administrator("root@contoso.example");
+    let session = Session { session_id, by };
+    imap.state().token = Some("access-1".into());
+    let courier = &stage.courier;
+    let address = authorize::begin(courier, &session, stage.mailbox_id, Side::Incoming).await.unwrap();
+    let sent =
+        |name: &str| address.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned());
+    provider.answers_tokens(1, 3600, Some(id_token(ADDRESS, &sent("nonce").unwrap(), stage.clock.now())));
+    let query = CallbackQuery { code: Some("c".into()), state: sent("state"), ..CallbackQuery::default() };
+    authorize::callback(courier, &session, &public_id, query).await.unwrap();
+    let mut state = provider.state();
+    state.asked.clear();
+    state.answers.clear();
+    drop(state);
+    (stage, provider, imap)
+}
+
+fn grant(stage: &Stage) -> Grant {
+    stage.read(|tx| grant::latest(tx, stage.mailbox_id, Side::Incoming)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_need_a_token_at_once_ask_the_provider_once_and_the_rotated_one_is_used_next() {
+    let (stage, provider, imap) = authorized().await;
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    stage.clock.advance(HOUR);
+    let second_process = stage.another("test:two");
+    let asking: Vec<_> = (0..20)
+        .map(|number| {
+            let courier = if number % 2 == 0 { stage.courier.clone() } else { second_process.clone() };
+            let id = stage.mailbox_id;
+            tokio::spawn(async move { probe::incoming(&courier, id).await.unwrap() })
+        })
+        .collect();
+    for asked in asking {
+        let proof = asked.await.unwrap();
+        assert!(proof.ok, "{proof:?}");
+    }
+    let asked = provider.state().asked.clone();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        (asked[0]["grant_type"].as_str(), asked[0]["refresh_token"].as_str()),
+        ("refresh_token", "refresh-1")
+    );
+
+    provider.state().answers.clear();
+    provider.answers_tokens(3, 3600, None);
+    imap.state().token = Some("access-3".into());
+    stage.clock.advance(2 * HOUR);
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+    assert_eq!(provider.state().asked[1]["refresh_token"], "refresh-2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_the_server_refuses_early_is_replaced_once_and_no_more() {
+    let (stage, provider, imap) = authorized().await;
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    stage.clock.advance(5 * 60_000);
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+    assert_eq!(provider.state().asked.len(), 1);
+
+    // A fresh one is refused as well: it is not the token.
+    imap.state().token = Some("never".into());
+    for _ in 0..3 {
+        let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+        assert!(!proof.ok && proof.needs_person, "{proof:?}");
+    }
+    assert_eq!(provider.state().asked.len(), 1, "the provider is not asked again within a minute");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_grant_needs_a_person_keeps_its_token_and_is_not_hammered() {
+    let (stage, provider, _imap) = authorized().await;
+    provider.answers(
+        400,
+        json!({ "error": "invalid_grant", "error_codes": [50173],
+                "error_description": "AADSTS50173: The grant was revoked.\r\nTrace ID: x" }),
+    );
+    stage.clock.advance(HOUR);
+    for _ in 0..5 {
+        let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+        assert!(!proof.ok && proof.needs_person, "{proof:?}");
+        stage.clock.advance(60_000);
+    }
+    assert_eq!(provider.state().asked.len(), 1);
+    let lapsed = grant(&stage);
+    assert!(lapsed.state == State::Lapsed && lapsed.has_refresh_token, "{lapsed:?}");
+    assert!(lapsed.reason.contains("revoked"), "{}", lapsed.reason);
+
+    // The policy is lifted: the old token is good again, without a person.
+    provider.state().answers.clear();
+    provider.answers_tokens(2, 3600, None);
+    stage.clock.advance(7 * HOUR);
+    let _ = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(grant(&stage).state, State::Fulfilled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_away_is_waited_for_and_never_taken_for_a_revocation() {
+    let (stage, provider, _imap) = authorized().await;
+    provider.answers(503, json!("a proxy's page"));
+    stage.clock.advance(HOUR);
+    for _ in 0..3 {
+        let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+        assert!(!proof.ok && !proof.needs_person, "{proof:?}");
+    }
+    assert_eq!(provider.state().asked.len(), 1, "at most one try a minute");
+    assert_eq!(grant(&stage).state, State::Fulfilled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_round_refreshes_ahead_of_the_end() {
+    let (stage, provider, _imap) = authorized().await;
+    provider.answers_tokens(2, 3600, None);
+    stage.clock.advance(HOUR - 6 * 60_000); // a tenth of an hour before the end
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    let now = stage.clock.now();
+    crate::stage::until(&stage.courier, || grant(&stage).refreshed_at == Some(now)).await;
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
+    assert_eq!(provider.state().asked.len(), 1);
+}

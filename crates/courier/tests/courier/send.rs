@@ -1,0 +1,150 @@
+use crate::pretend_imap::PretendImap;
+use crate::pretend_smtp::PretendSmtp;
+use crate::stage::{NOON, Stage, letter, until};
+use courier::{fetch, rounds};
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+use desk::outgoing::delivery;
+use desk::outgoing::outbox::{self, Outbox, State};
+use desk::outgoing::reply::{self, NewReply, Then};
+use desk::people::viewer::Viewer;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+struct Sending {
+    stage: Stage,
+    smtp: PretendSmtp,
+    outbox_id: i64,
+    stop: watch::Sender<bool>,
+    rounds: JoinHandle<()>,
+}
+
+/// A ticket, answered to these people, with the rounds running.
+async fn answered(to: &str, prepare: impl FnOnce(&PretendSmtp)) -> Sending {
+    let (stage, imap, smtp) = (Stage::new(), PretendImap::start().await, PretendSmtp::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    stage.sent_through(smtp.address);
+    imap.deliver(NOON, letter("printer"));
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    prepare(&smtp);
+    let (_, by) = stage.administrator("bob@contoso.example");
+    let new = NewReply {
+        ticket_number: "10001".into(),
+        text: "Turn it off.".into(),
+        to: Some(to.into()),
+        cc: None,
+        attachments: Vec::new(),
+        draft_files: Vec::new(),
+        seen_entry_id: None,
+        form_id: None,
+        random: [5; 16],
+        then: Then::Nothing,
+    };
+    let outbox_id = stage.write(|tx| reply::send(tx, &Viewer::Operator, &by, &new)).outbox_id;
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    Sending { stage, smtp, outbox_id, stop, rounds }
+}
+
+impl Sending {
+    fn row(&self) -> Outbox {
+        self.stage.read(|tx| outbox::find(tx, self.outbox_id)).unwrap()
+    }
+    async fn wake(&self) {
+        let woken = self.stage.courier.write(|tx| {
+            tx.wake("outbox");
+            Ok(())
+        });
+        woken.await.unwrap();
+    }
+    async fn end(self) {
+        self.stop.send(true).unwrap();
+        self.rounds.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_goes_out_once_with_the_id_and_the_bytes_that_the_row_has() {
+    let sending = answered("ann@customer.example", |_| {}).await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    let row = sending.row();
+    let taken = sending.smtp.state().taken.clone();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].0, ["ann@customer.example"]);
+    assert!(taken[0].1.contains(&row.message_id) && taken[0].1.contains("Turn it off."));
+    assert_eq!(row.sha256.unwrap(), desk::files::store::Store::hash(taken[0].1.as_bytes()));
+    assert_eq!(row.deliveries[0].state, delivery::State::Sent);
+    assert_eq!(row.attempts, 1);
+    assert_eq!(sending.stage.mailbox().outgoing_health.state, mailbox::State::Ok);
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_recipient_is_settled_by_its_own_answer() {
+    let sending = answered("ann@customer.example, gone@customer.example, later@customer.example", |smtp| {
+        let answers = &mut smtp.state().answers;
+        answers.insert("gone@customer.example".into(), "550 5.1.1 no such user");
+        answers.insert("later@customer.example".into(), "451 4.7.1 greylisted");
+    })
+    .await;
+    until(&sending.stage.courier, || {
+        sending.row().deliveries.iter().all(|d| d.attempts > 0 && !d.answer.is_empty())
+    })
+    .await;
+    let state = |who: &str| {
+        let row = sending.row();
+        row.deliveries.into_iter().find(|d| d.recipient == who).map(|d| (d.state, d.answer)).unwrap()
+    };
+    assert_eq!(state("ann@customer.example").0, delivery::State::Sent);
+    assert_eq!(state("gone@customer.example").0, delivery::State::Failed);
+    assert!(state("gone@customer.example").1.contains("550"));
+    assert_eq!(state("later@customer.example").0, delivery::State::Deferred);
+    let row = sending.row();
+    assert!(row.state == State::Queued && row.due_at >= NOON + 60_000, "{row:?}");
+
+    sending.smtp.state().answers.clear();
+    sending.stage.clock.advance(10 * 60_000);
+    sending.wake().await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    let taken = sending.smtp.state().taken.clone();
+    assert_eq!(
+        taken.iter().map(|(to, _)| to.clone()).collect::<Vec<_>>(),
+        [["ann@customer.example"], ["later@customer.example"]]
+    );
+    assert_eq!(taken[0].1, taken[1].1, "the same bytes");
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_breaks_after_the_final_dot_is_said_and_the_same_bytes_go_again_later() {
+    let sending = answered("ann@customer.example", |smtp| smtp.state().cut_after_dot = true).await;
+    until(&sending.stage.courier, || sending.row().unsure).await;
+    let row = sending.row();
+    assert!(row.state == State::Queued && row.due_at >= NOON + 10 * 60_000, "{row:?}");
+    assert!(row.last_error.contains("may have been sent"), "{}", row.last_error);
+    assert_eq!(sending.smtp.state().taken.len(), 1, "not again at once");
+
+    sending.stage.clock.advance(30 * 60_000);
+    sending.wake().await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    let taken = sending.smtp.state().taken.clone();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(taken[0], taken[1]);
+    assert!(sending.row().unsure, "it stays said");
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_sign_in_makes_the_mailbox_red_and_the_reply_waits() {
+    let sending = answered("ann@customer.example", |smtp| smtp.state().sign_in = Some("535 5.7.8 no")).await;
+    until(&sending.stage.courier, || !sending.row().last_error.is_empty()).await;
+    let health = sending.stage.mailbox().outgoing_health;
+    assert_eq!(health.state, mailbox::State::NeedsPerson);
+    assert_eq!(sending.row().state, State::Queued);
+
+    sending.smtp.state().sign_in = None;
+    sending.stage.clock.advance(3_600_000);
+    sending.wake().await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    assert_eq!(sending.stage.mailbox().outgoing_health.state, mailbox::State::Ok);
+    sending.end().await;
+}

@@ -1,0 +1,226 @@
+//! A desk with one mailbox, and the courier that serves it.
+use courier::{Clock, Courier, Parts, Random};
+use desk::db::Tx;
+use desk::db::testing::TestDesk;
+use desk::intake::inbox::{self, Inbox};
+use desk::mailboxes::client::{self, EnteredClient, Scheme};
+use desk::mailboxes::mailbox::{
+    self, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox,
+    Security, Side, StartFrom,
+};
+use desk::people::viewer::Viewer;
+use desk::{Actor, By};
+use std::net::SocketAddr;
+use std::time::Duration;
+use url::Url;
+
+/// 2026-11-24 12:00:00 UTC.
+pub const NOON: i64 = 1_795_521_600_000;
+pub const ADDRESS: &str = "support@contoso.example";
+pub const PASSWORD: &str = "correct horse";
+
+pub struct Stage {
+    pub courier: Courier,
+    pub clock: Clock,
+    pub mailbox_id: i64,
+    desk: TestDesk,
+}
+
+impl Stage {
+    pub fn new() -> Stage {
+        let desk = TestDesk::new();
+        let clock = Clock::by_hand(NOON);
+        let courier = courier(&desk, &clock, "test:one");
+        let mailbox_id = desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap();
+        Stage { courier, clock, mailbox_id, desk }
+    }
+
+    /// A second process on the same desk.
+    pub fn another(&self, node: &str) -> Courier {
+        courier(&self.desk, &self.clock, node)
+    }
+
+    pub fn by(&self) -> By {
+        by(self.clock.now())
+    }
+
+    pub fn read<T: Send>(&self, f: impl Fn(&mut Tx<'_>) -> desk::Result<T> + Send) -> T {
+        apart(|| self.desk.db.read(f).unwrap())
+    }
+
+    pub fn write<T: Send>(&self, f: impl Fn(&mut Tx<'_>) -> desk::Result<T> + Send) -> T {
+        apart(|| self.desk.db.write(f).unwrap())
+    }
+
+    pub fn mailbox(&self) -> Mailbox {
+        self.read(|tx| mailbox::find(tx, self.mailbox_id)).unwrap()
+    }
+
+    pub fn inbox(&self) -> Vec<Inbox> {
+        self.read(|tx| inbox::list(tx, None, None, 1000))
+    }
+
+    /// Fetched by IMAP with a password.
+    pub fn fetched_from(&self, server: SocketAddr, start_from: StartFrom, fetched: Fetched) {
+        let remote = remote(server, Authentication::Password, start_from, fetched, true);
+        let vault = &self.desk.vault;
+        self.write(|tx| {
+            let by = self.by();
+            mailbox::change_remote(tx, vault, &by, self.mailbox_id, &remote, Completeness::Complete, [1; 24])
+        });
+    }
+
+    /// Sent by SMTP with a password.
+    pub fn sent_through(&self, server: SocketAddr) {
+        let outgoing = OutgoingMailbox {
+            server: entered(server, Authentication::Password),
+            active: true,
+            header_spoofing: false,
+        };
+        let vault = &self.desk.vault;
+        self.write(|tx| {
+            let by = self.by();
+            mailbox::change_outgoing(
+                tx,
+                vault,
+                &by,
+                self.mailbox_id,
+                &outgoing,
+                Completeness::Complete,
+                [2; 24],
+            )
+        });
+    }
+
+    /// Signs in with Modern Authentication: a registration, and the incoming side bound to it. Its public id.
+    pub fn authorized_at(&self, provider: SocketAddr, imap: SocketAddr) -> String {
+        let remote = remote(imap, Authentication::Microsoft, StartFrom::Everything, Fetched::Nothing, false);
+        let entered = EnteredClient {
+            name: "Mail".into(),
+            active: true,
+            client_id: "the-client".into(),
+            client_secret: Some("the secret".into()),
+            authorization_endpoint: format!("http://{provider}/authorize"),
+            token_endpoint: format!("http://{provider}/token"),
+            scopes: "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All"
+                .into(),
+            strict_matching: true,
+            ..EnteredClient::default()
+        };
+        let vault = &self.desk.vault;
+        self.write(|tx| {
+            let (by, id) = (self.by(), self.mailbox_id);
+            mailbox::change_remote(tx, vault, &by, id, &remote, Completeness::Draft, [1; 24])?;
+            let client_id = client::create(tx, &by, "microsoft", "unguessable")?;
+            mailbox::set_client(tx, &by, id, Side::Incoming, client_id)?;
+            client::change(tx, vault, &by, client_id, &entered, Scheme::Practice, [3; 24])?;
+            Ok("unguessable".to_owned())
+        })
+    }
+
+    /// Subjects of all tickets, in their own order.
+    pub fn tickets(&self) -> Vec<String> {
+        use desk::tickets::queue::{self, Wanted};
+        let page = self.read(|tx| queue::list(tx, &Viewer::Operator, &Wanted::default(), None, 1000));
+        let mut subjects: Vec<String> = page.lines.into_iter().map(|line| line.subject).collect();
+        subjects.sort();
+        subjects
+    }
+
+    /// An administrator who is signed in: the session's id, and who acts.
+    pub fn administrator(&self, email: &str) -> (i64, By) {
+        use desk::people::agent::{self, NewAgent, Role};
+        self.write(|tx| {
+            let new = NewAgent {
+                email: email.into(),
+                name: email.into(),
+                role: Role::Administrator,
+                password_hash: "none".into(),
+            };
+            let id = agent::create(tx, &self.by(), &new)?;
+            let session_id = desk::people::session::begin(
+                tx,
+                id,
+                email.as_bytes(),
+                "form",
+                "127.0.0.1",
+                self.clock.now(),
+            )?;
+            Ok((session_id, By { actor: Actor::Agent { id, name: email.to_owned() }, at: self.clock.now() }))
+        })
+    }
+}
+
+/// The blocking client of PostgreSQL must not be used on a thread of a runtime.
+pub fn apart<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(f).join().unwrap())
+}
+
+/// Waits for what other tasks do: looks after every commit, and gives up after ten seconds.
+pub async fn until(courier: &Courier, mut done: impl FnMut() -> bool) {
+    let mut topics = courier.subscribe();
+    let waiting = async {
+        while !done() {
+            let _ = tokio::time::timeout(Duration::from_millis(50), topics.recv()).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .expect("it came to nothing within ten seconds");
+}
+
+fn courier(desk: &TestDesk, clock: &Clock, node: &str) -> Courier {
+    let policy = wire::net::Policy { practice: true, ..wire::net::Policy::default() };
+    Courier::new(Parts {
+        desk: (**desk).clone(),
+        net: wire::net::Net::new(policy).unwrap(),
+        clock: clock.clone(),
+        random: Random::seeded(7),
+        site_url: Url::parse("http://localhost:8080/").unwrap(),
+        practice: true,
+        node: node.to_owned(),
+    })
+}
+
+pub fn by(at: i64) -> By {
+    By { actor: Actor::System, at }
+}
+
+fn entered(server: SocketAddr, authentication: Authentication) -> EnteredServer {
+    EnteredServer {
+        host: server.ip().to_string(),
+        port: server.port(),
+        security: Security::Plain,
+        authentication,
+        user: String::new(),
+        password: (authentication == Authentication::Password).then(|| PASSWORD.into()),
+    }
+}
+
+fn remote(
+    server: SocketAddr,
+    authentication: Authentication,
+    start_from: StartFrom,
+    fetched: Fetched,
+    active: bool,
+) -> RemoteMailbox {
+    RemoteMailbox {
+        server: entered(server, authentication),
+        folder: String::new(),
+        active,
+        frequency_s: 60,
+        batch: 3,
+        fetched,
+        start_from,
+    }
+}
+
+/// A letter that is its own and no other's.
+pub fn letter(subject: &str) -> Vec<u8> {
+    format!(
+        "From: Ann <ann@customer.example>\r\nTo: {ADDRESS}\r\nSubject: {subject}\r\n\
+         Message-ID: <{}@customer.example>\r\nDate: Tue, 24 Nov 2026 11:00:00 +0000\r\n\r\n{subject}, she wrote.\r\n",
+        subject.replace(' ', "-")
+    )
+    .into_bytes()
+}
