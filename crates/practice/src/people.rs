@@ -36,7 +36,7 @@ pub(crate) const PEOPLE: &[Person] = &[
     Person { address: "billing@contoso.example", name: "Contoso Billing", kind: Kind::Shared, opens: &[] },
     Person {
         address: "admin@contoso.example",
-        name: "Adele Okafor (administrator)",
+        name: "Maya Kern (administrator)",
         kind: Kind::Administrator,
         opens: &[],
     },

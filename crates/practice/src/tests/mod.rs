@@ -10,6 +10,7 @@ mod restart;
 mod sign_in;
 mod smtp;
 mod token;
+mod with_wire;
 
 use crate::{Clock, Options, Practice};
 use std::sync::Arc;

@@ -1,0 +1,160 @@
+//! Postern's own clients get along with the practice provider, with its CA and its plain http as a demo has them.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+use wire::imap::{Fetched, Idle, Removal};
+use wire::net::{Net, Policy};
+use wire::oauth::{Expected, Proof, TokenRequest, exchange_code, identify, refresh};
+use wire::smtp::{Envelope, Fate};
+use wire::{Credential, Kind, Security, Server};
+
+use super::sign_in::{VERIFIER, authorize, sign_in};
+use super::{ANN, CALLBACK, NOON, SUPPORT, start};
+use crate::{Fault, Practice, Times};
+
+fn net(practice: &Practice) -> Net {
+    let extra_ca_pem = Some(practice.ca_pem.clone().into_bytes());
+    Net::new(Policy { extra_ca_pem, practice: true, ..Policy::default() }).unwrap()
+}
+
+fn server(port: u16, security: Security) -> Server {
+    Server { host: "localhost".to_owned(), port, security }
+}
+
+fn bearer(practice: &Practice) -> Credential {
+    Credential::Bearer { user: SUPPORT.to_owned(), token: practice.access_token("client", SUPPORT).into() }
+}
+
+#[tokio::test]
+async fn a_grant_is_made_identified_and_refreshed() {
+    let (practice, _) = start().await;
+    let net = net(&practice);
+    let app = practice.register("Postern", CALLBACK);
+    let endpoint = Url::parse(&practice.token_endpoint()).unwrap();
+    let secret = SecretString::from(app.client_secret.clone());
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: &app.client_id,
+        client_secret: Some(&secret),
+        scope: None,
+        extra: &[],
+    };
+    let page = authorize(&practice, &app.tenant_id, &app.client_id, &[]).await;
+    let code = sign_in(&practice, &page, SUPPORT).await.sent_back("code").unwrap();
+    let tokens = exchange_code(&net, &request, &code.into(), CALLBACK, &VERIFIER.into()).await.unwrap();
+    let expected = Expected { client_id: &app.client_id, nonce: Some("no-1"), now_at: NOON };
+    let identity = identify(&net, &endpoint, &tokens.id_token.unwrap(), expected).await.unwrap();
+    assert_eq!(identity.proof, Proof::Signature);
+    assert_eq!(identity.preferred_username.as_deref(), Some(SUPPORT));
+    let old = tokens.refresh_token.unwrap();
+    let fresh = refresh(&net, &request, &old).await.unwrap();
+    assert_ne!(fresh.refresh_token.unwrap().expose_secret(), old.expose_secret());
+
+    practice.faults.arm(Fault::GrantRevoked, Times::Exactly(1));
+    let error = refresh(&net, &request, &old).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthorized);
+    practice.faults.arm(Fault::TokenDrops, Times::Exactly(1));
+    let error = refresh(&net, &request, &old).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Transient { retry_after_ms: None });
+    practice.faults.arm(Fault::TokenThrottled, Times::Exactly(1));
+    let error = refresh(&net, &request, &old).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Transient { retry_after_ms: Some(7000) });
+    assert!(refresh(&net, &request, &old).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_mailbox_is_read_waited_for_and_settled() {
+    let (practice, _) = start().await;
+    let net = net(&practice);
+    let mut session =
+        wire::imap::connect(&net, &server(practice.imap_addr.port(), Security::Tls)).await.unwrap();
+    session.login(&bearer(&practice)).await.unwrap();
+    assert!(
+        session.has("MOVE") && session.list().await.unwrap().iter().any(|folder| folder.name == "Sent Items")
+    );
+    let selected = session.select("INBOX").await.unwrap();
+    assert_eq!((selected.exists, selected.uid_next), (9, Some(10)));
+    assert_eq!(session.uids_since(7).await.unwrap(), [8, 9]);
+    assert!(session.uids_since(9).await.unwrap().is_empty());
+    let letters = practice.letters(SUPPORT);
+    let mut batch = session.fetch(&[1, 2, 99], 1 << 20).await.unwrap();
+    for uid in [1, 2] {
+        let Some(Fetched::Message { uid: fetched, internal_date_at, bytes }) = batch.next().await.unwrap()
+        else {
+            panic!("no message {uid}");
+        };
+        let letter = letters.iter().find(|letter| letter.uid == uid && letter.folder == "INBOX").unwrap();
+        assert_eq!((fetched, &bytes, internal_date_at), (uid, &letter.raw, Some(letter.received_at)));
+    }
+    assert_eq!(batch.next().await.unwrap(), Some(Fetched::Missing { uid: 99 }));
+    assert_eq!(batch.next().await.unwrap(), None);
+
+    practice.deliver(SUPPORT, b"Subject: News\r\n\r\n");
+    assert_eq!(session.idle(Duration::from_secs(20)).await.unwrap(), Idle::News);
+    assert_eq!(session.uids_since(9).await.unwrap(), [10]);
+    session.create("Done").await.unwrap();
+    session.mark_seen(&[10]).await.unwrap();
+    assert_eq!(session.move_to(&[1, 10], "Done").await.unwrap(), Removal::Done);
+    assert_eq!(session.delete(&[2]).await.unwrap(), Removal::Done);
+    let folders: Vec<String> = practice.letters(SUPPORT).into_iter().map(|letter| letter.folder).collect();
+    assert_eq!(
+        (
+            folders.iter().filter(|name| *name == "INBOX").count(),
+            folders.iter().filter(|name| *name == "Done").count()
+        ),
+        (7, 2)
+    );
+    session.logout().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reply_is_sent_and_a_lost_answer_is_known_as_one() {
+    let (practice, _) = start().await;
+    let net = net(&practice);
+    let server = server(practice.smtp_addr.port(), Security::StartTls);
+    let mut session = wire::smtp::connect(&net, &server).await.unwrap();
+    session.login(&bearer(&practice)).await.unwrap();
+    let envelope = Envelope {
+        from: SUPPORT.to_owned(),
+        recipients: vec![ANN.to_owned(), "nobody@nordwind.example".to_owned()],
+    };
+    let letter = b"From: support@contoso.example\r\nSubject: Re: Printer\r\n\r\n.Dots stay.\r\n";
+    let sent = session.send(&envelope, letter).await.unwrap();
+    assert!(matches!(sent.fates[0].1, Fate::Accepted { .. }), "{sent:?}");
+    assert!(matches!(sent.fates[1].1, Fate::Refused { code: 550, .. }), "{sent:?}");
+    assert!(practice.letters(ANN)[0].raw.ends_with(letter));
+
+    practice.faults.arm(Fault::SmtpDropAfterDot, Times::Exactly(1));
+    let error =
+        session.send(&Envelope { recipients: vec![ANN.to_owned()], ..envelope }, letter).await.unwrap_err();
+    assert!(error.may_have_been_sent());
+}
+
+#[tokio::test]
+async fn faults_are_told_apart_by_what_must_be_done() {
+    let (practice, _) = start().await;
+    let net = net(&practice);
+    let imap = server(practice.imap_addr.port(), Security::Tls);
+    let opened = async |fault| {
+        practice.faults.arm(fault, Times::Exactly(1));
+        let mut session = wire::imap::connect(&net, &imap).await?;
+        session.login(&bearer(&practice)).await?;
+        session.select("INBOX").await
+    };
+    for (fault, kind) in [
+        (Fault::ImapAuthenticateNo, Kind::Unauthorized),
+        (Fault::ImapAuthenticateJson, Kind::Unauthorized),
+        (Fault::ImapUnavailable, Kind::Transient { retry_after_ms: None }),
+        (Fault::ImapThrottled, Kind::Transient { retry_after_ms: Some(299_961) }),
+    ] {
+        assert_eq!(opened(fault).await.unwrap_err().kind(), kind, "{fault:?}");
+    }
+    let error = opened(Fault::ImapNotConnected).await.unwrap_err();
+    assert!(error.to_string().contains("User is authenticated but not connected"), "{error}");
+    let smtp = server(practice.smtp_addr.port(), Security::StartTls);
+    practice.faults.arm(Fault::SmtpAuthDisabled, Times::Exactly(1));
+    let mut session = wire::smtp::connect(&net, &smtp).await.unwrap();
+    assert_eq!(session.login(&bearer(&practice)).await.unwrap_err().smtp_code(), Some(535));
+}
