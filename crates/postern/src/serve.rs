@@ -152,9 +152,10 @@ pub async fn until_stopped(
         let _ = waiting.wait_for(|stop| *stop).await;
     });
     let server = tokio::spawn(server.into_future());
+    let signals = Signals::listen()?; // before anybody is told that this can be stopped
     println!("ready {}", site.as_str().trim_end_matches('/'));
     std::io::stdout().flush().context("cannot write to standard output")?;
-    signalled().await?;
+    signals.first().await;
     let _ = stop.send(true);
     let ended = async {
         let _ = server.await;
@@ -170,13 +171,23 @@ pub async fn until_stopped(
     Ok(())
 }
 
-async fn signalled() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What ends the server.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+        })
     }
-    Ok(())
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -3,5 +3,6 @@
 //! PostgreSQL: `dev/test` starts them and says which of these do not run.
 mod arrows;
 mod command_line;
+mod practice_walk;
 mod program;
 mod visitor;

@@ -33,6 +33,7 @@ pub struct Form {
 
 impl Visitor {
     pub fn new() -> Visitor {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
