@@ -3,6 +3,9 @@
 //! PostgreSQL: `dev/test` starts them and says which of these do not run.
 mod arrows;
 mod command_line;
+mod kills;
 mod practice_walk;
 mod program;
+mod real_servers;
+mod rig;
 mod visitor;
