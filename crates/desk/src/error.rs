@@ -28,18 +28,32 @@ pub enum Refusal {
     NotAllowed(&'static str),
     AddressTaken(String),
     BadEmail(String),
-    PasswordTooShort { least: usize },
-    PasswordTooLong { most: usize },
+    PasswordTooShort {
+        least: usize,
+    },
+    PasswordTooLong {
+        most: usize,
+    },
     LinkUsedUp,
     AdministratorExists,
     LastAdministrator,
-    TwoTenants { authorization: String, token: String },
-    BadEndpoint { field: &'static str, why: String },
+    TwoTenants {
+        authorization: String,
+        token: String,
+    },
+    BadEndpoint {
+        field: &'static str,
+        why: String,
+    },
     Required(&'static str),
     /// The provider's *Secret ID* (a GUID) was pasted instead of its *Value*.
     SecretLooksLikeId,
     /// A kept secret is only sent where it was entered for.
-    SecretAgain { field: &'static str, from: String, to: String },
+    SecretAgain {
+        field: &'static str,
+        from: String,
+        to: String,
+    },
     MoveToFetchedFolder(String),
     PlainOnlyLoopback(String),
     UnsentMail(i64),

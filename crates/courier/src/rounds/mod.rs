@@ -7,6 +7,7 @@ mod sending;
 mod wake;
 
 use crate::Courier;
+use desk::mailboxes::mailbox;
 use desk::site::lease;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Starts every round. They end within ten seconds of `shutdown` turning true, with nothing half done.
 pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        release(&courier).await;
+        begin(&courier).await;
         let mut rounds = JoinSet::new();
         rounds.spawn(lasting("fetching", courier.clone(), shutdown.clone(), fetching::run));
         rounds.spawn(lasting("filing", courier.clone(), shutdown.clone(), filing::run));
@@ -62,8 +63,9 @@ async fn lasting<F>(
     }
 }
 
-/// What processes of this machine had in hand when they were killed is free at once.
-async fn release(courier: &Courier) {
+/// What processes of this machine had in hand when they were killed is free at once, and mailboxes that are well
+/// are looked at now.
+async fn begin(courier: &Courier) {
     let (own, now) = (courier.node().to_owned(), courier.now());
     let released = courier.write(move |tx| {
         let mut released = 0;
@@ -72,6 +74,7 @@ async fn release(courier: &Courier) {
                 released += lease::release(tx, &holder, now)?;
             }
         }
+        mailbox::hurry_well(tx, now)?;
         Ok(released)
     });
     match released.await {

@@ -7,7 +7,7 @@ mod server;
 
 pub use change::{BATCH, FREQUENCY_S, change_outgoing, change_remote, password_for_system, set_client};
 pub use life::{change_account, create, pause, remove, resume};
-pub use round::{claim, claim_due, holder, hurry, renew, settle, settle_outgoing};
+pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing};
 
 use crate::db::{Query, Tx};
 use crate::{Refusal, Result, params};

@@ -13,7 +13,9 @@ fn kills() -> usize {
     std::env::var("POSTERN_TEST_KILLS").ok().map_or(3, |n| n.parse().expect("POSTERN_TEST_KILLS is a number"))
 }
 fn chance(what: &str) -> StdRng {
-    let seed = std::env::var("POSTERN_TEST_SEED").ok().map_or(20_261_124, |n| n.parse().expect("POSTERN_TEST_SEED is a number"));
+    let seed = std::env::var("POSTERN_TEST_SEED")
+        .ok()
+        .map_or(20_261_124, |n| n.parse().expect("POSTERN_TEST_SEED is a number"));
     println!("{what}: {} kills, seed {seed}", kills());
     StdRng::seed_from_u64(seed)
 }
@@ -40,7 +42,8 @@ fn desk(address: &str, more: &str) -> Program {
     let ca = rig::ca();
     let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
     program.file("secret", rig::PASSWORD);
-    let file = program.file("fleet.toml", &rig::mailbox_toml(address, &rig::imaps(), &rig::submission(), more));
+    let file =
+        program.file("fleet.toml", &rig::mailbox_toml(address, &rig::imaps(), &rig::submission(), more));
     program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
     program
 }
@@ -53,7 +56,14 @@ async fn real_servers_a_kill_while_fetching_loses_nothing_and_doubles_nothing() 
     let mut written = 0;
     for round in 0..kills() {
         let letters: Vec<_> = (0..20)
-            .map(|i| rig::letter("ann@nordwind.example", &address, &format!("Matter {}", written + i), &"word ".repeat(200)))
+            .map(|i| {
+                rig::letter(
+                    "ann@nordwind.example",
+                    &address,
+                    &format!("Matter {}", written + i),
+                    &"word ".repeat(200),
+                )
+            })
             .collect();
         written += letters.len();
         rig::deliver(&address, &letters);
@@ -89,7 +99,8 @@ async fn real_servers_a_kill_while_fetching_loses_nothing_and_doubles_nothing() 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_a_kill_while_sending_loses_no_reply_and_repeats_only_the_same_letter() {
     let mut chance = chance("sending");
-    let (address, ann) = (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
     let program = desk(&address, "");
     rig::deliver(&address, &[rig::letter(&ann, &address, "Many answers", "?")]);
     program.run(&["mailbox", "fetch", &address]).fine();
@@ -125,7 +136,9 @@ async fn real_servers_a_kill_while_sending_loses_no_reply_and_repeats_only_the_s
     }
     let mut repeated = 0;
     for i in 0..written {
-        let ids = by_text.remove(&format!("Answer {i}.")).unwrap_or_else(|| panic!("reply {i} of {written} is lost"));
+        let ids = by_text
+            .remove(&format!("Answer {i}."))
+            .unwrap_or_else(|| panic!("reply {i} of {written} is lost"));
         assert!(ids.iter().all(|id| *id == ids[0]), "a reply went out under two Message-IDs: {ids:?}");
         repeated += ids.len() - 1;
     }

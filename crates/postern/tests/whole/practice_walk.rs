@@ -25,7 +25,10 @@ impl Demo {
         let server = program.start("demo", &[]);
         let log = server.log().split_off(before);
         let after = |label: &str| {
-            let line = log.lines().find(|l| l.trim_start().starts_with(label)).unwrap_or_else(|| panic!("no {label}: {log}"));
+            let line = log
+                .lines()
+                .find(|l| l.trim_start().starts_with(label))
+                .unwrap_or_else(|| panic!("no {label}: {log}"));
             line.trim_start()[label.len()..].trim().to_owned()
         };
         let port = |label: &str| after(label).split([':', ' ']).nth(1).unwrap().to_owned();
@@ -40,7 +43,9 @@ impl Demo {
     pub async fn signed_in(&self) -> Visitor {
         let mut visitor = Visitor::new();
         let page = visitor.get(self.url("/sign-in")).await;
-        let page = visitor.submit(page.form("Sign in").set("email", &self.email).set("password", &self.password)).await;
+        let page = visitor
+            .submit(page.form("Sign in").set("email", &self.email).set("password", &self.password))
+            .await;
         page.says("Open").says("Admin Panel");
         visitor
     }
@@ -104,7 +109,8 @@ pub async fn register(portal: &str, callback: &str) -> Registered {
     let page = visitor.get(page.link("Microsoft Entra ID")).await;
     let page = visitor.get(page.link("App registrations")).await;
     let page = visitor.get(page.link("New registration")).await;
-    let form = page.form("Register").set("name", "Postern").set("platform", "web").set("redirect_uri", callback);
+    let form =
+        page.form("Register").set("name", "Postern").set("platform", "web").set("redirect_uri", callback);
     let app = visitor.submit(form).await;
     app.says("Application (client) ID");
     let client_id = by_id(&app, "client-id");
@@ -114,7 +120,9 @@ pub async fn register(portal: &str, callback: &str) -> Registered {
     let page = visitor.get(page.link("Microsoft Graph")).await;
     let page = visitor.get(page.link("Delegated permissions")).await;
     let mut form = page.form("Add permissions");
-    for permission in ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"] {
+    for permission in
+        ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"]
+    {
         form = form.with("permission", permission);
     }
     let page = visitor.submit(form).await;
@@ -146,21 +154,45 @@ pub async fn register(portal: &str, callback: &str) -> Registered {
 /// Makes the System Email and opens its authorization page; mailbox page address and that page.
 pub async fn begun(demo: &Demo, visitor: &mut Visitor, address: &str) -> (String, Page) {
     let page = visitor.get(demo.url("/mailboxes/new")).await;
-    let page = visitor.submit(page.form("Add New Email").set("address", address).set("name", "Contoso Support")).await;
+    let page = visitor
+        .submit(page.form("Add New Email").set("address", address).set("name", "Contoso Support"))
+        .await;
     let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
     let page = visitor.get(format!("{base}/remote")).await;
     for label in [
-        "Hostname", "Port Number", "Security", "Mail Folder", "Protocol", "Authentication", "OAuth2 - Microsoft",
-        "Basic Authentication (Legacy)", "Status", "Fetch Frequency", "Emails Per Fetch", "Fetched Emails", "Do Nothing",
-        "Move to Folder", "Delete Emails", "Mark as Read", "Start From", "Account", "Remote Mailbox", "Outgoing (SMTP)",
+        "Hostname",
+        "Port Number",
+        "Security",
+        "Mail Folder",
+        "Protocol",
+        "Authentication",
+        "OAuth2 - Microsoft",
+        "Basic Authentication (Legacy)",
+        "Status",
+        "Fetch Frequency",
+        "Emails Per Fetch",
+        "Fetched Emails",
+        "Do Nothing",
+        "Move to Folder",
+        "Delete Emails",
+        "Mark as Read",
+        "Start From",
+        "Account",
+        "Remote Mailbox",
+        "Outgoing (SMTP)",
     ] {
         page.says(label);
     }
     page.says_not("OAuth2 - Google").says_not("OAuth2 - Other Provider");
-    let form = page.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
+    let form =
+        page.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
     let page = visitor.submit(form.set("authentication", "microsoft")).await;
     page.says("IdP Config").says("Info").says("Callback Endpoint").says("Client ID").says("Client Secret");
-    page.says("Authorization Endpoint").says("Token Endpoint").says("Scopes").says("Tenant").says("Strict Matching");
+    page.says("Authorization Endpoint")
+        .says("Token Endpoint")
+        .says("Scopes")
+        .says("Tenant")
+        .says("Strict Matching");
     (base, page)
 }
 
@@ -205,10 +237,15 @@ pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> Str
 
     let page = visitor.get(format!("{base}/outgoing")).await;
     let form = page.form("Save Changes").set("host", "localhost").set("port", &demo.smtp_port);
-    let form = form.set("security", "starttls").set("authentication", "same").without("status").with("status", "enabled");
+    let form = form
+        .set("security", "starttls")
+        .set("authentication", "same")
+        .without("status")
+        .with("status", "enabled");
     visitor.submit(form).await.says_not("cannot");
     let page = visitor.get(format!("{base}/remote")).await;
-    let form = page.form("Save Changes").without("status").with("status", "enabled").set("start_from", "everything");
+    let form =
+        page.form("Save Changes").without("status").with("status", "enabled").set("start_from", "everything");
     visitor.submit(form).await;
     base
 }
@@ -273,7 +310,8 @@ async fn a_newcomer_connects_a_mailbox_answers_a_letter_and_finds_it_again_after
 
     // Stopped and started again, the mailbox is still green, and nothing comes twice.
     let count = demo.tickets().len();
-    let rows = demo.run(&["inbox", "list", "--json", "--limit", "500"]).json()["items"].as_array().unwrap().len();
+    let rows =
+        demo.run(&["inbox", "list", "--json", "--limit", "500"]).json()["items"].as_array().unwrap().len();
     let Demo { program, server, .. } = demo;
     let (took, status) = server.stop();
     assert!(took < Duration::from_secs(10) && status == 0, "{took:?}, {status}");
@@ -284,7 +322,10 @@ async fn a_newcomer_connects_a_mailbox_answers_a_letter_and_finds_it_again_after
     })
     .await;
     assert_eq!(demo.tickets().len(), count + 1);
-    assert_eq!(demo.run(&["inbox", "list", "--json", "--limit", "500"]).json()["items"].as_array().unwrap().len(), rows + 1);
+    assert_eq!(
+        demo.run(&["inbox", "list", "--json", "--limit", "500"]).json()["items"].as_array().unwrap().len(),
+        rows + 1
+    );
     let shown = demo.run(&["mailbox", "show", "support@contoso.example", "--json"]).json();
     assert_eq!(shown["state"], "ok", "{shown}");
     assert_eq!(shown["grant"]["state"], "fulfilled");

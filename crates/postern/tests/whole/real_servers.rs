@@ -16,7 +16,10 @@ fn desk_sending(address: &str, incoming: &str, outgoing: &str, more: &str) -> Pr
     program
 }
 fn tickets(program: &Program) -> Vec<serde_json::Value> {
-    program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json()["items"].as_array().unwrap().clone()
+    program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json()["items"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 fn number(ticket: &serde_json::Value) -> String {
     ticket["number"].as_str().unwrap().to_owned()
@@ -25,8 +28,9 @@ fn number(ticket: &serde_json::Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_in_dovecot_become_tickets_and_are_moved_only_then() {
     let address = rig::address("support", "contoso.example");
-    let letters: Vec<_> =
-        (0..25).map(|i| rig::letter("ann@nordwind.example", &address, &format!("Matter {i}"), "Please look.")).collect();
+    let letters: Vec<_> = (0..25)
+        .map(|i| rig::letter("ann@nordwind.example", &address, &format!("Matter {i}"), "Please look."))
+        .collect();
     rig::deliver(&address, &letters);
     let program = desk(&address, &rig::imaps(), "batch = 10\nfetched = \"move:Done\"");
     let done = program.run(&["mailbox", "fetch", &address, "--json"]).fine().json();
@@ -47,7 +51,8 @@ async fn letters_in_dovecot_become_tickets_and_are_moved_only_then() {
 async fn fetched_letters_are_left_marked_or_deleted_as_asked() {
     for (fetched, left, seen) in [("nothing", 3, false), ("read", 3, true), ("delete", 0, false)] {
         let address = rig::address("support", "contoso.example");
-        let letters: Vec<_> = (0..3).map(|i| rig::letter("ann@nordwind.example", &address, &format!("{i}"), "x")).collect();
+        let letters: Vec<_> =
+            (0..3).map(|i| rig::letter("ann@nordwind.example", &address, &format!("{i}"), "x")).collect();
         rig::deliver(&address, &letters);
         let program = desk(&address, &rig::imap_starttls(), &format!("fetched = \"{fetched}\""));
         program.run(&["mailbox", "fetch", &address]).fine();
@@ -59,10 +64,14 @@ async fn fetched_letters_are_left_marked_or_deleted_as_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_goes_out_through_postfix_and_the_answer_returns_to_its_ticket() {
-    let (address, ann) = (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
     let program = desk(&address, &rig::imaps(), "");
     let server = program.serve();
-    rig::deliver(&address, &[rig::letter(&format!("Ann Porter <{ann}>"), &address, "Grüße vom Tor", "Es quietscht.")]);
+    rig::deliver(
+        &address,
+        &[rig::letter(&format!("Ann Porter <{ann}>"), &address, "Grüße vom Tor", "Es quietscht.")],
+    );
     let ticket = until("the ticket, by IDLE", async || tickets(&program).first().map(number)).await;
     let reply = program.file("note.txt", "attached");
     let arguments = ["reply", &ticket, "--as", ADMINISTRATOR, "--attach", reply.to_str().unwrap()];
@@ -88,7 +97,8 @@ async fn a_reply_goes_out_through_postfix_and_the_answer_returns_to_its_ticket()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_recipient_has_its_own_fate() {
-    let (address, ann) = (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
     rig::deliver(&address, &[rig::letter(&ann, &address, "Who gets it", "?")]);
     let program = desk(&address, &rig::imaps(), "");
     program.run(&["mailbox", "fetch", &address]).fine();
@@ -121,7 +131,10 @@ async fn what_is_wrong_with_a_server_is_one_sentence_and_nothing_is_lost() {
     let good = rig::imaps();
     let cases = [
         (good.replace("localhost", "127.0.0.2"), "certificate"),
-        (good.replace(&format!("port = {}", rig::port("POSTERN_TEST_IMAPS")), "port = 1"), "Connection refused"),
+        (
+            good.replace(&format!("port = {}", rig::port("POSTERN_TEST_IMAPS")), "port = 1"),
+            "Connection refused",
+        ),
         (good.replace("localhost", "no-such-host.invalid"), "no-such-host.invalid"),
         (format!("{good}\nfolder = \"Nowhere\""), "Nowhere"),
     ];

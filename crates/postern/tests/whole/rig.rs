@@ -70,7 +70,8 @@ pub async fn look(address: &str, folder: &str) -> Vec<mail::Message> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let policy = Policy { extra_ca_pem: Some(std::fs::read(ca()).unwrap()), ..Policy::default() };
     let net = Net::new(policy).unwrap();
-    let server = Server { host: "localhost".into(), port: port("POSTERN_TEST_IMAPS"), security: Security::Tls };
+    let server =
+        Server { host: "localhost".into(), port: port("POSTERN_TEST_IMAPS"), security: Security::Tls };
     let mut session = imap::connect(&net, &server).await.unwrap();
     session.login(&Credential::Password { user: address.into(), password: PASSWORD.into() }).await.unwrap();
     if session.examine(folder).await.is_err() {
@@ -98,7 +99,10 @@ pub fn mailbox_toml(address: &str, incoming: &str, outgoing: &str, more: &str) -
     )
 }
 pub fn imaps() -> String {
-    format!("host = \"localhost\"\nport = {}\nauthentication = \"password\"\npassword_file = \"secret\"", port("POSTERN_TEST_IMAPS"))
+    format!(
+        "host = \"localhost\"\nport = {}\nauthentication = \"password\"\npassword_file = \"secret\"",
+        port("POSTERN_TEST_IMAPS")
+    )
 }
 pub fn imap_starttls() -> String {
     format!(

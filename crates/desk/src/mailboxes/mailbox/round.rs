@@ -94,6 +94,16 @@ pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
     Ok(())
 }
 
+/// At the start of the program: what is well is looked at now, so that mail which came while nobody listened
+/// does not wait for the clock. What has trouble keeps its time.
+pub fn hurry_well(tx: &mut Tx<'_>, now: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE mailbox SET due_at = $1 WHERE active = 1 AND removed_at IS NULL AND state = 'ok' AND due_at > $1",
+        params![now],
+    )?;
+    Ok(())
+}
+
 fn next_at(round: &Round) -> i64 {
     match round {
         Round::Done { next_at, .. } | Round::Retry { next_at, .. } | Round::NeedsPerson { next_at, .. } => {
