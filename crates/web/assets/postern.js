@@ -50,7 +50,7 @@ document.addEventListener("change", (event) => {
     }
   } else if (both.includes(field)) {
     const known = endpoint.exec(field.value.trim());
-    if (known && !form.tenant.value.trim()) form.tenant.value = known[2];
+    if (known && !known[2].startsWith("{") && !form.tenant.value.trim()) form.tenant.value = known[2];
   }
 });
 

@@ -1,6 +1,7 @@
 //! The fields of the authorization page: stored, or as typed. A secret is never among them.
 use crate::form::Form;
 use desk::mailboxes::client::{Client, EnteredClient};
+use mail::provider::MICROSOFT;
 
 #[derive(Clone, Debug)]
 pub struct ClientForm {
@@ -30,8 +31,9 @@ impl ClientForm {
             tenant: client.tenant,
             client_id: client.client_id,
             has_secret,
-            authorization_endpoint: client.authorization_endpoint,
-            token_endpoint: client.token_endpoint,
+            // Until a tenant is known, the provider's own addresses stand there with `{tenant}` in its place.
+            authorization_endpoint: or_preset(client.authorization_endpoint, MICROSOFT.authorization_endpoint),
+            token_endpoint: or_preset(client.token_endpoint, MICROSOFT.token_endpoint),
             scopes: client.scopes,
             resource_details_endpoint: client.resource_details_endpoint,
             email_attribute: client.email_attribute,
@@ -69,4 +71,8 @@ impl ClientForm {
             notes: self.notes,
         }
     }
+}
+
+fn or_preset(stored: String, preset: &str) -> String {
+    if stored.is_empty() { preset.to_owned() } else { stored }
 }

@@ -108,9 +108,21 @@ fn actor_name(actor: &desk::Actor) -> String {
         desk::Actor::System => "Postern".to_owned(),
     }
 }
-/// An event's kind as words: `remote_changed` → `remote changed`.
+/// An event's kind as words that follow a name; one that is not known here is said as it is called.
 fn said(kind: &str) -> String {
-    kind.replace(['_', '-'], " ")
+    let words = match kind {
+        "created" => "added this email",
+        "changed" => "changed its settings",
+        "client_set" => "allotted the Callback Endpoint",
+        "authorization_begun" => "began to authorize it",
+        "authorized" => "authorized it",
+        "proved" => "proved that it works",
+        "paused" => "paused fetching",
+        "resumed" => "resumed fetching",
+        "tokens_deleted" => "deleted the token",
+        other => return other.replace(['_', '-'], " "),
+    };
+    words.to_owned()
 }
 
 /// A side as paths name it.
