@@ -46,7 +46,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
     };
     administrator(&desk, &kept.password)?;
     serve::runtime()?.block_on(async {
-        let bound = serve::bind(&program.config).await?;
+        let mut bound = serve::bind(&program.config).await?;
         let practice = practice::start(practice::Options {
             seed: kept.seed,
             listen_http: kept.http,
@@ -58,6 +58,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             clock: practice::Clock::system(),
         });
         let practice = practice.await.context("cannot start the practice provider")?;
+        bound.portal = practice.portal_url().parse().ok();
         kept.http = practice
             .http_url
             .trim_start_matches("http://")
