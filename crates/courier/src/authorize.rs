@@ -225,9 +225,14 @@ async fn exchange(
         return Err(refresh::no_refresh_token());
     }
     let mailbox = probe::find(courier, pending.mailbox_id).await?;
-    let owned =
+    let mut owned =
         who::signed_in(courier, client, &mailbox, &token_endpoint, set.id_token.as_ref(), &pending.nonce)
             .await?;
+    if let Some(in_use) = mailbox.grant_id(pending.side)
+        && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
+    {
+        owned.compare_with(&before);
+    }
     let tokens = new_tokens(set, &scope, asked_at);
     let (vault, by, id, owner) =
         (courier.desk().vault.clone(), session.by.clone(), pending.grant_id, owned.owner.clone());

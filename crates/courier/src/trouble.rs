@@ -187,7 +187,7 @@ impl From<desk::Error> for Trouble {
             desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
                 Class::Retry,
                 "store",
-                sentence(&format!("Postern could not keep what it fetched: {error}")),
+                sentence(&format!("Postern could not use its own database or store: {error}")),
                 "Look at the disk and the database of this machine; Postern tries again by itself.",
             ),
         }

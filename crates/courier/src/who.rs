@@ -3,7 +3,7 @@ use crate::Courier;
 use crate::refresh::token_trouble;
 use crate::trouble::Trouble;
 use desk::mailboxes::client::Client;
-use desk::mailboxes::grant::Owner;
+use desk::mailboxes::grant::{Grant, Owner};
 use desk::mailboxes::mailbox::Mailbox;
 use mail::explain::Class;
 use secrecy::SecretString;
@@ -16,6 +16,25 @@ pub(crate) struct Owned {
     pub owner: Owner,
     /// What an administrator should know about it.
     pub note: Option<String>,
+}
+
+impl Owned {
+    /// Says so when another account than before has signed in: mostly a mistake, sometimes meant.
+    pub(crate) fn compare_with(&mut self, before: &Grant) {
+        let Some(subject) = before.owner_subject.as_deref().filter(|subject| !subject.is_empty()) else {
+            return;
+        };
+        if self.owner.subject.is_empty() || self.owner.subject == subject {
+            return;
+        }
+        let name = |address: &Option<String>| address.clone().unwrap_or_else(|| "another account".to_owned());
+        let changed = format!(
+            "Before, {} had signed in; now {}.",
+            name(&before.owner_address),
+            name(&self.owner.address)
+        );
+        self.note = Some(self.note.take().into_iter().chain([changed]).collect::<Vec<_>>().join(" "));
+    }
 }
 
 /// Reads the checked id_token. With *Strict Matching* another person's sign-in, or nobody's, is refused and its

@@ -182,7 +182,8 @@ async fn fetch(
         }
     };
     let uids = plan::uids(session, &cursor, &rules).await.map_err(said)?;
-    mark::settle(courier, session, &mailbox, cursor.uid_validity).await?; // what an earlier round left over
+    // What an earlier round left over. A folder that cannot be moved to is told, but stops no mail from coming in.
+    let mut unmarked = mark::settle(courier, session, &mailbox, cursor.uid_validity).await.err();
     let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
     let mut spare = take::SKIPS_MAX;
     let mut cursor = cursor;
@@ -201,7 +202,9 @@ async fn fetch(
         if let Some(last) = leg.last() {
             cursor.uid_last = cursor.uid_last.max(*last);
         }
-        mark::settle(courier, session, &mailbox, cursor.uid_validity).await?;
+        if unmarked.is_none() {
+            unmarked = mark::settle(courier, session, &mailbox, cursor.uid_validity).await.err();
+        }
     }
     if *stop.borrow() {
         return Ok(false);
@@ -211,7 +214,7 @@ async fn fetch(
         // All that was there at first sight is dealt with.
         keep_cursor(courier, claim, &Cursor { uid_last: end, ..cursor }).await?;
     }
-    Ok(true)
+    unmarked.map_or(Ok(true), Err)
 }
 
 /// The folder selected, on the link that is there or, when that has died meanwhile, on a new one.

@@ -7,8 +7,9 @@ use wire::imap::{Fetched, Selected, Session};
 
 /// Servers compare SINCE with dates in a time zone of their own.
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// How many messages, newest first, are looked at in one go for where *Now* begins.
-const LOOK_BACK: usize = 20;
+/// How many messages, newest first, are looked at for where *Now* begins: mostly the newest one is older already,
+/// and looking costs its whole body.
+const LOOK_BACK: [usize; 3] = [1, 4, 20];
 
 /// What counts as old, and whether old mail is wanted. Times are whole seconds, as servers keep them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,11 @@ async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::R
     let mut uids = session.uids_since_date(from_at.saturating_sub(DAY_MS)).await?;
     uids.retain(|uid| *uid <= last);
     let mut begin = last;
-    for chunk in uids.rchunks(LOOK_BACK) {
+    let mut sizes = LOOK_BACK.into_iter();
+    let mut size = LOOK_BACK[0];
+    while !uids.is_empty() {
+        size = sizes.next().unwrap_or(size);
+        let chunk = &uids.split_off(uids.len().saturating_sub(size));
         let mut found = None;
         let mut fetch = session.fetch(chunk, 0).await?; // only for their dates
         while let Some(fetched) = fetch.next().await? {

@@ -110,11 +110,24 @@ fn put(
 fn head(raw: &[u8]) -> &[u8] {
     const HEAD_BYTES_MAX: usize = 256 * 1024;
     let raw = raw.get(..HEAD_BYTES_MAX).unwrap_or(raw);
-    let ends = raw.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 1);
-    let crlf_ends = raw.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 2);
-    match (ends, crlf_ends) {
-        (Some(a), Some(b)) => raw.get(..a.min(b)).unwrap_or(raw),
-        (Some(end), None) | (None, Some(end)) => raw.get(..end).unwrap_or(raw),
-        (None, None) => raw,
+    let line_ends = raw.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let mut after_ends = line_ends.map(|(at, _)| at + 1);
+    let empty =
+        |at: &usize| raw.get(*at..).is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));
+    after_ends.find(empty).and_then(|end| raw.get(..end)).unwrap_or(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_head_ends_at_the_first_empty_line_whatever_the_line_ends_are() {
+        for (raw, head) in [
+            ("A: b\r\nC: d\r\n\r\nbody\n\nmore", "A: b\r\nC: d\r\n"),
+            ("A: b\n\nbody\r\n\r\n", "A: b\n"),
+            ("A: b\r\n", "A: b\r\n"),
+            ("", ""),
+        ] {
+            assert_eq!(super::head(raw.as_bytes()), head.as_bytes(), "{raw:?}");
+        }
     }
 }

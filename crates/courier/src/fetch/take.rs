@@ -15,7 +15,7 @@ use wire::imap::{Fetched, Session};
 const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
 /// is the server that is ill.
-pub(super) const SKIPS_MAX: usize = 3;
+pub(super) const SKIPS_MAX: usize = 10;
 
 /// A message, or why there is none.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl<'a> Taker<'a> {
                 open.pass(*uid);
                 continue;
             }
-            let fetched = self.single(session, *uid).await?;
+            let fetched = self.single(session, *uid, missing).await?;
             self.sort(open, fetched);
             if open.is_full(self.batch) && out.send(open.cut()).await.is_err() {
                 return Ok(());
@@ -196,7 +196,7 @@ impl<'a> Taker<'a> {
     }
 
     /// One message, twice if need be. `Missing`: the server works, but does not deliver this one.
-    async fn single(&mut self, session: &mut Session, uid: u32) -> Result<Fetched, Broke> {
+    async fn single(&mut self, session: &mut Session, uid: u32, ill: &[u32]) -> Result<Fetched, Broke> {
         let mut last = None;
         for _ in 0..2 {
             match one(session, uid).await {
@@ -209,13 +209,20 @@ impl<'a> Taker<'a> {
                 Err(error) => return Err(self.trouble(&error).into()),
             }
         }
-        if *self.spare == 0 {
+        if *self.spare == 0 || !self.works(session, ill).await {
             let error =
                 last.unwrap_or_else(|| wire::Error::broken("fetch messages", &self.mailbox.incoming.host));
             return Err(self.trouble(&error).into());
         }
         *self.spare -= 1;
         Ok(Fetched::Missing { uid })
+    }
+
+    /// Whether the server delivers another message: if it does not, it is ill, and no single message is to blame.
+    async fn works(&mut self, session: &mut Session, ill: &[u32]) -> bool {
+        let Ok(listed) = session.uids_since(0).await else { return false };
+        let Some(healthy) = listed.iter().rev().find(|uid| !ill.contains(uid)) else { return false };
+        matches!(one(session, *healthy).await, Ok(Fetched::Message { .. } | Fetched::TooBig { .. }))
     }
 
     async fn connect_again(&self) -> Result<Session, Broke> {

@@ -7,7 +7,7 @@ use crate::fetch::{self, End, LEASE_MS, Link};
 use desk::mailboxes::mailbox::{self, Claim};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use wire::imap::Idle;
@@ -17,6 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 8;
 /// Routers forget quiet links.
 const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// A link that ends sooner was not worth waiting on.
+const LOST_AT_ONCE: Duration = Duration::from_secs(60);
 
 /// A claimed mailbox and the right to fetch it now.
 type Turn = (Claim, OwnedSemaphorePermit);
@@ -76,7 +79,6 @@ async fn due(courier: &Courier, permits: &Arc<Semaphore>) -> Vec<Turn> {
         return Vec::new();
     }
     let (now, node) = (courier.now(), courier.node().to_owned());
-    // Looking costs a write, so it is not done when nothing is due.
     let claimed = courier.write_behind(move |tx| mailbox::claim_due(tx, now, LEASE_MS, &node, limit)).await;
     match claimed {
         Ok(claims) => claims.into_iter().zip(free).collect(),
@@ -125,6 +127,7 @@ impl Watcher {
                 return None;
             }
             let link = self.link.as_mut()?;
+            let begun = Instant::now();
             let listens = link.session.has("IDLE");
             let news = async {
                 if listens { link.session.idle(IDLE_FOR).await } else { std::future::pending().await }
@@ -137,7 +140,8 @@ impl Watcher {
                     Err(error) => {
                         tracing::info!(mailbox = self.mailbox_id, "the link was lost while waiting for news: {error}");
                         self.link = None;
-                        return self.claim().await;
+                        // One that is lost at once would be lost again: the clock is soon enough.
+                        return if begun.elapsed() < LOST_AT_ONCE { None } else { self.claim().await };
                     }
                 },
                 go_on = settings.wait(IDLE_FOR) => if !go_on {

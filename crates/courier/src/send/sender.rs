@@ -18,6 +18,8 @@ use wire::smtp;
 /// Exchange takes 30 a minute and closes on who sends more.
 const A_MINUTE_MAX: usize = 25;
 const MINUTE_MS: i64 = 60_000;
+/// The longest time for which a server that could not be used is left alone, unless it named a longer one.
+const HELD_MS_MAX: i64 = 10 * MINUTE_MS;
 /// An idle link is kept this long for the next message.
 const KEPT_OPEN: Duration = Duration::from_secs(5);
 /// In the middle of a message when asked to stop: it may take this long to its end.
@@ -112,12 +114,10 @@ impl Sender {
             return Ok(None); // it waited too long in line; claimed again when its lease ends
         }
         let now = self.courier.now();
-        let held =
-            self.senders.with(self.mailbox_id, |pace| pace.held.clone().filter(|(until, _)| *until > now));
-        if let Some((until, trouble)) = held {
+        let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
+        if let Some((until, trouble)) = self.held(&mailbox, now) {
             return Ok(Some(outcome::put_off(&trouble, until)));
         }
-        let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
         if mailbox.removed_at.is_some() || !mailbox.outgoing_active {
             let trouble = switched_off(&mailbox);
             let next_at = now.saturating_add(5 * MINUTE_MS);
@@ -134,6 +134,15 @@ impl Sender {
             Err(error) => return Err(error),
         };
         Ok(Some(self.send(job, &mailbox, &letter).await))
+    }
+
+    /// Until when, and why, nothing is tried. Over when somebody has mended it meanwhile.
+    fn held(&mut self, mailbox: &Mailbox, now: i64) -> Option<(i64, Trouble)> {
+        let mended = matches!(mailbox.outgoing_health.state, mailbox::State::New | mailbox::State::Ok);
+        self.senders.with(self.mailbox_id, |pace| {
+            pace.held = pace.held.take().filter(|(until, _)| *until > now && !mended);
+            pace.held.clone()
+        })
     }
 
     /// Waits for the minute's allowance; `false`: asked to stop meanwhile.
@@ -223,7 +232,14 @@ impl Sender {
             pace.failures += 1;
             pace.failures - 1
         });
-        let until = trouble.next_at(&self.courier, failures).max(self.courier.now() + RETRY_MS_MIN);
+        // Somebody waits for these: an hour, as for fetching, would be long.
+        let now = self.courier.now();
+        let named = now.saturating_add(trouble.retry_after_ms.unwrap_or(0));
+        let until = trouble
+            .next_at(&self.courier, failures)
+            .min(now + HELD_MS_MAX)
+            .max(now + RETRY_MS_MIN)
+            .max(named);
         if !is_the_messages {
             self.senders.with(self.mailbox_id, |pace| pace.held = Some((until, trouble.clone())));
         }

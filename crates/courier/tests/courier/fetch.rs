@@ -169,6 +169,40 @@ async fn a_message_that_does_not_come_is_a_row_with_its_reason_and_stops_nobody(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_delivers_nothing_is_ill_and_no_message_is_given_up_for_it() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+    for name in names(1, 3) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    imap.state().refused.extend([1, 2, 3]);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert!(stage.inbox().is_empty());
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Waiting);
+
+    imap.state().refused.clear();
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(stage.tickets(), names(1, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_cannot_be_moved_to_is_told_and_stops_no_mail() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Move("Done".into())).await;
+    imap.state().no_moving = true;
+    for name in ["letter 001", "letter 002"] {
+        imap.deliver(NOON - HOUR, letter(name));
+        let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+        assert!(error.to_string().contains("Done"), "{error}");
+        stage.clock.advance(HOUR);
+    }
+    assert_eq!(stage.tickets(), names(1, 2));
+    assert_ne!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+
+    imap.state().no_moving = false;
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(imap.state().moved.len(), 2, "made up for");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_over_the_limit_is_left_on_the_server_and_recorded() {
     let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
     imap.deliver(NOON - HOUR, letter("letter 001"));

@@ -35,6 +35,8 @@ pub struct State {
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
     pub sign_in: Option<String>,
+    /// MOVE and CREATE answer NO.
+    pub no_moving: bool,
     /// Called before each STORE, MOVE and EXPUNGE.
     pub before_change: Option<Box<dyn Fn() -> String + Send>>,
 }
@@ -221,6 +223,9 @@ impl PretendImap {
                 let set = uids(set, u32::MAX);
                 state.letters.retain(|letter| !(letter.deleted && set(letter.uid)));
                 ok.into_bytes()
+            }
+            ["UID", "MOVE", ..] | ["CREATE", _] if state.no_moving => {
+                format!("{tag} NO not allowed\r\n").into_bytes()
             }
             ["UID", "MOVE", set, _] => {
                 note_change(&mut state);
