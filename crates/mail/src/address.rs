@@ -145,6 +145,8 @@ pub(crate) fn parse(text: &str, trouble: &mut Trouble) -> Vec<Address> {
                 }
                 reader.angle = Some(inner);
             }
+            // A quote that nothing closes says nothing.
+            '"' => {}
             ',' | ';' => reader.finish(trouble),
             ':' if reader.angle.is_none() && !reader.raw.contains('@') && !is_scheme(&reader.raw) => {
                 // The name of a group.
@@ -262,7 +264,7 @@ mod tests {
         check("undisclosed-recipients:;", &[]);
         check("<@a.org,@b.org:c@d.org>", &[("", "c@d.org")]);
         check("Ann", &[("Ann", "")]);
-        check("\"Ann <a@x.org>", &[("\"Ann", "a@x.org")]);
+        check("\"Ann <a@x.org>", &[("Ann", "a@x.org")]);
         check("Ann <a@x.org", &[("Ann", "a@x.org")]);
         check("Ann a@x.org", &[("Ann", "a@x.org")]);
         check("\"john doe\"@x.org", &[("", "\"john doe\"@x.org")]);

@@ -11,8 +11,12 @@ use crate::quote::{self, Kind, Piece};
 use crate::word::Trouble;
 use crate::{charset, file_name, html, transfer, word};
 
-/// Bytes of text, and of HTML, that are read of a message; a book has one million.
-pub(crate) const TEXT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of text and HTML that are read of a message; a book has one million.
+pub(crate) const TEXT_BYTES_MAX: usize = 4 << 20;
+/// Bytes of an encoded text part that are decoded: enough for the most wasteful encoding of that text.
+const ENCODED_TEXT_BYTES_MAX: usize = 3 * TEXT_BYTES_MAX;
+/// Bytes of a Content-ID in the HTML.
+const CONTENT_ID_BYTES_MAX: usize = 1_000;
 
 /// What a reader of the mail sees.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ fn kind(parts: &Parts<'_>, index: usize) -> Text {
         "" | "text/plain" | "text" | "plain" | "text/enriched" | "text/markdown" => Text::Plain,
         other if index == 0 && !other.contains('/') => Text::Plain,
         // A multipart that turned out to have no parts, or a lone text of another kind.
-        other if other.starts_with("multipart/") && !part.is_multipart => Text::Plain,
+        other if other.starts_with("multipart/") && !part.is_multipart && !part.is_too_deep => Text::Plain,
         other if index == 0 && other.starts_with("text/") && other != "text/calendar" => Text::Plain,
         _ => Text::No,
     }
@@ -161,30 +165,38 @@ fn has_name(part: &Part<'_>) -> bool {
 
 /// The bytes of a part without their transfer encoding.
 pub(crate) fn content(part: &Part<'_>, trouble: &mut Trouble) -> Vec<u8> {
+    decoded(part, part.body, trouble)
+}
+
+fn decoded(part: &Part<'_>, body: &[u8], trouble: &mut Trouble) -> Vec<u8> {
     let fields = Fields { list: &part.fields, charset: None };
     let encoding = fields.raw("content-transfer-encoding").map(|v| header::Structured::parse(&v).value);
     match encoding.as_deref().unwrap_or("") {
         "base64" => {
-            let (bytes, bad) = transfer::base64(part.body);
+            let (bytes, bad) = transfer::base64(body);
             trouble.base64 |= bad;
             bytes
         }
         "quoted-printable" => {
-            let (bytes, bad) = transfer::quoted_printable(part.body);
+            let (bytes, bad) = transfer::quoted_printable(body);
             trouble.encoding |= bad;
             bytes
         }
-        "" | "7bit" | "8bit" | "binary" => part.body.to_vec(),
+        "" | "7bit" | "8bit" | "binary" => body.to_vec(),
         _ => {
             trouble.encoding = true;
-            part.body.to_vec()
+            body.to_vec()
         }
     }
 }
 
 /// A text part as text with LF line ends.
 fn text_of(part: &Part<'_>, is_html: bool, trouble: &mut Trouble, defects: &mut Vec<Defect>) -> String {
-    let bytes = content(part, trouble);
+    let encoded = part.body.get(..ENCODED_TEXT_BYTES_MAX).unwrap_or(part.body);
+    if encoded.len() < part.body.len() {
+        defects.push(Defect::Cut);
+    }
+    let bytes = decoded(part, encoded, trouble);
     let declared = part.content_type.parameter("charset").map(str::to_owned);
     let label = declared.or_else(|| if is_html { html::declared_charset(&bytes) } else { None });
     let (text, bad) = charset::decode(&bytes, label.as_deref());
@@ -297,11 +309,13 @@ fn content_ids(html: &str) -> HashSet<String> {
     let bytes = html.as_bytes();
     memchr::memchr_iter(b':', bytes)
         .filter(|at| bytes.get(at.saturating_sub(3)..*at).is_some_and(|w| w.eq_ignore_ascii_case(b"cid")))
-        .filter_map(|at| html.get(at + 1..))
-        .map(|rest| {
-            let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '>' | ')' | '&'));
-            let id = rest.get(..end.unwrap_or(rest.len()).min(1_000)).unwrap_or_default();
-            String::from_utf8_lossy(&word::percent(id)).into_owned()
+        .filter_map(|at| {
+            let rest = bytes.get(at + 1..(at + 1 + CONTENT_ID_BYTES_MAX).min(bytes.len()))?;
+            let end = rest
+                .iter()
+                .position(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'>' | b')' | b'&'))?;
+            let id = std::str::from_utf8(rest.get(..end)?).ok()?;
+            Some(String::from_utf8_lossy(&word::percent(id)).into_owned())
         })
         .collect()
 }

@@ -9,12 +9,12 @@ mod token;
 mod tree;
 pub(crate) mod write;
 
-pub(crate) use tree::{Node, Tree, is_void};
+pub(crate) use tree::{NODES_MAX, Node, Tree, is_void};
 
 /// The text that the HTML reads as.
 #[must_use]
 pub fn text(html: &str) -> String {
-    write::pieces(&Tree::parse(html)).into_iter().map(|piece| piece.text).collect()
+    write::pieces(&Tree::parse(html, NODES_MAX)).into_iter().map(|piece| piece.text).collect()
 }
 
 /// Text as HTML: lines become `<br>`.

@@ -20,6 +20,8 @@ pub(crate) struct Part<'a> {
     pub body: &'a [u8],
     pub children: Vec<usize>,
     pub is_multipart: bool,
+    /// A multipart beyond the depth that is followed: kept as it is.
+    pub is_too_deep: bool,
 }
 
 /// All parts; the first is the message itself.
@@ -92,6 +94,7 @@ impl<'a> Reader<'a> {
         let index = self.parts.list.len();
         let boundary = self.boundary(&content_type, block.body_at);
         let is_multipart = boundary.is_some();
+        let is_too_deep = content_type.value.starts_with("multipart/") && self.open.len() >= DEPTH_MAX;
         if let Some(parent) = self.open.last() {
             let parent = parent.part;
             if let Some(part) = self.parts.list.get_mut(parent) {
@@ -106,6 +109,7 @@ impl<'a> Reader<'a> {
             body: &[],
             children: vec![],
             is_multipart,
+            is_too_deep,
         });
         self.at = block.body_at;
         match boundary {

@@ -7,6 +7,9 @@ mod lines;
 pub(crate) mod marks;
 mod words;
 
+/// Lines that are asked what they are; what follows is as the last of them.
+const LINES_MAX: usize = 50_000;
+
 /// What a run of lines is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,14 +29,20 @@ pub struct Piece {
 /// Splits plain text; the pieces joined are the text.
 #[must_use]
 pub fn split(text: &str) -> Vec<Piece> {
-    let lines: Vec<(&str, Kind)> = text.split_inclusive('\n').map(|line| (line, Kind::New)).collect();
+    let mut lines: Vec<(&str, Kind)> =
+        text.split_inclusive('\n').take(LINES_MAX).map(|line| (line, Kind::New)).collect();
+    // What is not asked is one long line.
+    let asked: usize = lines.iter().map(|(line, _)| line.len()).sum();
+    if let Some(rest) = text.get(asked..).filter(|rest| !rest.is_empty()) {
+        lines.push((rest, Kind::New));
+    }
     gather(&lines)
 }
 
 /// The same for HTML, as the text it reads as.
 #[must_use]
 pub fn split_html(html: &str) -> Vec<Piece> {
-    let pieces = crate::html::write::pieces(&crate::html::Tree::parse(html));
+    let pieces = crate::html::write::pieces(&crate::html::Tree::parse(html, crate::html::NODES_MAX));
     let lines: Vec<(&str, Kind)> = pieces
         .iter()
         .flat_map(|piece| piece.text.split_inclusive('\n').map(|line| (line, piece.kind)))
@@ -42,9 +51,11 @@ pub fn split_html(html: &str) -> Vec<Piece> {
 }
 
 fn gather(lines: &[(&str, Kind)]) -> Vec<Piece> {
-    let kinds = lines::classify(lines);
+    let (asked, rest) = lines.split_at_checked(LINES_MAX).unwrap_or((lines, &[]));
+    let kinds = lines::classify(asked);
     let mut pieces: Vec<Piece> = Vec::new();
-    for ((line, _), kind) in lines.iter().zip(kinds) {
+    let last = kinds.last().copied().unwrap_or(Kind::New);
+    for ((line, _), kind) in lines.iter().zip(kinds.into_iter().chain(rest.iter().map(|_| last))) {
         match pieces.last_mut() {
             Some(last) if last.kind == kind => last.text.push_str(line),
             _ => pieces.push(Piece { kind, text: (*line).to_owned() }),

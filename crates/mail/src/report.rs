@@ -86,6 +86,7 @@ fn recipient(fields: &[Field<'_>], original: Option<&str>) -> Option<Bounce> {
     }
     let typed = |v: String| v.split_once(';').map_or(v.clone(), |(_, rest)| rest.trim().to_owned());
     let diagnostic = value(fields, "diagnostic-code").map(typed).unwrap_or_default();
+    let diagnostic = diagnostic.split_whitespace().collect::<Vec<_>>().join(" ");
     let status =
         value(fields, "status").and_then(|s| reason::status(&s)).or_else(|| reason::status(&diagnostic));
     let action = match action.as_deref().and_then(|a| a.split([' ', '(', ';']).next()) {

@@ -24,37 +24,51 @@ pub struct Clean {
     pub html: String,
     /// Remote loads taken out (pictures, backgrounds, fonts…).
     pub remote_images: u32,
+    /// The letter was too long to be shown whole; its text and its source are.
+    pub is_cut: bool,
 }
+
+/// Bytes of HTML that are shown; Gmail shows a tenth of this.
+const HTML_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a text in one node, when it is full of references.
+const TEXT_NODE_BYTES: usize = 4_000;
+/// Nodes that are shown.
+const NODES_MAX: usize = 60_000;
 
 /// Cleans `html`.  `cid` gives the address to load an inline picture from (its Content-ID without `cid:`);
 /// `None` leaves the picture without a source.
 #[must_use]
 pub fn sanitize(html: &str, cid: &dyn Fn(&str) -> Option<String>) -> Clean {
+    let end = (0..=HTML_BYTES_MAX.min(html.len())).rev().find(|at| html.is_char_boundary(*at)).unwrap_or(0);
+    let shown = html.get(..end).unwrap_or_default();
     let mut sources = HashSet::new();
-    let (mut clean, remote_images) = pass(html, cid, &mut sources);
+    let first = pass(shown, cid, &mut sources);
+    let clean = Clean { is_cut: first.is_cut || end < html.len(), ..first };
+    let mut html = clean.html;
     // What a browser makes of the result must be the result: reading it again may change nothing.
     for _ in 0..PASSES_MAX {
-        let (again, _) = pass(&clean, &|_| None, &mut sources);
-        if again == clean {
-            return Clean { html: clean, remote_images };
+        let again = pass(&html, &|_| None, &mut sources).html;
+        if again == html {
+            return Clean { html, ..clean };
         }
-        clean = again;
+        html = again;
     }
-    let words = crate::html::text(&clean);
-    Clean { html: pass(&crate::html::from_text(&words), &|_| None, &mut sources).0, remote_images }
+    let words = crate::html::from_text(&crate::html::text(&html));
+    Clean { html: pass(&words, &|_| None, &mut sources).html, ..clean }
 }
 
 /// Readings until a letter must have come to rest; twisted tables need three.
 const PASSES_MAX: usize = 6;
 
-/// Both walls once; and the remote loads that were taken out.
-fn pass(html: &str, cid: &dyn Fn(&str) -> Option<String>, sources: &mut HashSet<String>) -> (String, u32) {
-    let tree = Tree::parse(html);
+/// Both walls once.
+fn pass(html: &str, cid: &dyn Fn(&str) -> Option<String>, sources: &mut HashSet<String>) -> Clean {
+    let tree = Tree::parse(html, NODES_MAX);
     let mut writer = Writer { tree: &tree, cid, out: String::new(), remote: 0, sources };
     writer.children(Tree::ROOT);
     let Writer { out, remote, .. } = writer;
+    let is_cut = tree.is_cut();
     drop(tree);
-    (second_wall(&out, sources), remote)
+    Clean { html: second_wall(&out, sources), remote_images: remote, is_cut }
 }
 
 struct Writer<'a> {
@@ -77,7 +91,7 @@ impl Writer<'_> {
         let Some(node) = self.tree.node(index) else { return };
         let (name, attributes) = match node {
             Node::Text(text) => {
-                self.out.push_str(&escape(text));
+                self.text(text);
                 return;
             }
             Node::Element { name, attributes, .. } => (name.as_str(), attributes),
@@ -93,6 +107,13 @@ impl Writer<'_> {
         }
         self.out.push('<');
         self.out.push_str(name);
+        let is_outlook_paragraph = name == "p"
+            && node.attribute("class").is_some_and(|c| c.starts_with("Mso"))
+            && node.attribute("style").is_none();
+        if is_outlook_paragraph {
+            // Outlook's paragraphs have no margins by its style sheet, which is not shown.
+            self.out.push_str(" style=\"margin:0\"");
+        }
         for (attribute, value) in attributes {
             if let Some(value) = self.attribute(name, attribute, value) {
                 self.out.push_str(&format!(" {attribute}=\"{}\"", escape(&value)));
@@ -108,6 +129,26 @@ impl Writer<'_> {
                 self.out.push_str(text.trim_start_matches('\n'));
             }
             self.out.push_str(&format!("</{name}>"));
+        }
+    }
+
+    /// Text; html5ever writes a long one with many references in the square of its length, so that such a
+    /// text is put in boxes.
+    fn text(&mut self, text: &str) {
+        let is_costly = text.len() > TEXT_NODE_BYTES
+            && text.chars().filter(|c| matches!(c, '&' | '\u{80}'..='\u{bf}')).count() > TEXT_NODE_BYTES / 16;
+        if !is_costly {
+            self.out.push_str(&escape(text));
+            return;
+        }
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = (0..=TEXT_NODE_BYTES.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at));
+            let (box_text, after) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, ""));
+            self.out.push_str("<span>");
+            self.out.push_str(&escape(box_text));
+            self.out.push_str("</span>");
+            rest = after;
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::token::{Token, Tokens};
 
-/// Elements in each other; a long chain of replies in Gmail's markup reaches one hundred.
-pub(crate) const DEPTH_MAX: usize = 200;
-/// Nodes of a tree; the largest newsletter seen has 20,000.
-const NODES_MAX: usize = 400_000;
+/// Elements in each other; a browser's parser walks up all of them at each block.
+pub(crate) const DEPTH_MAX: usize = 100;
+/// Nodes of a tree that is read for its text; a large newsletter has 20,000.
+pub(crate) const NODES_MAX: usize = 200_000;
 /// Open elements that an end tag or an implied end looks back over.
 const LOOK_BACK: usize = 64;
 
@@ -31,16 +31,19 @@ impl Node {
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    is_cut: bool,
 }
 
 impl Tree {
     pub(crate) const ROOT: usize = 0;
 
-    pub(crate) fn parse(html: &str) -> Tree {
+    pub(crate) fn parse(html: &str, nodes_max: usize) -> Tree {
         let root = Node::Element { name: String::new(), attributes: Vec::new(), children: Vec::new() };
         let mut builder = Builder { nodes: vec![root], open: vec![Self::ROOT] };
+        let mut is_cut = false;
         for token in Tokens::new(html) {
-            if builder.nodes.len() >= NODES_MAX {
+            if builder.nodes.len() >= nodes_max {
+                is_cut = true;
                 break;
             }
             match token {
@@ -49,7 +52,12 @@ impl Tree {
                 Token::End(name) => builder.end(&name),
             }
         }
-        Tree { nodes: builder.nodes }
+        Tree { nodes: builder.nodes, is_cut }
+    }
+
+    /// Was something left out because there was too much of it?
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {
@@ -187,7 +195,12 @@ impl Builder {
     }
 
     fn start(&mut self, name: String, attributes: Vec<(String, String)>, closed: bool) {
-        if matches!(name.as_str(), "html" | "head" | "body") {
+        if matches!(name.as_str(), "html" | "head") {
+            return;
+        }
+        if name == "body" {
+            // Its attributes are asked for what they would load; its content is that of the letter.
+            self.append(Node::Element { name, attributes, children: Vec::new() });
             return;
         }
         const CELL: &[&str] = &["td", "th", "table", "caption", "button", "object"];

@@ -248,7 +248,7 @@ impl Writer {
         let kind = self.line_kind.take().unwrap_or(Kind::New);
         let line = std::mem::take(&mut self.line);
         let owed = std::mem::take(&mut self.owed);
-        let prefix = "> ".repeat(self.line_depth.min(20));
+        let prefix = "> ".repeat(self.line_depth.min(10));
         let prefix = prefix.as_str();
         let mut out = String::new();
         for _ in 0..owed {

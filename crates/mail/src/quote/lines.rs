@@ -62,7 +62,8 @@ fn begins_history(texts: &[&str], kinds: &[Kind], at: usize) -> bool {
         return true;
     }
     // An attribution over lines without `>`: programs that do not mark what they quote.
-    attribution_length(texts, at, &words::is_strong_attribution).is_some_and(|length| {
+    let is_one = |line: &str| words::is_dated(line) && words::is_strong_attribution(line);
+    attribution_length(texts, at, &is_one).is_some_and(|length| {
         let next = (at + length..texts.len()).find(|i| !text(texts, *i).is_empty());
         next.is_some_and(|next| kinds.get(next) == Some(&Kind::New))
     })

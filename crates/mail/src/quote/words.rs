@@ -134,6 +134,13 @@ pub(crate) fn is_strong_attribution(line: &str) -> bool {
     askable(line) && line.ends_with([':', '：']) && STRONG.is_match(line)
 }
 
+static DATE: LazyLock<Regex> = LazyLock::new(|| one(r"@|\b\d{4}\b|\d{1,2}[./-]\s?\d{1,2}[./-]|\d{4}年"));
+
+/// Does it name a day or an address?  Prose that merely says who wrote is no attribution.
+pub(crate) fn is_dated(line: &str) -> bool {
+    askable(line) && DATE.is_match(line)
+}
+
 pub(crate) fn is_weak_attribution(line: &str) -> bool {
     askable(line) && line.ends_with([':', '：']) && (STRONG.is_match(line) || WEAK.is_match(line))
 }

@@ -27,7 +27,7 @@ static FAILED: LazyLock<RegexSet> = LazyLock::new(|| {
         r"undeliverable( mail| message)?\s*:",
         r"could not be delivered to (one or more|some|the following)",
         r"the following message .{0,60}was undeliverable",
-        r"(ihre|die|eine) (e-?mail|nachricht|mail).{0,80}(konnte|kann) (leider )?nicht (zugestellt|ausgeliefert|übermittelt)",
+        r"(ihre|die|eine|diese) (folgende )?(e-?mail|nachricht|mail).{0,80}(konnte|kann) (leider )?nicht (zugestellt|ausgeliefert|übermittelt)",
         r"fehler bei der übermittlung an folgende empfänger",
         r"unzustellbar",
         r"votre message n'a pas (pu être|été) (remis|délivré|distribué)",
@@ -195,6 +195,8 @@ fn recipients(report: &str, message: &Message) -> Vec<String> {
 fn diagnostic(report: &str, recipient: Option<&str>) -> String {
     let at = recipient.and_then(|r| report.find(r)).unwrap_or(0);
     let part = report.get(at..).unwrap_or_default();
+    let part = recipient.and_then(|r| part.strip_prefix(r)).unwrap_or(part);
+    let part = part.trim_start_matches(['>', ':', ',', ';', ')', ' ', '\t']);
     let mut words: Vec<&str> = Vec::new();
     let mut blanks = 0;
     for line in part.lines().take(30) {
@@ -208,7 +210,7 @@ fn diagnostic(report: &str, recipient: Option<&str>) -> String {
             }
             continue;
         }
-        if recipient.is_some() && words.len() > 1 && line.starts_with('<') && line.contains('@') {
+        if recipient.is_some() && !words.is_empty() && line.starts_with('<') && line.contains('@') {
             break;
         }
         words.push(line);

@@ -167,6 +167,8 @@ pub(crate) fn attribute(element: &str, name: &str, value: &str) -> Option<String
         "style" => Some(style::filter(value)).filter(|s| !s.is_empty()),
         "href" => href(value),
         "id" | "name" | "headers" => prefixed(value),
+        // A tag inside words is no word: parsers that disagree about where the attribute ends would meet it.
+        "alt" | "title" | "summary" | "abbr" if value.contains('<') => None,
         "alt" | "title" | "summary" | "abbr" => {
             Some(value.chars().filter(|c| !c.is_control()).take(1_000).collect())
         }

@@ -1,0 +1,5 @@
+//! The tests of email as data, through its doors: a corpus of letters, and properties of all letters.
+
+mod corpus;
+mod cost;
+mod properties;
