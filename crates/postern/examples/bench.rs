@@ -21,10 +21,14 @@ const ASKED: usize = 41;
 
 fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let letters: usize = std::env::args().nth(1).map_or(Ok(3000), |n| n.parse()).context("how many letters?")?;
-    let tickets: usize = std::env::args().nth(2).map_or(Ok(10_000), |n| n.parse()).context("how many tickets?")?;
+    let letters: usize =
+        std::env::args().nth(1).map_or(Ok(3000), |n| n.parse()).context("how many letters?")?;
+    let tickets: usize =
+        std::env::args().nth(2).map_or(Ok(10_000), |n| n.parse()).context("how many tickets?")?;
     let folder = tempfile::tempdir()?;
-    println!("seed {SEED}; {letters} letters of 44 kB on average (2 kB plain; 37 % HTML of 30 kB; one in ten with a 200 kB attachment; 32 % answers)");
+    println!(
+        "seed {SEED}; {letters} letters of 44 kB on average (2 kB plain; 37 % HTML of 30 kB; one in ten with a 200 kB attachment; 32 % answers)"
+    );
     let mixed = Mailbox::new("mixed")?;
     let (bytes, took) = timed(|| mixed.fill(letters, mix))?;
     println!("filled Dovecot with {:.0} MB in {:.1} s", bytes as f64 / 1e6, took.as_secs_f64());
@@ -158,16 +162,24 @@ fn mix(chance: &mut StdRng, i: usize) -> String {
          Message-ID: <mix-{i}@nordwind.example>\nDate: Tue, 24 Nov 2026 09:00:00 +0000\nMIME-Version: 1.0\n"
     );
     if answers {
-        head.push_str(&format!("In-Reply-To: <mix-{of}@nordwind.example>\nReferences: <mix-{of}@nordwind.example>\n"));
+        head.push_str(&format!(
+            "In-Reply-To: <mix-{of}@nordwind.example>\nReferences: <mix-{of}@nordwind.example>\n"
+        ));
     }
     let text = words(chance, 300);
     let body = if chance.random_bool(0.37) {
         let mut html = String::from("<html><body>");
         while html.len() < 30_000 {
-            html.push_str(&format!("<p style=\"margin:0\"><b>{}</b> {}</p>\n", word(chance), words(chance, 60)));
+            html.push_str(&format!(
+                "<p style=\"margin:0\"><b>{}</b> {}</p>\n",
+                word(chance),
+                words(chance, 60)
+            ));
         }
         html.push_str("</body></html>");
-        format!("Content-Type: multipart/alternative; boundary=alt\n\n--alt\nContent-Type: text/plain\n\n{text}\n--alt\nContent-Type: text/html; charset=utf-8\n\n{html}\n--alt--\n")
+        format!(
+            "Content-Type: multipart/alternative; boundary=alt\n\n--alt\nContent-Type: text/plain\n\n{text}\n--alt\nContent-Type: text/html; charset=utf-8\n\n{html}\n--alt--\n"
+        )
     } else {
         format!("Content-Type: text/plain; charset=utf-8\n\n{text}\n")
     };
@@ -177,7 +189,8 @@ fn mix(chance: &mut StdRng, i: usize) -> String {
     let mut raw = vec![0; 200_000];
     chance.fill(&mut raw[..]);
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, raw);
-    let lines: Vec<&str> = encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap_or_default()).collect();
     format!(
         "{head}Content-Type: multipart/mixed; boundary=mixed\n\n--mixed\n{body}\n--mixed\nContent-Type: application/pdf; name=\"report.pdf\"\n\
          Content-Disposition: attachment; filename=\"report.pdf\"\nContent-Transfer-Encoding: base64\n\n{}\n--mixed--\n",
@@ -186,9 +199,10 @@ fn mix(chance: &mut StdRng, i: usize) -> String {
 }
 
 const WORDS: [&str; 32] = [
-    "gate", "printer", "invoice", "order", "cellar", "garden", "answer", "number", "letter", "monday", "please", "screen",
-    "window", "delivery", "account", "password", "train", "office", "street", "weather", "report", "paper", "green",
-    "quiet", "quick", "broken", "again", "never", "always", "thanks", "kindly", "regards",
+    "gate", "printer", "invoice", "order", "cellar", "garden", "answer", "number", "letter", "monday",
+    "please", "screen", "window", "delivery", "account", "password", "train", "office", "street", "weather",
+    "report", "paper", "green", "quiet", "quick", "broken", "again", "never", "always", "thanks", "kindly",
+    "regards",
 ];
 fn word(chance: &mut StdRng) -> &'static str {
     WORDS[chance.random_range(0..WORDS.len())]
@@ -227,7 +241,12 @@ impl Desk {
         let here = std::env::current_exe()?;
         let program = here.parent().and_then(Path::parent).context("where the program is")?.join("postern");
         let mut command = Command::new(program);
-        command.arg("--data").arg(&self.data).arg("--tls-extra-ca").arg(&self.ca).args(["--log-level", "warn"]);
+        command
+            .arg("--data")
+            .arg(&self.data)
+            .arg("--tls-extra-ca")
+            .arg(&self.ca)
+            .args(["--log-level", "warn"]);
         if let Ok(server) = std::env::var("POSTERN_BENCH_DATABASE") {
             let name = self.data.file_name().context("a name")?.to_string_lossy().replace('-', "_");
             command.args(["--database", &format!("{server}/{name}")]);
@@ -258,18 +277,30 @@ impl Drop for Running {
 /// List, ticket and find, asked over one connection after a warm-up.
 fn pages(desk: &Desk) -> anyhow::Result<()> {
     let mut command = desk.command()?;
-    command.args(["serve", "--hold-mail", "--http-listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(["serve", "--hold-mail", "--http-listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = command.spawn()?;
     let mut ready = String::new();
     BufReader::new(child.stdout.take().context("standard output")?).read_line(&mut ready)?;
     let _running = Running(child);
-    let port: u16 = ready.trim().rsplit(':').next().and_then(|p| p.parse().ok()).with_context(|| format!("not ready: {ready}"))?;
+    let port: u16 = ready
+        .trim()
+        .rsplit(':')
+        .next()
+        .and_then(|p| p.parse().ok())
+        .with_context(|| format!("not ready: {ready}"))?;
     let mut browser = Browser { port, cookies: Vec::new() };
     let form = browser.ask("GET", "/sign-in", "")?;
     let token = between(&form, "name=\"form_token\" value=\"", "\"").unwrap_or_default();
     let id = between(&form, "name=\"form_id\" value=\"", "\"").unwrap_or_default();
     let encoded = PASSWORD.replace(' ', "+");
-    browser.ask("POST", "/sign-in", &format!("form_token={token}&form_id={id}&email=maya%40contoso.example&password={encoded}"))?;
+    browser.ask(
+        "POST",
+        "/sign-in",
+        &format!("form_token={token}&form_id={id}&email=maya%40contoso.example&password={encoded}"),
+    )?;
     let list = browser.ask("GET", "/tickets", "")?;
     let ticket = between(&list, "href=\"/tickets/", "\"").context("no ticket in the list")?;
     let ticket = format!("/tickets/{}", ticket.split('?').next().unwrap_or_default());
@@ -321,7 +352,12 @@ impl Browser {
         let text = String::from_utf8_lossy(&raw).into_owned();
         let Some((head, _)) = text.split_once("\r\n\r\n") else { bail!("no answer to {method} {path}") };
         for line in head.lines() {
-            if let Some((name, value)) = line.to_lowercase().starts_with("set-cookie:").then(|| &line[11..]).and_then(|c| c.trim().split(';').next()?.split_once('=')) {
+            if let Some((name, value)) = line
+                .to_lowercase()
+                .starts_with("set-cookie:")
+                .then(|| &line[11..])
+                .and_then(|c| c.trim().split(';').next()?.split_once('='))
+            {
                 self.cookies.retain(|(known, _)| known != name);
                 self.cookies.push((name.to_owned(), value.to_owned()));
             }
