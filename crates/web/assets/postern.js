@@ -1,6 +1,9 @@
 // What pages gain when scripts run: they become live and a few buttons appear. Every page works without.
 "use strict";
 
+// On a narrow screen the rail scrolls: the page one is on is in sight.
+document.querySelector(".rail [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copy buttons: <button data-copy="#id">.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");

@@ -116,3 +116,10 @@ impl IntoResponse for Error {
         response
     }
 }
+
+/// A handler that panicked is one failed request, logged with its words.
+pub fn from_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+    Error::Failed(anyhow::anyhow!("a page panicked: {words}")).into_response()
+}

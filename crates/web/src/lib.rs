@@ -46,6 +46,7 @@ pub fn app(state: State) -> axum::Router {
     }
     router
         .fallback(gate::no_such_page)
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(error::from_panic))
         .layer(axum::middleware::from_fn_with_state(
             gate::Gate { state: state.clone(), policies },
             gate::pass,

@@ -5,11 +5,12 @@ use crate::page::{Here, Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, moment, password};
 use askama::Template;
-use axum::extract::Query;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use desk::Refusal;
 use desk::people::agent::{self, Agent};
+use desk::people::session::{self, Open};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +68,9 @@ struct ProfilePage {
     email: String,
     form: ProfileForm,
     zones: Vec<String>,
+    sessions: Vec<Open>,
+    /// The session that looks at this page.
+    session_id: i64,
     why: Option<String>,
     why_password: Option<String>,
 }
@@ -100,18 +104,19 @@ async fn show_page(
     let mut page = Page::new(state, visit, "Your profile", Here::Profile).await?;
     page.done = match done {
         Some("saved") => Some("Saved.".to_owned()),
+        Some("ended") => Some("That session has ended.".to_owned()),
         Some("password") => Some("Your new password is set. Your other sessions have ended.".to_owned()),
         _ => None,
     };
     let refused = typed.why.is_some() || typed.why_password.is_some();
     page.given_back = typed.form.is_some() && !refused;
     let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let (why, why_password) = (typed.why, typed.why_password);
     let form = typed.form.unwrap_or_else(|| ProfileForm::stored(who.agent()));
-    let (email, zones) = (who.agent().email.clone(), moment::zones());
-    show_as(
-        status,
-        &ProfilePage { page, email, form, zones, why: typed.why, why_password: typed.why_password },
-    )
+    let (email, zones, session_id) = (who.agent().email.clone(), moment::zones(), who.session.id);
+    let (agent_id, now) = (who.agent().id, who.now());
+    let sessions = state.courier.read(move |tx| session::list(tx, agent_id, now)).await?;
+    show_as(status, &ProfilePage { page, email, form, zones, sessions, session_id, why, why_password })
 }
 
 pub async fn change(
@@ -154,4 +159,15 @@ pub async fn set_password(
             show_page(&state, &visit, &who, typed, None).await
         }
     }
+}
+
+/// Signs another of one's own browsers out.
+pub async fn end_session(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    let (agent_id, now) = (who.agent().id, who.now());
+    state.courier.write(move |tx| session::end_own(tx, agent_id, id, now)).await?;
+    Ok(see_other("/profile?done=ended"))
 }

@@ -36,6 +36,10 @@ impl std::fmt::Debug for Route {
     }
 }
 impl Route {
+    /// For what holds no secret: pages with tokens are sent as they are, so that their length tells nothing.
+    fn compressed(self) -> Route {
+        Route { handler: self.handler.layer(tower_http::compression::CompressionLayer::new()), ..self }
+    }
     /// For forms with files.
     #[must_use]
     pub fn up_to(self, body_bytes_max: usize) -> Route {
@@ -63,7 +67,7 @@ fn doors() -> Vec<Route> {
     use Policy::{Agent, Public, SetUp};
     vec![
         reads("/", Agent, home::show),
-        reads("/assets/{name}", Public, assets::serve),
+        reads("/assets/{name}", Public, assets::serve).compressed(),
         reads("/favicon.ico", Public, assets::favicon),
         reads("/sign-in", Public, sign_in::show),
         changes("/sign-in", Public, sign_in::begin),
@@ -74,6 +78,7 @@ fn doors() -> Vec<Route> {
         reads("/profile", Agent, profile::show),
         changes("/profile", Agent, profile::change),
         changes("/profile/password", Agent, profile::set_password),
+        changes("/profile/sessions/{id}/end", Agent, profile::end_session),
     ]
 }
 

@@ -82,6 +82,32 @@ pub fn end(tx: &mut Tx<'_>, session_id: i64, now: i64) -> Result<()> {
     event::append(tx, &by, Subject::Agent(agent_id), "signed_out", json!({}))
 }
 
+/// A live session as its owner sees it in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    pub id: i64,
+    pub address: String,
+    pub created_at: i64,
+    pub seen_at: i64,
+}
+/// An agent's live sessions, the last used first; at most 100.
+pub fn list(tx: &mut Tx<'_>, agent_id: i64, now: i64) -> Result<Vec<Open>> {
+    let rows: Vec<(i64, String, i64, i64)> = tx.all(
+        "SELECT id, address, created_at, seen_at FROM session
+         WHERE agent_id = $1 AND expires_at > $2 AND seen_at > $3 ORDER BY seen_at DESC, id DESC LIMIT 100",
+        params![agent_id, now, now - IDLE_MS],
+    )?;
+    let open = |(id, address, created_at, seen_at)| Open { id, address, created_at, seen_at };
+    Ok(rows.into_iter().map(open).collect())
+}
+/// Ends one of an agent's own sessions; nobody else's.
+pub fn end_own(tx: &mut Tx<'_>, agent_id: i64, session_id: i64, now: i64) -> Result<()> {
+    let own: Option<(i64,)> =
+        tx.maybe("SELECT id FROM session WHERE id = $1 AND agent_id = $2", params![session_id, agent_id])?;
+    own.ok_or(Refusal::NotFound("session"))?;
+    end(tx, session_id, now)
+}
+
 /// Removes sessions that ended more than a day ago.
 pub fn forget_old(tx: &mut Tx<'_>, now: i64) -> Result<()> {
     tx.execute(

@@ -39,6 +39,14 @@ impl From<Proof> for Shown {
     }
 }
 
+impl Shown {
+    /// A rule said no to what a button does.
+    pub fn refused(sentence: &str, refusal: &desk::Refusal) -> Shown {
+        let (sentence, detail) = (sentence.to_owned(), refusal.to_string());
+        Shown { good: false, sentence, detail, remedy: String::new(), retry: false }
+    }
+}
+
 /// Keeps it for the next page of this agent; the address of that page.
 pub async fn keep(
     state: &State,

@@ -32,7 +32,10 @@ impl ClientForm {
             client_id: client.client_id,
             has_secret,
             // Until a tenant is known, the provider's own addresses stand there with `{tenant}` in its place.
-            authorization_endpoint: or_preset(client.authorization_endpoint, MICROSOFT.authorization_endpoint),
+            authorization_endpoint: or_preset(
+                client.authorization_endpoint,
+                MICROSOFT.authorization_endpoint,
+            ),
             token_endpoint: or_preset(client.token_endpoint, MICROSOFT.token_endpoint),
             scopes: client.scopes,
             resource_details_endpoint: client.resource_details_endpoint,

@@ -5,6 +5,7 @@ mod banner;
 pub mod callback;
 mod entered;
 mod guide;
+mod happening;
 mod health;
 pub mod list;
 pub mod outgoing;
@@ -18,6 +19,7 @@ use crate::{Error, State};
 use banner::Shown;
 use desk::mailboxes::mailbox::{self, Mailbox, Side};
 use desk::site::event::{self, Subject};
+use happening::Happening;
 use health::Facts;
 use serde::Deserialize;
 
@@ -44,7 +46,7 @@ pub struct Frame {
     pub banner: Option<Shown>,
     pub facts: Facts,
     /// The newest things that happened to it, newest first.
-    pub events: Vec<(i64, String, String)>,
+    pub events: Vec<Happening>,
 }
 impl Frame {
     /// `aria-current` of a tab.
@@ -84,8 +86,7 @@ pub async fn frame(
         None => None,
     };
     let facts = Facts::of(&mailbox, &page);
-    let events =
-        events.into_iter().map(|event| (event.at, actor_name(&event.actor), said(&event.kind))).collect();
+    let events = events.iter().map(Happening::of).collect();
     Ok((page, Frame { mailbox, tab, banner, facts, events }))
 }
 
@@ -94,35 +95,10 @@ fn done_sentence(code: &str) -> Option<&'static str> {
         "saved" => "Saved.",
         "made" => "The email is here. Now say where its mail is.",
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
-        "resumed" => "Fetching goes on.",
+        "resumed" => "Mail is fetched from now on.",
         "deleted" => "The tokens are deleted. Authorize again to go on.",
         _ => return None,
     })
-}
-
-fn actor_name(actor: &desk::Actor) -> String {
-    match actor {
-        desk::Actor::Agent { name, .. }
-        | desk::Actor::Requester { name, .. }
-        | desk::Actor::Rule { name } => name.clone(),
-        desk::Actor::System => "Postern".to_owned(),
-    }
-}
-/// An event's kind as words that follow a name; one that is not known here is said as it is called.
-fn said(kind: &str) -> String {
-    let words = match kind {
-        "created" => "added this email",
-        "changed" => "changed its settings",
-        "client_set" => "allotted the Callback Endpoint",
-        "authorization_begun" => "began to authorize it",
-        "authorized" => "authorized it",
-        "proved" => "proved that it works",
-        "paused" => "paused fetching",
-        "resumed" => "resumed fetching",
-        "tokens_deleted" => "deleted the token",
-        other => return other.replace(['_', '-'], " "),
-    };
-    words.to_owned()
 }
 
 /// A side as paths name it.

@@ -10,10 +10,11 @@ use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use courier::{authorize, probe};
-use desk::mailboxes::mailbox::{self, Authentication, Side};
+use courier::probe::{self, Proof};
+use courier::{Courier, authorize};
+use desk::mailboxes::mailbox::{self, Authentication, Round, Side};
 
-/// *Check this mailbox*: both servers are opened and used, nothing is sent or changed.
+/// *Check this mailbox*: both servers are opened and used, nothing is sent.
 pub async fn check(
     axum::extract::State(state): axum::extract::State<State>,
     who: Who,
@@ -27,6 +28,7 @@ pub async fn check(
     let proofs = tokio::spawn(async move {
         let incoming = probe::incoming(&courier, id).await?;
         let outgoing = if sends { Some(probe::outgoing(&courier, id).await?) } else { None };
+        settle(&courier, id, outgoing.as_ref()).await?;
         Ok::<_, desk::Error>((incoming, outgoing))
     });
     let (incoming, outgoing) =
@@ -35,6 +37,31 @@ pub async fn check(
     let shown = together(incoming, outgoing);
     let back = if form.text("tab") == "outgoing" { Side::Outgoing } else { Side::Incoming };
     Ok(see_other(&banner::keep(&state, &who, id, back, shown).await?))
+}
+
+/// How long a side that failed its check is left alone.
+const AGAIN_MS: i64 = 60_000;
+
+/// What was found is the health from now on; the incoming side's is settled by the round that comes at once.
+async fn settle(courier: &Courier, id: i64, outgoing: Option<&Proof>) -> desk::Result<()> {
+    let now = courier.now();
+    let round = outgoing.map(|proof| {
+        let (code, remedy, next_at) = (proof.code.clone(), proof.remedy.clone(), now + AGAIN_MS);
+        let reason = format!("{} {}", proof.sentence, proof.detail).trim().to_owned();
+        match (proof.ok, proof.needs_person) {
+            (true, _) => Round::Done { mail: false, next_at },
+            (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
+            (false, false) => Round::Retry { code, reason, remedy, next_at },
+        }
+    });
+    courier
+        .write(move |tx| {
+            if let Some(round) = &round {
+                mailbox::settle_outgoing(tx, id, round, now)?;
+            }
+            mailbox::hurry(tx, id, now)
+        })
+        .await
 }
 
 /// One banner for both sides; the side that does not work speaks first.
@@ -78,6 +105,7 @@ pub async fn pause(
     Ok(see_other(&format!("/mailboxes/{id}/remote?done=paused")))
 }
 
+/// *Start fetching*, *Resume fetching*: what is missing for it is said on the tab.
 pub async fn resume(
     axum::extract::State(state): axum::extract::State<State>,
     who: Who,
@@ -85,14 +113,17 @@ pub async fn resume(
 ) -> Result<Response, Error> {
     super::find(&state, id).await?;
     let by = who.by();
-    state
-        .courier
-        .write(move |tx| {
-            mailbox::resume(tx, &by, id)?;
-            mailbox::hurry(tx, id, by.at)
-        })
-        .await?;
-    Ok(see_other(&format!("/mailboxes/{id}/remote?done=resumed")))
+    let resumed = state.courier.write(move |tx| {
+        mailbox::resume(tx, &by, id)?;
+        mailbox::hurry(tx, id, by.at)
+    });
+    match error::refusal(resumed.await)? {
+        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote?done=resumed"))),
+        Err(refusal) => {
+            let shown = Shown::refused("Fetching cannot begin yet.", &refusal);
+            Ok(see_other(&banner::keep(&state, &who, id, Side::Incoming, shown).await?))
+        }
+    }
 }
 
 #[derive(Template)]

@@ -81,3 +81,20 @@ async fn an_unknown_time_zone_is_refused_and_a_known_one_sets_the_times() {
     // Hired at noon UTC: in Tokyo it was nine in the evening, and now it is the day after.
     maya.get("/agents").await.shows("Yesterday 21:00");
 }
+
+#[tokio::test]
+async fn one_signs_another_of_ones_own_browsers_out_and_nobody_elses() {
+    let office = Office::staffed();
+    let (mut here, mut there, mut maya) = (office.leo().await, office.leo().await, office.maya().await);
+    let page = here.get("/profile").await;
+    page.shows("this browser").shows("198.51.100.7");
+    let (_, rest) = page.body.split_once("/profile/sessions/").unwrap();
+    let other = rest.split_once('/').unwrap().0.to_owned();
+    maya.get("/profile").await;
+    let answer = maya.post(&format!("/profile/sessions/{other}/end"), &[]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(there.get("/profile").await.status, StatusCode::OK);
+    let answer = here.post(&format!("/profile/sessions/{other}/end"), &[]).await;
+    here.follow(&answer).await.shows("That session has ended");
+    assert_eq!(there.get("/profile").await.status, StatusCode::SEE_OTHER);
+}

@@ -1,1 +1,58 @@
-//! placeholder
+//! The inbox page: what did not become an entry, why, and what can be done.
+use crate::office::{Browser, Office};
+use axum::http::StatusCode;
+use desk::By;
+use desk::intake::inbox::{self, Arrival, Outcome};
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox;
+
+const RAW: &[u8] = b"From: <ann@porter.example>\r\nSubject: <script>alert(1)</script>\r\n\r\nIt burns.\r\n";
+
+/// One message that was fetched and could not be filed.
+async fn with_failed(office: &Office) -> Browser {
+    let now = office.clock.now();
+    let stored = office.desk.store.put(RAW).unwrap();
+    let by = By::system(now);
+    office.write(|tx| {
+        let id = mailbox::create(tx, &by, "support@contoso.example", "Support", 1)?;
+        let claim = mailbox::claim(tx, id, now, 60_000, "test")?.unwrap();
+        let cursor = Cursor { folder: "INBOX".to_owned(), uid_validity: 1, uid_last: 7, start_after_uid: 0 };
+        let arrival = Arrival {
+            uid: 7,
+            received_at: now,
+            stored: stored.clone(),
+            content_key: [5; 32],
+            message_id: Some("<odd@porter.example>".to_owned()),
+            silent: false,
+        };
+        inbox::record(tx, &claim, &cursor, &[arrival], now)?;
+        let claim = inbox::claim_due(tx, now, 60_000, "test", 1)?.remove(0);
+        let (code, reason) = ("broken".to_owned(), "The store was full.".to_owned());
+        assert!(inbox::settle(tx, &claim, &Outcome::Failed { code, reason, next_at: None }, now)?);
+        Ok(())
+    });
+    office.maya().await
+}
+
+#[tokio::test]
+async fn a_message_that_failed_is_there_with_its_reason_and_can_be_tried_again() {
+    let office = Office::staffed();
+    let mut maya = with_failed(&office).await;
+    maya.get("/inbox").await.shows("The store was full.").shows("support@contoso.example").shows("Retry");
+    let answer = maya.post("/inbox/1/retry", &[]).await;
+    maya.follow(&answer).await.shows("filed again in a moment").hides("The store was full.");
+    maya.get("/inbox?state=new").await.shows("waits to be filed");
+}
+
+#[tokio::test]
+async fn the_raw_message_is_a_download_and_never_a_page() {
+    let office = Office::staffed();
+    let mut maya = with_failed(&office).await;
+    let answer = maya.get("/inbox/1/raw").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.body.as_bytes(), RAW);
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"message-1.eml\"");
+    assert_eq!(answer.header("content-type"), "application/octet-stream");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.header("content-security-policy").starts_with("sandbox"));
+}

@@ -4,6 +4,7 @@ mod office;
 mod agents;
 mod gate;
 mod inbox;
+mod live;
 mod mailboxes;
 mod policies;
 mod sign_in;

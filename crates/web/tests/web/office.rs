@@ -144,6 +144,11 @@ impl Browser {
         }
         answer
     }
+    /// Opens an answer that goes on.
+    pub async fn open(&self, path: &str) -> axum::response::Response {
+        let request = self.request(Method::GET, path).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
     /// Sends the open page's form with what was typed, as a browser would.
     pub async fn post(&mut self, path: &str, typed: &[(&str, &str)]) -> Answer {
         let mut fields: Vec<(String, String)> = Vec::new();

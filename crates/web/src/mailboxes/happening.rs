@@ -1,0 +1,54 @@
+//! What happened to a mailbox, in words that follow a name: the events of its history.
+use desk::Actor;
+use desk::site::event::Event;
+
+/// One line of *What happened*.
+pub struct Happening {
+    pub at: i64,
+    pub sentence: String,
+}
+impl Happening {
+    pub fn of(event: &Event) -> Happening {
+        let who = match &event.actor {
+            Actor::Agent { name, .. } | Actor::Requester { name, .. } | Actor::Rule { name } => name.as_str(),
+            Actor::System => "Postern",
+        };
+        let sentence = match event.kind.as_str() {
+            "health" => health(event),
+            kind => format!("{who} {}", words(kind)),
+        };
+        Happening { at: event.at, sentence }
+    }
+}
+
+fn words(kind: &str) -> String {
+    let words = match kind {
+        "created" => "added this email",
+        "changed" => "changed its settings",
+        "client_set" => "allotted the Callback Endpoint",
+        "authorization_begun" => "began to authorize it",
+        "authorization_failed" => "could not authorize it",
+        "authorized" => "authorized it",
+        "proved" => "proved that it works",
+        "not_proved" => "authorized it, but it did not work",
+        "paused" => "paused fetching",
+        "resumed" => "resumed fetching",
+        "revoked" | "tokens_deleted" => "deleted the token",
+        // A kind that is not known here is said as it is called.
+        other => return other.replace(['_', '-'], " "),
+    };
+    words.to_owned()
+}
+
+/// A side became well, or stopped being so.
+fn health(event: &Event) -> String {
+    let text =
+        |name: &str| event.data.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let side = if text("side") == "outgoing" { "Sending" } else { "Fetching" };
+    match text("to").as_str() {
+        "ok" => format!("{side} works"),
+        "waiting" => format!("{side} is tried again by itself. {}", text("reason")),
+        "needs_person" => format!("{side} stopped. {}", text("reason")),
+        other => format!("{side}: {}", other.replace('_', " ")),
+    }
+}
