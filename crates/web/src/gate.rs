@@ -138,7 +138,7 @@ async fn admit(gate: &Gate, visit: &mut Visit, mut request: Request<Body>) -> Re
     match rule.policy {
         Policy::Public => {}
         Policy::SetUp => {
-            if state.courier.read(|tx| agent::has_administrator(tx)).await? {
+            if state.courier.read(agent::has_administrator).await? {
                 return Err(Error::Refused(desk::Refusal::AdministratorExists).into());
             }
         }

@@ -53,7 +53,7 @@ pub async fn show_page(
     why: Option<String>,
     way: Way,
 ) -> Result<Response, Error> {
-    let no_administrator = !state.courier.read(|tx| agent::has_administrator(tx)).await?;
+    let no_administrator = !state.courier.read(agent::has_administrator).await?;
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Page::bare(state, visit, "Sign in");
     show_as(status, &SignInPage { page, email, why, way, no_administrator })

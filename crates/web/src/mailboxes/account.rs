@@ -77,7 +77,7 @@ async fn show_tab(
     why: Option<String>,
 ) -> Result<Response, Error> {
     let (mut page, frame) = frame(state, visit, id, Tab::Account, asked).await?;
-    let departments = state.courier.read(|tx| department::list(tx)).await?;
+    let departments = state.courier.read(department::list).await?;
     page.given_back = typed.is_some() && why.is_none();
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let form = typed.unwrap_or_else(|| AccountForm::stored(&frame.mailbox));

@@ -44,7 +44,7 @@ pub async fn show_list(
     visit: Visit,
     Query(asked): Query<super::Asked>,
 ) -> Result<Response, Error> {
-    let mailboxes = state.courier.read(|tx| mailbox::list(tx)).await?;
+    let mailboxes = state.courier.read(mailbox::list).await?;
     let mut page = Page::new(&state, &visit, "Emails", Here::Emails).await?;
     if asked.done.as_deref() == Some("removed") {
         page.done = Some(
@@ -76,7 +76,7 @@ async fn show_form(
     why: Option<String>,
     given_back: bool,
 ) -> Result<Response, Error> {
-    let departments = state.courier.read(|tx| department::list(tx)).await?;
+    let departments = state.courier.read(department::list).await?;
     let mut page = Page::new(state, visit, "Add New Email", Here::Emails).await?;
     page.given_back = given_back;
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
