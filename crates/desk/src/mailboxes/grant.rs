@@ -148,12 +148,12 @@ pub fn take_pending(
     now: i64,
 ) -> Result<Option<Pending>> {
     let hash = hash(state);
-    let found: Option<(i64, i64, String, Option<Vec<u8>>, Option<String>)> = tx.maybe(
+    let found: Option<(i64, i64, String, Vec<u8>, String)> = tx.maybe(
         "SELECT id, mailbox_id, side, verifier, nonce FROM consent
-         WHERE state_hash = $1 AND client_id = $2 AND session_id = $3 AND state = 'pending' AND pending_until > $4",
+         WHERE verifier IS NOT NULL AND nonce IS NOT NULL AND state_hash = $1 AND client_id = $2 AND session_id = $3 AND state = 'pending' AND pending_until > $4",
         params![&hash, client_id, session_id, now],
     )?;
-    let Some((grant_id, mailbox_id, side, Some(verifier), Some(nonce))) = found else { return Ok(None) };
+    let Some((grant_id, mailbox_id, side, verifier, nonce)) = found else { return Ok(None) };
     // Of two callbacks with one state both write this row: the second one finds the state used up.
     let taken = tx.execute(
         "UPDATE consent SET state_hash = NULL, verifier = NULL, nonce = NULL WHERE id = $1 AND state_hash = $2",

@@ -1,4 +1,14 @@
 //! The first half of the desk, through its doors: the database, the site, people, mailboxes, files. On SQLite, and
 //! on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by failing")]
+mod clients;
+mod db;
+mod db_faults;
+mod grants;
+mod mailboxes;
+mod migrations;
+mod people;
+mod rounds;
 mod site;
+mod statements;
 mod store;

@@ -87,10 +87,6 @@ pub fn store_refreshed(
 }
 
 /// `false`: too late, dropped. The refresh token is kept whatever the provider said: it has been wrong before.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a refusal's three texts belong together and have no noun of their own"
-)]
 pub fn refresh_failed(
     tx: &mut Tx<'_>,
     lease: &RefreshLease,

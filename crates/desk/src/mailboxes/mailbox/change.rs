@@ -216,13 +216,14 @@ fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Mailbox> {
 fn checked_outgoing(old: &Mailbox, outgoing: &OutgoingMailbox) -> Result<Mailbox> {
     let mut server = outgoing.server.clone();
     // Nothing was named: the server that the provider has for it.
-    if server.authentication == Authentication::Same && server.host.trim().is_empty() {
-        if let Some(preset) = mail::provider::ALL.iter().find(|preset| preset.imap.host == old.incoming.host)
-        {
-            server.host = preset.smtp.host.to_owned();
-            server.port = preset.smtp.port;
-            server.security = preset.smtp.security.into();
-        }
+    let preset = mail::provider::ALL.iter().find(|preset| preset.imap.host == old.incoming.host);
+    if let Some(preset) = preset
+        && server.authentication == Authentication::Same
+        && server.host.trim().is_empty()
+    {
+        server.host = preset.smtp.host.to_owned();
+        server.port = preset.smtp.port;
+        server.security = preset.smtp.security.into();
     }
     let new = Mailbox {
         outgoing: checked_side(&old.outgoing, &server)?,

@@ -1,0 +1,174 @@
+//! A registration at a provider: what the authorization page may hold, and where its secret may go.
+use super::mailboxes::{by, kinds, refused};
+use desk::Refusal;
+use desk::Result;
+use desk::db::testing::TestDesk;
+use desk::mailboxes::client::{self, Client, EnteredClient, Scheme};
+use desk::site::event::{self, Subject};
+use secrecy::ExposeSecret as _;
+
+pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+
+pub fn entered() -> EnteredClient {
+    EnteredClient {
+        name: "Postern".into(),
+        active: true,
+        tenant: TENANT.into(),
+        client_id: "99999999-8888-7777-6666-555555555555".into(),
+        client_secret: Some("8Q~the.value".to_owned().into()),
+        scopes: mail::provider::MICROSOFT.scopes.into(),
+        strict_matching: true,
+        ..EnteredClient::default()
+    }
+}
+pub fn create(desk: &TestDesk) -> i64 {
+    desk.db.write(|tx| client::create(tx, &by(), "microsoft", "unguessable")).unwrap()
+}
+pub fn change_with(desk: &TestDesk, id: i64, entered: &EnteredClient, scheme: Scheme) -> Result<Client> {
+    desk.db.write(|tx| client::change(tx, &desk.vault, &by(), id, entered, scheme, [4; 24]))
+}
+pub fn change(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
+    change_with(desk, id, entered, Scheme::HttpsOnly)
+}
+/// The page as it is shown after saving: the secret masked.
+pub fn shown(client: &Client) -> EnteredClient {
+    EnteredClient {
+        name: client.name.clone(),
+        active: client.active,
+        tenant: client.tenant.clone(),
+        client_id: client.client_id.clone(),
+        client_secret: None,
+        authorization_endpoint: client.authorization_endpoint.clone(),
+        token_endpoint: client.token_endpoint.clone(),
+        scopes: client.scopes.clone(),
+        resource_details_endpoint: client.resource_details_endpoint.clone(),
+        email_attribute: client.email_attribute.clone(),
+        strict_matching: client.strict_matching,
+        notes: client.notes.clone(),
+    }
+}
+fn secret(desk: &TestDesk, id: i64) -> Option<String> {
+    let secret = desk.db.read(|tx| client::secret_for_system(tx, &desk.vault, id)).unwrap();
+    secret.map(|s| s.expose_secret().to_owned())
+}
+
+#[test]
+fn the_callback_never_changes_whatever_is_saved() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let new = desk.db.read(|tx| client::find(tx, id)).unwrap().unwrap();
+    assert_eq!(
+        (new.public_id.as_str(), new.scopes.as_str()),
+        ("unguessable", mail::provider::MICROSOFT.scopes)
+    );
+    assert_eq!(change(&desk, id, &entered()).unwrap().public_id, "unguessable");
+    let found = desk.db.read(|tx| client::find_by_public_id(tx, "unguessable")).unwrap().unwrap();
+    assert_eq!((found.id, found.has_secret), (id, true));
+    assert!(desk.db.read(|tx| client::find_by_public_id(tx, "other")).unwrap().is_none());
+}
+
+#[test]
+fn a_tenant_fills_both_endpoints_and_an_empty_secret_keeps_the_stored_one() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let saved = change(&desk, id, &entered()).unwrap();
+    let base = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0");
+    assert_eq!(saved.authorization_endpoint, format!("{base}/authorize"));
+    assert_eq!(saved.token_endpoint, format!("{base}/token"));
+    let mut again = shown(&saved);
+    again.notes = "Ask Kim.".into();
+    change(&desk, id, &again).unwrap();
+    assert_eq!(secret(&desk, id).as_deref(), Some("8Q~the.value"));
+    change(&desk, id, &again).unwrap();
+    change(&desk, id, &EnteredClient { client_secret: entered().client_secret, ..again }).unwrap();
+    assert_eq!(
+        kinds(&desk, Subject::Client(id)),
+        ["created", "changed", "changed"],
+        "the same again is no change"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_registration_is_said() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let said = |edit: fn(&mut EnteredClient)| {
+        let mut entered = entered();
+        edit(&mut entered);
+        refused(change(&desk, id, &entered)).to_string()
+    };
+    for (edit, sentence) in [
+        ((|e| e.client_id = " ".into()) as fn(&mut EnteredClient), "Client ID is needed."),
+        (|e| e.client_id = "a b".into(), "Client ID: "),
+        (|e| e.client_secret = None, "Client Secret is needed."),
+        (|e| e.client_secret = Some("  ".to_owned().into()), "Client Secret is needed."),
+        (
+            |e| e.client_secret = Some(" 0a1B2c3d-1111-2222-3333-444444444444 ".to_owned().into()),
+            "This looks like the Secret ID.",
+        ),
+        (|e| e.tenant = String::new(), "Tenant is needed."),
+        (|e| e.scopes = " ".into(), "Scopes is needed."),
+        (
+            |e| e.resource_details_endpoint = "http://graph.example/me".into(),
+            "Resource Details Endpoint: the address must begin with https://",
+        ),
+        (|e| e.token_endpoint = "http://login.example/token".into(), "must begin with https://"),
+        (|e| e.token_endpoint = "https://kim:pw@login.example/token".into(), "without a user name"),
+        (
+            |e| {
+                e.tenant = String::new();
+                e.authorization_endpoint =
+                    "https://login.microsoftonline.com/one/oauth2/v2.0/authorize".into();
+                e.token_endpoint = "https://login.microsoftonline.com/two/oauth2/v2.0/token".into();
+            },
+            "The endpoints name two tenants, one and two.",
+        ),
+    ] {
+        let said = said(edit);
+        assert!(said.contains(sentence), "{said:?} should say {sentence:?}");
+    }
+    assert_eq!(kinds(&desk, Subject::Client(id)), ["created"]);
+}
+
+#[test]
+fn plain_http_is_for_practice_on_loopback_alone() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let at = |host: &str| EnteredClient {
+        authorization_endpoint: format!("http://{host}/{TENANT}/oauth2/v2.0/authorize"),
+        token_endpoint: format!("http://{host}/{TENANT}/oauth2/v2.0/token"),
+        ..entered()
+    };
+    assert!(change(&desk, id, &at("127.0.0.1:4000")).is_err());
+    assert!(change_with(&desk, id, &at("10.0.0.1:4000"), Scheme::Practice).is_err());
+    assert!(change_with(&desk, id, &at("localhost.evil.example"), Scheme::Practice).is_err());
+    change_with(&desk, id, &at("127.0.0.1:4000"), Scheme::Practice).unwrap();
+}
+
+#[test]
+fn another_origin_asks_for_the_secret_again_and_is_told() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let saved = change(&desk, id, &entered()).unwrap();
+    let mut elsewhere = shown(&saved);
+    elsewhere.authorization_endpoint = format!("https://login.evil.example/{TENANT}/oauth2/v2.0/authorize");
+    elsewhere.token_endpoint = format!("https://login.evil.example/{TENANT}/oauth2/v2.0/token");
+    let again = Refusal::SecretAgain {
+        field: "Client Secret",
+        from: "https://login.microsoftonline.com".into(),
+        to: "https://login.evil.example".into(),
+    };
+    assert_eq!(refused(change(&desk, id, &elsewhere)), again);
+    // Another tenant is the same origin: nothing is asked.
+    change(&desk, id, &EnteredClient { tenant: "contoso.com".into(), ..shown(&saved) }).unwrap();
+    assert_eq!(secret(&desk, id).as_deref(), Some("8Q~the.value"));
+    elsewhere.client_secret = Some("another".to_owned().into());
+    change(&desk, id, &elsewhere).unwrap();
+    let told = desk.db.read(|tx| event::list(tx, Subject::Client(id), 99)).unwrap();
+    let moved: Vec<_> =
+        told.iter().filter(|e| e.kind == "origin_changed").map(|e| e.data["field"].as_str()).collect();
+    assert_eq!(moved, [Some("Authorization Endpoint"), Some("Token Endpoint")]);
+    assert!(
+        !told.iter().any(|e| e.data.to_string().contains("another") || e.data.to_string().contains("8Q~"))
+    );
+}

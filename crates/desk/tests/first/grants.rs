@@ -1,0 +1,433 @@
+//! The life of a consent: asked once, proved, refreshed by one at a time, ended with its tokens.
+use super::mailboxes::{NOW, SECOND, activate, by, get, health, kinds, mailbox, refused, remote};
+use super::{clients, mailboxes};
+use desk::db::testing::TestDesk;
+use desk::mailboxes::client::EnteredClient;
+use desk::mailboxes::grant::{
+    self, Grant, NewTokens, NewTry, Owner, PENDING_MS, RefreshLease, Setback, State,
+};
+use desk::mailboxes::mailbox::{
+    self, Authentication, Completeness, EnteredServer, OutgoingMailbox, Security, Side,
+};
+use desk::site::event::Subject;
+use desk::{By, Refusal, params};
+use secrecy::ExposeSecret as _;
+
+const RESOURCE: &str = "https://outlook.office.com";
+const NONCES: [[u8; 24]; 2] = [[5; 24], [6; 24]];
+
+struct Scene {
+    desk: TestDesk,
+    client: i64,
+    mailbox: i64,
+}
+fn scene() -> Scene {
+    let desk = TestDesk::new();
+    let client = clients::create(&desk);
+    clients::change(&desk, client, &clients::entered()).unwrap();
+    let mailbox = mailbox(&desk, "support@contoso.example");
+    let mut entered = remote("outlook.office365.com", None);
+    entered.server.authentication = Authentication::Microsoft;
+    mailboxes::change(&desk, mailbox, &entered, Completeness::Complete).unwrap();
+    desk.db.write(|tx| mailbox::set_client(tx, &by(), mailbox, Side::Incoming, client)).unwrap();
+    Scene { desk, client, mailbox }
+}
+fn tokens(access: &str, refresh: Option<&str>) -> NewTokens {
+    NewTokens {
+        resource: RESOURCE.into(),
+        access_token: access.to_owned().into(),
+        access_expires_at: NOW + 3600 * SECOND,
+        scopes: "IMAP".into(),
+        refresh_token: refresh.map(|r| r.to_owned().into()),
+        refresh_due_at: NOW + 1800 * SECOND,
+    }
+}
+impl Scene {
+    fn begin(&self, state: &str) -> i64 {
+        let new = NewTry {
+            client_id: self.client,
+            mailbox_id: self.mailbox,
+            side: Side::Incoming,
+            session_id: 5,
+            state: state.into(),
+            verifier: "the verifier".to_owned().into(),
+            nonce: "n".into(),
+        };
+        self.desk.db.write(|tx| grant::begin(tx, &self.desk.vault, &by(), &new, [1; 24])).unwrap()
+    }
+    fn take(&self, client: i64, state: &str, session: i64, at: i64) -> Option<i64> {
+        let vault = &self.desk.vault;
+        let taken =
+            self.desk.db.write(|tx| grant::take_pending(tx, vault, client, state, session, at)).unwrap();
+        taken.map(|pending| {
+            assert_eq!((pending.verifier.expose_secret(), pending.nonce.as_str()), ("the verifier", "n"));
+            assert_eq!((pending.mailbox_id, pending.side), (self.mailbox, Side::Incoming));
+            pending.grant_id
+        })
+    }
+    fn store(&self, id: i64, tokens: &NewTokens) -> desk::Result<()> {
+        let owner = Owner { subject: "oid@tid".into(), address: Some("support@contoso.example".into()) };
+        self.desk.db.write(|tx| grant::store_tokens(tx, &self.desk.vault, &by(), id, &owner, tokens, NONCES))
+    }
+    /// Begun, taken, tokens stored.
+    fn authorized(&self, state: &str, access: &str) -> i64 {
+        let id = self.begin(state);
+        assert_eq!(self.take(self.client, state, 5, NOW), Some(id));
+        self.store(id, &tokens(access, Some("refresh 1"))).unwrap();
+        id
+    }
+    fn fulfil(&self, id: i64) {
+        self.desk.db.write(|tx| grant::fulfil(tx, &by(), id)).unwrap();
+    }
+    fn in_use(&self) -> i64 {
+        let id = self.authorized("state", "access 1");
+        self.fulfil(id);
+        id
+    }
+    fn grant(&self, id: i64) -> Grant {
+        self.desk.db.read(|tx| grant::find(tx, id)).unwrap().unwrap()
+    }
+    fn access(&self, id: i64) -> Option<String> {
+        let vault = &self.desk.vault;
+        let token = self.desk.db.read(|tx| grant::access_token_for_system(tx, vault, id, RESOURCE)).unwrap();
+        token.map(|(token, _)| token.expose_secret().to_owned())
+    }
+    fn claim(&self, id: i64, at: i64) -> Option<RefreshLease> {
+        let vault = &self.desk.vault;
+        self.desk.db.write(|tx| grant::claim_refresh(tx, vault, id, at, 60 * SECOND, "node")).unwrap()
+    }
+    fn refreshed(&self, lease: &RefreshLease, tokens: &NewTokens, at: i64) -> bool {
+        let vault = &self.desk.vault;
+        self.desk.db.write(|tx| grant::store_refreshed(tx, vault, lease, tokens, at, NONCES)).unwrap()
+    }
+    fn failed(&self, lease: &RefreshLease, setback: Setback, next_at: i64) -> bool {
+        self.desk
+            .db
+            .write(|tx| {
+                grant::refresh_failed(
+                    tx,
+                    lease,
+                    setback,
+                    "invalid_grant",
+                    "Gone.",
+                    "Authorize.",
+                    next_at,
+                    NOW,
+                )
+            })
+            .unwrap()
+    }
+    fn has_no_tokens(&self, id: i64) {
+        let (left,): (i64,) = self
+            .desk
+            .db
+            .read(|tx| {
+                tx.one(
+                    "SELECT (SELECT count(*) FROM access_token WHERE consent_id = $1)
+                          + (SELECT count(*) FROM consent WHERE id = $1 AND (refresh_token IS NOT NULL OR verifier IS NOT NULL))",
+                    params![id],
+                )
+            })
+            .unwrap();
+        assert_eq!(left, 0, "tokens are destroyed");
+    }
+}
+
+#[test]
+fn a_callback_needs_the_right_state_client_and_session_in_time_and_once() {
+    let s = scene();
+    let id = s.begin("state");
+    assert_eq!(s.take(s.client, "other", 5, NOW), None);
+    assert_eq!(s.take(s.client + 1, "state", 5, NOW), None);
+    assert_eq!(s.take(s.client, "state", 6, NOW), None);
+    assert_eq!(s.take(s.client, "state", 5, NOW + PENDING_MS), None);
+    assert_eq!(s.take(s.client, "state", 5, NOW + PENDING_MS - 1), Some(id));
+    assert_eq!(s.take(s.client, "state", 5, NOW), None, "replayed");
+    s.has_no_tokens(id);
+}
+
+#[test]
+fn of_two_callbacks_at_once_one_gets_the_verifier() {
+    let s = scene();
+    s.begin("state");
+    let taken = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| s.take(s.client, "state", 5, NOW))).collect();
+        threads.into_iter().filter_map(|t| t.join().unwrap()).count()
+    });
+    assert_eq!(taken, 1);
+}
+
+#[test]
+fn a_try_that_failed_keeps_its_reason_and_takes_no_tokens() {
+    let s = scene();
+    let id = s.begin("state");
+    s.take(s.client, "state", 5, NOW);
+    s.desk.db.write(|tx| grant::fail(tx, &by(), id, "access_denied", "Declined.", "Try again.")).unwrap();
+    let failed = s.grant(id);
+    assert_eq!(
+        (failed.state, failed.reason_code.as_str(), failed.remedy.as_str()),
+        (State::Failed, "access_denied", "Try again.")
+    );
+    assert!(matches!(refused(s.store(id, &tokens("a", Some("r")))), Refusal::Other(_)));
+    let newest = s.desk.db.read(|tx| grant::latest_try(tx, s.mailbox, Side::Incoming)).unwrap();
+    assert_eq!(newest.map(|g| g.id), Some(id));
+    assert!(s.desk.db.read(|tx| grant::latest(tx, s.mailbox, Side::Incoming)).unwrap().is_none());
+}
+
+#[test]
+fn a_try_that_nobody_came_back_from_is_ended_by_the_next() {
+    let s = scene();
+    let id = s.begin("state");
+    let new = NewTry {
+        client_id: s.client,
+        mailbox_id: s.mailbox,
+        side: Side::Incoming,
+        session_id: 5,
+        state: "second".into(),
+        verifier: "v".to_owned().into(),
+        nonce: "n".into(),
+    };
+    let later = By::system(NOW + PENDING_MS);
+    s.desk.db.write(|tx| grant::begin(tx, &s.desk.vault, &later, &new, [1; 24])).unwrap();
+    assert_eq!((s.grant(id).state, s.grant(id).reason_code.as_str()), (State::Failed, "expired"));
+}
+
+#[test]
+fn a_new_grant_is_unproved_and_replaces_the_old_one_only_when_it_is_proved() {
+    let s = scene();
+    let old = s.in_use();
+    assert_eq!(get(&s.desk, s.mailbox).grant_id(Side::Incoming), Some(old));
+    let new = s.authorized("second", "access 2");
+    assert_eq!(s.grant(new).state, State::Unproved);
+    let latest = s.desk.db.read(|tx| grant::latest(tx, s.mailbox, Side::Incoming)).unwrap().unwrap();
+    assert_eq!(
+        (latest.id, latest.expires_at, latest.has_refresh_token),
+        (new, Some(NOW + 3600 * SECOND), true)
+    );
+    s.desk.db.write(|tx| grant::not_proved(tx, &by(), new, "no_mailbox", "No.", "Prove again.")).unwrap();
+    assert_eq!(get(&s.desk, s.mailbox).grant_id(Side::Incoming), Some(old), "the old one stays in use");
+    assert_eq!((s.grant(old).state, s.grant(new).reason.as_str()), (State::Fulfilled, "No."));
+    assert_eq!(s.access(old).as_deref(), Some("access 1"));
+    s.fulfil(new);
+    assert_eq!(get(&s.desk, s.mailbox).grant_id(Side::Incoming), Some(new));
+    assert_eq!(
+        (s.grant(old).state, s.grant(new).state, s.grant(new).reason.as_str()),
+        (State::Revoked, State::Fulfilled, "")
+    );
+    s.has_no_tokens(old);
+    assert_eq!(s.access(new).as_deref(), Some("access 2"));
+    let story = [
+        "authorization_begun",
+        "authorized",
+        "proved",
+        "authorization_begun",
+        "authorized",
+        "not_proved",
+        "replaced",
+        "proved",
+    ];
+    let told = kinds(&s.desk, Subject::Mailbox(s.mailbox));
+    assert_eq!(told[told.len() - story.len()..], story);
+}
+
+#[test]
+fn a_deleted_token_is_gone_and_the_mailbox_says_so_at_its_next_round() {
+    let s = scene();
+    let id = s.in_use();
+    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    assert_eq!(s.grant(id).state, State::Revoked);
+    s.has_no_tokens(id);
+    let mailbox = get(&s.desk, s.mailbox);
+    assert_eq!((mailbox.grant_id(Side::Incoming), mailbox.due_at), (None, NOW));
+    assert!(s.claim(id, NOW).is_none());
+    let again = s.desk.db.write(|tx| grant::fulfil(tx, &by(), id));
+    assert!(refused(again).to_string().contains("Authorize again"));
+    assert_eq!(
+        kinds(&s.desk, Subject::Mailbox(s.mailbox)).iter().filter(|k| *k == "token_deleted").count(),
+        1
+    );
+}
+
+#[test]
+fn one_refresh_at_a_time_and_the_rotated_token_is_the_next_one_used() {
+    let s = scene();
+    let id = s.in_use();
+    let due = |at: i64| s.desk.db.read(|tx| grant::refresh_due(tx, at, 9)).unwrap();
+    let (early, at) = (NOW + 1799 * SECOND, NOW + 1800 * SECOND);
+    assert_eq!((due(early).len(), due(at).len()), (0, 1));
+    let lease = s.claim(id, at).unwrap();
+    assert_eq!((lease.refresh_token.expose_secret(), lease.client_id), ("refresh 1", s.client));
+    assert!(s.claim(id, at).is_none() && due(at).is_empty());
+    let rotated = NewTokens { refresh_due_at: at + 1800 * SECOND, ..tokens("access 2", Some("refresh 2")) };
+    assert!(s.refreshed(&lease, &rotated, at));
+    assert_eq!(s.access(id).as_deref(), Some("access 2"));
+    let lease = s.claim(id, at).unwrap();
+    assert_eq!(lease.refresh_token.expose_secret(), "refresh 2");
+    assert!(s.refreshed(&lease, &tokens("access 3", None), at));
+    assert_eq!(
+        s.claim(id, at).unwrap().refresh_token.expose_secret(),
+        "refresh 2",
+        "none came: the stored one is kept"
+    );
+}
+
+#[test]
+fn a_late_refresh_is_dropped() {
+    let s = scene();
+    let id = s.in_use();
+    let late = s.claim(id, NOW).unwrap();
+    let next = s.claim(id, NOW + 60 * SECOND).unwrap();
+    assert!(!s.refreshed(&late, &tokens("late", Some("late")), NOW));
+    assert!(!s.failed(&late, Setback::Lapsed, NOW));
+    assert_eq!((s.access(id).as_deref(), s.grant(id).state), (Some("access 1"), State::Fulfilled));
+    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    assert!(!s.refreshed(&next, &tokens("late", Some("late")), NOW), "a deleted token does not come back");
+    s.has_no_tokens(id);
+}
+
+#[test]
+fn no_two_ever_refresh_one_grant_at_once() {
+    let s = scene();
+    let id = s.in_use();
+    let claims = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| s.claim(id, NOW).is_some())).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).filter(|got| *got).count()
+    });
+    assert_eq!(claims, 1);
+}
+
+#[test]
+fn a_lapsed_grant_keeps_its_refresh_token_and_recovers() {
+    let s = scene();
+    let id = s.in_use();
+    let lease = s.claim(id, NOW).unwrap();
+    assert!(s.failed(&lease, Setback::Lapsed, NOW + 100 * SECOND));
+    let lapsed = s.grant(id);
+    assert_eq!(
+        (lapsed.state, lapsed.has_refresh_token, lapsed.reason.as_str()),
+        (State::Lapsed, true, "Gone.")
+    );
+    let due = s.desk.db.read(|tx| grant::refresh_due(tx, NOW + 100 * SECOND, 9)).unwrap();
+    assert_eq!(due, [id]);
+    let lease = s.claim(id, NOW + 100 * SECOND).unwrap();
+    assert!(s.refreshed(&lease, &tokens("access 2", None), NOW + 100 * SECOND));
+    let back = s.grant(id);
+    assert_eq!((back.state, back.reason.as_str()), (State::Fulfilled, ""));
+    let told = kinds(&s.desk, Subject::Mailbox(s.mailbox));
+    assert_eq!(told[told.len() - 2..], ["lapsed", "recovered"]);
+}
+
+#[test]
+fn a_refused_secret_is_told_once_and_the_grant_stays() {
+    let s = scene();
+    let id = s.in_use();
+    for _ in 0..3 {
+        let lease = s.claim(id, NOW).unwrap();
+        assert!(s.failed(&lease, Setback::Configuration, NOW));
+    }
+    assert_eq!(s.grant(id).state, State::Fulfilled);
+    assert_eq!(
+        kinds(&s.desk, Subject::Mailbox(s.mailbox)).iter().filter(|k| *k == "refresh_refused").count(),
+        1
+    );
+}
+
+#[test]
+fn another_token_endpoint_ends_tries_and_tokens() {
+    let s = scene();
+    let (id, pending) = (s.in_use(), s.begin("open"));
+    let elsewhere = EnteredClient {
+        authorization_endpoint: "https://login.example/t/oauth2/v2.0/authorize".into(),
+        token_endpoint: "https://login.example/t/oauth2/v2.0/token".into(),
+        tenant: String::new(),
+        ..clients::entered()
+    };
+    clients::change(&s.desk, s.client, &elsewhere).unwrap();
+    assert_eq!((s.grant(id).state, s.grant(pending).state), (State::Revoked, State::Failed));
+    assert_eq!(s.grant(pending).reason_code, "settings_changed");
+    assert_eq!(s.take(s.client, "open", 5, NOW), None);
+    s.has_no_tokens(id);
+}
+
+#[test]
+fn a_try_whose_settings_change_while_the_code_is_exchanged_takes_no_tokens() {
+    let s = scene();
+    let id = s.begin("open");
+    assert_eq!(s.take(s.client, "open", 5, NOW), Some(id));
+    activate(&s.desk, s.mailbox); // another host
+    assert!(refused(s.store(id, &tokens("a", Some("r")))).to_string().contains("Press Submit again"));
+    s.has_no_tokens(id);
+}
+
+#[test]
+fn tokens_of_one_host_are_not_sent_to_another() {
+    let s = scene();
+    let id = s.in_use();
+    let same = OutgoingMailbox {
+        server: EnteredServer {
+            security: Security::StartTls,
+            ..mailboxes::server("", Authentication::Same, None)
+        },
+        active: true,
+        header_spoofing: false,
+    };
+    let complete = Completeness::Complete;
+    s.desk
+        .db
+        .write(|tx| mailbox::change_outgoing(tx, &s.desk.vault, &by(), s.mailbox, &same, complete, [7; 24]))
+        .unwrap();
+    assert_eq!(get(&s.desk, s.mailbox).grant_id(Side::Outgoing), Some(id));
+    let mut moved = remote("imap.evil.example", None);
+    moved.server.authentication = Authentication::Microsoft;
+    mailboxes::change(&s.desk, s.mailbox, &moved, Completeness::Draft).unwrap();
+    assert_eq!(s.grant(id).state, State::Revoked);
+    let mailbox = get(&s.desk, s.mailbox);
+    assert_eq!((mailbox.grant_id(Side::Incoming), mailbox.grant_id(Side::Outgoing)), (None, None));
+    s.has_no_tokens(id);
+}
+
+#[test]
+fn a_removed_mailbox_keeps_no_token() {
+    let s = scene();
+    let (id, pending) = (s.in_use(), s.begin("open"));
+    s.desk.db.write(|tx| mailbox::remove(tx, &by(), s.mailbox)).unwrap();
+    assert_eq!((s.grant(id).state, s.grant(pending).state), (State::Revoked, State::Failed));
+    s.has_no_tokens(id);
+    s.has_no_tokens(pending);
+}
+
+#[test]
+fn a_proof_ends_the_red_strip_until_a_round_says_otherwise() {
+    let s = scene();
+    let claim = s.desk.db.write(|tx| mailbox::claim(tx, s.mailbox, NOW, SECOND, "a")).unwrap().unwrap();
+    let red = mailbox::Round::NeedsPerson {
+        code: "no_grant".into(),
+        reason: "r".into(),
+        remedy: "m".into(),
+        next_at: NOW + 99 * SECOND,
+    };
+    s.desk.db.write(|tx| mailbox::settle(tx, &claim, &red, NOW)).unwrap();
+    assert_eq!(health(&s.desk, s.mailbox, Side::Incoming).0, mailbox::State::NeedsPerson);
+    s.in_use();
+    assert_eq!(health(&s.desk, s.mailbox, Side::Incoming).0, mailbox::State::New);
+    assert_eq!(get(&s.desk, s.mailbox).due_at, NOW, "it is fetched at once");
+}
+
+#[test]
+fn live_tokens_are_in_no_page_of_the_database_in_clear() {
+    let s = scene();
+    s.in_use();
+    s.begin("the state");
+    if !super::db::is_lite(&s.desk.db) {
+        return; // PostgreSQL's files are not ours to read
+    }
+    let mut bytes = Vec::new();
+    for name in ["postern.db", "postern.db-wal"] {
+        bytes.extend(std::fs::read(s.desk.place().folder().join(name)).unwrap());
+    }
+    assert!(bytes.windows(7).any(|w| w == b"contoso"), "the test reads the right files");
+    for secret in ["access 1", "refresh 1", "the verifier", "the state", "8Q~the.value"] {
+        assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "{secret}");
+    }
+}
