@@ -240,7 +240,7 @@ fn root_charset(parts: &Parts<'_>) -> Option<String> {
 /// Everything that is read from the fields alone.
 fn envelope(fields: &Fields<'_, '_>, trouble: &mut Trouble, defects: &mut Vec<Defect>) -> Message {
     let from = addresses(fields, "from", trouble, defects);
-    if !from.iter().any(|a| a.address.is_some()) {
+    if from.is_empty() {
         defects.push(Defect::MissingFrom);
     }
     if from.len() > 1 {

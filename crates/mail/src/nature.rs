@@ -152,6 +152,15 @@ fn has_part(parts: &Parts<'_>, types: &[&str]) -> bool {
 /// `Report Domain: x Submitter: y Report-ID: z` (RFC 7489 7.2.1.1) with a packed report.
 fn is_dmarc(message: &Message) -> bool {
     let subject = message.subject.to_ascii_lowercase();
+    // `receiver!domain!begin!end.xml.gz` (RFC 7489 7.2.1.1).
+    let by_name = message.attachments.iter().any(|a| {
+        let name = a.declared_name.as_deref().unwrap_or("").to_ascii_lowercase();
+        name.matches('!').count() >= 3
+            && [".xml", ".xml.gz", ".zip", ".gz"].iter().any(|end| name.ends_with(end))
+    });
+    if by_name {
+        return true;
+    }
     subject.contains("report domain:")
         && subject.contains("submitter:")
         && message.attachments.iter().any(|a| {

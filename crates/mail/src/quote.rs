@@ -168,6 +168,18 @@ mod tests {
     }
 
     #[test]
+    fn header_blocks_and_attributions_come_in_other_orders() {
+        assert_eq!(reply("New.\n\nDate: Tue\nSubject: x\nFrom: S\nTo: A\n\nOld\n"), "New.");
+        assert_eq!(reply("New.\n\n2026/3/3 Support <s@x.org>\n\n> Old\n"), "New.");
+        assert_eq!(
+            reply(
+                "New.\n__________________________________\nPrinters mailing list\nhttp://x.org/listinfo/p\n"
+            ),
+            "New."
+        );
+    }
+
+    #[test]
     fn signatures_fold() {
         assert_eq!(reply("Hi.\n\n-- \nAnn Berg\nPhone 1\n"), "Hi.");
         assert_eq!(reply("Hi.\n\nSent from my iPhone\n"), "Hi.");

@@ -10,6 +10,9 @@ const HEADER_BLOCK_LINES: usize = 10;
 /// Lines of a signature below `--` that lost its blank; more is a letter that used it as a ruler.
 const SIGNATURE_LINES: usize = 15;
 
+/// Lines of the footer of a mailing list.
+const FOOTER_LINES: usize = 12;
+
 /// The kind of every line; what the caller knows to be quoted stays so.
 pub(crate) fn classify(lines: &[(&str, Kind)]) -> Vec<Kind> {
     let texts: Vec<&str> = lines.iter().map(|(line, _)| line.trim()).collect();
@@ -69,23 +72,20 @@ fn begins_history(texts: &[&str], kinds: &[Kind], at: usize) -> bool {
     })
 }
 
-/// A line that says From, and at least two more of the others near below it.
+/// Three lines of a header near each other, one of which says From.
 fn is_header_block(texts: &[&str], at: usize) -> bool {
-    if words::header_line(text(texts, at)) != Some(HeaderLine::From) {
-        return false;
-    }
-    let mut found: Vec<HeaderLine> = Vec::new();
+    let Some(first) = words::header_line(text(texts, at)) else { return false };
+    let mut found: Vec<HeaderLine> = vec![first];
     for next in at + 1..at + HEADER_BLOCK_LINES {
         let line = text(texts, next);
-        if line.is_empty() && !found.is_empty() {
+        if line.is_empty() && found.len() > 1 {
             break;
         }
-        if let Some(kind) = words::header_line(line).filter(|k| *k != HeaderLine::From && !found.contains(k))
-        {
+        if let Some(kind) = words::header_line(line).filter(|k| !found.contains(k)) {
             found.push(kind);
         }
     }
-    found.len() >= 2
+    found.len() >= 3 && found.contains(&HeaderLine::From)
 }
 
 /// Lines of the attribution that begins at `at`.
@@ -117,7 +117,8 @@ fn attributions(texts: &[&str], kinds: &mut [Kind]) {
             continue;
         };
         let is_new = |i: &usize| kinds.get(*i) == Some(&Kind::New);
-        if !text(texts, last).ends_with([':', '：']) || !is_new(&last) {
+        let line = text(texts, last);
+        if !(line.ends_with([':', '：']) || words::is_bare_attribution(line)) || !is_new(&last) {
             continue;
         }
         // The whole of it begins with a word such as On; else the one line is taken.
@@ -126,7 +127,8 @@ fn attributions(texts: &[&str], kinds: &mut [Kind]) {
             (*first..=last).all(|i| is_new(&i))
                 && attribution_length(texts, *first, &words::is_strong_attribution) == Some(last - first + 1)
         });
-        let begin = strong.or_else(|| words::is_weak_attribution(text(texts, last)).then_some(last));
+        let weak = words::is_weak_attribution(line) || words::is_bare_attribution(line);
+        let begin = strong.or_else(|| weak.then_some(last));
         if let Some(begin) = begin {
             kinds.iter_mut().take(start).skip(begin).for_each(|k| *k = Kind::Quoted);
         }
@@ -174,6 +176,23 @@ fn signature_start(lines: &[(&str, Kind)], texts: &[&str], start: usize, end: us
     if let Some(separator) = (start..end).find(|at| is_separator(*at)) {
         return Some(separator);
     }
+    if let Some(footer) = list_footer(texts, start, end) {
+        return Some(footer);
+    }
     let last = (start..end).rev().filter(|at| !text(texts, *at).is_empty()).take(2);
     last.filter(|at| words::is_program_line(text(texts, *at))).last()
+}
+
+/// The ruler above what a mailing list appends.
+fn list_footer(texts: &[&str], start: usize, end: usize) -> Option<usize> {
+    let from = end.saturating_sub(FOOTER_LINES).max(start);
+    let ruler = (from..end).find(|at| {
+        let line = text(texts, *at);
+        line.len() >= 30 && line.chars().all(|c| c == '_')
+    })?;
+    let says_list = (ruler + 1..end).any(|at| {
+        let line = text(texts, at).to_lowercase();
+        line.contains("mailing list") || line.contains("listinfo") || line.contains("unsubscribe")
+    });
+    says_list.then_some(ruler)
 }

@@ -24,7 +24,11 @@ pub(crate) fn of(tree: &Tree, index: usize) -> Mark {
     let has_class = |wanted: &str| class.split_ascii_whitespace().any(|c| c == wanted);
     if matches!(
         id,
-        "appendonsend" | "divRplyFwdMsg" | "mail-editor-reference-message-container" | "OLK_SRC_BODY_SECTION"
+        "appendonsend"
+            | "zwchr"
+            | "divRplyFwdMsg"
+            | "mail-editor-reference-message-container"
+            | "OLK_SRC_BODY_SECTION"
     ) || id.ends_with("_divRplyFwdMsg")
         || id.ends_with("_appendonsend")
     {
@@ -39,6 +43,7 @@ pub(crate) fn of(tree: &Tree, index: usize) -> Mark {
                 || has_class("tutanota_quote");
             if cited { Mark::Subtree } else { Mark::None }
         }
+        // Zimbra's ruler is an `hr`; its id was asked above.
         "div" | "span" | "section" => container(tree, index, node, id, &has_class),
         _ => Mark::None,
     }
@@ -101,9 +106,8 @@ fn is_outlook_border(node: &Node) -> bool {
         return false;
     }
     let style: String = style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
-    let line =
-        style.contains("border-top:solid#e1e1e11.0pt") || style.contains("border-top:solid#b5c4df1.0pt");
-    line && style.contains("padding:3.0pt0")
+    // The color varies with the version, the padding does not.
+    style.contains("border-top:solid") && style.contains("padding:3.0pt0")
 }
 
 /// A paragraph whose style says that no empty line is around it.

@@ -145,6 +145,14 @@ pub(crate) fn is_weak_attribution(line: &str) -> bool {
     askable(line) && line.ends_with([':', '：']) && (STRONG.is_match(line) || WEAK.is_match(line))
 }
 
+static BARE: LazyLock<Regex> =
+    LazyLock::new(|| one(r"^(\d{4}[/-]\d{1,2}[/-]\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{4})\b.{0,200}<\S+@\S+>$"));
+
+/// A date and an address without a colon, as older Gmail wrote it.
+pub(crate) fn is_bare_attribution(line: &str) -> bool {
+    askable(line) && BARE.is_match(line)
+}
+
 pub(crate) fn is_ruler(line: &str) -> bool {
     askable(line) && RULER.is_match(line)
 }

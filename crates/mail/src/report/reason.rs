@@ -32,7 +32,7 @@ const WORDS: &[(Reason, &str)] = &[
     ),
     (
         Reason::NoSuchUser,
-        r"no such (user|recipient|mailbox|address|person|account)|user (is )?(unknown|not found|doesn'?t exist|does not exist)|unknown (user|recipient|mailbox|address|local)|(recipient|mailbox|account|address|email address).{0,40}(does ?n[o']t exist|not found|unknown|unavailable or|invalid|couldn'?t be found|could not be found|wasn'?t found)|recipientnotfound|resolver\.adr|no mailbox (here )?by that name|invalid recipient|not a valid (user|recipient|mailbox)|this user doesn'?t have|adressat unbekannt|empfänger.{0,20}(unbekannt|nicht gefunden)|address not found|mailbox unavailable|does not have an account|n'existe pas|no existe|nicht existier",
+        r"not listed in (public|domino)|no such (user|recipient|mailbox|address|person|account)|user (is )?(unknown|not found|doesn'?t exist|does not exist)|unknown (user|recipient|mailbox|address|local)|(recipient|mailbox|account|address|email address).{0,40}(does ?n[o']t exist|not found|unknown|unavailable or|invalid|couldn'?t be found|could not be found|wasn'?t found)|recipientnotfound|resolver\.adr|no mailbox (here )?by that name|invalid recipient|not a valid (user|recipient|mailbox)|this user doesn'?t have|adressat unbekannt|empfänger.{0,20}(unbekannt|nicht gefunden)|address not found|mailbox unavailable|does not have an account|n'existe pas|no existe|nicht existier",
     ),
     (
         Reason::Suspended,

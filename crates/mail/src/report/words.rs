@@ -30,6 +30,14 @@ static FAILED: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(ihre|die|eine|diese) (folgende )?(e-?mail|nachricht|mail).{0,80}(konnte|kann) (leider )?nicht (zugestellt|ausgeliefert|übermittelt)",
         r"fehler bei der übermittlung an folgende empfänger",
         r"unzustellbar",
+        r"your message.{0,300}was not delivered to:?",
+        r"had permanent fatal delivery errors",
+        r"following recipient(\(s\)|s)? (cannot|could not) be reached",
+        r"failed to deliver to '",
+        r"this message was undeliverable due to the following reason",
+        r"unable to deliver (your |the )?(message|mail|e-?mail) to",
+        r"(address|recipient)s? (to which|that) .{0,60}(failed|rejected)",
+        r"your (e-?mail|message) (could not|couldn't|was not) (be )?(sent|delivered)",
         r"votre message n'a pas (pu être|été) (remis|délivré|distribué)",
         r"échec de la remise",
         r"no se (ha podido|pudo) entregar",
@@ -202,7 +210,7 @@ fn diagnostic(report: &str, recipient: Option<&str>) -> String {
     for line in part.lines().take(30) {
         let line = line.trim();
         if line.is_empty() {
-            blanks += 1;
+            blanks += usize::from(!words.is_empty());
             let has_code =
                 words.iter().any(|w| reason::status(w).is_some() || reason::smtp_code(w).is_some());
             if blanks > 2 || (has_code && words.len() > 1) {
