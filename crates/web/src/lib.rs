@@ -12,25 +12,32 @@
 //! form calls `form::given_back(&state, &who, query.kept)` and shows what it gets in place of what is stored.
 mod agents;
 mod assets;
+mod attachments;
+mod drafts;
 mod error;
 mod form;
 mod gate;
 mod headers;
 mod home;
 mod inbox;
+mod letters;
 pub mod links;
 mod live;
 mod mailboxes;
 mod moment;
+mod notes;
 mod origin;
 mod page;
 mod password;
 mod profile;
+mod replies;
 pub mod routes;
 mod session;
 mod set_up;
 mod sign_in;
 mod state;
+mod tickets;
+mod uploads;
 
 pub use error::Error;
 use session::Who;

@@ -38,10 +38,12 @@ pub fn zones() -> Vec<String> {
 
 impl Moment {
     pub fn new(at: i64, now: i64, zone: &TimeZone) -> Moment {
-        let local = |ms| Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned_datetime(zone.clone());
-        let then = local(at);
+        let then = local(at, zone);
+        Moment::said(words(at, now, &then, &local(now, zone)), &then)
+    }
+    fn said(words: String, then: &ZonedDateTime) -> Moment {
         Moment {
-            words: words(at, now, &then, &local(now)),
+            words,
             exact: then.strftime("%A, %-d %B %Y, %H:%M:%S %Z").to_string(),
             machine: then.timestamp().to_string(),
         }
@@ -50,6 +52,61 @@ impl Moment {
     pub fn words(&self) -> &str {
         &self.words
     }
+}
+
+/// The reader's now and here, for pages that say many times.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    now: i64,
+    zone: TimeZone,
+}
+impl Clock {
+    pub fn new(now: i64, zone: TimeZone) -> Clock {
+        Clock { now, zone }
+    }
+    /// In a list, as short as it goes: `2 min`, `08:41`, `Mon`, `12 Mar`.
+    pub fn ago(&self, at: i64) -> Moment {
+        let (then, today) = (local(at, &self.zone), local(self.now, &self.zone));
+        let past = self.now - at;
+        let words = if past < MINUTE_MS && past > -DAY_MS {
+            "now".to_owned()
+        } else if (0..HOUR_MS).contains(&past) {
+            format!("{} min", past / MINUTE_MS)
+        } else if then.date() == today.date() {
+            then.strftime("%H:%M").to_string()
+        } else {
+            day(&then, &today)
+        };
+        Moment::said(words, &then)
+    }
+    /// In a thread, which may be read for hours: day and time, never how long ago.
+    pub fn in_thread(&self, at: i64) -> Moment {
+        let (then, today) = (local(at, &self.zone), local(self.now, &self.zone));
+        let words = format!("{} {}", day(&then, &today), then.strftime("%H:%M"));
+        Moment::said(words, &then)
+    }
+    /// The time of day alone.
+    pub fn time(&self, at: i64) -> Moment {
+        let then = local(at, &self.zone);
+        Moment::said(then.strftime("%H:%M").to_string(), &then)
+    }
+}
+
+fn local(at: i64, zone: &TimeZone) -> ZonedDateTime {
+    Timestamp::from_millisecond(at).unwrap_or_default().to_zoned_datetime(zone.clone())
+}
+
+/// `Today`, `Yesterday`, `Mon` within the last six days, `12 Mar` within this year, `12 Mar 2024`.
+fn day(then: &ZonedDateTime, today: &ZonedDateTime) -> String {
+    let days = then.date().until(today.date()).map_or(i32::MAX, |span| span.get_days());
+    let format = match days {
+        0 => "Today",
+        1 => "Yesterday",
+        2..=6 => "%a",
+        _ if then.year() == today.year() => "%-d %b",
+        _ => "%-d %b %Y",
+    };
+    then.strftime(format).to_string()
 }
 
 fn words(at: i64, now: i64, then: &ZonedDateTime, today: &ZonedDateTime) -> String {
@@ -122,5 +179,42 @@ mod tests {
         ] {
             assert_eq!(said(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_says_it_shorter_and_a_thread_says_the_time() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        let clock = Clock::new(at("2026-11-24T12:00:00Z"), zone("Europe/Berlin"));
+        for (text, in_list, in_thread) in [
+            ("2026-11-24T11:59:30Z", "now", "Today 12:59"),
+            ("2026-11-24T11:58:00Z", "2 min", "Today 12:58"),
+            ("2026-11-24T07:41:00Z", "08:41", "Today 08:41"),
+            ("2026-11-23T22:59:00Z", "Yesterday", "Yesterday 23:59"),
+            ("2026-11-20T10:00:00Z", "Fri", "Fri 11:00"),
+            ("2026-03-12T10:00:00Z", "12 Mar", "12 Mar 11:00"),
+            ("2024-03-12T10:00:00Z", "12 Mar 2024", "12 Mar 2024 11:00"),
+            ("2026-11-24T12:00:09Z", "now", "Today 13:00"),
+        ] {
+            assert_eq!(clock.ago(at(text)).words(), in_list, "{text}");
+            assert_eq!(clock.in_thread(at(text)).words(), in_thread, "{text}");
+        }
+        assert_eq!(clock.time(at("2026-11-24T07:41:00Z")).words(), "08:41");
+    }
+
+    #[test]
+    fn midnight_is_that_of_the_reader() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        let said = |name: &str| {
+            let clock = Clock::new(at("2026-11-24T08:00:00Z"), zone(name));
+            clock.in_thread(at("2026-11-23T23:30:00Z")).words().to_owned()
+        };
+        assert_eq!(said("Europe/Berlin"), "Today 00:30");
+        assert_eq!(said("America/New_York"), "Yesterday 18:30");
+        assert_eq!(said("Nowhere/Else"), "Yesterday 23:30");
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_is_still_said() {
+        assert_eq!(Clock::new(0, TimeZone::UTC).in_thread(i64::MAX).words(), "Today 00:00");
     }
 }

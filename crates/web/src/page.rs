@@ -1,7 +1,7 @@
 //! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page,
 //! or an error in the place of one, becomes an answer.
 use crate::gate::Asked;
-use crate::moment::{self, Moment};
+use crate::moment::{self, Clock, Moment};
 use crate::session::{Visit, Who};
 use crate::{Error, State, assets, session};
 use askama::Template;
@@ -110,6 +110,10 @@ impl Page {
     /// A time as this reader says it; in a template `{{ page.moment(at) }}`.
     pub fn moment(&self, at: &i64) -> Moment {
         Moment::new(*at, self.now, &self.zone)
+    }
+    /// For pages that say many times, each in its own way.
+    pub fn clock(&self) -> Clock {
+        Clock::new(self.now, self.zone.clone())
     }
     pub fn stylesheet(&self) -> String {
         assets::address("postern.css")

@@ -2,7 +2,10 @@
 //!
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
-use crate::{State, agents, assets, home, inbox, live, mailboxes, profile, set_up, sign_in};
+use crate::{
+    State, agents, assets, attachments, drafts, home, inbox, letters, live, mailboxes, notes, profile,
+    replies, set_up, sign_in, tickets, uploads,
+};
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
@@ -84,7 +87,28 @@ fn doors() -> Vec<Route> {
 
 /// What agents work with.
 fn tickets() -> Vec<Route> {
-    vec![]
+    use Policy::Agent;
+    vec![
+        reads("/tickets", Agent, tickets::list),
+        reads("/tickets/{number}", Agent, tickets::ticket::show),
+        changes("/tickets/{number}/replies", Agent, replies::send).up_to(uploads::FORM_BYTES_MAX),
+        reads("/tickets/{number}/replies", Agent, drafts::to_the_ticket),
+        changes("/tickets/{number}/notes", Agent, notes::add).up_to(uploads::FORM_BYTES_MAX),
+        reads("/tickets/{number}/notes", Agent, drafts::to_the_ticket),
+        changes("/tickets/{number}/drafts", Agent, drafts::save).up_to(uploads::FORM_BYTES_MAX),
+        reads("/tickets/{number}/drafts", Agent, drafts::to_the_ticket),
+        changes("/tickets/{number}/assignment", Agent, tickets::changes::assign),
+        changes("/tickets/{number}/closure", Agent, tickets::changes::close),
+        changes("/tickets/{number}/reopening", Agent, tickets::changes::reopen),
+        changes("/tickets/{number}/join", Agent, tickets::changes::join),
+        changes("/tickets/{number}/dismissal", Agent, tickets::changes::dismiss),
+        changes("/tickets/{number}/look", Agent, tickets::changes::look),
+        changes("/tickets/{number}/outbox/{id}/retry", Agent, tickets::changes::retry),
+        changes("/tickets/{number}/outbox/{id}/cancellation", Agent, tickets::changes::cancel),
+        reads("/tickets/{number}/entries/{id}/letter", Agent, letters::show),
+        reads("/tickets/{number}/entries/{id}/original.eml", Agent, letters::raw),
+        reads("/tickets/{number}/attachments/{id}", Agent, attachments::show),
+    ]
 }
 
 /// Admin Panel.

@@ -27,6 +27,8 @@ pub struct State {
     pub(crate) portal: Option<Url>,
     /// When each session was last noted as used, so that not every request writes.
     touched: Arc<Mutex<HashMap<i64, i64>>>,
+    /// Letters already made safe.
+    pub(crate) letters: Arc<crate::letters::Letters>,
 }
 
 /// A session is noted as used at most this often.
@@ -42,7 +44,14 @@ impl std::fmt::Debug for State {
 
 impl State {
     pub fn new(courier: Courier, site: Site, shutdown: watch::Receiver<bool>) -> State {
-        State { courier, site: Arc::new(site), shutdown, portal: None, touched: Arc::default() }
+        State {
+            courier,
+            site: Arc::new(site),
+            shutdown,
+            portal: None,
+            touched: Arc::default(),
+            letters: Arc::default(),
+        }
     }
     /// The guide leads to this portal instead of the provider's own.
     #[must_use]
