@@ -398,3 +398,55 @@ fn a_letter_dated_by_a_clock_that_is_ahead_is_not_in_the_future() {
     day.file_all();
     assert_eq!(day.ticket("10001").updated_at, now);
 }
+
+#[test]
+fn several_filers_at_once_file_each_letter_once() {
+    let day = Day::new();
+    day.receive(mail::from("ann@example.org", "Printer", "It burns."));
+    let first = day.last_id("10001");
+    // Half of them for one ticket, half tickets of their own: both the ticket's row and the sequence are fought for.
+    let raws: Vec<Vec<u8>> = (100..148)
+        .map(|n| match n % 2 {
+            0 => mail::from("ann@example.org", "Re: Printer", &format!("Still {n}.")).answers(&first).raw(n),
+            _ => mail::from(&format!("p{}@example.org", n % 5), &format!("Matter {n}"), "Please.").raw(n),
+        })
+        .collect();
+    let mails: Vec<(u32, &[u8])> = (10..).zip(raws.iter().map(Vec::as_slice)).collect();
+    day.fetch(SUPPORT, "INBOX", 1, &mails, false);
+    let (desk, now) = (&day.desk, day.now());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                let (db, store) = (desk.db.clone(), desk.store.clone());
+                let mut tries = 0;
+                loop {
+                    let round = || {
+                        let claims = db.write(|tx| inbox::claim_due(tx, now, MINUTE, "filer", 4))?;
+                        for claim in &claims {
+                            let raw = store.get(&claim.place, &claim.hash)?;
+                            let prepared = filing::prepare(&store, &raw)?;
+                            // A batch that PostgreSQL refuses to serialize for good is tried again by the round.
+                            while let Err(error) = db.write(|tx| filing::file(tx, claim, &prepared, now)) {
+                                assert!(matches!(error, Error::Db(DbError::Busy)), "{error}");
+                            }
+                        }
+                        Ok::<usize, Error>(claims.len())
+                    };
+                    match round() {
+                        Ok(0) => break,
+                        Ok(_) => {}
+                        Err(Error::Db(DbError::Busy)) if tries < 50 => tries += 1,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    let rows = day.read(|tx| inbox::list(tx, None, None, 100));
+    let unfiled: Vec<_> = rows.iter().filter(|row| row.state != inbox::State::Filed).collect();
+    assert!(unfiled.is_empty(), "{unfiled:?}");
+    assert_eq!(day.entries("10001").len(), 1 + 24);
+    let open = day.read(|tx| desk::tickets::queue::counts(tx, &Viewer::Operator)).open;
+    assert_eq!(open, 1 + 24);
+    day.is_whole();
+}
