@@ -95,12 +95,8 @@ fn fetch(program: &Program, desk: Desk, address: &str) -> Result<Done, Failure> 
         "filed": summary.filed,
         "ignored": summary.ignored,
         "failed": summary.failed,
+        "waited_for": summary.held_by,
     });
-    if let Some(holder) = summary.held_by {
-        return Err(Failure::Failed(anyhow::anyhow!(
-            "{address} is being fetched by {holder}; that round goes on. Try again when it has ended."
-        )));
-    }
     output::print(program.json, &document, || {
         format!(
             "{address}: {} fetched, {} filed, {} ignored, {} failed.",
