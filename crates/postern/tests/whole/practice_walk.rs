@@ -278,7 +278,7 @@ async fn a_newcomer_connects_a_mailbox_answers_a_letter_and_finds_it_again_after
     page.says("It squeaks each morning.");
 
     // A reply goes out, once, and lands in the customer's mailbox.
-    let reply = page.form("Send").set("text", "Some oil will help. We come on Monday.");
+    let reply = page.form("Send Ctrl").set("text", "Some oil will help. We come on Monday.");
     let page = visitor.submit(reply.clone()).await;
     page.says("We come on Monday.");
     visitor.submit(reply).await; // a second click
