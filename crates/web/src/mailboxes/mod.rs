@@ -49,6 +49,12 @@ pub struct Frame {
     pub events: Vec<Happening>,
 }
 impl Frame {
+    /// *Start fetching* is offered: there is a server, and consent where it needs one.
+    pub fn can_start(&self) -> bool {
+        let incoming = &self.mailbox.incoming;
+        let consent = !incoming.authentication.is_oauth() || incoming.grant_id.is_some();
+        !self.mailbox.active && !incoming.host.is_empty() && consent
+    }
     /// `aria-current` of a tab.
     pub fn current(&self, tab: Tab) -> &'static str {
         if self.tab == tab { "page" } else { "false" }

@@ -235,6 +235,68 @@ async fn a_callback_that_nobody_waits_for_shows_nothing_of_its_query() {
     assert_eq!(leo.get(&format!("{path}{query}")).await.status, StatusCode::FORBIDDEN);
 }
 
+/// Submits the registration; the path that the provider would lead back to, with the state it was given.
+async fn submitted(maya: &mut Browser) -> String {
+    let mut typed = idp("", "", TENANT);
+    typed.push(("do", "save"));
+    maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    maya.get("/mailboxes/1/remote/authorization").await;
+    typed.retain(|(name, _)| !name.ends_with("_endpoint") && !["client_secret", "do"].contains(name));
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    let to: url::Url = answer.location().parse().unwrap();
+    let asked: std::collections::BTreeMap<String, String> = to.query_pairs().into_owned().collect();
+    let back: url::Url = asked["redirect_uri"].parse().unwrap();
+    format!("{}?state={}", back.path(), asked["state"])
+}
+
+#[tokio::test]
+async fn a_refused_consent_comes_back_in_the_providers_words_once() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let back = submitted(&mut maya).await;
+    let refused = format!(
+        "{back}&error=access_denied&error_description=AADSTS65004%3A+User+%3Cb%3Edeclined%3C%2Fb%3E+to+consent"
+    );
+
+    let answer = maya.get(&refused).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    assert!(answer.location().starts_with("/mailboxes/1/remote?banner="), "{}", answer.location());
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let page = maya.follow(&answer).await;
+    page.shows("banner bad").shows("AADSTS65004").hides("<b>declined").hides("state=");
+    // Said once; and the state was used up.
+    maya.get(answer.location()).await.hides("AADSTS65004");
+    let again = maya.get(&refused).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST);
+    again.hides("AADSTS65004").hides("declined");
+}
+
+#[tokio::test]
+async fn the_right_state_counts_only_in_its_session_and_in_time() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let back = format!("{}&error=access_denied&error_description=no", submitted(&mut maya).await);
+    let mut elsewhere = office.maya().await;
+    assert_eq!(elsewhere.get(&back).await.status, StatusCode::BAD_REQUEST);
+    office.clock.advance(desk::mailboxes::grant::PENDING_MS + 1);
+    assert_eq!(maya.get(&back).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn fetching_does_not_start_before_its_mailbox_can_be_opened() {
+    let office = Office::staffed();
+    // Microsoft was chosen and nobody has consented: there is nothing to start.
+    let (mut maya, _) = with_config(&office).await;
+    maya.get("/mailboxes/1/remote").await.hides("Start fetching");
+    let mut typed = MICROSOFT.to_vec();
+    (typed[0].1, typed[3].1) = ("imap.contoso.example", "none");
+    maya.post("/mailboxes/1/remote", &typed).await;
+    maya.get("/mailboxes/1/remote").await.shows("Start fetching");
+    let answer = maya.post("/mailboxes/1/resume", &[]).await;
+    maya.follow(&answer).await.shows("Fetching cannot begin yet").shows("banner bad");
+}
+
 #[tokio::test]
 async fn a_password_mailbox_keeps_its_password_to_itself() {
     let office = Office::staffed();
