@@ -109,7 +109,6 @@ pub async fn keep(
 
 /// Text as typed; files added to those that are there, less the one taken out. `None`: the form this draft
 /// was saved from has been sent in the meantime, so there is nothing to keep.
-#[expect(clippy::too_many_arguments, reason = "all of a draft, and whose")]
 async fn write(
     state: &State,
     who: &Who,

@@ -66,9 +66,6 @@ impl Form {
     pub fn files(&self, field: &str) -> Vec<File> {
         self.files.iter().filter(|file| file.field == field && !file.name.is_empty()).cloned().collect()
     }
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
-    }
     /// What may be kept when the session has ended: secrets, tokens and ids of the form are left out.
     pub fn to_keep(&self) -> Vec<(String, String)> {
         let secret =

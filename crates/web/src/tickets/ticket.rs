@@ -98,7 +98,6 @@ pub async fn not_done(
     render(state, who, visit, number, &Wanted::default(), None, Some(sentence), true).await
 }
 
-#[expect(clippy::too_many_arguments, reason = "one page, three callers, and each says all of it")]
 async fn render(
     state: &State,
     who: &Who,
