@@ -38,7 +38,7 @@ pub(crate) struct Inside {
     topics: broadcast::Sender<String>,
     /// Callers of [`Courier::write`] that wait or write now.
     writers: AtomicUsize,
-    pub(crate) refreshing: crate::refresh::Board,
+    pub(crate) refreshing: crate::board::Board,
 }
 
 impl std::fmt::Debug for Courier {

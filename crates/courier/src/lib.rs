@@ -3,6 +3,7 @@
 //! No SQL text is here, and no decision about a ticket: those are the desk's. A conversation with a server
 //! ends in one short call of the desk, which stores what came of it.
 pub mod authorize;
+mod board;
 pub mod clock;
 mod connect;
 mod desk_door;
@@ -12,6 +13,7 @@ mod left;
 pub mod probe;
 pub mod random;
 mod refresh;
+mod registration;
 pub mod rounds;
 mod send;
 mod trouble;

@@ -1,16 +1,15 @@
 //! Access tokens and their renewal: ahead of their end, one at a time for each grant, and what is rotated is
 //! committed before it is used.
 use crate::Courier;
+use crate::board::Seen;
+use crate::registration::{endpoint, provider_key, resource_of, token_scope};
 use crate::trouble::{RETRY_MS_MIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
 use mail::explain::Class;
 use secrecy::SecretString;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use url::Url;
-use wire::oauth::{Protocol, TokenRequest, TokenSet, scope};
+use wire::oauth::{Protocol, TokenRequest, TokenSet};
 
 /// Outlasts the request with its time-outs.
 const LEASE_MS: i64 = 90_000;
@@ -22,37 +21,6 @@ const CONFIGURATION_RETRY_MS: i64 = 60 * 60_000;
 /// A lapsed grant may come back when a policy is lifted.
 const LAPSED_RETRY_MS: i64 = 6 * 60 * 60_000;
 const RETRY_MS_MAX: i64 = 15 * 60_000;
-/// Global Microsoft's mail resource, for scopes pasted without one.
-pub(crate) const OUTLOOK: &str = "https://outlook.office.com";
-
-/// What this process remembers about refreshing: one at a time, and not more than one try a minute.
-#[derive(Default)]
-pub(crate) struct Board(Mutex<HashMap<i64, Arc<Tries>>>);
-#[derive(Default)]
-struct Tries {
-    one_at_a_time: tokio::sync::Mutex<()>,
-    seen: Mutex<Seen>,
-}
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    tried_at: Option<i64>,
-    failures: i64,
-}
-impl Board {
-    fn of(&self, grant_id: i64) -> Arc<Tries> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(grant_id).or_default())
-    }
-}
-impl Tries {
-    fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn note(&self, change: impl FnOnce(&mut Seen)) {
-        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
 /// Why a token is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
@@ -300,11 +268,6 @@ pub(crate) fn token_trouble(error: &wire::Error, provider: &str) -> Trouble {
     trouble
 }
 
-/// The preset's key, or `other`.
-pub(crate) fn provider_key(provider: &str) -> &'static str {
-    mail::provider::find(provider).map_or("other", |preset| preset.key)
-}
-
 async fn note_setback(
     courier: &Courier,
     lease: RefreshLease,
@@ -379,59 +342,6 @@ pub(crate) fn ahead_ms(life_ms: i64) -> i64 {
     (life_ms / 10).max(5 * 60_000).min(life_ms / 2)
 }
 
-/// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
-/// more would end a working grant), where it is known.
-pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) -> String {
-    let wanted = scope::narrow(&corrected(client), protocol);
-    let is_granted =
-        |wanted: &str| granted.split_whitespace().any(|scope| scope.eq_ignore_ascii_case(wanted));
-    let kept: Vec<&str> =
-        wanted.split_whitespace().filter(|scope| is_openid(scope) || is_granted(scope)).collect();
-    if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
-}
-
-/// The registration's scopes, with what people paste put right.
-pub(crate) fn corrected(client: &Client) -> String {
-    if client.provider == mail::provider::MICROSOFT.key {
-        scope::correct(&client.scopes, OUTLOOK)
-    } else {
-        client.scopes.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-}
-
-fn is_openid(scope: &str) -> bool {
-    ["openid", "profile", "email", "offline_access", "address", "phone"].contains(&scope)
-}
-
-/// What an access token of these scopes is for: the origin of the first scope that has one.
-pub(crate) fn resource_of(scopes: &str) -> String {
-    let origin = |scope: &str| {
-        let url = Url::parse(scope).ok()?;
-        Some(format!("{}://{}", url.scheme(), url.host_str()?))
-    };
-    scopes.split_whitespace().find_map(origin).unwrap_or_else(|| "default".to_owned())
-}
-
-/// An endpoint that may be asked: https, or plain http to this machine under the demo's mark.
-pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> desk::Result<Url> {
-    let refuse = |why: &str| desk::Refusal::BadEndpoint { field, why: why.to_owned() };
-    if text.trim().is_empty() {
-        return Err(desk::Refusal::Required(field).into());
-    }
-    let url = Url::parse(text.trim()).map_err(|_| refuse("this is not an address of the web."))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" if url.has_host() => Ok(url),
-        "http" if courier.practice() && loopback => Ok(url),
-        _ => Err(refuse("it must begin with https://.").into()),
-    }
-}
-
 fn broke_off(error: &tokio::task::JoinError) -> Trouble {
     tracing::error!("refreshing ended early: {error}");
     Trouble::new(
@@ -440,4 +350,23 @@ fn broke_off(error: &tokio::task::JoinError) -> Trouble {
         "Postern failed while it refreshed the access token.",
         "Report this with the log; Postern tries again by itself.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ahead_ms;
+
+    #[test]
+    fn a_token_is_refreshed_ahead_of_its_end_and_a_short_one_not_without_end() {
+        let (second, minute, hour) = (1_000, 60_000, 3_600_000);
+        for (life_ms, expected) in [
+            (24 * hour, 144 * minute),
+            (hour, 6 * minute),
+            (20 * minute, 5 * minute),
+            (6 * minute, 3 * minute),
+            (30 * second, 15 * second),
+        ] {
+            assert_eq!(ahead_ms(life_ms), expected, "{life_ms}");
+        }
+    }
 }

@@ -124,3 +124,24 @@ pub(super) async fn uids(session: &mut Session, cursor: &Cursor, rules: &Rules) 
     uids.dedup();
     Ok(uids)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_old_is_decided_in_whole_seconds_and_nothing_unknown_is_left_out() {
+        // Servers keep whole seconds: what came in the second of the switch is news.
+        let rules = Rules { from_at: Some(second(10_900)), news_from_at: second(10_900) };
+        for (at, wanted, silent) in [
+            (Some(9_000), false, true),
+            (Some(10_000), true, false),
+            (Some(11_000), true, false),
+            (None, true, false),
+        ] {
+            assert_eq!((rules.wants(at), rules.is_silent(at)), (wanted, silent), "{at:?}");
+        }
+        assert_eq!(midnight("2026-11-24"), Some(1_795_478_400_000));
+        assert_eq!(midnight("24.11.2026"), None);
+    }
+}

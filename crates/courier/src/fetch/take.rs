@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use wire::imap::{Fetched, Session};
 
 /// A batch is passed on when it has this much, however few messages that is.
-const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
 /// is the server that is ill.
 pub(super) const SKIPS_MAX: usize = 10;

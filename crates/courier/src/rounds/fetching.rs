@@ -14,7 +14,7 @@ use wire::imap::Idle;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Mailboxes fetched at the same time: each holds a few batches in memory.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 /// Routers forget quiet links.
 const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
 

@@ -1,12 +1,14 @@
 //! From the outbox to the server: claims rows, makes their bytes once, sends them over one link a mailbox, and
 //! settles every recipient.
 //!
-//! `letter` makes the bytes, `outcome` says what an answer means, `sender` is one mailbox's turn.
+//! `letter` makes the bytes, `outcome` says what an answer means, `pace` how fast it goes, `sender` is one mailbox's turn.
 mod letter;
 mod outcome;
+mod pace;
 mod sender;
 
-pub(crate) use sender::{Sender, Senders};
+pub(crate) use pace::Senders;
+pub(crate) use sender::Sender;
 
 use crate::Courier;
 use desk::outgoing::outbox::{self, Claim};

@@ -1,6 +1,7 @@
 //! One mailbox's turn at sending: one link, several messages over it, not too many a minute. A stalled or closed
 //! server holds up its own mailbox only.
 use super::letter::{self, Letter};
+use super::pace::Senders;
 use super::{ATTEMPT_LIMIT, Job, outcome};
 use crate::Courier;
 use crate::connect::{self, Which};
@@ -9,14 +10,10 @@ use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
 use desk::outgoing::outbox::{self, Attempt};
 use mail::explain::Class;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use wire::smtp;
 
-/// Exchange takes 30 a minute and closes on who sends more.
-const A_MINUTE_MAX: usize = 25;
 const MINUTE_MS: i64 = 60_000;
 /// The longest time for which a server that could not be used is left alone, unless it named a longer one.
 const HELD_MS_MAX: i64 = 10 * MINUTE_MS;
@@ -26,37 +23,6 @@ const KEPT_OPEN: Duration = Duration::from_secs(5);
 const LAST_MESSAGE_LIMIT: Duration = Duration::from_secs(7);
 /// Between two tries to store what became of a message that was sent.
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
-
-/// What outlives a sender: when each mailbox sent, and until when it is left alone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Senders(Arc<Mutex<HashMap<i64, Pace>>>);
-#[derive(Debug, Default)]
-struct Pace {
-    sent_at: VecDeque<i64>,
-    failures: i64,
-    /// The server could not be used: nothing is tried before.
-    held: Option<(i64, Trouble)>,
-}
-
-impl Senders {
-    fn with<T>(&self, mailbox_id: i64, f: impl FnOnce(&mut Pace) -> T) -> T {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        f(all.entry(mailbox_id).or_default())
-    }
-}
-
-impl Pace {
-    /// How long to wait before the next message.
-    fn wait_ms(&mut self, now: i64) -> i64 {
-        while self.sent_at.front().is_some_and(|at| *at <= now - MINUTE_MS) {
-            self.sent_at.pop_front();
-        }
-        match self.sent_at.front() {
-            Some(first) if self.sent_at.len() >= A_MINUTE_MAX => first + MINUTE_MS - now,
-            _ => 0,
-        }
-    }
-}
 
 pub(crate) struct Sender {
     courier: Courier,

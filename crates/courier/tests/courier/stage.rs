@@ -31,7 +31,8 @@ impl Stage {
         let desk = TestDesk::new();
         let clock = Clock::by_hand(NOON);
         let courier = courier(&desk, &clock, "test:one");
-        let mailbox_id = desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap();
+        let mailbox_id =
+            apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
     }
 

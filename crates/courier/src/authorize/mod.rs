@@ -2,24 +2,21 @@
 //!
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
-use crate::Courier;
-use crate::connect::Which;
-use crate::probe::{self, Proof};
-use crate::refresh::{self, corrected, endpoint, new_tokens, provider_key, token_scope, token_trouble};
-use crate::trouble::Trouble;
-use crate::who::{self, Owned};
+mod exchange;
+mod prove;
+
+use crate::registration::{corrected, endpoint};
+use crate::{Courier, probe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, NewTry, Pending};
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side};
-use mail::explain::Class;
+use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use prove::Subject;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
-use wire::oauth::{
-    AuthorizationRequest, OAuthError, Protocol, TokenRequest, authorization_url, exchange_code, pkce,
-};
+use wire::oauth::{AuthorizationRequest, authorization_url, pkce};
 
 /// Who started it: a callback counts only in the session that began it.
 #[derive(Clone, Debug)]
@@ -145,10 +142,11 @@ async fn take(
         return Ok(Landing::Unknown { sentence: UNKNOWN.to_owned() });
     };
     let (mailbox_id, side) = (pending.mailbox_id, pending.side);
-    let banner = match exchange(courier, session, &client, &pending, query).await {
+    let banner = match exchange::exchange(courier, session, &client, &pending, query).await {
         Ok(owned) => {
             let mailbox = probe::find(courier, mailbox_id).await?;
-            prove(courier, &session.by, &mailbox, side, Subject::New(pending.grant_id), owned.note).await?
+            prove::prove(courier, &session.by, &mailbox, side, Subject::New(pending.grant_id), owned.note)
+                .await?
         }
         Err(trouble) => {
             let (by, id, kept) = (session.by.clone(), pending.grant_id, trouble.clone());
@@ -188,76 +186,6 @@ async fn pending(
     taken.await
 }
 
-/// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
-async fn exchange(
-    courier: &Courier,
-    session: &Session,
-    client: &Client,
-    pending: &Pending,
-    query: CallbackQuery,
-) -> Result<Owned, Trouble> {
-    if let Some(error) = &query.error {
-        let answer = OAuthError::from_callback(error, query.error_description.as_deref());
-        return Err(Trouble::of_oauth(&answer, provider_key(&client.provider)));
-    }
-    let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
-    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    let (vault, client_row) = (courier.desk().vault.clone(), client.id);
-    let secret = courier.read(move |tx| client::secret_for_system(tx, &vault, client_row)).await?;
-    let protocol = match pending.side {
-        Side::Incoming => Protocol::Imap,
-        Side::Outgoing => Protocol::Smtp,
-    };
-    let scope = token_scope(client, "", protocol);
-    let request = TokenRequest {
-        endpoint: &token_endpoint,
-        client_id: client.client_id.trim(),
-        client_secret: secret.as_ref(),
-        scope: Some(&scope),
-        extra: &[],
-    };
-    let redirect_uri = callback_url(courier.site_url(), &client.public_id);
-    let asked_at = courier.now();
-    let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
-        .await
-        .map_err(|error| token_trouble(&error, &client.provider))?;
-    if set.refresh_token.is_none() {
-        return Err(refresh::no_refresh_token());
-    }
-    let mailbox = probe::find(courier, pending.mailbox_id).await?;
-    let mut owned =
-        who::signed_in(courier, client, &mailbox, &token_endpoint, set.id_token.as_ref(), &pending.nonce)
-            .await?;
-    if let Some(in_use) = mailbox.grant_id(pending.side)
-        && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
-    {
-        owned.compare_with(&before);
-    }
-    let tokens = new_tokens(set, &scope, asked_at);
-    let (vault, by, id, owner) =
-        (courier.desk().vault.clone(), session.by.clone(), pending.grant_id, owned.owner.clone());
-    let nonces = [courier.random(), courier.random()];
-    courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
-    Ok(owned)
-}
-
-fn no_code() -> Trouble {
-    Trouble::new(
-        Class::Retry,
-        "no_code",
-        "The provider came back without a code and without a reason.",
-        "Press Submit again.",
-    )
-}
-
-/// What is proved.
-enum Subject {
-    /// A grant that takes the old one's place once it works.
-    New(i64),
-    /// What is in use: a grant or a password.
-    InUse,
-}
-
 /// Proves the newest grant (or the password) of a side again; the first proof that holds fulfils it.
 pub async fn prove_again(
     courier: &Courier,
@@ -277,93 +205,9 @@ pub async fn prove_again(
             Some(grant) if grant.state == grant::State::Unproved => Subject::New(grant.id),
             Some(_) | None => Subject::InUse,
         };
-        prove(&courier, &by, &mailbox, side, subject, None).await
+        prove::prove(&courier, &by, &mailbox, side, subject, None).await
     });
     task.await.map_err(|error| anyhow::anyhow!("proving ended early: {error}"))?
-}
-
-/// Proves, settles grant and health, and says so. Incoming and outgoing are proved apart: a grant that reads mail
-/// is in use even when sending does not work yet.
-async fn prove(
-    courier: &Courier,
-    by: &desk::By,
-    mailbox: &Mailbox,
-    side: Side,
-    subject: Subject,
-    note: Option<String>,
-) -> desk::Result<Banner> {
-    let which = match subject {
-        Subject::New(id) => Which::This(id),
-        Subject::InUse => Which::InUse,
-    };
-    let proof = probe::prove(courier, mailbox, side, which).await;
-    if !proof.ok {
-        if let Subject::New(id) = subject {
-            let (by, proof) = (by.clone(), proof.clone());
-            let reason = join(&proof.sentence, &proof.detail);
-            courier
-                .write(move |tx| grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy))
-                .await?;
-        }
-        return Ok(red(proof, note));
-    }
-    let (by, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
-    courier
-        .write(move |tx| {
-            if let Subject::New(id) = subject {
-                grant::fulfil(tx, &by, id)?;
-            }
-            match side {
-                Side::Incoming => mailbox::hurry(tx, mailbox_id, now),
-                Side::Outgoing => mailbox::settle_outgoing(tx, mailbox_id, &working(now), now),
-            }
-        })
-        .await?;
-    let shares = side == Side::Incoming
-        && mailbox.outgoing_active
-        && mailbox.outgoing.authentication == Authentication::Same;
-    if shares {
-        let outgoing = probe::prove(courier, mailbox, Side::Outgoing, which).await;
-        settle_outgoing(courier, mailbox_id, &outgoing).await?;
-        if !outgoing.ok {
-            let sentence = format!("Incoming mail works, outgoing mail does not. {}", outgoing.sentence);
-            return Ok(red(Proof { sentence, ..outgoing }, note));
-        }
-        return Ok(green(mailbox, &[proof.detail, outgoing.sentence], note));
-    }
-    Ok(green(mailbox, &[proof.detail], note))
-}
-
-async fn settle_outgoing(courier: &Courier, mailbox_id: i64, proof: &Proof) -> desk::Result<()> {
-    let now = courier.now();
-    let next_at = now.saturating_add(crate::trouble::RETRY_MS_MIN);
-    let (code, reason) = (proof.code.clone(), join(&proof.sentence, &proof.detail));
-    let remedy = proof.remedy.clone();
-    let round = match (proof.ok, proof.needs_person) {
-        (true, _) => working(now),
-        (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
-        (false, false) => Round::Retry { code, reason, remedy, next_at },
-    };
-    courier.write(move |tx| mailbox::settle_outgoing(tx, mailbox_id, &round, now)).await
-}
-
-fn working(now: i64) -> Round {
-    Round::Done { mail: false, next_at: now }
-}
-
-fn green(mailbox: &Mailbox, found: &[String], note: Option<String>) -> Banner {
-    let detail = note.into_iter().chain(found.iter().cloned()).collect::<Vec<_>>().join(" ");
-    Banner::Green { sentence: format!("{} is authorized and works.", mailbox.address), detail }
-}
-
-fn red(proof: Proof, note: Option<String>) -> Banner {
-    let detail =
-        note.into_iter().chain([proof.detail]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    Banner::Red { sentence: proof.sentence, detail, remedy: proof.remedy, retry: true }
-}
-
-fn join(sentence: &str, detail: &str) -> String {
-    [sentence, detail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The Callback Endpoint: `{site}/oauth/callback/{public_id}`.

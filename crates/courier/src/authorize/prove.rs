@@ -1,0 +1,99 @@
+//! Proves what was authorized, settles grant and health, and says so.
+use super::Banner;
+use crate::Courier;
+use crate::connect::Which;
+use crate::probe::{self, Proof};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side};
+
+/// What is proved.
+pub(super) enum Subject {
+    /// A grant that takes the old one's place once it works.
+    New(i64),
+    /// What is in use: a grant or a password.
+    InUse,
+}
+
+/// Proves, settles grant and health, and says so. Incoming and outgoing are proved apart: a grant that reads mail
+/// is in use even when sending does not work yet.
+pub(super) async fn prove(
+    courier: &Courier,
+    by: &desk::By,
+    mailbox: &Mailbox,
+    side: Side,
+    subject: Subject,
+    note: Option<String>,
+) -> desk::Result<Banner> {
+    let which = match subject {
+        Subject::New(id) => Which::This(id),
+        Subject::InUse => Which::InUse,
+    };
+    let proof = probe::prove(courier, mailbox, side, which).await;
+    if !proof.ok {
+        if let Subject::New(id) = subject {
+            let (by, proof) = (by.clone(), proof.clone());
+            let reason = join(&proof.sentence, &proof.detail);
+            courier
+                .write(move |tx| grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy))
+                .await?;
+        }
+        return Ok(red(proof, note));
+    }
+    let (by, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
+    courier
+        .write(move |tx| {
+            if let Subject::New(id) = subject {
+                grant::fulfil(tx, &by, id)?;
+            }
+            match side {
+                Side::Incoming => mailbox::hurry(tx, mailbox_id, now),
+                Side::Outgoing => mailbox::settle_outgoing(tx, mailbox_id, &working(now), now),
+            }
+        })
+        .await?;
+    let shares = side == Side::Incoming
+        && mailbox.outgoing_active
+        && mailbox.outgoing.authentication == Authentication::Same;
+    if shares {
+        let outgoing = probe::prove(courier, mailbox, Side::Outgoing, which).await;
+        settle_outgoing(courier, mailbox_id, &outgoing).await?;
+        if !outgoing.ok {
+            let sentence = format!("Incoming mail works, outgoing mail does not. {}", outgoing.sentence);
+            return Ok(red(Proof { sentence, ..outgoing }, note));
+        }
+        return Ok(green(mailbox, &[proof.detail, outgoing.sentence], note));
+    }
+    Ok(green(mailbox, &[proof.detail], note))
+}
+
+async fn settle_outgoing(courier: &Courier, mailbox_id: i64, proof: &Proof) -> desk::Result<()> {
+    let now = courier.now();
+    let next_at = now.saturating_add(crate::trouble::RETRY_MS_MIN);
+    let (code, reason) = (proof.code.clone(), join(&proof.sentence, &proof.detail));
+    let remedy = proof.remedy.clone();
+    let round = match (proof.ok, proof.needs_person) {
+        (true, _) => working(now),
+        (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
+        (false, false) => Round::Retry { code, reason, remedy, next_at },
+    };
+    courier.write(move |tx| mailbox::settle_outgoing(tx, mailbox_id, &round, now)).await
+}
+
+fn working(now: i64) -> Round {
+    Round::Done { mail: false, next_at: now }
+}
+
+fn green(mailbox: &Mailbox, found: &[String], note: Option<String>) -> Banner {
+    let detail = note.into_iter().chain(found.iter().cloned()).collect::<Vec<_>>().join(" ");
+    Banner::Green { sentence: format!("{} is authorized and works.", mailbox.address), detail }
+}
+
+fn red(proof: Proof, note: Option<String>) -> Banner {
+    let detail =
+        note.into_iter().chain([proof.detail]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    Banner::Red { sentence: proof.sentence, detail, remedy: proof.remedy, retry: true }
+}
+
+fn join(sentence: &str, detail: &str) -> String {
+    [sentence, detail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}

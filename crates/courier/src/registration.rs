@@ -1,0 +1,114 @@
+//! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
+use crate::Courier;
+use desk::mailboxes::client::Client;
+use url::Url;
+use wire::oauth::{Protocol, scope};
+
+/// Global Microsoft's mail resource, for scopes pasted without one.
+const OUTLOOK: &str = "https://outlook.office.com";
+
+/// The preset's key, or `other`.
+pub(crate) fn provider_key(provider: &str) -> &'static str {
+    mail::provider::find(provider).map_or("other", |preset| preset.key)
+}
+
+/// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
+/// more would end a working grant), where it is known.
+pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) -> String {
+    let wanted = scope::narrow(&corrected(client), protocol);
+    let is_granted =
+        |wanted: &str| granted.split_whitespace().any(|scope| scope.eq_ignore_ascii_case(wanted));
+    let kept: Vec<&str> =
+        wanted.split_whitespace().filter(|scope| is_openid(scope) || is_granted(scope)).collect();
+    if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
+}
+
+/// The registration's scopes, with what people paste put right.
+pub(crate) fn corrected(client: &Client) -> String {
+    if client.provider == mail::provider::MICROSOFT.key {
+        scope::correct(&client.scopes, OUTLOOK)
+    } else {
+        client.scopes.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn is_openid(scope: &str) -> bool {
+    ["openid", "profile", "email", "offline_access", "address", "phone"].contains(&scope)
+}
+
+/// What an access token of these scopes is for: the origin of the first scope that has one.
+pub(crate) fn resource_of(scopes: &str) -> String {
+    let origin = |scope: &str| {
+        let url = Url::parse(scope).ok()?;
+        Some(format!("{}://{}", url.scheme(), url.host_str()?))
+    };
+    scopes.split_whitespace().find_map(origin).unwrap_or_else(|| "default".to_owned())
+}
+
+/// An endpoint that may be asked: https, or plain http to this machine under the demo's mark.
+pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> desk::Result<Url> {
+    let refuse = |why: &str| desk::Refusal::BadEndpoint { field, why: why.to_owned() };
+    if text.trim().is_empty() {
+        return Err(desk::Refusal::Required(field).into());
+    }
+    let url = Url::parse(text.trim()).map_err(|_| refuse("this is not an address of the web."))?;
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" if url.has_host() => Ok(url),
+        "http" if courier.practice() && loopback => Ok(url),
+        _ => Err(refuse("it must begin with https://.").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(scopes: &str) -> Client {
+        Client {
+            id: 1,
+            public_id: String::new(),
+            provider: "microsoft".into(),
+            name: String::new(),
+            active: true,
+            tenant: String::new(),
+            client_id: String::new(),
+            has_secret: true,
+            secret_expires_at: None,
+            authorization_endpoint: String::new(),
+            token_endpoint: String::new(),
+            scopes: scopes.into(),
+            resource_details_endpoint: String::new(),
+            email_attribute: String::new(),
+            strict_matching: true,
+            notes: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_scope_that_was_added_after_the_consent_is_not_asked_for() {
+        let imap = "https://outlook.office.com/IMAP.AccessAsUser.All";
+        let both = client(&format!("openid offline_access {imap} https://outlook.office.com/SMTP.Send"));
+        let granted = imap.to_uppercase(); // the provider may write it in its own way
+        assert_eq!(token_scope(&both, &granted, Protocol::Imap), format!("openid offline_access {imap}"));
+        let unknown = token_scope(&both, "", Protocol::Imap);
+        assert!(unknown.contains("SMTP.Send"), "nothing known of the consent: all is asked for: {unknown}");
+    }
+
+    #[test]
+    fn one_token_serves_all_scopes_of_a_resource() {
+        for (scopes, resource) in [
+            ("openid offline_access https://outlook.office.com/SMTP.Send", "https://outlook.office.com"),
+            ("https://mail.google.com/", "https://mail.google.com"),
+            ("openid mail.read", "default"),
+            ("", "default"),
+        ] {
+            assert_eq!(resource_of(scopes), resource, "{scopes}");
+        }
+    }
+}
