@@ -105,10 +105,12 @@ pub(crate) struct NewOutbox<'a> {
 }
 
 /// Leases rows that are due, oldest first, and counts the attempt: a sender that dies in the middle has
-/// made one, and its row waits for the end of the lease.
+/// made one, and its row waits for the end of the lease. A lease that ran out had nobody to settle it, so
+/// fixed bytes may have been sent: the row says so.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = tx.all(
-        "UPDATE outbox SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1
+        "UPDATE outbox SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1,
+             unsure = CASE WHEN leased_until > 0 AND blob_id IS NOT NULL THEN 1 ELSE unsure END
          WHERE id IN (SELECT id FROM outbox WHERE state = 'queued' AND due_at <= $3 AND leased_until <= $3
                       ORDER BY due_at, id LIMIT $4)
            AND state = 'queued' AND due_at <= $3 AND leased_until <= $3
@@ -124,6 +126,14 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
         tx.execute(query.sql(), query.params())?;
     }
     Ok(claims)
+}
+/// `false`: another sender has it now.
+pub fn renew(tx: &mut Tx<'_>, claim: &Claim, until: i64) -> Result<bool> {
+    let renewed = tx.execute(
+        "UPDATE outbox SET leased_until = $3 WHERE id = $1 AND generation = $2 AND state = 'queued' AND leased_until > 0",
+        params![claim.outbox_id, claim.generation, until],
+    )?;
+    Ok(renewed == 1)
 }
 /// Before the first attempt; a row that has bytes keeps them and `false` comes back.
 pub fn fix_bytes(tx: &mut Tx<'_>, claim: &Claim, stored: &Stored) -> Result<bool> {
