@@ -7,6 +7,7 @@ mod sending;
 mod wake;
 
 use crate::Courier;
+use desk::db::Dialect;
 use desk::mailboxes::mailbox;
 use desk::site::lease;
 use std::time::Duration;
@@ -64,13 +65,15 @@ async fn lasting<F>(
 }
 
 /// What processes of this machine had in hand when they were killed is free at once, and mailboxes that are well
-/// are looked at now.
+/// are looked at now. The first only with SQLite, whose file is of this machine: a PostgreSQL may serve another
+/// machine of the same name, so there the leases run out.
 async fn begin(courier: &Courier) {
     let (own, now) = (courier.node().to_owned(), courier.now());
     let released = courier.write(move |tx| {
         let mut released = 0;
+        let of_this_machine = tx.dialect() == Dialect::Sqlite;
         for holder in lease::holders(tx, now)? {
-            if holder == own || is_gone(&own, &holder) {
+            if of_this_machine && (holder == own || is_gone(&own, &holder)) {
                 released += lease::release(tx, &holder, now)?;
             }
         }

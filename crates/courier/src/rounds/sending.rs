@@ -1,7 +1,8 @@
 //! The sending round: claims what is due and hands it to its mailbox's sender.
 use super::wake::Wake;
 use crate::Courier;
-use crate::send::{self, Job, Sender, Senders};
+use crate::send::{self, InHand, Sender, Senders};
+use desk::outgoing::outbox::Claim;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -14,21 +15,30 @@ const IN_LINE_MAX: usize = 50;
 const FULL_MS: i64 = 2 * 60_000;
 
 pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
-    let mut wake = Wake::on(&courier, "outbox", &stop);
+    let in_hand = InHand::default();
+    tokio::select! {
+        () = serve(&courier, &stop, &in_hand) => {}
+        () = in_hand.keep(&courier) => {}
+    }
+}
+
+async fn serve(courier: &Courier, stop: &watch::Receiver<bool>, in_hand: &InHand) {
+    let mut wake = Wake::on(courier, "outbox", stop);
     let mut lines = Lines {
         courier: courier.clone(),
         stop: stop.clone(),
         senders: Senders::default(),
+        in_hand: in_hand.clone(),
         open: HashMap::new(),
         tasks: JoinSet::new(),
     };
     loop {
         while !*stop.borrow() {
-            match send::claim(&courier).await {
-                Ok(jobs) if jobs.is_empty() => break,
-                Ok(jobs) => {
-                    for job in jobs {
-                        lines.hand(job).await;
+            match send::claim(courier, in_hand).await {
+                Ok(claims) if claims.is_empty() => break,
+                Ok(claims) => {
+                    for claim in claims {
+                        lines.hand(claim).await;
                     }
                 }
                 Err(error) => {
@@ -50,29 +60,31 @@ struct Lines {
     courier: Courier,
     stop: watch::Receiver<bool>,
     senders: Senders,
-    open: HashMap<i64, mpsc::Sender<Job>>,
+    in_hand: InHand,
+    open: HashMap<i64, mpsc::Sender<Claim>>,
     tasks: JoinSet<()>,
 }
 
 impl Lines {
-    async fn hand(&mut self, job: Job) {
-        let mailbox_id = job.claim.mailbox_id;
-        let job = match self.open.get(&mailbox_id) {
-            None => job,
-            Some(line) => match line.try_send(job) {
+    async fn hand(&mut self, claim: Claim) {
+        let mailbox_id = claim.mailbox_id;
+        let claim = match self.open.get(&mailbox_id) {
+            None => claim,
+            Some(line) => match line.try_send(claim) {
                 Ok(()) => return,
-                Err(mpsc::error::TrySendError::Closed(job)) => job,
-                Err(mpsc::error::TrySendError::Full(job)) => {
+                Err(mpsc::error::TrySendError::Closed(claim)) => claim,
+                Err(mpsc::error::TrySendError::Full(claim)) => {
                     let next_at = self.courier.now().saturating_add(FULL_MS);
-                    send::give_back(&self.courier, &job, next_at).await;
+                    send::give_back(&self.courier, &self.in_hand, claim, next_at).await;
                     return;
                 }
             },
         };
-        let (line, jobs) = mpsc::channel(IN_LINE_MAX);
-        if line.try_send(job).is_ok() {
+        let (line, claims) = mpsc::channel(IN_LINE_MAX);
+        if line.try_send(claim).is_ok() {
             self.open.insert(mailbox_id, line);
-            self.tasks.spawn(Sender::new(&self.courier, mailbox_id, &self.senders, &self.stop).run(jobs));
+            let sender = Sender::new(&self.courier, mailbox_id, &self.senders, &self.in_hand, &self.stop);
+            self.tasks.spawn(sender.run(claims));
         }
     }
 

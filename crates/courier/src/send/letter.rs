@@ -1,4 +1,5 @@
 //! The bytes of a message: made once, stored before the first attempt, the same at every later one.
+use super::LEASE_MS;
 use crate::Courier;
 use desk::Desk;
 use desk::outgoing::outbox::{self, Claim, Material};
@@ -10,18 +11,30 @@ pub(super) struct Letter {
     pub bytes: Vec<u8>,
 }
 
-/// `None`: nobody waits for it any more.
-pub(super) async fn write(courier: &Courier, claim: &Claim) -> desk::Result<Option<Letter>> {
-    let claim = claim.clone();
+/// What there is to send.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    Letter(Letter),
+    /// Nobody waits for it any more.
+    Nobody,
+    /// Another sender has it now: it is not ours to send.
+    Lost,
+}
+
+pub(super) async fn write(courier: &Courier, claim: &Claim) -> desk::Result<Written> {
+    let (claim, until) = (claim.clone(), courier.now().saturating_add(LEASE_MS));
     courier
         .blocking(move |desk| {
+            if !desk.db.write(|tx| outbox::renew(tx, &claim, until))? {
+                return Ok(Written::Lost);
+            }
             let material = desk.db.read(|tx| outbox::material(tx, claim.outbox_id))?;
             if material.recipients.is_empty() {
-                return Ok(None);
+                return Ok(Written::Nobody);
             }
             let envelope =
                 Envelope { from: material.envelope_from.clone(), recipients: material.recipients.clone() };
-            Ok(Some(Letter { envelope, bytes: bytes(desk, &claim, material)? }))
+            Ok(Written::Letter(Letter { envelope, bytes: bytes(desk, &claim, material)? }))
         })
         .await
 }

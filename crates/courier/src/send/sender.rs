@@ -1,14 +1,14 @@
 //! One mailbox's turn at sending: one link, several messages over it, not too many a minute. A stalled or closed
 //! server holds up its own mailbox only.
-use super::letter::{self, Letter};
+use super::letter::{self, Letter, Written};
 use super::pace::Senders;
-use super::{ATTEMPT_LIMIT, Job, outcome};
+use super::{ATTEMPT_LIMIT, InHand, outcome};
 use crate::Courier;
 use crate::connect::{self, Which};
 use crate::probe;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
-use desk::outgoing::outbox::{self, Attempt};
+use desk::outgoing::outbox::{self, Attempt, Claim};
 use mail::explain::Class;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -23,11 +23,13 @@ const KEPT_OPEN: Duration = Duration::from_secs(5);
 const LAST_MESSAGE_LIMIT: Duration = Duration::from_secs(7);
 /// Between two tries to store what became of a message that was sent.
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
+const SETTLE_TRIES_MAX: usize = 300;
 
 pub(crate) struct Sender {
     courier: Courier,
     mailbox_id: i64,
     senders: Senders,
+    in_hand: InHand,
     stop: watch::Receiver<bool>,
     link: Option<smtp::Session>,
 }
@@ -37,47 +39,45 @@ impl Sender {
         courier: &Courier,
         mailbox_id: i64,
         senders: &Senders,
+        in_hand: &InHand,
         stop: &watch::Receiver<bool>,
     ) -> Sender {
-        let (courier, senders) = (courier.clone(), senders.clone());
-        Sender { courier, mailbox_id, senders, stop: stop.clone(), link: None }
+        let (courier, senders, in_hand) = (courier.clone(), senders.clone(), in_hand.clone());
+        Sender { courier, mailbox_id, senders, in_hand, stop: stop.clone(), link: None }
     }
 
     /// Sends what comes until nothing has come for a while, or until asked to stop.
-    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Ok(Some(job)) = tokio::time::timeout(KEPT_OPEN, jobs.recv()).await {
-            self.one(job).await;
+    pub(crate) async fn run(mut self, mut claims: mpsc::Receiver<Claim>) {
+        while let Ok(Some(claim)) = tokio::time::timeout(KEPT_OPEN, claims.recv()).await {
+            self.one(claim).await;
         }
-        jobs.close();
-        while let Some(job) = jobs.recv().await {
-            self.one(job).await; // it came while the door was closing
+        claims.close();
+        while let Some(claim) = claims.recv().await {
+            self.one(claim).await; // it came while the door was closing
         }
         if let Some(link) = self.link {
             let _ = tokio::time::timeout(Duration::from_secs(2), link.quit()).await; // everything is settled
         }
     }
 
-    async fn one(&mut self, job: Job) {
-        let attempt = match self.attempt(&job).await {
+    async fn one(&mut self, claim: Claim) {
+        let attempt = match self.attempt(&claim).await {
             Ok(Some(attempt)) => attempt,
-            Ok(None) => return,
+            Ok(None) => return self.in_hand.let_go(&claim),
             Err(error) => {
-                tracing::error!(outbox = job.claim.outbox_id, "a message could not be prepared: {error}");
+                tracing::error!(outbox = claim.outbox_id, "a message could not be prepared: {error}");
                 let trouble = Trouble::from(error);
-                outcome::put_off(&trouble, trouble.next_at(&self.courier, job.claim.attempts))
+                outcome::put_off(&trouble, trouble.next_at(&self.courier, claim.attempts))
             }
         };
-        self.settle(&job, attempt).await;
+        self.settle(&claim, attempt).await;
+        self.in_hand.let_go(&claim);
     }
 
     /// `None`: not ours any more.
-    async fn attempt(&mut self, job: &Job) -> desk::Result<Option<Attempt>> {
+    async fn attempt(&mut self, claim: &Claim) -> desk::Result<Option<Attempt>> {
         if !self.pause().await {
             return Ok(Some(outcome::given_back(self.courier.now())));
-        }
-        let limit_ms = i64::try_from(ATTEMPT_LIMIT.as_millis()).unwrap_or(i64::MAX);
-        if self.courier.now().saturating_add(limit_ms) > job.leased_until {
-            return Ok(None); // it waited too long in line; claimed again when its lease ends
         }
         let now = self.courier.now();
         let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
@@ -89,17 +89,18 @@ impl Sender {
             let next_at = now.saturating_add(5 * MINUTE_MS);
             return Ok(Some(outcome::put_off(&trouble, next_at)));
         }
-        let letter = match letter::write(&self.courier, &job.claim).await {
-            Ok(Some(letter)) => letter,
-            Ok(None) => return Ok(Some(outcome::given_back(now))),
+        let letter = match letter::write(&self.courier, claim).await {
+            Ok(Written::Letter(letter)) => letter,
+            Ok(Written::Nobody) => return Ok(Some(outcome::given_back(now))),
+            Ok(Written::Lost) => return Ok(None),
             Err(desk::Error::Failed(error)) if error.downcast_ref::<std::io::Error>().is_none() => {
-                tracing::error!(outbox = job.claim.outbox_id, "a message could not be written: {error:#}");
+                tracing::error!(outbox = claim.outbox_id, "a message could not be written: {error:#}");
                 let next_at = now.saturating_add(5 * MINUTE_MS);
                 return Ok(Some(outcome::put_off(&unwritable(&error.to_string()), next_at)));
             }
             Err(error) => return Err(error),
         };
-        Ok(Some(self.send(job, &mailbox, &letter).await))
+        Ok(Some(self.send(claim, &mailbox, &letter).await))
     }
 
     /// Until when, and why, nothing is tried. Over when somebody has mended it meanwhile.
@@ -131,8 +132,8 @@ impl Sender {
         }
     }
 
-    async fn send(&mut self, job: &Job, mailbox: &Mailbox, letter: &Letter) -> Attempt {
-        let attempts = job.claim.attempts;
+    async fn send(&mut self, claim: &Claim, mailbox: &Mailbox, letter: &Letter) -> Attempt {
+        let attempts = claim.attempts;
         let mut stop = self.stop.clone();
         let done = tokio::select! {
             done = tokio::time::timeout(ATTEMPT_LIMIT, self.deliver(mailbox, letter)) => done.ok(),
@@ -156,7 +157,7 @@ impl Sender {
             }
             Err(Undelivered::Answer(error)) => {
                 let trouble = Trouble::of(&error, &connect::place(mailbox, Side::Outgoing));
-                tracing::warn!(mailbox = mailbox.address, outbox = job.claim.outbox_id, "send: {error}");
+                tracing::warn!(mailbox = mailbox.address, outbox = claim.outbox_id, "send: {error}");
                 if error.kind() == wire::Kind::Rejected && error.smtp_code().is_none() {
                     // Our own check: too large for the server, too many recipients, an address it cannot carry.
                     return outcome::hopeless(crate::trouble::sentence(&error.to_string()));
@@ -222,27 +223,26 @@ impl Sender {
         }
     }
 
-    /// What became of a message must be stored, or it would be sent again: tried until the lease ends.
-    async fn settle(&mut self, job: &Job, attempt: Attempt) {
-        loop {
-            let (claim, attempt, now) = (job.claim.clone(), attempt.clone(), self.courier.now());
-            match self.courier.write_behind(move |tx| outbox::settle(tx, &claim, &attempt, now)).await {
+    /// What became of a message must be stored, or it would be sent again. Its lease is renewed meanwhile.
+    async fn settle(&mut self, claim: &Claim, attempt: Attempt) {
+        for _ in 0..SETTLE_TRIES_MAX {
+            let (row, attempt, now) = (claim.clone(), attempt.clone(), self.courier.now());
+            match self.courier.write_behind(move |tx| outbox::settle(tx, &row, &attempt, now)).await {
                 Ok(true) => return,
                 Ok(false) => {
-                    tracing::warn!(outbox = job.claim.outbox_id, "a late result was dropped");
+                    tracing::warn!(outbox = claim.outbox_id, "a late result was dropped");
                     return;
                 }
-                Err(error) if self.courier.now() >= job.leased_until => {
-                    tracing::error!(
-                        outbox = job.claim.outbox_id,
-                        "what became of it could not be stored: {error}"
-                    );
-                    return;
+                Err(error) => {
+                    tracing::warn!(outbox = claim.outbox_id, "what became of it is not stored yet: {error}");
                 }
-                Err(error) => tracing::warn!(outbox = job.claim.outbox_id, "not stored yet: {error}"),
             }
             tokio::time::sleep(SETTLE_AGAIN).await;
         }
+        tracing::error!(
+            outbox = claim.outbox_id,
+            "what became of it could not be stored; it may be sent again"
+        );
     }
 }
 

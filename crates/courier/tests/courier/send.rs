@@ -20,12 +20,20 @@ struct Sending {
 
 /// A ticket, answered to these people, with the rounds running.
 async fn answered(to: &str, prepare: impl FnOnce(&PretendSmtp)) -> Sending {
+    let (stage, smtp, outbox_id) = replied(to).await;
+    prepare(&smtp);
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    Sending { stage, smtp, outbox_id, stop, rounds }
+}
+
+/// A ticket, answered to these people: the row is in the outbox, and nobody sends.
+async fn replied(to: &str) -> (Stage, PretendSmtp, i64) {
     let (stage, imap, smtp) = (Stage::new(), PretendImap::start().await, PretendSmtp::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
     stage.sent_through(smtp.address);
     imap.deliver(NOON, letter("printer"));
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
-    prepare(&smtp);
     let (_, by) = stage.administrator("bob@contoso.example");
     let new = NewReply {
         ticket_number: "10001".into(),
@@ -40,9 +48,7 @@ async fn answered(to: &str, prepare: impl FnOnce(&PretendSmtp)) -> Sending {
         then: Then::Nothing,
     };
     let outbox_id = stage.write(|tx| reply::send(tx, &Viewer::Operator, &by, &new)).outbox_id;
-    let (stop, stopped) = watch::channel(false);
-    let rounds = rounds::start(stage.courier.clone(), stopped);
-    Sending { stage, smtp, outbox_id, stop, rounds }
+    (stage, smtp, outbox_id)
 }
 
 impl Sending {
@@ -146,5 +152,33 @@ async fn a_refused_sign_in_makes_the_mailbox_red_and_the_reply_waits() {
     sending.wake().await;
     until(&sending.stage.courier, || sending.row().state == State::Sent).await;
     assert_eq!(sending.stage.mailbox().outgoing_health.state, mailbox::State::Ok);
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_sender_had_in_hand_goes_out_with_its_bytes_and_says_that_it_may_come_twice() {
+    let (stage, smtp, outbox_id) = replied("ann@customer.example").await;
+    let bytes = b"Message-ID: <fixed@contoso.example>\r\n\r\nFixed before the end.\r\n";
+    let stored = stage.courier.desk().store.put(bytes).unwrap();
+    let claims = stage.write(|tx| {
+        let claims = outbox::claim_due(tx, NOON, 60_000, "elsewhere", 10)?;
+        outbox::fix_bytes(tx, &claims[0], &stored)?;
+        Ok(claims)
+    });
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    let sending = Sending { stage, smtp, outbox_id, stop, rounds };
+    sending.wake().await;
+    sending.stage.clock.advance(61_000);
+    sending.wake().await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    assert!(sending.row().unsure);
+    assert_eq!(sending.smtp.state().taken[0].1.as_bytes(), bytes);
+    assert_eq!(sending.smtp.state().taken.len(), 1);
+
+    // The dead one comes back to life: too late.
+    let late =
+        outbox::Attempt { fates: Vec::new(), error: Some("late".into()), unsure: false, next_at: None };
+    assert!(!sending.stage.write(|tx| outbox::settle(tx, &claims[0], &late, NOON)));
     sending.end().await;
 }
