@@ -124,7 +124,14 @@ impl Day {
         // A lease of nothing, so that the next round of the test need not wait.
         self.write(|tx| mailbox::claim(tx, id, now, 0, "test")).expect("nobody else fetches")
     }
-    pub fn fetch(&self, mailbox: &str, folder: &str, uid_validity: u32, mails: &[(u32, &[u8])], silent: bool) -> Recorded {
+    pub fn fetch(
+        &self,
+        mailbox: &str,
+        folder: &str,
+        uid_validity: u32,
+        mails: &[(u32, &[u8])],
+        silent: bool,
+    ) -> Recorded {
         let claim = self.claim_mailbox(mailbox);
         let arrivals: Vec<Arrival> = mails.iter().map(|(uid, raw)| self.arrival(*uid, raw, silent)).collect();
         let uid_last = mails.iter().map(|(uid, _)| *uid).max().unwrap_or(0);
@@ -138,7 +145,11 @@ impl Day {
         let claims = self.write(|tx| inbox::claim_due(tx, now, MINUTE, "test", 100));
         let prepared: Vec<Prepared> = claims.iter().map(|claim| self.prepare(claim)).collect();
         self.write(|tx| {
-            claims.iter().zip(&prepared).map(|(claim, prepared)| filing::file(tx, claim, prepared, now)).collect()
+            claims
+                .iter()
+                .zip(&prepared)
+                .map(|(claim, prepared)| filing::file(tx, claim, prepared, now))
+                .collect()
         })
     }
     pub fn prepare(&self, claim: &inbox::Claim) -> Prepared {
@@ -186,7 +197,8 @@ impl Day {
     /// `ann@example.org sent, bert@example.org failed`
     pub fn deliveries(&self, outbox_id: i64) -> String {
         let row = self.outbox(outbox_id);
-        let parts: Vec<String> = row.deliveries.iter().map(|d| format!("{} {}", d.recipient, d.state.as_str())).collect();
+        let parts: Vec<String> =
+            row.deliveries.iter().map(|d| format!("{} {}", d.recipient, d.state.as_str())).collect();
         parts.join(", ")
     }
 
@@ -207,7 +219,8 @@ impl Day {
         let ticket = self.ticket(number);
         let mut head = format!("#{} {} · {}", ticket.number, ticket.subject, ticket.state.as_str());
         head += &ticket.assignee.map(|(_, name)| format!(" · {name}")).unwrap_or_default();
-        head += &ticket.refers_to.map(|n| format!(" · refers to #{n}, from someone else")).unwrap_or_default();
+        head +=
+            &ticket.refers_to.map(|n| format!(" · refers to #{n}, from someone else")).unwrap_or_default();
         head += &ticket.joined_to.map(|n| format!(" · joined to #{n}")).unwrap_or_default();
         let mut lines: Vec<(i64, i64, String)> = Vec::new();
         for event in self.read(|tx| event::list(tx, Subject::Ticket(ticket.id), 100)) {
@@ -219,7 +232,8 @@ impl Day {
             lines.push((entry.at, entry.id, entry_line(&entry)));
         }
         lines.sort();
-        let lines: Vec<String> = std::iter::once(head).chain(lines.into_iter().map(|(_, _, line)| line)).collect();
+        let lines: Vec<String> =
+            std::iter::once(head).chain(lines.into_iter().map(|(_, _, line)| line)).collect();
         lines.join("\n")
     }
     /// Participants, then those who are offered in brackets.
@@ -249,12 +263,15 @@ fn event_line(event: &event::Event) -> String {
         "joined" => format!("— joined to #{} by {who}", said("into")),
         "took_in" => format!("— took in #{} by {who}", said("from")),
         "also_received" => format!("— also received at {}", said("mailbox")),
-        "not_sent" | "bounced" | "delayed" => format!("— {} {}: {}", event.kind, said("recipient"), said("answer")),
+        "not_sent" | "bounced" | "delayed" => {
+            format!("— {} {}: {}", event.kind, said("recipient"), said("answer"))
+        }
         kind => format!("— {kind} by {who}"),
     }
 }
 fn entry_line(entry: &Entry) -> String {
-    let who = entry.from_name.clone().filter(|n| !n.is_empty()).or(entry.from_address.clone()).unwrap_or_default();
+    let who =
+        entry.from_name.clone().filter(|n| !n.is_empty()).or(entry.from_address.clone()).unwrap_or_default();
     let text = entry.reply_text.trim().replace('\n', " / ");
     match entry.kind {
         entry::Kind::Message if entry.nature == "none" => format!("{who}: {text}"),
@@ -346,7 +363,8 @@ impl Agent<'_> {
     pub fn news(&self) -> String {
         let viewer = self.viewer();
         let page = self.day.read(|tx| queue::page(tx, &viewer, Queue::Open, None, 50));
-        let bold: Vec<&str> = page.lines.iter().filter(|line| line.news).map(|line| line.number.as_str()).collect();
+        let bold: Vec<&str> =
+            page.lines.iter().filter(|line| line.news).map(|line| line.number.as_str()).collect();
         bold.join(" ")
     }
 }

@@ -39,7 +39,10 @@ fn the_same_letter_under_other_uids_is_recorded_once_and_settled_everywhere() {
     assert_eq!(unsettled("INBOX", 2), [40, 41]);
     day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 2, &[40], now));
     day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 1, &[1, 2], now));
-    assert_eq!((unsettled("INBOX", 1), unsettled("INBOX", 2), unsettled("Archive", 1)), (vec![], vec![41], vec![1, 2]));
+    assert_eq!(
+        (unsettled("INBOX", 1), unsettled("INBOX", 2), unsettled("Archive", 1)),
+        (vec![], vec![41], vec![1, 2])
+    );
     day.is_whole();
 }
 
@@ -113,7 +116,8 @@ fn two_filers_never_claim_the_same_row() {
 fn an_ignored_row_may_be_tried_again_and_a_filed_one_may_not() {
     let day = Day::new();
     day.receive(mail::from("ann@example.org", "Printer", "It burns."));
-    let outcome = day.receive_raw(SUPPORT, &mail::report("x@y", "z@example.org", "failed", "5.1.1", "550 no"), false);
+    let outcome =
+        day.receive_raw(SUPPORT, &mail::report("x@y", "z@example.org", "failed", "5.1.1", "550 no"), false);
     assert!(matches!(outcome, Outcome::Ignored { .. }));
     let rows = day.read(|tx| inbox::list(tx, None, None, 10));
     let by = By::system(day.now());

@@ -58,7 +58,9 @@ fn the_same_subject_alone_joins_nothing() {
 fn somebody_on_the_cc_line_of_the_opening_letter_may_answer() {
     let day = answered();
     assert_eq!(day.people("10001"), "ann@example.org | Office <office@example.org> | ()");
-    day.receive(mail::from("office@example.org", "Re: Printer", "It is ours.").answers(&day.last_id("10001")));
+    day.receive(
+        mail::from("office@example.org", "Re: Printer", "It is ours.").answers(&day.last_id("10001")),
+    );
     assert_eq!(last(&day, "10001"), "office@example.org: It is ours.");
 }
 
@@ -112,7 +114,10 @@ fn at_most_fifty_people_of_one_letter_are_let_in() {
 fn our_message_id_from_a_stranger_opens_a_ticket_that_says_what_it_refers_to() {
     let day = answered();
     let before = day.thread("10001");
-    day.receive(mail::from("eve@example.net", "Re: Printer", "It was forwarded to me.").answers(&day.last_id("10001")));
+    day.receive(
+        mail::from("eve@example.net", "Re: Printer", "It was forwarded to me.")
+            .answers(&day.last_id("10001")),
+    );
     assert_eq!(day.thread("10001"), before);
     assert!(refers(&day, "10002"));
 }
@@ -129,7 +134,9 @@ fn a_number_from_somebody_else_opens_a_ticket_and_an_unknown_number_means_nothin
 #[test]
 fn who_was_answered_on_two_tickets_joins_the_one_where_they_may_write() {
     let day = answered();
-    day.receive(mail::from("eve@example.net", "Re: Printer", "Mine burns too.").answers(&day.last_id("10001")));
+    day.receive(
+        mail::from("eve@example.net", "Re: Printer", "Mine burns too.").answers(&day.last_id("10001")),
+    );
     assert!(refers(&day, "10002"));
     day.agent("Bob").replies("10002", "Yours too.");
     // Her answer names letters of both tickets.
@@ -155,7 +162,10 @@ fn a_letter_that_takes_our_message_id_for_its_own_gains_nothing() {
     day.mailbox("billing@desk.example", "Billing");
     let id = day.last_id("10001");
     let before = day.thread("10001");
-    day.receive_at("billing@desk.example", mail::from("eve@example.net", "Printer", "I am the reply.").id(&id));
+    day.receive_at(
+        "billing@desk.example",
+        mail::from("eve@example.net", "Printer", "I am the reply.").id(&id),
+    );
     assert_eq!(day.thread("10001"), before);
     day.receive(mail::from("ann@example.org", "Re: Printer", "For Bob.").answers(&id));
     assert_eq!(last(&day, "10001"), "ann@example.org: For Bob.");
@@ -173,9 +183,16 @@ fn the_same_message_id_with_other_content_is_another_letter() {
 #[test]
 fn two_answers_to_a_letter_that_never_came_here_meet_on_one_ticket() {
     let day = Day::new();
-    day.receive(mail::from("ann@example.org", "Re: Plan", "I agree.").answers("plan@else.example").cc("bert@example.org"));
+    day.receive(
+        mail::from("ann@example.org", "Re: Plan", "I agree.")
+            .answers("plan@else.example")
+            .cc("bert@example.org"),
+    );
     day.receive(mail::from("bert@example.org", "Re: Plan", "So do I.").answers("plan@else.example"));
-    assert_eq!(day.thread("10001"), "#10001 Re: Plan · open\nann@example.org: I agree.\nbert@example.org: So do I.");
+    assert_eq!(
+        day.thread("10001"),
+        "#10001 Re: Plan · open\nann@example.org: I agree.\nbert@example.org: So do I."
+    );
 }
 
 #[test]
@@ -202,9 +219,16 @@ fn what_goes_out_carries_what_brings_its_answer_back() {
     assert!(sent.message_id.as_ref().unwrap().ends_with("@desk.example"), "{:?}", sent.message_id);
     assert_eq!(sent.message_id.as_ref(), Some(&day.last_id("10001")));
     // Her answer, and our next one.
-    day.receive(mail::from("ann@example.org", "Re: Printer", "And?").answers(&day.last_id("10001")).id("second@example.org"));
+    day.receive(
+        mail::from("ann@example.org", "Re: Printer", "And?")
+            .answers(&day.last_id("10001"))
+            .id("second@example.org"),
+    );
     day.agent("Bob").replies("10001", "Still on it.");
     let next = ::mail::message::parse(&day.delivers().pop().unwrap());
     assert_eq!(next.in_reply_to, ["second@example.org"]);
-    assert_eq!(next.references, ["first@example.org".to_owned(), sent.message_id.unwrap(), "second@example.org".to_owned()]);
+    assert_eq!(
+        next.references,
+        ["first@example.org".to_owned(), sent.message_id.unwrap(), "second@example.org".to_owned()]
+    );
 }
