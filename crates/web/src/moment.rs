@@ -48,6 +48,18 @@ impl Moment {
             machine: then.timestamp().to_string(),
         }
     }
+    /// A beginning, as it follows *since*: `09:12`, `yesterday 23:59`.
+    pub fn since(at: i64, now: i64, zone: &TimeZone) -> Moment {
+        let moment = Moment::new(at, now, zone);
+        let local = |ms| Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned_datetime(zone.clone());
+        let (then, today) = (local(at), local(now));
+        let words = if then.date() == today.date() {
+            then.strftime("%H:%M").to_string()
+        } else {
+            moment.words.replace("Yesterday", "yesterday")
+        };
+        Moment { words, ..moment }
+    }
     /// Without markup, for sentences: `4 min ago`.
     pub fn words(&self) -> &str {
         &self.words
@@ -158,6 +170,17 @@ impl fmt::Display for Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_is_said_as_a_time_of_day() {
+        let zone = zone("UTC");
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
+        let now = at("2026-11-24T12:00:00Z");
+        let said = |text: &str| Moment::since(at(text), now, &zone).words().to_owned();
+        assert_eq!(said("2026-11-24T11:59:50Z"), "11:59");
+        assert_eq!(said("2026-11-23T23:59:00Z"), "yesterday 23:59");
+        assert_eq!(said("2026-03-02T10:00:00Z"), "2 Mar");
+    }
 
     #[test]
     fn dates_are_said_as_people_say_them() {

@@ -115,6 +115,10 @@ impl Page {
     pub fn clock(&self) -> Clock {
         Clock::new(self.now, self.zone.clone())
     }
+    /// A time as it follows *since*.
+    pub fn since(&self, at: &i64) -> Moment {
+        Moment::since(*at, self.now, &self.zone)
+    }
     pub fn stylesheet(&self) -> String {
         assets::address("postern.css")
     }
@@ -157,7 +161,7 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
         .map(|(health, tab, what)| Trouble {
             address: format!("{} {what}", mailbox.address),
             sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
-            since: page.moment(&health.since),
+            since: page.since(&health.since),
             link: format!("/mailboxes/{}/{tab}", mailbox.id),
             button: "Put it right",
         })

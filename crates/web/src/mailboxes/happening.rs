@@ -33,7 +33,7 @@ fn words(kind: &str) -> String {
         "not_proved" => "authorized it, but it did not work",
         "paused" => "paused fetching",
         "resumed" => "resumed fetching",
-        "revoked" | "tokens_deleted" => "deleted the token",
+        "token_deleted" => "deleted the token",
         // A kind that is not known here is said as it is called.
         other => return other.replace(['_', '-'], " "),
     };

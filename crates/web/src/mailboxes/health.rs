@@ -90,7 +90,7 @@ fn side(health: &Health, page: &Page, color: &'static str, words: &'static str) 
     Side {
         color,
         words,
-        since: page.moment(&health.since),
+        since: page.since(&health.since),
         reason: health.reason.clone(),
         remedy: health.remedy.clone(),
     }
