@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::message::{self, Attachment, Message};
+use crate::message::{self, Attachment};
 use crate::{sanitize, thread as threading};
 
 /// The object of one file.
@@ -46,8 +46,8 @@ pub fn inspect(file: &str, raw: &[u8]) -> Value {
 
 /// The object of all files, in their order of arrival.
 #[must_use]
-pub fn thread(messages: &[Message]) -> Value {
-    json!({"schema": "postern.thread/1", "threads": threading::group(messages)})
+pub fn thread(links: &[threading::Link]) -> Value {
+    json!({"schema": "postern.thread/1", "threads": threading::group(links)})
 }
 
 fn attachment(attachment: &Attachment) -> Value {

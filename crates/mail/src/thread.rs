@@ -78,22 +78,44 @@ pub fn candidates(message: &Message) -> Vec<Candidate> {
     out
 }
 
+/// What of a message joins it to others: its ids, and what tells two letters of one id apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub message_id: Option<String>,
+    pub in_reply_to: Vec<String>,
+    pub references: Vec<String>,
+    /// The same for two deliveries of one letter: [`crate::message::content_key`].
+    pub content_key: [u8; 32],
+}
+
+impl Link {
+    /// The link of raw bytes; their bodies need not be kept.
+    #[must_use]
+    pub fn read(raw: &[u8]) -> Link {
+        let message = crate::message::parse(raw);
+        Link {
+            content_key: crate::message::content_key(raw),
+            message_id: message.message_id,
+            in_reply_to: message.in_reply_to,
+            references: message.references,
+        }
+    }
+}
+
 /// Indices of messages, in their order of arrival, that end on one ticket; never by subject.
 ///
 /// As the desk files them: a message goes where the first known id of its candidates is, every id it names
 /// is then known there; one that names two tickets merges nothing.  A letter that arrives after its answer
 /// is known by its own Message-ID, unless that is the own id of a letter with other content.
 #[must_use]
-pub fn group(messages: &[Message]) -> Vec<Vec<usize>> {
+pub fn group(links: &[Link]) -> Vec<Vec<usize>> {
     let mut known: HashMap<&str, usize> = HashMap::new();
-    let mut owner: HashMap<&str, &Message> = HashMap::new();
+    let mut owner: HashMap<&str, [u8; 32]> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (index, message) in messages.iter().enumerate() {
-        let named = message.in_reply_to.iter().chain(message.references.iter().rev()).map(String::as_str);
-        let own = message
-            .message_id
-            .as_deref()
-            .filter(|id| owner.get(id).is_none_or(|o| is_same_letter(o, message)));
+    for (index, link) in links.iter().enumerate() {
+        let named = link.in_reply_to.iter().chain(link.references.iter().rev()).map(String::as_str);
+        let is_own = |id: &&str| owner.get(id).is_none_or(|key| *key == link.content_key);
+        let own = link.message_id.as_deref().filter(is_own);
         let place = named.clone().chain(own).find_map(|id| known.get(id).copied()).unwrap_or(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(index),
@@ -103,15 +125,10 @@ pub fn group(messages: &[Message]) -> Vec<Vec<usize>> {
             known.entry(id).or_insert(place);
         }
         if let Some(id) = own {
-            owner.entry(id).or_insert(message);
+            owner.entry(id).or_insert(link.content_key);
         }
     }
     groups
-}
-
-/// Two deliveries of one letter, not two letters that claim one id.
-fn is_same_letter(a: &Message, b: &Message) -> bool {
-    a.date == b.date && a.subject == b.subject && a.from == b.from && a.text == b.text
 }
 
 static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
@@ -160,19 +177,19 @@ mod tests {
     #[test]
     fn letters_hang_together_by_ids_alone() {
         let messages = [
-            parse(b"Message-ID: <1@x>\nSubject: s\n\n."),
-            parse(b"Message-ID: <2@x>\nSubject: s\n\n."),
-            parse(b"Message-ID: <3@x>\nReferences: <0@x> <1@x>\nSubject: t\n\n."),
-            parse(b"Message-ID: <4@x>\nIn-Reply-To: <0@x>\nSubject: s\n\n."),
-            parse(b"Subject: s\n\n."),
-            parse(b"Subject: s\n\n."),
+            Link::read(b"Message-ID: <1@x>\nSubject: s\n\n."),
+            Link::read(b"Message-ID: <2@x>\nSubject: s\n\n."),
+            Link::read(b"Message-ID: <3@x>\nReferences: <0@x> <1@x>\nSubject: t\n\n."),
+            Link::read(b"Message-ID: <4@x>\nIn-Reply-To: <0@x>\nSubject: s\n\n."),
+            Link::read(b"Subject: s\n\n."),
+            Link::read(b"Subject: s\n\n."),
         ];
         assert_eq!(group(&messages), [vec![0, 2, 3], vec![1], vec![4], vec![5]]);
         let late = [
-            parse(b"Message-ID: <2@x>\nIn-Reply-To: <1@x>\n\nanswer"),
-            parse(b"Message-ID: <1@x>\n\nquestion"),
-            parse(b"Message-ID: <1@x>\n\nanother letter"),
-            parse(b"Message-ID: <1@x>\n\nquestion"),
+            Link::read(b"Message-ID: <2@x>\nIn-Reply-To: <1@x>\n\nanswer"),
+            Link::read(b"Message-ID: <1@x>\n\nquestion"),
+            Link::read(b"Message-ID: <1@x>\n\nanother letter"),
+            Link::read(b"Message-ID: <1@x>\n\nquestion"),
         ];
         assert_eq!(group(&late), [vec![0, 1, 3], vec![2]]);
     }

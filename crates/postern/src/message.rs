@@ -37,11 +37,11 @@ pub fn run(command: Command) -> Result<Done, Failure> {
             Ok(if over { Done::Status(OVER_A_LIMIT) } else { Done::Fine })
         }
         Command::Thread { files } => {
-            let mut messages = Vec::new();
+            let mut links = Vec::new();
             for file in &files {
-                messages.push(mail::message::parse(&read(file)?));
+                links.push(mail::thread::Link::read(&read(file)?));
             }
-            let value = mail::inspect::thread(&messages);
+            let value = mail::inspect::thread(&links);
             println!("{}", mail::inspect::line(&value));
             Ok(Done::Fine)
         }
