@@ -3,11 +3,15 @@ mod change;
 mod life;
 mod round;
 mod row;
+mod rules;
+mod secret;
 mod server;
 
-pub use change::{BATCH, FREQUENCY_S, change_outgoing, change_remote, password_for_system, set_client};
+pub use change::{change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing};
+pub use rules::{BATCH, FREQUENCY_S};
+pub use secret::password_for_system;
 
 use crate::db::{Query, Tx};
 use crate::{Refusal, Result, params};

@@ -1,0 +1,165 @@
+//! What the tabs *Remote Mailbox* and *Outgoing (SMTP)* may hold, and when a side is complete.
+use super::server::{check_security, checked_host, of_one_house};
+use super::{
+    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, StartFrom,
+};
+use crate::{Refusal, Result};
+
+/// How often a mailbox may be asked, in seconds, and how many messages a batch may have.
+pub const FREQUENCY_S: std::ops::RangeInclusive<i64> = 10..=86_400;
+pub const BATCH: std::ops::RangeInclusive<i64> = 1..=500;
+
+/// What fetching needs is there. (A consent may still be missing: the mailbox then says so itself.)
+pub(super) fn ready_to_fetch(mailbox: &Mailbox) -> Result<()> {
+    let side = &mailbox.incoming;
+    if mailbox.removed_at.is_some() {
+        return Err(Refusal::NotFound("mailbox").into());
+    }
+    if side.host.is_empty() {
+        return Err(Refusal::Required("Hostname").into());
+    }
+    match side.authentication {
+        Authentication::None | Authentication::Same => Err(Refusal::Required("Authentication").into()),
+        Authentication::Password if !side.has_password => Err(Refusal::Required("Password").into()),
+        Authentication::Password
+        | Authentication::Microsoft
+        | Authentication::Google
+        | Authentication::Other => Ok(()),
+    }
+}
+
+pub(super) fn ready_to_send(mailbox: &Mailbox) -> Result<()> {
+    let side = &mailbox.outgoing;
+    match side.authentication {
+        Authentication::None => return Err(Refusal::Required("Authentication").into()),
+        Authentication::Same if mailbox.incoming.authentication == Authentication::None => {
+            let sentence = "The Remote Mailbox has no authentication yet that could be shared. Set it first, or choose another one here.";
+            return Err(Refusal::Other(sentence.into()).into());
+        }
+        Authentication::Password if !side.has_password => return Err(Refusal::Required("Password").into()),
+        Authentication::Same
+        | Authentication::Password
+        | Authentication::Microsoft
+        | Authentication::Google
+        | Authentication::Other => {}
+    }
+    if side.host.is_empty() {
+        return Err(Refusal::Required("Hostname").into());
+    }
+    Ok(())
+}
+
+pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Mailbox> {
+    if remote.server.authentication == Authentication::Same {
+        return Err(Refusal::Required("Authentication").into());
+    }
+    let incoming = checked_side(&old.incoming, &remote.server)?;
+    let folder = checked_folder("Mail Folder", &remote.folder)?;
+    let fetched = match &remote.fetched {
+        Fetched::Move(to) => {
+            let to = checked_folder("Move to Folder", to)?;
+            if to.is_empty() {
+                return Err(Refusal::Required("Move to Folder").into());
+            }
+            // Servers may hold names that differ in case apart, but INBOX is one however it is written, and a mail
+            // that is moved to where it is fetched from comes again and again.
+            let from = if folder.is_empty() { "INBOX" } else { &folder };
+            if to.to_lowercase() == from.to_lowercase() {
+                return Err(Refusal::MoveToFetchedFolder(to).into());
+            }
+            Fetched::Move(to)
+        }
+        kept => kept.clone(),
+    };
+    within("Fetch Frequency", remote.frequency_s, &FREQUENCY_S, "seconds")?;
+    within("Emails Per Fetch", remote.batch, &BATCH, "messages")?;
+    if let StartFrom::Date(date) = &remote.start_from {
+        let real = date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok();
+        if !real {
+            let why = format!("“{date}” is not a date. Write it as in 2026-01-31.");
+            return Err(Refusal::BadEndpoint { field: "Start From", why }.into());
+        }
+    }
+    Ok(Mailbox {
+        incoming,
+        folder,
+        fetched,
+        active: remote.active,
+        frequency_s: remote.frequency_s,
+        batch: remote.batch,
+        start_from: remote.start_from.clone(),
+        ..old.clone()
+    })
+}
+
+pub(super) fn checked_outgoing(old: &Mailbox, outgoing: &OutgoingMailbox) -> Result<Mailbox> {
+    let mut server = outgoing.server.clone();
+    // Nothing was named: the server that the provider has for it.
+    let preset = mail::provider::ALL.iter().find(|preset| preset.imap.host == old.incoming.host);
+    if let Some(preset) = preset
+        && server.authentication == Authentication::Same
+        && server.host.trim().is_empty()
+    {
+        server.host = preset.smtp.host.to_owned();
+        server.port = preset.smtp.port;
+        server.security = preset.smtp.security.into();
+    }
+    let new = Mailbox {
+        outgoing: checked_side(&old.outgoing, &server)?,
+        outgoing_active: outgoing.active,
+        header_spoofing: outgoing.header_spoofing,
+        ..old.clone()
+    };
+    let side = &new.outgoing;
+    let apart = !side.host.is_empty() && !old.incoming.host.is_empty() && !new.shares_incoming();
+    if side.authentication == Authentication::Same && apart {
+        return Err(Refusal::Other(format!(
+            "What was entered for {} is not sent to {}. Choose an authentication of its own for the outgoing server.",
+            old.incoming.host, side.host
+        ))
+        .into());
+    }
+    Ok(new)
+}
+
+fn checked_side(old: &ServerSide, entered: &EnteredServer) -> Result<ServerSide> {
+    let host = checked_host(&entered.host)?;
+    check_security(entered, &host)?;
+    let user = entered.user.trim();
+    if user.chars().any(char::is_control) || user.len() > 255 {
+        let why = "a user name is one line of at most 255 characters.".into();
+        return Err(Refusal::BadEndpoint { field: "Username", why }.into());
+    }
+    Ok(ServerSide {
+        host,
+        port: entered.port,
+        security: entered.security,
+        authentication: entered.authentication,
+        user: user.to_owned(),
+        ..old.clone()
+    })
+}
+
+fn checked_folder(field: &'static str, folder: &str) -> Result<String> {
+    let folder = folder.trim().trim_end_matches('/');
+    if folder.chars().any(char::is_control) || folder.len() > 255 {
+        let why = "the name of a folder is one line of at most 255 characters.".into();
+        return Err(Refusal::BadEndpoint { field, why }.into());
+    }
+    Ok(folder.to_owned())
+}
+
+fn within(field: &'static str, value: i64, range: &std::ops::RangeInclusive<i64>, unit: &str) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let why = format!("it is between {} and {} {unit}.", range.start(), range.end());
+    Err(Refusal::BadEndpoint { field, why }.into())
+}
+
+impl Mailbox {
+    /// Whether the outgoing server may be given what was entered for the incoming one.
+    pub fn shares_incoming(&self) -> bool {
+        of_one_house(&self.incoming.host, &self.outgoing.host)
+    }
+}
