@@ -76,6 +76,9 @@ fn every_statement_of_the_source_is_understood() {
     let (mut prepared, mut faults) = (0, Vec::new());
     for path in sources(&root) {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
+        if name == "db/testing.rs" {
+            continue; // it makes databases for tests, on PostgreSQL alone
+        }
         let text = fs::read_to_string(&path).unwrap();
         // Tests of a module may make tables of their own.
         let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
