@@ -8,5 +8,6 @@ mod kills;
 mod practice_walk;
 mod program;
 mod real_servers;
+mod real_servers_oauth2;
 mod rig;
 mod visitor;

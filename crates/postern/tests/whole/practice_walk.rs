@@ -58,6 +58,24 @@ impl Demo {
     pub fn ticket(&self, number: &str) -> serde_json::Value {
         self.run(&["ticket", "show", number, "--json"]).json()
     }
+    /// The practice provider does this wrong, so many times; 0 is until [`Demo::mends`].
+    pub async fn goes_wrong(&self, fault: &str, times: u32) {
+        let body = serde_json::json!({ "fault": fault, "times": times });
+        self.practice("/practice/faults", &body).await;
+    }
+    pub async fn mends(&self) {
+        self.practice("/practice/faults/clear", &serde_json::json!({})).await;
+    }
+    async fn practice(&self, path: &str, body: &serde_json::Value) {
+        let url = format!("{}{path}", self.portal.trim_end_matches("/portal"));
+        let answer = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let answer =
+            answer.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{body}: {answer:?}");
+    }
+    pub fn mailbox(&self, address: &str) -> serde_json::Value {
+        self.run(&["mailbox", "show", address, "--json"]).json()
+    }
     /// A customer writes through the practice provider's page.
     pub async fn write(&self, from: &str, subject: &str, text: &str) {
         let mut customer = Visitor::new();

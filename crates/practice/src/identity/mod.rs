@@ -5,6 +5,7 @@ mod authorize;
 mod discovery;
 pub(crate) mod flow;
 mod grants;
+mod introspect;
 pub(crate) mod problem;
 mod sign_in;
 mod token;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/{tenant}/consent", post(sign_in::consent))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::configuration))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
+        .route("/introspect", post(introspect::answer))
 }
 
 /// Whose sign-in page a path segment asks for.

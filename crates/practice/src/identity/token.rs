@@ -161,9 +161,15 @@ fn authenticate(world: &World, app: &App, secret: Option<&str>) -> Result<(), Pr
 }
 
 fn body(world: &World, app: &App, granted: Granted) -> Value {
-    let seconds = match world.faults.strike(Fault::ShortTokens, Some(&granted.address)) {
-        true => 60,
-        false => world.access_token_seconds(),
+    let strikes = |fault| world.faults.strike(fault, Some(&granted.address));
+    let seconds = if strikes(Fault::MomentaryTokens) {
+        1
+    } else if strikes(Fault::BriefTokens) {
+        32
+    } else if strikes(Fault::ShortTokens) {
+        60
+    } else {
+        world.access_token_seconds()
     };
     // Microsoft leaves offline_access out of the scope it answers.
     let told: Vec<Scope> =

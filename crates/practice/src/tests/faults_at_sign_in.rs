@@ -1,9 +1,9 @@
 //! Each fault of authorize and token does what its row says.
 
-use super::client::{Talk, form, get, request};
+use super::client::{Talk, form, get, post, request};
 use super::sign_in::{authorize, code, sign_in};
 use super::token::{redeem, refresh};
-use super::{CALLBACK, SUPPORT, start};
+use super::{CALLBACK, NOON, SUPPORT, start};
 use crate::{Fault, Practice, Registration, Times};
 
 #[tokio::test]
@@ -120,8 +120,11 @@ async fn tokens_can_be_short_lived_rotate_strictly_or_come_without_refresh_token
     let (practice, _) = start().await;
     let app = practice.register("Postern", CALLBACK);
     let first = practice.grant(&app.client_id, SUPPORT);
-    practice.faults.arm(Fault::ShortTokens, Times::Exactly(1));
-    assert_eq!(refresh(&practice, &app, &first, &[]).await.json()["expires_in"], 60);
+    for (fault, seconds) in [(Fault::ShortTokens, 60), (Fault::BriefTokens, 32), (Fault::MomentaryTokens, 1)]
+    {
+        practice.faults.arm(fault, Times::Exactly(1));
+        assert_eq!(refresh(&practice, &app, &first, &[]).await.json()["expires_in"], seconds);
+    }
     practice.faults.arm(Fault::StrictRotation, Times::UntilCleared);
     let second =
         refresh(&practice, &app, &first, &[]).await.json()["refresh_token"].as_str().unwrap().to_owned();
@@ -130,4 +133,33 @@ async fn tokens_can_be_short_lived_rotate_strictly_or_come_without_refresh_token
     practice.faults.arm(Fault::NoRefreshToken, Times::Exactly(1));
     let code = code(&practice, &app).await;
     assert!(redeem(&practice, &app, &[("code", &code)]).await.json().get("refresh_token").is_none());
+}
+
+#[tokio::test]
+async fn a_mail_server_learns_whose_token_it_was_given_and_nothing_of_others() {
+    let (practice, clock) = start().await;
+    let app = practice.register("Postern", CALLBACK);
+    let about = async |token: &str| {
+        let answer = post(&format!("{}/introspect", practice.http_url), &[("token", token)]).await;
+        assert_eq!(answer.status, 200);
+        answer.json()
+    };
+    let token = practice.access_token(&app.client_id, SUPPORT);
+    let said = about(&token).await;
+    assert_eq!((&said["active"], &said["username"]), (&true.into(), &SUPPORT.into()), "{said}");
+    assert!(said["scope"].as_str().unwrap().contains("IMAP.AccessAsUser.All"), "{said}");
+    assert_eq!(said["exp"], NOON / 1000 + 3600, "{said}");
+    let nothing = serde_json::json!({ "active": false });
+    assert_eq!(about("nonsense").await, nothing);
+    assert_eq!(about(&format!("{token}x")).await, nothing);
+    let refresh_token = practice.grant(&app.client_id, SUPPORT);
+    assert_eq!(about(&refresh_token).await, nothing, "a refresh token is no access token");
+    let graph = crate::permissions::Scope::parse_all("https://graph.microsoft.com/User.Read").unwrap();
+    let graph = practice.world.issue_access_token(&app.client_id, SUPPORT, &graph, 3600);
+    assert_eq!(about(&graph).await, nothing, "a token for Graph opens no mailbox");
+    practice.faults.arm(Fault::IntrospectionInactive, Times::Exactly(1));
+    assert_eq!(about(&token).await, nothing);
+    assert_eq!(about(&token).await["active"], true);
+    clock.store(NOON + 3_600_000, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(about(&token).await, nothing, "over");
 }
