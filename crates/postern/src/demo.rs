@@ -58,7 +58,11 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             clock: practice::Clock::system(),
         });
         let practice = practice.await.context("cannot start the practice provider")?;
-        bound.portal = practice.portal_url().parse().ok();
+        bound.practice = Some(web::Practice {
+            portal: practice.portal_url().parse().context("the practice portal's address")?,
+            imap_port: practice.imap_addr.port(),
+            smtp_port: practice.smtp_addr.port(),
+        });
         kept.http = practice
             .http_url
             .trim_start_matches("http://")

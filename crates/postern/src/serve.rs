@@ -75,8 +75,8 @@ fn hostname() -> String {
 pub struct Bound {
     pub listener: TcpListener,
     pub site: Url,
-    /// In a demo: where the guide leads instead of the provider's own portal.
-    pub portal: Option<Url>,
+    /// In a demo: where forms and guide lead instead of the real provider.
+    pub practice: Option<web::Practice>,
 }
 
 pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
@@ -92,7 +92,7 @@ pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let local = listener.local_addr().context("cannot tell the address that is listened on")?;
     let site = config.site_url.clone().unwrap_or_else(|| config::default_site(local));
-    Ok(Bound { listener, site, portal: None })
+    Ok(Bound { listener, site, practice: None })
 }
 
 /// While there is no administrator, a one-time link is made anew at each start: shown on the terminal, or
@@ -148,8 +148,8 @@ pub async fn until_stopped(
         trusted_proxies: config.trusted_proxies.clone(),
     };
     let state = web::State::new(courier, pages, stopping.clone());
-    let state = match bound.portal {
-        Some(portal) => state.with_portal(portal),
+    let state = match &bound.practice {
+        Some(practice) => state.with_practice(practice),
         None => state,
     };
     let app = web::app(state).into_make_service_with_connect_info::<std::net::SocketAddr>();

@@ -40,7 +40,7 @@ document.addEventListener("change", (event) => {
 });
 
 // Tenant fills both endpoints; a pasted endpoint fills Tenant. The server does the same, and judges.
-const endpoint = /^(https:\/\/login\.microsoftonline\.[a-z]+)\/([^/]+)\/oauth2\/v2\.0\/(authorize|token)$/;
+const endpoint = /^(https?:\/\/[^/]+)\/([^/]+)\/oauth2\/v2\.0\/(authorize|token)$/;
 document.addEventListener("change", (event) => {
   const field = event.target;
   const form = field.form;

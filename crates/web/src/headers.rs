@@ -6,9 +6,21 @@ pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-s
      connect-src 'self'; font-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'";
 
+/// Where a page's form may lead through a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    Https,
+    /// Under the demo mark: to the practice provider too.
+    Practice,
+}
+
 /// The same for a page whose form may leave: Chromium applies `form-action` to redirects.
-pub fn content_policy_leaving_to(origin: &str) -> String {
-    CONTENT_POLICY.replace("form-action 'self'", &format!("form-action 'self' {origin}"))
+pub fn content_policy_leaving(leaving: Leaving) -> String {
+    let to = match leaving {
+        Leaving::Https => "https:",
+        Leaving::Practice => "https: http://127.0.0.1:* http://localhost:*",
+    };
+    CONTENT_POLICY.replace("form-action 'self'", &format!("form-action 'self' {to}"))
 }
 
 /// Adds what the handler did not set itself.

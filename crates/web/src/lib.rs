@@ -40,6 +40,7 @@ mod tickets;
 mod uploads;
 
 pub use error::Error;
+pub use mailboxes::preset::Practice;
 use session::Who;
 pub use state::{Site, State};
 

@@ -1,4 +1,5 @@
 //! What every page stands on: the courier's handle, the site's own address, and the end of the program.
+use crate::mailboxes::preset::{Practice, Preset};
 use courier::Courier;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,8 +24,8 @@ pub struct State {
     pub site: Arc<Site>,
     /// Live connections end when this turns true, so that the program can.
     pub shutdown: watch::Receiver<bool>,
-    /// Under the demo mark: the pretend provider's portal, where the guide then leads.
-    pub(crate) portal: Option<Url>,
+    /// What *OAuth2 - Microsoft* fills in, and where the guide leads.
+    pub(crate) preset: Arc<Preset>,
     /// When each session was last noted as used, so that not every request writes.
     touched: Arc<Mutex<HashMap<i64, i64>>>,
     /// Letters already made safe.
@@ -48,15 +49,15 @@ impl State {
             courier,
             site: Arc::new(site),
             shutdown,
-            portal: None,
+            preset: Arc::new(Preset::of(None)),
             touched: Arc::default(),
             letters: Arc::default(),
         }
     }
-    /// The guide leads to this portal instead of the provider's own.
+    /// Under the demo mark: forms and guide lead to the practice provider instead of the real one.
     #[must_use]
-    pub fn with_portal(self, portal: Url) -> State {
-        State { portal: Some(portal), ..self }
+    pub fn with_practice(self, practice: &Practice) -> State {
+        State { preset: Arc::new(Preset::of(Some(practice))), ..self }
     }
     /// The program runs under the demo mark, with a pretend provider on this machine.
     pub fn practice(&self) -> bool {

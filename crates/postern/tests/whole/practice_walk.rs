@@ -216,9 +216,6 @@ pub async fn begun(demo: &Demo, visitor: &mut Visitor, address: &str) -> (String
 
 /// Signs in at the practice provider and accepts; the page that Postern shows then.
 pub async fn sign_in(visitor: &mut Visitor, mut page: Page, address: &str) -> Page {
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
     if !page.text.contains("name=\"password\"") {
         page = visitor.submit(page.form("Next").set("account", address)).await;
     }

@@ -1,14 +1,14 @@
 //! The authorization page behind *Config*: the tabs *Info*, *IdP Config* and *Token*, with the guide beside.
 //!
 //! *Submit* saves the registration and leaves for the provider. Chromium applies `form-action` to
-//! redirects, so the page allows the provider's origin; when that is typed afresh, a page of ours without
-//! a form leads there instead.
+//! redirects, so this page's policy lets its form lead to any provider, also one typed just now.
 use super::entered::ClientForm;
 use super::guide::Guide;
 use super::{Tab, frame, side, side_word};
 use crate::form::{self, Form};
 use crate::gate::see_other;
-use crate::page::{Page, show, show_as};
+use crate::headers::Leaving;
+use crate::page::{Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, headers};
 use askama::Template;
@@ -20,7 +20,6 @@ use desk::mailboxes::client::{self, Client, Scheme};
 use desk::mailboxes::grant::{self, Grant, State as GrantState};
 use desk::mailboxes::mailbox::{self, Mailbox, Side};
 use serde::Deserialize;
-use url::Url;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Asked {
@@ -127,7 +126,7 @@ async fn show_tab(
     let tokens = tokens(state, &frame.mailbox, side, page.now).await?;
     let form = match typed {
         Some(typed) => ClientForm::typed(typed, client.has_secret),
-        None => ClientForm::stored(&client),
+        None => ClientForm::stored(&client, &state.preset),
     };
     let callback = authorize::callback_url(&state.site.url, &client.public_id).to_string();
     let open_tab = match asked.tab.as_deref() {
@@ -136,7 +135,6 @@ async fn show_tab(
         _ => "idp",
     };
     let guide = Guide::of(state, &frame.mailbox, &client, tokens.iter().any(|token| token.color == "good"));
-    let leaving_to = origin(&form.authorization_endpoint);
     let shown = AuthorizationPage {
         page,
         frame,
@@ -153,18 +151,12 @@ async fn show_tab(
     };
     let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut response = show_as(status, &shown)?;
-    if let Some(policy) =
-        leaving_to.and_then(|to| HeaderValue::from_str(&headers::content_policy_leaving_to(&to)).ok())
-    {
+    let policy =
+        headers::content_policy_leaving(if state.practice() { Leaving::Practice } else { Leaving::Https });
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
-}
-
-/// The origin of an endpoint, for the page's policy; `None` when it is no web address.
-fn origin(endpoint: &str) -> Option<String> {
-    let url = Url::parse(endpoint).ok()?;
-    matches!(url.scheme(), "https" | "http").then(|| url.origin().ascii_serialization())
 }
 
 async fn tokens(state: &State, mailbox: &Mailbox, side: Side, now: i64) -> Result<Vec<Token>, Error> {
@@ -204,15 +196,6 @@ impl Token {
     }
 }
 
-/// A page without a form, from which Chromium lets the browser leave for an address typed just now.
-#[derive(Template)]
-#[template(path = "mailboxes/leave.html")]
-struct LeavePage {
-    page: Page,
-    to: String,
-    host: String,
-}
-
 /// *Submit* saves and leaves for the provider; *Save* only saves.
 pub async fn submit(
     axum::extract::State(state): axum::extract::State<State>,
@@ -235,25 +218,12 @@ pub async fn submit(
     };
     match error::refusal(done.await)? {
         Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
-        Ok(Some(to)) => leave(&state, &visit, &client, &to),
+        Ok(Some(to)) => Ok(see_other(to.as_str())),
         Err(refusal) => {
             let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
             show_tab(&state, &visit, id, side, &asked, Some(&form), Some(refusal.to_string())).await
         }
     }
-}
-
-fn leave(state: &State, visit: &Visit, before: &Client, to: &Url) -> Result<Response, Error> {
-    let allowed = origin(&before.authorization_endpoint);
-    if allowed.is_some_and(|allowed| allowed == to.origin().ascii_serialization()) {
-        return Ok(see_other(to.as_str()));
-    }
-    let host = to.host_str().unwrap_or_default().to_owned();
-    show(&LeavePage {
-        page: Page::bare(state, visit, "To the sign-in of your provider"),
-        to: to.to_string(),
-        host,
-    })
 }
 
 async fn save(state: &State, who: &Who, client: &Client, form: &Form) -> desk::Result<()> {

@@ -1,7 +1,7 @@
 //! The fields of the authorization page: stored, or as typed. A secret is never among them.
+use super::preset::Preset;
 use crate::form::Form;
 use desk::mailboxes::client::{Client, EnteredClient};
-use mail::provider::MICROSOFT;
 
 #[derive(Clone, Debug)]
 pub struct ClientForm {
@@ -20,7 +20,7 @@ pub struct ClientForm {
 }
 
 impl ClientForm {
-    pub fn stored(client: &Client) -> ClientForm {
+    pub fn stored(client: &Client, preset: &Preset) -> ClientForm {
         let Client { active, strict_matching, has_secret, .. } = *client;
         let client = client.clone();
         ClientForm {
@@ -32,11 +32,8 @@ impl ClientForm {
             client_id: client.client_id,
             has_secret,
             // Until a tenant is known, the provider's own addresses stand there with `{tenant}` in its place.
-            authorization_endpoint: or_preset(
-                client.authorization_endpoint,
-                MICROSOFT.authorization_endpoint,
-            ),
-            token_endpoint: or_preset(client.token_endpoint, MICROSOFT.token_endpoint),
+            authorization_endpoint: or_preset(client.authorization_endpoint, &preset.authorization_endpoint),
+            token_endpoint: or_preset(client.token_endpoint, &preset.token_endpoint),
             scopes: client.scopes,
             resource_details_endpoint: client.resource_details_endpoint,
             email_attribute: client.email_attribute,
@@ -59,14 +56,19 @@ impl ClientForm {
         }
     }
     pub fn entered(self, form: &Form) -> EnteredClient {
+        // The example that stands there until a tenant is known: the tenant takes its place.
+        let with_tenant = |endpoint: String| match self.tenant.trim() {
+            "" => endpoint,
+            tenant => endpoint.replace("{tenant}", tenant),
+        };
         EnteredClient {
+            authorization_endpoint: with_tenant(self.authorization_endpoint),
+            token_endpoint: with_tenant(self.token_endpoint),
             name: self.name,
             active: self.active,
             tenant: self.tenant,
             client_id: self.client_id,
             client_secret: form.secret("client_secret"),
-            authorization_endpoint: self.authorization_endpoint,
-            token_endpoint: self.token_endpoint,
             scopes: self.scopes,
             resource_details_endpoint: self.resource_details_endpoint,
             email_attribute: self.email_attribute,

@@ -18,7 +18,6 @@ const STEPS: usize = 8;
 
 impl Guide {
     pub fn of(state: &State, mailbox: &Mailbox, client: &Client, is_authorized: bool) -> Guide {
-        let portal = state.portal.as_ref().map_or("https://entra.microsoft.com/", |portal| portal.as_str());
         // What can be known from here: an id and a secret exist only after the steps that make them.
         let done = match (is_authorized, client.client_id.is_empty(), client.has_secret) {
             (true, ..) => STEPS,
@@ -27,7 +26,7 @@ impl Guide {
             (false, true, _) => 0,
         };
         Guide {
-            portal: portal.to_owned(),
+            portal: state.preset.portal.clone(),
             name: format!("{} mail", state.site.name),
             address: mailbox.address.clone(),
             done,

@@ -9,6 +9,7 @@ mod happening;
 mod health;
 pub mod list;
 pub mod outgoing;
+pub mod preset;
 pub mod remote;
 mod server_form;
 pub mod upkeep;

@@ -1,4 +1,5 @@
 //! The tab *Outgoing (SMTP)*: where answers leave from.
+use super::preset::Preset;
 use super::server_form::{ServerForm, authentication_word};
 use super::{Asked, Frame, Tab, frame};
 use crate::form::{self, Form};
@@ -11,7 +12,6 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Side};
-use mail::provider;
 
 /// The fields as shown: stored, or as typed.
 #[derive(Clone, Debug)]
@@ -28,12 +28,12 @@ impl OutgoingForm {
             header_spoofing: mailbox.header_spoofing,
         }
     }
-    fn typed(form: &Form, mailbox: &Mailbox) -> OutgoingForm {
+    fn typed(form: &Form, mailbox: &Mailbox, preset: &Preset) -> OutgoingForm {
         let mut server = ServerForm::typed(form, mailbox.outgoing.has_password);
         let like_incoming =
             server.authentication == "same" && mailbox.incoming.authentication == Authentication::Microsoft;
         if server.authentication == "microsoft" || like_incoming {
-            server.fill_in(&provider::MICROSOFT.smtp);
+            server.fill_in(&preset.smtp);
         }
         OutgoingForm {
             server,
@@ -59,7 +59,7 @@ struct OutgoingPage {
     form: OutgoingForm,
     /// How the incoming side signs in, for *Same as Remote Mailbox*.
     incoming: &'static str,
-    preset: &'static provider::Preset,
+    preset: std::sync::Arc<Preset>,
     practice: bool,
     why: Option<String>,
 }
@@ -87,14 +87,14 @@ async fn show_tab(
     page.given_back = typed.is_some() && why.is_none();
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let form = match typed {
-        Some(typed) => OutgoingForm::typed(typed, &frame.mailbox),
+        Some(typed) => OutgoingForm::typed(typed, &frame.mailbox, &state.preset),
         None => OutgoingForm::stored(&frame.mailbox),
     };
     let incoming = authentication_word(frame.mailbox.incoming.authentication);
     let practice = state.practice();
     show_as(
         status,
-        &OutgoingPage { page, frame, form, incoming, preset: &provider::MICROSOFT, practice, why },
+        &OutgoingPage { page, frame, form, incoming, preset: state.preset.clone(), practice, why },
     )
 }
 
@@ -141,7 +141,7 @@ async fn save(
     completeness: Completeness,
 ) -> desk::Result<()> {
     let mailbox = super::stored(state, id).await?;
-    let outgoing = OutgoingForm::typed(form, &mailbox).outgoing(form)?;
+    let outgoing = OutgoingForm::typed(form, &mailbox, &state.preset).outgoing(form)?;
     let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
     state
         .courier

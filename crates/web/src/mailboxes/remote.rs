@@ -1,4 +1,5 @@
 //! The tab *Remote Mailbox*: where mail is fetched from, and how.
+use super::preset::Preset;
 use super::server_form::ServerForm;
 use super::{Asked, Frame, Tab, frame};
 use crate::form::{self, Form};
@@ -12,7 +13,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use desk::Refusal;
 use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};
-use mail::provider;
 
 /// The fields as shown: stored, or as typed.
 #[derive(Clone, Debug)]
@@ -53,10 +53,10 @@ impl RemoteForm {
             start_date: start_date.to_owned(),
         }
     }
-    fn typed(form: &Form, mailbox: &Mailbox) -> RemoteForm {
+    fn typed(form: &Form, mailbox: &Mailbox, preset: &Preset) -> RemoteForm {
         let mut server = ServerForm::typed(form, mailbox.incoming.has_password);
         if server.authentication == "microsoft" {
-            server.fill_in(&provider::MICROSOFT.imap);
+            server.fill_in(&preset.imap);
         }
         RemoteForm {
             server,
@@ -112,7 +112,7 @@ struct RemotePage {
     page: Page,
     frame: Frame,
     form: RemoteForm,
-    preset: &'static provider::Preset,
+    preset: std::sync::Arc<Preset>,
     practice: bool,
     why: Option<String>,
 }
@@ -140,11 +140,11 @@ async fn show_tab(
     page.given_back = typed.is_some() && why.is_none();
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let form = match typed {
-        Some(typed) => RemoteForm::typed(typed, &frame.mailbox),
+        Some(typed) => RemoteForm::typed(typed, &frame.mailbox, &state.preset),
         None => RemoteForm::stored(&frame.mailbox),
     };
     let practice = state.practice();
-    show_as(status, &RemotePage { page, frame, form, preset: &provider::MICROSOFT, practice, why })
+    show_as(status, &RemotePage { page, frame, form, preset: state.preset.clone(), practice, why })
 }
 
 /// *Save Changes*: complete, so that Status can be on.
@@ -191,7 +191,7 @@ async fn save(
     completeness: Completeness,
 ) -> desk::Result<()> {
     let mailbox = super::stored(state, id).await?;
-    let remote = RemoteForm::typed(form, &mailbox).remote(form)?;
+    let remote = RemoteForm::typed(form, &mailbox, &state.preset).remote(form)?;
     let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
     state
         .courier

@@ -1,8 +1,8 @@
 //! A server's fields as both sides have them: host, port, security, authentication, user.
+use super::preset::Place;
 use crate::form::Form;
 use desk::mailboxes::mailbox::{Authentication, EnteredServer, Security, ServerSide};
 use desk::{Refusal, Result};
-use mail::provider;
 
 /// The fields as shown: stored, or as typed. A password is never among them.
 #[derive(Clone, Debug, Default)]
@@ -37,15 +37,11 @@ impl ServerForm {
         }
     }
     /// What the provider's preset knows and nobody typed.
-    pub fn fill_in(&mut self, preset: &provider::Server) {
+    pub fn fill_in(&mut self, preset: &Place) {
         if self.host.is_empty() {
-            self.host = preset.host.to_owned();
+            self.host.clone_from(&preset.host);
             self.port = preset.port.to_string();
-            self.security = match preset.security {
-                provider::Security::Tls => "tls",
-                provider::Security::Starttls => "starttls",
-            }
-            .to_owned();
+            preset.security.clone_into(&mut self.security);
         }
     }
     /// For the desk. `port_usual` stands in for an empty field.
