@@ -96,9 +96,7 @@ enum Checked {
 
 async fn check(state: &State, visit: &Visit, email: &str, form: &Form) -> Result<Checked, Error> {
     let (now, place) = (visit.now, visit.address.clone());
-    let (asked, address) = (email.to_owned(), place.clone());
-    let verdict = state.courier.read(move |tx| sign_in::judge(tx, &asked, &address, now)).await?;
-    if let Verdict::Wait { until } = verdict {
+    if let Verdict::Wait { until } = admitted(state, email, &place, now).await? {
         let minutes = ((until - now).max(0) / 60_000) + 1;
         let unit = if minutes == 1 { "minute" } else { "minutes" };
         return Ok(Checked::Wrong(format!("Too many tries. Wait {minutes} {unit}, then try again.")));
@@ -115,11 +113,29 @@ async fn check(state: &State, visit: &Visit, email: &str, form: &Form) -> Result
             state.courier.write(move |tx| sign_in::succeeded(tx, &asked, &place, now)).await?;
             Ok(Checked::Right(Box::new(agent)))
         }
-        None => {
-            state.courier.write(move |tx| sign_in::failed(tx, &asked, &place, now)).await?;
-            Ok(Checked::Wrong(WRONG.to_owned()))
-        }
+        None => Ok(Checked::Wrong(WRONG.to_owned())),
     }
+}
+
+/// Whether this try may be made; one that may is counted as failed before the password is looked at, so that
+/// of many that come at once each is judged after the last. Signing in takes the count away again.
+async fn admitted(state: &State, email: &str, place: &str, now: i64) -> Result<Verdict, Error> {
+    let (asked, address) = (email.to_owned(), place.to_owned());
+    // Those who wait hold nobody up who writes.
+    let verdict = state.courier.read(move |tx| sign_in::judge(tx, &asked, &address, now)).await?;
+    if verdict != Verdict::Try {
+        return Ok(verdict);
+    }
+    let (asked, address) = (email.to_owned(), place.to_owned());
+    let _turn = state.sign_ins.lock().await;
+    let judged = state.courier.write(move |tx| {
+        let verdict = sign_in::judge(tx, &asked, &address, now)?;
+        if verdict == Verdict::Try {
+            sign_in::failed(tx, &asked, &address, now)?;
+        }
+        Ok(verdict)
+    });
+    Ok(judged.await?)
 }
 
 /// The session this browser had before, if any: a new one never carries it on.

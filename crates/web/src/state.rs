@@ -28,6 +28,8 @@ pub struct State {
     pub(crate) preset: Arc<Preset>,
     /// When each session was last noted as used, so that not every request writes.
     touched: Arc<Mutex<HashMap<i64, i64>>>,
+    /// Held while a sign-in is judged and counted: PostgreSQL lets two transactions judge side by side.
+    pub(crate) sign_ins: Arc<tokio::sync::Mutex<()>>,
     /// Letters already made safe.
     pub(crate) letters: Arc<crate::letters::Letters>,
 }
@@ -51,6 +53,7 @@ impl State {
             shutdown,
             preset: Arc::new(Preset::of(None)),
             touched: Arc::default(),
+            sign_ins: Arc::default(),
             letters: Arc::default(),
         }
     }

@@ -71,6 +71,23 @@ async fn guessing_is_slowed_down_and_the_owner_still_gets_in() {
 }
 
 #[tokio::test]
+async fn guesses_that_come_at_once_are_slowed_down_like_those_that_come_after_each_other() {
+    let office = Office::staffed();
+    let mut guessers = Vec::new();
+    for _ in 0..12 {
+        let mut guesser = office.browser();
+        guesser.get("/sign-in").await;
+        guessers.push(guesser);
+    }
+    let typed = [("email", "maya@contoso.example"), ("password", "wrong wrong wrong")];
+    let answers =
+        futures_util::future::join_all(guessers.iter_mut().map(|guesser| guesser.post("/sign-in", &typed)));
+    let answers = answers.await;
+    let tried = answers.iter().filter(|answer| answer.body.contains("do not belong together")).count();
+    assert!((1..=5).contains(&tried), "{tried} passwords were tried at once");
+}
+
+#[tokio::test]
 async fn signing_in_never_carries_an_old_session_on() {
     let office = Office::staffed();
     let mut browser = office.leo().await;
