@@ -29,9 +29,17 @@ impl Address {
 }
 
 /// The look-up key of an address given as text: trimmed, lower case.
+///
+/// A letter that only looks like one of ASCII stays itself: the Kelvin sign's lower case is `k`, and who has an
+/// address with it must not pass for who has the one without.
 #[must_use]
 pub fn key(address: &str) -> String {
-    address.trim().to_lowercase()
+    let lower = |c: char| {
+        let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
+        let (kept, lowered) = if becomes_ascii { (Some(c), None) } else { (None, Some(c.to_lowercase())) };
+        kept.into_iter().chain(lowered.into_iter().flatten())
+    };
+    address.trim().chars().flat_map(lower).collect()
 }
 
 /// What a person types into To or Cc: addresses separated by comma, semicolon or new line.
@@ -250,6 +258,16 @@ mod tests {
         let expected: Vec<(String, String)> =
             expected.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect();
         assert_eq!(found, expected, "{input}");
+    }
+
+    #[test]
+    fn a_letter_that_only_looks_like_another_is_no_other_address() {
+        assert_eq!(key(" Jake@Example.ORG "), "jake@example.org");
+        assert_eq!(key("J\u{c4}GER@example.org"), "j\u{e4}ger@example.org");
+        for homograph in ["ja\u{212a}e@example.org", "j\u{430}ke@example.org", "jake@example.org\u{130}"] {
+            assert_ne!(key(homograph), "jake@example.org");
+            assert!(!key(homograph).is_ascii(), "{homograph}");
+        }
     }
 
     #[test]
