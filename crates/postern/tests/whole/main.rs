@@ -5,6 +5,7 @@
 mod arrows;
 mod command_line;
 mod kills;
+mod on_postgres;
 mod practice_walk;
 mod program;
 mod real_servers;

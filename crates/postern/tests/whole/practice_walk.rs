@@ -94,13 +94,16 @@ impl Demo {
 }
 
 /// Waits for what another task or process does; the limit is generous, because machines are busy.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(Duration::from_secs(30), what, look).await
+}
+pub async fn until_within<T>(limit: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} did not come about in 30 s");
+        assert!(began.elapsed() < limit, "{what} did not come about in {limit:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

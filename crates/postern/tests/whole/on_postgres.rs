@@ -1,0 +1,82 @@
+//! The same program on PostgreSQL, against the real mail servers.
+use crate::practice_walk::{until, until_within};
+use crate::program::{ADMINISTRATOR, Program};
+use crate::rig;
+use std::time::Duration;
+
+/// A database of its own, dropped at the end.
+struct Database {
+    server: String,
+    name: String,
+}
+impl Database {
+    fn new() -> Database {
+        let server = rig::variable("POSTERN_TEST_POSTGRES_SERVER");
+        let database = Database { name: format!("whole_{:016x}", rand::random::<u64>()), server };
+        database.ask(&format!("CREATE DATABASE {}", database.name));
+        database
+    }
+    fn ask(&self, sql: &str) {
+        let mut client =
+            postgres::Client::connect(&format!("{}/postgres", self.server), postgres::NoTls).unwrap();
+        client.batch_execute(sql).unwrap();
+    }
+    fn url(&self) -> String {
+        format!("{}/{}", self.server, self.name)
+    }
+}
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        if let Ok(mut client) =
+            postgres::Client::connect(&format!("{}/postgres", self.server), postgres::NoTls)
+        {
+            let _ = client.batch_execute(&sql);
+        }
+    }
+}
+
+#[test]
+fn on_postgres_real_servers_mail_comes_in_is_answered_and_survives_a_kill() {
+    let database = Database::new();
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    let (ca, url) = (rig::ca(), database.url());
+    let program =
+        Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap(), "--database", &url]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let toml =
+        rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), "batch = 5\nfetched = \"move:Done\"");
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let letters: Vec<_> =
+        (0..30).map(|i| rig::letter(&ann, &address, &format!("Matter {i}"), "Please look.")).collect();
+    rig::deliver(&address, &letters);
+    let server = program.serve();
+    std::thread::sleep(Duration::from_millis(150));
+    server.kill();
+    let server = program.serve();
+    // On PostgreSQL the leases of a killed process must run out, a minute at most: another machine may hold them.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        until_within(Duration::from_secs(120), "every letter as a ticket", async || {
+            let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
+            (page["items"].as_array().unwrap().len() == 30).then_some(())
+        })
+        .await;
+        let found = program.run(&["ticket", "list", "--query", "Matter 7", "--json"]).fine().json();
+        let ticket = found["items"][0]["number"].as_str().unwrap().to_owned();
+        program.run_with(&["reply", &ticket, "--as", ADMINISTRATOR], "Looked.").fine();
+        let letter = until("the reply", async || rig::look(&ann, "INBOX").await.pop()).await;
+        assert!(letter.subject.contains("Matter 7"), "{}", letter.subject);
+    });
+    server.stop();
+    program.run(&["check"]).fine();
+}
+
+#[test]
+fn on_postgres_a_wrong_address_is_one_sentence_without_the_password() {
+    let program = Program::new().with(&["--database", "postgres://desk:hunter2@127.0.0.1:1/desk"]);
+    let ran = program.run(&["serve"]).fails(1, &["127.0.0.1:1"]);
+    assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+}
