@@ -134,9 +134,12 @@ Postern demo. Nothing leaves this machine.
     IMAP server         localhost:{} (SSL/TLS)
     SMTP server         localhost:{} (STARTTLS)
 
-1. Sign in, open Admin Panel › Emails, and follow the guide beside the form with the practice portal.
-2. Mail in support@contoso.example becomes tickets. Write more as a customer in the practice mailboxes.
-3. Answer a ticket, and see the answer arrive in the customer's practice mailbox.
+1. Sign in, open Admin Panel › Emails › Add New Email and enter support@contoso.example. Under Remote Mailbox
+   choose OAuth2 - Microsoft and Config, and follow the guide beside the form with the practice portal.
+2. Set Status to Enable and Start From to Everything: the mail becomes tickets. Write more as a customer in the
+   practice mailboxes.
+3. Under Outgoing (SMTP) choose Same as Remote Mailbox, Status Enable. Answer a ticket, and see the answer arrive
+   in the customer's practice mailbox.
 
 Stop with Ctrl+C; started again, everything is as it was.
 ",

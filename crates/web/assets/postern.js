@@ -85,8 +85,8 @@ const onTopic = (topic) => {
 if (document.querySelector("[data-live]") && "EventSource" in window) {
   const stream = new EventSource("/live");
   for (const topic of ["ticket", "inbox", "outbox", "mailbox", "everything"]) stream.addEventListener(topic, () => onTopic(topic));
-  let opened = false;
-  stream.onopen = () => { if (opened) onTopic("everything"); opened = true; }; // back after a gap
+  // Also the first time: what happened while this page was on its way is not announced again.
+  stream.onopen = () => onTopic("everything");
   document.addEventListener("visibilitychange", () => { if (!document.hidden && live.topics.size) lookAgain(); });
   addEventListener("pagehide", () => stream.close());
 }

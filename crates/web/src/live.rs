@@ -37,7 +37,8 @@ pub async fn stream(
     let open = Open { state, topics, shutdown, clock, session_token };
     let events = stream::unfold(open, |mut open| async {
         let topic = open.next().await?;
-        Some((Ok::<_, Infallible>(Event::default().event(topic).data("")), open))
+        // A browser drops an event without data, whatever its name.
+        Some((Ok::<_, Infallible>(Event::default().event(topic).data("changed")), open))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response())
 }

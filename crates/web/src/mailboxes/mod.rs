@@ -18,7 +18,7 @@ use crate::page::{Here, Page};
 use crate::session::Visit;
 use crate::{Error, State};
 use banner::Shown;
-use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Side, StartFrom};
 use desk::site::event::{self, Subject};
 use happening::Happening;
 use health::Facts;
@@ -55,6 +55,13 @@ impl Frame {
         let incoming = &self.mailbox.incoming;
         let consent = !incoming.authentication.is_oauth() || incoming.grant_id.is_some();
         !self.mailbox.active && !incoming.host.is_empty() && consent
+    }
+    /// What is in the folder already will not be fetched.
+    pub fn starts_now(&self) -> bool {
+        self.mailbox.activated_at.is_none() && self.mailbox.start_from == StartFrom::Now
+    }
+    pub fn sends_nothing(&self) -> bool {
+        self.mailbox.outgoing.authentication == Authentication::None
     }
     /// `aria-current` of a tab.
     pub fn current(&self, tab: Tab) -> &'static str {

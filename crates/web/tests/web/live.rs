@@ -21,6 +21,7 @@ async fn an_open_page_hears_what_changed_until_its_session_ends() {
     let heard = stream.next().await.unwrap().unwrap();
     let heard = String::from_utf8_lossy(&heard).into_owned();
     assert!(heard.contains("event: ticket"), "{heard}");
+    assert!(heard.contains("\ndata: changed\n"), "browsers drop an event without data: {heard}");
     assert!(!heard.contains("Leo"), "only the topic goes out: {heard}");
 
     let by = By::system(office.clock.now());
