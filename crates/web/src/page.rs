@@ -153,8 +153,8 @@ pub fn initials(name: &str) -> String {
 /// What of this mailbox waits for a person.
 fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
     let sides = [
-        (&mailbox.incoming_health, "remote", "gets no mail since"),
-        (&mailbox.outgoing_health, "outgoing", "sends no mail since"),
+        (&mailbox.incoming_health, "remote", "has got no mail since"),
+        (&mailbox.outgoing_health, "outgoing", "has sent no mail since"),
     ];
     let needy = sides.into_iter().filter(|(health, ..)| health.state == Health::NeedsPerson);
     needy

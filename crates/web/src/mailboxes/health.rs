@@ -1,7 +1,7 @@
 //! A mailbox's health in words: what state each side is in, since when, why, and what happens next.
 use crate::moment::Moment;
 use crate::page::Page;
-use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, State};
+use desk::mailboxes::mailbox::{self, Authentication, Health, Mailbox, State};
 
 /// One side in words.
 #[derive(Clone, Debug)]
@@ -75,8 +75,14 @@ fn outgoing(mailbox: &Mailbox, page: &Page) -> Side {
     if mailbox.outgoing.authentication == Authentication::None {
         return side(health, page, "", "sends no mail: no outgoing server");
     }
+    let signs_in = match mailbox.outgoing.authentication {
+        Authentication::Same => mailbox.incoming.authentication,
+        own => own,
+    };
     let (color, words) = match health.state {
         _ if !mailbox.outgoing_active => ("", "sending is off"),
+        // Nothing was tried since the grant went: what was well before says nothing about now.
+        State::Ok if signs_in.is_oauth() && mailbox.grant_id(mailbox::Side::Outgoing).is_none() => ("", "not authorized"),
         State::New => ("", "not opened yet"),
         State::Ok => ("good", "mail is sent"),
         State::Waiting => ("warn", "tried again by itself"),

@@ -366,7 +366,7 @@ async fn a_mailbox_that_needs_a_person_is_said_on_every_page_of_an_administrator
     });
     for path in ["/profile", "/agents", "/mailboxes", "/mailboxes/1"] {
         let page = maya.get(path).await;
-        page.shows("support@contoso.example sends no mail since")
+        page.shows("support@contoso.example has sent no mail since")
             .shows("client secret &#60;has&#62; expired")
             .shows("/mailboxes/1/outgoing");
     }
