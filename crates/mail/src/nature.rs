@@ -6,7 +6,7 @@ use regex::RegexSet;
 
 use crate::message::Message;
 use crate::mime::Parts;
-use crate::report::{Action, Bounce};
+use crate::report::{self, Action, Bounce};
 
 /// The first of these that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -133,7 +133,7 @@ fn report_kind(message: &Message, parts: &Parts<'_>) -> Found {
         "message/feedback-report",
         "message/global-disposition-notification",
     ] {
-        if has_part(parts, &[part_type]) {
+        if has_part(parts, &[part_type]) && report::is_report(parts, message) {
             return Some((Nature::Report, part_type.to_owned()));
         }
     }
@@ -324,6 +324,26 @@ mod tests {
         let raw = format!("From: Ann <ann@example.org>\nSubject: Printer\n{headers}\nHello\n");
         let found = crate::message::parse(raw.as_bytes()).auto_reply;
         assert_eq!((found.kind, found.by.as_deref(), found.may_answer), (kind, by, may_answer), "{headers}");
+    }
+
+    #[test]
+    fn a_letter_that_carries_a_report_is_a_persons() {
+        let letter = |from: &str, status: &str| {
+            let raw = format!(
+                "From: {from}\nSubject: I cannot write to sales\nContent-Type: multipart/mixed; boundary=b\n\n\
+                 --b\n\nPlease help, see below.\n--b\nContent-Type: message/{status}\n\n\
+                 Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; sales@contoso.example\n\
+                 Action: failed\nStatus: 5.1.1\n\n--b--\n"
+            );
+            crate::message::parse(raw.as_bytes())
+        };
+        for status in ["delivery-status", "disposition-notification", "feedback-report"] {
+            let found = letter("Ann <ann@example.org>", status);
+            assert_eq!((found.auto_reply.kind, found.bounces.len()), (Nature::None, 0), "{status}");
+        }
+        // Old servers put their reports into multipart/mixed.
+        let found = letter("MAILER-DAEMON@example.org", "delivery-status");
+        assert_eq!((found.auto_reply.kind, found.bounces.len()), (Nature::Bounce, 1));
     }
 
     #[test]

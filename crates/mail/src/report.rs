@@ -46,14 +46,24 @@ pub(crate) fn read(parts: &Parts<'_>, message: &Message) -> Vec<Bounce> {
     let is_status = |p: &&Part<'_>| {
         matches!(p.content_type.value.as_str(), "message/delivery-status" | "message/global-delivery-status")
     };
+    let is_report = is_report(parts, message);
     let structured: Vec<Bounce> = parts
         .list
         .iter()
-        .filter(is_status)
+        .filter(|part| is_report && is_status(part))
         .flat_map(|part| status_part(part, original.as_deref()))
         .take(RECIPIENTS_MAX)
         .collect();
     if structured.is_empty() { words::read(message, original.as_deref()) } else { structured }
+}
+
+/// Is the message itself a report, or does a person's letter only carry one, as forwarding programs attach it?
+pub(crate) fn is_report(parts: &Parts<'_>, message: &Message) -> bool {
+    let root = parts.list.first().map_or("", |root| root.content_type.value.as_str());
+    root == "multipart/report"
+        || root.starts_with("message/")
+        || words::is_from_a_server(message)
+        || words::has_null_path(message)
 }
 
 /// The groups of a `message/delivery-status` after the first, one a recipient.

@@ -128,9 +128,14 @@ fn says_final(text: &str) -> bool {
         .any(|w| lower.contains(w))
 }
 
+/// The envelope had no sender, which a person's letter always has.
+pub(super) fn has_null_path(message: &Message) -> bool {
+    message.header("Return-Path").is_some_and(|v| v.replace([' ', '\t'], "") == "<>")
+}
+
 /// Words alone prove nothing: a person may quote a bounce.  The sender must be a mail server.
-fn is_from_a_server(message: &Message) -> bool {
-    let null_path = message.header("Return-Path").is_some_and(|v| v.replace([' ', '\t'], "") == "<>");
+pub(super) fn is_from_a_server(message: &Message) -> bool {
+    let null_path = has_null_path(message);
     let from = message.author().and_then(|a| a.address.as_deref()).unwrap_or("").to_ascii_lowercase();
     let local = from.split('@').next().unwrap_or("");
     let daemon = local.starts_with("mailer-daemon")
