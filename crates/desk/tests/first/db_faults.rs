@@ -9,6 +9,19 @@ fn said(url: &str) -> String {
 }
 
 #[test]
+fn nobody_else_on_the_machine_reads_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elsewhere.db");
+    let db = Db::open(&format!("sqlite:{}", path.display()), &desk::db::testing::options()).unwrap();
+    db.write(|tx| tx.execute("CREATE TABLE t (a INTEGER)", &[])).unwrap();
+    for file in ["elsewhere.db", "elsewhere.db-wal", "elsewhere.db-shm"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
 fn a_database_that_cannot_be_opened_says_which_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
