@@ -150,7 +150,7 @@ fn main() -> ExitCode {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Status(status)) => ExitCode::from(status),
         Err(failure) => {
-            eprintln!("postern: {failure}");
+            eprintln!("postern: {}", output::shown(&failure.to_string()));
             ExitCode::from(failure.status())
         }
     }

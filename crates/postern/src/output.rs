@@ -76,7 +76,8 @@ pub fn print(
     }
 }
 
-fn shown(text: &str) -> String {
+/// Text for people. What stands in it may come from a letter or a server.
+pub fn shown(text: &str) -> String {
     let visible = |c: char| match c {
         '\n' => c,
         '\t' => ' ',

@@ -79,6 +79,8 @@ fn wrong_usage_is_2_and_what_is_not_there_is_3() {
     program.run(&["ticket", "list", "--limit", "none"]).fails(2, &["--limit"]);
     program.run(&["ticket", "list", "--after", "nonsense"]).fails(2, &["--after"]);
     program.run(&["ticket", "show", "99"]).fails(3, &["no ticket #99"]);
+    // What is quoted drives no terminal.
+    program.run(&["ticket", "show", "\u{1b}[2J"]).fails(3, &["no ticket #\u{fffd}[2J"]);
     program.run(&["mailbox", "show", "nobody@contoso.example"]).fails(3, &["no mailbox"]);
     program.run(&["inbox", "retry", "1"]).fails(3, &[]);
     program.run(&["outbox", "cancel", "1"]).fails(3, &[]);
