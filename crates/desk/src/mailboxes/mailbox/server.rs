@@ -51,12 +51,23 @@ pub(super) fn of_one_house(incoming: &str, outgoing: &str) -> bool {
     }
     let is_name = |host: &str| host.parse::<IpAddr>().is_err();
     // Two labels at least, or all of .org were one house.
-    let domain =
-        |host: &str| host.split_once('.').map(|(_, domain)| domain.to_owned()).filter(|d| d.contains('.'));
+    let domain = |host: &str| {
+        let domain = host.split_once('.').map(|(_, domain)| domain.to_owned());
+        domain.filter(|domain| domain.contains('.') && !is_of_many_houses(domain))
+    };
     is_name(incoming)
         && is_name(outgoing)
         && domain(incoming).is_some()
         && domain(incoming) == domain(outgoing)
+}
+
+/// Whether anybody may have a name below: `co.uk`, `com.au` and their like. Without a list of all of them, a
+/// short label before a country's.
+fn is_of_many_houses(domain: &str) -> bool {
+    const KINDS: [&str; 4] = ["asso", "gouv", "govt", "info"];
+    domain
+        .split_once('.')
+        .is_some_and(|(kind, country)| country.len() == 2 && (kind.len() <= 3 || KINDS.contains(&kind)))
 }
 
 #[cfg(test)]
@@ -73,6 +84,9 @@ mod tests {
             ("imap.example.org", "smtp.example.com", false),
             ("imap.example.org", "imap.example.org.evil.net", false),
             ("example.org", "evil.org", false),
+            ("imap.example.co.uk", "smtp.example.co.uk", true),
+            ("example.co.uk", "evil.co.uk", false),
+            ("example.com.au", "evil.com.au", false),
             ("10.0.0.1", "10.0.0.2", false),
             ("127.0.0.1", "10.0.0.1", false),
             ("", "smtp.example.org", false),
