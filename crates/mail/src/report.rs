@@ -64,6 +64,7 @@ pub(crate) fn is_report(parts: &Parts<'_>, message: &Message) -> bool {
         || root.starts_with("message/")
         || words::is_from_a_server(message)
         || words::has_null_path(message)
+        || message.header("Auto-Submitted").is_some_and(|v| !v.trim().to_ascii_lowercase().starts_with("no"))
 }
 
 /// The groups of a `message/delivery-status` after the first, one a recipient.
