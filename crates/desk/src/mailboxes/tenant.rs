@@ -33,41 +33,47 @@ pub(super) fn agree(old: &Fields, new: &Fields) -> Result<Fields> {
     let pasted = new.authorization != old.authorization && authorization.is_some()
         || new.token != old.token && token.is_some();
     let tenant_changed = new.tenant != old.tenant && !new.tenant.is_empty();
-    let (Some(of_authorization), Some(of_token)) =
-        (authorization.as_ref().or(token.as_ref()), token.as_ref().or(authorization.as_ref()))
+    // An empty one follows the other; one of another shape is somebody's own, and a secret entered for it goes nowhere
+    // else.
+    let like = |other: &Option<Shape>, own: &str| other.clone().filter(|_| own.is_empty());
+    let of_authorization = authorization.clone().or_else(|| like(&token, &new.authorization));
+    let of_token = token.or_else(|| like(&authorization, &new.token));
+    let Some(named) = of_authorization.as_ref().or(of_token.as_ref()).map(|shape| shape.tenant.clone())
     else {
         return from_preset(new);
     };
+    let filled = |tenant: &str| {
+        let fill = |shape: &Option<Shape>, own: &str, verb| {
+            shape.as_ref().map_or_else(|| own.to_owned(), |shape| shape.with(tenant, verb))
+        };
+        Fields {
+            authorization: fill(&of_authorization, &new.authorization, AUTHORIZE),
+            token: fill(&of_token, &new.token, TOKEN),
+            tenant: tenant.to_owned(),
+        }
+    };
     if tenant_changed && !pasted {
         // The tenant was edited and the endpoints follow, where they are.
-        return Ok(Fields {
-            authorization: of_authorization.with(&new.tenant, AUTHORIZE),
-            token: of_token.with(&new.tenant, TOKEN),
-            tenant: new.tenant,
-        });
+        return Ok(filled(&new.tenant));
     }
-    if !same(&of_authorization.tenant, &of_token.tenant) {
-        return Err(Refusal::TwoTenants {
-            authorization: of_authorization.tenant.clone(),
-            token: of_token.tenant.clone(),
-        }
-        .into());
+    if let Some(of_token) = of_token.as_ref().filter(|of_token| !same(&named, &of_token.tenant)) {
+        return Err(Refusal::TwoTenants { authorization: named, token: of_token.tenant.clone() }.into());
     }
-    if tenant_changed && !same(&new.tenant, &of_authorization.tenant) {
+    if tenant_changed && !same(&new.tenant, &named) {
         return Err(Refusal::BadEndpoint {
             field: "Tenant",
             why: format!(
-                "it says {}, but the endpoints name {}. Use one tenant for all three.",
-                new.tenant, of_authorization.tenant
+                "it says {}, but the endpoints name {named}. Use one tenant for all three.",
+                new.tenant
             ),
         }
         .into());
     }
-    Ok(Fields {
-        authorization: of_authorization.with(&of_authorization.tenant, AUTHORIZE),
-        token: of_token.with(&of_token.tenant, TOKEN),
-        tenant: of_authorization.tenant.clone(),
-    })
+    // Each in its own spelling: `Contoso.com` and `contoso.com` are one tenant.
+    let spelled = |shape: &Option<Shape>| shape.as_ref().map_or_else(|| named.clone(), |s| s.tenant.clone());
+    let (authorization, token) =
+        (filled(&spelled(&of_authorization)).authorization, filled(&spelled(&of_token)).token);
+    Ok(Fields { authorization, token, tenant: named })
 }
 
 /// No endpoint has the shape: the tenant fills what is empty. A custom address of another shape stays as it is.
@@ -160,6 +166,26 @@ mod tests {
     }
     fn said(old: &Fields, new: &Fields) -> String {
         agree(old, new).map(|f| format!("{f:?}")).unwrap_or_else(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_endpoint_of_another_shape_is_never_replaced() {
+        let fields = |tenant: &str, authorization: &str, token: &str| Fields {
+            tenant: tenant.to_owned(),
+            authorization: authorization.to_owned(),
+            token: token.to_owned(),
+        };
+        let usual = "https://login.example/t1/oauth2/v2.0/authorize";
+        for own in ["https://proxy.example/token", "garbage", "https://[fe80::1%25eth0]/t1/oauth2/v2.0/token"]
+        {
+            let agreed = agree(&fields("", "", ""), &fields("", usual, own)).unwrap();
+            assert_eq!(agreed, fields("t1", usual, own));
+        }
+        let own = "https://proxy.example/begin";
+        let token = "https://login.example/t1/oauth2/v2.0/token";
+        let stored = fields("t1", own, token);
+        let agreed = agree(&stored, &fields("t2", own, token)).unwrap();
+        assert_eq!(agreed, fields("t2", own, "https://login.example/t2/oauth2/v2.0/token"));
     }
 
     #[test]
