@@ -58,8 +58,8 @@ document.addEventListener("change", (event) => {
 });
 
 // Live pages: an element with an id and data-live="topic …" is read again when a topic changes.
-const live = { topics: new Set(), timer: 0 };
-const lookAgain = async () => {
+const live = { topics: new Set(), timer: 0, looking: Promise.resolve() };
+const look = async () => {
   const topics = live.topics;
   live.topics = new Set();
   const stale = [...document.querySelectorAll("[data-live][id]")].filter((part) =>
@@ -77,6 +77,8 @@ const lookAgain = async () => {
     if (next && part.dispatchEvent(event) && next.innerHTML !== part.innerHTML) part.replaceChildren(...next.childNodes);
   }
 };
+// One look after the other: an older answer that comes late would undo a newer one.
+const lookAgain = () => { live.looking = live.looking.then(look).catch(() => {}); };
 const onTopic = (topic) => {
   live.topics.add(topic);
   clearTimeout(live.timer);

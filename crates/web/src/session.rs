@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use desk::people::agent::{Agent, Role};
-use desk::people::session::{LIFE_MS, Session};
+use desk::people::session::{KEPT_MS, LIFE_MS, Session};
 use desk::people::viewer::Viewer;
 use desk::{Actor, By};
 
@@ -97,7 +97,8 @@ impl Cookie {
     /// The header that sets it.
     pub fn set(self, state: &State, value: &[u8]) -> HeaderValue {
         let life = match self {
-            Cookie::Session => format!("; Max-Age={}", LIFE_MS / 1000),
+            // A day longer than the session: whose it was must be known, to give back what was typed when it ended.
+            Cookie::Session => format!("; Max-Age={}", (LIFE_MS + KEPT_MS) / 1000),
             Cookie::Form => String::new(),
         };
         self.header(state, &URL_SAFE_NO_PAD.encode(value), &life)

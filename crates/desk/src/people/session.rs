@@ -19,7 +19,7 @@ pub struct Session {
 /// How often the last use is written at most.
 const TOUCH_MS: i64 = 5 * 60 * 1000;
 /// How long it is remembered whose an ended session was.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// `token` (32 random bytes, the cookie) is hashed; `form_token` is another random.
 pub fn begin(
