@@ -31,6 +31,7 @@ pub(crate) fn router(world: Shared) -> Router {
     Router::new()
         .route("/", get(page::landing))
         .route("/error", get(page::about_an_error))
+        .route("/favicon.ico", get(page::favicon))
         .route("/practice/practice.css", get(page::stylesheet))
         .route("/practice/practice.js", get(page::script))
         .merge(fault_pages::routes())

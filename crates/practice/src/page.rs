@@ -131,6 +131,11 @@ pub(crate) async fn stylesheet() -> Response {
         .into_response()
 }
 
+/// Browsers ask for it, and complain in their console when it is missing.
+pub(crate) async fn favicon() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../templates/mark.svg")).into_response()
+}
+
 pub(crate) async fn script() -> Response {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../assets/practice.js"))
         .into_response()

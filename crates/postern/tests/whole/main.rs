@@ -3,6 +3,7 @@
 //! PostgreSQL: `dev/test` starts them and says which of these do not run.
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod arrows;
+mod browser;
 mod command_line;
 mod kills;
 mod on_postgres;

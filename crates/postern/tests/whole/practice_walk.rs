@@ -66,7 +66,7 @@ impl Demo {
     pub async fn mends(&self) {
         self.practice("/practice/faults/clear", &serde_json::json!({})).await;
     }
-    async fn practice(&self, path: &str, body: &serde_json::Value) {
+    pub async fn practice(&self, path: &str, body: &serde_json::Value) {
         let url = format!("{}{path}", self.portal.trim_end_matches("/portal"));
         let answer = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
         let answer =

@@ -1,0 +1,185 @@
+//! One Chromium of a test's own: its driver on a free port, its profile in a temporary folder, both gone with it.
+use crate::practice_walk::until;
+use crate::rig::variable;
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+pub struct Browser {
+    pub client: Client,
+    driver: Driver,
+    _profile: tempfile::TempDir,
+}
+
+/// chromedriver and all that it started, ended together.
+struct Driver {
+    child: Child,
+    url: String,
+}
+impl Driver {
+    fn start() -> Driver {
+        let mut command = Command::new(variable("POSTERN_TEST_CHROMEDRIVER"));
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.process_group(0).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = said.find_map(|line| {
+            let line = line.unwrap();
+            line.split_once("started successfully on port ")
+                .map(|(_, port)| port.trim_end_matches('.').to_owned())
+        });
+        // Read on, or it stops at a full pipe.
+        std::thread::spawn(move || said.for_each(drop));
+        Driver { url: format!("http://127.0.0.1:{}", port.expect("chromedriver says its port")), child }
+    }
+}
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Browser {
+    pub async fn start() -> Browser {
+        let driver = Driver::start();
+        let profile = tempfile::tempdir().unwrap();
+        let folder = format!("--user-data-dir={}", profile.path().display());
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox", // root may not start it otherwise; what it opens is ours
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--window-size=1280,900",
+            &folder,
+        ];
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": { "binary": variable("POSTERN_TEST_CHROMIUM"), "args": arguments },
+        });
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(wanted.as_object().unwrap().clone());
+        let client = builder.connect(&driver.url).await.unwrap();
+        Browser { client, driver, _profile: profile }
+    }
+
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+    /// What a page sees as its width and height.
+    pub async fn viewport(&self, width: u32, height: u32) {
+        let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": parameters });
+        self.ask("goog/cdp/execute", &command).await;
+    }
+    pub async fn address(&self) -> String {
+        self.client.current_url().await.unwrap().to_string()
+    }
+
+    /// Clicks what can be clicked and reads so, or begins or goes on so; waits for it.
+    pub async fn click(&self, words: &str) {
+        let clickable = "[self::a or self::button or self::summary or self::label]";
+        let ways = [
+            format!("//*{clickable}[normalize-space(.)='{words}']"),
+            format!("//*{clickable}[starts-with(normalize-space(.),'{words}')]"),
+            format!("//*{clickable}[contains(normalize-space(.),'{words}')]"),
+        ];
+        until(&format!("something to click that reads “{words}”"), async || {
+            for way in &ways {
+                if let Some(element) = self.displayed(Locator::XPath(way)).await {
+                    return element.click().await.ok();
+                }
+            }
+            None
+        })
+        .await;
+    }
+    pub async fn click_on(&self, css: &str) {
+        until(&format!("{css} to click"), async || {
+            self.displayed(Locator::Css(css)).await?.click().await.ok()
+        })
+        .await;
+    }
+    /// Types into the field of this name, in place of what is there.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let field = self.field(name).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+    pub async fn choose(&self, name: &str, value: &str) {
+        self.field(name).await.select_by_value(value).await.unwrap();
+    }
+    pub async fn field(&self, name: &str) -> Element {
+        let css = format!("[name='{name}']:not([type=hidden])");
+        until(&format!("the field {name}"), async || self.displayed(Locator::Css(&css)).await).await
+    }
+    /// Keys to whatever has the focus.
+    pub async fn keys(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+    pub async fn text_of(&self, css: &str) -> String {
+        until(css, async || self.displayed(Locator::Css(css)).await?.text().await.ok()).await
+    }
+    async fn displayed(&self, locator: Locator<'_>) -> Option<Element> {
+        for element in self.client.find_all(locator).await.ok()? {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Some(element);
+            }
+        }
+        None
+    }
+
+    /// Waits until the page says it.
+    pub async fn says(&self, words: &str) {
+        let mut seen = String::new();
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+            loop {
+                seen = self.words().await;
+                if seen.contains(words) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        });
+        if found.await.is_err() {
+            panic!("“{words}” is not on {}:\n{seen}", self.address().await);
+        }
+    }
+    pub async fn words(&self) -> String {
+        let text = self.run("return document.body?.innerText ?? ''").await;
+        text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+    /// What a script of ours finds; null while a page changes.
+    pub async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap_or_default()
+    }
+
+    /// Nothing on any page so far broke the content policy or raised an error.
+    pub async fn no_complaints(&self) {
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+    /// What the console said since it was last asked, at the level of a warning or above.
+    pub async fn complaints(&self) -> Vec<String> {
+        let answer = self.ask("se/log", &json!({ "type": "browser" })).await;
+        let lines = answer["value"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let severe = |line: &&Value| line["level"] == "SEVERE" || line["level"] == "WARNING";
+        lines.iter().filter(severe).map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+    /// What WebDriver has no word for, and chromedriver has.
+    async fn ask(&self, what: &str, body: &Value) -> Value {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let url = format!("{}/session/{session}/{what}", self.driver.url);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let asked = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let answer = asked.body(body.to_string()).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}

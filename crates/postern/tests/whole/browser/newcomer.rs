@@ -1,0 +1,141 @@
+//! The newcomer's walk, by clicking: portal, guide, consent, a ticket that comes in by itself, reply, close.
+use super::chromium::Browser;
+use super::{ANN, SUPPORT, sign_in};
+use crate::practice_walk::{Demo, until};
+use std::time::{Duration, Instant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_clicks_through_portal_and_guide_and_answers_the_first_ticket() {
+    let demo = Demo::start();
+    let browser = Browser::start().await;
+    sign_in(&browser, &demo).await;
+
+    // Postern: a System Email, and its authorization page with the Callback Endpoint.
+    browser.click("Admin Panel").await;
+    browser.click("Emails").await;
+    browser.click("Add New Email").await;
+    browser.fill("address", SUPPORT).await;
+    browser.fill("name", "Contoso Support").await;
+    browser.click_on("main form button.primary").await;
+    browser.click("Remote Mailbox").await;
+    browser.fill("host", "localhost").await;
+    browser.fill("port", &demo.imap_port).await;
+    browser.choose("security", "tls").await;
+    browser.choose("authentication", "microsoft").await;
+    browser.click("Config").await;
+    let callback = browser.text_of("#callback").await;
+    assert_eq!(browser.text_of("#guide-callback").await, callback, "the guide has this site's own values");
+    let config = browser.address().await;
+    browser.no_complaints().await;
+
+    // The portal, in the guide's order.
+    let (client_id, secret, endpoints) = in_the_portal(&browser, &demo, &callback).await;
+    browser.no_complaints().await;
+
+    // Back: paste, Submit, which leaves for the provider; consent; back again.
+    browser.open(&config).await;
+    assert_eq!(browser.text_of("#callback").await, callback, "it never changes");
+    browser.fill("client_id", &client_id).await;
+    browser.fill("client_secret", &secret).await;
+    browser.fill("authorization_endpoint", &endpoints[0]).await;
+    browser.fill("token_endpoint", &endpoints[1]).await;
+    browser.click("Submit").await;
+    browser.says("Pick an account").await;
+    browser.click("Contoso Support").await;
+    browser.fill("password", "practice").await;
+    browser.click("Sign in").await;
+    let came_back = format!("{SUPPORT} is authorized");
+    until("consent or the way back", async || {
+        let words = browser.words().await;
+        if words.contains("Permissions requested") {
+            browser.click("Accept").await;
+        }
+        words.contains(&came_back).then_some(())
+    })
+    .await;
+    assert!(!browser.address().await.contains("code="));
+    browser.no_complaints().await;
+
+    // Outgoing and fetching.
+    browser.click("Outgoing (SMTP)").await;
+    browser.fill("host", "localhost").await;
+    browser.fill("port", &demo.smtp_port).await;
+    browser.choose("security", "starttls").await;
+    browser.choose("authentication", "same").await;
+    browser.click("Enable").await;
+    browser.click("Save Changes").await;
+    browser.says("Saved").await;
+    browser.click("Remote Mailbox").await;
+    browser.choose("start_from", "everything").await;
+    browser.click("Enable").await;
+    browser.click("Save Changes").await;
+    browser.says("Saved").await;
+    browser.no_complaints().await;
+
+    work_on_a_ticket(&browser, &demo).await;
+    browser.no_complaints().await;
+}
+
+/// The list is open; a letter becomes a row by itself; it is answered and closed.
+async fn work_on_a_ticket(browser: &Browser, demo: &Demo) {
+    browser.click("Open").await;
+    browser.says("Last message").await;
+    browser.run("window.stayed = true").await;
+    let sent = Instant::now();
+    demo.write(ANN, "The gate squeaks", "It squeaks each morning.").await;
+    browser.says("The gate squeaks").await;
+    let took = sent.elapsed();
+    println!("a letter was a row of the open list {} ms after it was sent", took.as_millis());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(browser.run("return window.stayed").await, true, "the page was reloaded");
+
+    browser.click("The gate squeaks").await;
+    browser.says("It squeaks each morning.").await;
+    browser.fill("text", "Some oil will help.").await;
+    browser.click_on("[data-composer=reply] [data-send]").await;
+    browser.says("sent to").await;
+    let letters = until("the reply in Ann's mailbox", async || {
+        let letters = demo.letters(ANN).await;
+        let ours = |l: &&serde_json::Value| l["subject"].as_str().unwrap().contains("The gate squeaks");
+        (letters.iter().filter(ours).count() == 1).then_some(letters)
+    })
+    .await;
+    assert!(letters.iter().any(|l| l.to_string().contains(SUPPORT)), "{letters:?}");
+    browser.click("Close").await;
+    browser.says("Reopen").await;
+}
+
+/// Client ID, the secret's Value, both endpoints.
+async fn in_the_portal(browser: &Browser, demo: &Demo, callback: &str) -> (String, String, [String; 2]) {
+    browser.open(&demo.portal).await;
+    for step in ["Microsoft Entra ID", "App registrations", "New registration"] {
+        browser.click(step).await;
+    }
+    browser.fill("name", "Postern").await;
+    browser.choose("platform", "web").await;
+    browser.fill("redirect_uri", callback).await;
+    browser.click("Register").await;
+    browser.says("Application (client) ID").await;
+    let client_id = browser.text_of("#client-id").await;
+    for step in ["API permissions", "Add a permission", "Microsoft Graph", "Delegated permissions"] {
+        browser.click(step).await;
+    }
+    for permission in ["offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"] {
+        browser.click_on(&format!("input[name=permission][value='{permission}']")).await;
+    }
+    browser.click("Add permissions").await;
+    browser.click("Grant admin consent for Contoso").await;
+    browser.click("Yes").await;
+    browser.says("Granted for Contoso").await;
+    browser.click("Certificates & secrets").await;
+    browser.click("New client secret").await;
+    browser.fill("description", "Postern").await;
+    browser.click("Add").await;
+    let secret = browser.text_of("#secret-value").await;
+    browser.click_on(".app-nav a").await; // Overview
+    browser.click("Endpoints").await;
+    browser.says("/oauth2/v2.0/token").await;
+    let words = browser.words().await;
+    let endpoint = |ending: &str| words.split(' ').find(|w| w.ends_with(ending)).unwrap().to_owned();
+    (client_id, secret, [endpoint("/oauth2/v2.0/authorize"), endpoint("/oauth2/v2.0/token")])
+}
