@@ -245,7 +245,9 @@ async fn sign_in_first(
         return Ok(Turned::Response(see_other(&sign_in_address(to, None))));
     }
     let Some(agent_id) = session::find_ended(state, request.headers()).await? else {
-        return Ok(Turned::Response(see_other(&sign_in_address("/", None))));
+        // Nobody knows whose it is, so nothing is kept; the draft waits on the page they were on.
+        let to = origin::page_of(&state.site.url, request.headers()).unwrap_or_else(|| "/".to_owned());
+        return Ok(Turned::Response(see_other(&sign_in_address(&to, None))));
     };
     let headers = request.headers().clone();
     let form = form::read(request, rule.body_bytes_max).await?;
