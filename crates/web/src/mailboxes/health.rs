@@ -82,7 +82,9 @@ fn outgoing(mailbox: &Mailbox, page: &Page) -> Side {
     let (color, words) = match health.state {
         _ if !mailbox.outgoing_active => ("", "sending is off"),
         // Nothing was tried since the grant went: what was well before says nothing about now.
-        State::Ok if signs_in.is_oauth() && mailbox.grant_id(mailbox::Side::Outgoing).is_none() => ("", "not authorized"),
+        State::Ok if signs_in.is_oauth() && mailbox.grant_id(mailbox::Side::Outgoing).is_none() => {
+            ("", "not authorized")
+        }
         State::New => ("", "not opened yet"),
         State::Ok => ("good", "mail is sent"),
         State::Waiting => ("warn", "tried again by itself"),
