@@ -1,14 +1,19 @@
-//! Who signed in, and whether that is who the mailbox belongs to (*Strict Matching*).
+//! Who signed in, from the id_token or the Resource Details Endpoint, and whether that is who the mailbox belongs to (*Strict Matching*).
 use crate::Courier;
 use crate::refresh::token_trouble;
-use crate::trouble::Trouble;
+use crate::registration::{endpoint, resource_of};
+use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{Grant, Owner};
 use desk::mailboxes::mailbox::Mailbox;
 use mail::explain::Class;
-use secrecy::SecretString;
+use std::collections::BTreeMap;
 use url::Url;
-use wire::oauth::{Expected, Identity, identify};
+use wire::oauth::{Expected, Identity, TokenSet, identify, resource_details};
+
+const DETAILS: &str = "Resource Details Endpoint";
+/// Where an address is looked for when no Email Address Attribute is entered: OpenID's name, Graph's two, Entra's.
+const ATTRIBUTES: [&str; 5] = ["email", "mail", "userPrincipalName", "preferred_username", "upn"];
 
 /// The account behind the tokens.
 #[derive(Clone, Debug)]
@@ -37,51 +42,83 @@ impl Owned {
     }
 }
 
-/// Reads the checked id_token. With *Strict Matching* another person's sign-in, or nobody's, is refused and its
-/// tokens are not used; without, it is said who it was (a shared mailbox, an alias).
+/// What the token endpoint answered to the code.
+pub(crate) struct Fresh<'a> {
+    pub set: &'a TokenSet,
+    /// What the access token was asked for.
+    pub scope: &'a str,
+    pub nonce: &'a str,
+}
+
+/// Reads the checked id_token, and the Resource Details Endpoint where there is one. With *Strict Matching*
+/// another person's sign-in, or nobody's, is refused and its tokens are not used; without, it is said who it was
+/// (a shared mailbox, an alias).
 pub(crate) async fn signed_in(
     courier: &Courier,
     client: &Client,
     mailbox: &Mailbox,
     token_endpoint: &Url,
-    id_token: Option<&SecretString>,
-    nonce: &str,
+    fresh: &Fresh<'_>,
 ) -> Result<Owned, Trouble> {
-    let Some(id_token) = id_token else {
-        return if client.strict_matching { Err(nobody(mailbox)) } else { Ok(unknown()) };
+    let identity = match &fresh.set.id_token {
+        Some(id_token) => {
+            let (client_id, nonce) = (client.client_id.trim(), Some(fresh.nonce));
+            let expected = Expected { client_id, nonce, now_at: courier.now() };
+            let identity = identify(courier.net(), token_endpoint, id_token, expected).await;
+            Some(identity.map_err(|error| identity_trouble(&error, &client.provider))?)
+        }
+        None => None,
     };
-    let expected = Expected { client_id: client.client_id.trim(), nonce: Some(nonce), now_at: courier.now() };
-    let identity = identify(courier.net(), token_endpoint, id_token, expected)
-        .await
-        .map_err(|error| identity_trouble(&error, &client.provider))?;
-    let addresses = addresses(&identity, &client.email_attribute);
+    let details = match details(courier, client, fresh).await {
+        // Who it was must not be known: it is only said that it could not be found out.
+        Err(trouble) if !client.strict_matching => {
+            let subject = identity.as_ref().map(subject).unwrap_or_default();
+            let note = Some(trouble.whole_reason());
+            return Ok(Owned { owner: Owner { subject, address: None }, note });
+        }
+        details => details?,
+    };
+    let claims = details.as_ref().or(identity.as_ref().map(|identity| &identity.claims));
+    let addresses = claims.map(|claims| addresses(claims, &client.email_attribute)).unwrap_or_default();
+    let subject = match (&identity, &details) {
+        (Some(identity), _) => subject(identity),
+        (None, Some(details)) => details.get("sub").or(details.get("id")).cloned().unwrap_or_default(),
+        (None, None) => String::new(),
+    };
     let wanted = mail::address::key(&mailbox.address);
     let matches = addresses.iter().any(|address| mail::address::key(address) == wanted);
     let shown = addresses.first().cloned();
-    match (matches, client.strict_matching) {
-        (false, true) => Err(shown.map_or_else(|| nobody(mailbox), |shown| another(mailbox, &shown))),
-        (matches, _) => Ok(Owned {
+    match (matches, client.strict_matching, &details) {
+        (false, true, _) if shown.is_some() => Err(another(mailbox, shown.as_deref().unwrap_or_default())),
+        (false, true, Some(_)) => Err(nothing_there(client)),
+        (false, true, None) => Err(nobody(mailbox)),
+        (matches, _, _) => Ok(Owned {
             note: (!matches).then(|| note(mailbox, shown.as_deref())),
-            owner: Owner {
-                subject: subject(&identity),
-                address: if matches { Some(mailbox.address.clone()) } else { shown },
-            },
+            owner: Owner { subject, address: if matches { Some(mailbox.address.clone()) } else { shown } },
         }),
     }
 }
 
+/// What the Resource Details Endpoint says; `None` where the registration names none.
+async fn details(
+    courier: &Courier,
+    client: &Client,
+    fresh: &Fresh<'_>,
+) -> Result<Option<BTreeMap<String, String>>, Trouble> {
+    if client.resource_details_endpoint.trim().is_empty() {
+        return Ok(None);
+    }
+    let url = endpoint(courier, DETAILS, &client.resource_details_endpoint)?;
+    let details = resource_details(courier.net(), &url, &fresh.set.access_token).await;
+    details.map(Some).map_err(|error| details_trouble(&error, fresh.scope))
+}
+
 /// Where the provider says the account's address is. None of these is proof; the server's own sign-in is.
-fn addresses(identity: &Identity, attribute: &str) -> Vec<String> {
-    let known = |name: &str| match name {
-        "email" => identity.email.clone(),
-        "preferred_username" => identity.preferred_username.clone(),
-        "upn" => identity.upn.clone(),
-        other => identity.claims.get(other).cloned(),
-    };
+fn addresses(claims: &BTreeMap<String, String>, attribute: &str) -> Vec<String> {
     let attribute = attribute.trim();
-    let names: &[&str] =
-        if attribute.is_empty() { &["email", "preferred_username", "upn"] } else { &[attribute] };
-    names.iter().filter_map(|name| known(name)).filter(|address| !address.trim().is_empty()).collect()
+    let names: &[&str] = if attribute.is_empty() { &ATTRIBUTES } else { &[attribute] };
+    let texts = names.iter().filter_map(|name| claims.get(*name));
+    texts.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect()
 }
 
 /// What never changes about the account.
@@ -99,6 +136,41 @@ fn identity_trouble(error: &wire::Error, provider: &str) -> Trouble {
         "Press Submit again. If it stays, check Client ID, the endpoints and this machine's clock."
             .to_owned();
     trouble
+}
+
+/// Most often the token is for another resource: Graph takes none of Outlook's.
+fn details_trouble(error: &wire::Error, scope: &str) -> Trouble {
+    let class = match error.kind() {
+        wire::Kind::Transient { .. } => Class::Retry,
+        wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => Class::Configuration,
+    };
+    let resource = resource_of(scope);
+    let token = if resource == "default" {
+        "the access token of the sign-in".to_owned()
+    } else {
+        format!("the access token for {resource}")
+    };
+    Trouble::new(
+        class,
+        "resource_details",
+        format!("The {DETAILS} was asked who signed in. {}", sentence(&error.to_string())),
+        format!(
+            "Check it under Advanced: it is asked with {token}, which only that resource takes. Leave it empty to \
+             read the id_token, then press Submit again."
+        ),
+    )
+}
+
+fn nothing_there(client: &Client) -> Trouble {
+    let attribute = client.email_attribute.trim();
+    let looked = if attribute.is_empty() { ATTRIBUTES.join(", ") } else { attribute.to_owned() };
+    Trouble::new(
+        Class::Configuration,
+        "nobody_named",
+        format!("The {DETAILS} answered, but gave no address under {looked}."),
+        "Enter the name under which it gives the address as Email Address Attribute (user.mail for a mail inside of \
+         user), and press Submit again.",
+    )
 }
 
 fn another(mailbox: &Mailbox, signed_in: &str) -> Trouble {
@@ -123,13 +195,6 @@ fn nobody(mailbox: &Mailbox) -> Trouble {
         ),
         "Add openid, profile and email to Scopes and press Submit again, or switch Strict Matching off in the tab Info.",
     )
-}
-
-fn unknown() -> Owned {
-    Owned {
-        owner: Owner { subject: String::new(), address: None },
-        note: Some("The provider did not say who signed in.".to_owned()),
-    }
 }
 
 fn note(mailbox: &Mailbox, shown: Option<&str>) -> String {

@@ -3,7 +3,7 @@ use super::{CallbackQuery, Session, callback_url};
 use crate::refresh::{self, new_tokens, token_trouble};
 use crate::registration::{endpoint, provider_key, token_scope};
 use crate::trouble::Trouble;
-use crate::who::{self, Owned};
+use crate::who::{self, Fresh, Owned};
 use crate::{Courier, probe};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Pending};
@@ -49,9 +49,8 @@ pub(super) async fn exchange(
         return Err(refresh::no_refresh_token());
     }
     let mailbox = probe::find(courier, pending.mailbox_id).await?;
-    let mut owned =
-        who::signed_in(courier, client, &mailbox, &token_endpoint, set.id_token.as_ref(), &pending.nonce)
-            .await?;
+    let fresh = Fresh { set: &set, scope: &scope, nonce: &pending.nonce };
+    let mut owned = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await?;
     if let Some(in_use) = mailbox.grant_id(pending.side)
         && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
     {

@@ -203,3 +203,70 @@ async fn a_failed_proof_keeps_the_new_grant_and_the_old_one_stays_in_use() {
     assert_eq!(try_.stage.mailbox().incoming.grant_id, Some(new.id));
     assert_eq!(try_.stage.read(|tx| grant::find(tx, old.id)).unwrap().state, State::Revoked);
 }
+
+impl Try {
+    /// The registration's *Advanced* fields, entered before anybody signs in.
+    fn asks_details(&self, attribute: &str, strict_matching: bool) {
+        let endpoint = format!("http://{}/me", self.provider.address);
+        self.stage.change_client(&self.public_id, |entered| {
+            entered.resource_details_endpoint = endpoint.clone();
+            entered.email_attribute = attribute.to_owned();
+            entered.strict_matching = strict_matching;
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_resource_details_endpoint_says_who_signed_in_and_the_id_token_whose_grant_it_is() {
+    for (attribute, details) in [
+        ("", serde_json::json!({ "mail": null, "userPrincipalName": "Support@Contoso.example" })),
+        ("user.mail", serde_json::json!({ "mail": "else@contoso.example", "user": { "mail": ADDRESS } })),
+    ] {
+        let try_ = begun().await;
+        try_.asks_details(attribute, true);
+        try_.signs_in_as("another@contoso.example"); // the id_token's word does not count then
+        try_.provider.answers(200, details);
+        let answer = banner(try_.comes_back(try_.query()).await);
+        assert!(matches!(answer, Banner::Green { .. }), "{answer:?}");
+        let grant = try_.grant().unwrap();
+        assert_eq!(grant.owner_address.as_deref(), Some(ADDRESS));
+        assert_eq!(grant.owner_subject.as_deref(), Some("o@t"));
+        assert_eq!(try_.provider.state().bearers, ["access-1"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn resource_details_that_fit_not_or_fail_are_told_in_sentences() {
+    let graph = serde_json::json!({ "error": { "code": "InvalidAuthenticationToken", "message": "Invalid audience." } });
+    for (status, details, words) in [
+        (200, serde_json::json!({ "mail": "boss@contoso.example" }), "You signed in as boss@contoso.example"),
+        (
+            200,
+            serde_json::json!({ "name": "Support" }),
+            "gave no address under email, mail, userPrincipalName",
+        ),
+        (401, graph.clone(), "answered “HTTP status 401: InvalidAuthenticationToken: Invalid audience.”"),
+    ] {
+        let try_ = begun().await;
+        try_.asks_details("", true);
+        try_.signs_in_as(ADDRESS);
+        try_.provider.answers(status, details);
+        match banner(try_.comes_back(try_.query()).await) {
+            Banner::Red { sentence, remedy, .. } => {
+                assert!(sentence.contains(words), "{sentence}");
+                assert!(status == 200 || remedy.contains("https://outlook.office.com"), "{remedy}");
+            }
+            green => panic!("{green:?}"),
+        }
+        assert!(try_.grant().is_none() && try_.imap.log().is_empty());
+    }
+
+    let shared = begun().await;
+    shared.asks_details("", false);
+    shared.signs_in_as(ADDRESS);
+    shared.provider.answers(401, graph);
+    match banner(shared.comes_back(shared.query()).await) {
+        Banner::Green { detail, .. } => assert!(detail.contains("Invalid audience."), "{detail}"),
+        red => panic!("who it was need not be known: {red:?}"),
+    }
+}

@@ -12,6 +12,8 @@ use url::form_urlencoded;
 pub struct State {
     /// The form of each request.
     pub asked: Vec<HashMap<String, String>>,
+    /// Access tokens that requests came with.
+    pub bearers: Vec<String>,
     /// Status and body of the next answers; the last one stays.
     pub answers: Vec<(u16, String)>,
 }
@@ -75,10 +77,13 @@ impl PretendProvider {
                     break end + 4;
                 }
             };
+            let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
+            let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
             let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
             let (status, body) = {
                 let mut state = self.state();
                 state.asked.push(form);
+                state.bearers.extend(bearer.map(str::to_owned));
                 if state.answers.len() > 1 { state.answers.remove(0) } else { state.answers[0].clone() }
             };
             let head = format!(

@@ -119,6 +119,30 @@ impl Stage {
         })
     }
 
+    /// Another save of the authorization page.
+    pub fn change_client(&self, public_id: &str, change: impl Fn(&mut EnteredClient) + Sync) {
+        let vault = &self.desk.vault;
+        self.write(|tx| {
+            let old = client::find_by_public_id(tx, public_id)?.unwrap();
+            let mut entered = EnteredClient {
+                name: old.name,
+                active: old.active,
+                tenant: old.tenant,
+                client_id: old.client_id,
+                client_secret: None,
+                authorization_endpoint: old.authorization_endpoint,
+                token_endpoint: old.token_endpoint,
+                scopes: old.scopes,
+                resource_details_endpoint: old.resource_details_endpoint,
+                email_attribute: old.email_attribute,
+                strict_matching: old.strict_matching,
+                notes: old.notes,
+            };
+            change(&mut entered);
+            client::change(tx, vault, &self.by(), old.id, &entered, Scheme::Practice, [4; 24])
+        });
+    }
+
     /// Subjects of all tickets, in their own order.
     pub fn tickets(&self) -> Vec<String> {
         use desk::tickets::queue::{self, Wanted};

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use super::policy::{Purpose, check};
@@ -26,6 +27,18 @@ impl Net {
     /// `tried` completes "could not …". An answer over `bytes_max` is an error.
     pub async fn get(&self, tried: &str, url: &Url, bytes_max: usize) -> Result<HttpAnswer> {
         let request = self.client_for(tried, url)?.get(url.clone());
+        send(tried, url, request.header("accept", "application/json"), bytes_max).await
+    }
+
+    /// The same with an access token (RFC 6750 §2.1), which is in no error.
+    pub async fn get_with_token(
+        &self,
+        tried: &str,
+        url: &Url,
+        token: &SecretString,
+        bytes_max: usize,
+    ) -> Result<HttpAnswer> {
+        let request = self.client_for(tried, url)?.get(url.clone()).bearer_auth(token.expose_secret());
         send(tried, url, request.header("accept", "application/json"), bytes_max).await
     }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::details::texts;
 use super::discovery::{self, Discovery, Key, Keys, discovery_url};
 use crate::net::{Net, host_of};
 use crate::{Error, Kind, Result};
@@ -51,7 +52,7 @@ pub struct Identity {
     pub upn: Option<String>,
     pub name: Option<String>,
     pub proof: Proof,
-    /// Every string claim, for the *Email Address Attribute* of a provider form.
+    /// Every text by its dotted path, for the *Email Address Attribute* of a provider form.
     pub claims: BTreeMap<String, String>,
 }
 
@@ -208,8 +209,8 @@ impl<'a> Token<'a> {
 
     fn identity(&self, proof: Proof) -> Result<Identity, Flaw> {
         let filled = |claim: &str| self.text(claim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let texts =
-            self.claims.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let mut claims = texts(&self.claims);
+        claims.remove("nonce");
         Ok(Identity {
             issuer: filled("iss").ok_or(Flaw::Malformed)?,
             subject: filled("sub").ok_or(Flaw::Malformed)?,
@@ -220,7 +221,7 @@ impl<'a> Token<'a> {
             upn: filled("upn"),
             name: filled("name"),
             proof,
-            claims: texts.filter(|(name, _)| name != "nonce").collect(),
+            claims,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! No token is kept here, no clock is read, no random value is made: the caller hands them in.
 
 pub mod authorization;
+pub mod details;
 pub mod discovery;
 pub mod failure;
 pub mod id_token;
@@ -11,6 +12,7 @@ pub mod scope;
 pub mod token;
 
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
+pub use details::resource_details;
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
 pub use failure::OAuthError;
 pub use id_token::{Expected, Flaw, Identity, Proof, identify};

@@ -38,7 +38,8 @@ impl Provider {
                 let text = String::from_utf8_lossy(&input).into_owned();
                 let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
                 let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-                noted.lock().unwrap().push(format!("{path} {body}"));
+                let bearer = text.lines().find_map(|line| line.strip_prefix("authorization: "));
+                noted.lock().unwrap().push(format!("{path} {body}{}", bearer.unwrap_or_default()));
                 let answer = known.lock().unwrap().get(&path).cloned();
                 let answer = answer.unwrap_or_else(|| http(404, "", "nothing here"));
                 stream.write_all(answer.as_bytes()).await.ok();
@@ -397,4 +398,59 @@ async fn an_issuer_that_names_another_in_its_document_is_refused() {
     provider.answers(path, document("https://evil.example".into()));
     let error = oauth::discover_issuer(&net(), &issuer).await.unwrap_err();
     assert!(error.to_string().contains("names another issuer, https://evil.example"), "{error}");
+}
+
+#[tokio::test]
+async fn resource_details_are_asked_with_the_token_and_read_by_dotted_paths() {
+    let provider = Provider::start().await;
+    let body = json!({ "mail": null, "userPrincipalName": "a@b.example", "user": { "mail": "c@d.example" } });
+    provider.answers("/me", http(200, "", &body.to_string()));
+    let token = SecretString::from("the-access-token");
+    let details = oauth::resource_details(&net(), &provider.url("/me"), &token).await.unwrap();
+    assert_eq!(details["userPrincipalName"], "a@b.example");
+    assert_eq!(details["user.mail"], "c@d.example");
+    assert!(!details.contains_key("mail"));
+    assert_eq!(provider.asked(), ["/me Bearer the-access-token"]);
+}
+
+#[tokio::test]
+async fn resource_details_that_are_refused_are_said_in_the_endpoints_words_without_the_token() {
+    let provider = Provider::start().await;
+    let token = SecretString::from("the-access-token");
+    let graph = json!({ "error": { "code": "InvalidAuthenticationToken",
+        "message": "the-access-token: Invalid audience." } });
+    let openid = json!({ "error": "invalid_token", "error_description": "It is no token of ours." });
+    let long = format!("{{\"x\": \"{}\"}}", "y".repeat(300_000));
+    let elsewhere = format!("Location: {}\r\n", provider.url("/stolen"));
+    for (path, answer, kind, words) in [
+        (
+            "/graph",
+            http(401, "", &graph.to_string()),
+            Kind::Rejected,
+            "HTTP status 401: InvalidAuthenticationToken: [hidden]: Invalid audience.",
+        ),
+        (
+            "/openid",
+            http(401, "", &openid.to_string()),
+            Kind::Rejected,
+            "HTTP status 401: invalid_token: It is no token of ours.",
+        ),
+        ("/page", http(200, "", "<html>"), Kind::Rejected, "no JSON object"),
+        ("/moved", http(302, &elsewhere, ""), Kind::Rejected, "a redirect is not followed"),
+        (
+            "/busy",
+            http(503, "Retry-After: 7\r\n", ""),
+            Kind::Transient { retry_after_ms: Some(7_000) },
+            "503",
+        ),
+        ("/long", http(200, "", &long), Kind::Transient { retry_after_ms: None }, "longer than"),
+    ] {
+        provider.answers(path, answer);
+        let error = oauth::resource_details(&net(), &provider.url(path), &token).await.unwrap_err();
+        let sentence = error.to_string();
+        assert_eq!(error.kind(), kind, "{path}: {sentence}");
+        assert!(sentence.starts_with("could not read who signed in on 127.0.0.1"), "{sentence}");
+        assert!(sentence.contains(words) && !sentence.contains("the-access-token"), "{path}: {sentence}");
+    }
+    assert!(!provider.asked().iter().any(|asked| asked.starts_with("/stolen")));
 }
