@@ -76,6 +76,13 @@ pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
     }
 }
 
+/// How many messages a minute the outgoing side may send: its provider's limit, by the way that it signs in or by
+/// the name of its server. `None`: no limit is known.
+pub(crate) fn sends_a_minute_max(mailbox: &Mailbox) -> Option<u32> {
+    let by_sign_in = mail::provider::find(place(mailbox, Side::Outgoing).provider);
+    by_sign_in.or_else(|| mail::provider::of_smtp_host(&mailbox.outgoing.host))?.sends_a_minute_max
+}
+
 /// How a side signs in, following *Same as Remote Mailbox*.
 fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
     match (side, mailbox.outgoing.authentication) {

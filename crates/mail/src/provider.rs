@@ -35,6 +35,8 @@ pub struct Preset {
     pub error_lookup: Option<&'static str>,
     /// The server keeps a copy of what is submitted by SMTP, so that we must not.
     pub saves_sent: bool,
+    /// How many messages one mailbox may submit a minute, with room below the server's own limit.
+    pub sends_a_minute_max: Option<u32>,
 }
 
 /// The endpoints of one tenant.
@@ -55,6 +57,8 @@ pub const MICROSOFT: Preset = Preset {
     smtp: Server { host: "smtp.office365.com", port: 587, security: Security::Starttls },
     error_lookup: Some("https://login.microsoftonline.com/error?code="),
     saves_sent: true,
+    // Exchange Online takes 30 a minute and closes on who sends more.
+    sends_a_minute_max: Some(25),
 };
 
 /// Every preset.
@@ -64,6 +68,12 @@ pub const ALL: &[&Preset] = &[&MICROSOFT];
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Preset> {
     ALL.iter().copied().find(|preset| preset.key == key)
+}
+
+/// The preset whose server for submission that is.
+#[must_use]
+pub fn of_smtp_host(host: &str) -> Option<&'static Preset> {
+    ALL.iter().copied().find(|preset| preset.smtp.host.eq_ignore_ascii_case(host.trim()))
 }
 
 /// Microsoft's endpoints of a tenant: an id, a domain, `common`, `organizations` or `consumers`.

@@ -3,8 +3,6 @@ use crate::trouble::Trouble;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Exchange takes 30 a minute and closes on who sends more.
-const A_MINUTE_MAX: usize = 25;
 const MINUTE_MS: i64 = 60_000;
 
 /// What outlives a sender: when each mailbox sent, and until when it is left alone.
@@ -26,14 +24,30 @@ impl Senders {
 }
 
 impl Pace {
-    /// How long to wait before the next message.
-    pub(super) fn wait_ms(&mut self, now: i64) -> i64 {
+    /// How long to wait before the next message, where the provider has a limit.
+    pub(super) fn wait_ms(&mut self, now: i64, a_minute_max: Option<u32>) -> i64 {
         while self.sent_at.front().is_some_and(|at| *at <= now - MINUTE_MS) {
             self.sent_at.pop_front();
         }
-        match self.sent_at.front() {
-            Some(first) if self.sent_at.len() >= A_MINUTE_MAX => first + MINUTE_MS - now,
-            _ => 0,
-        }
+        let Some(max) = a_minute_max.and_then(|max| usize::try_from(max.max(1)).ok()) else { return 0 };
+        // The one that has to be a minute old, counted from the newest: without a limit more may have gone.
+        let before = self.sent_at.len().checked_sub(max).and_then(|at| self.sent_at.get(at));
+        before.map_or(0, |at| at + MINUTE_MS - now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_holds_the_next_message_back_and_no_limit_none() {
+        let mut pace = Pace::default();
+        pace.sent_at.extend([1_000, 2_000, 3_000]);
+        assert_eq!(pace.wait_ms(3_000, None), 0);
+        assert_eq!(pace.wait_ms(3_000, Some(4)), 0);
+        assert_eq!(pace.wait_ms(3_000, Some(3)), 58_000);
+        assert_eq!(pace.wait_ms(3_000, Some(2)), 59_000, "the limit came after more had gone");
+        assert_eq!(pace.wait_ms(61_000, Some(3)), 0);
     }
 }

@@ -76,11 +76,14 @@ impl Sender {
 
     /// `None`: not ours any more.
     async fn attempt(&mut self, claim: &Claim) -> desk::Result<Option<Attempt>> {
-        if !self.pause().await {
-            return Ok(Some(outcome::given_back(self.courier.now())));
-        }
-        let now = self.courier.now();
         let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
+        let mailbox = match self.pause(connect::sends_a_minute_max(&mailbox)).await {
+            Pause::None => mailbox,
+            // A minute later it may have been switched off.
+            Pause::Waited => probe::find(&self.courier, self.mailbox_id).await?,
+            Pause::Stopped => return Ok(Some(outcome::given_back(self.courier.now()))),
+        };
+        let now = self.courier.now();
         if let Some((until, trouble)) = self.held(&mailbox, now) {
             return Ok(Some(outcome::put_off(&trouble, until)));
         }
@@ -112,17 +115,19 @@ impl Sender {
         })
     }
 
-    /// Waits for the minute's allowance; `false`: asked to stop meanwhile.
-    async fn pause(&mut self) -> bool {
+    /// Waits for the minute's allowance.
+    async fn pause(&mut self, a_minute_max: Option<u32>) -> Pause {
+        let mut pause = Pause::None;
         loop {
             if *self.stop.borrow() {
-                return false;
+                return Pause::Stopped;
             }
             let now = self.courier.now();
-            let wait_ms = self.senders.with(self.mailbox_id, |pace| pace.wait_ms(now));
+            let wait_ms = self.senders.with(self.mailbox_id, |pace| pace.wait_ms(now, a_minute_max));
             if wait_ms <= 0 {
-                return true;
+                return pause;
             }
+            pause = Pause::Waited;
             self.link = None; // servers close links that are silent for so long
             let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0).min(1_000));
             tokio::select! {
@@ -244,6 +249,12 @@ impl Sender {
             "what became of it could not be stored; it may be sent again"
         );
     }
+}
+
+enum Pause {
+    None,
+    Waited,
+    Stopped,
 }
 
 enum Undelivered {

@@ -35,20 +35,24 @@ async fn replied(to: &str) -> (Stage, PretendSmtp, i64) {
     imap.deliver(NOON, letter("printer"));
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     let (_, by) = stage.administrator("bob@contoso.example");
-    let new = NewReply {
+    let new = NewReply { to: Some(to.into()), ..reply_to_ann("Turn it off.", [5; 16]) };
+    let outbox_id = stage.write(|tx| reply::send(tx, &Viewer::Operator, &by, &new)).outbox_id;
+    (stage, smtp, outbox_id)
+}
+
+fn reply_to_ann(text: &str, random: [u8; 16]) -> NewReply {
+    NewReply {
         ticket_number: "10001".into(),
-        text: "Turn it off.".into(),
-        to: Some(to.into()),
+        text: text.into(),
+        to: None,
         cc: None,
         attachments: Vec::new(),
         draft_files: Vec::new(),
         seen_entry_id: None,
         form_id: None,
-        random: [5; 16],
+        random,
         then: Then::Nothing,
-    };
-    let outbox_id = stage.write(|tx| reply::send(tx, &Viewer::Operator, &by, &new)).outbox_id;
-    (stage, smtp, outbox_id)
+    }
 }
 
 impl Sending {
@@ -180,5 +184,23 @@ async fn what_a_dead_sender_had_in_hand_goes_out_with_its_bytes_and_says_that_it
     let late =
         outbox::Attempt { fates: Vec::new(), error: Some("late".into()), unsure: false, next_at: None };
     assert!(!sending.stage.write(|tx| outbox::settle(tx, &claims[0], &late, NOON)));
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_microsofts_is_sent_more_than_25_messages_a_minute() {
+    let (stage, smtp, first) = replied("ann@customer.example").await;
+    let (_, by) = stage.administrator("eve@contoso.example");
+    let more: Vec<i64> = (0..30u8)
+        .map(|n| {
+            let new = reply_to_ann(&format!("And {n}."), [n + 10; 16]);
+            stage.write(|tx| reply::send(tx, &Viewer::Operator, &by, &new)).outbox_id
+        })
+        .collect();
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    let sending = Sending { stage, smtp, outbox_id: first, stop, rounds };
+    // The clock stands still: a limit would hold the twenty-sixth back for ever.
+    until(&sending.stage.courier, || sending.smtp.state().taken.len() == more.len() + 1).await;
     sending.end().await;
 }
