@@ -57,6 +57,11 @@ pub enum Refusal {
     MoveToFetchedFolder(String),
     PlainOnlyLoopback(String),
     UnsentMail(i64),
+    /// Nobody has signed in at the provider for this side: the mailbox, and the tab of the side.
+    NotAuthorized {
+        address: String,
+        tab: &'static str,
+    },
     Other(String),
 }
 
@@ -104,6 +109,10 @@ impl fmt::Display for Refusal {
                 write!(f, "Without encryption only this machine itself may be reached, not {host}. Choose SSL/TLS or STARTTLS.")
             }
             Refusal::UnsentMail(n) => write!(f, "{n} messages are still to be sent through this mailbox."),
+            Refusal::NotAuthorized { address, tab } => write!(
+                f,
+                "{address} is not authorized yet. Press Config in its tab {tab}, sign in with Submit, and then enable it."
+            ),
             Refusal::Other(sentence) => f.write_str(sentence),
         }
     }

@@ -28,7 +28,7 @@ fn scene() -> Scene {
     let mailbox = mailbox(&desk, "support@contoso.example");
     let mut entered = remote("outlook.office365.com", None);
     entered.server.authentication = Authentication::Microsoft;
-    mailboxes::change(&desk, mailbox, &entered, Completeness::Complete).unwrap();
+    mailboxes::change(&desk, mailbox, &entered, Completeness::Draft).unwrap();
     desk.db.write(|tx| mailbox::set_client(tx, &by(), mailbox, Side::Incoming, client)).unwrap();
     Scene { desk, client, mailbox }
 }

@@ -205,7 +205,7 @@ fn same_as_a_microsoft_mailbox_fills_in_the_providers_server() {
     let id = mailbox(&desk, "support@contoso.example");
     let mut microsoft = remote("outlook.office365.com", None);
     microsoft.server.authentication = Authentication::Microsoft;
-    change(&desk, id, &microsoft, Completeness::Complete).unwrap();
+    change(&desk, id, &microsoft, Completeness::Draft).unwrap();
     change_out(&desk, id, &outgoing(server("", Authentication::Same, None))).unwrap();
     let out = get(&desk, id).outgoing;
     assert_eq!((out.host.as_str(), out.port, out.security), ("smtp.office365.com", 587, Security::StartTls));
@@ -344,4 +344,46 @@ fn a_paused_mailbox_resumes_where_it_was() {
     resume().unwrap();
     assert_eq!(health(&desk, id, Side::Incoming).0, State::New);
     assert_eq!(kinds(&desk, Subject::Mailbox(id)), ["created", "changed", "paused", "resumed"]);
+}
+
+#[test]
+fn a_mailbox_that_nobody_authorized_is_not_switched_on() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@contoso.example");
+    let mut microsoft = remote("outlook.office365.com", None);
+    microsoft.server.authentication = Authentication::Microsoft;
+    let sentence = "support@contoso.example is not authorized yet. Press Config in its tab Remote Mailbox, sign in with \
+                    Submit, and then enable it.";
+    let enabled = change(&desk, id, &microsoft, Completeness::Complete);
+    assert_eq!(refused(enabled).to_string(), sentence);
+    microsoft.active = false;
+    change(&desk, id, &microsoft, Completeness::Complete).unwrap();
+    let resumed = desk.db.write(|tx| mailbox::resume(tx, &by(), id));
+    assert_eq!(refused(resumed).to_string(), sentence);
+    assert!(!get(&desk, id).active);
+    assert_eq!(health(&desk, id, Side::Incoming).0, State::New, "it is not red");
+
+    let mut own = server("smtp.office365.com", Authentication::Microsoft, None);
+    own.security = Security::StartTls;
+    let sending = change_out(&desk, id, &outgoing(own));
+    assert!(refused(sending).to_string().contains("in its tab Outgoing (SMTP)"));
+}
+
+#[test]
+fn a_mailbox_that_lost_its_consent_can_still_be_saved_but_not_begin_to_sign_in_another_way() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@contoso.example");
+    let mut microsoft = remote("outlook.office365.com", None);
+    microsoft.server.authentication = Authentication::Microsoft;
+    change(&desk, id, &microsoft, Completeness::Draft).unwrap();
+    microsoft.frequency_s = 300;
+    change(&desk, id, &microsoft, Completeness::Complete).unwrap();
+    assert_eq!(get(&desk, id).frequency_s, 300);
+
+    let other = mailbox(&desk, "sales@contoso.example");
+    activate(&desk, other);
+    let mut moved = remote("imap.example.org", None);
+    moved.server.authentication = Authentication::Microsoft;
+    let changed = change(&desk, other, &moved, Completeness::Complete);
+    assert!(matches!(refused(changed), Refusal::NotAuthorized { .. }));
 }

@@ -1,5 +1,5 @@
 //! The tabs *Remote Mailbox* and *Outgoing (SMTP)* are saved, and what changed becomes an event.
-use super::rules::{checked_outgoing, checked_remote, ready_to_fetch, ready_to_send};
+use super::rules::{authorized, checked_outgoing, checked_remote, ready_to_fetch, ready_to_send};
 use super::secret::{self, host_changed};
 use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get};
 use crate::db::Tx;
@@ -26,6 +26,9 @@ pub fn change_remote(
     new.incoming.has_password |= secret.is_some();
     if new.active {
         match (ready_to_fetch(&new), completeness) {
+            (Ok(()), Completeness::Complete) if begins(&old, &new, Side::Incoming) => {
+                authorized(&new, Side::Incoming)?;
+            }
             (Ok(()), _) => {}
             (Err(_), Completeness::Draft) => new.active = false,
             (Err(refusal), Completeness::Complete) => return Err(refusal),
@@ -61,6 +64,9 @@ pub fn change_outgoing(
     new.outgoing.has_password |= secret.is_some();
     if new.outgoing_active {
         match (ready_to_send(&new), completeness) {
+            (Ok(()), Completeness::Complete) if begins(&old, &new, Side::Outgoing) => {
+                authorized(&new, Side::Outgoing)?;
+            }
             (Ok(()), _) => {}
             (Err(_), Completeness::Draft) => new.outgoing_active = false,
             (Err(refusal), Completeness::Complete) => return Err(refusal),
@@ -79,6 +85,14 @@ pub fn change_outgoing(
     host_changed(tx, by, &old, &old.outgoing, &new.outgoing, Side::Outgoing)?;
     tx.wake("outbox");
     Ok(())
+}
+
+/// A side is switched on, or is to sign in in another way from now on.
+fn begins(old: &Mailbox, new: &Mailbox, side: Side) -> bool {
+    match side {
+        Side::Incoming => !old.active || old.incoming.authentication != new.incoming.authentication,
+        Side::Outgoing => !old.outgoing_active || old.outgoing.authentication != new.outgoing.authentication,
+    }
 }
 
 /// Binds a side to a registration; called by *Config*.

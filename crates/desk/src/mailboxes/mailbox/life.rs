@@ -98,6 +98,7 @@ pub fn resume(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         return Ok(());
     }
     super::rules::ready_to_fetch(&mailbox)?;
+    super::rules::authorized(&mailbox, super::Side::Incoming)?;
     tx.execute(
         "UPDATE mailbox SET active = 1, state = 'new', state_since = $2, failures = 0, due_at = $2,
                 activated_at = COALESCE(activated_at, $2)

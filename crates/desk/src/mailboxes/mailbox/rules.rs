@@ -1,7 +1,8 @@
 //! What the tabs *Remote Mailbox* and *Outgoing (SMTP)* may hold, and when a side is complete.
 use super::server::{check_security, checked_host, of_one_house};
 use super::{
-    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, StartFrom,
+    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side,
+    StartFrom,
 };
 use crate::{Refusal, Result};
 
@@ -9,7 +10,20 @@ use crate::{Refusal, Result};
 pub const FREQUENCY_S: std::ops::RangeInclusive<i64> = 10..=86_400;
 pub const BATCH: std::ops::RangeInclusive<i64> = 1..=500;
 
-/// What fetching needs is there. (A consent may still be missing: the mailbox then says so itself.)
+/// A side that signs in with Modern Authentication has a consent in use, so that switching it on does not only turn
+/// it red. One that was on already and lost its consent may still be saved: it says so itself.
+pub(super) fn authorized(mailbox: &Mailbox, side: Side) -> Result<()> {
+    let (authentication, tab) = match side {
+        Side::Incoming => (mailbox.incoming.authentication, "Remote Mailbox"),
+        Side::Outgoing => (mailbox.outgoing.authentication, "Outgoing (SMTP)"),
+    };
+    if authentication.is_oauth() && mailbox.grant_id(side).is_none() {
+        return Err(Refusal::NotAuthorized { address: mailbox.address.clone(), tab }.into());
+    }
+    Ok(())
+}
+
+/// What fetching needs is there, save for a consent: see [`authorized`].
 pub(super) fn ready_to_fetch(mailbox: &Mailbox) -> Result<()> {
     let side = &mailbox.incoming;
     if mailbox.removed_at.is_some() {
