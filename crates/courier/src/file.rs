@@ -53,14 +53,16 @@ pub(crate) type Ready = (Claim, Result<Prepared, Outcome>);
 
 /// Claims, parses and files one batch.
 pub(crate) async fn batch(courier: &Courier, limit: i64) -> desk::Result<Filed> {
-    let ready = prepare(courier, limit).await?;
+    let ready = prepare(courier, limit, &[]).await?;
     commit(courier, ready).await
 }
 
-/// Claims due rows and parses them, on as many threads as there are processors.
-pub(crate) async fn prepare(courier: &Courier, limit: i64) -> desk::Result<Vec<Ready>> {
-    let (now, node) = (courier.now(), courier.node().to_owned());
-    let claims = courier.write_behind(move |tx| inbox::claim_due(tx, now, LEASE_MS, &node, limit)).await?;
+/// Claims due rows and parses them, on as many threads as there are processors. They are to be committed after
+/// those that the same filer has `in_hand`.
+pub(crate) async fn prepare(courier: &Courier, limit: i64, in_hand: &[i64]) -> desk::Result<Vec<Ready>> {
+    let (now, node, in_hand) = (courier.now(), courier.node().to_owned(), in_hand.to_vec());
+    let claims =
+        courier.write_behind(move |tx| inbox::claim_next(tx, now, LEASE_MS, &node, limit, &in_hand)).await?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(claims.len().max(1));
     let mut parts: Vec<Vec<(usize, Claim)>> = vec![Vec::new(); threads];
     for (position, claim) in claims.into_iter().enumerate() {

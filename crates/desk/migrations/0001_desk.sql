@@ -310,7 +310,8 @@ CREATE TABLE inbox (
     UNIQUE (mailbox_id, folder, uid_validity, uid)
 ) {strict};
 CREATE UNIQUE INDEX inbox_by_content ON inbox (mailbox_id, content_key);
-CREATE INDEX inbox_by_due ON inbox (state, due_at, id);
+CREATE INDEX inbox_by_state ON inbox (state, id);
+CREATE INDEX inbox_in_hand ON inbox (leased_until) WHERE state = 'new';
 CREATE INDEX inbox_unsettled ON inbox (mailbox_id, folder, uid) WHERE settled_on_server_at IS NULL;
 
 -- A UID whose letter was already held under another UID (the folder was rebuilt, moved, copied).

@@ -33,12 +33,14 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
 }
 
 async fn drain(courier: &Courier, stop: &watch::Receiver<bool>) -> desk::Result<()> {
-    let mut ready = file::prepare(courier, file::BATCH).await?;
+    let mut ready = file::prepare(courier, file::BATCH, &[]).await?;
     while !ready.is_empty() {
         if *stop.borrow() {
             return file::commit(courier, ready).await.map(drop);
         }
-        let (filed, next) = tokio::join!(file::commit(courier, ready), file::prepare(courier, file::BATCH));
+        let in_hand: Vec<i64> = ready.iter().map(|(claim, _)| claim.inbox_id).collect();
+        let next = file::prepare(courier, file::BATCH, &in_hand);
+        let (filed, next) = tokio::join!(file::commit(courier, ready), next);
         filed?;
         ready = next?;
     }

@@ -104,15 +104,46 @@ impl FromRow for Claim {
     }
 }
 /// New rows that are due, oldest first. The attempt is counted by the claim.
+///
+/// A mailbox is filed by one filer at a time, so that no answer overtakes its original: while any of its rows is in
+/// hand, no other is given out. (Two claims at once begin at the same oldest row of a mailbox, and PostgreSQL lets
+/// only one of them commit.) A row that was put off does not hold up those after it.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
-    let claimed = tx.all::<(i64,)>(
-        "UPDATE inbox SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM inbox WHERE state = 'new' AND due_at <= $3 AND leased_until <= $3
-                      ORDER BY due_at, id LIMIT $4)
-           AND state = 'new' AND due_at <= $3 AND leased_until <= $3
-         RETURNING id",
-        params![now + lease_ms, owner, now, limit],
-    )?;
+    claim_next(tx, now, lease_ms, owner, limit, &[])
+}
+/// The same for a filer that has rows in hand already and files what it gets now after them: they keep nothing of
+/// their mailboxes from it.
+pub fn claim_next(
+    tx: &mut Tx<'_>,
+    now: i64,
+    lease_ms: i64,
+    owner: &str,
+    limit: i64,
+    in_hand: &[i64],
+) -> Result<Vec<Claim>> {
+    let mut others =
+        Query::new("SELECT DISTINCT mailbox_id FROM inbox WHERE state = 'new' AND leased_until > ");
+    others.bind(now);
+    if !in_hand.is_empty() {
+        others.push(" AND id NOT IN ").bind_list(in_hand.iter().copied());
+    }
+    let others: Vec<(i64,)> = tx.all(others.sql(), others.params())?;
+    let due = |query: &mut Query<'_>| {
+        query.push("state = 'new' AND due_at <= ").bind(now).push(" AND leased_until <= ").bind(now);
+        if !others.is_empty() {
+            query.push(" AND mailbox_id NOT IN ").bind_list(others.iter().map(|(id,)| *id));
+        }
+    };
+    let mut query = Query::new("UPDATE inbox SET leased_until = ");
+    query.bind(now + lease_ms).push(", leased_by = ").bind(owner);
+    query.push(
+        ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM inbox WHERE ",
+    );
+    due(&mut query);
+    query.push(" ORDER BY id LIMIT ").bind(limit).push(") AND ");
+    due(&mut query);
+    query.push(" RETURNING id");
+    let claimed: Vec<(i64,)> = tx.all(query.sql(), query.params())?;
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,7 +151,7 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
         "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.attempts, b.place, b.hash
          FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id IN ",
     );
-    query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.due_at, i.id");
+    query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
     Ok(tx.all(query.sql(), query.params())?)
 }
 /// How filing a row ended.
@@ -216,7 +247,19 @@ const SELECT: &str =
     LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";
 /// Newest first; `after` is the last id of the page before.
 pub fn list(tx: &mut Tx<'_>, state: Option<State>, after: Option<i64>, limit: i64) -> Result<Vec<Inbox>> {
-    let mut query = Query::new(SELECT);
+    let query = list_query("", state, after, limit);
+    Ok(tx.all(query.sql(), query.params())?)
+}
+/// How SQLite goes about that list, for the test that it reads one page and sorts nothing.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan(tx: &mut Tx<'_>, state: State) -> Result<String> {
+    let query = list_query("EXPLAIN QUERY PLAN ", Some(state), Some(i64::MAX), 100);
+    let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), query.params())?;
+    Ok(steps.into_iter().map(|(.., step)| step).collect::<Vec<_>>().join("\n"))
+}
+fn list_query(before: &'static str, state: Option<State>, after: Option<i64>, limit: i64) -> Query<'static> {
+    let mut query = Query::new(before);
+    query.push(SELECT);
     if let Some(state) = state {
         query.push(" AND i.state = ").bind(state.as_str());
     }
@@ -224,7 +267,7 @@ pub fn list(tx: &mut Tx<'_>, state: Option<State>, after: Option<i64>, limit: i6
         query.push(" AND i.id < ").bind(after);
     }
     query.push(" ORDER BY i.id DESC LIMIT ").bind(limit);
-    Ok(tx.all(query.sql(), query.params())?)
+    query
 }
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Inbox>> {
     let mut query = Query::new(SELECT);

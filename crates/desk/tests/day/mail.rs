@@ -51,7 +51,7 @@ impl Mail {
     }
     /// `serial` makes the Message-ID when the letter names none.
     pub fn raw(&self, serial: u32) -> Vec<u8> {
-        let id = self.id.clone().unwrap_or_else(|| format!("letter{serial}@sender.example"));
+        let id = self.id.clone().unwrap_or_else(|| id(serial));
         let mut text = String::new();
         text += &format!("Received: from somewhere by here with ESMTP id {serial}\r\n");
         text += &format!("From: {}\r\nTo: {}\r\n", self.from, self.to);
@@ -82,4 +82,9 @@ pub fn report(original_id: &str, recipient: &str, action: &str, status: &str, di
          --b1--\r\n"
     )
     .into_bytes()
+}
+
+/// The Message-ID of the letter with that serial.
+pub fn id(serial: u32) -> String {
+    format!("letter{serial}@sender.example")
 }
