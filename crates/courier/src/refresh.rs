@@ -3,7 +3,7 @@
 use crate::Courier;
 use crate::board::Seen;
 use crate::registration::{endpoint, provider_key, resource_of, token_scope};
-use crate::trouble::{RETRY_MS_MIN, Trouble, back_off};
+use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
 use mail::explain::Class;
@@ -56,7 +56,7 @@ pub(crate) async fn access_token(
             Class::Retry,
             "no_token",
             "The provider gave an access token that has already ended.",
-            "Check this machine's clock; Postern tries again by itself.",
+            "Set this machine's clock right. Postern tries again by itself.",
         )
     })
 }
@@ -209,7 +209,7 @@ async fn lease(
         Class::Retry,
         RETRY_CODE,
         "Another process is refreshing this access token and has not ended.",
-        "Nothing: Postern tries again by itself.",
+        TRIES_AGAIN,
     ))
 }
 
@@ -238,7 +238,7 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
             Class::Retry,
             RETRY_CODE,
             "The provider's token endpoint did not answer in time.",
-            "Nothing: Postern tries again by itself.",
+            TRIES_AGAIN,
         )),
     }
 }
@@ -257,7 +257,8 @@ pub(crate) fn token_trouble(error: &wire::Error, provider: &str) -> Trouble {
             trouble.reason = crate::trouble::sentence(&error.to_string());
             trouble.detail = String::new();
             trouble.remedy =
-                "Postern tries again by itself. If it stays, check the Token Endpoint.".to_owned();
+                "Nothing to do now: Postern tries again by itself. If it stays, check the Token Endpoint."
+                    .to_owned();
             trouble.class = Class::Retry;
             trouble
         }
@@ -348,7 +349,7 @@ fn broke_off(error: &tokio::task::JoinError) -> Trouble {
         Class::Defect,
         "panic",
         "Postern failed while it refreshed the access token.",
-        "Report this with the log; Postern tries again by itself.",
+        "Report this with the log. Postern tries again by itself.",
     )
 }
 

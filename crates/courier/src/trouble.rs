@@ -12,6 +12,9 @@ const RETRY_MS_MAX: i64 = 15 * 60_000;
 const PERSON_MS_MIN: i64 = 5 * 60_000;
 const PERSON_MS_MAX: i64 = 60 * 60_000;
 
+/// The remedy for what passes.
+pub(crate) const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub code: String,
@@ -129,9 +132,7 @@ impl Trouble {
     /// The other side said nothing that could be explained: our own error is the sentence.
     fn of_silence(error: &wire::Error) -> Trouble {
         let (class, remedy) = match error.kind() {
-            wire::Kind::Transient { .. } | wire::Kind::Broken => {
-                (Class::Retry, "Nothing: Postern tries again by itself.")
-            }
+            wire::Kind::Transient { .. } | wire::Kind::Broken => (Class::Retry, TRIES_AGAIN),
             wire::Kind::Unauthorized => (Class::AuthorizeAgain, "Authorize the mailbox again."),
             wire::Kind::Rejected => {
                 (Class::Configuration, "Check the server's name, port, security and certificate.")
@@ -188,7 +189,7 @@ impl From<desk::Error> for Trouble {
                 Class::Retry,
                 "store",
                 sentence(&format!("Postern could not use its own database or store: {error}")),
-                "Look at the disk and the database of this machine; Postern tries again by itself.",
+                "Look at the disk and the database of this machine. Postern tries again by itself.",
             ),
         }
     }

@@ -7,6 +7,9 @@ mod entra;
 mod oauth;
 mod symptom;
 
+/// The remedy for what passes.
+const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
+
 /// What has to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,7 +141,10 @@ pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
     }
     let said: String = answer.chars().take(300).collect();
     let (class, remedy) = match answer.trim_start().get(..1) {
-        Some("4") => (Class::Retry, "Postern tries again by itself; look at the server's state if it lasts."),
+        Some("4") => (
+            Class::Retry,
+            "Nothing to do now: Postern tries again by itself. If it lasts, look at the server's state.",
+        ),
         _ => (
             Class::Configuration,
             "Compare host, port, user name and the mailbox's permissions with the provider's guide, then prove again.",
@@ -248,10 +254,27 @@ mod tests {
             for code in *codes {
                 assert!(seen.insert(*code), "{code} twice");
             }
-            for text in [row.cause, row.remedy] {
-                assert!(text.ends_with('.') && text.len() < 400, "{text}");
-            }
+            are_sentences(row);
         }
         assert!(seen.len() >= 40);
+        oauth::ROWS.iter().for_each(|(_, row)| are_sentences(row));
+        symptom::SYMPTOMS.iter().for_each(|symptom| are_sentences(&symptom.row));
+        are_sentences(&oauth::UNKNOWN);
+        are_sentences(&Row { class: Class::Retry, cause: "The server is busy.", remedy: TRIES_AGAIN });
+    }
+
+    /// They are shown one after the other, and after sentences of others.
+    fn are_sentences(row: &Row) {
+        for text in [row.cause, row.remedy] {
+            let begins = text.starts_with(|c: char| c.is_uppercase());
+            assert!(
+                begins && text.ends_with('.') && text.len() < 250 && !text.starts_with("Nothing:"),
+                "{text}"
+            );
+        }
+        // What passes says first that nobody has to act, or who has.
+        if row.class == Class::Retry && row.remedy.contains("Postern") {
+            assert!(row.remedy.starts_with("Nothing to do"), "{}", row.remedy);
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! Numbers of Microsoft Entra ID (`AADSTS…`) that mailboxes meet.
 
-use super::{Class, Row};
+use super::{Class, Row, TRIES_AGAIN};
 
 const fn row(class: Class, cause: &'static str, remedy: &'static str) -> Row {
     Row { class, cause, remedy }
 }
 
-const RETRY: &str = "Postern tries again by itself; nothing has to be done.";
 const AGAIN: &str = "Open the mailbox and authorize it again.";
 const REPORT: &str = "Start the authorization again; if it happens twice, report it with the correlation id.";
 const POLICY_TEAM: &str = "Ask the organization's Entra administrators to except this app or this account from that rule, then authorize again.";
@@ -42,14 +41,14 @@ pub(super) const ROWS: &[(&[u32], Row)] = &[
             50_000, 50_033, 40_010, 50_087, 50_088, 70_012, 90_006, 90_012, 90_024, 90_033, 90_090, 90_091,
             90_055,
         ],
-        row(Class::Retry, "Microsoft's sign-in service has a temporary fault.", RETRY),
+        row(Class::Retry, "Microsoft's sign-in service has a temporary fault.", TRIES_AGAIN),
     ),
     (
         &[50_196],
         row(
             Class::Retry,
             "Microsoft says that the same question was asked too often.",
-            "Postern waits before it asks again; report it if it lasts.",
+            "Nothing to do now: Postern waits before it asks again. If it lasts, report it.",
         ),
     ),
     (

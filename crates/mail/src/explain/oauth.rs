@@ -1,26 +1,20 @@
 //! The errors of RFC 6749, OpenID Connect and the device flow.
 
-use super::{Class, Row};
+use super::{Class, Row, TRIES_AGAIN};
 
 const fn row(class: Class, cause: &'static str, remedy: &'static str) -> Row {
     Row { class, cause, remedy }
 }
 
-const ROWS: &[(&str, Row)] = &[
-    (
-        "temporarily_unavailable",
-        row(Class::Retry, "The provider's sign-in service is busy.", "Postern tries again by itself."),
-    ),
-    (
-        "server_error",
-        row(Class::Retry, "The provider's sign-in service failed.", "Postern tries again by itself."),
-    ),
+pub(super) const ROWS: &[(&str, Row)] = &[
+    ("temporarily_unavailable", row(Class::Retry, "The provider's sign-in service is busy.", TRIES_AGAIN)),
+    ("server_error", row(Class::Retry, "The provider's sign-in service failed.", TRIES_AGAIN)),
     (
         "slow_down",
         row(
             Class::Retry,
             "The provider asks to be asked less often.",
-            "Postern waits longer between its tries.",
+            "Nothing to do: Postern waits longer between its tries.",
         ),
     ),
     (
@@ -149,7 +143,7 @@ const ROWS: &[(&str, Row)] = &[
     ),
 ];
 
-const UNKNOWN: Row = row(
+pub(super) const UNKNOWN: Row = row(
     Class::Configuration,
     "The provider refused with an error that Postern does not know.",
     "Read the provider's words, correct what they name, and authorize again.",

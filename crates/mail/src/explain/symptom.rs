@@ -1,13 +1,13 @@
 //! What mail servers say after a good token, and what is behind it.
 
-use super::{Class, Row, Service};
+use super::{Class, Row, Service, TRIES_AGAIN};
 
 /// A row fits when the service is one of these and the answer holds all words (lower case).
-struct Symptom {
+pub(super) struct Symptom {
     services: &'static [Service],
     microsoft: bool,
     words: &'static [&'static str],
-    row: Row,
+    pub(super) row: Row,
 }
 
 const ALL: &[Service] = &[Service::Imap, Service::Pop, Service::Smtp];
@@ -29,14 +29,14 @@ const fn symptom(
 const SWITCH_ON: &str = "In the Microsoft 365 admin center open the user, Mail, Manage email apps, and tick Authenticated SMTP; the tenant's own switch may have to be turned on first.";
 
 /// The first that fits is taken: exact words stand above general ones.
-const SYMPTOMS: &[Symptom] = &[
+pub(super) const SYMPTOMS: &[Symptom] = &[
     symptom(
         ALL,
         false,
         &["throttled"],
         Class::Retry,
         "The server limits how much is asked of this mailbox.",
-        "Postern waits as long as the server asks and then goes on.",
+        "Nothing to do: Postern waits as long as the server asks, and then goes on.",
     ),
     symptom(
         IMAP,
@@ -132,7 +132,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["concurrent connections"],
         Class::Retry,
         "Too many connections of this mailbox are sending at once.",
-        "Postern tries again over one connection.",
+        "Nothing to do: Postern tries again over one connection.",
     ),
     symptom(
         SMTP,
@@ -140,7 +140,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["sender thread limit"],
         Class::Retry,
         "Too many connections of this mailbox are sending at once.",
-        "Postern tries again over one connection.",
+        "Nothing to do: Postern tries again over one connection.",
     ),
     symptom(
         SMTP,
@@ -156,7 +156,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["5.1.90"],
         Class::Retry,
         "The mailbox has reached its daily number of recipients.",
-        "Postern goes on when the server takes mail again, within a day.",
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.",
     ),
     symptom(
         SMTP,
@@ -164,7 +164,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["5.7.233"],
         Class::Retry,
         "The tenant has reached its daily number of outside recipients.",
-        "Postern goes on when the server takes mail again, within a day.",
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.",
     ),
     symptom(
         READING,
@@ -180,7 +180,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["connection closed. 14"],
         Class::Retry,
         "The server ended the connection after several errors, or to limit the load.",
-        "Postern waits and connects again.",
+        "Nothing to do: Postern waits and connects again.",
     ),
     symptom(
         READING,
@@ -204,7 +204,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["too many simultaneous connections"],
         Class::Retry,
         "Too many programs are connected to this mailbox at once.",
-        "Postern connects again later.",
+        "Nothing to do now: Postern connects again later. If it lasts, end other programs that read this mailbox.",
     ),
     symptom(
         ALL,
@@ -212,7 +212,7 @@ const SYMPTOMS: &[Symptom] = &[
         &["bandwidth limits"],
         Class::Retry,
         "The mailbox has reached the provider's limit for today.",
-        "Postern goes on when the provider lets it.",
+        "Nothing to do: Postern goes on when the provider lets it.",
     ),
     symptom(
         ALL,
@@ -228,24 +228,10 @@ const SYMPTOMS: &[Symptom] = &[
         &["[unavailable]"],
         Class::Retry,
         "The server is temporarily not available.",
-        "Postern tries again by itself.",
+        TRIES_AGAIN,
     ),
-    symptom(
-        ALL,
-        false,
-        &["[inuse]"],
-        Class::Retry,
-        "Another program has locked the mailbox.",
-        "Postern tries again by itself.",
-    ),
-    symptom(
-        ALL,
-        false,
-        &["[in-use]"],
-        Class::Retry,
-        "Another program has locked the mailbox.",
-        "Postern tries again by itself.",
-    ),
+    symptom(ALL, false, &["[inuse]"], Class::Retry, "Another program has locked the mailbox.", TRIES_AGAIN),
+    symptom(ALL, false, &["[in-use]"], Class::Retry, "Another program has locked the mailbox.", TRIES_AGAIN),
     symptom(
         ALL,
         false,
