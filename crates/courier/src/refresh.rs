@@ -183,18 +183,36 @@ pub(crate) fn no_refresh_token() -> Trouble {
     )
 }
 
+/// Whose turn it is to refresh.
+enum Turn {
+    Ours(Box<RefreshLease>),
+    Theirs,
+    /// Somebody has refreshed meanwhile.
+    Over,
+}
+
 /// The lease on this refresh; `None` when another node has refreshed meanwhile.
 async fn lease(
     courier: &Courier,
     before: &Known,
     protocol: Protocol,
 ) -> Result<Option<RefreshLease>, Trouble> {
-    let grant_id = before.grant.id;
+    let (grant_id, refreshed_at) = (before.grant.id, before.grant.refreshed_at);
     for _ in 0..120 {
         let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
-        let claim = courier.write(move |tx| grant::claim_refresh(tx, &vault, grant_id, now, LEASE_MS, &node));
-        if let Some(lease) = claim.await? {
-            return Ok(Some(lease));
+        // Looked at again in the transaction that claims: between the look before and now another process may have
+        // begun and ended, and the provider would be asked a second time.
+        let claim = courier.write(move |tx| {
+            if grant::find(tx, grant_id)?.is_none_or(|grant| grant.refreshed_at != refreshed_at) {
+                return Ok(Turn::Over);
+            }
+            let lease = grant::claim_refresh(tx, &vault, grant_id, now, LEASE_MS, &node)?;
+            Ok(lease.map_or(Turn::Theirs, |lease| Turn::Ours(Box::new(lease))))
+        });
+        match claim.await? {
+            Turn::Ours(lease) => return Ok(Some(*lease)),
+            Turn::Over => return Ok(None),
+            Turn::Theirs => {}
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
         let now = known(courier, grant_id, protocol).await?;
