@@ -9,7 +9,7 @@ mod server;
 
 pub use change::{change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
-pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing};
+pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
 pub use rules::{BATCH, FREQUENCY_S};
 pub use secret::password_for_system;
 

@@ -5,6 +5,7 @@ use super::delivery::{self, Delivery};
 use crate::db::{self, FromRow, Query, Row};
 use crate::files::blob;
 use crate::files::store::Stored;
+use crate::mailboxes::mailbox;
 use crate::site::{event, event::Subject};
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
@@ -340,6 +341,9 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         "UPDATE outbox SET state = 'queued', due_at = $2, give_up_at = $3, settled_at = NULL WHERE id = $1",
         params![id, by.at, by.at + LIFE_MS],
     )?;
+    // Or a server that is left alone after a failure would not be asked for an hour.
+    let (mailbox_id,) = tx.one("SELECT mailbox_id FROM outbox WHERE id = $1", params![id])?;
+    mailbox::try_outgoing(tx, mailbox_id, by.at)?;
     noted(tx, by, id, ticket_id, "retried")
 }
 /// What has not gone out will not; failures are dealt with by it. Refused while it is being sent.

@@ -1,6 +1,7 @@
 //! Attempts, what they end in, and what an agent does about it.
 use crate::desk::{Day, MINUTE};
 use crate::mail;
+use desk::mailboxes::mailbox;
 use desk::outgoing::outbox::{self, Attempt, Fate, LIFE_MS};
 use desk::outgoing::reply::{NewReply, Placed};
 use desk::people::viewer::Viewer;
@@ -183,6 +184,24 @@ fn a_retry_is_for_those_who_did_not_get_it() {
     assert!(matches!(again, Err(Error::Refused(Refusal::Other(_)))));
     assert!(day.thread("10001").contains("— retried by Bob"));
     day.is_whole();
+}
+
+#[test]
+fn a_retry_does_not_wait_for_a_server_that_is_left_alone() {
+    let (day, placed) = day();
+    day.send_all(|_| refused());
+    let by = day.agent("Bob").by();
+    let round = mailbox::Round::NeedsPerson {
+        code: "535".to_owned(),
+        reason: "SMTP is switched off.".to_owned(),
+        remedy: "Switch it on.".to_owned(),
+        next_at: by.at + 60 * MINUTE,
+    };
+    let id = day.outbox(placed.outbox_id).mailbox_id;
+    day.write(|tx| mailbox::settle_outgoing(tx, id, &round, by.at));
+    day.write(|tx| outbox::retry(tx, &by, placed.outbox_id));
+    let health = day.read(|tx| mailbox::get(tx, id)).outgoing_health;
+    assert_eq!((health.state, health.reason.as_str()), (mailbox::State::New, ""));
 }
 
 #[test]

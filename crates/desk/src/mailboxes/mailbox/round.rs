@@ -94,6 +94,19 @@ pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
     Ok(())
 }
 
+/// The outgoing server is no longer left alone: somebody asks for a try at once. What was wrong is said again if
+/// it still is.
+pub fn try_outgoing(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE mailbox SET out_state = 'new', out_state_since = $2, out_reason_code = '', out_reason = '',
+                out_remedy = ''
+         WHERE id = $1 AND out_state IN ('waiting', 'needs_person')",
+        params![id, now],
+    )?;
+    tx.wake("mailbox");
+    Ok(())
+}
+
 /// At the start of the program: what is well is looked at now, so that mail which came while nobody listened
 /// does not wait for the clock. What has trouble keeps its time.
 pub fn hurry_well(tx: &mut Tx<'_>, now: i64) -> Result<()> {
