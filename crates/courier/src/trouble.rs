@@ -66,6 +66,11 @@ impl Trouble {
         };
         match error.kind() {
             wire::Kind::Transient { retry_after_ms } => {
+                // Words that nothing is known of are taken for a matter of settings, and here they are none.
+                if trouble.class != Class::Retry {
+                    trouble.remedy =
+                        "Postern tries again by itself; look at the server's state if it lasts.".into();
+                }
                 trouble.class = Class::Retry;
                 trouble.retry_after_ms = retry_after_ms;
             }

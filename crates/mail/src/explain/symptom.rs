@@ -38,6 +38,15 @@ pub(super) const SYMPTOMS: &[Symptom] = &[
         "The server limits how much is asked of this mailbox.",
         "Nothing to do: Postern waits as long as the server asks, and then goes on.",
     ),
+    // Exchange says it of one mailbox, mostly while that is moved: the session stays open, and all else works.
+    symptom(
+        READING,
+        true,
+        &["server unavailable"],
+        Class::Retry,
+        "The provider's mail server cannot open this mailbox for the moment.",
+        "Postern tries again by itself; nothing has to be done.",
+    ),
     symptom(
         IMAP,
         true,
