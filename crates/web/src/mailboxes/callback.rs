@@ -25,7 +25,11 @@ pub async fn land(
     Path(public_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
+    let asked = query.as_ref().is_some_and(|query| !query.is_empty());
     let Some(who) = &visit.who else {
+        if asked {
+            return Ok(see_other(&visit.path));
+        }
         let sentence = "Your session ended meanwhile, so nothing was saved. Sign in, open the email's Config, and choose Submit again.";
         return plain(&state, &visit, "Sign in again", sentence).await;
     };
@@ -34,6 +38,8 @@ pub async fn land(
     }
     let session = authorize::Session { session_id: who.session.id, by: who.by() };
     match authorize::callback(&state.courier, &session, &public_id, read(query.as_deref())).await? {
+        // The same address without its query says it: an unused code stays in no history.
+        Landing::Unknown { .. } if asked => Ok(see_other(&visit.path)),
         Landing::Unknown { sentence } => {
             plain(&state, &visit, "This sign-in does not count", &sentence).await
         }
