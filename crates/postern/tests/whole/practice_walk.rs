@@ -68,7 +68,7 @@ impl Demo {
     }
     pub async fn practice(&self, path: &str, body: &serde_json::Value) {
         let url = format!("{}{path}", self.portal.trim_end_matches("/portal"));
-        let answer = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let answer = crate::visitor::client().post(url);
         let answer =
             answer.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
         assert!(answer.status().is_success(), "{body}: {answer:?}");
@@ -123,8 +123,17 @@ pub struct Registered {
     pub token_endpoint: String,
 }
 
+/// Who agrees to what the app may do.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Consent {
+    /// *Grant admin consent*, as the guide has it.
+    ForAll,
+    /// Everybody who signs in is asked.
+    OfEach,
+}
+
 /// The guide's steps in the portal, in its order.
-pub async fn register(portal: &str, callback: &str) -> Registered {
+pub async fn register(portal: &str, callback: &str, consent: Consent) -> Registered {
     let mut visitor = Visitor::new();
     let page = visitor.get(portal).await;
     let page = visitor.get(page.link("Microsoft Entra ID")).await;
@@ -147,10 +156,13 @@ pub async fn register(portal: &str, callback: &str) -> Registered {
         form = form.with("permission", permission);
     }
     let page = visitor.submit(form).await;
+    let mut page = page;
     page.says("IMAP.AccessAsUser.All");
-    let page = visitor.get(page.link("Grant admin consent for Contoso")).await;
-    let page = visitor.submit(page.form("Yes")).await;
-    page.says("Granted for Contoso");
+    if consent == Consent::ForAll {
+        page = visitor.get(page.link("Grant admin consent for Contoso")).await;
+        page = visitor.submit(page.form("Yes")).await;
+        page.says("Granted for Contoso");
+    }
 
     let page = visitor.get(page.link("Certificates & secrets")).await;
     let page = visitor.get(page.link("New client secret")).await;
@@ -229,12 +241,22 @@ pub async fn sign_in(visitor: &mut Visitor, mut page: Page, address: &str) -> Pa
     page
 }
 
-/// From nothing to a mailbox that fetches and sends.
-pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> String {
+/// What there is after Submit.
+pub struct Submitted {
+    /// The mailbox's page in Postern.
+    pub base: String,
+    /// What the provider shows.
+    pub page: Page,
+    pub callback: String,
+    pub secret: String,
+}
+
+/// As far as Submit.
+pub async fn submitted(demo: &Demo, visitor: &mut Visitor, address: &str, consent: Consent) -> Submitted {
     let (base, page) = begun(demo, visitor, address).await;
     let callback = by_id(&page, "callback");
     assert!(callback.starts_with(&demo.url("/oauth/callback/")), "{callback}");
-    let registered = register(&demo.portal, &callback).await;
+    let registered = register(&demo.portal, &callback, consent).await;
     let page = visitor.get(page.url.as_str()).await;
     assert_eq!(by_id(&page, "callback"), callback, "the Callback Endpoint changed by reloading");
     let form = page
@@ -244,11 +266,20 @@ pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> Str
         .set("tenant", "")
         .set("authorization_endpoint", &registered.authorization_endpoint)
         .set("token_endpoint", &registered.token_endpoint);
-    let page = visitor.submit(form).await;
+    let mut page = visitor.submit(form).await;
+    if page.text.contains("Go there now") {
+        page = visitor.get(page.link("Go there now")).await;
+    }
+    Submitted { base, page, callback, secret: registered.secret }
+}
+
+/// From nothing to a mailbox that fetches and sends.
+pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> String {
+    let Submitted { base, page, callback, secret } = submitted(demo, visitor, address, Consent::ForAll).await;
     let page = sign_in(visitor, page, address).await;
     page.says(&format!("{address} is authorized"));
     assert!(!page.url.as_str().contains("code="), "the callback's query stayed in the address: {}", page.url);
-    assert!(!page.text.contains(&registered.secret), "the secret stands in the page");
+    assert!(!page.text.contains(&secret), "the secret stands in the page");
     let page = visitor.get(format!("{base}/remote/authorization")).await;
     page.says("Token").says("Delete Token").says("Next refresh").says(address);
     assert_eq!(by_id(&page, "callback"), callback, "the Callback Endpoint changed by Submit");

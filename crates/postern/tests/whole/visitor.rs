@@ -12,6 +12,13 @@ pub struct Visitor {
     cookies: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+/// Follows nothing by itself.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.no_proxy().build().unwrap()
+}
+
 /// A page that was answered, after redirects.
 #[derive(Debug)]
 pub struct Page {
@@ -33,13 +40,7 @@ pub struct Form {
 
 impl Visitor {
     pub fn new() -> Visitor {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        Visitor { client, cookies: BTreeMap::new() }
+        Visitor { client: client(), cookies: BTreeMap::new() }
     }
     pub async fn get(&mut self, url: impl AsRef<str>) -> Page {
         let url = url.as_ref().parse().unwrap();

@@ -177,8 +177,7 @@ impl Browser {
     async fn ask(&self, what: &str, body: &Value) -> Value {
         let session = self.client.session_id().await.unwrap().unwrap();
         let url = format!("{}/session/{session}/{what}", self.driver.url);
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let asked = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let asked = crate::visitor::client().post(url);
         let answer = asked.body(body.to_string()).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&answer).unwrap()
     }
