@@ -88,7 +88,7 @@ CREATE TABLE kept_form (
     agent_id {int} NOT NULL REFERENCES agent (id),
     place {text} NOT NULL,                 -- the path of the form
     fields {text} NOT NULL,                -- JSON: names and values
-    blobs {text} NOT NULL DEFAULT '[]',    -- JSON: files that were attached
+    blobs {text} NOT NULL DEFAULT '[]',    -- JSON: files that were attached, as in draft.files
     at {int} NOT NULL
 ) {strict};
 

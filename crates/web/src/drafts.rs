@@ -1,5 +1,5 @@
 //! What an agent has begun to write, saved by the script while it is written or by a button.
-use crate::form::Form;
+use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::moment::Moment;
 use crate::page::{self, Page};
@@ -14,7 +14,7 @@ use axum::extract::{OriginalUri, Path, State as Handle};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use desk::files::attachment::NewAttachment;
-use desk::people::form_use;
+use desk::people::{form_use, kept_form};
 use desk::tickets::draft::{self, Draft, DraftFile};
 use desk::tickets::ticket;
 
@@ -93,6 +93,37 @@ pub async fn files_of(
         })
         .await?;
     files.ok_or(Error::NotFound)
+}
+
+/// What was typed when the session had ended, once. Its files go into the draft, from where the next form takes them.
+pub async fn given_back(
+    state: &State,
+    who: &Who,
+    number: &str,
+    kept: Option<&str>,
+) -> Result<Option<Again>, Error> {
+    let Some(id) = form::kept_id(kept) else { return Ok(None) };
+    let (viewer, agent_id, at, number) = (who.viewer(), who.agent().id, who.now(), number.to_owned());
+    let given = state.courier.write(move |tx| {
+        let Some(kept) = kept_form::take(tx, &id, agent_id)? else { return Ok(None) };
+        let form = Form::new(kept.fields);
+        if form.get("text").is_none() {
+            return Ok(None); // it was another form of this page, where nothing is written
+        }
+        let (writing, typed) = (Writing::of(form.get("kind")), Typed::read(&form));
+        let mut too_much = form.get(form::LEFT_OUT).map(str::to_owned);
+        if !kept.files.is_empty()
+            && let Some(ticket) = ticket::find(tx, &viewer, &number)?
+        {
+            let before = draft::find(tx, agent_id, ticket.id, writing.kind())?;
+            let mut files = before.map(|draft| draft.files).unwrap_or_default();
+            let sentence = uploads::give_back(&mut files, kept.files);
+            too_much = too_much.into_iter().chain(sentence).reduce(|one, two| format!("{one} {two}"));
+            draft::save(tx, agent_id, ticket.id, writing.kind(), &typed.draft(files, at))?;
+        }
+        Ok(Some(Again { writing, typed, refusal: too_much }))
+    });
+    Ok(given.await?)
 }
 
 /// Keeps what a rule refused, with the files that came along.

@@ -1,7 +1,7 @@
 //! What was typed: fields and files of one request, read once by the gate and handed to the handler.
 use crate::{Error, State, Who};
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Multipart};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart};
 use axum::http::{HeaderMap, Request, header, request::Parts};
 use desk::db::Tx;
 use desk::people::{form_use, kept_form};
@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// Fields one form may have; more is no form of ours.
 const FIELDS_MAX: usize = 500;
+
+/// In a kept form: the sentence about files that were too much. No form of ours has a field of this name.
+pub const LEFT_OUT: &str = "left_out_of_kept";
 
 /// A file that came with a form.
 #[derive(Clone)]
@@ -70,7 +73,7 @@ impl Form {
     pub fn to_keep(&self) -> Vec<(String, String)> {
         let secret =
             |name: &str| ["password", "secret", "token", "form_id"].iter().any(|word| name.contains(word));
-        self.fields.iter().filter(|(name, _)| !secret(name)).cloned().collect()
+        self.fields.iter().filter(|(name, _)| !secret(name) && name != LEFT_OUT).cloned().collect()
     }
     /// The one-use id of this form (invariant 17); `None` when the page had none.
     pub fn once(&self, who: &Who) -> Option<Once> {
@@ -132,6 +135,8 @@ async fn read_multipart(headers: HeaderMap, body: Bytes) -> Result<Form, Error> 
     let broken = |_| Error::BadRequest("The form arrived broken. Go back and send it again.");
     let mut request = Request::new(axum::body::Body::from(body));
     *request.headers_mut() = headers;
+    // The route's limit was kept while the body was read; axum's own of 2 MB would refuse larger attachments.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut parts = Multipart::from_request(request, &())
         .await
         .map_err(|_| Error::BadRequest("The form arrived broken. Go back and send it again."))?;
@@ -152,9 +157,15 @@ async fn read_multipart(headers: HeaderMap, body: Bytes) -> Result<Form, Error> 
     Ok(Form { fields: Arc::new(fields), files: Arc::new(files) })
 }
 
-/// What was typed before the session ended: given back once, to the agent it belongs to.
+/// The id of a kept form, from the query.
+pub fn kept_id(kept: Option<&str>) -> Option<String> {
+    kept.filter(|id| !id.is_empty() && id.len() <= 64).map(str::to_owned)
+}
+
+/// What was typed before the session ended: given back once, to the agent it belongs to. Files are given back by
+/// `drafts::given_back`, on the one page whose form takes any.
 pub async fn given_back(state: &State, who: &Who, kept: Option<&str>) -> Result<Option<Form>, Error> {
-    let Some(id) = kept.filter(|id| id.len() <= 64).map(str::to_owned) else { return Ok(None) };
+    let Some(id) = kept_id(kept) else { return Ok(None) };
     let agent_id = who.agent().id;
     let kept = state.courier.write(move |tx| kept_form::take(tx, &id, agent_id)).await?;
     Ok(kept.map(|kept| Form::new(kept.fields)))

@@ -6,7 +6,7 @@ use crate::error::Carried;
 use crate::form::{self, Form};
 use crate::routes::{Policy, Route};
 use crate::session::{self, Cookie, Visit, Who};
-use crate::{Error, State, headers, origin, page};
+use crate::{Error, State, headers, origin, page, uploads};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
@@ -264,9 +264,18 @@ async fn keep(
 ) -> Result<(String, String), Error> {
     let place = origin::page_of(&state.site.url, headers).unwrap_or_else(|| visit.path.clone());
     let id = session::random_token(state);
-    let kept = kept_form::KeptForm { id: id.clone(), place: place.clone(), fields: form.to_keep() };
+    let taken = uploads::take(state, form.files("files"), &[]).await?;
+    let mut fields = form.to_keep();
+    fields.extend(taken.too_much.map(|sentence| (form::LEFT_OUT.to_owned(), sentence)));
+    let kept = kept_form::KeptForm { id: id.clone(), place: place.clone(), fields, files: Vec::new() };
     let at = visit.now;
-    state.courier.write(move |tx| kept_form::keep(tx, agent_id, &kept, at)).await?;
+    state
+        .courier
+        .write(move |tx| {
+            let files = uploads::keep(tx, &taken.files)?.into_iter().map(uploads::for_later).collect();
+            kept_form::keep(tx, agent_id, &kept_form::KeptForm { files, ..kept.clone() }, at)
+        })
+        .await?;
     Ok((place, id))
 }
 

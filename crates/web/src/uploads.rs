@@ -6,6 +6,7 @@ use crate::{Error, State};
 use desk::db::Tx;
 use desk::files::attachment::NewAttachment;
 use desk::files::blob;
+use desk::people::kept_form::KeptFile;
 use desk::tickets::draft::DraftFile;
 
 /// Together in one message: what the large providers accept, Base64 and the letter included, with room.
@@ -66,6 +67,27 @@ pub fn keep(tx: &mut Tx<'_>, files: &[NewAttachment]) -> desk::Result<Vec<DraftF
             })
         })
         .collect()
+}
+
+/// A file of a kept form, and back again.
+pub fn for_later(file: DraftFile) -> KeptFile {
+    let DraftFile { blob_id, name, media_type, size_bytes } = file;
+    KeptFile { blob_id, name, media_type, size_bytes }
+}
+/// Kept files into those of a draft, as far as they fit, and a sentence about what does not. What the draft has
+/// already is not added again.
+pub fn give_back(there: &mut Vec<DraftFile>, kept: Vec<KeptFile>) -> Option<String> {
+    let kept = kept.into_iter().map(|KeptFile { blob_id, name, media_type, size_bytes }| DraftFile {
+        blob_id,
+        name,
+        media_type,
+        size_bytes,
+    });
+    let new: Vec<DraftFile> = kept.filter(|file| !there.contains(file)).collect();
+    let sizes: Vec<(String, i64)> = new.iter().map(|file| (file.name.clone(), file.size_bytes)).collect();
+    let (fits, too_much) = fit(there, &sizes);
+    there.extend(new.into_iter().zip(fits).filter(|(_, fits)| *fits).map(|(file, _)| file));
+    too_much
 }
 
 /// Which of the new files still fit, in their order, and what to say when one does not.
@@ -154,6 +176,19 @@ mod tests {
         let many: Vec<DraftFile> = (0..FILES_MAX).map(|_| there(1)).collect();
         assert_eq!(fit(&many, &[("x".to_owned(), 1)]).0, [false]);
         assert_eq!(fit(&[], &[("x".to_owned(), FILES_BYTES_MAX)]), (vec![true], None));
+    }
+
+    #[test]
+    fn kept_files_are_added_to_those_of_the_draft_once_and_as_far_as_they_fit() {
+        let kept = |blob_id, size_bytes| {
+            for_later(DraftFile { blob_id, name: format!("{blob_id}.pdf"), ..there(size_bytes) })
+        };
+        let mut files = Vec::new();
+        assert_eq!(give_back(&mut files, vec![kept(1, 5), kept(2, 6)]), None);
+        assert_eq!(give_back(&mut files, vec![kept(2, 6), kept(3, 7)]), None);
+        assert_eq!(files.iter().map(|file| file.blob_id).collect::<Vec<_>>(), [1, 2, 3]);
+        let sentence = give_back(&mut files, vec![kept(4, FILES_BYTES_MAX)]).unwrap();
+        assert!(sentence.starts_with("“4.pdf” (24 MB) was left out") && files.len() == 3, "{sentence}");
     }
 
     #[test]

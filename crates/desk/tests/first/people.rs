@@ -2,7 +2,7 @@
 use desk::db::Tx;
 use desk::db::testing::TestDesk;
 use desk::people::agent::{self, Agent, NewAgent, Role};
-use desk::people::kept_form::KeptForm;
+use desk::people::kept_form::{KeptFile, KeptForm};
 use desk::people::sign_in::Verdict;
 use desk::people::{first_administrator, form_use, kept_form, session, sign_in};
 use desk::site::event::{self, Subject};
@@ -320,6 +320,12 @@ fn what_was_typed_is_given_back_once_to_the_same_person() {
         id: format!("k{i}"),
         place: "/tickets/1".into(),
         fields: vec![("text".into(), "Liebe Grüße".into()), ("text".into(), "2".into())],
+        files: vec![KeptFile {
+            blob_id: i,
+            name: "Bild „eins“.png".into(),
+            media_type: "image/png".into(),
+            size_bytes: 7,
+        }],
     };
     for i in 0..25 {
         desk.db.write(|tx| kept_form::keep(tx, bob.id, &form(i), NOW + i)).unwrap();
@@ -327,7 +333,8 @@ fn what_was_typed_is_given_back_once_to_the_same_person() {
     let take = |id: &str, agent: i64| desk.db.write(|tx| kept_form::take(tx, id, agent)).unwrap();
     assert!(take("k4", bob.id).is_none(), "the newest twenty are kept");
     assert!(take("k24", eve.id).is_none());
-    assert_eq!(take("k24", bob.id).unwrap().fields, form(24).fields);
+    let taken = take("k24", bob.id).unwrap();
+    assert_eq!((taken.fields, taken.files), (form(24).fields, form(24).files));
     assert!(take("k24", bob.id).is_none());
     desk.db.write(|tx| kept_form::keep(tx, eve.id, &form(99), NOW + 2 * DAY)).unwrap();
     assert!(take("k23", bob.id).is_none(), "a day later it is gone");

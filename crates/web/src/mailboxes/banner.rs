@@ -64,7 +64,7 @@ pub async fn keep(
         ("remedy".to_owned(), shown.remedy),
         ("retry".to_owned(), flag(shown.retry)),
     ];
-    let kept = KeptForm { id: id.clone(), place: PLACE.to_owned(), fields };
+    let kept = KeptForm { id: id.clone(), place: PLACE.to_owned(), fields, files: Vec::new() };
     let (agent_id, at) = (who.agent().id, who.now());
     state.courier.write(move |tx| kept_form::keep(tx, agent_id, &kept, at)).await?;
     Ok(format!("/mailboxes/{mailbox_id}/{}?banner={id}", super::side_word(side)))

@@ -3,12 +3,12 @@
 use super::composer::{Again, ComposerView};
 use super::line::subject;
 use super::thread::{self, Form as LetterForm, Item};
-use super::typed::{Typed, Writing};
+use super::typed::Writing;
 use super::{PAGE_MAX, name, queues};
 use crate::moment::{Clock, Moment};
 use crate::page::{self, Here, Page};
 use crate::session::{Visit, Who};
-use crate::{Error, State, form};
+use crate::{Error, State, drafts};
 use askama::Template;
 use axum::extract::{Path, Query, State as Handle};
 use axum::http::{HeaderMap, StatusCode};
@@ -64,12 +64,7 @@ pub async fn show(
     Path(number): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Error> {
-    let kept = form::given_back(&state, &who, wanted.kept.as_deref()).await?;
-    let again = kept.filter(|kept| kept.get("text").is_some()).map(|kept| Again {
-        writing: Writing::of(kept.get("kind")),
-        typed: Typed::read(&kept),
-        refusal: None,
-    });
+    let again = drafts::given_back(&state, &who, &number, wanted.kept.as_deref()).await?;
     // A page that only looks again by itself, or is fetched before anybody asks for it, has not been looked at.
     let looked = !headers.contains_key("x-live") && !headers.contains_key("sec-purpose");
     render(&state, &who, &visit, &number, &wanted, again, None, looked).await

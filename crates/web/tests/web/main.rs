@@ -5,6 +5,7 @@ mod office;
 mod agents;
 mod gate;
 mod inbox;
+mod kept_files;
 mod live;
 mod mailboxes;
 mod policies;
