@@ -352,6 +352,10 @@ if (thread) {
     }
   };
   settle(thread);
+  // A long thread opens at its end, where one goes on reading.
+  const entries = thread.querySelectorAll(".entry");
+  const refused = document.querySelector("[data-refusal]");
+  if (!location.hash && !refused && entries.length > 3 && !("earlierPage" in thread.dataset)) entries[entries.length - 1].scrollIntoView({ block: "start" });
   thread.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-show]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

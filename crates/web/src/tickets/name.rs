@@ -25,6 +25,17 @@ pub fn of(person: &Person) -> &str {
     person.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(&person.address)
 }
 
+/// An address in pieces, between which a line may break: behind the `@` and behind each dot after it.
+pub fn parts(address: &str) -> Vec<&str> {
+    match address.find('@') {
+        Some(at) => {
+            let (local, domain) = address.split_at(at + 1);
+            std::iter::once(local).chain(domain.split_inclusive('.')).collect()
+        }
+        None => vec![address],
+    }
+}
+
 /// Whom a letter went to, in one line; a long list says how many more.
 pub fn line(people: &[Person]) -> String {
     const SHOWN_MAX: usize = 6;
@@ -53,6 +64,12 @@ mod tests {
         assert_eq!(short("Tomasz Nowak"), "Tomasz");
         assert_eq!(short("office@nordwind.example"), "office");
         assert_eq!(short(""), "");
+    }
+
+    #[test]
+    fn an_address_breaks_behind_the_at_and_the_dots() {
+        assert_eq!(parts("a.b@mail.x.example"), ["a.b@", "mail.", "x.", "example"]);
+        assert_eq!(parts("nobody"), ["nobody"]);
     }
 
     #[test]

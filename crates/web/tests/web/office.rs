@@ -176,6 +176,42 @@ impl Browser {
         }
         answer
     }
+    /// Sends the open page's form with files, as a browser would.
+    pub async fn post_files(
+        &mut self,
+        path: &str,
+        typed: &[(&str, &str)],
+        files: &[(&str, &str, &[u8])],
+    ) -> Answer {
+        let mut body: Vec<u8> = Vec::new();
+        let token = hidden(&self.page, "form_token").unwrap();
+        let form_id = hidden(&self.page, "form_id").unwrap();
+        for (name, value) in
+            [("form_token", token.as_str()), ("form_id", form_id.as_str())].iter().chain(typed)
+        {
+            let head = format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(head.as_bytes());
+        }
+        for (name, media_type, bytes) in files {
+            let head = format!(
+                "--xx\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--xx--\r\n");
+        let request = self
+            .request(Method::POST, path)
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=xx")
+            .header(header::ORIGIN, &self.origin)
+            .header(header::REFERER, format!("{}{}", self.origin, self.place));
+        let answer = self.send(request.body(Body::from(body)).unwrap()).await;
+        if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
+            self.page = answer.body.clone();
+        }
+        answer
+    }
     /// Follows a redirect.
     pub async fn follow(&mut self, answer: &Answer) -> Answer {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
