@@ -19,7 +19,7 @@ pub enum Command {
 pub struct Person {
     #[arg(long)]
     email: String,
-    /// The name that customers read [default: the part before the @]
+    /// The name on the page; without it, the part of the address before the @
     #[arg(long)]
     name: Option<String>,
     /// Read the password from standard input (its first line)

@@ -2,7 +2,7 @@
 //! names them. Bytes never pass through the database.
 //!
 //! `file/ab/abcd…` holds one large content, `pack/00000001` many small ones, one record after another (see
-//! [`record`](super::record)). Each process appends to a pack of its own and never to one that it found, so the
+//! [`record`]). Each process appends to a pack of its own and never to one that it found, so the
 //! torn end that a kill leaves is only ever behind what some row names. A file under `file/` gets its name when
 //! it is whole.
 use super::record::{self, HEAD_BYTES, Head};
