@@ -45,7 +45,7 @@ pub(super) const SYMPTOMS: &[Symptom] = &[
         &["server unavailable"],
         Class::Retry,
         "The provider's mail server cannot open this mailbox for the moment.",
-        "Postern tries again by itself; nothing has to be done.",
+        "Nothing to do: Postern tries again by itself.",
     ),
     symptom(
         IMAP,
