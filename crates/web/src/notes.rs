@@ -3,7 +3,6 @@ use crate::form::Form;
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
 use crate::tickets::composer::Again;
-use crate::tickets::ticket as ticket_page;
 use crate::tickets::typed::{Typed, Writing};
 use crate::{Error, State, drafts, error, replies, uploads};
 use axum::extract::{Path, State as Handle};
@@ -22,9 +21,8 @@ pub async fn add(
     let there = drafts::files_of(&state, &who, &number, Writing::Note).await?;
     let taken = uploads::take(&state, form.files("files"), &there).await?;
     if let Some(sentence) = taken.too_much {
-        drafts::keep(&state, &who, &number, Writing::Note, &typed, &taken.files).await?;
         let again = Again { writing: Writing::Note, typed, refusal: Some(sentence) };
-        return ticket_page::refused(&state, &who, &visit, &number, again).await;
+        return replies::refused(&state, &who, &visit, &number, again, &taken.files).await;
     }
     let new = NewNote {
         ticket_number: number.clone(),
@@ -38,8 +36,8 @@ pub async fn add(
     match error::refusal(noted)? {
         Ok(entry_id) => Ok(see_other(&format!("/tickets/{number}#entry-{entry_id}"))),
         Err(refusal) => {
-            drafts::keep(&state, &who, &number, Writing::Note, &typed, &taken.files).await?;
-            replies::refused(&state, &who, &visit, &number, Writing::Note, typed, &refusal).await
+            let again = Again { writing: Writing::Note, typed, refusal: Some(refusal.to_string()) };
+            replies::refused(&state, &who, &visit, &number, again, &taken.files).await
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::tickets::typed::{Typed, Writing};
 use crate::{Error, State, drafts, error, uploads};
 use axum::extract::{Path, State as Handle};
 use axum::response::Response;
-use desk::Refusal;
+use desk::files::attachment::NewAttachment;
 use desk::outgoing::reply::{self, NewReply, Then};
 
 /// `POST /tickets/{number}/replies`
@@ -23,9 +23,8 @@ pub async fn send(
     let there = drafts::files_of(&state, &who, &number, Writing::Reply).await?;
     let taken = uploads::take(&state, form.files("files"), &there).await?;
     if let Some(sentence) = taken.too_much {
-        drafts::keep(&state, &who, &number, Writing::Reply, &typed, &taken.files).await?;
         let again = Again { writing: Writing::Reply, typed, refusal: Some(sentence) };
-        return ticket_page::refused(&state, &who, &visit, &number, again).await;
+        return refused(&state, &who, &visit, &number, again, &taken.files).await;
     }
     let new = NewReply {
         ticket_number: number.clone(),
@@ -45,22 +44,21 @@ pub async fn send(
     match error::refusal(sent)? {
         Ok(placed) => Ok(see_other(&format!("/tickets/{number}#entry-{}", placed.entry_id))),
         Err(refusal) => {
-            drafts::keep(&state, &who, &number, Writing::Reply, &typed, &taken.files).await?;
-            refused(&state, &who, &visit, &number, Writing::Reply, typed, &refusal).await
+            let again = Again { writing: Writing::Reply, typed, refusal: Some(refusal.to_string()) };
+            refused(&state, &who, &visit, &number, again, &taken.files).await
         }
     }
 }
 
-/// The page again: the sentence of the rule, the text, and the files, which the draft holds by now.
+/// The page again: the sentence, the text, and the files, which the draft holds from now on.
 pub async fn refused(
     state: &State,
     who: &Who,
     visit: &Visit,
     number: &str,
-    writing: Writing,
-    typed: Typed,
-    refusal: &Refusal,
+    again: Again,
+    files: &[NewAttachment],
 ) -> Result<Response, Error> {
-    let again = Again { writing, typed, refusal: Some(refusal.to_string()) };
+    drafts::keep(state, who, number, again.writing, &again.typed, files).await?;
     ticket_page::refused(state, who, visit, number, again).await
 }

@@ -12,6 +12,7 @@ pub mod outgoing;
 pub mod preset;
 pub mod remote;
 mod server_form;
+mod server_tab;
 pub mod upkeep;
 
 use crate::page::{Here, Page};

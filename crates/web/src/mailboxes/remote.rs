@@ -1,12 +1,12 @@
 //! The tab *Remote Mailbox*: where mail is fetched from, and how.
 use super::preset::Preset;
 use super::server_form::ServerForm;
+use super::server_tab::Sent;
 use super::{Asked, Frame, Tab, frame};
 use crate::form::{self, Form};
-use crate::gate::see_other;
 use crate::page::{Page, show_as};
 use crate::session::Visit;
-use crate::{Error, State, Who, error};
+use crate::{Error, State, Who};
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -128,7 +128,7 @@ pub async fn show(
     show_tab(&state, &visit, id, &asked, kept.as_ref(), None).await
 }
 
-async fn show_tab(
+pub(super) async fn show_tab(
     state: &State,
     visit: &Visit,
     id: i64,
@@ -147,43 +147,15 @@ async fn show_tab(
     show_as(status, &RemotePage { page, frame, form, preset: state.preset.clone(), practice, why })
 }
 
-/// *Save Changes*: complete, so that Status can be on.
-pub async fn change(
-    axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
-    who: Who,
-    Path(id): Path<i64>,
-    form: Form,
-) -> Result<Response, Error> {
-    match error::refusal(save(&state, &who, id, &form, Completeness::Complete).await)? {
-        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote?done=saved"))),
-        Err(refusal) => {
-            show_tab(&state, &visit, id, &Asked::default(), Some(&form), Some(refusal.to_string())).await
-        }
-    }
+pub async fn change(sent: Sent) -> Result<Response, Error> {
+    sent.change(Side::Incoming).await
 }
 
-/// *Config*: saves the tab as a draft, allots the client's id, and opens the authorization page.
-pub async fn config(
-    axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
-    who: Who,
-    Path(id): Path<i64>,
-    form: Form,
-) -> Result<Response, Error> {
-    let saved = async {
-        save(&state, &who, id, &form, Completeness::Draft).await?;
-        super::authorization::allot(&state, &who, id, Side::Incoming).await
-    };
-    match error::refusal(saved.await)? {
-        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote/authorization"))),
-        Err(refusal) => {
-            show_tab(&state, &visit, id, &Asked::default(), Some(&form), Some(refusal.to_string())).await
-        }
-    }
+pub async fn config(sent: Sent) -> Result<Response, Error> {
+    sent.config(Side::Incoming).await
 }
 
-async fn save(
+pub(super) async fn save(
     state: &State,
     who: &Who,
     id: i64,

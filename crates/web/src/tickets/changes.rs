@@ -5,69 +5,61 @@ use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
 use crate::{Error, State, error};
-use axum::extract::{Path, State as Handle};
+use axum::extract::{FromRequestParts, Path, State as Handle};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use desk::db::Tx;
 use desk::outgoing::outbox;
 use desk::tickets::seen;
 use desk::tickets::ticket::{self, Ticket};
 use desk::{By, Refusal};
+use serde::Deserialize;
 
-/// What every handler here is given.
-struct Click {
+/// What every handler here is given: who clicked, on which ticket, with what.
+pub struct Click {
     state: State,
     who: Who,
     visit: Visit,
     number: String,
     form: Form,
 }
+impl FromRequestParts<State> for Click {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
+        let said = IntoResponse::into_response;
+        let who = Who::from_request_parts(parts, state).await.map_err(said)?;
+        let visit = Visit::from_request_parts(parts, state).await.map_err(said)?;
+        let Path(InPath { number }) =
+            Path::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let form = Form::from_request_parts(parts, state).await.map_err(said)?;
+        Ok(Click { state: state.clone(), who, visit, number, form })
+    }
+}
+#[derive(Deserialize)]
+struct InPath {
+    number: String,
+}
 
 /// `POST /tickets/{number}/assignment`: `agent` is an id, or empty for nobody.
-pub async fn assign(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path(number): Path<String>,
-    form: Form,
-) -> Result<Response, Error> {
-    let agent_id = form.number("agent");
-    let click = Click { state, who, visit, number, form };
+pub async fn assign(click: Click) -> Result<Response, Error> {
+    let agent_id = click.form.number("agent");
     click.change(move |tx, by, ticket| ticket::assign(tx, by, ticket.id, agent_id)).await
 }
 
 /// `POST /tickets/{number}/closure`
-pub async fn close(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path(number): Path<String>,
-    form: Form,
-) -> Result<Response, Error> {
-    Click { state, who, visit, number, form }.change(|tx, by, ticket| ticket::close(tx, by, ticket.id)).await
+pub async fn close(click: Click) -> Result<Response, Error> {
+    click.change(|tx, by, ticket| ticket::close(tx, by, ticket.id)).await
 }
 
 /// `POST /tickets/{number}/reopening`
-pub async fn reopen(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path(number): Path<String>,
-    form: Form,
-) -> Result<Response, Error> {
-    Click { state, who, visit, number, form }.change(|tx, by, ticket| ticket::reopen(tx, by, ticket.id)).await
+pub async fn reopen(click: Click) -> Result<Response, Error> {
+    click.change(|tx, by, ticket| ticket::reopen(tx, by, ticket.id)).await
 }
 
 /// `POST /tickets/{number}/join`: into the ticket that this one refers to, and no other.
-pub async fn join(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path(number): Path<String>,
-    form: Form,
-) -> Result<Response, Error> {
-    let viewer = who.viewer();
-    let click = Click { state, who, visit, number, form };
+pub async fn join(click: Click) -> Result<Response, Error> {
+    let viewer = click.who.viewer();
     click
         .change_and_show(move |tx, by, ticket| {
             let Some(into) = &ticket.refers_to else {
@@ -81,38 +73,17 @@ pub async fn join(
 }
 
 /// `POST /tickets/{number}/outbox/{id}/retry`
-pub async fn retry(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path((number, id)): Path<(String, i64)>,
-    form: Form,
-) -> Result<Response, Error> {
-    let click = Click { state, who, visit, number, form };
+pub async fn retry(Path((_, id)): Path<(String, i64)>, click: Click) -> Result<Response, Error> {
     click.change(move |tx, by, ticket| own(tx, ticket, id).and_then(|()| outbox::retry(tx, by, id))).await
 }
 
 /// `POST /tickets/{number}/outbox/{id}/cancellation`
-pub async fn cancel(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path((number, id)): Path<(String, i64)>,
-    form: Form,
-) -> Result<Response, Error> {
-    let click = Click { state, who, visit, number, form };
+pub async fn cancel(Path((_, id)): Path<(String, i64)>, click: Click) -> Result<Response, Error> {
     click.change(move |tx, by, ticket| own(tx, ticket, id).and_then(|()| outbox::cancel(tx, by, id))).await
 }
 
 /// `POST /tickets/{number}/dismissal`: what failed has been dealt with.
-pub async fn dismiss(
-    Handle(state): Handle<State>,
-    who: Who,
-    visit: Visit,
-    Path(number): Path<String>,
-    form: Form,
-) -> Result<Response, Error> {
-    let click = Click { state, who, visit, number, form };
+pub async fn dismiss(click: Click) -> Result<Response, Error> {
     click.change(|tx, by, ticket| ticket::dismiss_unsent(tx, by, ticket.id)).await
 }
 

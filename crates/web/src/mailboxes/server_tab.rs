@@ -1,0 +1,68 @@
+//! What the tabs *Remote Mailbox* and *Outgoing (SMTP)* do with a form that was sent.
+use super::{Asked, authorization, outgoing, remote, side_word};
+use crate::form::Form;
+use crate::gate::see_other;
+use crate::session::{Visit, Who};
+use crate::{Error, State, error};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use desk::mailboxes::mailbox::{Completeness, Side};
+
+/// Who sent a tab's form, for which mailbox.
+pub struct Sent {
+    state: State,
+    visit: Visit,
+    who: Who,
+    id: i64,
+    form: Form,
+}
+
+impl FromRequestParts<State> for Sent {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Response> {
+        let said = IntoResponse::into_response;
+        let visit = Visit::from_request_parts(parts, state).await.map_err(said)?;
+        let who = Who::from_request_parts(parts, state).await.map_err(said)?;
+        let Path(id) = Path::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let form = Form::from_request_parts(parts, state).await.map_err(said)?;
+        Ok(Sent { state: state.clone(), visit, who, id, form })
+    }
+}
+
+impl Sent {
+    /// *Save Changes*: complete, so that Status can be on.
+    pub async fn change(self, side: Side) -> Result<Response, Error> {
+        let saved = self.save(side, Completeness::Complete).await;
+        self.answer(side, saved, "?done=saved").await
+    }
+
+    /// *Config*: saves the tab as a draft, allots the client's id, and opens the authorization page.
+    pub async fn config(self, side: Side) -> Result<Response, Error> {
+        let saved = async {
+            self.save(side, Completeness::Draft).await?;
+            authorization::allot(&self.state, &self.who, self.id, side).await
+        };
+        let saved = saved.await;
+        self.answer(side, saved, "/authorization").await
+    }
+
+    async fn save(&self, side: Side, completeness: Completeness) -> desk::Result<()> {
+        match side {
+            Side::Incoming => remote::save(&self.state, &self.who, self.id, &self.form, completeness).await,
+            Side::Outgoing => outgoing::save(&self.state, &self.who, self.id, &self.form, completeness).await,
+        }
+    }
+
+    /// On, or the tab again with what was typed and why it was refused.
+    async fn answer(self, side: Side, saved: desk::Result<()>, then: &str) -> Result<Response, Error> {
+        let Err(refusal) = error::refusal(saved)? else {
+            return Ok(see_other(&format!("/mailboxes/{}/{}{then}", self.id, side_word(side))));
+        };
+        let (asked, typed, why) = (Asked::default(), Some(&self.form), Some(refusal.to_string()));
+        match side {
+            Side::Incoming => remote::show_tab(&self.state, &self.visit, self.id, &asked, typed, why).await,
+            Side::Outgoing => outgoing::show_tab(&self.state, &self.visit, self.id, &asked, typed, why).await,
+        }
+    }
+}
