@@ -31,7 +31,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
     let by = By { actor: Actor::System, at: courier::Clock::system().now() };
     match command {
         Command::Create(person) => {
-            let hash = agent::hash_password(&password()?, rand::random())?;
+            let hash = agent::hash_password(&password()?, courier::Random::system().bytes())?;
             let desk = open::desk(&program.config, Missing::Make)?;
             let new = NewAgent {
                 email: person.email.clone(),
@@ -43,7 +43,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             said(program, &person.email, "created")
         }
         Command::Reset(person) => {
-            let hash = agent::hash_password(&password()?, rand::random())?;
+            let hash = agent::hash_password(&password()?, courier::Random::system().bytes())?;
             let desk = open::desk(&program.config, Missing::Refuse)?;
             desk.db.write(|tx| {
                 let Some((mut found, _)) = agent::find_by_email(tx, &person.email)? else {

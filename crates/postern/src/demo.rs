@@ -85,10 +85,10 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
 fn new_demo() -> Kept {
     // Without letters that look alike; 16 of 32 letters are 80 bits.
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789-";
-    let random: [u8; 16] = rand::random();
+    let random: [u8; 16] = courier::Random::system().bytes();
     let password = random.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Kept { seed: rand::random(), password, http: any, imap: any, smtp: any }
+    Kept { seed: courier::Random::system().bytes(), password, http: any, imap: any, smtp: any }
 }
 
 fn keep(place: &Path, kept: &Kept) -> anyhow::Result<()> {
@@ -114,7 +114,7 @@ fn administrator(desk: &Desk, password: &str) -> anyhow::Result<()> {
         email: ADMINISTRATOR.into(),
         name: "Maya Kern".into(),
         role: Role::Administrator,
-        password_hash: agent::hash_password(&password, rand::random())?,
+        password_hash: agent::hash_password(&password, courier::Random::system().bytes())?,
     };
     desk.db.write(|tx| agent::create(tx, &by, &new)).map(drop).map_err(Into::into)
 }

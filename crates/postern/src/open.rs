@@ -67,8 +67,11 @@ fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
     let known = db.read(|tx| setting::find(tx, setting::KEY_FINGERPRINT))?;
     let file = key_file.display();
     let Some(known) = known else {
-        let vault =
-            if key_file.exists() { Vault::open(key_file)? } else { Vault::create(key_file, rand::random())? };
+        let vault = if key_file.exists() {
+            Vault::open(key_file)?
+        } else {
+            Vault::create(key_file, courier::Random::system().bytes())?
+        };
         let fingerprint = vault.fingerprint();
         db.write(|tx| setting::set(tx, setting::KEY_FINGERPRINT, &fingerprint))?;
         return Ok(vault);

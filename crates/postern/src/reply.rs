@@ -52,7 +52,7 @@ pub fn reply(program: &Program, reply: Reply) -> Result<Done, Failure> {
         draft_files: Vec::new(),
         seen_entry_id: None,
         form_id: None,
-        random: rand::random(),
+        random: courier::Random::system().bytes(),
         then: if reply.close { Then::Close } else { Then::Nothing },
     };
     let placed = desk.db.write(|tx| reply::send(tx, &viewer, &by, &new))?;

@@ -44,9 +44,14 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
     let scheme = if open::is_demo(&desk.db)? { client::Scheme::Practice } else { client::Scheme::HttpsOnly };
     let site = program.config.site_url.clone().unwrap_or_else(|| config::default_site(program.config.listen));
     let by = By::system(courier::Clock::system().now());
+    let random = courier::Random::system();
     let mut outcomes = Vec::new();
     for wanted in &wanted {
-        let randoms = Randoms { public_id: public_id(), nonces: rand::random(), scheme };
+        let randoms = Randoms {
+            public_id: public_id(&random),
+            nonces: [random.bytes(), random.bytes(), random.bytes()],
+            scheme,
+        };
         let outcome = desk.db.write(|tx| apply(tx, &desk.vault, &by, wanted, &randoms, &site));
         outcomes.push(outcome.map_err(|e| named(e, &wanted.entry.address))?);
     }
@@ -58,9 +63,8 @@ fn named(error: desk::Error, address: &str) -> Failure {
 }
 
 /// 128 random bits, as they stand in a Callback Endpoint.
-fn public_id() -> String {
-    let random: [u8; 16] = rand::random();
-    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random)
+fn public_id(random: &courier::Random) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random.bytes::<16>())
 }
 
 /// Drawn once a mailbox, since a transaction may run again.

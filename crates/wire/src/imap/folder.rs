@@ -27,13 +27,6 @@ pub struct Folder {
     pub attributes: Vec<String>,
 }
 
-impl Folder {
-    /// False for a mere level of the hierarchy.
-    pub fn is_selectable(&self) -> bool {
-        !self.attributes.iter().any(|attribute| attribute == "noselect" || attribute == "nonexistent")
-    }
-}
-
 /// What STATUS told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
