@@ -1,5 +1,5 @@
 //! A whole copy of a SQLite database beside it, made before it is migrated.
-use super::Error;
+use super::{Error, lite::folder_of};
 use rusqlite::Connection;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,8 +28,7 @@ fn make(conn: &Connection, part: &str, to: &str) -> Result<(), Box<dyn std::erro
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.sync_all()?;
     fs::rename(part, to)?;
-    let folder = Path::new(to).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    File::open(folder_of(to))?.sync_all()?;
     tracing::info!(copy = to, "the database was copied before it is brought up to date");
     Ok(())
 }
