@@ -3,9 +3,12 @@
 //! The OAuth `error` decides whether to try again or to stop; numbers only choose the words and refine who
 //! has to act, since Microsoft changes them.  Adding an explanation is adding a row.
 
+mod delivery;
 mod entra;
 mod oauth;
 mod symptom;
+
+pub use delivery::Concerns;
 
 /// The remedy for what passes.
 const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
@@ -158,6 +161,15 @@ pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
     }
 }
 
+/// What a server answered for a recipient, or a report says of one; `None` when nothing is known of the answer.
+#[must_use]
+pub fn delivery(provider: &str, answer: &str) -> Option<(Explanation, Concerns)> {
+    let (Row { class, cause, remedy }, concerns) =
+        delivery::row_for(provider, &crate::word::one_line(answer))?;
+    let explanation = Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None };
+    Some((explanation, concerns))
+}
+
 /// How long a server asks to be left alone, in seconds (`Suggested Backoff Time: 299961 milliseconds`).
 #[must_use]
 pub fn backoff_s(answer: &str) -> Option<u64> {
@@ -248,6 +260,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_a_recipient_is_explained_and_whose_matter_it_is() {
+        let check = |provider: &str, answer: &str, concerns: Concerns, class: Class, word: &str| {
+            let (found, whose) = delivery(provider, answer).unwrap_or_else(|| panic!("{answer}"));
+            assert_eq!((whose, found.class), (concerns, class), "{answer}");
+            assert!(found.cause.contains(word) || found.remedy.contains(word), "{found:?}");
+        };
+        use Concerns::{Mailbox, Recipient};
+        check(
+            "microsoft",
+            "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+            Mailbox,
+            Class::Configuration,
+            "Send As",
+        );
+        check(
+            "microsoft",
+            "550 5.7.708 Service unavailable. Access denied",
+            Mailbox,
+            Class::Policy,
+            "support",
+        );
+        check("microsoft", "554 5.2.2 mailbox full", Mailbox, Class::Policy, "may not send");
+        check("microsoft", "550 5.1.90 over the daily limit", Mailbox, Class::Retry, "daily");
+        check("other", "554 5.7.1 <b@x>: Relay access denied", Mailbox, Class::Configuration, "pass on");
+        check("other", "552 5.2.2 mailbox full", Recipient, Class::Policy, "another way");
+        check("other", "550 5.1.1 no such user", Recipient, Class::Configuration, "right one");
+        check("microsoft", "550 5.1.10 RecipientNotFound", Recipient, Class::Configuration, "right one");
+        check("microsoft", "550 5.7.1 not permitted", Recipient, Class::Policy, "SPF");
+        check("other", "550 5.7.1 rejected as spam", Recipient, Class::Policy, "spam");
+        check("other", "451 4.7.1 greylisted, try again later", Recipient, Class::Retry, "later");
+        assert_eq!(delivery("other", "550 nobody knows"), None);
+        // A part of a longer number is not that number.
+        assert_eq!(delivery("other", "550 1535 nobody knows"), None);
+    }
+
+    #[test]
     fn no_number_stands_in_two_rows_and_every_text_is_a_sentence() {
         let mut seen = std::collections::HashSet::new();
         for (codes, row) in entra::ROWS {
@@ -260,6 +308,18 @@ mod tests {
         oauth::ROWS.iter().for_each(|(_, row)| are_sentences(row));
         symptom::SYMPTOMS.iter().for_each(|symptom| are_sentences(&symptom.row));
         are_sentences(&oauth::UNKNOWN);
+        use crate::report::Reason;
+        [
+            Reason::NoSuchUser,
+            Reason::Host,
+            Reason::MailboxFull,
+            Reason::TooBig,
+            Reason::Blocked,
+            Reason::Spam,
+        ]
+        .into_iter()
+        .chain([Reason::Suspended, Reason::Expired, Reason::Server])
+        .for_each(|reason| are_sentences(&delivery::row_of(reason).unwrap()));
         are_sentences(&Row { class: Class::Retry, cause: "The server is busy.", remedy: TRIES_AGAIN });
     }
 

@@ -1,6 +1,6 @@
 //! Delivery reports: who was not reached, and why (RFC 3464, RFC 6533, and the words of mail servers).
 
-mod reason;
+pub(crate) mod reason;
 mod words;
 
 use crate::header::{self, Field};

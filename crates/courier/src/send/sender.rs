@@ -150,18 +150,29 @@ impl Sender {
             return outcome::unsure(&self.courier, attempts, "the sending was broken off");
         };
         let now = self.courier.now();
+        let place = connect::place(mailbox, Side::Outgoing);
         match done {
             Ok(sent) => {
+                if let Some(trouble) = outcome::refused_to_the_mailbox(&sent, place.provider) {
+                    tracing::warn!(
+                        mailbox = mailbox.address,
+                        outbox = claim.outbox_id,
+                        "send: {}",
+                        trouble.detail
+                    );
+                    self.note(&trouble, true).await;
+                    return outcome::put_off_by_a_try(&self.courier, &trouble, attempts);
+                }
                 self.senders.with(self.mailbox_id, |pace| {
                     pace.sent_at.push_back(now);
                     pace.failures = 0;
                     pace.held = None;
                 });
                 self.health(&Round::Done { mail: true, next_at: now }).await;
-                outcome::answered(&self.courier, sent, attempts)
+                outcome::answered(&self.courier, sent, place.provider, attempts)
             }
             Err(Undelivered::Answer(error)) => {
-                let trouble = Trouble::of(&error, &connect::place(mailbox, Side::Outgoing));
+                let trouble = Trouble::of(&error, &place);
                 tracing::warn!(mailbox = mailbox.address, outbox = claim.outbox_id, "send: {error}");
                 if error.kind() == wire::Kind::Rejected && error.smtp_code().is_none() {
                     // Our own check: too large for the server, too many recipients, an address it cannot carry.

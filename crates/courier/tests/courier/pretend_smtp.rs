@@ -14,6 +14,8 @@ pub struct State {
     pub answers: HashMap<String, &'static str>,
     /// What MAIL answers.
     pub sender_answer: Option<&'static str>,
+    /// What a whole message is answered; with this nothing is taken.
+    pub letter_answer: Option<&'static str>,
     /// What AUTH answers.
     pub sign_in: Option<&'static str>,
     /// The next message is taken, and the link is cut before that is said.
@@ -83,11 +85,15 @@ impl PretendSmtp {
                     text.push_str("\r\n");
                 }
                 let mut state = self.state();
-                state.taken.push((std::mem::take(&mut recipients), text));
-                if std::mem::take(&mut state.cut_after_dot) {
-                    return Ok(());
+                if let Some(answer) = state.letter_answer {
+                    answer.to_owned()
+                } else {
+                    state.taken.push((std::mem::take(&mut recipients), text));
+                    if std::mem::take(&mut state.cut_after_dot) {
+                        return Ok(());
+                    }
+                    "250 2.0.0 taken".to_owned()
                 }
-                "250 2.0.0 taken".to_owned()
             } else if verb == "QUIT" {
                 write.write_all(b"221 bye\r\n").await?;
                 return Ok(());

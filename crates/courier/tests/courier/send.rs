@@ -106,8 +106,17 @@ async fn each_recipient_is_settled_by_its_own_answer() {
     };
     assert_eq!(state("ann@customer.example").0, delivery::State::Sent);
     assert_eq!(state("gone@customer.example").0, delivery::State::Failed);
-    assert!(state("gone@customer.example").1.contains("550"));
+    assert_eq!(
+        state("gone@customer.example").1,
+        "There is no such mailbox at the recipient's server. Compare the address with what the person wrote, and answer \
+         to the right one. The server said: “550 5.1.1 no such user”"
+    );
     assert_eq!(state("later@customer.example").0, delivery::State::Deferred);
+    assert!(
+        state("later@customer.example")
+            .1
+            .ends_with("tries again by itself. The server said: “451 4.7.1 greylisted”")
+    );
     let row = sending.row();
     assert!(row.state == State::Queued && row.due_at >= NOON + 60_000, "{row:?}");
 
@@ -121,6 +130,30 @@ async fn each_recipient_is_settled_by_its_own_answer() {
         [["ann@customer.example"], ["later@customer.example"]]
     );
     assert_eq!(taken[0].1, taken[1].1, "the same bytes");
+    sending.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_refused_because_of_the_mailbox_waits_until_that_is_mended_and_says_how() {
+    let sending = answered("ann@customer.example", |smtp| {
+        smtp.state().letter_answer = Some("554 5.7.1 <ann@customer.example>: Relay access denied");
+    })
+    .await;
+    until(&sending.stage.courier, || sending.row().deliveries[0].state == delivery::State::Deferred).await;
+    let said = sending.row().deliveries[0].answer.clone();
+    for part in ["does not pass on mail", "Choose an Authentication", "554 5.7.1 <ann@customer.example>"] {
+        assert!(said.contains(part), "{said}");
+    }
+    until(&sending.stage.courier, || {
+        sending.stage.mailbox().outgoing_health.state == mailbox::State::NeedsPerson
+    })
+    .await;
+
+    sending.smtp.state().letter_answer = None;
+    sending.stage.clock.advance(3_600_000);
+    sending.wake().await;
+    until(&sending.stage.courier, || sending.row().state == State::Sent).await;
+    assert_eq!(sending.stage.mailbox().outgoing_health.state, mailbox::State::Ok);
     sending.end().await;
 }
 

@@ -44,7 +44,18 @@ fn original(tx: &mut Tx<'_>, message: &mail::Message, bounce: &Bounce) -> Result
     }
     Ok(None)
 }
+/// In words where the reason is known, and the other server's own beside them.
 fn answer(bounce: &Bounce) -> String {
+    let said = said(bounce);
+    match mail::explain::delivery("other", &said) {
+        None => said,
+        Some((known, _)) if bounce.action == Action::Delayed => {
+            format!("{} The server said: “{said}”", known.cause)
+        }
+        Some((known, _)) => format!("{} {} The server said: “{said}”", known.cause, known.remedy),
+    }
+}
+fn said(bounce: &Bounce) -> String {
     match (&bounce.status, bounce.diagnostic.trim()) {
         (Some(status), "") => status.clone(),
         (Some(status), said) if !said.contains(status.as_str()) => format!("{status} {said}"),

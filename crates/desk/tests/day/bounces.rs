@@ -38,7 +38,8 @@ fn a_bounce_turns_its_delivery_red_and_opens_no_ticket() {
     let thread = day.thread("10001");
     assert!(thread.starts_with("#10001 Printer · closed"), "a machine reopens nothing: {thread}");
     assert!(thread.lines().last().unwrap().starts_with("— bounced bert@example.org: "), "{thread}");
-    assert!(thread.contains("no such user"), "{thread}");
+    assert!(thread.contains("There is no such mailbox at the recipient's server."), "{thread}");
+    assert!(thread.contains("no such user"), "the server's own words beside: {thread}");
     let page = day.read(|tx| queue::page(tx, &Viewer::Operator, Queue::NotSent, None, 10));
     assert_eq!((page.lines[0].unsent, page.lines[0].last_name.as_str()), (1, "Postern"));
     assert!(

@@ -2,7 +2,7 @@
 
 use super::{Class, Row, Service, TRIES_AGAIN};
 
-/// A row fits when the service is one of these and the answer holds all words (lower case).
+/// A row fits when the service is one of these and the answer holds all words (lower case), numbers as a whole.
 pub(super) struct Symptom {
     services: &'static [Service],
     microsoft: bool,
@@ -284,6 +284,14 @@ pub(super) const SYMPTOMS: &[Symptom] = &[
     symptom(
         SMTP,
         false,
+        &["5.7.1", "relay"],
+        Class::Configuration,
+        "The server does not pass on mail to other servers for this sign-in.",
+        "Choose an Authentication for Outgoing (SMTP), or let the server relay for this mailbox.",
+    ),
+    symptom(
+        SMTP,
+        false,
         &["535"],
         Class::Configuration,
         "The server does not accept the user name with this password or token.",
@@ -306,6 +314,17 @@ pub(super) fn row(provider: &str, service: Service, answer: &str) -> Option<Row>
     SYMPTOMS
         .iter()
         .filter(|s| s.services.contains(&service) && (is_microsoft || !s.microsoft))
-        .find(|s| s.words.iter().all(|w| answer.contains(w)))
+        .find(|s| s.words.iter().all(|w| holds(&answer, w)))
         .map(|s| s.row)
+}
+
+/// `5.7.1` stands in `550 5.7.1 no` and not in `550 5.7.139 no`.
+fn holds(answer: &str, word: &str) -> bool {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    answer.match_indices(word).any(|(at, _)| {
+        let (before, after) = (answer.as_bytes().get(..at), answer.as_bytes().get(at + word.len()..));
+        let cut_before = is_digit(word.as_bytes().first()) && is_digit(before.and_then(|b| b.last()));
+        let cut_after = is_digit(word.as_bytes().last()) && is_digit(after.and_then(|a| a.first()));
+        !cut_before && !cut_after
+    })
 }
