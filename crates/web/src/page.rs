@@ -7,6 +7,7 @@ use crate::{Error, State, assets, session};
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use desk::intake::inbox;
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
@@ -37,9 +38,9 @@ pub struct Person {
 /// A line of the red strip.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    pub address: String,
+    pub what: String,
+    pub since: Option<Moment>,
     pub sentence: String,
-    pub since: Moment,
     pub link: String,
     pub button: &'static str,
 }
@@ -73,16 +74,20 @@ impl Page {
         page.here = here;
         let Some(who) = &visit.who else { return Ok(page) };
         let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
-        let (counts, mailboxes) = state
+        let (counts, mailboxes, unfiled) = state
             .courier
             .read(move |tx| {
-                let mailboxes = if is_administrator { mailbox::list(tx)? } else { Vec::new() };
-                Ok((queue::counts(tx, &viewer)?, mailboxes))
+                let counts = queue::counts(tx, &viewer)?;
+                if !is_administrator {
+                    return Ok((counts, Vec::new(), 0));
+                }
+                Ok((counts, mailbox::list(tx)?, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
             })
             .await?;
         page.person = Some(person(who));
         page.counts = counts;
         page.strip = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, &page)).collect();
+        page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
     }
 
@@ -159,13 +164,29 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
     let needy = sides.into_iter().filter(|(health, ..)| health.state == Health::NeedsPerson);
     needy
         .map(|(health, tab, what)| Trouble {
-            address: format!("{} {what}", mailbox.address),
+            what: format!("{} {what}", mailbox.address),
+            since: Some(page.since(&health.since)),
             sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
-            since: page.since(&health.since),
             link: format!("/mailboxes/{}/{tab}", mailbox.id),
             button: "Put it right",
         })
         .collect()
+}
+
+/// Mail that is here and that no agent sees.
+fn not_filed(page: &Page, count: i64) -> Option<Trouble> {
+    let what = match count {
+        0 => return None,
+        1 => "One message is stored, and could not be made a ticket".to_owned(),
+        count => format!("{} messages are stored, and could not be made tickets", page.count(&count)),
+    };
+    Some(Trouble {
+        what,
+        since: None,
+        sentence: "The Inbox has the reason of each; there it can be downloaded and tried again.".to_owned(),
+        link: "/inbox".to_owned(),
+        button: "Look at the Inbox",
+    })
 }
 
 /// A page as an answer.

@@ -202,6 +202,9 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, now: i64) -> Re
          WHERE id = $1 AND generation = $2 AND state = 'new'",
         params![claim.inbox_id, claim.generation, state.as_str(), code, reason, due_at, ticket_id, entry_id],
     )?;
+    if state == State::Failed {
+        tx.wake("mailbox"); // the strip says so
+    }
     Ok(changed == 1)
 }
 #[derive(Clone, Debug)]
@@ -294,7 +297,13 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     }
     event::append(tx, by, Subject::Inbox(id), "retried", json!({}))?;
     tx.wake("inbox");
+    tx.wake("mailbox"); // the strip says so
     Ok(())
+}
+/// How many messages could not be filed; counted up to `limit`.
+pub fn count_failed(tx: &mut Tx<'_>, limit: i64) -> Result<i64> {
+    let few = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 'failed' LIMIT $1) AS few";
+    Ok(tx.one::<(i64,)>(few, params![limit])?.0)
 }
 /// How many rows of a mailbox still wait for filing.
 pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<i64> {

@@ -45,6 +45,19 @@ async fn a_message_that_failed_is_there_with_its_reason_and_can_be_tried_again()
 }
 
 #[tokio::test]
+async fn a_message_that_failed_is_told_to_administrators_on_every_page() {
+    let office = Office::staffed();
+    let mut maya = with_failed(&office).await;
+    maya.get("/tickets")
+        .await
+        .shows("One message is stored, and could not be made a ticket.")
+        .shows("href=\"/inbox\"");
+    office.leo().await.get("/tickets").await.hides("could not be made a ticket");
+    maya.post("/inbox/1/retry", &[]).await;
+    maya.get("/tickets").await.hides("could not be made a ticket");
+}
+
+#[tokio::test]
 async fn the_raw_message_is_a_download_and_never_a_page() {
     let office = Office::staffed();
     let mut maya = with_failed(&office).await;
