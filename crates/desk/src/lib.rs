@@ -12,6 +12,8 @@ pub mod mailboxes;
 pub mod outgoing;
 pub mod people;
 pub mod site;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tickets;
 
 pub use error::{Error, Refusal, Result};

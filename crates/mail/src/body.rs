@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 
 use crate::header::{self, Fields};
+use crate::html::piece::{Kind, Piece};
 use crate::message::{Attachment, Defect, TextFrom};
 use crate::mime::{Part, Parts};
-use crate::quote::{self, Kind, Piece};
+use crate::quote;
 use crate::word::Trouble;
 use crate::{charset, file_name, html, transfer, word};
 

@@ -5,6 +5,8 @@
 //! nodes, and its result goes through ammonia (which is html5ever) before anybody sees it.
 
 mod entity;
+mod marks;
+pub mod piece;
 mod token;
 mod tree;
 pub(crate) mod write;

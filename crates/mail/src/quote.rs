@@ -1,30 +1,15 @@
 //! New words, quoted history, signature.  Folds, never deletes: every line is in exactly one piece.
 //!
-//! The markup is asked first (`marks`), words second (`lines`).  All expressions run on engines without
+//! The markup is asked first (`html/marks`), words second (`lines`).  All expressions run on engines without
 //! backtracking, over single lines of bounded length.
 
 mod lines;
-pub(crate) mod marks;
 mod words;
+
+use crate::html::piece::{Kind, Piece};
 
 /// Lines that are asked what they are; what follows is as the last of them.
 const LINES_MAX: usize = 50_000;
-
-/// What a run of lines is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    New,
-    Quoted,
-    Signature,
-}
-
-/// A run of lines of one kind; the pieces' texts joined are the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    pub kind: Kind,
-    pub text: String,
-}
 
 /// Splits plain text; the pieces joined are the text.
 #[must_use]

@@ -1,9 +1,11 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
 use desk::mailboxes::{client::Client, grant, grant::Grant, mailbox};
-use desk::outgoing::{delivery, delivery::Delivery, outbox::Outbox};
+use desk::outgoing::delivery::{self, Delivery, Sending};
+use desk::outgoing::outbox::Outbox;
 use desk::tickets::{entry, entry::Entry, queue::Line, ticket, ticket::Ticket};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// RFC 3339 in UTC, with milliseconds.
 pub fn time(at: i64) -> Value {
@@ -147,7 +149,12 @@ pub fn ticket_line(line: &Line) -> Value {
     })
 }
 
-pub fn ticket(t: &Ticket, entries: &[Entry], events: &[desk::site::event::Event]) -> Value {
+pub fn ticket(
+    t: &Ticket,
+    entries: &[Entry],
+    sendings: &HashMap<i64, Sending>,
+    events: &[desk::site::event::Event],
+) -> Value {
     let event = |e: &desk::site::event::Event| {
         let by = desk::By { actor: e.actor.clone(), at: e.at };
         json!({ "at": time(e.at), "actor": by.name(), "kind": e.kind, "data": e.data })
@@ -164,12 +171,13 @@ pub fn ticket(t: &Ticket, entries: &[Entry], events: &[desk::site::event::Event]
         "updated_at": time(t.updated_at),
         "refers_to": t.refers_to,
         "joined_to": t.joined_to,
-        "entries": entries.iter().map(entry).collect::<Vec<_>>(),
+        "entries": entries.iter().map(|e| entry(e, sendings.get(&e.id))).collect::<Vec<_>>(),
         "events": events.iter().map(event).collect::<Vec<_>>(),
     })
 }
 
-fn entry(e: &Entry) -> Value {
+fn entry(e: &Entry, sending: Option<&Sending>) -> Value {
+    let deliveries = sending.map(|sending| sending.deliveries.as_slice()).unwrap_or_default();
     let kind = match e.kind {
         entry::Kind::Message => "message",
         entry::Kind::Reply => "reply",
@@ -193,7 +201,7 @@ fn entry(e: &Entry) -> Value {
         "has_html": e.has_html,
         "attachments": files.collect::<Vec<_>>(),
         "inbox_id": e.inbox_id,
-        "deliveries": e.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
     })
 }
 

@@ -3,10 +3,12 @@ use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, json};
 use clap::Subcommand;
+use desk::outgoing::delivery::{self, Sending};
 use desk::people::viewer::Viewer;
 use desk::site::event;
 use desk::tickets::queue::{self, After, Wanted};
 use desk::tickets::{entry, search, ticket};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 #[derive(Subcommand)]
@@ -68,19 +70,20 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
                 };
                 let entries = entry::list(tx, &Viewer::Operator, ticket.id, None, ENTRIES_MAX)?;
                 let events = event::list(tx, event::Subject::Ticket(ticket.id), ENTRIES_MAX)?;
-                Ok(Some((ticket, entries, events)))
+                let sendings = delivery::of_entries(tx, entries.iter().map(|entry| entry.id))?;
+                Ok(Some((ticket, entries, sendings, events)))
             })?;
-            let Some((ticket, entries, events)) = found else {
+            let Some((ticket, entries, sendings, events)) = found else {
                 return Err(Failure::NotFound(format!("There is no ticket #{number}.")));
             };
-            output::print(program.json, &json::ticket(&ticket, &entries, &events), || {
-                thread(&ticket, &entries)
+            output::print(program.json, &json::ticket(&ticket, &entries, &sendings, &events), || {
+                thread(&ticket, &entries, &sendings)
             })
         }
     }
 }
 
-fn thread(ticket: &ticket::Ticket, entries: &[entry::Entry]) -> String {
+fn thread(ticket: &ticket::Ticket, entries: &[entry::Entry], sendings: &HashMap<i64, Sending>) -> String {
     let assignee = ticket.assignee.as_ref().map_or("nobody", |(_, name)| name);
     let mut text = format!(
         "#{} {}\n{} · {} · assigned to {assignee} · from {}\n",
@@ -103,7 +106,7 @@ fn thread(ticket: &ticket::Ticket, entries: &[entry::Entry]) -> String {
         for file in &entry.attachments {
             let _ = writeln!(text, "[{}, {} bytes]", file.name, file.size_bytes);
         }
-        for delivery in &entry.deliveries {
+        for delivery in sendings.get(&entry.id).iter().flat_map(|sending| &sending.deliveries) {
             let state = json::delivery_state(delivery.state);
             let _ = writeln!(text, "→ {}: {state} {}", delivery.recipient, delivery.answer);
         }

@@ -1,7 +1,6 @@
 //! A desk with one mailbox, and the courier that serves it.
 use courier::{Clock, Courier, Parts, Random};
 use desk::db::Tx;
-use desk::db::testing::TestDesk;
 use desk::intake::inbox::{self, Inbox};
 use desk::mailboxes::client::{self, EnteredClient, Scheme};
 use desk::mailboxes::mailbox::{
@@ -9,6 +8,7 @@ use desk::mailboxes::mailbox::{
     Security, Side, StartFrom,
 };
 use desk::people::viewer::Viewer;
+use desk::testing::TestDesk;
 use desk::{Actor, By};
 use std::net::SocketAddr;
 use std::time::Duration;

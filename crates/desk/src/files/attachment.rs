@@ -49,6 +49,17 @@ pub fn list(tx: &mut Tx<'_>, entry_id: i64) -> Result<Vec<Attachment>> {
         params![entry_id],
     )?)
 }
+/// Of several entries in one query, each entry's in their order.
+pub fn list_of(tx: &mut Tx<'_>, entry_ids: impl ExactSizeIterator<Item = i64>) -> Result<Vec<Attachment>> {
+    if entry_ids.len() == 0 {
+        return Ok(Vec::new());
+    }
+    let mut query = Query::new(
+        "SELECT id, entry_id, name, media_type, size_bytes, inline, content_id FROM attachment WHERE entry_id IN ",
+    );
+    query.bind_list(entry_ids).push(" ORDER BY entry_id, position");
+    Ok(tx.all(query.sql(), query.params())?)
+}
 /// By ticket number and attachment id, within what the viewer may see.
 pub fn find(
     tx: &mut Tx<'_>,

@@ -6,9 +6,10 @@ use super::screen::{self, Verdict};
 use super::threading::{self, Place};
 use crate::files::attachment::{self, NewAttachment};
 use crate::files::blob;
+use crate::people::person::{self, Person};
 use crate::people::requester::{self, Requester};
 use crate::site::{event, event::Subject};
-use crate::tickets::entry::{self, Kind, NewEntry, Person};
+use crate::tickets::entry::{self, Kind, NewEntry};
 use crate::tickets::participant::{self, Standing};
 use crate::tickets::reference;
 use crate::tickets::ticket::{self, NewTicket, State};
@@ -272,8 +273,8 @@ fn sender(message: &mail::Message) -> Person {
         // A longer one is no address, and would not fit an index page.
         Some(mail::Address { name, address: Some(address) }) if address.len() <= ADDRESS_BYTES_MAX => {
             Person {
-                name: name.map(|name| entry::one_line(&name)).filter(|name| !name.is_empty()),
-                address: entry::one_line(&address),
+                name: name.map(|name| person::one_line(&name)).filter(|name| !name.is_empty()),
+                address: person::one_line(&address),
             }
         }
         Some(_) | None => Person {

@@ -2,6 +2,7 @@
 pub mod bounce;
 pub mod filing;
 pub mod inbox;
+pub mod joining;
 mod prepare;
 mod record;
 pub mod screen;

@@ -1,8 +1,11 @@
 //! One recipient of an outbox row: what became of it, and what a bounce makes of it.
 use crate::db::{self, FromRow, Query, Row};
+use crate::people::person::one_line;
 use crate::site::{event, event::Subject};
+use crate::tickets::ticket;
 use crate::{By, Result, db::Tx, params};
 use serde_json::json;
+use std::collections::HashMap;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -85,9 +88,37 @@ pub fn list_of(tx: &mut Tx<'_>, outbox_ids: &[i64]) -> Result<Vec<(i64, Delivery
     let found: Vec<Of> = tx.all(query.sql(), query.params())?;
     Ok(found.into_iter().map(|Of(outbox_id, delivery)| (outbox_id, delivery)).collect())
 }
+/// How a reply goes out: its outbox row, and what became of it for each recipient.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    pub outbox_id: i64,
+    pub deliveries: Vec<Delivery>,
+}
+/// Of the entries that are sent, by their ids, in two queries however many there are.
+pub fn of_entries(
+    tx: &mut Tx<'_>,
+    entry_ids: impl ExactSizeIterator<Item = i64>,
+) -> Result<HashMap<i64, Sending>> {
+    if entry_ids.len() == 0 {
+        return Ok(HashMap::new());
+    }
+    let mut query = Query::new("SELECT id, entry_id FROM outbox WHERE entry_id IN ");
+    query.bind_list(entry_ids);
+    let entry_of: HashMap<i64, i64> =
+        tx.all::<(i64, i64)>(query.sql(), query.params())?.into_iter().collect();
+    let outbox_ids: Vec<i64> = entry_of.keys().copied().collect();
+    let mut found: HashMap<i64, Sending> = HashMap::new();
+    for (outbox_id, delivery) in list_of(tx, &outbox_ids)? {
+        if let Some(entry_id) = entry_of.get(&outbox_id) {
+            let new = || Sending { outbox_id, deliveries: Vec::new() };
+            found.entry(*entry_id).or_insert_with(new).deliveries.push(delivery);
+        }
+    }
+    Ok(found)
+}
 /// What a server said, short and on one line.
 pub(crate) fn shorten(answer: &str) -> String {
-    crate::tickets::entry::one_line(answer).chars().take(ANSWER_CHARS_MAX).collect()
+    one_line(answer).chars().take(ANSWER_CHARS_MAX).collect()
 }
 /// The ticket's number of deliveries that failed or bounced and that nobody has dealt with.
 pub(crate) fn count_unsent(tx: &mut Tx<'_>, ticket_id: i64) -> Result<()> {
@@ -100,6 +131,28 @@ pub(crate) fn count_unsent(tx: &mut Tx<'_>, ticket_id: i64) -> Result<()> {
     Ok(())
 }
 
+/// An agent has dealt with deliveries that failed: the ticket leaves *Not sent*.
+pub fn dismiss_unsent(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
+    let ticket = ticket::hold(tx, ticket_id)?;
+    if ticket.unsent == 0 {
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE delivery SET dismissed_at = $2 WHERE dismissed_at IS NULL AND state IN ('failed', 'bounced')
+             AND outbox_id IN (SELECT id FROM outbox WHERE ticket_id = $1)",
+        params![ticket_id, by.at],
+    )?;
+    count_unsent(tx, ticket_id)?;
+    event::append(
+        tx,
+        by,
+        Subject::Ticket(ticket_id),
+        "dismissed_unsent",
+        json!({ "deliveries": ticket.unsent }),
+    )?;
+    tx.wake("ticket");
+    Ok(())
+}
 /// A bounce came back for the message with this id: its delivery turns red, the ticket shows under *Not
 /// sent*. `Some(ticket_id)` when it was ours.
 ///

@@ -3,7 +3,8 @@
 use crate::db::{self, FromRow, Row};
 use crate::files::blob::{self, Blob};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
-use crate::tickets::{entry::Person, reference};
+use crate::people::person::Person;
+use crate::tickets::reference;
 use crate::{Result, db::Tx, params};
 use anyhow::Context as _;
 use mail::Address;

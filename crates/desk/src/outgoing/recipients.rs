@@ -1,6 +1,6 @@
 //! To whom a reply goes: what the composer offers, and what is made of what was typed.
 use crate::mailboxes::mailbox;
-use crate::tickets::entry::{self, Person};
+use crate::people::person::{self, Person};
 use crate::tickets::participant::{self, Standing};
 use crate::tickets::ticket::{self, Ticket};
 use crate::{Refusal, Result, db::Tx};
@@ -15,7 +15,7 @@ pub const RECIPIENTS_MAX: usize = 100;
 pub struct Recipients {
     pub to: String,
     pub cc: String,
-    pub offered: Vec<crate::tickets::entry::Person>,
+    pub offered: Vec<Person>,
 }
 pub fn recipients(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Recipients> {
     let Some(ticket) = ticket::find_for_system(tx, ticket_id)? else { return Ok(Recipients::default()) };
@@ -87,7 +87,7 @@ fn people(typed: &str, taken: &mut Vec<String>) -> Result<Vec<Person>> {
         let key = mail::address::key(bare);
         if !taken.contains(&key) {
             taken.push(key);
-            let name = address.name.as_deref().map(entry::one_line).filter(|name| !name.is_empty());
+            let name = address.name.as_deref().map(person::one_line).filter(|name| !name.is_empty());
             people.push(Person { name, address: bare.to_owned() });
         }
     }
@@ -98,5 +98,5 @@ fn people(typed: &str, taken: &mut Vec<String>) -> Result<Vec<Person>> {
 fn as_typed(typed: &str, bad: &Address) -> String {
     let piece = typed.split([',', ';', '\n']).find(|piece| mail::address::parse_list(piece).contains(bad));
     let said = piece.or(bad.address.as_deref()).or(bad.name.as_deref()).unwrap_or(typed);
-    entry::one_line(said.trim()).chars().take(200).collect()
+    person::one_line(said.trim()).chars().take(200).collect()
 }

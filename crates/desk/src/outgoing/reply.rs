@@ -7,9 +7,10 @@ use super::recipients::{self as to_whom, Addressed};
 use crate::files::attachment::{self, NewAttachment};
 use crate::files::{blob, store::Stored};
 use crate::mailboxes::mailbox::{self, Authentication, Mailbox};
+use crate::people::person::Person;
 use crate::people::{agent, agent::Agent, form_use};
 use crate::tickets::draft::{self, DraftFile};
-use crate::tickets::entry::{self, Kind, NewEntry, Person};
+use crate::tickets::entry::{self, Kind, NewEntry};
 use crate::tickets::{participant, participant::Standing, reference, seen, ticket, ticket::Ticket};
 use crate::{Actor, By, Refusal, Result, db::Tx, params, people::viewer::Viewer};
 

@@ -5,6 +5,7 @@ pub mod first_administrator;
 pub mod form_use;
 pub mod kept_form;
 mod password;
+pub mod person;
 pub mod requester;
 pub mod session;
 pub mod sign_in;

@@ -2,11 +2,10 @@
 //! Not for deciding which ticket one belongs to (`intake/threading`), nor for sending it (`outgoing`).
 use super::search;
 use crate::db::{self, FromRow, Query, Row};
-use crate::files::attachment::Attachment;
+use crate::files::attachment::{self, Attachment};
 use crate::files::blob::{self, Blob};
-use crate::outgoing::delivery::{self, Delivery};
+use crate::people::person::{Person, one_line};
 use crate::{Result, db::Tx, params, people::viewer::Viewer};
-use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,12 +30,6 @@ impl Kind {
         }
     }
 }
-/// A person on a letter, as kept in JSON lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    pub name: Option<String>,
-    pub address: String,
-}
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: i64,
@@ -59,8 +52,6 @@ pub struct Entry {
     pub may_answer: bool,
     pub defects: Vec<String>,
     pub attachments: Vec<Attachment>,
-    pub outbox_id: Option<i64>,
-    pub deliveries: Vec<Delivery>,
 }
 #[derive(Clone, Debug)]
 pub struct NewEntry {
@@ -184,11 +175,11 @@ pub(crate) fn refresh_ticket(tx: &mut Tx<'_>, ticket_id: i64) -> Result<()> {
 const SELECT: &str =
     "SELECT e.id, e.ticket_id, e.kind, e.at, e.agent_id, e.from_name, e.from_address, e.reply_to,
         e.to_list, e.cc_list, e.subject, e.message_id, e.text, e.reply_text, e.html_blob_id IS NOT NULL,
-        e.inbox_id, e.nature, e.may_answer, e.defects, o.id
-    FROM ticket t JOIN entry e ON e.ticket_id = t.id LEFT JOIN outbox o ON o.entry_id = e.id WHERE ";
+        e.inbox_id, e.nature, e.may_answer, e.defects
+    FROM ticket t JOIN entry e ON e.ticket_id = t.id WHERE ";
 
 /// The thread: the newest `limit` entries before `before` (an entry id), oldest first, with their
-/// attachments and deliveries, in a fixed number of queries.
+/// attachments, in two queries. What became of the replies is known to `outgoing/delivery`.
 pub fn list(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
@@ -266,45 +257,16 @@ impl FromRow for Entry {
             nature: row.get(16)?,
             may_answer: row.get(17)?,
             defects: read_json(row.get(18)?)?,
-            outbox_id: row.get(19)?,
             attachments: Vec::new(),
-            deliveries: Vec::new(),
         })
     }
 }
 
-struct OfEntry(Attachment);
-impl FromRow for OfEntry {
-    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(OfEntry(Attachment {
-            id: row.get(0)?,
-            entry_id: row.get(1)?,
-            name: row.get(2)?,
-            media_type: row.get(3)?,
-            size_bytes: row.get(4)?,
-            inline: row.get(5)?,
-            content_id: row.get(6)?,
-        }))
-    }
-}
-
-/// Attachments and deliveries of all of them: one query each.
+/// The attachments of all of them, in one query.
 fn complete(tx: &mut Tx<'_>, entries: &mut [Entry]) -> Result<()> {
-    let mut query = Query::new(
-        "SELECT id, entry_id, name, media_type, size_bytes, inline, content_id FROM attachment WHERE entry_id IN ",
-    );
-    query.bind_list(entries.iter().map(|e| e.id)).push(" ORDER BY entry_id, position");
-    let attachments: Vec<OfEntry> =
-        if entries.is_empty() { Vec::new() } else { tx.all(query.sql(), query.params())? };
-    for OfEntry(attachment) in attachments {
-        if let Some(entry) = entries.iter_mut().find(|e| e.id == attachment.entry_id) {
+    for attachment in attachment::list_of(tx, entries.iter().map(|entry| entry.id))? {
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.id == attachment.entry_id) {
             entry.attachments.push(attachment);
-        }
-    }
-    let outbox_ids: Vec<i64> = entries.iter().filter_map(|e| e.outbox_id).collect();
-    for (outbox_id, delivery) in delivery::list_of(tx, &outbox_ids)? {
-        if let Some(entry) = entries.iter_mut().find(|e| e.outbox_id == Some(outbox_id)) {
-            entry.deliveries.push(delivery);
         }
     }
     Ok(())
@@ -340,23 +302,6 @@ pub(crate) fn clean(text: &str) -> String {
     }
     out
 }
-/// One line: control characters and line ends become one blank.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\0' => {}
-            c if c.is_control() || c == ' ' || c == '\u{2028}' || c == '\u{2029}' => {
-                if !out.ends_with(' ') && !out.is_empty() {
-                    out.push(' ');
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
 fn preview(reply_text: &str, text: &str) -> String {
     let from = if reply_text.trim().is_empty() { text } else { reply_text };
     let mut out = String::new();
@@ -380,9 +325,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_leave_text_and_names() {
+    fn control_characters_leave_the_text() {
         assert_eq!(clean("a\0b\u{1b}[31mc\r\nd\re\tf\u{85}"), "ab[31mc\nd\ne\tf");
-        assert_eq!(one_line(" a\r\nBcc: x\0 \t b "), "a Bcc: x b");
     }
 
     #[test]

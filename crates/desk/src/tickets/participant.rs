@@ -1,8 +1,8 @@
 //! Who may write to a ticket besides its requester: on the Cc line of its first message, or let in by
 //! an agent. People or a Reply-To that come later are only offered.
-use super::entry::{Person, one_line};
 use crate::db::{self, FromRow, Query, Row};
 use crate::mailboxes::mailbox;
+use crate::people::person::{Person, one_line};
 use crate::{By, Result, db::Tx, params};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

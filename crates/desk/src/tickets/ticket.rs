@@ -1,9 +1,7 @@
-//! One matter, with number, subject and state: opened, assigned, closed, reopened, joined.
-//! Its list columns are kept by `entry::add`.
-use super::{entry, participant};
+//! One matter, with number, subject and state: opened, assigned, closed, reopened. Its list columns are kept
+//! by `entry::add`, and *unsent* by `outgoing/delivery`; joining two is in `intake/joining`.
 use crate::db::{self, FromRow, Query, Row};
-use crate::outgoing::delivery;
-use crate::people::agent;
+use crate::people::{agent, person::one_line};
 use crate::site::{event, event::Subject, sequence};
 use crate::{By, Refusal, Result, db::Tx, params, people::viewer::Viewer};
 use serde_json::json;
@@ -65,7 +63,7 @@ pub struct NewTicket {
 /// Its id and number.
 pub fn open(tx: &mut Tx<'_>, by: &By, new: &NewTicket) -> Result<(i64, String)> {
     let number = sequence::next_ticket_number(tx)?;
-    let subject = entry::one_line(&new.subject);
+    let subject = one_line(&new.subject);
     let id = tx.insert(
         "INSERT INTO ticket (number, subject, subject_key, state, department_id, mailbox_id, requester_id,
              requester_address, refers_to_id, created_at, updated_at)
@@ -197,116 +195,13 @@ pub fn reopen(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
     }
     Ok(())
 }
-/// *Join*: the entries of a ticket that refers to another move there; its requester becomes a
-/// participant; the emptied ticket is closed and leads on.
-///
-/// The people of the emptied ticket are only offered on the other one: nobody gets its history by having
-/// been named by a stranger. An open ticket that joins a closed one opens it, as the message would have.
-/// Joining twice is once.
-pub fn join(tx: &mut Tx<'_>, by: &By, ticket_id: i64, into_id: i64) -> Result<()> {
-    let Some(before) = find_for_system(tx, ticket_id)? else {
-        return Err(Refusal::NotFound("ticket").into());
-    };
-    let (into_id, into_number) = followed(tx, into_id)?;
-    if before.joined_to.as_ref() == Some(&into_number) {
-        return Ok(());
-    }
-    let ticket = hold(tx, ticket_id)?;
-    let into = hold(tx, into_id)?;
-    let refers_to =
-        tx.one::<(Option<i64>,)>("SELECT refers_to_id FROM ticket WHERE id = $1", params![ticket_id])?.0;
-    let refers_to = match refers_to {
-        Some(id) => Some(followed(tx, id)?.0),
-        None => None,
-    };
-    if refers_to != Some(into_id) || ticket_id == into_id {
-        return Err(Refusal::Other(format!(
-            "#{} does not refer to #{}, so it cannot be joined to it.",
-            ticket.number, into.number
-        ))
-        .into());
-    }
-    let people: Vec<entry::Person> =
-        participant::list(tx, ticket_id)?.into_iter().map(|p| p.person).collect();
-    move_all(tx, ticket_id, into_id)?;
-    let requester =
-        entry::Person { name: ticket.requester_name.clone(), address: ticket.requester_address.clone() };
-    participant::add(tx, by, into_id, &[requester], participant::Standing::Participant)?;
-    participant::add(tx, by, into_id, &people, participant::Standing::Offered)?;
-    tx.execute(
-        "UPDATE ticket SET state = 'closed', closed_at = COALESCE(closed_at, $3), joined_to_id = $2, assignee_id = NULL
-         WHERE id = $1",
-        params![ticket_id, into_id, by.at],
-    )?;
-    for id in [ticket_id, into_id] {
-        entry::refresh_ticket(tx, id)?;
-        delivery::count_unsent(tx, id)?;
-    }
-    event::append(tx, by, Subject::Ticket(ticket_id), "joined", json!({ "into": into.number }))?;
-    event::append(tx, by, Subject::Ticket(into_id), "took_in", json!({ "from": ticket.number }))?;
-    if ticket.state == State::Open {
-        reopen(tx, by, into_id)?;
-    }
-    tx.wake("ticket");
-    Ok(())
-}
-/// Everything that hangs on a ticket hangs on another one now; Message-IDs lead there.
-fn move_all(tx: &mut Tx<'_>, from: i64, into: i64) -> Result<()> {
-    let first = tx.one::<(Option<i64>,)>("SELECT min(id) FROM entry WHERE ticket_id = $1", params![from])?.0;
-    tx.execute("UPDATE entry SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
-    tx.execute("UPDATE outbox SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
-    tx.execute("UPDATE inbox SET ticket_id = $2 WHERE ticket_id = $1", params![from, into])?;
-    tx.execute(
-        "INSERT INTO reference (message_id, ticket_id, entry_id, ours)
-         SELECT message_id, $2, entry_id, ours FROM reference WHERE ticket_id = $1
-         ON CONFLICT (message_id, ticket_id) DO UPDATE SET entry_id = COALESCE(reference.entry_id, excluded.entry_id)",
-        params![from, into],
-    )?;
-    tx.execute("DELETE FROM reference WHERE ticket_id = $1", params![from])?;
-    tx.execute(
-        "UPDATE draft SET ticket_id = $2 WHERE ticket_id = $1 AND NOT EXISTS (SELECT 1 FROM draft d
-             WHERE d.ticket_id = $2 AND d.agent_id = draft.agent_id AND d.kind = draft.kind)",
-        params![from, into],
-    )?;
-    // What moved in is news to those who had looked past its place.
-    if let Some(first) = first {
-        tx.execute(
-            "UPDATE seen SET entry_id = $2 WHERE ticket_id = $1 AND entry_id > $2",
-            params![into, first - 1],
-        )?;
-    }
-    tx.execute("UPDATE ticket SET joined_to_id = $2 WHERE joined_to_id = $1", params![from, into])?;
-    Ok(())
-}
-/// Where a ticket leads: itself, or the one it was joined to (always one step: see [`join`]).
+/// Where a ticket leads: itself, or the one it was joined to (always one step: see `intake/joining`).
 pub(crate) fn followed(tx: &mut Tx<'_>, id: i64) -> Result<(i64, String)> {
     tx.maybe::<(i64, String)>(
         "SELECT o.id, o.number FROM ticket t JOIN ticket o ON o.id = COALESCE(t.joined_to_id, t.id) WHERE t.id = $1",
         params![id],
     )?
     .ok_or_else(|| Refusal::NotFound("ticket").into())
-}
-/// An agent has dealt with deliveries that failed: the ticket leaves *Not sent*.
-pub fn dismiss_unsent(tx: &mut Tx<'_>, by: &By, ticket_id: i64) -> Result<()> {
-    let ticket = hold(tx, ticket_id)?;
-    if ticket.unsent == 0 {
-        return Ok(());
-    }
-    tx.execute(
-        "UPDATE delivery SET dismissed_at = $2 WHERE dismissed_at IS NULL AND state IN ('failed', 'bounced')
-             AND outbox_id IN (SELECT id FROM outbox WHERE ticket_id = $1)",
-        params![ticket_id, by.at],
-    )?;
-    delivery::count_unsent(tx, ticket_id)?;
-    event::append(
-        tx,
-        by,
-        Subject::Ticket(ticket_id),
-        "dismissed_unsent",
-        json!({ "deliveries": ticket.unsent }),
-    )?;
-    tx.wake("ticket");
-    Ok(())
 }
 /// Tickets of the requester: how many in all and open, each counted up to [`super::queue::COUNT_MAX`].
 pub fn count_of_requester(tx: &mut Tx<'_>, viewer: &Viewer, requester_id: i64) -> Result<(i64, i64)> {

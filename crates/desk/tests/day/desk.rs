@@ -1,14 +1,16 @@
 //! A day at the desk: mail arrives, agents act, the clock is moved by hand, the thread is compared as text.
 use crate::mail::Mail;
 use desk::db::Tx;
-use desk::db::testing::TestDesk;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Arrival, Outcome, Recorded};
+use desk::intake::joining;
 use desk::mailboxes::{cursor, cursor::Cursor, mailbox};
+use desk::outgoing::delivery::{self, Sending};
 use desk::outgoing::outbox::{self, Attempt, Fate};
 use desk::outgoing::reply::{self, NewNote, NewReply, Placed, Then};
 use desk::people::{agent, agent::NewAgent, agent::Role, viewer::Viewer};
 use desk::site::event::{self, Subject};
+use desk::testing::TestDesk;
 use desk::tickets::{entry, entry::Entry, queue, queue::Queue, seen, ticket, ticket::Ticket};
 use desk::{Actor, By, Error, Refusal, Result, params};
 use std::cell::{Cell, RefCell};
@@ -228,8 +230,10 @@ impl Day {
                 lines.push((event.at, 0, event_line(&event)));
             }
         }
-        for entry in self.read(|tx| entry::list(tx, &Viewer::Operator, ticket.id, None, 100)) {
-            lines.push((entry.at, entry.id, entry_line(&entry)));
+        let entries = self.read(|tx| entry::list(tx, &Viewer::Operator, ticket.id, None, 100));
+        let sendings = self.read(|tx| delivery::of_entries(tx, entries.iter().map(|entry| entry.id)));
+        for entry in &entries {
+            lines.push((entry.at, entry.id, entry_line(entry, sendings.get(&entry.id))));
         }
         lines.sort();
         let lines: Vec<String> =
@@ -269,7 +273,7 @@ fn event_line(event: &event::Event) -> String {
         kind => format!("— {kind} by {who}"),
     }
 }
-fn entry_line(entry: &Entry) -> String {
+fn entry_line(entry: &Entry, sending: Option<&Sending>) -> String {
     let who =
         entry.from_name.clone().filter(|n| !n.is_empty()).or(entry.from_address.clone()).unwrap_or_default();
     let text = entry.reply_text.trim().replace('\n', " / ");
@@ -278,8 +282,9 @@ fn entry_line(entry: &Entry) -> String {
         entry::Kind::Message => format!("{who} ({}): {text}", entry.nature),
         entry::Kind::Note => format!("{who} notes: {text}"),
         entry::Kind::Reply => {
+            let deliveries = sending.iter().flat_map(|sending| &sending.deliveries);
             let states: Vec<String> =
-                entry.deliveries.iter().map(|d| format!("{} {}", d.recipient, d.state.as_str())).collect();
+                deliveries.map(|d| format!("{} {}", d.recipient, d.state.as_str())).collect();
             format!("{who} replies: {text} [{}]", states.join(", "))
         }
     }
@@ -350,7 +355,7 @@ impl Agent<'_> {
     }
     pub fn joins(&self, number: &str, into: &str) -> Result<()> {
         let (id, into, by) = (self.day.ticket(number).id, self.day.ticket(into).id, self.by());
-        self.day.try_write(|tx| ticket::join(tx, &by, id, into))
+        self.day.try_write(|tx| joining::join(tx, &by, id, into))
     }
     /// Opens the ticket's page: nothing on it is news any more.
     pub fn looks(&self, number: &str) -> i64 {

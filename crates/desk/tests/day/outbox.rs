@@ -2,10 +2,11 @@
 use crate::desk::{Day, MINUTE};
 use crate::mail;
 use desk::mailboxes::mailbox;
+use desk::outgoing::delivery;
 use desk::outgoing::outbox::{self, Attempt, Fate, LIFE_MS};
 use desk::outgoing::reply::{NewReply, Placed};
 use desk::people::viewer::Viewer;
-use desk::tickets::{queue::Queue, ticket};
+use desk::tickets::queue::Queue;
 use desk::{Error, Refusal};
 
 fn sent() -> Fate {
@@ -247,7 +248,7 @@ fn an_agent_who_has_dealt_with_a_failure_takes_it_out_of_not_sent() {
     day.send_all(|_| refused());
     assert_eq!(day.ticket("10001").unsent, 2);
     let (id, by) = (day.ticket("10001").id, day.agent("Bob").by());
-    day.write(|tx| ticket::dismiss_unsent(tx, &by, id));
+    day.write(|tx| delivery::dismiss_unsent(tx, &by, id));
     assert_eq!(
         (day.ticket("10001").unsent, day.numbers(&Viewer::Operator, Queue::NotSent)),
         (0, String::new())

@@ -2,9 +2,9 @@
 use super::mailboxes::{by, kinds, refused};
 use desk::Refusal;
 use desk::Result;
-use desk::db::testing::TestDesk;
 use desk::mailboxes::client::{self, Client, EnteredClient, Scheme};
 use desk::site::event::{self, Subject};
+use desk::testing::TestDesk;
 use secrecy::ExposeSecret as _;
 
 pub const TENANT: &str = "11111111-2222-3333-4444-555555555555";

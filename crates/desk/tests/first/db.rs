@@ -1,7 +1,7 @@
 //! The verbs of the database seam mean the same on SQLite and on PostgreSQL.
-use desk::db::testing::Place;
 use desk::db::{Db, Dialect, Error, Migration, Query, Tx};
 use desk::params;
+use desk::testing::Place;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What goes wrong with a database, and what is said then.
 use super::db::{count, fresh, is_lite, ticket};
-use desk::db::testing::{Place, options};
 use desk::db::{Db, Durability, Error, Options};
+use desk::testing::{Place, options};
 use std::time::Duration;
 
 fn said(url: &str) -> String {
@@ -13,7 +13,7 @@ fn nobody_else_on_the_machine_reads_the_database() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("elsewhere.db");
-    let db = Db::open(&format!("sqlite:{}", path.display()), &desk::db::testing::options()).unwrap();
+    let db = Db::open(&format!("sqlite:{}", path.display()), &desk::testing::options()).unwrap();
     db.write(|tx| tx.execute("CREATE TABLE t (a INTEGER)", &[])).unwrap();
     for file in ["elsewhere.db", "elsewhere.db-wal", "elsewhere.db-shm"] {
         let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();

@@ -1,7 +1,6 @@
 //! The life of a consent: asked once, proved, refreshed by one at a time, ended with its tokens.
 use super::mailboxes::{NOW, SECOND, activate, by, get, health, kinds, mailbox, refused, remote};
 use super::{clients, mailboxes};
-use desk::db::testing::TestDesk;
 use desk::mailboxes::client::EnteredClient;
 use desk::mailboxes::grant::{
     self, Grant, NewTokens, NewTry, Owner, PENDING_MS, RefreshLease, Setback, State,
@@ -10,6 +9,7 @@ use desk::mailboxes::mailbox::{
     self, Authentication, Completeness, EnteredServer, OutgoingMailbox, Security, Side,
 };
 use desk::site::event::Subject;
+use desk::testing::TestDesk;
 use desk::{By, Refusal, params};
 use secrecy::ExposeSecret as _;
 

@@ -1,10 +1,10 @@
 //! The rules of *Remote Mailbox* and *Outgoing (SMTP)*, and that a kept secret goes nowhere else.
-use desk::db::testing::TestDesk;
 use desk::mailboxes::mailbox::{
     self, Account, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox,
     RemoteMailbox, Security, Side, StartFrom, State,
 };
 use desk::site::event::{self, Subject};
+use desk::testing::TestDesk;
 use desk::{By, Error, Refusal, Result, params};
 use secrecy::ExposeSecret as _;
 

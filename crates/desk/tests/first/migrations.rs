@@ -1,8 +1,8 @@
 //! Migrations: once, in order, whole or not at all, with a copy before, and never backwards.
 use super::db::{SCHEMA, count, fresh, is_lite, ticket};
 use desk::MIGRATIONS;
-use desk::db::testing::Place;
 use desk::db::{Db, Error, Migration};
+use desk::testing::Place;
 use std::sync::Barrier;
 
 const NOTE: Migration = Migration::both(2, "CREATE TABLE note (id {id}, text {text} NOT NULL) {strict}");
@@ -41,7 +41,7 @@ fn a_database_is_copied_before_it_is_migrated_and_the_copy_is_whole() {
     let path = db.place.folder().join("postern.db.before-step-2");
     use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let copy = Db::open(&format!("sqlite:{}", path.display()), &desk::db::testing::options()).unwrap();
+    let copy = Db::open(&format!("sqlite:{}", path.display()), &desk::testing::options()).unwrap();
     assert_eq!(count(&copy), 1);
     copy.migrate(&SCHEMA).unwrap();
 }

@@ -1,11 +1,11 @@
 //! Who works here, how they sign in, and that nobody is locked out or found out.
 use desk::db::Tx;
-use desk::db::testing::TestDesk;
 use desk::people::agent::{self, Agent, NewAgent, Role};
 use desk::people::kept_form::{KeptFile, KeptForm};
 use desk::people::sign_in::Verdict;
 use desk::people::{first_administrator, form_use, kept_form, session, sign_in};
 use desk::site::event::{self, Subject};
+use desk::testing::TestDesk;
 use desk::{By, Error, Refusal, Result, params};
 
 const NOW: i64 = 1_800_000_000_000;

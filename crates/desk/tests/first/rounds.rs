@@ -1,9 +1,9 @@
 //! Whose turn a mailbox is, and what a round comes to.
 use super::mailboxes::{NOW, SECOND, activate, health, mailbox, pause};
-use desk::db::testing::TestDesk;
 use desk::mailboxes::cursor::{self, Cursor};
 use desk::mailboxes::mailbox::{self, Claim, Round, Side, State};
 use desk::site::event::{self, Subject};
+use desk::testing::TestDesk;
 
 const LEASE: i64 = 60 * SECOND;
 

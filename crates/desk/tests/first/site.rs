@@ -1,8 +1,8 @@
 //! Events, numbers, settings; requesters and departments.
-use desk::db::testing::TestDesk;
 use desk::people::{department, requester};
 use desk::site::event::{self, Subject};
 use desk::site::{sequence, setting};
+use desk::testing::TestDesk;
 use desk::{Actor, By, Result};
 use serde_json::json;
 

@@ -1,8 +1,9 @@
 //! A tree → the text it reads as, in pieces: what the markup itself says is quoted, and the rest.
 
+use super::marks;
+use super::piece::{Kind, Piece};
+use super::tree::is_block;
 use super::{Node, Tree};
-use crate::html::tree::is_block;
-use crate::quote::{Kind, Piece, marks};
 
 /// The text in document order; the pieces joined are the whole text.
 pub(crate) fn pieces(tree: &Tree) -> Vec<Piece> {

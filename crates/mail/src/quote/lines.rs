@@ -1,7 +1,7 @@
 //! Which lines are quoted, and which are signature, by their words and by `>`.
 
-use super::Kind;
 use super::words::{self, HeaderLine};
+use crate::html::piece::Kind;
 
 /// Lines an attribution may be broken into.
 const ATTRIBUTION_LINES: usize = 4;

@@ -44,6 +44,78 @@ fn crates_use_only_what_the_architecture_lets_them() {
     }
 }
 
+/// Families of modules within a crate, each using only those above it; what the crate has besides may use all.
+const FAMILIES: [(&str, &[&str]); 2] = [
+    ("desk", &["db", "site", "people", "mailboxes", "files", "tickets", "outgoing", "intake"]),
+    ("mail", &["html", "quote", "body"]),
+];
+
+#[test]
+fn families_use_only_those_above_them() {
+    for (of, families) in FAMILIES {
+        for (at, family) in families.iter().enumerate() {
+            let own = sources(of).into_iter().filter(|(path, _)| is_of(path, family));
+            let mut files = 0;
+            for (path, text) in own {
+                files += 1;
+                let used = named(&text);
+                for below in families.iter().skip(at + 1).filter(|below| used.contains(**below)) {
+                    panic!("{} uses {below}, which is below {family}", path.display());
+                }
+            }
+            assert!(files > 0, "{of} has no {family}: change the architecture and this table together");
+        }
+    }
+}
+
+/// `src/family.rs`, or a file below `src/family`.
+fn is_of(path: &std::path::Path, family: &str) -> bool {
+    let mut parts = path.iter().skip_while(|part| *part != "src").skip(1);
+    let first = parts.next().and_then(|part| part.to_str()).unwrap_or_default();
+    first.strip_suffix(".rs").unwrap_or(first) == family
+}
+
+/// The modules that a source names from the root of its crate: `crate::files::…`, `crate::{Result, files::…}`.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = code.flat_map(|line| [line, " "]).collect();
+    let mut found = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        match after.strip_prefix('{') {
+            None => found.extend([word(after)]),
+            Some(list) => {
+                let mut depth = 0;
+                let mut begins = true;
+                for (at, c) in list.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => begins = true,
+                        c if begins && !c.is_whitespace() => {
+                            found.insert(word(&list[at..]));
+                            begins = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn the_modules_that_a_source_names_are_found_in_every_form() {
+    let text = "use crate::db::{self, Row};\nuse crate::{\n    Result, db::{Tx, files}, people::viewer::Viewer,\n};\n\
+                // crate::intake\nfn f() { crate::site::event::x(); }";
+    let found: Vec<String> = named(text).into_iter().collect();
+    assert_eq!(found, ["Result", "db", "people", "site"]);
+}
+
 /// Sources under a crate's `src`, with their paths.
 fn sources(of: &str) -> Vec<(std::path::PathBuf, String)> {
     fn walk(folder: &std::path::Path, found: &mut Vec<(std::path::PathBuf, String)>) {

@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use desk::db::Tx;
-use desk::outgoing::outbox;
+use desk::intake::joining;
+use desk::outgoing::{delivery, outbox};
 use desk::tickets::seen;
 use desk::tickets::ticket::{self, Ticket};
 use desk::{By, Refusal};
@@ -66,7 +67,7 @@ pub async fn join(click: Click) -> Result<Response, Error> {
                 return Err(Refusal::NotFound("ticket to join").into());
             };
             let into = ticket::find(tx, &viewer, into)?.ok_or(Refusal::NotFound("ticket"))?;
-            ticket::join(tx, by, ticket.id, into.id)?;
+            joining::join(tx, by, ticket.id, into.id)?;
             Ok(into.number)
         })
         .await
@@ -84,7 +85,7 @@ pub async fn cancel(Path((_, id)): Path<(String, i64)>, click: Click) -> Result<
 
 /// `POST /tickets/{number}/dismissal`: what failed has been dealt with.
 pub async fn dismiss(click: Click) -> Result<Response, Error> {
-    click.change(|tx, by, ticket| ticket::dismiss_unsent(tx, by, ticket.id)).await
+    click.change(|tx, by, ticket| delivery::dismiss_unsent(tx, by, ticket.id)).await
 }
 
 /// `POST /tickets/{number}/look`: the script says that what came in meanwhile was on the screen.

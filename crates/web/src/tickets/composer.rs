@@ -3,8 +3,8 @@ use super::typed::{Typed, Writing};
 use super::{name, size};
 use crate::moment::{Clock, Moment};
 use desk::outgoing::reply::Recipients;
+use desk::people::person::Person;
 use desk::tickets::draft::{Draft, DraftFile};
-use desk::tickets::entry::Person;
 
 #[derive(Debug)]
 pub struct ComposerView {

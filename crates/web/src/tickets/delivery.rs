@@ -1,6 +1,6 @@
 //! What became of a reply, recipient by recipient, as lines below it.
 use crate::moment::{Clock, Moment};
-use desk::outgoing::delivery::{Delivery, State};
+use desk::outgoing::delivery::{Delivery, Sending, State};
 
 /// The lines below a reply, and what an agent can still do about it.
 #[derive(Debug)]
@@ -26,10 +26,11 @@ pub struct DeliveryLine {
 }
 
 impl DeliveriesView {
-    pub fn new(outbox_id: i64, deliveries: &[Delivery], clock: &Clock) -> DeliveriesView {
+    pub fn new(sending: &Sending, clock: &Clock) -> DeliveriesView {
+        let Sending { outbox_id, deliveries } = sending;
         let any = |states: &[State]| deliveries.iter().any(|delivery| states.contains(&delivery.state));
         DeliveriesView {
-            outbox_id,
+            outbox_id: *outbox_id,
             lines: lines(deliveries, clock),
             can_retry: any(&[State::Failed, State::Bounced, State::Deferred]),
             can_give_up: any(&[State::Failed, State::Deferred]),
@@ -99,8 +100,11 @@ mod tests {
             at: 0,
         }
     }
+    fn sending(deliveries: &[Delivery]) -> Sending {
+        Sending { outbox_id: 1, deliveries: deliveries.to_vec() }
+    }
     fn said(deliveries: &[Delivery]) -> Vec<String> {
-        let view = DeliveriesView::new(1, deliveries, &Clock::new(0, jiff::tz::TimeZone::UTC));
+        let view = DeliveriesView::new(&sending(deliveries), &Clock::new(0, jiff::tz::TimeZone::UTC));
         view.lines.iter().map(|line| format!("{} {}", line.said, line.to)).collect()
     }
 
@@ -126,11 +130,8 @@ mod tests {
     #[test]
     fn what_went_wrong_can_be_tried_again_and_what_went_well_cannot() {
         let view = |state| {
-            DeliveriesView::new(
-                1,
-                &[delivery("a@x.example", state, "")],
-                &Clock::new(0, jiff::tz::TimeZone::UTC),
-            )
+            let sending = sending(&[delivery("a@x.example", state, "")]);
+            DeliveriesView::new(&sending, &Clock::new(0, jiff::tz::TimeZone::UTC))
         };
         assert!(!view(State::Sent).can_retry && !view(State::Sent).can_give_up);
         assert!(!view(State::Queued).can_retry && !view(State::Queued).can_give_up);

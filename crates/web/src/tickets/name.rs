@@ -1,5 +1,5 @@
 //! People as a page shows them: initials, a first name, a full line. Not for addresses on letters.
-use desk::tickets::entry::Person;
+use desk::people::person::Person;
 
 /// At most two letters for the round face: of first and last word, or the first of an address.
 pub fn initials(name: &str) -> String {

@@ -5,8 +5,10 @@ use super::words::{self, Folded, Words};
 use super::{name, size};
 use crate::moment::{Clock, Moment};
 use desk::files::attachment::Attachment;
+use desk::outgoing::delivery::Sending;
 use desk::site::event::Event;
 use desk::tickets::entry::{Entry, Kind};
+use std::collections::HashMap;
 
 #[derive(Debug)]
 pub enum Item {
@@ -65,6 +67,7 @@ pub enum Form {
 /// what happened before it belongs here too.
 pub fn items(
     entries: &[Entry],
+    sendings: &HashMap<i64, Sending>,
     events: &[Event],
     subject: &str,
     whole: bool,
@@ -85,14 +88,26 @@ pub fn items(
         while let Some(happening) = happenings.next_if(|happening| happening.at < entry.at) {
             items.push(Item::Happening(happening));
         }
-        items.push(Item::Entry(Box::new(EntryView::new(entry, subject, form, clock))));
+        items.push(Item::Entry(Box::new(EntryView::new(
+            entry,
+            sendings.get(&entry.id),
+            subject,
+            form,
+            clock,
+        ))));
     }
     items.extend(happenings.map(Item::Happening));
     items
 }
 
 impl EntryView {
-    pub fn new(entry: &Entry, ticket_subject: &str, form: Form, clock: &Clock) -> EntryView {
+    pub fn new(
+        entry: &Entry,
+        sending: Option<&Sending>,
+        ticket_subject: &str,
+        form: Form,
+        clock: &Clock,
+    ) -> EntryView {
         let (new, folded) = words::split(&entry.text, &entry.reply_text);
         let who = entry
             .from_name
@@ -122,10 +137,7 @@ impl EntryView {
             has_raw: from_outside && entry.inbox_id.is_some(),
             automatic: automatic(&entry.nature).filter(|_| from_outside),
             cut: entry.defects.iter().any(|defect| defect == "cut"),
-            deliveries: entry
-                .outbox_id
-                .filter(|_| !entry.deliveries.is_empty())
-                .map(|outbox_id| DeliveriesView::new(outbox_id, &entry.deliveries, clock)),
+            deliveries: sending.map(|sending| DeliveriesView::new(sending, clock)),
         }
     }
     /// A letter with no words of its own still says something.

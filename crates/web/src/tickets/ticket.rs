@@ -13,6 +13,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State as Handle};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use desk::outgoing::delivery::{self, Sending};
 use desk::outgoing::reply::{self, Recipients};
 use desk::people::agent;
 use desk::people::viewer::Viewer;
@@ -23,6 +24,7 @@ use desk::tickets::participant::{self, Participant, Standing};
 use desk::tickets::queue::Queue;
 use desk::tickets::seen;
 use desk::tickets::ticket::{self, State as TicketState, Ticket};
+use std::collections::HashMap;
 
 /// Events beyond this many are history that nobody reads in a page.
 const EVENTS_MAX: i64 = 300;
@@ -122,6 +124,8 @@ async fn render(
 pub struct Sight {
     pub ticket: Ticket,
     entries: Vec<Entry>,
+    /// Of those entries that are sent.
+    sendings: HashMap<i64, Sending>,
     earlier: bool,
     events: Vec<Event>,
     participants: Vec<Participant>,
@@ -141,6 +145,7 @@ async fn read(state: &State, who: &Who, number: &str, before: Option<i64>) -> Re
             let (entries, earlier) = page_of(tx, &viewer, ticket.id, before)?;
             let agents = agent::list(tx)?;
             Ok(Some(Sight {
+                sendings: delivery::of_entries(tx, entries.iter().map(|entry| entry.id))?,
                 entries,
                 earlier,
                 events: event::list(tx, Subject::Ticket(ticket.id), EVENTS_MAX)?,
@@ -253,6 +258,7 @@ impl TicketPage {
             people: sight.participants.iter().map(PersonView::new).collect(),
             items: thread::items(
                 &sight.entries,
+                &sight.sendings,
                 &sight.events,
                 &ticket.subject,
                 !sight.earlier,

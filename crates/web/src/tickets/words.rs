@@ -1,5 +1,6 @@
 //! The plain text of an entry as a page shows it: new words, folded history, links to click.
 //! Decides nothing about what is history: that is `mail::quote`'s.
+use mail::html::piece::Kind;
 use mail::quote;
 
 /// A run of text, or an address to open.
@@ -59,10 +60,10 @@ fn rest(text: &str, reply_text: &str) -> Option<Folded> {
     if quote::reply_text(&pieces).trim() != reply_text.trim() {
         return None;
     }
-    let quoted = pieces.iter().any(|piece| piece.kind == quote::Kind::Quoted);
+    let quoted = pieces.iter().any(|piece| piece.kind == Kind::Quoted);
     let old: Vec<&str> = pieces
         .iter()
-        .filter(|piece| piece.kind != quote::Kind::New)
+        .filter(|piece| piece.kind != Kind::New)
         .map(|piece| piece.text.trim_matches('\n'))
         .collect();
     let words = Words::new(&old.join("\n"));

@@ -1,6 +1,6 @@
 //! What the markup of mail programs says about quoting, so that no words have to be guessed.
 
-use crate::html::{Node, Tree};
+use super::{Node, Tree};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {

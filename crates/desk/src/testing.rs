@@ -1,6 +1,6 @@
 //! A desk for tests: SQLite in a temporary folder, or, when `POSTERN_TEST_POSTGRES` holds the address of a
 //! server (`postgres://postgres@127.0.0.1:5433`), a database of its own there. All is gone when it is dropped.
-use super::{Db, Durability, Options};
+use crate::db::{Db, Durability, Options};
 use crate::{Desk, MIGRATIONS, files::store::Store, site::vault::Vault};
 use postgres::{Client, NoTls};
 use sha2::{Digest as _, Sha256};
