@@ -1,7 +1,7 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Program, apply, config, json, serve};
+use crate::{Paging, Program, apply, json, serve};
 use clap::Subcommand;
 use desk::mailboxes::{mailbox, mailbox::Mailbox};
 use desk::{By, Desk};
@@ -15,7 +15,11 @@ pub enum Command {
     Apply {
         file: PathBuf,
     },
-    List,
+    /// Mailboxes by their addresses
+    List {
+        #[command(flatten)]
+        paging: Paging,
+    },
     Show {
         address: String,
     },
@@ -38,23 +42,26 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
     }
     let desk = open::desk(&program.config, Missing::Refuse)?;
     let by = By::system(courier::Clock::system().now());
+    let site = open::site(&program.config, &desk.db)?;
     match command {
         Command::Apply { .. } => unreachable!("answered above"),
-        Command::List => {
-            let site = site(program);
-            let views = desk.db.read(|tx| {
-                let all = mailbox::list(tx)?;
-                all.into_iter().map(|m| json::view(tx, m, &site)).collect::<desk::Result<Vec<_>>>()
+        Command::List { paging } => {
+            let after = paging.after.as_deref();
+            let (views, next) = desk.db.read(|tx| {
+                let found = mailbox::list(tx, after, paging.limit + 1)?;
+                let (found, next) = paging.cut(found, |m| m.address.clone());
+                let views = found.into_iter().map(|m| json::view(tx, m, &site));
+                Ok::<_, desk::Error>((views.collect::<desk::Result<Vec<_>>>()?, next))
             })?;
-            let document = output::page(views.iter().map(json::mailbox).collect(), None);
-            output::print(program.json, &document, || views.iter().map(line).collect())
+            let items = views.iter().map(json::mailbox).collect();
+            output::list(program.json, items, next, || views.iter().map(line).collect())
         }
         Command::Show { address } => {
             let found = find(&desk, &address)?;
-            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site(program)))?;
+            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site))?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
-        Command::Fetch { address } => fetch(program, desk, &address),
+        Command::Fetch { address } => fetch(program, desk, &address, site),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
             desk.db.write(|tx| mailbox::pause(tx, &by, id))?;
@@ -68,10 +75,6 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
     }
 }
 
-fn site(program: &Program) -> url::Url {
-    program.config.site_url.clone().unwrap_or_else(|| config::default_site(program.config.listen))
-}
-
 fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
     let found = desk.db.read(|tx| mailbox::find_by_address(tx, address))?.filter(|m| m.removed_at.is_none());
     found.ok_or_else(|| Failure::NotFound(format!("There is no mailbox {address}.")))
@@ -83,10 +86,10 @@ fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<
     })
 }
 
-fn fetch(program: &Program, desk: Desk, address: &str) -> Result<Done, Failure> {
+fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result<Done, Failure> {
     let id = find(&desk, address)?.id;
     let demo = open::is_demo(&desk.db)?;
-    let courier = serve::courier(&program.config, desk, demo, site(program))?;
+    let courier = serve::courier(&program.config, desk, demo, site)?;
     let runtime = serve::runtime()?;
     let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
     let document = json!({

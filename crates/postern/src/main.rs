@@ -133,6 +133,15 @@ impl Paging {
         };
         self.after.as_ref().map(parse).transpose()
     }
+
+    /// Of a page that was read with one row more than asked for: the rows, and where the next page begins.
+    pub fn cut<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(cursor);
+        (rows, next)
+    }
 }
 
 /// What every command has: the configuration and how to print.

@@ -1,6 +1,6 @@
 //! Opens what every command stands on: the data folder, the key, the database, the store. The key is
 //! made only with a new database, and a database without its key does not start.
-use crate::config::Config;
+use crate::config::{Config, database};
 use anyhow::{Context as _, bail};
 use desk::db::{Db, Options, Tx};
 use desk::files::store::Store;
@@ -10,6 +10,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use url::Url;
 
 /// Whether a missing database is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,45 +22,68 @@ pub enum Missing {
 
 /// The desk of this configuration, migrated and with the right key.
 pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
-    if let (Missing::Refuse, Some(path)) = (missing, config.database_url.strip_prefix("sqlite:"))
-        && !Path::new(path).exists()
-    {
-        bail!(
-            "there is no database at {path}. Name the folder with --data, or start `postern serve` to make one."
-        );
+    // Looked for first: another process that makes a new desk just now makes its database before these.
+    let left = left_behind(config);
+    let file = config.database_url.strip_prefix("sqlite:").map(Path::new);
+    if let Some(path) = file.filter(|path| !path.exists()) {
+        let path = path.display();
+        if !left.is_empty() {
+            bail!(lost(&format!("the database {path} is missing"), &left));
+        }
+        if missing == Missing::Refuse {
+            bail!(
+                "there is no database at {path}. Name the folder with --data, or start `postern serve` to make one."
+            );
+        }
     }
     data_folder(&config.data)?;
+    let shown = database::shown(&config.database_url);
     let db = Db::open(&config.database_url, &Options::default())
-        .with_context(|| format!("cannot open the database {}", shown(&config.database_url)))?;
+        .with_context(|| format!("cannot open the database {shown}"))?;
+    if !left.is_empty() && db.is_new().with_context(|| format!("cannot read the database {shown}"))? {
+        bail!(lost(&format!("the database {shown} is empty"), &left));
+    }
     db.migrate(&MIGRATIONS).context("cannot bring the database up to date")?;
     let vault = vault(&db, &config.key_file)?;
     let store = Store::open(&config.data.join("blobs"))?;
     Ok(Desk { db, vault, store })
 }
 
-fn shown(database_url: &str) -> String {
-    database_url
-        .split_once('@')
-        .map_or_else(|| database_url.to_owned(), |(_, rest)| format!("postgres://…@{rest}"))
+/// What is in the data folder of a desk that has its database.
+fn left_behind(config: &Config) -> Vec<String> {
+    let mut there = Vec::new();
+    let blobs = config.data.join("blobs");
+    if Store::holds_any(&blobs) {
+        there.push(format!("the mail in {}", blobs.display()));
+    }
+    // One that lies elsewhere may have been made by hand, for a desk that is yet to be.
+    if config.key_file.parent() == Some(config.data.as_path()) && config.key_file.exists() {
+        there.push(format!("the key {}", config.key_file.display()));
+    }
+    there
+}
+
+/// A new database beside the mail of another one would look as if all was well, while every ticket is gone.
+fn lost(what: &str, left: &[String]) -> String {
+    let (there, them) = if left.len() == 1 { ("is still there", "it") } else { ("are still there", "them") };
+    format!(
+        "{what}, but {} {there}, of a desk that was here before. Restore the database from a backup, or name its place \
+         with --database. For a new desk, move {them} away, or name another folder with --data. Nothing was changed.",
+        left.join(" and ")
+    )
 }
 
 /// Makes the folder (0700) or checks that it can be written.
 fn data_folder(path: &Path) -> anyhow::Result<()> {
+    let name = path.display();
+    let remedy = "Let the user who runs Postern write there, or name another folder with --data";
     if !path.exists() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("cannot make the data folder {name}. {remedy}"))?;
     }
     let probe = path.join(".writable");
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
-    written.with_context(|| {
-        format!(
-            "cannot write in the data folder {}. Let its owner run Postern, or name another with --data",
-            path.display()
-        )
-    })?;
+    written.with_context(|| format!("cannot write in the data folder {name}. {remedy}"))?;
     std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
 }
 
@@ -103,7 +127,12 @@ pub fn lock(config: &Config) -> anyhow::Result<Lock> {
     data_folder(&config.data)?;
     let path = config.data.join("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = file.with_context(|| {
+        format!(
+            "cannot open {}. It must belong to the user who runs Postern; remove it if it does not",
+            path.display()
+        )
+    })?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
@@ -123,6 +152,12 @@ pub fn lock(config: &Config) -> anyhow::Result<Lock> {
     Ok(Lock { _file: file })
 }
 
+/// Where the site is, for a command beside the server.
+pub fn site(config: &Config, db: &Db) -> anyhow::Result<Url> {
+    let kept = db.read(|tx| setting::find(tx, setting::SITE_URL))?;
+    Ok(config.site(kept.and_then(|text| text.parse().ok())))
+}
+
 /// Whether the database belongs to a demo.
 pub fn is_demo(db: &Db) -> anyhow::Result<bool> {
     Ok(db.read(|tx| setting::find(tx, setting::DEMO))?.is_some())
@@ -131,7 +166,8 @@ pub fn is_demo(db: &Db) -> anyhow::Result<bool> {
 /// Marks a new database as a demo's; refuses one that was made by anything else.
 pub fn mark_demo(db: &Db) -> anyhow::Result<()> {
     let used = |tx: &mut Tx<'_>| -> desk::Result<bool> {
-        Ok(desk::people::agent::has_administrator(tx)? || !desk::mailboxes::mailbox::list(tx)?.is_empty())
+        Ok(desk::people::agent::has_administrator(tx)?
+            || !desk::mailboxes::mailbox::list(tx, None, 1)?.is_empty())
     };
     if is_demo(db)? {
         return Ok(());

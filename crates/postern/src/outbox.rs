@@ -36,11 +36,10 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let state =
                 state.and_then(|wanted| STATES.iter().find(|(name, _)| *name == wanted)).map(|(_, s)| *s);
             let after = paging.id_after()?;
-            let rows = desk.db.read(|tx| outbox::list(tx, state, after, paging.limit))?;
-            let next =
-                (rows.len() as i64 == paging.limit).then(|| rows.last().map(|r| r.id.to_string())).flatten();
+            let rows = desk.db.read(|tx| outbox::list(tx, state, after, paging.limit + 1))?;
+            let (rows, next) = paging.cut(rows, |row| row.id.to_string());
             let items = rows.iter().map(|row| json::outbox(row, name(row.state))).collect();
-            output::print(program.json, &output::page(items, next), || {
+            output::list(program.json, items, next, || {
                 rows.iter().fold(String::new(), |mut text, row| {
                     let ticket = row.ticket_number.as_deref().unwrap_or("–");
                     let tries = row.attempts;

@@ -87,7 +87,18 @@ pub fn shown(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// A page of a list: `{"items": […], "next": "…" | null}`.
+/// A page of a list, and for people how to get the next one.
+pub fn list(
+    json: bool,
+    items: Vec<serde_json::Value>,
+    next: Option<String>,
+    text: impl FnOnce() -> String,
+) -> Result<Done, Failure> {
+    let more = next.as_ref().map_or(String::new(), |next| format!("More: --after {next}\n"));
+    print(json, &page(items, next), || text() + &more)
+}
+
+/// `{"items": […], "next": "…" | null}`.
 pub fn page(items: Vec<serde_json::Value>, next: Option<String>) -> serde_json::Value {
     serde_json::json!({ "items": items, "next": next })
 }

@@ -6,6 +6,7 @@ use crate::{Program, config};
 use anyhow::{Context as _, bail};
 use courier::{Clock, Courier, Parts, Random};
 use desk::people::first_administrator;
+use desk::site::setting;
 use desk::{By, Desk};
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -141,7 +142,9 @@ pub async fn until_stopped(
         }
     };
     let site = bound.site.clone();
-    let name = courier.read(|tx| desk::site::setting::find(tx, desk::site::setting::SITE_NAME)).await?;
+    let kept = site.to_string(); // commands beside the server may not know what its flags said
+    courier.write(move |tx| setting::set(tx, setting::SITE_URL, &kept)).await?;
+    let name = courier.read(|tx| setting::find(tx, setting::SITE_NAME)).await?;
     let pages = web::Site {
         url: site.clone(),
         name: name.unwrap_or_else(|| "Postern".into()),

@@ -49,15 +49,12 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let lines: Vec<_> = page.lines.iter().filter(|l| has(json::ticket_state(l.state))).collect();
             let items = lines.iter().map(|line| json::ticket_line(line)).collect();
             let next = page.next.as_ref().map(After::to_text);
-            output::print(program.json, &output::page(items, next.clone()), || {
+            output::list(program.json, items, next, || {
                 let mut text = String::new();
                 for line in &lines {
                     let who = line.requester_name.as_ref().unwrap_or(&line.requester_address);
                     let state = json::ticket_state(line.state);
                     let _ = writeln!(text, "#{}  {state:6}  {}  ({who})", line.number, line.subject);
-                }
-                if let Some(next) = next {
-                    let _ = writeln!(text, "More: --after {next}");
                 }
                 text
             })

@@ -81,7 +81,8 @@ impl Page {
                 if !is_administrator {
                     return Ok((counts, Vec::new(), 0));
                 }
-                Ok((counts, mailbox::list(tx)?, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
+                let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
+                Ok((counts, mailboxes, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
             })
             .await?;
         page.person = Some(person(who));

@@ -13,7 +13,7 @@ pub use once::{Summary, once};
 
 use crate::Courier;
 use crate::connect::{self, Which};
-use crate::trouble::{RETRY_MS_MIN, Trouble, sentence};
+use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::cursor::{self, Cursor};
 use desk::mailboxes::mailbox::{self, Claim, Mailbox, Round, ServerSide, Side};
@@ -279,12 +279,6 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
                 NO_ROOM => now.saturating_add(RETRY_MS_MIN),
                 _ => trouble.next_at(courier, mailbox.failures),
             };
-            tracing::warn!(
-                mailbox = mailbox.address,
-                code = trouble.code,
-                "fetch: {}",
-                sentence(&trouble.whole_reason())
-            );
             trouble.round(next_at)
         }
         End::Lost => {

@@ -4,6 +4,7 @@
 use super::wake::Wake;
 use crate::Courier;
 use crate::fetch::{self, End, LEASE_MS, Link};
+use crate::trouble::sentence;
 use desk::mailboxes::mailbox::{self, Claim};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl Watcher {
     async fn run(mut self, mut turns: mpsc::Receiver<Turn>) {
         let mut turn = turns.recv().await;
         while let Some((claim, permit)) = turn.take() {
-            let (_, end) = fetch::round(&self.courier, &claim, &mut self.link, &self.stop).await;
+            let end = self.round(&claim).await;
             drop(permit);
             if !matches!(end, End::Done) {
                 break;
@@ -114,9 +115,21 @@ impl Watcher {
         // Handed over while the door was closing: its lease is ours.
         turns.close();
         if let Some((claim, permit)) = turns.recv().await {
-            let _ = fetch::round(&self.courier, &claim, &mut self.link, &self.stop).await;
+            self.round(&claim).await;
             drop(permit);
         }
+    }
+
+    async fn round(&mut self, claim: &Claim) -> End {
+        let (_, end) = fetch::round(&self.courier, claim, &mut self.link, &self.stop).await;
+        if let End::Trouble(trouble) = &end {
+            let id = self.mailbox_id;
+            let found = self.courier.read(move |tx| mailbox::find(tx, id)).await;
+            let address = found.ok().flatten().map_or_else(|| id.to_string(), |mailbox| mailbox.address);
+            let why = sentence(&trouble.whole_reason());
+            tracing::warn!(mailbox = address, code = trouble.code, "fetch: {why}");
+        }
+        end
     }
 
     /// The next turn: by the clock, or by the server's word. `None`: the link is not worth keeping.

@@ -70,6 +70,15 @@ impl Store {
         Ok(Store { root: root.to_owned(), shared: Arc::default() })
     }
 
+    /// Whether a folder holds contents of a store. One that cannot be looked into may well.
+    pub fn holds_any(root: &Path) -> bool {
+        let any = |folder: &Path| match fs::read_dir(folder) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(e) => e.kind() != ErrorKind::NotFound,
+        };
+        any(&root.join("file")) || any(&root.join("pack"))
+    }
+
     /// What a content is called: SHA-256 of its bytes.
     pub fn hash(content: &[u8]) -> [u8; 32] {
         Sha256::digest(content).into()

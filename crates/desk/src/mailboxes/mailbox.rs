@@ -169,10 +169,16 @@ pub fn find_by_address(tx: &mut Tx<'_>, address: &str) -> Result<Option<Mailbox>
     query.push(" WHERE address_key = ").bind(mail::address::key(address));
     Ok(tx.maybe(query.sql(), query.params())?)
 }
-/// Not the removed ones; by address.
-pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Mailbox>> {
+/// Those that a page shows at once.
+pub const LIST_MAX: i64 = 1000;
+/// Not the removed ones; by address, those behind the address `after`.
+pub fn list(tx: &mut Tx<'_>, after: Option<&str>, limit: i64) -> Result<Vec<Mailbox>> {
     let mut query = Query::new(SELECT);
-    query.push(" WHERE removed_at IS NULL ORDER BY address_key LIMIT 1000");
+    query.push(" WHERE removed_at IS NULL");
+    if let Some(after) = after {
+        query.push(" AND address_key > ").bind(mail::address::key(after));
+    }
+    query.push(" ORDER BY address_key LIMIT ").bind(limit);
     Ok(tx.all(query.sql(), query.params())?)
 }
 /// Every address of the desk's own mailboxes (normalised), the removed ones too.

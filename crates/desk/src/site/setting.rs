@@ -19,3 +19,5 @@ pub const DEMO: &str = "demo";
 pub const KEY_FINGERPRINT: &str = "key_fingerprint";
 /// What people call this desk.
 pub const SITE_NAME: &str = "site_name";
+/// Where the site was when the server last started: commands beside it print its links.
+pub const SITE_URL: &str = "site_url";

@@ -43,8 +43,13 @@ impl Vault {
     pub fn create(path: &Path, random: [u8; 32]) -> Result<Vault> {
         let random = Zeroizing::new(random);
         let line = Zeroizing::new(format!("{PREFIX}{}\n", URL_SAFE_NO_PAD.encode(*random)));
-        write_new(path, line.as_bytes())
-            .with_context(|| format!("the key file {} could not be made", path.display()))?;
+        write_new(path, line.as_bytes()).with_context(|| {
+            format!(
+                "the key file {} could not be made. Let the user who runs Postern write in its folder, or name \
+                 another place with secrets.key_file",
+                path.display()
+            )
+        })?;
         Ok(Vault::from_key(*random))
     }
 
@@ -56,11 +61,13 @@ impl Vault {
                 "the key file {name} is missing. The secrets in the database open with it alone: put it back, \
                  or name its place with secrets.key_file"
             ),
-            _ => anyhow!("the key file {name} cannot be read: {e}"),
+            _ => unreadable(path, &e),
         })?;
-        let about = file.metadata().with_context(|| format!("the key file {name} cannot be read"))?;
+        let about = file.metadata().map_err(|e| unreadable(path, &e))?;
         if !about.is_file() {
-            Err(anyhow!("the key file {name} is not a file"))?;
+            Err(anyhow!(
+                "the key file {name} is not a file. Put the key there, or name its place with secrets.key_file"
+            ))?;
         }
         if about.mode() & 0o077 != 0 {
             Err(anyhow!(
@@ -68,10 +75,7 @@ impl Vault {
             ))?;
         }
         let mut text = Zeroizing::new(String::new());
-        (&mut file)
-            .take(1024)
-            .read_to_string(&mut text)
-            .with_context(|| format!("the key file {name} cannot be read"))?;
+        (&mut file).take(1024).read_to_string(&mut text).map_err(|e| unreadable(path, &e))?;
         let key = parse(&text).with_context(|| format!("the key file {name} holds no key of Postern"))?;
         Ok(Vault::from_key(*key))
     }
@@ -140,6 +144,22 @@ impl Vault {
 /// Whether a kept secret is this one, in a time that does not tell where they differ.
 pub fn is_same(kept: Option<&SecretString>, entered: &SecretString) -> bool {
     kept.is_some_and(|kept| kept.expose_secret().as_bytes().ct_eq(entered.expose_secret().as_bytes()).into())
+}
+
+fn unreadable(path: &Path, e: &std::io::Error) -> anyhow::Error {
+    let name = path.display();
+    let remedy = match e.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            format!(
+                "It must belong to the user who runs Postern: run chown with that user's name on {name}, and chmod 600 {name}"
+            )
+        }
+        std::io::ErrorKind::InvalidData => {
+            "It holds no text: put the key back from where you keep it".to_owned()
+        }
+        _ => "Check the disk, or put the key back from where you keep it".to_owned(),
+    };
+    anyhow!("the key file {name} cannot be read ({e}). {remedy}")
 }
 
 fn parse(text: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {

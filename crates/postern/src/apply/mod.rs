@@ -12,10 +12,10 @@ use desk::mailboxes::mailbox::{
 };
 use desk::mailboxes::{client, client::EnteredClient, grant};
 use desk::people::department;
-use desk::site::vault::Vault;
+use desk::site::vault::{self, Vault};
 use desk::{By, Refusal};
 use file::{File, Wanted};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -30,8 +30,8 @@ struct Outcome {
 pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Failure::usage(format!("cannot read {}: {e}", file.display())))?;
-    let parsed: File =
-        toml::from_str(&text).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?;
+    let parsed: File = toml::from_str(&text)
+        .map_err(|e| Failure::usage(format!("{}{}", file.display(), config::toml_mistake(&text, &e))))?;
     if parsed.mailboxes.is_empty() {
         return Err(Failure::usage(format!("{} holds no [[mailbox]].", file.display())));
     }
@@ -42,24 +42,36 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
         .map_err(|e| Failure::Usage(e.context(file.display().to_string())))?;
     let desk = open::desk(&program.config, Missing::Make)?;
     let scheme = if open::is_demo(&desk.db)? { client::Scheme::Practice } else { client::Scheme::HttpsOnly };
-    let site = program.config.site_url.clone().unwrap_or_else(|| config::default_site(program.config.listen));
+    let site = open::site(&program.config, &desk.db)?;
     let by = By::system(courier::Clock::system().now());
     let random = courier::Random::system();
     let mut outcomes = Vec::new();
-    for wanted in &wanted {
+    let wanted_count = wanted.len();
+    for (position, wanted) in wanted.iter().enumerate() {
         let randoms = Randoms {
             public_id: public_id(&random),
             nonces: [random.bytes(), random.bytes(), random.bytes()],
             scheme,
         };
-        let outcome = desk.db.write(|tx| apply(tx, &desk.vault, &by, wanted, &randoms, &site));
-        outcomes.push(outcome.map_err(|e| named(e, &wanted.entry.address))?);
+        match desk.db.write(|tx| apply(tx, &desk.vault, &by, wanted, &randoms, &site)) {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(error) => {
+                print(program, &outcomes)?; // these are done all the same
+                let behind = wanted_count - position - 1;
+                return Err(named(error, &wanted.entry.address, behind));
+            }
+        }
     }
     print(program, &outcomes)
 }
 
-fn named(error: desk::Error, address: &str) -> Failure {
-    Failure::Failed(anyhow::Error::new(error).context(format!("{address} was not applied")))
+fn named(error: desk::Error, address: &str, behind: usize) -> Failure {
+    let rest = match behind {
+        0 => String::new(),
+        1 => ", and the mailbox behind it in the file was not looked at".to_owned(),
+        n => format!(", and the {n} mailboxes behind it in the file were not looked at"),
+    };
+    Failure::Failed(anyhow::Error::new(error).context(format!("{address} was not applied{rest}")))
 }
 
 /// 128 random bits, as they stand in a Callback Endpoint.
@@ -163,7 +175,7 @@ fn apply_client(
     }
     let secret_same = match &entered.client_secret {
         None => true,
-        Some(secret) => same_secret(client::secret_for_system(tx, vault, id)?.as_ref(), secret),
+        Some(secret) => vault::is_same(client::secret_for_system(tx, vault, id)?.as_ref(), secret),
     };
     let endpoints = |empty: &str, stored: &str| empty.is_empty() || empty == stored;
     let same = found.tenant == entered.tenant
@@ -180,14 +192,6 @@ fn apply_client(
     }
     client::change(tx, vault, by, id, &entered, randoms.scheme, randoms.nonces[1])?;
     Ok(true)
-}
-
-fn same_secret(stored: Option<&SecretString>, given: &SecretString) -> bool {
-    let same = |s: &SecretString| {
-        let (a, b) = (s.expose_secret().as_bytes(), given.expose_secret().as_bytes());
-        a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-    };
-    stored.is_some_and(same)
 }
 
 fn same_server(side: &ServerSide, entered: &EnteredServer) -> bool {
@@ -207,7 +211,7 @@ fn same_password(
 ) -> desk::Result<bool> {
     match given {
         None => Ok(true),
-        Some(given) => Ok(same_secret(mailbox::password_for_system(tx, vault, id, side)?.as_ref(), given)),
+        Some(given) => Ok(vault::is_same(mailbox::password_for_system(tx, vault, id, side)?.as_ref(), given)),
     }
 }
 

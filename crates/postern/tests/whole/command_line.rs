@@ -196,10 +196,93 @@ fn applying_a_file_twice_changes_nothing_the_second_time() {
 }
 
 #[test]
+fn what_was_applied_before_a_mailbox_was_refused_is_printed() {
+    let program = Program::new();
+    program.file("secret", "rehearsal\n");
+    program.file("value", "a~secret.Value_of+40-characters\n");
+    let refused = FLEET.replace("address = \"billing", "department = \"Nowhere\"\naddress = \"billing");
+    let file = program.file("fleet.toml", &format!("{refused}\n{}", FLEET.replace("@contoso", "@fabrikam")));
+    let words = ["billing@contoso.example was not applied", "2 mailboxes behind it", "no department Nowhere"];
+    let ran = program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
+    assert_eq!(ran.out, "support@contoso.example: created\n");
+    let ran = program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fails(1, &words);
+    let document = ran.json();
+    assert_eq!(document["items"].as_array().unwrap().len(), 1, "{document}");
+    assert_eq!(document["items"][0]["address"], "support@contoso.example");
+    assert_eq!(document["items"][0]["done"], "unchanged");
+}
+
+#[test]
+fn lists_come_in_pages_of_the_length_that_is_asked_for() {
+    let program = Program::new();
+    program.file("secret", "rehearsal\n");
+    program.file("value", "a~secret.Value_of+40-characters\n");
+    let fleet = format!("{FLEET}\n{}", FLEET.replace("@contoso", "@fabrikam"));
+    let file = program.file("fleet.toml", &fleet);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let all = [
+        "billing@contoso.example",
+        "billing@fabrikam.example",
+        "support@contoso.example",
+        "support@fabrikam.example",
+    ];
+    for limit in ["1", "2", "3", "4", "50"] {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let mut arguments = vec!["mailbox", "list", "--json", "--limit", limit];
+            arguments.extend(after.iter().flat_map(|cursor| ["--after", cursor.as_str()]));
+            let page = program.run(&arguments).fine().json();
+            let items = page["items"].as_array().unwrap();
+            assert!(!items.is_empty() && items.len() <= limit.parse().unwrap(), "{page}");
+            found.extend(items.iter().map(|item| item["address"].as_str().unwrap().to_owned()));
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, all, "--limit {limit}");
+    }
+    let text = program.run(&["mailbox", "list", "--limit", "3"]).fine().out;
+    assert!(text.ends_with("More: --after support@contoso.example\n"), "{text}");
+    for list in ["ticket", "inbox", "outbox"] {
+        let page = program.run(&[list, "list", "--json", "--limit", "1"]).fine().json();
+        assert_eq!(page, serde_json::json!({ "items": [], "next": null }), "{list}");
+    }
+}
+
+#[test]
+fn commands_know_the_address_that_the_server_was_told_by_a_flag() {
+    let program = Program::new();
+    program.file("value", "a~secret.Value_of+40-characters\n");
+    program.file("secret", "rehearsal\n");
+    let file = program.file("fleet.toml", FLEET);
+    let server = program.serve();
+    let site = server.url.clone();
+    let callback = |more: &[&str]| {
+        let show = [&["mailbox", "show", "billing@contoso.example", "--json"], more].concat();
+        program.run(&show).fine().json()["callback"].as_str().unwrap().to_owned()
+    };
+    let apply = ["mailbox", "apply", file.to_str().unwrap(), "--json"];
+    let applied = program.run(&apply).fine().json();
+    for key in ["callback", "authorize_at"] {
+        let link = applied["items"][1][key].as_str().unwrap();
+        assert!(link.starts_with(&format!("{site}/")), "{link} is not at {site}");
+    }
+    assert!(callback(&[]).starts_with(&format!("{site}/oauth/callback/")), "{}", callback(&[]));
+    server.stop();
+    assert!(callback(&[]).starts_with(&site), "it is kept when the server has ended");
+    // What the command itself is told goes before what the server was told.
+    assert!(callback(&["--http-listen", "127.0.0.1:9"]).starts_with("http://localhost:9/"));
+    assert!(callback(&["--site-url", "https://help.example.org"]).starts_with("https://help.example.org/"));
+}
+
+#[test]
 fn a_mistake_in_the_file_names_its_key_its_line_and_what_is_known() {
     let program = Program::new();
     let file = program.file("fleet.toml", "[[mailbox]]\naddress = \"a@b.example\"\npasword = \"x\"\n");
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(2, &["pasword", "3", "frequency_s"]);
+    program
+        .run(&["mailbox", "apply", file.to_str().unwrap()])
+        .fails(2, &["pasword", "line 3", "frequency_s"]);
     assert!(!program.data().exists(), "a file that is wrong made a database");
 }
 

@@ -13,4 +13,5 @@ mod program;
 mod real_servers;
 mod real_servers_oauth2;
 mod rig;
+mod starting;
 mod visitor;

@@ -5,12 +5,12 @@ use crate::rig;
 use std::time::Duration;
 
 /// A database of its own, dropped at the end.
-struct Database {
+pub struct Database {
     server: String,
     name: String,
 }
 impl Database {
-    fn new() -> Database {
+    pub fn new() -> Database {
         let server = rig::variable("POSTERN_TEST_POSTGRES_SERVER");
         let database = Database { name: format!("whole_{:016x}", rand::random::<u64>()), server };
         database.ask(&format!("CREATE DATABASE {}", database.name));
@@ -21,7 +21,10 @@ impl Database {
             postgres::Client::connect(&format!("{}/postgres", self.server), postgres::NoTls).unwrap();
         client.batch_execute(sql).unwrap();
     }
-    fn url(&self) -> String {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    pub fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
 }

@@ -1,5 +1,6 @@
 //! The program under test: one data folder, commands run on it, a server that can be killed.
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -57,12 +58,10 @@ impl Program {
     }
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
-        command
-            .args(arguments)
-            .args(&self.flags)
-            .arg("--data")
-            .arg(self.data())
-            .current_dir(self.folder.path());
+        command.args(arguments).args(&self.flags).current_dir(self.folder.path());
+        if !arguments.contains(&"--data") {
+            command.arg("--data").arg(self.data());
+        }
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTERN_")) {
             command.env_remove(name);
         }
@@ -72,7 +71,15 @@ impl Program {
         self.run_with(arguments, "")
     }
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+        Program::ran(self.command(arguments), input)
+    }
+    /// As another user of the machine.
+    pub fn run_as(&self, user: u32, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
+        command.uid(user).gid(user);
+        Program::ran(command, "")
+    }
+    fn ran(mut command: Command, input: &str) -> Ran {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // it may not read it

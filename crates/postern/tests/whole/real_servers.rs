@@ -142,6 +142,7 @@ async fn what_is_wrong_with_a_server_is_one_sentence_and_nothing_is_lost() {
         let program = desk_sending(&address, &incoming, "none = true", "");
         let ran = program.run(&["mailbox", "fetch", &address]);
         assert_eq!(ran.status, 1, "{incoming}: {ran:?}");
+        assert_eq!(ran.err.lines().count(), 1, "it is said once: {}", ran.err);
         assert!(ran.err.contains(word), "“{word}” is not in: {}", ran.err);
         let shown = program.run(&["mailbox", "show", &address, "--json"]).fine().json();
         assert!(["waiting", "needs_person"].contains(&shown["state"].as_str().unwrap()), "{shown}");

@@ -44,7 +44,7 @@ pub async fn show_list(
     visit: Visit,
     Query(asked): Query<super::Asked>,
 ) -> Result<Response, Error> {
-    let mailboxes = state.courier.read(mailbox::list).await?;
+    let mailboxes = state.courier.read(|tx| mailbox::list(tx, None, mailbox::LIST_MAX)).await?;
     let mut page = Page::new(&state, &visit, "Emails", Here::Emails).await?;
     if asked.done.as_deref() == Some("removed") {
         page.done = Some(

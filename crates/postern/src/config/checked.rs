@@ -1,0 +1,138 @@
+//! What the settings mean: each text checked, and named with its source when it is wrong.
+use super::{Config, Source, database, default_site, values::Values};
+use anyhow::bail;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyhow::Result<Config> {
+    let settings = Settings { values, data: &data };
+    let listen = settings.listen()?;
+    let site_url = settings.site_url(listen)?;
+    let (database, database_url) = settings.database()?;
+    let key_file = settings.in_data("secrets.key_file").unwrap_or_else(|| data.join("postern.key"));
+    let extra_ca = settings.extra_ca()?;
+    let log_level = settings.log_level()?;
+    let trusted_proxies = settings.addresses("http.trusted_proxies")?;
+    let http_allow = settings.addresses("net.http_allow")?;
+    let path = |path: Option<&PathBuf>| path.map_or(String::new(), |p| p.display().to_string());
+    let texts = [
+        ("site.url", site_url.clone().unwrap_or_else(|| default_site(listen)).to_string()),
+        ("http.listen", listen.to_string()),
+        ("http.trusted_proxies", joined(&trusted_proxies)),
+        ("database.url", database),
+        ("secrets.key_file", path(Some(&key_file))),
+        ("tls.extra_ca", path(extra_ca.as_ref())),
+        ("net.http_allow", joined(&http_allow)),
+        ("log.level", log_level.clone()),
+    ];
+    let mut shown = vec![("data", data.display().to_string(), data_from)];
+    shown.extend(texts.into_iter().map(|(key, text)| (key, text, settings.source(key))));
+    let listen_by_flag = matches!(settings.source("http.listen"), Source::Flag(_));
+    Ok(Config {
+        data,
+        site_url,
+        listen,
+        listen_by_flag,
+        trusted_proxies,
+        database_url,
+        key_file,
+        extra_ca,
+        http_allow,
+        log_level,
+        shown,
+    })
+}
+
+/// The texts, on their way to what they mean.
+struct Settings<'a> {
+    values: &'a Values,
+    data: &'a Path,
+}
+
+impl Settings<'_> {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(|(text, _)| text.as_str()).filter(|text| !text.is_empty())
+    }
+    fn source(&self, key: &str) -> Source {
+        self.values.get(key).map_or(Source::Default, |(_, source)| source.clone())
+    }
+    fn wrong(&self, key: &str, expected: &str) -> anyhow::Error {
+        let found = self.text(key).unwrap_or_default();
+        let found = if key == "database.url" { database::shown(found) } else { found.to_owned() };
+        anyhow::anyhow!("{key} from {} is “{found}”; expected {expected}", self.source(key))
+    }
+    /// A path in the data folder; an absolute one stays as it is.
+    fn in_data(&self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(|path| self.data.join(path))
+    }
+
+    fn listen(&self) -> anyhow::Result<SocketAddr> {
+        let text = self.text("http.listen").unwrap_or("127.0.0.1:8080");
+        text.parse().map_err(|_| self.wrong("http.listen", "an address and a port, as in 127.0.0.1:8080"))
+    }
+
+    fn site_url(&self, listen: SocketAddr) -> anyhow::Result<Option<Url>> {
+        const EXPECTED: &str = "https://host or http://host, without a path, as in https://help.example.org";
+        let Some(text) = self.text("site.url") else {
+            if !listen.ip().is_loopback() {
+                bail!(
+                    "http.listen is {listen}, which others can reach; site.url must say under which address, as in \
+                     https://help.example.org"
+                );
+            }
+            return Ok(None);
+        };
+        origin(text).map(Some).ok_or_else(|| self.wrong("site.url", EXPECTED))
+    }
+
+    /// As it is shown, and as `Db::open` takes it.
+    fn database(&self) -> anyhow::Result<(String, String)> {
+        let text = self.text("database.url").unwrap_or("sqlite:postern.db");
+        let url = database::url(text, self.data).ok_or_else(|| {
+            self.wrong(
+                "database.url",
+                "sqlite:FILE or postgres://user@host/name, in the password %40 for @, %2F for /, %3A for :, %3F for ? \
+                 and %23 for #",
+            )
+        })?;
+        Ok((database::shown(text), url))
+    }
+
+    fn extra_ca(&self) -> anyhow::Result<Option<PathBuf>> {
+        let path = self.in_data("tls.extra_ca");
+        if let Some(path) = &path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            bail!("tls.extra_ca: cannot read {}: {error}", path.display());
+        }
+        Ok(path)
+    }
+
+    fn log_level(&self) -> anyhow::Result<String> {
+        let level = self.text("log.level").unwrap_or("info").to_lowercase();
+        if ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
+            return Ok(level);
+        }
+        Err(self.wrong("log.level", "error, warn, info, debug or trace"))
+    }
+
+    fn addresses(&self, key: &str) -> anyhow::Result<Vec<IpAddr>> {
+        let list = self.text(key).unwrap_or_default().split(',').map(str::trim).filter(|a| !a.is_empty());
+        list.map(|a| a.parse().map_err(|_| self.wrong(key, "IP addresses, as in 10.0.0.5"))).collect()
+    }
+}
+
+fn joined(list: &[IpAddr]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// An origin: scheme, host, port and nothing else.
+fn origin(text: &str) -> Option<Url> {
+    let url: Url = text.parse().ok()?;
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && plain).then_some(url)
+}

@@ -1,0 +1,154 @@
+//! What a command finds wrong before it begins: each is a sentence that says what to do, and nothing is changed.
+use crate::program::{ADMINISTRATOR, PASSWORD, Program, Ran};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+
+/// A desk whose store holds something.
+fn desk_with_mail() -> Program {
+    let program = Program::new().administrator();
+    fs::create_dir_all(program.data().join("blobs/pack")).unwrap();
+    fs::write(program.data().join("blobs/pack/00000001"), "a letter").unwrap();
+    program
+}
+
+fn remove_database(program: &Program) {
+    for name in ["postern.db", "postern.db-wal", "postern.db-shm"] {
+        let _ = fs::remove_file(program.data().join(name));
+    }
+}
+
+#[test]
+fn a_lost_database_is_not_made_anew_beside_its_mail_and_its_key() {
+    let program = desk_with_mail();
+    let database = program.data().join("postern.db");
+    let kept = fs::read(&database).unwrap();
+    remove_database(&program);
+    let words =
+        ["is missing", "postern.db", "blobs", "postern.key", "Restore the database", "For a new desk"];
+    for command in [&["serve"][..], &["demo"], &["ticket", "list"], &["check"]] {
+        program.run(command).fails(1, &words);
+        assert!(!database.exists(), "{command:?} made a database");
+    }
+    program
+        .run_with(&["admin", "create", "--email", ADMINISTRATOR, "--password-stdin"], PASSWORD)
+        .fails(1, &words);
+    assert!(!database.exists());
+    // An empty file is no database either, and neither thing alone is passed over.
+    fs::write(&database, "").unwrap();
+    program.run(&["check"]).fails(1, &["is empty", "blobs", "postern.key"]);
+    remove_database(&program);
+    let key = program.data().join("postern.key");
+    fs::rename(&key, program.path().join("key")).unwrap();
+    let ran = program.run(&["serve"]).fails(1, &["is missing", "blobs"]);
+    assert!(!ran.err.contains("the key "), "{}", ran.err);
+    fs::rename(program.path().join("key"), &key).unwrap();
+    fs::rename(program.data().join("blobs"), program.path().join("blobs")).unwrap();
+    let ran = program.run(&["serve"]).fails(1, &["is missing", "postern.key"]);
+    assert!(!ran.err.contains("the mail in"), "{}", ran.err);
+    // Restored, it goes on; with both moved away, a new desk begins.
+    fs::write(&database, kept).unwrap();
+    program.run(&["check"]).fine();
+    remove_database(&program);
+    fs::rename(&key, program.path().join("key")).unwrap();
+    program.serve().stop();
+    assert!(database.exists() && key.exists());
+}
+
+#[test]
+fn a_database_that_nobody_uses_is_one_whole_file() {
+    let program = Program::new().administrator();
+    let log = program.data().join("postern.db-wal");
+    assert!(!log.exists(), "a command left its log behind");
+    let server = program.serve();
+    assert!(log.exists());
+    server.stop();
+    assert!(!log.exists(), "a server left its log behind");
+}
+
+#[test]
+fn a_key_from_elsewhere_may_wait_for_its_desk() {
+    let other = Program::new().administrator();
+    let key = other.data().join("postern.key");
+    let program = Program::new().with(&["--secrets-key-file", key.to_str().unwrap()]);
+    program.serve().stop();
+    program.run(&["check"]).fine();
+}
+
+#[test]
+fn on_postgres_an_empty_database_beside_mail_is_not_taken_for_a_new_desk() {
+    let database = crate::on_postgres::Database::new();
+    let program = desk_with_mail().with(&["--database", &database.url()]);
+    let ran = program.run(&["serve"]).fails(1, &["is empty", "postgres://", "blobs", "postern.key"]);
+    assert!(ran.err.contains(database.name()), "{}", ran.err);
+}
+
+/// Runs as somebody who owns nothing: the permissions of files do not bind root.
+fn as_nobody(program: &Program, arguments: &[&str]) -> Ran {
+    const NOBODY: u32 = 65534;
+    chown(program.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    program.run_as(NOBODY, arguments)
+}
+
+#[test]
+fn what_may_not_be_read_or_written_is_said_with_its_remedy() {
+    if fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).unwrap() != 0 {
+        return what_may_not_be_written_by_its_owner_is_said();
+    }
+    let nobody = |path: &Path| chown(path, Some(65534), Some(65534)).unwrap();
+    let program = Program::new().administrator();
+    nobody(&program.data());
+    for entry in fs::read_dir(program.data()).unwrap() {
+        nobody(&entry.unwrap().path());
+    }
+    for folder in ["blobs/file", "blobs/pack"] {
+        nobody(&program.data().join(folder));
+    }
+    as_nobody(&program, &["check"]).fine();
+
+    let database = program.data().join("postern.db");
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o444)).unwrap();
+    as_nobody(&program, &["check"]).fails(1, &["postern.db", "cannot be written", "the right to write"]);
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o600)).unwrap();
+
+    let key = program.data().join("postern.key");
+    chown(&key, Some(0), Some(0)).unwrap();
+    as_nobody(&program, &["check"]).fails(1, &["postern.key", "cannot be read", "chown", "chmod 600"]);
+    nobody(&key);
+
+    let closed = program.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = closed.join("data");
+    let ran = as_nobody(&program, &["serve", "--data", folder.to_str().unwrap()]);
+    ran.fails(1, &["cannot make the data folder", "closed/data", "name another folder with --data"]);
+}
+
+/// The same without the right to become somebody else.
+fn what_may_not_be_written_by_its_owner_is_said() {
+    let program = Program::new().administrator();
+    let database = program.data().join("postern.db");
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o444)).unwrap();
+    program.run(&["check"]).fails(1, &["postern.db", "cannot be written", "the right to write"]);
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o600)).unwrap();
+    let key = program.data().join("postern.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o000)).unwrap();
+    program.run(&["check"]).fails(1, &["postern.key", "cannot be read", "chown", "chmod 600"]);
+}
+
+#[test]
+fn no_part_of_a_database_password_is_printed() {
+    for password in ["hunter2", "hun@ter2", "1/hunter2@ter2"] {
+        let url = format!("postgres://desk:{password}@127.0.0.1:1/desk");
+        let program = Program::new().with(&["--database", &url]);
+        for command in [&["serve"][..], &["check"], &["config", "show"], &["config", "show", "--json"]] {
+            let ran = program.run(command);
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(!said.contains("ter2") && said.contains("postgres://"), "{command:?}: {said}");
+        }
+    }
+    let program = Program::new();
+    let file = program.file("a.toml", "[database]\nurl = \"postgres://desk:hunter2@127.0.0.1/desk\n");
+    let ran = program.run(&["check", "--config", file.to_str().unwrap()]).fails(2, &["a.toml, line 2"]);
+    assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+}
