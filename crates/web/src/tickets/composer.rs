@@ -5,6 +5,8 @@ use crate::moment::{Clock, Moment};
 use desk::outgoing::reply::Recipients;
 use desk::people::person::Person;
 use desk::tickets::draft::{Draft, DraftFile};
+use mail::address::parse_list;
+use std::collections::HashSet;
 
 #[derive(Debug)]
 pub struct ComposerView {
@@ -62,14 +64,18 @@ impl ComposerView {
             (None, Some(draft)) => (draft.to.clone(), draft.cc.clone(), draft.text.clone()),
             (None, None) => (proposed.to.clone(), proposed.cc.clone(), String::new()),
         };
-        let named = format!("{to}, {cc}").to_lowercase();
+        let named: HashSet<String> = [&to, &cc]
+            .into_iter()
+            .flat_map(|line| parse_list(line))
+            .filter_map(|address| address.key())
+            .collect();
         ComposerView {
             writing,
             shown,
             offered: proposed
                 .offered
                 .iter()
-                .filter(|person| !named.contains(&person.address.to_lowercase()))
+                .filter(|person| !named.contains(&mail::address::key(&person.address)))
                 .map(OfferedView::new)
                 .collect(),
             to,

@@ -290,6 +290,11 @@ async fn people_who_come_later_are_offered_unticked_and_get_nothing_without_a_ti
     office.receives(&letter_with(ANN, "Re: Printer", &more, "With Dana now."));
     let page = leo.get(&format!("/tickets/{number}")).await;
     page.shows("name=\"offer\"").hides("checked").shows("Dana");
+    // Still offered when an address is typed that ends like hers.
+    let seen = hidden(&leo.page, "seen").unwrap();
+    let typed =
+        [("kind", "reply"), ("to", "adana@customer.example"), ("cc", ""), ("text", ""), ("seen", &seen)];
+    leo.post(&format!("/tickets/{number}/replies"), &typed).await.shows("name=\"offer\"");
     reply(&mut leo, &number, "Without Dana.").await;
     assert!(!office.sends(accepted)[0].contains("dana@"));
     leo.get(&format!("/tickets/{number}")).await;
