@@ -9,6 +9,7 @@ mod filing;
 mod inbox;
 mod joining;
 mod lists;
+mod loops;
 mod mail;
 mod outbox;
 mod outsider;
