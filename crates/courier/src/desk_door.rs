@@ -1,6 +1,6 @@
 //! The one door to the desk for async callers: every call of the desk blocks, so it runs in the pool for that.
 //! Web goes through here too.
-use crate::{Clock, Random};
+use crate::{Clock, Process, Random};
 use desk::Desk;
 use desk::db::Tx;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use url::Url;
 const TOPICS_MAX: usize = 1024;
 
 /// What a [`Courier`] is made of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Parts {
     pub desk: Desk,
     pub net: wire::net::Net,
@@ -23,8 +23,8 @@ pub struct Parts {
     pub site_url: Url,
     /// Only under the mark of a demo: endpoints on loopback, without TLS too.
     pub practice: bool,
-    /// Who holds a lease, in words that tell one process from another.
-    pub node: String,
+    /// Who holds a lease, and who no longer does.
+    pub process: Process,
 }
 
 /// A handle; clones share everything.
@@ -43,7 +43,7 @@ pub(crate) struct Inside {
 
 impl std::fmt::Debug for Courier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Courier").field("node", &self.inside.parts.node).finish_non_exhaustive()
+        f.debug_struct("Courier").field("process", &self.inside.parts.process).finish_non_exhaustive()
     }
 }
 
@@ -88,8 +88,13 @@ impl Courier {
         &self.inside.parts.net
     }
 
+    pub(crate) fn process(&self) -> &Process {
+        &self.inside.parts.process
+    }
+
+    /// What leases of this process are held by.
     pub(crate) fn node(&self) -> &str {
-        &self.inside.parts.node
+        self.process().name()
     }
 
     /// Topics that were committed (`ticket`, `inbox`, `outbox`, `mailbox`), for live pages.

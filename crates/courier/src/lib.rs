@@ -11,6 +11,7 @@ pub mod fetch;
 mod file;
 mod left;
 pub mod probe;
+mod process;
 pub mod random;
 mod refresh;
 mod registration;
@@ -21,4 +22,5 @@ mod who;
 
 pub use clock::Clock;
 pub use desk_door::{Courier, Parts};
+pub use process::Process;
 pub use random::Random;

@@ -4,7 +4,7 @@ use crate::open::{self, Missing};
 use crate::output::{Done, Failure};
 use crate::{Program, config};
 use anyhow::{Context as _, bail};
-use courier::{Clock, Courier, Parts, Random};
+use courier::{Clock, Courier, Parts, Process, Random};
 use desk::people::first_administrator;
 use desk::site::setting;
 use desk::{By, Desk};
@@ -54,21 +54,9 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// What carries mail, for a server or one command.
 pub fn courier(config: &Config, desk: Desk, practice: bool, site_url: Url) -> anyhow::Result<Courier> {
     let net = open::net(config, practice)?;
-    let node = format!("{}:{}", hostname(), std::process::id());
-    Ok(Courier::new(Parts {
-        desk,
-        net,
-        clock: Clock::system(),
-        random: Random::system(),
-        site_url,
-        practice,
-        node,
-    }))
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "node".into(), |name| name.trim().to_owned())
+    let random = Random::system();
+    let process = Process::begin(&config.data, random.bytes());
+    Ok(Courier::new(Parts { desk, net, clock: Clock::system(), random, site_url, practice, process }))
 }
 
 /// An open port, and the address of the site.

@@ -28,6 +28,7 @@ pub struct Summary {
 /// One round now, until everything that is on the server is filed.
 pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
     let mailbox = probe::find(courier, mailbox_id).await?;
+    crate::rounds::take_over(courier).await;
     let mut summary = Summary::default();
     let claim = claim(courier, mailbox_id, &mut summary.held_by).await?;
     let (_go_on, stop) = watch::channel(false);

@@ -7,7 +7,7 @@ mod sending;
 mod wake;
 
 use crate::Courier;
-use desk::db::Dialect;
+use crate::process::Ended;
 use desk::mailboxes::mailbox;
 use desk::site::lease;
 use std::time::Duration;
@@ -64,49 +64,33 @@ async fn lasting<F>(
     }
 }
 
-/// What processes of this machine had in hand when they were killed is free at once, and mailboxes that are well
-/// are looked at now. The first only with SQLite, whose file is of this machine: a PostgreSQL may serve another
-/// machine of the same name, so there the leases run out.
+/// What was in hand at a kill is free at once, and mailboxes that are well are looked at now.
 async fn begin(courier: &Courier) {
-    let (own, now) = (courier.node().to_owned(), courier.now());
+    take_over(courier).await;
+    let now = courier.now();
+    if let Err(error) = courier.write(move |tx| mailbox::hurry_well(tx, now)).await {
+        tracing::warn!("mailboxes could not be hurried: {error}");
+    }
+}
+
+/// Ends the leases of processes of this data folder that are gone.
+pub(crate) async fn take_over(courier: &Courier) {
+    let (of, now) = (courier.clone(), courier.now());
     let released = courier.write(move |tx| {
+        let ended = of.process().ended(tx.dialect());
         let mut released = 0;
-        let of_this_machine = tx.dialect() == Dialect::Sqlite;
-        for holder in lease::holders(tx, now)? {
-            if of_this_machine && (holder == own || is_gone(&own, &holder)) {
-                released += lease::release(tx, &holder, now)?;
-            }
+        for process in &ended {
+            released += lease::release(tx, &process.name, now)?;
         }
-        mailbox::hurry_well(tx, now)?;
-        Ok(released)
+        Ok((released, ended))
     });
     match released.await {
-        Ok(0) => {}
-        Ok(count) => tracing::info!("{count} leases of a process that is gone were ended"),
+        Ok((count, ended)) => {
+            ended.iter().for_each(Ended::forget);
+            if count > 0 {
+                tracing::info!("{count} leases of processes that are gone were ended");
+            }
+        }
         Err(error) => tracing::warn!("old leases could not be ended: {error}"),
-    }
-}
-
-/// Nodes are called `machine:process`. Only of its own machine can a process know which others are gone.
-fn is_gone(own: &str, holder: &str) -> bool {
-    let (Some((machine, _)), Some((its, process))) = (own.rsplit_once(':'), holder.rsplit_once(':')) else {
-        return false;
-    };
-    let numbered = process.parse::<u32>().is_ok();
-    machine == its && numbered && std::path::Path::new("/proc/self").exists() && {
-        !std::path::Path::new("/proc").join(process).exists()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn only_a_process_of_this_machine_that_is_not_there_is_gone() {
-        let own = format!("desk1:{}", std::process::id());
-        assert!(super::is_gone(&own, "desk1:4294967294"));
-        assert!(!super::is_gone(&own, &own));
-        assert!(!super::is_gone(&own, "desk2:4294967294"));
-        assert!(!super::is_gone(&own, "desk1:../1"));
-        assert!(!super::is_gone("test", "other"));
     }
 }

@@ -41,7 +41,7 @@ async fn many_who_need_a_token_at_once_ask_the_provider_once_and_the_rotated_one
     provider.answers_tokens(2, 3600, None);
     imap.state().token = Some("access-2".into());
     stage.clock.advance(HOUR);
-    let second_process = stage.another("test:two");
+    let second_process = stage.another(courier::Process::named("test:two"));
     let asking: Vec<_> = (0..20)
         .map(|number| {
             let courier = if number % 2 == 0 { stage.courier.clone() } else { second_process.clone() };

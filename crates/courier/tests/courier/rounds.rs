@@ -1,6 +1,6 @@
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, letter, until};
-use courier::rounds;
+use courier::{Process, rounds};
 use desk::mailboxes::mailbox::{Fetched, StartFrom};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -28,22 +28,33 @@ async fn news_becomes_a_ticket_without_waiting_for_the_clock_and_stopping_is_qui
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_killed_process_had_in_hand_is_free_at_the_next_start() {
+async fn what_a_killed_process_had_in_hand_is_free_at_the_next_start_and_what_a_living_one_has_is_not() {
     use desk::mailboxes::mailbox;
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
     imap.deliver(NOON, letter("one"));
-    let id = stage.mailbox_id;
-    // No process has this number, and the clock stands still, so the lease would never end by itself. (On
-    // PostgreSQL, where the other process may be on another machine, it has to.)
-    if stage.read(|tx| Ok(tx.dialect())) != desk::db::Dialect::Sqlite {
-        stage.clock.advance(31_000);
-    }
-    stage.write(|tx| mailbox::claim(tx, id, NOON, 30_000, "test:4294967294")).unwrap();
-    let courier = stage.another(&format!("test:{}", std::process::id()));
+    let data = tempfile::tempdir().unwrap();
+    // The clock stands still, so the lease never ends by itself.
+    let (id, alive) = (stage.mailbox_id, Process::begin(data.path(), [1; 8]));
+    stage.write(|tx| mailbox::claim(tx, id, NOON, 30_000, alive.name())).unwrap();
+
+    let second = stage.another(Process::begin(data.path(), [2; 8]));
     let (stop, stopped) = watch::channel(false);
-    let rounds = rounds::start(courier.clone(), stopped);
-    until(&courier, || stage.tickets() == ["one"]).await;
+    let rounds = rounds::start(second.clone(), stopped);
+    stop.send(true).unwrap();
+    rounds.await.unwrap(); // it has begun, and so has looked
+    let holder = stage.read(|tx| mailbox::holder(tx, id, NOON));
+    assert_eq!(holder.as_deref(), Some(alive.name()));
+
+    // A kill: the lock is gone with the process, and its file is as it was.
+    let (file, kept) = (data.path().join("processes/0101010101010101"), data.path().join("kept"));
+    std::fs::hard_link(&file, &kept).unwrap();
+    drop(alive);
+    std::fs::rename(&kept, &file).unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(second.clone(), stopped);
+    until(&second, || stage.tickets() == ["one"]).await;
+    assert!(!file.exists(), "it is forgotten");
     stop.send(true).unwrap();
     rounds.await.unwrap();
 }

@@ -1,5 +1,5 @@
 //! A desk with one mailbox, and the courier that serves it.
-use courier::{Clock, Courier, Parts, Random};
+use courier::{Clock, Courier, Parts, Process, Random};
 use desk::db::Tx;
 use desk::intake::inbox::{self, Inbox};
 use desk::mailboxes::client::{self, EnteredClient, Scheme};
@@ -30,15 +30,15 @@ impl Stage {
     pub fn new() -> Stage {
         let desk = TestDesk::new();
         let clock = Clock::by_hand(NOON);
-        let courier = courier(&desk, &clock, "test:one");
+        let courier = courier(&desk, &clock, Process::named("test:one"));
         let mailbox_id =
             apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
     }
 
     /// A second process on the same desk.
-    pub fn another(&self, node: &str) -> Courier {
-        courier(&self.desk, &self.clock, node)
+    pub fn another(&self, process: Process) -> Courier {
+        courier(&self.desk, &self.clock, process)
     }
 
     pub fn by(&self) -> By {
@@ -194,7 +194,7 @@ pub async fn until(courier: &Courier, mut done: impl FnMut() -> bool) {
         .expect("it came to nothing within ten seconds");
 }
 
-fn courier(desk: &TestDesk, clock: &Clock, node: &str) -> Courier {
+fn courier(desk: &TestDesk, clock: &Clock, process: Process) -> Courier {
     let policy = wire::net::Policy { practice: true, ..wire::net::Policy::default() };
     Courier::new(Parts {
         desk: (**desk).clone(),
@@ -203,7 +203,7 @@ fn courier(desk: &TestDesk, clock: &Clock, node: &str) -> Courier {
         random: Random::seeded(7),
         site_url: Url::parse("http://localhost:8080/").unwrap(),
         practice: true,
-        node: node.to_owned(),
+        process,
     })
 }
 

@@ -1,22 +1,9 @@
-//! Leases across all tables that have them: who holds any, and the end of those of a process that is gone, so that
-//! what it had in hand need not wait for their time.
+//! Leases across all tables that have them: the end of those of a process that is gone, so that what it had in hand
+//! need not wait for their time.
 use crate::{Result, db::Tx, params};
 
 /// A message that was in the middle of being sent is not sent again at once: the server may still be at it.
 const UNSURE_MS: i64 = 30_000;
-
-/// Everybody who holds a lease now.
-pub fn holders(tx: &mut Tx<'_>, now: i64) -> Result<Vec<String>> {
-    let names = tx.all::<(String,)>(
-        "SELECT leased_by FROM mailbox WHERE leased_until > $1
-         UNION SELECT leased_by FROM inbox WHERE state = 'new' AND leased_until > $1
-         UNION SELECT leased_by FROM outbox WHERE state = 'queued' AND leased_until > $1
-         UNION SELECT leased_by FROM consent WHERE leased_until > $1
-         ORDER BY 1",
-        params![now],
-    )?;
-    Ok(names.into_iter().map(|(name,)| name).collect())
-}
 
 /// Ends every lease of a process that is known to be gone. A message whose bytes were fixed may have been on its
 /// way: it says so, and waits a little.

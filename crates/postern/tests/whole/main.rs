@@ -14,4 +14,5 @@ mod real_servers;
 mod real_servers_oauth2;
 mod rig;
 mod starting;
+mod takeover;
 mod visitor;

@@ -1,5 +1,5 @@
 //! The same program on PostgreSQL, against the real mail servers.
-use crate::practice_walk::{until, until_within};
+use crate::practice_walk::until;
 use crate::program::{ADMINISTRATOR, Program};
 use crate::rig;
 use std::time::Duration;
@@ -59,10 +59,9 @@ fn on_postgres_real_servers_mail_comes_in_is_answered_and_survives_a_kill() {
     std::thread::sleep(Duration::from_millis(150));
     server.kill();
     let server = program.serve();
-    // On PostgreSQL the leases of a killed process must run out, a minute at most: another machine may hold them.
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        until_within(Duration::from_secs(120), "every letter as a ticket", async || {
+        until("every letter as a ticket", async || {
             let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
             (page["items"].as_array().unwrap().len() == 30).then_some(())
         })

@@ -45,7 +45,7 @@ impl Office {
             random: Random::seeded(7),
             site_url: url.clone(),
             practice,
-            node: "test".to_owned(),
+            process: courier::Process::named("test"),
         };
         let courier = Courier::new(parts);
         let (stop, stopping) = watch::channel(false);

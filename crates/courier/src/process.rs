@@ -1,0 +1,183 @@
+//! A process's own name, and whether another that has the same data folder is still there.
+//!
+//! Each process has a file in the folder `processes`, which it keeps locked; the operating system lets go of the
+//! lock when the process ends, however it ends. Who finds such a file unlocked knows that its process is gone. A
+//! process of another data folder has its file elsewhere, so nothing is ever said of it: its leases run out.
+use desk::db::Dialect;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Files that are looked at. A folder with more of them is somebody's mistake.
+const FILES_MAX: usize = 1_000;
+const FILE_BYTES_MAX: u64 = 1_000;
+
+/// This process, as leases name it. Dropped, it takes its file along.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    file: PathBuf,
+    /// Open for as long as the process lives, and so locked.
+    _lock: File,
+}
+
+/// A process that is gone, as its leases name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub name: String,
+    file: PathBuf,
+}
+
+impl Ended {
+    /// Nothing is held in its name any more.
+    pub(crate) fn forget(&self) {
+        let _ = std::fs::remove_file(&self.file); // found again at the next start
+    }
+}
+
+impl Process {
+    /// One that knows nothing of others.
+    pub fn named(name: &str) -> Process {
+        Process { name: name.to_owned(), place: None }
+    }
+
+    /// Called `machine:process:id`; nobody else ever has the id. Where its file cannot be written, what it holds when
+    /// it is killed runs out.
+    pub fn begin(data: &Path, id: [u8; 8]) -> Process {
+        let id = format!("{:016x}", u64::from_be_bytes(id));
+        let name = format!("{}:{}:{id}", machine(), std::process::id());
+        let folder = data.join("processes");
+        let file = folder.join(&id);
+        match made(&folder).and_then(|()| write_locked(&file, &name)) {
+            Ok(lock) => Process { name, place: Some(Place { folder, file, _lock: lock }) },
+            Err(error) => {
+                tracing::warn!("{} could not be written: {error}", file.display());
+                Process { name, place: None }
+            }
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Those that had the same data folder and are gone.
+    ///
+    /// A folder may have been copied while its processes ran, onto this machine or another, and a PostgreSQL may
+    /// serve both: so with it a file counts only where it was made and since this machine was started. A SQLite
+    /// database lies in the folder, and was copied with it.
+    pub(crate) fn ended(&self, dialect: Dialect) -> Vec<Ended> {
+        let Some(place) = &self.place else { return Vec::new() };
+        let Ok(files) = std::fs::read_dir(&place.folder) else { return Vec::new() };
+        let others = files.flatten().map(|file| file.path()).filter(|path| *path != place.file);
+        others.take(FILES_MAX).filter_map(|path| ended(path, dialect)).collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            let _ = std::fs::remove_file(&place.file); // else found unlocked at the next start
+        }
+    }
+}
+
+fn made(folder: &Path) -> std::io::Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
+    }
+}
+
+fn write_locked(path: &Path, name: &str) -> std::io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.lock()?; // somebody who looks has it for a moment at most
+    let where_made = where_made(&file)?;
+    writeln!(file, "{name}\n{where_made}")?;
+    Ok(file)
+}
+
+/// `None`: it lives, or nothing can be said of it.
+fn ended(path: PathBuf, dialect: Dialect) -> Option<Ended> {
+    let file = OpenOptions::new().read(true).write(true).open(&path).ok()?; // NFS locks only what may be written
+    file.try_lock().ok()?; // let go of at the end of this function
+    let mut text = String::new();
+    (&file).take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let (name, made) = text.strip_suffix('\n')?.split_once('\n')?;
+    let own = path.file_name()?.to_str()?;
+    let counts = match dialect {
+        Dialect::Sqlite => true,
+        Dialect::Postgres => made == where_made(&file).ok()?,
+    };
+    (counts && name.rsplit(':').next() == Some(own)).then(|| Ended { name: name.to_owned(), file: path })
+}
+
+/// What a copy of the file has not: the start of this machine, the disk, the file's number on it.
+fn where_made(file: &File) -> std::io::Result<String> {
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let about = file.metadata()?;
+    Ok(format!("{} {} {}", start.trim(), about.dev(), about.ino()))
+}
+
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "node".into(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(ended: Vec<Ended>) -> Vec<String> {
+        ended.into_iter().map(|ended| ended.name).collect()
+    }
+
+    /// As the kernel leaves it when a process is killed: its lock is gone, its file is not.
+    fn killed(mut process: Process) -> String {
+        process.place = None;
+        process.name.clone()
+    }
+
+    #[test]
+    fn a_process_that_was_killed_is_known_by_its_unlocked_file_and_one_that_lives_is_not() {
+        let data = tempfile::tempdir().unwrap();
+        let dead = killed(Process::begin(data.path(), [1; 8]));
+        let alive = Process::begin(data.path(), [2; 8]);
+        drop(Process::begin(data.path(), [3; 8]));
+        let own = Process::begin(data.path(), [4; 8]);
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            assert_eq!(names(own.ended(dialect)), [dead.as_str()], "{dialect:?}");
+        }
+        assert_ne!(dead, alive.name());
+        own.ended(Dialect::Postgres).iter().for_each(Ended::forget);
+        assert_eq!(names(own.ended(Dialect::Sqlite)), [""; 0]);
+    }
+
+    #[test]
+    fn the_file_of_a_copied_folder_says_nothing_of_a_process_on_postgresql() {
+        let (data, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let alive = Process::begin(data.path(), [1; 8]);
+        let own = Process::begin(copy.path(), [2; 8]);
+        let file = "processes/0101010101010101";
+        std::fs::copy(data.path().join(file), copy.path().join(file)).unwrap();
+        assert_eq!(names(own.ended(Dialect::Postgres)), [""; 0]);
+        assert_eq!(names(own.ended(Dialect::Sqlite)), [alive.name()], "whose database was copied too");
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_process_is_left_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let own = Process::begin(data.path(), [1; 8]);
+        for (name, text) in [("empty", ""), ("half", "desk:1:half"), ("other", "desk:1:another\nx 1 2\n")] {
+            std::fs::write(data.path().join("processes").join(name), text).unwrap();
+        }
+        assert_eq!(names(own.ended(Dialect::Sqlite)), [""; 0]);
+    }
+}
