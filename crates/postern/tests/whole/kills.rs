@@ -1,7 +1,11 @@
-//! kill -9 at seeded random moments of fetching and of sending: nothing lost, nothing filed or sent twice.
+//! kill -9 at seeded random moments of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting
+//! in `starting`, of a token's renewal in `refreshing`.
 //!
 //! `POSTERN_TEST_KILLS` sets how many kills of each kind (3 by default; `dev/prove kills` asks for more) and
 //! `POSTERN_TEST_SEED` where chance begins; both are printed.
+mod refreshing;
+mod starting;
+
 use crate::practice_walk::until;
 use crate::program::{ADMINISTRATOR, Program};
 use crate::rig;

@@ -96,6 +96,11 @@ impl Program {
         self.run_with(&name, PASSWORD).fine();
         self
     }
+    /// Begun and not waited for: to be killed.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
     pub fn serve(&self) -> Server {
         self.start("serve", &[])
     }
