@@ -3,6 +3,7 @@ mod admin;
 mod apply;
 mod check;
 mod config;
+mod connections;
 mod demo;
 mod inbox;
 mod json;

@@ -2,7 +2,7 @@
 use crate::config::Config;
 use crate::open::{self, Missing};
 use crate::output::{Done, Failure};
-use crate::{Program, config};
+use crate::{Program, config, connections};
 use anyhow::{Context as _, bail};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::people::first_administrator;
@@ -143,12 +143,8 @@ pub async fn until_stopped(
         Some(practice) => state.with_practice(practice),
         None => state,
     };
-    let app = web::app(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let mut waiting = stopping.clone();
-    let server = axum::serve(bound.listener, app).with_graceful_shutdown(async move {
-        let _ = waiting.wait_for(|stop| *stop).await;
-    });
-    let server = tokio::spawn(server.into_future());
+    let (app, limits) = (web::app(state), connections::Limits::default());
+    let server = tokio::spawn(connections::serve(bound.listener, app, limits, stopping));
     let signals = Signals::listen()?; // before anybody is told that this can be stopped
     println!("ready {}", site.as_str().trim_end_matches('/'));
     std::io::stdout().flush().context("cannot write to standard output")?;

@@ -85,12 +85,29 @@ const onTopic = (topic) => {
   if (!document.hidden) live.timer = setTimeout(lookAgain, 120); // several changes of one commit are one look
 };
 if (document.querySelector("[data-live]") && "EventSource" in window) {
-  const stream = new EventSource("/live");
-  for (const topic of ["ticket", "inbox", "outbox", "mailbox", "everything"]) stream.addEventListener(topic, () => onTopic(topic));
-  // Also the first time: what happened while this page was on its way is not announced again.
-  stream.onopen = () => onTopic("everything");
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && live.topics.size) lookAgain(); });
-  addEventListener("pagehide", () => stream.close());
+  let stream = null;
+  let timer = 0;
+  const listen = () => {
+    clearTimeout(timer);
+    if (stream && stream.readyState !== EventSource.CLOSED) return;
+    stream = new EventSource("/live");
+    for (const topic of ["ticket", "inbox", "outbox", "mailbox", "everything"]) stream.addEventListener(topic, () => onTopic(topic));
+    // Also the first time: what happened while this page was on its way is not announced again.
+    stream.onopen = () => onTopic("everything");
+    // Refused for good, as when too many pages are open: this one looks by itself, and asks again.
+    stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) { clearTimeout(timer); timer = setTimeout(() => { onTopic("everything"); listen(); }, 60000); } };
+  };
+  const stop = () => { clearTimeout(timer); stream?.close(); };
+  listen();
+  // A page that nobody looks at gives its connection back: browsers and servers have only so many.
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) { timer = setTimeout(stop, 30000); return; }
+    if (live.topics.size) lookAgain();
+    listen();
+  });
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 }
 
 // The list of tickets. News comes in at once, and no row moves under the pointer: while the pointer or the

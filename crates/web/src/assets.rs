@@ -1,7 +1,7 @@
 //! The stylesheet, the script and the icon, inside the program. Their addresses carry their hash, so that
 //! a browser keeps them for good and still gets a new one at once.
 use crate::Error;
-use axum::extract::{Path, Query};
+use crate::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;

@@ -1,8 +1,9 @@
 //! Files of a ticket: always downloads, save pictures that are pictures by their content. Whatever a
 //! letter declares about a file is never believed.
+use crate::extract::Path;
 use crate::session::Who;
 use crate::{Error, State};
-use axum::extract::{Path, State as Handle};
+use axum::extract::State as Handle;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use desk::files::attachment;

@@ -1,4 +1,5 @@
 //! What an agent has begun to write, saved by the script while it is written or by a button.
+use crate::extract::Path;
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::moment::Moment;
@@ -10,7 +11,7 @@ use crate::tickets::ticket as ticket_page;
 use crate::tickets::typed::{Typed, Writing};
 use crate::{Error, State, uploads};
 use askama::Template;
-use axum::extract::{OriginalUri, Path, State as Handle};
+use axum::extract::{OriginalUri, State as Handle};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use desk::files::attachment::NewAttachment;

@@ -1,7 +1,7 @@
 //! Why a page was not shown. One type; the gate turns it into a page in the person's own frame.
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use desk::Refusal;
+use desk::{Refusal, db};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -20,11 +20,20 @@ pub enum Error {
     TooLarge {
         bytes_max: usize,
     },
+    /// What is sent did not come in the time allowed.
+    TooSlow,
     /// A rule said no, and the handler has no form to say it on.
     Refused(Refusal),
     /// Another row was first: mostly the same form, sent twice at once. With what the database said.
     SentTwice(String),
+    /// Too many are waiting for the database: it passes by itself.
     Busy,
+    /// The database does not answer, or its disk is full: it passes when somebody has seen to it.
+    Down(anyhow::Error),
+    /// The connection to the database broke when it was to be kept: nobody knows whether it was.
+    Unsure,
+    /// As many live pages as one person, or everybody, may have.
+    TooManyOpen,
     /// Broken: a reference number for the person, the chain for the log.
     Failed(anyhow::Error),
 }
@@ -41,7 +50,9 @@ impl Error {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::SentTwice(_) => StatusCode::CONFLICT,
-            Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Error::Busy | Error::Down(_) | Error::Unsure => StatusCode::SERVICE_UNAVAILABLE,
+            Error::TooManyOpen => StatusCode::TOO_MANY_REQUESTS,
             Error::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -64,7 +75,26 @@ impl Error {
             ),
             Error::Refused(refusal) => ("Not done", refusal.to_string()),
             Error::SentTwice(_) => ("Already done", "This form was sent twice; the first one counts.".into()),
-            Error::Busy => ("Busy", "The database is busy. Try again in a moment; nothing was changed.".into()),
+            Error::TooSlow => (
+                "Too slow",
+                "What was sent did not arrive in time, and nothing was done. Go back and send it again.".into(),
+            ),
+            Error::Busy => (
+                "Not just now",
+                "The database has too much to do. Nothing was changed: try again in a moment.".into(),
+            ),
+            Error::Down(_) => (
+                "Not just now",
+                "The database does not answer, or its disk is full. Nothing was changed. Try again in a minute; if it lasts, give the number below to whoever runs Postern: the log says what is the matter.".into(),
+            ),
+            Error::Unsure => (
+                "Not just now",
+                "The connection to the database broke at the very end: whether this was done is not known. Look at the page first, and do it again only if it is not there.".into(),
+            ),
+            Error::TooManyOpen => (
+                "Too many pages",
+                "More pages are open than Postern keeps up to date by itself. Close some of them.".into(),
+            ),
             Error::Failed(_) => (
                 "Something is broken",
                 "This is not your doing. It has been logged; give the number below to whoever runs Postern.".into(),
@@ -78,12 +108,26 @@ impl From<desk::Error> for Error {
         match error {
             desk::Error::Refused(Refusal::NotFound(_)) => Error::NotFound,
             desk::Error::Refused(refusal) => Error::Refused(refusal),
-            desk::Error::Db(desk::db::Error::Busy) => Error::Busy,
-            desk::Error::Db(desk::db::Error::Unique(what)) => Error::SentTwice(what),
-            other => Error::Failed(anyhow::Error::new(other)),
+            desk::Error::Db(db) => match db {
+                db::Error::Busy => Error::Busy,
+                db::Error::Unknown => Error::Unsure,
+                db::Error::Unique(what) => Error::SentTwice(what),
+                // Also a database that lets nobody in: when Postern started, it did.
+                db::Error::Store(_) | db::Error::Unfit(_) => Error::Down(db.into()),
+                other => Error::Failed(other.into()),
+            },
+            desk::Error::Failed(error) if needs_room(&error) => Error::Down(error),
+            desk::Error::Failed(error) => Error::Failed(error),
         }
     }
 }
+/// The disk takes nothing more.
+fn needs_room(error: &anyhow::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(|e| e.kind());
+    kinds.into_iter().any(|kind| matches!(kind, QuotaExceeded | ReadOnlyFilesystem | StorageFull))
+}
+
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Error {
         Error::Failed(error)

@@ -1,4 +1,5 @@
 //! What was typed: fields and files of one request, read once by the gate and handed to the handler.
+use crate::body::Reading;
 use crate::{Error, State, Who};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart};
@@ -71,15 +72,26 @@ impl Form {
     }
     /// What may be kept when the session has ended: secrets, tokens and ids of the form are left out.
     pub fn to_keep(&self) -> Vec<(String, String)> {
-        let secret =
-            |name: &str| ["password", "secret", "token", "form_id"].iter().any(|word| name.contains(word));
-        self.fields.iter().filter(|(name, _)| !secret(name) && name != LEFT_OUT).cloned().collect()
+        let kept = |name: &str| !is_secret(name) && !is_of_the_form(name) && name != LEFT_OUT;
+        self.fields.iter().filter(|(name, _)| kept(name)).cloned().collect()
+    }
+    /// It holds what no page gives back: a password, a secret, a file.
+    pub fn holds_more(&self) -> bool {
+        let secret = |(name, value): &(String, String)| is_secret(name) && !value.is_empty();
+        self.fields.iter().any(secret) || self.files.iter().any(|file| !file.name.is_empty())
     }
     /// The one-use id of this form (invariant 17); `None` when the page had none.
     pub fn once(&self, who: &Who) -> Option<Once> {
         let id = self.get("form_id").filter(|id| !id.is_empty() && id.len() <= 64)?;
         Some(Once { id: id.to_owned(), agent_id: who.agent().id })
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    ["password", "secret"].iter().any(|word| name.contains(word))
+}
+fn is_of_the_form(name: &str) -> bool {
+    ["token", "form_id"].iter().any(|word| name.contains(word))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Form {
@@ -107,27 +119,59 @@ pub fn record(once: Option<&Once>, tx: &mut Tx<'_>, answer: &str, at: i64) -> de
     once.map_or(Ok(()), |once| once.record(tx, answer, at))
 }
 
-/// Reads the body, whatever its encoding; `bytes_max` is the route's limit.
-pub async fn read(request: Request<axum::body::Body>, bytes_max: usize) -> Result<Form, Error> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, bytes_max).await.map_err(|_| Error::TooLarge { bytes_max })?;
-    if content_type.starts_with("multipart/form-data") {
-        return read_multipart(parts.headers, body).await;
+/// Where the token stands that tells whose form it is: every form of ours begins with it.
+const BEGINNING_BYTES: usize = 4 * 1024;
+
+/// A form that is arriving.
+pub struct Arriving {
+    headers: HeaderMap,
+    reading: Reading,
+}
+impl Arriving {
+    pub fn of(request: Request<axum::body::Body>) -> Arriving {
+        let (parts, body) = request.into_parts();
+        Arriving { headers: parts.headers, reading: Reading::of(body) }
     }
-    if body.is_empty() {
-        return Ok(Form::default());
+    fn content_type(&self) -> String {
+        let said = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        said.unwrap_or_default().to_ascii_lowercase()
     }
-    if !content_type.starts_with("application/x-www-form-urlencoded") {
-        return Err(Error::BadRequest("Postern reads forms only as a browser sends them."));
+    /// The token, before anything else of the form is read.
+    pub async fn token(&mut self) -> Result<Option<String>, Error> {
+        if let Some(sent) = self.headers.get("x-form-token").and_then(|value| value.to_str().ok()) {
+            return Ok(Some(sent.to_owned()));
+        }
+        let multipart = self.content_type().starts_with("multipart/form-data");
+        let beginning = self.reading.beginning(BEGINNING_BYTES).await?;
+        let beginning = beginning.get(..BEGINNING_BYTES).unwrap_or(beginning);
+        if !multipart {
+            let mut fields = url::form_urlencoded::parse(beginning);
+            return Ok(fields.find(|(name, _)| name == "form_token").map(|(_, value)| value.into_owned()));
+        }
+        let beginning = String::from_utf8_lossy(beginning);
+        let value = beginning.split_once("name=\"form_token\"\r\n\r\n").map(|(_, rest)| rest);
+        Ok(value.and_then(|value| value.split_once("\r\n")).map(|(token, _)| token.to_owned()))
     }
-    let fields: Vec<(String, String)> =
-        url::form_urlencoded::parse(&body).into_owned().take(FIELDS_MAX + 1).collect();
-    if fields.len() > FIELDS_MAX {
-        return Err(Error::BadRequest("This form has more fields than any form of Postern."));
+    /// Everything, whatever its encoding; `bytes_max` is the route's limit.
+    pub async fn read(self, bytes_max: usize) -> Result<Form, Error> {
+        let content_type = self.content_type();
+        let body = self.reading.whole(bytes_max).await?;
+        if content_type.starts_with("multipart/form-data") {
+            return read_multipart(self.headers, body).await;
+        }
+        if body.is_empty() {
+            return Ok(Form::default());
+        }
+        if !content_type.starts_with("application/x-www-form-urlencoded") {
+            return Err(Error::BadRequest("Postern reads forms only as a browser sends them."));
+        }
+        let fields: Vec<(String, String)> =
+            url::form_urlencoded::parse(&body).into_owned().take(FIELDS_MAX + 1).collect();
+        if fields.len() > FIELDS_MAX {
+            return Err(Error::BadRequest("This form has more fields than any form of Postern."));
+        }
+        Ok(Form::new(fields))
     }
-    Ok(Form::new(fields))
 }
 
 async fn read_multipart(headers: HeaderMap, body: Bytes) -> Result<Form, Error> {

@@ -3,10 +3,10 @@
 //! In order: the host, the route's policy, the session, the origin and the form token of what changes
 //! something, the form's one-use id. On the way back: errors become pages, and every answer gets its headers.
 use crate::error::Carried;
-use crate::form::{self, Form};
-use crate::routes::{Policy, Route};
+use crate::form::{self, Arriving, Form};
+use crate::routes::{self, Policy, Route};
 use crate::session::{self, Cookie, Visit, Who};
-use crate::{Error, State, headers, origin, page, uploads};
+use crate::{Error, State, headers, origin, trouble, uploads};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
@@ -39,6 +39,26 @@ impl Policies {
         // The map is small and its keys are static; the lookup key borrows the path for this call only.
         self.0.iter().find(|((known, at), _)| *known == method && *at == path).map(|(_, rule)| *rule)
     }
+    /// The page at this path, or the nearest above it: many addresses only take a form.
+    fn nearest_page(&self, path: &str) -> String {
+        let mut path = path;
+        while !path.is_empty() {
+            if self.0.keys().any(|(method, at)| *method == Method::GET && fits(at, path)) {
+                return path.to_owned();
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        "/".to_owned()
+    }
+}
+
+/// Whether a path of the table is meant.
+fn fits(of_table: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    let fits = of_table.split('/').all(|known| {
+        parts.next().is_some_and(|part| part == known || (known.starts_with('{') && !part.is_empty()))
+    });
+    fits && parts.next().is_none()
 }
 
 #[derive(Clone)]
@@ -64,16 +84,18 @@ pub async fn pass(
         address,
         form_token: String::new(),
         who: None,
+        had_session: session::had_one(state, request.headers()),
         now: state.courier.now(),
     };
     let asked = Asked::of(&request);
-    let mut response = match admit(&gate, &mut visit, request).await {
+    let mut typed = None;
+    let mut response = match admit(&gate, &mut visit, request, &mut typed).await {
         Ok(Admitted { request, once }) => answer(state, &visit, once, next.run(request).await).await,
         Err(Turned::Error(error)) => error.into_response(),
         Err(Turned::Response(response)) => response,
     };
     if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
-        response = page::trouble(state, &visit, &asked, &error).await;
+        response = trouble::show(state, &visit, &asked, &error, typed.as_ref()).await;
     }
     if visit.path.starts_with("/oauth/callback/") {
         // Its query holds a code: nobody further on gets to see the address.
@@ -90,6 +112,8 @@ pub async fn pass(
 /// What the error page needs to know of a request that has been handed on.
 pub struct Asked {
     pub wants_page: bool,
+    /// It is not a GET: asking once more is not the same as reloading.
+    pub changes: bool,
     sets_form_cookie: bool,
 }
 impl Asked {
@@ -97,6 +121,7 @@ impl Asked {
         let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
         Asked {
             wants_page: accept.is_none_or(|accept| accept.contains("text/html") || accept == "*/*"),
+            changes: !matches!(*request.method(), Method::GET | Method::HEAD),
             sets_form_cookie: request.method() == Method::GET && !is_asset(request.uri().path()),
         }
     }
@@ -116,7 +141,13 @@ impl<E: Into<Error>> From<E> for Turned {
     }
 }
 
-async fn admit(gate: &Gate, visit: &mut Visit, mut request: Request<Body>) -> Result<Admitted, Turned> {
+/// `typed` becomes what the form held, once it has been read: an error page gives it back.
+async fn admit(
+    gate: &Gate,
+    visit: &mut Visit,
+    mut request: Request<Body>,
+    typed: &mut Option<Form>,
+) -> Result<Admitted, Turned> {
     let state = &gate.state;
     if !origin::is_own_host(&state.site.url, request.uri(), request.headers()) {
         return Err(Error::WrongHost.into());
@@ -125,13 +156,19 @@ async fn admit(gate: &Gate, visit: &mut Visit, mut request: Request<Body>) -> Re
         meet(state, visit, request.headers()).await?;
         return Err(Error::NotFound.into());
     };
-    if !is_asset(&visit.path) {
-        meet(state, visit, request.headers()).await?;
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_asset(&visit.path)
+        && let Err(error) = meet(state, visit, request.headers()).await
+    {
+        if !safe && origin::is_own_page(&state.site.url, request.headers()) {
+            // Nobody is known while the database is away, so this reads no more than a page of text.
+            *typed = Arriving::of(request).read(routes::BODY_BYTES_MAX).await.ok();
+        }
+        return Err(error.into());
     }
     let Some(rule) = gate.policies.find(request.method(), &path) else {
         return Err(Error::WrongMethod.into());
     };
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if !safe && !origin::is_own_page(&state.site.url, request.headers()) {
         return Err(Error::Forged.into());
     }
@@ -143,7 +180,7 @@ async fn admit(gate: &Gate, visit: &mut Visit, mut request: Request<Body>) -> Re
             }
         }
         Policy::Agent | Policy::Administrator => match &visit.who {
-            None => return Err(sign_in_first(state, visit, rule, request).await?),
+            None => return Err(sign_in_first(gate, visit, rule, request).await?),
             Some(who) if rule.policy == Policy::Administrator && !who.is_administrator() => {
                 return Err(Error::NotAllowed.into());
             }
@@ -156,7 +193,7 @@ async fn admit(gate: &Gate, visit: &mut Visit, mut request: Request<Body>) -> Re
             // These forms make sessions, so no session's token guards them.
             visit.form_token = form_token(state, None, request.headers());
         }
-        request = check_form(state, visit, rule, request, &mut once).await?;
+        request = check_form(gate, visit, rule, request, &mut once, typed).await?;
     }
     request.extensions_mut().insert(visit.clone());
     Ok(Admitted { request, once })
@@ -174,15 +211,18 @@ async fn meet(state: &State, visit: &mut Visit, headers: &HeaderMap) -> Result<(
 
 /// Reads the form, checks its token and its one-use id, and hands it on.
 async fn check_form(
-    state: &State,
+    gate: &Gate,
     visit: &Visit,
     rule: Rule,
     request: Request<Body>,
     once: &mut Option<form::Once>,
+    typed: &mut Option<Form>,
 ) -> Result<Request<Body>, Turned> {
+    let state = &gate.state;
     let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
     let mut extensions = request.extensions().clone();
-    let form = form::read(request, rule.body_bytes_max).await?;
+    let form = Arriving::of(request).read(rule.body_bytes_max).await?;
+    *typed = Some(form.clone());
     let sent = headers.get("x-form-token").and_then(|value| value.to_str().ok());
     let sent = sent.or_else(|| form.get("form_token")).unwrap_or_default();
     let right =
@@ -193,7 +233,12 @@ async fn check_form(
         if rule.policy == Policy::Public {
             return Err(Error::Forged.into());
         }
-        let (place, id) = keep(state, visit, who.agent().id, &headers, &form).await?;
+        let writer = session::find_writer(state, Some(sent.to_owned())).await?;
+        if writer.is_some_and(|writer| writer != who.agent().id) {
+            return Err(Error::Forged.into()); // somebody else wrote it, at this browser, before
+        }
+        let place = page_of(gate, visit, &headers);
+        let id = keep(state, visit, who.agent().id, &place, &form).await?;
         return Err(Turned::Response(see_other(&with_kept(&place, &id))));
     }
     if let Some(who) = &visit.who {
@@ -232,42 +277,53 @@ async fn first_answer(state: &State, once: Option<&form::Once>) -> Result<Option
 
 /// Nobody is signed in. A page leads to the sign-in; what was typed into a form is kept for its writer.
 async fn sign_in_first(
-    state: &State,
+    gate: &Gate,
     visit: &Visit,
     rule: Rule,
     request: Request<Body>,
 ) -> Result<Turned, Error> {
+    let state = &gate.state;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         if !Asked::of(&request).wants_page {
             return Ok(Turned::Error(Error::SignInFirst));
         }
         let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        return Ok(Turned::Response(see_other(&sign_in_address(to, None))));
+        return Ok(Turned::Response(see_other(&sign_in_address(to, Typed::Nothing))));
     }
-    let Some(agent_id) = session::find_ended(state, request.headers()).await? else {
-        // Nobody knows whose it is, so nothing is kept; the draft waits on the page they were on.
-        let to = origin::page_of(&state.site.url, request.headers()).unwrap_or_else(|| "/".to_owned());
-        return Ok(Turned::Response(see_other(&sign_in_address(&to, None))));
+    let place = page_of(gate, visit, request.headers());
+    // By the cookie, or by the page itself when the cookie is gone. From nobody, no more than its beginning is read.
+    let ended = session::find_ended(state, request.headers()).await?;
+    let mut arriving = Arriving::of(request);
+    let writer = match ended {
+        Some(agent_id) => Some(agent_id),
+        None => session::find_writer(state, arriving.token().await?).await?,
     };
-    let headers = request.headers().clone();
-    let form = form::read(request, rule.body_bytes_max).await?;
-    let (place, id) = keep(state, visit, agent_id, &headers, &form).await?;
-    Ok(Turned::Response(see_other(&sign_in_address(&place, Some(&id)))))
+    let Some(agent_id) = writer else {
+        return Ok(Turned::Response(see_other(&sign_in_address(&place, Typed::Lost))));
+    };
+    let form = arriving.read(rule.body_bytes_max).await?;
+    let id = keep(state, visit, agent_id, &place, &form).await?;
+    Ok(Turned::Response(see_other(&sign_in_address(&place, Typed::Kept(&id)))))
+}
+
+/// The page that a form was on.
+fn page_of(gate: &Gate, visit: &Visit, headers: &HeaderMap) -> String {
+    let said = origin::page_of(&gate.state.site.url, headers);
+    gate.policies.nearest_page(said.as_deref().unwrap_or(&visit.path))
 }
 
 async fn keep(
     state: &State,
     visit: &Visit,
     agent_id: i64,
-    headers: &HeaderMap,
+    place: &str,
     form: &Form,
-) -> Result<(String, String), Error> {
-    let place = origin::page_of(&state.site.url, headers).unwrap_or_else(|| visit.path.clone());
+) -> Result<String, Error> {
     let id = session::random_token(state);
     let taken = uploads::take(state, form.files("files"), &[]).await?;
     let mut fields = form.to_keep();
     fields.extend(taken.too_much.map(|sentence| (form::LEFT_OUT.to_owned(), sentence)));
-    let kept = kept_form::KeptForm { id: id.clone(), place: place.clone(), fields, files: Vec::new() };
+    let kept = kept_form::KeptForm { id: id.clone(), place: place.to_owned(), fields, files: Vec::new() };
     let at = visit.now;
     state
         .courier
@@ -276,7 +332,7 @@ async fn keep(
             kept_form::keep(tx, agent_id, &kept_form::KeptForm { files, ..kept.clone() }, at)
         })
         .await?;
-    Ok((place, id))
+    Ok(id)
 }
 
 /// The page of a kept form.
@@ -285,13 +341,23 @@ pub fn with_kept(place: &str, id: &str) -> String {
     format!("{place}{sign}kept={id}")
 }
 
-fn sign_in_address(to: &str, kept: Option<&str>) -> String {
+/// What became of what was typed when nobody was signed in.
+enum Typed<'a> {
+    Nothing,
+    Kept(&'a str),
+    /// Nobody knows whose it was.
+    Lost,
+}
+
+fn sign_in_address(to: &str, typed: Typed<'_>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     if to != "/" {
         query.append_pair("to", to);
     }
-    if let Some(kept) = kept {
-        query.append_pair("kept", kept);
+    match typed {
+        Typed::Nothing => {}
+        Typed::Kept(id) => drop(query.append_pair("kept", id)),
+        Typed::Lost => drop(query.append_pair("lost", "1")),
     }
     let query = query.finish();
     if query.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }

@@ -1,10 +1,10 @@
 //! Admin Panel › Emails › Inbox: messages that are stored and did not become entries, with the reason.
+use crate::extract::{Path, Query};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show};
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use desk::files::blob;

@@ -1,8 +1,9 @@
 //! The HTML of a letter, made safe, in a frame of its own with a policy of its own (invariant 10); and the
 //! raw message as a file. The page around the frame measures its height.
+use crate::extract::Path;
 use crate::session::Who;
 use crate::{Error, State, attachments};
-use axum::extract::{Path, State as Handle};
+use axum::extract::State as Handle;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use desk::files::blob::Blob;

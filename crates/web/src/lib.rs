@@ -13,8 +13,10 @@
 mod agents;
 mod assets;
 mod attachments;
+mod body;
 mod drafts;
 mod error;
+mod extract;
 mod form;
 mod gate;
 mod headers;
@@ -37,7 +39,9 @@ mod set_up;
 mod sign_in;
 mod state;
 mod tickets;
+mod trouble;
 mod uploads;
+mod written;
 
 pub use error::Error;
 pub use mailboxes::preset::Practice;

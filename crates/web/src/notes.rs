@@ -1,11 +1,12 @@
 //! A note among agents, from the form to the desk.
+use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
-use crate::tickets::composer::Again;
-use crate::tickets::typed::{Typed, Writing};
-use crate::{Error, State, drafts, error, replies, uploads};
-use axum::extract::{Path, State as Handle};
+use crate::tickets::typed::Writing;
+use crate::written::Place;
+use crate::{Error, State, error};
+use axum::extract::State as Handle;
 use axum::response::Response;
 use desk::outgoing::reply::{self, NewNote};
 
@@ -17,27 +18,23 @@ pub async fn add(
     Path(number): Path<String>,
     form: Form,
 ) -> Result<Response, Error> {
-    let typed = Typed::read(&form);
-    let there = drafts::files_of(&state, &who, &number, Writing::Note).await?;
-    let taken = uploads::take(&state, form.files("files"), &there).await?;
-    if let Some(sentence) = taken.too_much {
-        let again = Again { writing: Writing::Note, typed, refusal: Some(sentence) };
-        return replies::refused(&state, &who, &visit, &number, again, &taken.files).await;
-    }
+    let writing = Writing::Note;
+    let place = Place { state: &state, who: &who, visit: &visit, number: &number, writing };
+    let written = match place.take(&form).await? {
+        Ok(written) => written,
+        Err(page) => return Ok(page),
+    };
     let new = NewNote {
         ticket_number: number.clone(),
-        text: typed.text.clone(),
-        attachments: taken.files.clone(),
-        draft_files: there,
+        text: written.typed.text.clone(),
+        attachments: written.files.clone(),
+        draft_files: written.there.clone(),
         form_id: form.once(&who).map(|once| once.id),
     };
     let (viewer, by) = (who.viewer(), who.by());
     let noted = state.courier.write(move |tx| reply::note(tx, &viewer, &by, &new)).await;
     match error::refusal(noted)? {
         Ok(entry_id) => Ok(see_other(&format!("/tickets/{number}#entry-{entry_id}"))),
-        Err(refusal) => {
-            let again = Again { writing: Writing::Note, typed, refusal: Some(refusal.to_string()) };
-            replies::refused(&state, &who, &visit, &number, again, &taken.files).await
-        }
+        Err(refusal) => place.refused(written, refusal.to_string()).await,
     }
 }

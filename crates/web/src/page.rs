@@ -1,11 +1,10 @@
-//! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page,
-//! or an error in the place of one, becomes an answer.
-use crate::gate::Asked;
+//! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page becomes
+//! an answer.
 use crate::moment::{self, Clock, Moment};
 use crate::session::{Visit, Who};
 use crate::{Error, State, assets, session};
 use askama::Template;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use desk::intake::inbox;
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
@@ -63,6 +62,8 @@ pub struct Page {
     pub done: Option<String>,
     /// What was typed was given back after a session had ended.
     pub given_back: bool,
+    /// There is no mailbox yet, and this person may add one.
+    pub first_steps: bool,
     pub now: i64,
     zone: TimeZone,
 }
@@ -87,6 +88,7 @@ impl Page {
             .await?;
         page.person = Some(person(who));
         page.counts = counts;
+        page.first_steps = is_administrator && mailboxes.is_empty();
         page.strip = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, &page)).collect();
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
@@ -108,6 +110,7 @@ impl Page {
             form_id: session::random_token(state),
             done: None,
             given_back: false,
+            first_steps: false,
             now: visit.now,
             zone: moment::zone(agent.map_or("UTC", |agent| &agent.time_zone)),
         }
@@ -197,59 +200,6 @@ pub fn show(template: &impl Template) -> Result<Response, Error> {
 /// A page with a status of its own: 422 for a form that was refused.
 pub fn show_as(status: StatusCode, template: &impl Template) -> Result<Response, Error> {
     Ok((status, Html(template.render()?)).into_response())
-}
-
-#[derive(Template)]
-#[template(path = "trouble.html")]
-struct TroublePage<'a> {
-    page: Page,
-    heading: &'a str,
-    sentence: &'a str,
-    reference: Option<&'a str>,
-    /// Where the button leads, and what it says.
-    way_out: (&'a str, &'a str),
-}
-
-/// An error as a page, in the person's own frame where there is one.
-pub async fn trouble(state: &State, visit: &Visit, asked: &Asked, error: &Error) -> Response {
-    let (heading, mut sentence) = error.words();
-    let mut reference = None;
-    if let Error::Failed(cause) = error {
-        let number = reference_number(state);
-        // The chain, never the query string: it may hold a code or a state.
-        tracing::error!(reference = %number, path = %visit.path, "{cause:#}");
-        reference = Some(number);
-    }
-    if let Error::SentTwice(what) = error {
-        tracing::warn!(path = %visit.path, "sent twice: {what}");
-    }
-    let site = state.site.url.as_str();
-    let mut way_out =
-        if visit.who.is_some() { ("/tickets", "To the tickets") } else { ("/sign-in", "To the sign-in") };
-    if matches!(error, Error::WrongHost) {
-        sentence = format!(
-            "Postern lives at {site} and answers nowhere else. If that is not right, change site.url in its configuration."
-        );
-        way_out = (site, "Open it there");
-    }
-    if !asked.wants_page {
-        return (error.status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], sentence)
-            .into_response();
-    }
-    let framed = !matches!(error, Error::Failed(_) | Error::Busy | Error::WrongHost);
-    let page = if framed { Page::new(state, visit, heading, Here::Nowhere).await.ok() } else { None };
-    let page = page.unwrap_or_else(|| Page::bare(state, visit, heading));
-    let shown = TroublePage { page, heading, sentence: &sentence, reference: reference.as_deref(), way_out };
-    match show_as(error.status(), &shown) {
-        Ok(response) => response,
-        Err(_) => (error.status(), sentence).into_response(),
-    }
-}
-
-/// Ten characters that a person can read out; the log has the same.
-fn reference_number(state: &State) -> String {
-    let bytes = state.courier.random::<5>();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Oneself: name, looks, time zone, password.
+use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show_as};
+use crate::password::Checked;
 use crate::session::Visit;
 use crate::{Error, State, Who, error, moment, password};
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use desk::Refusal;
@@ -139,7 +140,8 @@ pub async fn change(
     }
 }
 
-/// A new password needs the current one, and ends every other session.
+/// A new password needs the current one, and ends every other session. Who has got hold of a session guesses no
+/// faster here than at the sign-in.
 pub async fn set_password(
     axum::extract::State(state): axum::extract::State<State>,
     visit: Visit,
@@ -147,12 +149,18 @@ pub async fn set_password(
     form: Form,
 ) -> Result<Response, Error> {
     let set = async {
-        if !password::is_current(&state, &who, &form).await? {
-            return Err(Refusal::Other("The current password is not right.".to_owned()).into());
-        }
-        password::set(&state, &who, who.agent().id, &form, Some(who.session.id)).await
+        let (agent, current) = (who.agent(), form.secret("current_password"));
+        let why = match password::check(&state, &agent.email, current, &visit.address, visit.now).await? {
+            Checked::Right(_) => {
+                let set = password::set(&state, &who, agent.id, &form, Some(who.session.id)).await;
+                return error::refusal(set);
+            }
+            Checked::Wrong => "The current password is not right.".to_owned(),
+            Checked::TooMany(sentence) => sentence,
+        };
+        Ok(Err(Refusal::Other(why)))
     };
-    match error::refusal(set.await)? {
+    match set.await? {
         Ok(()) => Ok(see_other("/profile?done=password")),
         Err(refusal) => {
             let typed = Typed { why_password: Some(refusal.to_string()), ..Typed::default() };

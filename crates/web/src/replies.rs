@@ -1,14 +1,13 @@
 //! An agent's reply, from the form to the desk. Whether it may go out, and what it causes, the desk says.
+use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
-use crate::tickets::composer::Again;
-use crate::tickets::ticket as ticket_page;
-use crate::tickets::typed::{Typed, Writing};
-use crate::{Error, State, drafts, error, uploads};
-use axum::extract::{Path, State as Handle};
+use crate::tickets::typed::Writing;
+use crate::written::Place;
+use crate::{Error, State, error};
+use axum::extract::State as Handle;
 use axum::response::Response;
-use desk::files::attachment::NewAttachment;
 use desk::outgoing::reply::{self, NewReply, Then};
 
 /// `POST /tickets/{number}/replies`
@@ -19,22 +18,21 @@ pub async fn send(
     Path(number): Path<String>,
     form: Form,
 ) -> Result<Response, Error> {
-    let typed = Typed::read(&form);
-    let there = drafts::files_of(&state, &who, &number, Writing::Reply).await?;
-    let taken = uploads::take(&state, form.files("files"), &there).await?;
-    if let Some(sentence) = taken.too_much {
-        let again = Again { writing: Writing::Reply, typed, refusal: Some(sentence) };
-        return refused(&state, &who, &visit, &number, again, &taken.files).await;
-    }
+    let writing = Writing::Reply;
+    let place = Place { state: &state, who: &who, visit: &visit, number: &number, writing };
+    let written = match place.take(&form).await? {
+        Ok(written) => written,
+        Err(page) => return Ok(page),
+    };
     let new = NewReply {
         ticket_number: number.clone(),
-        text: typed.text.clone(),
-        to: Some(typed.to.clone()),
-        cc: Some(typed.cc.clone()),
-        attachments: taken.files.clone(),
-        draft_files: there,
+        text: written.typed.text.clone(),
+        to: Some(written.typed.to.clone()),
+        cc: Some(written.typed.cc.clone()),
+        attachments: written.files.clone(),
+        draft_files: written.there.clone(),
         // A page always says what it showed; one that does not has shown nothing.
-        seen_entry_id: Some(typed.seen_entry_id.unwrap_or(0)),
+        seen_entry_id: Some(written.typed.seen_entry_id.unwrap_or(0)),
         form_id: form.once(&who).map(|once| once.id),
         random: state.courier.random(),
         then: if form.get("then") == Some("close") { Then::Close } else { Then::Nothing },
@@ -43,22 +41,6 @@ pub async fn send(
     let sent = state.courier.write(move |tx| reply::send(tx, &viewer, &by, &new)).await;
     match error::refusal(sent)? {
         Ok(placed) => Ok(see_other(&format!("/tickets/{number}#entry-{}", placed.entry_id))),
-        Err(refusal) => {
-            let again = Again { writing: Writing::Reply, typed, refusal: Some(refusal.to_string()) };
-            refused(&state, &who, &visit, &number, again, &taken.files).await
-        }
+        Err(refusal) => place.refused(written, refusal.to_string()).await,
     }
-}
-
-/// The page again: the sentence, the text, and the files, which the draft holds from now on.
-pub async fn refused(
-    state: &State,
-    who: &Who,
-    visit: &Visit,
-    number: &str,
-    again: Again,
-    files: &[NewAttachment],
-) -> Result<Response, Error> {
-    drafts::keep(state, who, number, again.writing, &again.typed, files).await?;
-    ticket_page::refused(state, who, visit, number, again).await
 }

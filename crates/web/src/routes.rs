@@ -114,19 +114,20 @@ fn tickets() -> Vec<Route> {
 /// Admin Panel.
 fn admin_panel() -> Vec<Route> {
     use Policy::Administrator as Admin;
+    use mailboxes::{account, outgoing, remote, tab};
     vec![
         reads("/admin", Admin, mailboxes::list::panel),
         reads("/mailboxes", Admin, mailboxes::list::show_list),
         changes("/mailboxes", Admin, mailboxes::list::create),
         reads("/mailboxes/new", Admin, mailboxes::list::show_new),
-        reads("/mailboxes/{id}", Admin, mailboxes::account::show),
-        changes("/mailboxes/{id}", Admin, mailboxes::account::change),
-        reads("/mailboxes/{id}/remote", Admin, mailboxes::remote::show),
-        changes("/mailboxes/{id}/remote", Admin, mailboxes::remote::change),
-        changes("/mailboxes/{id}/remote/config", Admin, mailboxes::remote::config),
-        reads("/mailboxes/{id}/outgoing", Admin, mailboxes::outgoing::show),
-        changes("/mailboxes/{id}/outgoing", Admin, mailboxes::outgoing::change),
-        changes("/mailboxes/{id}/outgoing/config", Admin, mailboxes::outgoing::config),
+        reads("/mailboxes/{id}", Admin, tab::show::<account::AccountForm>),
+        changes("/mailboxes/{id}", Admin, account::change),
+        reads("/mailboxes/{id}/remote", Admin, tab::show::<remote::RemoteForm>),
+        changes("/mailboxes/{id}/remote", Admin, remote::change),
+        changes("/mailboxes/{id}/remote/config", Admin, remote::config),
+        reads("/mailboxes/{id}/outgoing", Admin, tab::show::<outgoing::OutgoingForm>),
+        changes("/mailboxes/{id}/outgoing", Admin, outgoing::change),
+        changes("/mailboxes/{id}/outgoing/config", Admin, outgoing::config),
         reads("/mailboxes/{id}/{side}/authorization", Admin, mailboxes::authorization::show_page),
         changes("/mailboxes/{id}/{side}/authorization", Admin, mailboxes::authorization::submit),
         changes(

@@ -50,6 +50,8 @@ pub struct Visit {
     /// The hidden field `form_token` of every form on the page.
     pub form_token: String,
     pub who: Option<Who>,
+    /// The browser has the cookie of a session, live or ended.
+    pub had_session: bool,
     pub now: i64,
 }
 
@@ -97,7 +99,7 @@ impl Cookie {
     /// The header that sets it.
     pub fn set(self, state: &State, value: &[u8]) -> HeaderValue {
         let life = match self {
-            // A day longer than the session: whose it was must be known, to give back what was typed when it ended.
+            // Longer than the session: whose it was must be known, to give back what was typed when it ended.
             Cookie::Session => format!("; Max-Age={}", (LIFE_MS + KEPT_MS) / 1000),
             Cookie::Form => String::new(),
         };
@@ -128,10 +130,21 @@ pub async fn find(state: &State, headers: &HeaderMap) -> Result<Option<Who>, cra
     Ok(found.map(|session| Who::new(session, now)))
 }
 
+/// Whether the browser still has the cookie of a session, live or not.
+pub fn had_one(state: &State, headers: &HeaderMap) -> bool {
+    Cookie::Session.read(state, headers).is_some()
+}
+
 /// Whose session it was, when it has ended: only ever used to give typed text back.
 pub async fn find_ended(state: &State, headers: &HeaderMap) -> Result<Option<i64>, crate::Error> {
     let Some(token) = Cookie::Session.read(state, headers) else { return Ok(None) };
     Ok(state.courier.read(move |tx| desk::people::session::find_ended(tx, &token)).await?)
+}
+
+/// In whose session the page was made that a form is of. For that alone.
+pub async fn find_writer(state: &State, form_token: Option<String>) -> Result<Option<i64>, crate::Error> {
+    let Some(token) = form_token.filter(|token| !token.is_empty()) else { return Ok(None) };
+    Ok(state.courier.read(move |tx| desk::people::session::find_by_form_token(tx, &token)).await?)
 }
 
 /// A new session, never an old one carried on; the header that sets its cookie.

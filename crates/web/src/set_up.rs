@@ -1,11 +1,11 @@
 //! The one-time link of the first administrator: looking at it changes nothing, the form uses it up.
+use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::page::{Page, show_as};
 use crate::session::{self, Visit};
 use crate::{Error, State, error, password};
 use askama::Template;
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use desk::people::agent::{NewAgent, Role};

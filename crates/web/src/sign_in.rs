@@ -1,15 +1,15 @@
 //! Signing in with a password, and out again.
+use crate::extract::Query;
 use crate::form::Form;
 use crate::gate::{see_other, with_kept};
 use crate::page::{Page, show_as};
+use crate::password::Checked;
 use crate::session::{self, Cookie, Visit, Who};
-use crate::{Error, State, origin};
+use crate::{Error, State, origin, password};
 use askama::Template;
-use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use desk::people::agent::{self, Agent};
-use desk::people::sign_in::{self, Verdict};
+use desk::people::agent;
 use serde::Deserialize;
 
 /// Said for a wrong password, an unknown address and a disabled agent alike.
@@ -19,6 +19,8 @@ const WRONG: &str = "This email and password do not belong together.";
 pub struct Way {
     to: Option<String>,
     kept: Option<String>,
+    /// Something was typed, and nobody knows whose it was.
+    lost: Option<String>,
 }
 impl Way {
     /// Where signing in leads: a page of ours, with what was kept for it.
@@ -44,6 +46,8 @@ struct SignInPage {
     way: Way,
     /// There is nobody who could sign in.
     no_administrator: bool,
+    /// This browser had a session.
+    ended: bool,
 }
 
 pub async fn show_page(
@@ -56,7 +60,8 @@ pub async fn show_page(
     let no_administrator = !state.courier.read(agent::has_administrator).await?;
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Page::bare(state, visit, "Sign in");
-    show_as(status, &SignInPage { page, email, why, way, no_administrator })
+    let ended = visit.had_session;
+    show_as(status, &SignInPage { page, email, why, way, no_administrator, ended })
 }
 
 pub async fn show(
@@ -76,66 +81,21 @@ pub async fn begin(
     form: Form,
 ) -> Result<Response, Error> {
     let email = form.text("email");
-    let way = Way { to: form.get("to").map(str::to_owned), kept: form.get("kept").map(str::to_owned) };
-    match check(&state, &visit, &email, &form).await? {
+    let said = |name| form.get(name).map(str::to_owned);
+    let way = Way { to: said("to"), kept: said("kept"), lost: said("lost") };
+    let checked = password::check(&state, &email, form.secret("password"), &visit.address, visit.now).await?;
+    let why = match checked {
         Checked::Right(agent) => {
             end_old(&state, &visit).await?;
             let cookie = session::begin(&state, agent.id, &visit.address).await?;
             let mut response = see_other(&way.out());
             response.headers_mut().append(header::SET_COOKIE, cookie);
-            Ok(response)
+            return Ok(response);
         }
-        Checked::Wrong(why) => show_page(&state, &visit, email, Some(why), way).await,
-    }
-}
-
-enum Checked {
-    Right(Box<Agent>),
-    Wrong(String),
-}
-
-async fn check(state: &State, visit: &Visit, email: &str, form: &Form) -> Result<Checked, Error> {
-    let (now, place) = (visit.now, visit.address.clone());
-    if let Verdict::Wait { until } = admitted(state, email, &place, now).await? {
-        let minutes = ((until - now).max(0) / 60_000) + 1;
-        let unit = if minutes == 1 { "minute" } else { "minutes" };
-        return Ok(Checked::Wrong(format!("Too many tries. Wait {minutes} {unit}, then try again.")));
-    }
-    let asked = email.to_owned();
-    let found = state.courier.read(move |tx| agent::find_by_email(tx, &asked)).await?;
-    let password = form.secret("password").unwrap_or_default();
-    let (agent, hash) = found.map_or((None, None), |(agent, hash)| (Some(agent), hash));
-    let right =
-        state.courier.blocking(move |_| Ok(agent::check_password(&password, hash.as_deref()))).await?;
-    let asked = email.to_owned();
-    match agent.filter(|agent| right && agent.active) {
-        Some(agent) => {
-            state.courier.write(move |tx| sign_in::succeeded(tx, &asked, &place, now)).await?;
-            Ok(Checked::Right(Box::new(agent)))
-        }
-        None => Ok(Checked::Wrong(WRONG.to_owned())),
-    }
-}
-
-/// Whether this try may be made; one that may is counted as failed before the password is looked at, so that
-/// of many that come at once each is judged after the last. Signing in takes the count away again.
-async fn admitted(state: &State, email: &str, place: &str, now: i64) -> Result<Verdict, Error> {
-    let (asked, address) = (email.to_owned(), place.to_owned());
-    // Those who wait hold nobody up who writes.
-    let verdict = state.courier.read(move |tx| sign_in::judge(tx, &asked, &address, now)).await?;
-    if verdict != Verdict::Try {
-        return Ok(verdict);
-    }
-    let (asked, address) = (email.to_owned(), place.to_owned());
-    let _turn = state.sign_ins.lock().await;
-    let judged = state.courier.write(move |tx| {
-        let verdict = sign_in::judge(tx, &asked, &address, now)?;
-        if verdict == Verdict::Try {
-            sign_in::failed(tx, &asked, &address, now)?;
-        }
-        Ok(verdict)
-    });
-    Ok(judged.await?)
+        Checked::Wrong => WRONG.to_owned(),
+        Checked::TooMany(sentence) => sentence,
+    };
+    show_page(&state, &visit, email, Some(why), way).await
 }
 
 /// The session this browser had before, if any: a new one never carries it on.

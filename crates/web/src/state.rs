@@ -30,6 +30,8 @@ pub struct State {
     touched: Arc<Mutex<HashMap<i64, i64>>>,
     /// Held while a sign-in is judged and counted: PostgreSQL lets two transactions judge side by side.
     pub(crate) sign_ins: Arc<tokio::sync::Mutex<()>>,
+    /// The live streams that are open.
+    pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
     pub(crate) letters: Arc<crate::letters::Letters>,
 }
@@ -54,6 +56,7 @@ impl State {
             preset: Arc::new(Preset::of(None)),
             touched: Arc::default(),
             sign_ins: Arc::default(),
+            seats: Arc::default(),
             letters: Arc::default(),
         }
     }

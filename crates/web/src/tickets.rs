@@ -12,11 +12,12 @@ pub mod ticket;
 pub mod typed;
 mod words;
 
+use crate::extract::Query;
 use crate::page::{self, Here, Page};
 use crate::session::{Visit, Who};
 use crate::{Error, State};
 use askama::Template;
-use axum::extract::{Query, State as Handle};
+use axum::extract::State as Handle;
 use axum::response::Response;
 use desk::tickets::queue::{self, After, Queue};
 use desk::tickets::search;

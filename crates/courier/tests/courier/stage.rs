@@ -114,7 +114,16 @@ impl Stage {
             mailbox::change_remote(tx, vault, &by, id, &remote, Completeness::Draft, [1; 24])?;
             let client_id = client::create(tx, &by, "microsoft", "unguessable")?;
             mailbox::set_client(tx, &by, id, Side::Incoming, client_id)?;
-            client::change(tx, vault, &by, client_id, &entered, Scheme::Practice, [3; 24])?;
+            client::change(
+                tx,
+                vault,
+                &by,
+                client_id,
+                &entered,
+                Scheme::Practice,
+                Completeness::Complete,
+                [3; 24],
+            )?;
             Ok("unguessable".to_owned())
         })
     }
@@ -139,7 +148,16 @@ impl Stage {
                 notes: old.notes,
             };
             change(&mut entered);
-            client::change(tx, vault, &self.by(), old.id, &entered, Scheme::Practice, [4; 24])
+            client::change(
+                tx,
+                vault,
+                &self.by(),
+                old.id,
+                &entered,
+                Scheme::Practice,
+                Completeness::Complete,
+                [4; 24],
+            )
         });
     }
 

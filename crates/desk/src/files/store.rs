@@ -61,7 +61,7 @@ impl Store {
                 .recursive(true)
                 .mode(0o700)
                 .create(&folder)
-                .map_err(|e| said(&folder, "made", &e))?;
+                .map_err(|e| said(&folder, "made", e))?;
         }
         sync_folder(root)?;
         if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -199,7 +199,7 @@ impl Store {
         if !folder.exists() {
             let made = DirBuilder::new().mode(0o700).create(folder);
             match made {
-                Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(said(folder, "made", &e).into()),
+                Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(said(folder, "made", e).into()),
                 _ => sync_folder(&self.root.join("file"))?,
             }
         }
@@ -218,7 +218,7 @@ impl Store {
         }();
         if let Err(e) = written {
             let _ = fs::remove_file(&part);
-            return Err(said(&path, "written", &e).into());
+            return Err(said(&path, "written", e).into());
         }
         sync_folder(folder)?;
         Ok(place)
@@ -238,7 +238,7 @@ impl Store {
         let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
         // After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the
         // pack is not appended to again. Nothing names its end.
-        written.map_err(|e| said(&self.root.join("pack"), "written", &e))?;
+        written.map_err(|e| said(&self.root.join("pack"), "written", e))?;
         let place = |offset: u64| format!("pack/{:08}@{}", pack.number, begin + offset);
         let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
         shared.pack = Some(Pack { length: begin + batch.bytes.len() as u64, ..pack });
@@ -248,7 +248,7 @@ impl Store {
     /// The first number that nobody has, taken by making the file.
     fn new_pack(&self) -> Result<Pack> {
         let folder = self.root.join("pack");
-        let numbers = fs::read_dir(&folder).map_err(|e| said(&folder, "read", &e))?;
+        let numbers = fs::read_dir(&folder).map_err(|e| said(&folder, "read", e))?;
         let highest =
             numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
         for number in highest.map_or(1, |n| n + 1).. {
@@ -259,7 +259,7 @@ impl Store {
                     return Ok(Pack { number, file, length: 0 });
                 }
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {} // another process was quicker
-                Err(e) => return Err(said(&path, "made", &e).into()),
+                Err(e) => return Err(said(&path, "made", e).into()),
             }
         }
         unreachable!("invariant: numbers do not end")
@@ -290,11 +290,11 @@ fn file_place(hash: &[u8; 32]) -> String {
 
 /// A file that was made is there after a power cut only when its folder is on the disk too.
 fn sync_folder(folder: &Path) -> anyhow::Result<()> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| said(folder, "synced", &e))
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| said(folder, "synced", e))
 }
 
-/// What failed on which path, and what to do.
-fn said(path: &Path, verb: &str, e: &io::Error) -> anyhow::Error {
+/// What failed on which path, and what to do; then what the system said, for those who decide by its kind.
+fn said(path: &Path, verb: &str, e: io::Error) -> anyhow::Error {
     let remedy = match e.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full: free some space there, and it goes on by itself"
@@ -305,5 +305,5 @@ fn said(path: &Path, verb: &str, e: &io::Error) -> anyhow::Error {
         ErrorKind::NotFound => "the folder is gone: put it back, or restore it from a backup",
         _ => "check the disk",
     };
-    anyhow!("{} could not be {verb} ({e}); {remedy}", path.display())
+    anyhow::Error::new(e).context(format!("{} could not be {verb}; {remedy}", path.display()))
 }

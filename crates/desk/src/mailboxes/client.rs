@@ -1,11 +1,12 @@
 //! Postern's registration at a provider. Its row exists before its callback is shown, and the callback
 //! never changes.
 use super::grant::{self, Tokens};
+use super::mailbox::Completeness;
 use super::tenant;
 use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
 use crate::site::vault::{self, Vault};
-use crate::{By, Refusal, Result, params};
+use crate::{By, Error, Refusal, Result, params};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use url::{Host, Url};
@@ -85,6 +86,9 @@ pub fn find_by_public_id(tx: &mut Tx<'_>, public_id: &str) -> Result<Option<Clie
 /// Tenant and endpoints agree: a tenant fills both, a pasted endpoint fills the tenant, two tenants are
 /// refused, nothing silently becomes `common`. `practice` allows plain http to loopback.
 ///
+/// A draft may lack what is needed, and what it holds is checked all the same. What was complete once stays so:
+/// its tokens are refreshed with it.
+///
 /// A kept secret goes only to the origin it was entered for: another token endpoint asks for it again, and ends
 /// what was granted, because refresh tokens would go there too.
 pub fn change(
@@ -94,18 +98,23 @@ pub fn change(
     id: i64,
     entered: &EnteredClient,
     scheme: Scheme,
+    completeness: Completeness,
     nonce: [u8; 24],
 ) -> Result<Client> {
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
-    let new = checked(&old, entered, scheme)?;
+    let completeness = if is_complete(&old) { Completeness::Complete } else { completeness };
+    let new = checked(&old, entered, scheme, completeness)?;
     let moved = moved(&old, &new);
     let secret = entered.client_secret.as_ref().map(trimmed).filter(|s| !s.expose_secret().is_empty());
+    if new.token_endpoint.is_empty() && (secret.is_some() || old.has_secret) {
+        return Err(Refusal::Required(TOKEN).into()); // it says where the secret may go
+    }
     match &secret {
         Some(secret) if looks_like_id(secret.expose_secret()) => {
             return Err(Refusal::SecretLooksLikeId.into());
         }
         Some(_) => {}
-        None if !old.has_secret => return Err(Refusal::Required("Client Secret").into()),
+        None if !old.has_secret => needed("Client Secret", "", completeness)?,
         None => {
             if let Some((from, to)) =
                 moved.iter().find(|m| m.field == TOKEN).map(|m| (m.from.clone(), m.to.clone()))
@@ -160,12 +169,15 @@ fn secret_row(id: i64) -> String {
 }
 
 /// What is entered, made one and checked.
-fn checked(old: &Client, entered: &EnteredClient, scheme: Scheme) -> Result<Client> {
+fn checked(
+    old: &Client,
+    entered: &EnteredClient,
+    scheme: Scheme,
+    completeness: Completeness,
+) -> Result<Client> {
     let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let client_id = entered.client_id.trim().to_owned();
-    if client_id.is_empty() {
-        return Err(Refusal::Required("Client ID").into());
-    }
+    needed("Client ID", &client_id, completeness)?;
     if client_id.len() > 255 || client_id.bytes().any(|b| !b.is_ascii_graphic()) {
         let why = "copy it from the provider's page; it holds no blanks and no special characters.".into();
         return Err(Refusal::BadEndpoint { field: "Client ID", why }.into());
@@ -181,24 +193,26 @@ fn checked(old: &Client, entered: &EnteredClient, scheme: Scheme) -> Result<Clie
             authorization: old.authorization_endpoint.clone(),
             token: old.token_endpoint.clone(),
         };
-        tenant::agree(&stored, &asked)?
+        match tenant::agree(&stored, &asked) {
+            // The example of the page stays until there is a tenant: a secret is bound to its origin already.
+            Err(Error::Refused(Refusal::Required(_))) if completeness == Completeness::Draft => asked,
+            agreed => agreed?,
+        }
     } else {
         asked
     };
     let details = entered.resource_details_endpoint.trim().to_owned();
     for (field, endpoint) in [(AUTHORIZATION, &fields.authorization), (TOKEN, &fields.token)] {
-        if endpoint.is_empty() {
-            return Err(Refusal::Required(field).into());
+        needed(field, endpoint, completeness)?;
+        if !endpoint.is_empty() {
+            check_endpoint(field, endpoint, scheme)?;
         }
-        check_endpoint(field, endpoint, scheme)?;
     }
     if !details.is_empty() {
         check_endpoint(DETAILS, &details, scheme)?;
     }
     let scopes = line(&entered.scopes);
-    if scopes.is_empty() {
-        return Err(Refusal::Required("Scopes").into());
-    }
+    needed("Scopes", &scopes, completeness)?;
     Ok(Client {
         name: entered.name.trim().to_owned(),
         active: entered.active,
@@ -213,6 +227,24 @@ fn checked(old: &Client, entered: &EnteredClient, scheme: Scheme) -> Result<Clie
         notes: entered.notes.clone(),
         ..old.clone()
     })
+}
+
+/// Only a draft may be without it.
+fn needed(field: &'static str, value: &str, completeness: Completeness) -> Result<()> {
+    match completeness {
+        Completeness::Complete if value.is_empty() => Err(Refusal::Required(field).into()),
+        Completeness::Complete | Completeness::Draft => Ok(()),
+    }
+}
+
+/// Everything is there that signing in needs.
+fn is_complete(client: &Client) -> bool {
+    let endpoint = |endpoint: &str| !endpoint.is_empty() && !endpoint.contains("{tenant}");
+    client.has_secret
+        && !client.client_id.is_empty()
+        && !client.scopes.is_empty()
+        && endpoint(&client.authorization_endpoint)
+        && endpoint(&client.token_endpoint)
 }
 
 fn check_endpoint(field: &'static str, endpoint: &str, scheme: Scheme) -> Result<()> {

@@ -18,8 +18,9 @@ pub struct Session {
 }
 /// How often the last use is written at most.
 const TOUCH_MS: i64 = 5 * 60 * 1000;
-/// How long it is remembered whose an ended session was.
-pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long it is remembered whose an ended session was: as long as a page with something typed into it may stay
+/// open over a holiday.
+pub const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// `token` (32 random bytes, the cookie) is hashed; `form_token` is another random.
 pub fn begin(
@@ -57,6 +58,16 @@ pub fn find_ended(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<i64>> {
     let found: Option<(i64,)> = tx.maybe(
         "SELECT s.agent_id FROM session s JOIN agent a ON a.id = s.agent_id WHERE s.token_hash = $1 AND a.active = 1",
         params![&hash(token)],
+    )?;
+    Ok(found.map(|(agent_id,)| agent_id))
+}
+
+/// The same by the token of its forms, for a browser that has lost the cookie. A live session has an owner, too.
+pub fn find_by_form_token(tx: &mut Tx<'_>, form_token: &str) -> Result<Option<i64>> {
+    let found: Option<(i64,)> = tx.maybe(
+        "SELECT s.agent_id FROM session s JOIN agent a ON a.id = s.agent_id WHERE s.form_token = $1 AND a.active = 1
+         ORDER BY s.id DESC LIMIT 1",
+        params![form_token],
     )?;
     Ok(found.map(|(agent_id,)| agent_id))
 }
@@ -108,7 +119,7 @@ pub fn end_own(tx: &mut Tx<'_>, agent_id: i64, session_id: i64, now: i64) -> Res
     end(tx, session_id, now)
 }
 
-/// Removes sessions that ended more than a day ago.
+/// Removes sessions whose owner need not be known any more.
 pub fn forget_old(tx: &mut Tx<'_>, now: i64) -> Result<()> {
     tx.execute(
         "DELETE FROM session WHERE expires_at < $1 OR seen_at < $2",

@@ -3,6 +3,7 @@ use super::mailboxes::{by, kinds, refused};
 use desk::Refusal;
 use desk::Result;
 use desk::mailboxes::client::{self, Client, EnteredClient, Scheme};
+use desk::mailboxes::mailbox::Completeness;
 use desk::site::event::{self, Subject};
 use desk::testing::TestDesk;
 use secrecy::ExposeSecret as _;
@@ -25,7 +26,14 @@ pub fn create(desk: &TestDesk) -> i64 {
     desk.db.write(|tx| client::create(tx, &by(), "microsoft", "unguessable")).unwrap()
 }
 pub fn change_with(desk: &TestDesk, id: i64, entered: &EnteredClient, scheme: Scheme) -> Result<Client> {
-    desk.db.write(|tx| client::change(tx, &desk.vault, &by(), id, entered, scheme, [4; 24]))
+    desk.db.write(|tx| {
+        client::change(tx, &desk.vault, &by(), id, entered, scheme, Completeness::Complete, [4; 24])
+    })
+}
+fn draft(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
+    let (by, scheme) = (by(), Scheme::HttpsOnly);
+    desk.db
+        .write(|tx| client::change(tx, &desk.vault, &by, id, entered, scheme, Completeness::Draft, [5; 24]))
 }
 pub fn change(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
     change_with(desk, id, entered, Scheme::HttpsOnly)
@@ -128,6 +136,36 @@ fn what_is_wrong_with_a_registration_is_said() {
         assert!(said.contains(sentence), "{said:?} should say {sentence:?}");
     }
     assert_eq!(kinds(&desk, Subject::Client(id)), ["created"]);
+}
+
+#[test]
+fn a_half_filled_registration_is_saved_as_a_draft_and_only_whole_ones_go_on() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let example = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token";
+    let half = EnteredClient {
+        name: "Postern".into(),
+        client_secret: Some("8Q~the.value".to_owned().into()),
+        token_endpoint: example.into(),
+        ..EnteredClient::default()
+    };
+    let saved = draft(&desk, id, &half).unwrap();
+    assert_eq!((saved.name.as_str(), saved.token_endpoint.as_str()), ("Postern", example));
+    assert_eq!(refused(change(&desk, id, &shown(&saved))), Refusal::Required("Client ID"));
+    // What a draft holds is checked, and its secret is bound to the origin it was typed beside.
+    let bad = EnteredClient { client_id: "a b".into(), ..shown(&saved) };
+    assert!(matches!(refused(draft(&desk, id, &bad)), Refusal::BadEndpoint { field: "Client ID", .. }));
+    let elsewhere =
+        EnteredClient { token_endpoint: "https://login.evil.example/token".into(), ..shown(&saved) };
+    assert!(matches!(refused(draft(&desk, id, &elsewhere)), Refusal::SecretAgain { .. }));
+    let nowhere = EnteredClient { token_endpoint: String::new(), ..shown(&saved) };
+    assert_eq!(refused(draft(&desk, id, &nowhere)), Refusal::Required("Token Endpoint"));
+
+    let whole = EnteredClient { client_secret: None, name: "Postern".into(), ..entered() };
+    assert!(change(&desk, id, &whole).unwrap().token_endpoint.contains(TENANT));
+    assert_eq!(secret(&desk, id).as_deref(), Some("8Q~the.value"));
+    let emptied = EnteredClient { client_id: String::new(), ..whole };
+    assert_eq!(refused(draft(&desk, id, &emptied)), Refusal::Required("Client ID"), "it is in use by now");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The first half of the desk, through its doors: the database, the site, people, mailboxes, files. On SQLite, and
 //! on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
-#![allow(clippy::unwrap_used, reason = "tests say what they expect by failing")]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod clients;
 mod db;
 mod db_faults;

@@ -134,8 +134,14 @@ fn a_session_ends_after_twelve_idle_hours_and_after_fourteen_days_in_any_case() 
     assert!(live(NOW + 14 * DAY - 1).is_some());
     assert!(live(NOW + 14 * DAY).is_none());
     assert!(desk.db.read(|tx| session::find(tx, b"cookif", NOW)).unwrap().is_none());
-    desk.db.write(|tx| session::forget_old(tx, NOW + 16 * DAY)).unwrap();
-    assert_eq!(desk.db.read(|tx| session::find_ended(tx, b"cookie")).unwrap(), None);
+    let whose = || -> desk::Result<_> {
+        desk.db.read(|tx| Ok((session::find_ended(tx, b"cookie")?, session::find_by_form_token(tx, "form")?)))
+    };
+    desk.db.write(|tx| session::forget_old(tx, NOW + 43 * DAY)).unwrap();
+    assert_eq!(whose().unwrap(), (Some(bob.id), Some(bob.id)));
+    assert_eq!(desk.db.read(|tx| session::find_by_form_token(tx, "forn")).unwrap(), None);
+    desk.db.write(|tx| session::forget_old(tx, NOW + 45 * DAY)).unwrap();
+    assert_eq!(whose().unwrap(), (None, None));
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn apply_client(
     if same {
         return Ok(changed);
     }
-    client::change(tx, vault, by, id, &entered, randoms.scheme, randoms.nonces[1])?;
+    client::change(tx, vault, by, id, &entered, randoms.scheme, Completeness::Complete, randoms.nonces[1])?;
     Ok(true)
 }
 

@@ -5,6 +5,7 @@
 mod arrows;
 mod browser;
 mod command_line;
+mod crowd;
 mod faults;
 mod kills;
 mod on_postgres;

@@ -1,7 +1,8 @@
 //! The same program on PostgreSQL, against the real mail servers.
 use crate::practice_walk::until;
-use crate::program::{ADMINISTRATOR, Program};
+use crate::program::{ADMINISTRATOR, PASSWORD, Program};
 use crate::rig;
+use crate::visitor::Visitor;
 use std::time::Duration;
 
 /// A database of its own, dropped at the end.
@@ -78,6 +79,44 @@ fn on_postgres_real_servers_mail_comes_in_is_answered_and_survives_a_kill() {
     });
     server.stop();
     program.run(&["check"]).fine();
+}
+
+#[test]
+fn on_postgres_a_database_that_goes_away_for_a_while_loses_no_text() {
+    let database = Database::new();
+    let program = Program::new().with(&["--database", &database.url()]).administrator();
+    let server = program.serve();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut maya = Visitor::new();
+        let page = maya.get(format!("{}/sign-in", server.url)).await;
+        let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
+        maya.submit(form).await.says("Open");
+        let page = maya.get(format!("{}/mailboxes/new", server.url)).await;
+        let form = page.form("Add").set("address", "support@contoso.example").set("notes", "Line 1\nLine 2");
+        let name = &database.name;
+        let gone = format!(
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        tokio::task::block_in_place(|| database.ask(&gone));
+
+        let page = maya.submit(form).await;
+        assert_eq!(page.status, 503, "{}", page.words());
+        assert_eq!(page.headers["retry-after"], "10");
+        page.says("Not just now").says("does not answer").says("Reference number").says("Line 2");
+        let read = maya.get(format!("{}/mailboxes", server.url)).await;
+        assert_eq!(read.status, 503, "{}", read.words());
+        read.says("Not just now").says("Try again");
+
+        let back = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+        tokio::task::block_in_place(|| database.ask(&back));
+        maya.submit(page.form("Send again")).await.says("support@contoso.example");
+        maya.submit(page.form("Send again")).await.says("support@contoso.example");
+        let list = maya.get(format!("{}/mailboxes", server.url)).await;
+        assert_eq!(list.text.matches(">support@contoso.example<").count(), 1, "{}", list.words());
+    });
+    server.stop();
 }
 
 #[test]

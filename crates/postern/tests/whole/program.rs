@@ -37,14 +37,20 @@ impl Ran {
 pub struct Program {
     folder: tempfile::TempDir,
     flags: Vec<String>,
+    /// How many files its server may have open.
+    files_max: Option<u32>,
 }
 
 impl Program {
     pub fn new() -> Program {
-        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new() }
+        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), files_max: None }
     }
     pub fn with(mut self, flags: &[&str]) -> Program {
         self.flags.extend(flags.iter().map(|f| (*f).to_owned()));
+        self
+    }
+    pub fn with_few_files(mut self, files_max: u32) -> Program {
+        self.files_max = Some(files_max);
         self
     }
     pub fn data(&self) -> PathBuf {
@@ -57,7 +63,15 @@ impl Program {
         path
     }
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_postern"));
+        let program = env!("CARGO_BIN_EXE_postern");
+        let mut command = match self.files_max {
+            None => Command::new(program),
+            Some(files_max) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -n {files_max}; exec \"$0\" \"$@\"")).arg(program);
+                shell
+            }
+        };
         command.args(arguments).args(&self.flags).current_dir(self.folder.path());
         if !arguments.contains(&"--data") {
             command.arg("--data").arg(self.data());

@@ -2,13 +2,13 @@
 mod entered;
 pub use entered::AgentForm;
 
+use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, password};
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use desk::people::agent::{self, Agent, NewAgent, Role};

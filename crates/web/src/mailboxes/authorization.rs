@@ -5,6 +5,7 @@
 use super::entered::ClientForm;
 use super::guide::Guide;
 use super::{Tab, frame, side, side_word};
+use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::headers::Leaving;
@@ -12,13 +13,13 @@ use crate::page::{Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, headers};
 use askama::Template;
-use axum::extract::{Path, Query};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use courier::authorize;
+use desk::db::Tx;
 use desk::mailboxes::client::{self, Client, Scheme};
 use desk::mailboxes::grant::{self, Grant, State as GrantState};
-use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Side};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -196,7 +197,7 @@ impl Token {
     }
 }
 
-/// *Submit* saves and leaves for the provider; *Save* only saves.
+/// *Submit* saves and leaves for the provider, for which everything is needed; *Save only* keeps what there is.
 pub async fn submit(
     axum::extract::State(state): axum::extract::State<State>,
     visit: Visit,
@@ -209,7 +210,8 @@ pub async fn submit(
     let client = find(&state, &mailbox, side).await?;
     let leaves = form.get("do") != Some("save");
     let done = async {
-        save(&state, &who, &client, &form).await?;
+        let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
+        save(&state, &who, &client, &form, completeness).await?;
         if !leaves {
             return Ok(None);
         }
@@ -226,13 +228,20 @@ pub async fn submit(
     }
 }
 
-async fn save(state: &State, who: &Who, client: &Client, form: &Form) -> desk::Result<()> {
+async fn save(
+    state: &State,
+    who: &Who,
+    client: &Client,
+    form: &Form,
+    completeness: Completeness,
+) -> desk::Result<()> {
     let entered = ClientForm::typed(form, client.has_secret).entered(form);
     let scheme = if state.practice() { Scheme::Practice } else { Scheme::HttpsOnly };
     let (by, vault, nonce, id) =
         (who.by(), state.courier.desk().vault.clone(), state.courier.random(), client.id);
-    state.courier.write(move |tx| client::change(tx, &vault, &by, id, &entered, scheme, nonce)).await?;
-    Ok(())
+    let change =
+        move |tx: &mut Tx<'_>| client::change(tx, &vault, &by, id, &entered, scheme, completeness, nonce);
+    state.courier.write(change).await.map(drop)
 }
 
 /// *Delete Token* of the tab *Token*.

@@ -1,12 +1,13 @@
 //! Where the provider sends the administrator back to. The answer is a 303 to a clean address: what stood
 //! in the query is shown nowhere, logged nowhere, and not in the history.
 use super::banner::{self, Shown};
+use crate::extract::Path;
 use crate::gate::see_other;
 use crate::page::{Here, Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State};
 use askama::Template;
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
 use courier::authorize::{self, CallbackQuery, Landing};

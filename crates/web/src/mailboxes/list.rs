@@ -1,13 +1,13 @@
 //! The list of System Emails, and a new one.
 use super::account::AccountForm;
 use super::health::Facts;
+use crate::extract::Query;
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use askama::Template;
-use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
 use desk::mailboxes::mailbox::{self, Account, Mailbox};
@@ -65,7 +65,7 @@ pub async fn show_new(
 ) -> Result<Response, Error> {
     let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
     let given_back = kept.is_some();
-    let typed = kept.map_or_else(AccountForm::default, |kept| AccountForm::typed(&kept));
+    let typed = kept.map_or_else(AccountForm::default, |kept| AccountForm::entered(&kept));
     show_form(&state, &visit, typed, None, given_back).await
 }
 
@@ -89,7 +89,7 @@ pub async fn create(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    let typed = AccountForm::typed(&form);
+    let typed = AccountForm::entered(&form);
     let (account, by, once) = (typed.account(), who.by(), form.once(&who));
     let made = state
         .courier

@@ -13,6 +13,7 @@ pub mod preset;
 pub mod remote;
 mod server_form;
 mod server_tab;
+pub mod tab;
 pub mod upkeep;
 
 use crate::page::{Here, Page};

@@ -2,14 +2,12 @@
 use super::preset::Preset;
 use super::server_form::{ServerForm, authentication_word};
 use super::server_tab::Sent;
-use super::{Asked, Frame, Tab, frame};
-use crate::form::{self, Form};
+use super::tab::{Around, TabForm};
+use super::{Frame, Tab};
+use crate::form::Form;
 use crate::page::{Page, show_as};
-use crate::session::Visit;
 use crate::{Error, State, Who};
 use askama::Template;
-use axum::extract::{Path, Query};
-use axum::http::StatusCode;
 use axum::response::Response;
 use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Side};
 
@@ -20,7 +18,8 @@ pub struct OutgoingForm {
     pub active: bool,
     pub header_spoofing: bool,
 }
-impl OutgoingForm {
+impl TabForm for OutgoingForm {
+    const TAB: Tab = Tab::Outgoing;
     fn stored(mailbox: &Mailbox) -> OutgoingForm {
         OutgoingForm {
             server: ServerForm::stored(&mailbox.outgoing),
@@ -41,6 +40,15 @@ impl OutgoingForm {
             header_spoofing: form.is_on("header_spoofing"),
         }
     }
+    async fn show(self, state: &State, around: Around) -> Result<Response, Error> {
+        let (preset, practice) = (state.preset.clone(), state.practice());
+        let Around { status, page, frame, why } = around;
+        let incoming = authentication_word(frame.mailbox.incoming.authentication);
+        show_as(status, &OutgoingPage { page, frame, form: self, incoming, preset, practice, why })
+    }
+}
+
+impl OutgoingForm {
     fn outgoing(&self, form: &Form) -> desk::Result<OutgoingMailbox> {
         let port_usual = if self.server.security == "tls" { 465 } else { 587 };
         Ok(OutgoingMailbox {
@@ -62,40 +70,6 @@ struct OutgoingPage {
     preset: std::sync::Arc<Preset>,
     practice: bool,
     why: Option<String>,
-}
-
-pub async fn show(
-    axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
-    who: Who,
-    Path(id): Path<i64>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Error> {
-    let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
-    show_tab(&state, &visit, id, &asked, kept.as_ref(), None).await
-}
-
-pub(super) async fn show_tab(
-    state: &State,
-    visit: &Visit,
-    id: i64,
-    asked: &Asked,
-    typed: Option<&Form>,
-    why: Option<String>,
-) -> Result<Response, Error> {
-    let (mut page, frame) = frame(state, visit, id, Tab::Outgoing, asked).await?;
-    page.given_back = typed.is_some() && why.is_none();
-    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let form = match typed {
-        Some(typed) => OutgoingForm::typed(typed, &frame.mailbox, &state.preset),
-        None => OutgoingForm::stored(&frame.mailbox),
-    };
-    let incoming = authentication_word(frame.mailbox.incoming.authentication);
-    let practice = state.practice();
-    show_as(
-        status,
-        &OutgoingPage { page, frame, form, incoming, preset: state.preset.clone(), practice, why },
-    )
 }
 
 pub async fn change(sent: Sent) -> Result<Response, Error> {

@@ -2,14 +2,12 @@
 use super::preset::Preset;
 use super::server_form::ServerForm;
 use super::server_tab::Sent;
-use super::{Asked, Frame, Tab, frame};
-use crate::form::{self, Form};
+use super::tab::{Around, TabForm};
+use super::{Frame, Tab};
+use crate::form::Form;
 use crate::page::{Page, show_as};
-use crate::session::Visit;
 use crate::{Error, State, Who};
 use askama::Template;
-use axum::extract::{Path, Query};
-use axum::http::StatusCode;
 use axum::response::Response;
 use desk::Refusal;
 use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};
@@ -28,7 +26,8 @@ pub struct RemoteForm {
     pub start_date: String,
 }
 
-impl RemoteForm {
+impl TabForm for RemoteForm {
+    const TAB: Tab = Tab::Remote;
     fn stored(mailbox: &Mailbox) -> RemoteForm {
         let (fetched, move_to) = match &mailbox.fetched {
             Fetched::Nothing => ("nothing", ""),
@@ -70,6 +69,14 @@ impl RemoteForm {
             start_date: form.text("start_date"),
         }
     }
+    async fn show(self, state: &State, around: Around) -> Result<Response, Error> {
+        let (preset, practice) = (state.preset.clone(), state.practice());
+        let Around { status, page, frame, why } = around;
+        show_as(status, &RemotePage { page, frame, form: self, preset, practice, why })
+    }
+}
+
+impl RemoteForm {
     fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
         Ok(RemoteMailbox {
             server: self.server.entered(form, 993)?,
@@ -115,36 +122,6 @@ struct RemotePage {
     preset: std::sync::Arc<Preset>,
     practice: bool,
     why: Option<String>,
-}
-
-pub async fn show(
-    axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
-    who: Who,
-    Path(id): Path<i64>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Error> {
-    let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
-    show_tab(&state, &visit, id, &asked, kept.as_ref(), None).await
-}
-
-pub(super) async fn show_tab(
-    state: &State,
-    visit: &Visit,
-    id: i64,
-    asked: &Asked,
-    typed: Option<&Form>,
-    why: Option<String>,
-) -> Result<Response, Error> {
-    let (mut page, frame) = frame(state, visit, id, Tab::Remote, asked).await?;
-    page.given_back = typed.is_some() && why.is_none();
-    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let form = match typed {
-        Some(typed) => RemoteForm::typed(typed, &frame.mailbox, &state.preset),
-        None => RemoteForm::stored(&frame.mailbox),
-    };
-    let practice = state.practice();
-    show_as(status, &RemotePage { page, frame, form, preset: state.preset.clone(), practice, why })
 }
 
 pub async fn change(sent: Sent) -> Result<Response, Error> {

@@ -1,10 +1,13 @@
 //! What the tabs *Remote Mailbox* and *Outgoing (SMTP)* do with a form that was sent.
-use super::{Asked, authorization, outgoing, remote, side_word};
+use super::outgoing::{self, OutgoingForm};
+use super::remote::{self, RemoteForm};
+use super::{authorization, side_word, tab};
+use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
 use crate::{Error, State, error};
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use desk::mailboxes::mailbox::{Completeness, Side};
@@ -59,10 +62,14 @@ impl Sent {
         let Err(refusal) = error::refusal(saved)? else {
             return Ok(see_other(&format!("/mailboxes/{}/{}{then}", self.id, side_word(side))));
         };
-        let (asked, typed, why) = (Asked::default(), Some(&self.form), Some(refusal.to_string()));
+        let why = refusal.to_string();
         match side {
-            Side::Incoming => remote::show_tab(&self.state, &self.visit, self.id, &asked, typed, why).await,
-            Side::Outgoing => outgoing::show_tab(&self.state, &self.visit, self.id, &asked, typed, why).await,
+            Side::Incoming => {
+                tab::refused::<RemoteForm>(&self.state, &self.visit, self.id, &self.form, why).await
+            }
+            Side::Outgoing => {
+                tab::refused::<OutgoingForm>(&self.state, &self.visit, self.id, &self.form, why).await
+            }
         }
     }
 }

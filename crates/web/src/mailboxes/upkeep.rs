@@ -1,13 +1,13 @@
 //! What an administrator does to a mailbox beside its tabs: check, prove again, pause, resume, remove.
 use super::banner::{self, Shown};
 use super::side;
+use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::page::{Here, Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use askama::Template;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use courier::probe::{self, Proof};

@@ -1,11 +1,12 @@
 //! What an agent does to a ticket with one click: assignment, closure, reopening, join, and dealing with what
 //! was not sent. Each is a form of its own; whether it may be is the desk's to say.
 use super::ticket as ticket_page;
+use crate::extract::Path;
 use crate::form::{self, Form};
 use crate::gate::see_other;
 use crate::session::{Visit, Who};
 use crate::{Error, State, error};
-use axum::extract::{FromRequestParts, Path, State as Handle};
+use axum::extract::{FromRequestParts, State as Handle};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};

@@ -98,3 +98,21 @@ async fn one_signs_another_of_ones_own_browsers_out_and_nobody_elses() {
     here.follow(&answer).await.shows("That session has ended");
     assert_eq!(there.get("/profile").await.status, StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn with_somebody_elses_session_the_password_is_guessed_no_faster_than_at_the_sign_in() {
+    let office = Office::staffed();
+    let mut stolen = office.maya().await;
+    stolen.address.set_ip([203, 0, 113, 9].into());
+    stolen.get("/profile").await;
+    let (mut looked_at, mut waits) = (0, 0);
+    for _ in 0..30 {
+        let guess = [("current_password", "wrong wrong wrong"), ("password", "a new one, long enough")];
+        let answer = stolen.post("/profile/password", &guess).await;
+        looked_at += usize::from(answer.body.contains("is not right"));
+        waits += usize::from(answer.body.contains("Too many tries"));
+    }
+    assert_eq!((looked_at, looked_at + waits), (5, 30));
+    // The only administrator gets in all the same, from where she always does.
+    office.maya().await.get("/profile").await.shows("Maya Kern");
+}

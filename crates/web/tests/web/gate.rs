@@ -1,5 +1,5 @@
 //! What the gate refuses, and what every answer carries.
-use crate::office::{Office, PASSWORD};
+use crate::office::{Browser, Office, PASSWORD, SITE};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 
@@ -171,4 +171,62 @@ async fn a_method_that_is_not_in_the_table_does_nothing() {
     let answer = leo.get("/sign-out").await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(leo.get("/profile").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_old_form_leads_back_to_a_page_wherever_it_was_sent_to() {
+    let office = Office::staffed();
+    for (path, page) in [
+        ("/profile/password", "/profile"),
+        ("/profile/sessions/4/end", "/profile"),
+        ("/mailboxes/1/remote/config", "/mailboxes/1/remote"),
+        ("/mailboxes/1/pause", "/mailboxes/1"),
+        ("/inbox/3/retry", "/inbox"),
+        ("/tickets/10001/closure", "/tickets/10001"),
+        ("/sign-out", "/"),
+    ] {
+        let old = |browser: &Browser, token: &str, referer: Option<&str>| {
+            let request = browser
+                .request(Method::POST, path)
+                .header(header::ORIGIN, SITE)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = match referer {
+                Some(referer) => request.header(header::REFERER, format!("{SITE}{referer}")),
+                None => request,
+            };
+            request.body(Body::from(format!("form_token={token}&name=Maya"))).unwrap()
+        };
+        // With a session, and after it has ended; from a page, and from where a refused form was answered.
+        for referer in [None, Some(path)] {
+            let mut maya = office.maya().await;
+            let answer = maya.send(old(&maya, "of-yesterday", referer)).await;
+            assert!(answer.location().starts_with(&format!("{page}?kept=")), "{path}: {}", answer.location());
+            maya.cookies.remove("__Host-postern");
+            let answer = maya.send(old(&maya, "of-yesterday", referer)).await;
+            let to = url::form_urlencoded::byte_serialize(page.as_bytes()).collect::<String>();
+            let to = if page == "/" { "/sign-in?lost=1".into() } else { format!("/sign-in?to={to}&lost=1") };
+            assert_eq!(answer.location(), to, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_made_is_answered_by_a_page() {
+    let office = Office::staffed();
+    let mut maya = office.maya().await;
+    for (path, status, words) in [
+        ("/mailboxes/one", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/mailboxes/%FF", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/agents/99999999999999999999", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/tickets/10001?before=soon", StatusCode::BAD_REQUEST, "Open the page by its link."),
+    ] {
+        let answer = maya.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        answer.shows(words).shows("<nav class=\"rail\"");
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
+    }
+    maya.get("/profile").await;
+    let answer = maya.post("/mailboxes/one", &[]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    answer.shows("There is no such page");
 }

@@ -43,3 +43,23 @@ async fn an_open_page_lets_the_program_stop() {
     office.stop.send(true).unwrap();
     assert!(stream.next().await.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_person_keeps_only_so_many_pages_live() {
+    let office = Office::staffed();
+    let (mut leo, maya) = (office.leo().await, office.maya().await);
+    let mut open = Vec::new();
+    while open.len() < 100 {
+        let response = leo.open("/live").await;
+        if response.status() != StatusCode::OK {
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            break;
+        }
+        open.push(response);
+    }
+    assert_eq!(open.len(), 16);
+    assert_eq!(maya.open("/live").await.status(), StatusCode::OK, "others have their own");
+    assert_eq!(leo.get("/tickets").await.status, StatusCode::OK, "pages are shown all the same");
+    open.pop();
+    assert_eq!(leo.open("/live").await.status(), StatusCode::OK);
+}

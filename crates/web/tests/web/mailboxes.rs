@@ -168,6 +168,21 @@ async fn a_tenant_fills_both_endpoints_and_the_secret_is_never_shown_again() {
 }
 
 #[tokio::test]
+async fn a_half_filled_page_is_saved_and_submit_asks_for_the_rest() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let half =
+        [("name", "Support mail"), ("authorization_endpoint", ""), ("token_endpoint", ""), ("scopes", "")];
+    let save = [&half[..], &[("do", "save")]].concat();
+    let answer = maya.post("/mailboxes/1/remote/authorization", &save).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote/authorization?done=saved", "{}", answer.body);
+    maya.follow(&answer).await.shows("Support mail").shows("/{tenant}/oauth2/v2.0/token");
+    let answer = maya.post("/mailboxes/1/remote/authorization", &half).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("Client ID is needed.").shows("Support mail");
+}
+
+#[tokio::test]
 async fn two_tenants_are_refused_on_the_same_form() {
     let office = Office::staffed();
     let (mut maya, _) = with_config(&office).await;

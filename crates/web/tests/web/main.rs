@@ -3,11 +3,13 @@
 mod office;
 
 mod agents;
+mod away;
 mod gate;
 mod inbox;
 mod kept_files;
 mod letters;
 mod live;
+mod lost_sessions;
 mod mailboxes;
 mod policies;
 mod post;

@@ -5,6 +5,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use courier::{Clock, Courier, Parts, Random};
 use desk::By;
+use desk::db::testing::Place;
 use desk::people::agent::{self, NewAgent, Role};
 use desk::testing::TestDesk;
 use std::collections::BTreeMap;
@@ -34,7 +35,15 @@ impl Office {
         Office::with(site, &[], false)
     }
     pub fn with(site: &str, trusted_proxies: &[&str], practice: bool) -> Office {
-        let desk = TestDesk::new();
+        Office::on(TestDesk::new(), site, trusted_proxies, practice)
+    }
+    /// Staffed, and on SQLite whatever the tests run on.
+    pub fn on_sqlite() -> Office {
+        let office = Office::on(TestDesk::on(Place::sqlite()), SITE, &[], false);
+        office.staff();
+        office
+    }
+    fn on(desk: TestDesk, site: &str, trusted_proxies: &[&str], practice: bool) -> Office {
         let clock = Clock::by_hand(NOON);
         let url: url::Url = site.parse().unwrap();
         let net = wire::net::Net::new(wire::net::Policy { practice, ..Default::default() }).unwrap();
@@ -57,9 +66,12 @@ impl Office {
     /// An administrator `maya` and an agent `leo`, both with [`PASSWORD`].
     pub fn staffed() -> Office {
         let office = Office::new();
-        office.hire("maya@contoso.example", "Maya Kern", Role::Administrator);
-        office.hire("leo@contoso.example", "Leo Brandt", Role::Agent);
+        office.staff();
         office
+    }
+    fn staff(&self) {
+        self.hire("maya@contoso.example", "Maya Kern", Role::Administrator);
+        self.hire("leo@contoso.example", "Leo Brandt", Role::Agent);
     }
     pub fn hire(&self, email: &str, name: &str, role: Role) -> i64 {
         let password_hash = agent::hash_password(&PASSWORD.into(), [1; 16]).unwrap();

@@ -219,3 +219,15 @@ async fn a_long_thread_is_paged() {
         .shows("Opened by mail")
         .hides("<textarea");
 }
+
+#[tokio::test]
+async fn an_administrator_without_a_mailbox_is_led_to_the_first_step() {
+    let office = Office::staffed();
+    let mut maya = office.maya().await;
+    maya.get("/tickets").await.shows("There is no mailbox yet").shows("href=\"/mailboxes/new\"");
+    maya.get("/tickets?find=toner").await.shows("Nothing found").hides("no mailbox yet");
+    // Who may not add one is told who may.
+    office.leo().await.get("/tickets").await.shows("An administrator adds mailboxes").hides("/mailboxes/new");
+    office.furnish_post();
+    maya.get("/tickets").await.shows("Nothing is open").hides("no mailbox yet");
+}

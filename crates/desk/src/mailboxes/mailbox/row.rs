@@ -12,7 +12,6 @@ macro_rules! words {
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($word => Some(<$type>::$variant),)+ _ => None }
             }
-            #[allow(dead_code, reason = "not every choice stands in a row of its own")]
             pub(crate) fn take(columns: &mut Columns<'_, '_>) -> Result<Self, Error> {
                 let word: &str = columns.take()?;
                 Self::from_word(word).ok_or_else(|| Error::Decode(format!("{} {word} is not known", $what)))
