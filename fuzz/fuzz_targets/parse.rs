@@ -7,6 +7,6 @@ fuzz_target!(|raw: &[u8]| {
     let line = mail::inspect::line(&mail::inspect::inspect("fuzz", raw));
     assert!(!line.contains(|c: char| c.is_control()));
     let _ = mail::message::content_key(raw);
-    let message = mail::message::parse(raw);
-    let _ = mail::message::unpacked(&message);
+    let mut message = mail::message::parse(raw);
+    mail::message::unpack(&mut message);
 });

@@ -52,11 +52,7 @@ pub(crate) fn read(parts: &Parts<'_>, trouble: &mut Trouble, defects: &mut Vec<D
         if let Some(part) = parts.list.get(*index) {
             let is_html = kind(parts, *index) == Text::Html;
             let mut text = text_of(part, is_html, trouble, defects);
-            if text.len() > room {
-                let end = (0..=room).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-                text.truncate(end);
-                defects.push(Defect::Cut);
-            }
+            cut(&mut text, room, defects);
             room -= text.len();
             decoded.push((*index, is_html, text));
         }
@@ -73,6 +69,31 @@ pub(crate) fn read(parts: &Parts<'_>, trouble: &mut Trouble, defects: &mut Vec<D
         .map(|part| attachment(part, &referred, trouble))
         .collect();
     Body { text, text_from, reply_text, html, attachments }
+}
+
+fn cut(text: &mut String, room: usize, defects: &mut Vec<Defect>) {
+    if text.len() > room {
+        text.truncate(text.floor_char_boundary(room));
+        defects.push(Defect::Cut);
+    }
+}
+
+/// A body that came as text or HTML and not as parts.
+pub(crate) fn of_texts(
+    mut text: Option<String>,
+    mut html: Option<String>,
+    defects: &mut Vec<Defect>,
+) -> Body {
+    for form in text.iter_mut().chain(&mut html) {
+        cut(form, TEXT_BYTES_MAX, defects);
+    }
+    let forms = match (&text, &html) {
+        (Some(text), _) => vec![(false, text.as_str())],
+        (None, Some(html)) => vec![(true, html.as_str())],
+        (None, None) => Vec::new(),
+    };
+    let (text, text_from, reply_text) = read_text(forms, html.as_deref());
+    Body { text, text_from, reply_text, html, attachments: Vec::new() }
 }
 
 /// What text a part is, if it is one that can be body.
@@ -306,7 +327,7 @@ fn join_html(parts: Vec<(bool, &str)>) -> Option<String> {
 }
 
 /// The Content-IDs that the HTML refers to.
-fn content_ids(html: &str) -> HashSet<String> {
+pub(crate) fn content_ids(html: &str) -> HashSet<String> {
     let bytes = html.as_bytes();
     memchr::memchr_iter(b':', bytes)
         .filter(|at| bytes.get(at.saturating_sub(3)..*at).is_some_and(|w| w.eq_ignore_ascii_case(b"cid")))

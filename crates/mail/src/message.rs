@@ -3,6 +3,9 @@
 
 mod content_key;
 mod raw;
+mod unpack;
+
+pub use unpack::unpack;
 
 use sha2::{Digest, Sha256};
 
@@ -196,40 +199,6 @@ pub fn parse(raw: &[u8]) -> Message {
 pub fn content_key(raw: &[u8]) -> [u8; 32] {
     let (data, _) = raw::prepare(raw);
     content_key::of(&data)
-}
-
-/// The attachments with every winmail.dat replaced by the files in it.
-#[must_use]
-pub fn unpacked(message: &Message) -> Vec<Attachment> {
-    message
-        .attachments
-        .iter()
-        .flat_map(|attachment| {
-            let files = if crate::tnef::is_tnef(&attachment.content) {
-                crate::tnef::files(&attachment.content)
-            } else {
-                Vec::new()
-            };
-            if files.is_empty() {
-                return vec![attachment.clone()];
-            }
-            files
-                .into_iter()
-                .map(|file| {
-                    let media_type = file.media_type.unwrap_or_else(|| "application/octet-stream".into());
-                    Attachment {
-                        name: crate::file_name::safe(file.name.as_deref(), &media_type),
-                        declared_name: file.name,
-                        media_type,
-                        sha256: Sha256::digest(&file.content).into(),
-                        content: file.content,
-                        inline: false,
-                        content_id: file.content_id,
-                    }
-                })
-                .collect()
-        })
-        .collect()
 }
 
 /// The label that raw 8-bit bytes of the header are tried with: that of the first text part.

@@ -1,4 +1,5 @@
-//! What is done to a raw message outside the transaction: it is parsed, and its parts are put into the store.
+//! What is done to a raw message outside the transaction: it is parsed, a winmail.dat is opened, and the parts are
+//! put into the store.
 use crate::Result;
 use crate::files::store::{Store, Stored};
 
@@ -14,6 +15,7 @@ pub struct Prepared {
 /// The attachments' bytes are in the store afterwards and no longer in the message.
 pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
     let mut message = mail::message::parse(raw);
+    mail::message::unpack(&mut message);
     let html = message.html.as_ref().map(|html| html.as_bytes());
     let contents: Vec<&[u8]> =
         html.into_iter().chain(message.attachments.iter().map(|a| a.content.as_slice())).collect();

@@ -13,6 +13,7 @@ mod loops;
 mod mail;
 mod outbox;
 mod outsider;
+mod parcels;
 mod replies;
 mod search;
 mod threading;
