@@ -49,25 +49,12 @@ pub(super) fn of_one_house(incoming: &str, outgoing: &str) -> bool {
     if pair || incoming == outgoing || (is_loopback(incoming) && is_loopback(outgoing)) {
         return true;
     }
-    let is_name = |host: &str| host.parse::<IpAddr>().is_err();
-    // Two labels at least, or all of .org were one house.
+    // A domain that somebody has, or all of .org were one house, and all of duckdns.org (the Public Suffix List).
     let domain = |host: &str| {
-        let domain = host.split_once('.').map(|(_, domain)| domain.to_owned());
-        domain.filter(|domain| domain.contains('.') && !is_of_many_houses(domain))
+        let (_, domain) = host.split_once('.').filter(|_| host.parse::<IpAddr>().is_err())?;
+        psl::domain_str(domain).is_some().then(|| domain.to_owned())
     };
-    is_name(incoming)
-        && is_name(outgoing)
-        && domain(incoming).is_some()
-        && domain(incoming) == domain(outgoing)
-}
-
-/// Whether anybody may have a name below: `co.uk`, `com.au` and their like. Without a list of all of them, a
-/// short label before a country's.
-fn is_of_many_houses(domain: &str) -> bool {
-    const KINDS: [&str; 4] = ["asso", "gouv", "govt", "info"];
-    domain
-        .split_once('.')
-        .is_some_and(|(kind, country)| country.len() == 2 && (kind.len() <= 3 || KINDS.contains(&kind)))
+    domain(incoming).is_some() && domain(incoming) == domain(outgoing)
 }
 
 #[cfg(test)]
@@ -87,6 +74,11 @@ mod tests {
             ("imap.example.co.uk", "smtp.example.co.uk", true),
             ("example.co.uk", "evil.co.uk", false),
             ("example.com.au", "evil.com.au", false),
+            ("example.asso.fr", "evil.asso.fr", false),
+            ("a.duckdns.org", "b.duckdns.org", false),
+            ("imap.a.duckdns.org", "smtp.a.duckdns.org", true),
+            ("imap.corp.internal", "smtp.corp.internal", true),
+            ("mail.internal", "evil.internal", false),
             ("10.0.0.1", "10.0.0.2", false),
             ("127.0.0.1", "10.0.0.1", false),
             ("", "smtp.example.org", false),
