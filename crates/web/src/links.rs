@@ -1,10 +1,10 @@
 //! Absolute addresses of pages, for those who are not in a browser: the terminal, the command line.
-use base64::Engine as _;
+use desk::people::first_administrator;
 use url::Url;
 
 /// The one-time link for the first administrator.
 pub fn set_up(site: &Url, token: &[u8; 16]) -> Url {
-    at(site, &format!("/setup/{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token)))
+    at(site, &format!("/setup/{}", first_administrator::link_token(*token)))
 }
 
 /// A System Email, where consent is given.

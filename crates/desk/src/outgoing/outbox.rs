@@ -382,11 +382,3 @@ fn noted(tx: &mut Tx<'_>, by: &By, id: i64, ticket_id: Option<i64>, kind: &str) 
     tx.wake("ticket");
     Ok(())
 }
-/// When the next row is due (or its lease ends), for the sending round's clock.
-pub fn next_due(tx: &mut Tx<'_>) -> Result<Option<i64>> {
-    let (due,) = tx.one::<(Option<i64>,)>(
-        "SELECT min(CASE WHEN due_at < leased_until THEN leased_until ELSE due_at END) FROM outbox WHERE state = 'queued'",
-        params![],
-    )?;
-    Ok(due)
-}

@@ -193,6 +193,16 @@ impl Day {
     pub fn delivers(&self) -> Vec<Vec<u8>> {
         self.send_all(|_| Fate::Sent { answer: "250 2.0.0 accepted".to_owned() })
     }
+    /// When the next letter is due, or its lease ends.
+    pub fn next_due(&self) -> Option<i64> {
+        self.read(|tx| {
+            let (due,) = tx.one::<(Option<i64>,)>(
+                "SELECT min(CASE WHEN due_at < leased_until THEN leased_until ELSE due_at END) FROM outbox WHERE state = 'queued'",
+                params![],
+            )?;
+            Ok(due)
+        })
+    }
     pub fn outbox(&self, id: i64) -> outbox::Outbox {
         self.read(|tx| outbox::find(tx, id)).expect("the row is there")
     }

@@ -5,6 +5,7 @@
 mod bounces;
 mod checking;
 mod desk;
+mod filers;
 mod filing;
 mod inbox;
 mod joining;

@@ -35,7 +35,7 @@ fn a_message_that_everybody_got_is_sent() {
     assert_eq!(row.deliveries[0].answer, "250 2.0.0 accepted");
     assert!(row.sha256.is_some());
     assert!(day.delivers().is_empty(), "once");
-    assert_eq!(day.read(outbox::next_due), None);
+    assert_eq!(day.next_due(), None);
     day.is_whole();
 }
 
@@ -45,7 +45,7 @@ fn each_recipient_has_a_fate_of_its_own() {
     day.send_all(|to| if to.starts_with("ann") { sent() } else { deferred() });
     assert_eq!(day.deliveries(placed.outbox_id), "ann@example.org sent, bert@example.org deferred");
     assert_eq!(day.outbox(placed.outbox_id).state, outbox::State::Queued);
-    assert_eq!(day.read(outbox::next_due), Some(day.now() + 5 * MINUTE));
+    assert_eq!(day.next_due(), Some(day.now() + 5 * MINUTE));
     assert!(day.delivers().is_empty(), "not before its time");
     day.later(5 * MINUTE);
     let tried = std::cell::RefCell::new(Vec::new());
@@ -134,7 +134,7 @@ fn after_three_days_a_message_counts_as_not_sent() {
     let begun = day.now();
     let mut attempts = 0;
     while day.outbox(placed.outbox_id).state == outbox::State::Queued {
-        let due = day.read(outbox::next_due).unwrap();
+        let due = day.next_due().unwrap();
         day.later((due - day.now()).max(0));
         day.send_with(|_, now| Attempt {
             fates: vec![],

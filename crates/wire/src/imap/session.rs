@@ -226,10 +226,6 @@ impl Session {
         Error::broken(tried, &self.host).remedy(why)
     }
 
-    pub async fn noop(&mut self) -> Result<()> {
-        self.run("keep the link open", "NOOP", USUAL, |_| {}).await.map(|_| ())
-    }
-
     /// Says goodbye; a server that closes at once is fine.
     pub async fn logout(mut self) -> Result<()> {
         match self.run("sign out", "LOGOUT", USUAL, |_| {}).await {

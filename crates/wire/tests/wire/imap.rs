@@ -1,6 +1,6 @@
 //! IMAP transcripts: `connect`, `login bearer|password USER SECRET`, `select F`, `examine F`, `list`, `since UID`,
 //! `since-date MS`, `fetch LIMIT UID…`, `fetch-dropped LIMIT UID…` (after the first message), `seen UID…`,
-//! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `noop`, `has NAME`, `logout`.
+//! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `has NAME`, `logout`.
 
 use std::time::Duration;
 
@@ -84,7 +84,6 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
             Ok(ended) => ended.map(|idle| format!("not dropped: {idle:?}")),
             Err(_) => Ok("dropped".into()),
         },
-        ["noop"] => session.noop().await.map(done),
         ["has", name] => Ok(session.has(name).to_string()),
         other => panic!("{other:?}?"),
     }

@@ -1,0 +1,114 @@
+//! A try to authorize: begun here, taken up again by the callback, or ended with its reason. What the tokens become
+//! is the grant's own.
+use super::{note, side_of};
+use crate::db::Tx;
+use crate::mailboxes::mailbox::Side;
+use crate::site::vault::Vault;
+use crate::{By, Result, params};
+use secrecy::SecretString;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+/// A try to authorize lives ten minutes.
+pub const PENDING_MS: i64 = 10 * 60 * 1000;
+
+/// One try to authorize: what [`begin`] stores. Only the hash of `state` is kept.
+#[derive(Clone, Debug)]
+pub struct NewTry {
+    pub client_id: i64,
+    pub mailbox_id: i64,
+    pub side: Side,
+    pub session_id: i64,
+    pub state: String,
+    pub verifier: SecretString,
+    pub nonce: String,
+}
+/// What the callback needs.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub grant_id: i64,
+    pub mailbox_id: i64,
+    pub side: Side,
+    pub verifier: SecretString,
+    pub nonce: String,
+}
+
+/// Stores a try to authorize. The state itself is kept by nobody but the browser.
+pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 24]) -> Result<i64> {
+    // Tries that ran out are ended here, so that they do not look alive for ever.
+    tx.execute(
+        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
+                reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
+         WHERE mailbox_id = $1 AND state = 'pending' AND pending_until <= $2",
+        params![new.mailbox_id, by.at],
+    )?;
+    let id = tx.insert(
+        "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, state_hash, nonce, pending_until,
+                              authorized_by, state_since, created_at)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $9) RETURNING id",
+        params![
+            new.client_id,
+            new.mailbox_id,
+            new.side.word(),
+            new.session_id,
+            &hash(&new.state),
+            &new.nonce,
+            by.at + PENDING_MS,
+            by.name(),
+            by.at
+        ],
+    )?;
+    // Sealed for its row, which has its number only now.
+    let sealed = vault.seal(&verifier_row(id), &new.verifier, nonce);
+    tx.execute("UPDATE consent SET verifier = $2 WHERE id = $1", params![id, sealed])?;
+    note(tx, by, new.mailbox_id, "authorization_begun", json!({ "grant": id, "side": new.side.word() }))?;
+    Ok(id)
+}
+
+/// Right client, right state, right session, in time, once: the state is used up.
+pub fn take_pending(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    client_id: i64,
+    state: &str,
+    session_id: i64,
+    now: i64,
+) -> Result<Option<Pending>> {
+    let hash = hash(state);
+    let found: Option<(i64, i64, String, Vec<u8>, String)> = tx.maybe(
+        "SELECT id, mailbox_id, side, verifier, nonce FROM consent
+         WHERE verifier IS NOT NULL AND nonce IS NOT NULL AND state_hash = $1 AND client_id = $2 AND session_id = $3 AND state = 'pending' AND pending_until > $4",
+        params![&hash, client_id, session_id, now],
+    )?;
+    let Some((grant_id, mailbox_id, side, verifier, nonce)) = found else { return Ok(None) };
+    // Of two callbacks with one state both write this row: the second one finds the state used up.
+    let taken = tx.execute(
+        "UPDATE consent SET state_hash = NULL, verifier = NULL, nonce = NULL WHERE id = $1 AND state_hash = $2",
+        params![grant_id, &hash],
+    )?;
+    if taken != 1 {
+        return Ok(None);
+    }
+    let verifier = vault.unseal(&verifier_row(grant_id), &verifier)?;
+    Ok(Some(Pending { grant_id, mailbox_id, side: side_of(&side)?, verifier, nonce }))
+}
+
+/// A pending try ends with its reason.
+pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
+    let failed: Option<(i64, String)> = tx.maybe(
+        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
+                reason_code = $3, reason = $4, remedy = $5
+         WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
+        params![id, by.at, code, reason, remedy],
+    )?;
+    let Some((mailbox_id, side)) = failed else { return Ok(()) };
+    let data = json!({ "grant": id, "side": side, "code": code, "reason": reason });
+    note(tx, by, mailbox_id, "authorization_failed", data)
+}
+
+fn hash(state: &str) -> [u8; 32] {
+    Sha256::digest(state.as_bytes()).into()
+}
+fn verifier_row(id: i64) -> String {
+    format!("consent:{id}:verifier")
+}
