@@ -21,6 +21,7 @@ pub(crate) struct Filed(Vec<(i64, Outcome)>);
 pub(crate) struct Counts {
     pub filed: usize,
     pub ignored: usize,
+    pub held: usize,
     pub failed: usize,
     /// Failed for now: tried again later.
     pub put_off: i64,
@@ -37,7 +38,8 @@ impl Filed {
             match outcome {
                 Outcome::Filed { .. } => counts.filed += 1,
                 Outcome::Ignored { .. } => counts.ignored += 1,
-                Outcome::Held { .. } | Outcome::Late => {}
+                Outcome::Held { .. } => counts.held += 1,
+                Outcome::Late => {}
                 Outcome::Failed { next_at, .. } => {
                     counts.failed += 1;
                     counts.put_off += i64::from(next_at.is_some());

@@ -32,11 +32,12 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 2] = [
+pub const MIGRATIONS: [db::Migration; 3] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
         sqlite: include_str!("../migrations/0002_search.sqlite.sql"),
         postgres: include_str!("../migrations/0002_search.postgres.sql"),
     },
+    db::Migration::both(3, include_str!("../migrations/0003_accepted.sql")),
 ];

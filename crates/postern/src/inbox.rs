@@ -4,6 +4,7 @@ use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, json};
 use clap::Subcommand;
 use desk::By;
+use desk::intake::held;
 use desk::intake::inbox::{self, State};
 use std::fmt::Write as _;
 
@@ -17,6 +18,10 @@ pub enum Command {
     },
     /// File a message again that failed, was held or ignored
     Retry { id: i64 },
+    /// Make a ticket of a message that is held or was ignored
+    Accept { id: i64 },
+    /// Ignore a message that is held
+    Ignore { id: i64 },
 }
 
 const STATES: [(&str, State); 5] = [
@@ -29,6 +34,7 @@ const STATES: [(&str, State); 5] = [
 
 pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
     let desk = open::desk(&program.config, Missing::Refuse)?;
+    let by = By::system(courier::Clock::system().now());
     match command {
         Command::List { state, paging } => {
             let state =
@@ -49,13 +55,24 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             })
         }
         Command::Retry { id } => {
-            let by = By::system(courier::Clock::system().now());
             desk.db.write(|tx| inbox::retry(tx, &by, id))?;
-            output::print(program.json, &serde_json::json!({ "id": id, "done": "retry" }), || {
-                format!("Message {id} is filed again at the next round.")
-            })
+            done(program, id, "retry", "is filed again at the next round.")
+        }
+        Command::Accept { id } => {
+            desk.db.write(|tx| held::accept(tx, &by, id))?;
+            done(program, id, "accept", "becomes a ticket at the next round.")
+        }
+        Command::Ignore { id } => {
+            desk.db.write(|tx| held::ignore(tx, &by, id))?;
+            done(program, id, "ignore", "is ignored.")
         }
     }
+}
+
+fn done(program: &Program, id: i64, what: &str, sentence: &str) -> Result<Done, Failure> {
+    output::print(program.json, &serde_json::json!({ "id": id, "done": what }), || {
+        format!("Message {id} {sentence}")
+    })
 }
 
 fn name(state: State) -> &'static str {

@@ -97,13 +97,14 @@ fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result
         "fetched": summary.fetched,
         "filed": summary.filed,
         "ignored": summary.ignored,
+        "held": summary.held,
         "failed": summary.failed,
         "waited_for": summary.held_by,
     });
     output::print(program.json, &document, || {
         format!(
-            "{address}: {} fetched, {} filed, {} ignored, {} failed.",
-            summary.fetched, summary.filed, summary.ignored, summary.failed
+            "{address}: {} fetched, {} filed, {} ignored, {} held, {} failed.",
+            summary.fetched, summary.filed, summary.ignored, summary.held, summary.failed
         )
     })
 }

@@ -67,16 +67,25 @@ async fn show_list(
     why: Option<String>,
 ) -> Result<Response, Error> {
     let (word, fate) = fate(asked.state.as_deref());
-    let after = asked.after;
-    let mut lines = state.courier.read(move |tx| inbox::list(tx, Some(fate), after, LINES_MAX + 1)).await?;
-    let more = lines.len() > LINES_MAX as usize;
-    lines.truncate(LINES_MAX as usize);
-    let next = lines.last().map(|line| line.id).filter(|_| more);
+    let (lines, next) = page_of(state, fate, asked.after).await?;
     let mut page = Page::new(state, visit, "Inbox", Here::Emails).await?;
     if asked.done.as_deref() == Some("retried") {
         page.done = Some("The message is filed again in a moment.".to_owned());
     }
     show(&ListPage { page, state: word, lines, next, why })
+}
+
+/// A page of messages with this fate, newest first, and where the next page begins.
+pub async fn page_of(
+    state: &State,
+    fate: Fate,
+    after: Option<i64>,
+) -> Result<(Vec<Inbox>, Option<i64>), Error> {
+    let mut lines = state.courier.read(move |tx| inbox::list(tx, Some(fate), after, LINES_MAX + 1)).await?;
+    let more = lines.len() > LINES_MAX as usize;
+    lines.truncate(LINES_MAX as usize);
+    let next = lines.last().map(|line| line.id).filter(|_| more);
+    Ok((lines, next))
 }
 
 /// *Retry*: filed again by the next round.

@@ -20,6 +20,7 @@ mod extract;
 mod form;
 mod gate;
 mod headers;
+mod held;
 mod home;
 mod inbox;
 mod letters;

@@ -6,7 +6,7 @@ use crate::{Error, State, assets, session};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use desk::intake::inbox;
+use desk::intake::{held, inbox};
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
@@ -19,6 +19,7 @@ pub enum Here {
     Unassigned,
     NotSent,
     Closed,
+    Held,
     Emails,
     Agents,
     Profile,
@@ -54,6 +55,8 @@ pub struct Page {
     pub language: String,
     pub person: Option<Person>,
     pub counts: Counts,
+    /// Messages that wait for a decision.
+    pub held: i64,
     pub strip: Vec<Trouble>,
     pub form_token: String,
     /// The one-use id of a form on this page (invariant 17).
@@ -75,20 +78,21 @@ impl Page {
         page.here = here;
         let Some(who) = &visit.who else { return Ok(page) };
         let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
-        let (counts, mailboxes, unfiled) = state
+        let (counts, held, mailboxes, unfiled) = state
             .courier
             .read(move |tx| {
-                let counts = queue::counts(tx, &viewer)?;
+                let (counts, held) = (queue::counts(tx, &viewer)?, held::count(tx)?);
                 if !is_administrator {
-                    return Ok((counts, Vec::new(), 0));
+                    return Ok((counts, held, Vec::new(), 0));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
-                Ok((counts, mailboxes, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
+                Ok((counts, held, mailboxes, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
             })
             .await?;
         page.person = Some(person(who));
         page.counts = counts;
         page.first_steps = is_administrator && mailboxes.is_empty();
+        page.held = held;
         page.strip = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, &page)).collect();
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
@@ -105,6 +109,7 @@ impl Page {
             language: agent.map_or("en", |agent| &agent.language).to_owned(),
             person: None,
             counts: Counts::default(),
+            held: 0,
             strip: Vec::new(),
             form_token: visit.form_token.clone(),
             form_id: session::random_token(state),

@@ -3,7 +3,7 @@
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
 use crate::{
-    State, agents, assets, attachments, drafts, home, inbox, letters, live, mailboxes, notes, profile,
+    State, agents, assets, attachments, drafts, held, home, inbox, letters, live, mailboxes, notes, profile,
     replies, set_up, sign_in, tickets, uploads,
 };
 use axum::handler::Handler;
@@ -108,6 +108,11 @@ fn tickets() -> Vec<Route> {
         reads("/tickets/{number}/entries/{id}/letter", Agent, letters::show),
         reads("/tickets/{number}/entries/{id}/original.eml", Agent, letters::raw),
         reads("/tickets/{number}/attachments/{id}", Agent, attachments::show),
+        reads("/held", Agent, held::list),
+        changes("/held/dismissal", Agent, held::ignore_all),
+        changes("/held/{id}/acceptance", Agent, held::accept),
+        changes("/held/{id}/dismissal", Agent, held::ignore),
+        reads("/held/{id}/raw", Agent, inbox::raw),
     ]
 }
 

@@ -19,6 +19,8 @@ pub struct Summary {
     pub fetched: usize,
     pub filed: usize,
     pub ignored: usize,
+    /// Waits for a person's decision.
+    pub held: usize,
     /// Kept in the inbox with a reason.
     pub failed: usize,
     /// Who else was fetching this mailbox when this began.
@@ -97,6 +99,7 @@ async fn file_all(courier: &Courier, mailbox_id: i64, summary: &mut Summary) -> 
         let ours = filed.of(mailbox_id);
         summary.filed += ours.filed;
         summary.ignored += ours.ignored;
+        summary.held += ours.held;
         summary.failed += ours.failed;
         put_off += ours.put_off;
         let backlog = courier.read(move |tx| inbox::backlog(tx, mailbox_id)).await?;

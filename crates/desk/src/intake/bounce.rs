@@ -1,6 +1,8 @@
 //! Delivery reports: they mark what they are about and open no ticket. One that carries no Message-ID of
-//! ours changes nothing, whoever sends it.
+//! ours changes nothing, whoever sends it, and waits for a person: it may be about a letter that somebody sent from
+//! the same address with another program.
 use super::inbox::{Claim, Outcome};
+use super::screen;
 use crate::outgoing::delivery;
 use crate::{Result, db::Tx, params};
 use mail::report::{Action, Bounce};
@@ -21,17 +23,16 @@ pub(super) fn file(tx: &mut Tx<'_>, claim: &Claim, message: &mail::Message, at: 
         marked = marked.or(ticket_id);
     }
     let Some(ticket_id) = marked else {
-        return Ok(ignored(
-            "not_our_bounce",
-            "A delivery report for a message that we did not send.".to_owned(),
-        ));
+        let reason = format!(
+            "A delivery report about a message that this desk did not send: {}.",
+            screen::said(message)
+        );
+        return Ok(Outcome::Held { code: "not_our_bounce".to_owned(), reason });
     };
     let (number,) = tx.one::<(String,)>("SELECT number FROM ticket WHERE id = $1", params![ticket_id])?;
     tx.execute("UPDATE inbox SET ticket_id = $2 WHERE id = $1", params![claim.inbox_id, ticket_id])?;
-    Ok(ignored("bounce", format!("A delivery report: what it says is marked on ticket #{number}.")))
-}
-fn ignored(code: &str, reason: String) -> Outcome {
-    Outcome::Ignored { code: code.to_owned(), reason }
+    let reason = format!("A delivery report: what it says is marked on ticket #{number}.");
+    Ok(Outcome::Ignored { code: "bounce".to_owned(), reason })
 }
 /// The Message-ID of ours that the report is about: the one it gives back, or, for servers that give nothing
 /// back (Exchange), the one it answers.

@@ -82,37 +82,46 @@ fn whole(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resul
 }
 fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
     let message = &prepared.message;
-    // A server's clock that is ahead does not put a letter into the future.
-    let at = claim.received_at.min(now);
-    if message.auto_reply.kind == Nature::Bounce {
-        return bounce::file(tx, claim, message, now);
-    }
-    match screen::screen(tx, claim.mailbox_id, message)? {
-        Verdict::Accept => {}
-        Verdict::Ignore { code, reason } => return Ok(Outcome::Ignored { code: code.to_owned(), reason }),
-        Verdict::Hold { code, reason } => return Ok(Outcome::Held { code: code.to_owned(), reason }),
-    }
-    if let Some((ticket_id, Verdict::Ignore { code, reason })) = screen::known_elsewhere(tx, claim.inbox_id)?
-    {
-        let (address,) =
-            tx.one::<(String,)>("SELECT address FROM mailbox WHERE id = $1", params![claim.mailbox_id])?;
-        event::append(
-            tx,
-            &By::system(now),
-            Subject::Ticket(ticket_id),
-            "also_received",
-            json!({ "mailbox": address }),
-        )?;
-        tx.execute("UPDATE inbox SET ticket_id = $2 WHERE id = $1", params![claim.inbox_id, ticket_id])?;
-        return Ok(Outcome::Ignored { code: code.to_owned(), reason });
+    if !claim.accepted {
+        if message.auto_reply.kind == Nature::Bounce {
+            return bounce::file(tx, claim, message, now);
+        }
+        if let Some(ended) = ended(screen::screen(tx, claim.mailbox_id, message)?) {
+            return Ok(ended);
+        }
+        if let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
+            && let Some(ended) = ended(verdict)
+        {
+            also_received(tx, claim, ticket_id, now)?;
+            return Ok(ended);
+        }
     }
     let place = threading::thread(tx, message)?;
-    if message.auto_reply.kind == Nature::Report && !matches!(place, Place::Joins { .. }) {
-        let reason = "A receipt or a machine's report that belongs to no ticket.".to_owned();
-        return Ok(Outcome::Ignored { code: "report".to_owned(), reason });
+    if !claim.accepted
+        && let Some(ended) = ended(screen::unasked(message, place))
+    {
+        return Ok(ended);
     }
-    let letter = Letter { claim, prepared, at, now };
+    // A server's clock that is ahead does not put a letter into the future.
+    let letter = Letter { claim, prepared, at: claim.received_at.min(now), now };
     letter.file(tx, place)
+}
+/// What a verdict comes to, unless it lets the message through.
+fn ended(verdict: Verdict) -> Option<Outcome> {
+    match verdict {
+        Verdict::Accept => None,
+        Verdict::Ignore { code, reason } => Some(Outcome::Ignored { code: code.to_owned(), reason }),
+        Verdict::Hold { code, reason } => Some(Outcome::Held { code: code.to_owned(), reason }),
+    }
+}
+/// The ticket says at which other mailbox its letter arrived too.
+fn also_received(tx: &mut Tx<'_>, claim: &Claim, ticket_id: i64, now: i64) -> Result<()> {
+    let (address,) =
+        tx.one::<(String,)>("SELECT address FROM mailbox WHERE id = $1", params![claim.mailbox_id])?;
+    let data = json!({ "mailbox": address });
+    event::append(tx, &By::system(now), Subject::Ticket(ticket_id), "also_received", data)?;
+    tx.execute("UPDATE inbox SET ticket_id = $2 WHERE id = $1", params![claim.inbox_id, ticket_id])?;
+    Ok(())
 }
 
 /// A message on its way to its entry.

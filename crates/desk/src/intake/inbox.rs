@@ -85,6 +85,8 @@ pub struct Claim {
     pub mailbox_id: i64,
     pub received_at: i64,
     pub silent: bool,
+    /// A person wants it to become a ticket.
+    pub accepted: bool,
     pub attempts: i64,
     pub place: String,
     pub hash: Vec<u8>,
@@ -97,9 +99,10 @@ impl FromRow for Claim {
             mailbox_id: row.get(2)?,
             received_at: row.get(3)?,
             silent: row.get(4)?,
-            attempts: row.get(5)?,
-            place: row.get(6)?,
-            hash: row.get(7)?,
+            accepted: row.get(5)?,
+            attempts: row.get(6)?,
+            place: row.get(7)?,
+            hash: row.get(8)?,
         })
     }
 }
@@ -148,7 +151,7 @@ pub fn claim_next(
         return Ok(Vec::new());
     }
     let mut query = Query::new(
-        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.attempts, b.place, b.hash
+        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash
          FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id IN ",
     );
     query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
@@ -202,8 +205,10 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, now: i64) -> Re
          WHERE id = $1 AND generation = $2 AND state = 'new'",
         params![claim.inbox_id, claim.generation, state.as_str(), code, reason, due_at, ticket_id, entry_id],
     )?;
-    if state == State::Failed {
-        tx.wake("mailbox"); // the strip says so
+    match state {
+        State::Failed => tx.wake("mailbox"), // the strip says so
+        State::Held => tx.wake("inbox"),     // the rail says so
+        State::New | State::Filed | State::Ignored => {}
     }
     Ok(changed == 1)
 }

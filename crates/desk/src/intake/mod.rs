@@ -1,6 +1,7 @@
 //! From the inbox to a ticket entry.
 pub mod bounce;
 pub mod filing;
+pub mod held;
 pub mod inbox;
 pub mod joining;
 mod prepare;

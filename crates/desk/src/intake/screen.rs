@@ -1,5 +1,9 @@
-//! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`).
+//! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`), nor for what a person then decides
+//! about held mail (`held`).
+use super::threading::Place;
+use crate::people::person::one_line;
 use crate::{Result, db::Tx, params};
+use mail::nature::Nature;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -44,4 +48,44 @@ pub(super) fn known_elsewhere(tx: &mut Tx<'_>, inbox_id: i64) -> Result<Option<(
         let reason = format!("The same letter came to {address} and is on ticket #{number}.");
         (ticket_id, Verdict::Ignore { code: "known_elsewhere", reason })
     }))
+}
+/// What a machine wrote in answer to something and that joins no ticket: an absence note to a letter that was sent from
+/// elsewhere, another desk's acknowledgement, a receipt. As a ticket each would be work for nobody; so a person
+/// decides, and receipts are ignored. What a machine writes of its own accord (an alarm, an order, a newsletter) is mail
+/// like any other.
+pub(super) fn unasked(message: &mail::Message, place: Place) -> Verdict {
+    match (message.auto_reply.kind, place) {
+        (_, Place::Joins { .. }) => Verdict::Accept,
+        (Nature::Report, Place::New | Place::Refers { .. }) => Verdict::Ignore {
+            code: "report",
+            reason: "A receipt or a machine's report that belongs to no ticket.".to_owned(),
+        },
+        (Nature::AutoReplied, Place::New | Place::Refers { .. }) if !is_only_its_subject(message) => {
+            let to = match place {
+                Place::Refers { .. } => "to a ticket that its sender has no part in",
+                Place::New | Place::Joins { .. } => "to nothing on this desk",
+            };
+            Verdict::Hold {
+                code: "automatic_answer",
+                reason: format!("An automatic answer {to}: {}.", said(message)),
+            }
+        }
+        _ => Verdict::Accept,
+    }
+}
+/// Nothing but its subject speaks for an absence note: *Absence: my son is ill* is a person's.
+fn is_only_its_subject(message: &mail::Message) -> bool {
+    let says =
+        |name: &str, machine: fn(&str) -> bool| message.header(name).is_some_and(|v| machine(v.trim()));
+    message.auto_reply.by.as_deref() == Some("subject")
+        && !says("Auto-Submitted", |value| !value.is_empty() && !value.eq_ignore_ascii_case("no"))
+        && !says("X-Auto-Response-Suppress", |value| !value.is_empty())
+        && !says("Precedence", |value| !value.is_empty())
+        && !says("Return-Path", |value| value.is_empty() || value == "<>")
+}
+/// By its subject and its sender, as a person finds it in a list.
+pub(super) fn said(message: &mail::Message) -> String {
+    let short = |text: &str| one_line(text).chars().take(150).collect::<String>();
+    let sender = message.author().and_then(|author| author.address.as_deref()).unwrap_or("nobody");
+    format!("“{}” from {}", short(&message.subject), short(sender))
 }

@@ -71,7 +71,12 @@ fn a_bounce_without_an_id_of_ours_blocks_nobody() {
     let before = day.thread("10001");
     let forged = mail::report("guessed@desk.example", "ann@example.org", "failed", "5.1.1", NO);
     let outcome = day.receive_raw(SUPPORT, &forged, false);
-    assert_eq!(reason(&outcome), "A delivery report for a message that we did not send.");
+    let Outcome::Held { reason, .. } = &outcome else { panic!("a person decides: {outcome:?}") };
+    assert_eq!(
+        reason,
+        "A delivery report about a message that this desk did not send: \
+         “Undelivered Mail Returned to Sender” from mailer-daemon@mx.example."
+    );
     assert_eq!(
         (day.thread("10001"), day.deliveries(placed.outbox_id)),
         (before, "ann@example.org sent".to_owned())

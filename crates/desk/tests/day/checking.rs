@@ -37,7 +37,7 @@ fn each_fault_has_its_name() {
             "UPDATE inbox SET entry_id = NULL WHERE state = 'filed'",
             &["inbox_without_entry", "entry_not_of_inbox"],
         ),
-        ("UPDATE inbox SET reason = '' WHERE state = 'ignored'", &["inbox_without_reason"]),
+        ("UPDATE inbox SET reason = '' WHERE state = 'held'", &["inbox_without_reason"]),
         ("UPDATE entry SET raw_blob_id = NULL WHERE kind = 'message'", &["entry_without_raw"]),
         ("UPDATE blob SET size_bytes = size_bytes + 1 WHERE id = 1", &["blob_broken"]),
         ("UPDATE blob SET place = 'pack/00000099@0' WHERE id = 1", &["blob_broken"]),

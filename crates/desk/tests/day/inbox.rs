@@ -155,17 +155,17 @@ fn a_page_of_the_inbox_is_read_without_sorting_it_all() {
 }
 
 #[test]
-fn an_ignored_row_may_be_tried_again_and_a_filed_one_may_not() {
+fn a_held_row_may_be_tried_again_and_a_filed_one_may_not() {
     let day = Day::new();
     day.receive(mail::from("ann@example.org", "Printer", "It burns."));
     let outcome =
         day.receive_raw(SUPPORT, &mail::report("x@y", "z@example.org", "failed", "5.1.1", "550 no"), false);
-    assert!(matches!(outcome, Outcome::Ignored { .. }));
+    assert!(matches!(outcome, Outcome::Held { .. }));
     let rows = day.read(|tx| inbox::list(tx, None, None, 10));
     let by = By::system(day.now());
     let retry = |id| day.try_write(|tx| inbox::retry(tx, &by, id));
     retry(rows[0].id).unwrap();
-    assert!(matches!(day.file_all().as_slice(), [Outcome::Ignored { .. }]));
+    assert!(matches!(day.file_all().as_slice(), [Outcome::Held { .. }]), "it is screened again");
     let Err(Error::Refused(Refusal::Other(sentence))) = retry(rows[1].id) else { panic!() };
     assert_eq!(sentence, "This message is filed already: it is on ticket #10001.");
     assert!(matches!(retry(999), Err(Error::Refused(Refusal::NotFound(_)))));

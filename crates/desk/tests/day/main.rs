@@ -7,6 +7,7 @@ mod checking;
 mod desk;
 mod filers;
 mod filing;
+mod held;
 mod inbox;
 mod joining;
 mod lists;

@@ -75,8 +75,8 @@ proptest! {
             // A forged report about the customer's own letter, whose id is no secret of ours.
             let raw = mail::report("ann1@example.org", "ann@example.org", "failed", "5.1.1", "550 no");
             let outcome = day.receive_raw(SUPPORT, &raw, false);
-            let ignored = matches!(outcome, Outcome::Ignored { .. });
-            prop_assert!(ignored);
+            let held = matches!(outcome, Outcome::Held { .. });
+            prop_assert!(held);
         }
         prop_assert_eq!(everything(&day), before);
         prop_assert!(day.delivers().is_empty(), "nothing goes to an outsider");

@@ -10,6 +10,12 @@ const RAW: &[u8] = b"From: <ann@porter.example>\r\nSubject: <script>alert(1)</sc
 
 /// One message that was fetched and could not be filed.
 async fn with_failed(office: &Office) -> Browser {
+    let (code, reason) = ("broken".to_owned(), "The store was full.".to_owned());
+    with(office, &Outcome::Failed { code, reason, next_at: None });
+    office.maya().await
+}
+/// One message that was fetched, with this outcome.
+fn with(office: &Office, outcome: &Outcome) {
     let now = office.clock.now();
     let stored = office.desk.store.put(RAW).unwrap();
     let by = By::system(now);
@@ -27,11 +33,47 @@ async fn with_failed(office: &Office) -> Browser {
         };
         inbox::record(tx, &claim, &cursor, &[arrival], now)?;
         let claim = inbox::claim_due(tx, now, 60_000, "test", 1)?.remove(0);
-        let (code, reason) = ("broken".to_owned(), "The store was full.".to_owned());
-        assert!(inbox::settle(tx, &claim, &Outcome::Failed { code, reason, next_at: None }, now)?);
+        assert!(inbox::settle(tx, &claim, outcome, now)?);
         Ok(())
     });
-    office.maya().await
+}
+
+#[tokio::test]
+async fn an_agent_makes_a_ticket_of_held_mail_or_ignores_it() {
+    let office = Office::staffed();
+    let mut leo = office.leo().await;
+    leo.get("/held").await.shows("No mail is held");
+    leo.get("/tickets").await.hides("href=\"/held\"");
+    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer: “<b>Away</b>”.".to_owned());
+    with(&office, &Outcome::Held { code, reason });
+    leo.get("/tickets").await.shows("href=\"/held\"");
+    leo.get("/held").await.shows("“&#60;b&#62;Away").shows("Make a ticket").shows("support@contoso.example");
+    let state = || office.write(|tx| inbox::find(tx, 1)).unwrap().state;
+    let answer = leo.post("/held/1/dismissal", &[]).await;
+    leo.follow(&answer).await.shows("Ignored.").shows("No mail is held");
+    assert_eq!(state(), inbox::State::Ignored);
+
+    // An administrator finds it again, and makes a ticket of it after all.
+    let mut maya = office.maya().await;
+    maya.get("/inbox?state=ignored").await.shows("Make a ticket").hides("Retry");
+    let answer = maya.post("/held/1/acceptance", &[]).await;
+    maya.follow(&answer).await.shows("becomes a ticket in a moment");
+    assert_eq!(state(), inbox::State::New);
+    let refused = maya.post("/held/1/dismissal", &[]).await;
+    refused.shows("waits for no decision");
+}
+
+#[tokio::test]
+async fn ignore_all_goes_no_further_than_what_was_on_the_screen() {
+    let office = Office::staffed();
+    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
+    with(&office, &Outcome::Held { code, reason });
+    let mut leo = office.leo().await;
+    leo.get("/held").await.shows("name=\"newest\" value=\"1\"");
+    leo.post("/held/dismissal", &[("newest", "0")]).await;
+    leo.get("/held").await.shows("An automatic answer.");
+    leo.post("/held/dismissal", &[("newest", "1")]).await;
+    leo.get("/held").await.shows("No mail is held");
 }
 
 #[tokio::test]

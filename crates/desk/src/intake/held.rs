@@ -1,0 +1,71 @@
+//! Held mail: what waits for a person's decision, and the decision. What is held, and why, says `screen`.
+use crate::site::{event, event::Subject};
+use crate::tickets::queue::COUNT_MAX;
+use crate::{By, Refusal, Result, db::Tx, params};
+use serde_json::json;
+
+/// Messages that *Ignore all* takes at a time.
+const AT_ONCE_MAX: i64 = 1_000;
+
+/// How many are held, counted up to [`COUNT_MAX`] and one.
+pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
+    let (count,) = tx.one::<(i64,)>(
+        "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 'held' LIMIT $1) AS few",
+        params![COUNT_MAX + 1],
+    )?;
+    Ok(count)
+}
+/// It becomes a ticket, or goes to the one that it belongs to: the next filing round does not screen it. What was
+/// ignored can still be accepted. Twice is once.
+pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let changed = tx.execute(
+        "UPDATE inbox SET state = 'new', accepted = 1, reason_code = '', reason = '', attempts = 0, due_at = $2,
+             ticket_id = NULL, leased_until = 0
+         WHERE id = $1 AND state IN ('held', 'ignored')",
+        params![id, by.at],
+    )?;
+    if changed == 0 {
+        let found = tx.maybe::<(bool,)>("SELECT accepted FROM inbox WHERE id = $1", params![id])?;
+        return match found {
+            Some((true,)) => Ok(()),
+            Some((false,)) => Err(Refusal::Other(
+                "This message waits for no decision: it is filed, or will be in a moment.".to_owned(),
+            )
+            .into()),
+            None => Err(Refusal::NotFound("inbound message").into()),
+        };
+    }
+    event::append(tx, by, Subject::Inbox(id), "accepted", json!({}))?;
+    tx.wake("inbox");
+    Ok(())
+}
+/// Nothing comes of it; it stays in the inbox, with its reason, and can still be accepted. Twice is once.
+pub fn ignore(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let ignored =
+        tx.execute("UPDATE inbox SET state = 'ignored' WHERE id = $1 AND state = 'held'", params![id])?;
+    if ignored == 0 {
+        let state = tx.maybe::<(String,)>("SELECT state FROM inbox WHERE id = $1", params![id])?;
+        return match state.as_ref().map(|(state,)| state.as_str()) {
+            Some("ignored") => Ok(()),
+            Some(_) => Err(Refusal::Other(
+                "This message waits for no decision: it is filed, or will be in a moment.".to_owned(),
+            )
+            .into()),
+            None => Err(Refusal::NotFound("inbound message").into()),
+        };
+    }
+    event::append(tx, by, Subject::Inbox(id), "ignored", json!({}))?;
+    tx.wake("inbox");
+    Ok(())
+}
+/// All that were there when the page was shown: up to the id of its newest. How many.
+pub fn ignore_all(tx: &mut Tx<'_>, by: &By, newest_id: i64) -> Result<usize> {
+    let held = tx.all::<(i64,)>(
+        "SELECT id FROM inbox WHERE state = 'held' AND id <= $1 ORDER BY id DESC LIMIT $2",
+        params![newest_id, AT_ONCE_MAX],
+    )?;
+    for (id,) in &held {
+        ignore(tx, by, *id)?;
+    }
+    Ok(held.len())
+}

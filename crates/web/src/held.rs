@@ -1,0 +1,105 @@
+//! Held: mail that waits for a person to say whether it becomes a ticket. The whole inbox is under Emails (`inbox`).
+use crate::form::Form;
+use crate::gate::see_other;
+use crate::page::{Here, Page, show};
+use crate::session::Visit;
+use crate::{Error, State, Who, error, inbox};
+use askama::Template;
+use axum::extract::{FromRequestParts, Path, Query, State as Handle};
+use axum::http::request::Parts;
+use axum::response::Response;
+use desk::By;
+use desk::db::Tx;
+use desk::intake::held;
+use desk::intake::inbox::{Inbox, State as Fate};
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    after: Option<i64>,
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "held/list.html")]
+struct ListPage {
+    page: Page,
+    lines: Vec<Inbox>,
+    /// *Ignore all* goes no further than what is on the screen.
+    newest: Option<i64>,
+    /// Where the next page begins.
+    next: Option<i64>,
+    why: Option<String>,
+}
+
+/// `GET /held`
+pub async fn list(
+    Handle(state): Handle<State>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    show_list(&state, &visit, &asked, None).await
+}
+
+async fn show_list(
+    state: &State,
+    visit: &Visit,
+    asked: &Asked,
+    why: Option<String>,
+) -> Result<Response, Error> {
+    let (lines, next) = inbox::page_of(state, Fate::Held, asked.after).await?;
+    let newest = lines.first().map(|line| line.id);
+    let mut page = Page::new(state, visit, "Held", Here::Held).await?;
+    page.done = match asked.done.as_deref() {
+        Some("accepted") => Some("The message becomes a ticket in a moment.".to_owned()),
+        Some("ignored") => Some("Ignored. Administrators still find it under Emails › Inbox.".to_owned()),
+        _ => None,
+    };
+    show(&ListPage { page, lines, newest, next, why })
+}
+
+/// `POST /held/{id}/acceptance`: it becomes a ticket.
+pub async fn accept(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
+    click.decide("accepted", move |tx, by| held::accept(tx, by, id)).await
+}
+
+/// `POST /held/{id}/dismissal`: nothing comes of it.
+pub async fn ignore(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
+    click.decide("ignored", move |tx, by| held::ignore(tx, by, id)).await
+}
+
+/// `POST /held/dismissal`: `newest` is the newest that was on the screen.
+pub async fn ignore_all(click: Click, form: Form) -> Result<Response, Error> {
+    let newest = form.number("newest").unwrap_or(0);
+    click.decide("ignored", move |tx, by| held::ignore_all(tx, by, newest).map(drop)).await
+}
+
+/// Who decides.
+pub struct Click {
+    state: State,
+    visit: Visit,
+    who: Who,
+}
+impl FromRequestParts<State> for Click {
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Error> {
+        let who = Who::from_request_parts(parts, state).await?;
+        let visit = Visit::from_request_parts(parts, state).await?;
+        Ok(Click { state: state.clone(), visit, who })
+    }
+}
+impl Click {
+    async fn decide(
+        self,
+        done: &str,
+        decision: impl Fn(&mut Tx<'_>, &By) -> desk::Result<()> + Send + 'static,
+    ) -> Result<Response, Error> {
+        let by = self.who.by();
+        match error::refusal(self.state.courier.write(move |tx| decision(tx, &by)).await)? {
+            Ok(()) => Ok(see_other(&format!("/held?done={done}"))),
+            Err(refusal) => {
+                show_list(&self.state, &self.visit, &Asked::default(), Some(refusal.to_string())).await
+            }
+        }
+    }
+}
