@@ -33,6 +33,7 @@ impl Random {
         Random(Source::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match &self.0 {

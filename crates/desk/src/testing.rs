@@ -90,6 +90,7 @@ fn admin(server: &str, statements: &[&str]) {
     on_server(server, |client| statements.iter().try_for_each(|sql| client.batch_execute(sql)));
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test makes its database before there is a Db")]
 fn on_server<T: Send>(server: &str, f: impl FnOnce(&mut Client) -> Result<T, postgres::Error> + Send) -> T {
     let url = format!("{server}/postgres");
     let done = std::thread::scope(|s| {

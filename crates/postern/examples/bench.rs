@@ -3,6 +3,10 @@
 //! Filing is measured from the server to a durable ticket, as one `postern mailbox fetch`, and compared in the same
 //! sitting with a bare client that fetches the same letters and throws them away. Pages are measured from outside,
 //! over HTTP, as medians.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it stands outside of the program, as a browser and a mail client do"
+)]
 use anyhow::{Context as _, bail, ensure};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

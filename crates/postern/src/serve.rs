@@ -68,6 +68,7 @@ pub struct Bound {
     pub practice: Option<web::Practice>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
     let listener = match TcpListener::bind(config.listen).await {
         Ok(listener) => listener,

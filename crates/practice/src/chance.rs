@@ -10,8 +10,14 @@ use ring::rand::{SecureRandom, SystemRandom};
 pub(crate) struct Chance(SystemRandom);
 
 impl Chance {
+    #[expect(clippy::disallowed_methods, reason = "the one place where practice draws randomness")]
     pub fn system() -> Chance {
         Chance(SystemRandom::new())
+    }
+
+    /// For the library that makes and uses keys.
+    pub fn source(&self) -> &SystemRandom {
+        &self.0
     }
 
     pub fn bytes<const N: usize>(&self) -> [u8; N] {

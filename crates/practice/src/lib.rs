@@ -166,6 +166,7 @@ pub async fn start(options: Options) -> anyhow::Result<Practice> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "the doors of practice, on loopback alone")]
 async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
     anyhow::ensure!(
         address.ip().is_loopback(),

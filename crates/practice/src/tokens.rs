@@ -5,12 +5,11 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::hmac;
-use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::chance::Seed;
+use crate::chance::{Chance, Seed};
 use crate::directory::Directory;
 
 /// What an access token says.
@@ -37,6 +36,7 @@ impl Access {
 
 pub(crate) struct Tokens {
     access_key: hmac::Key,
+    chance: Chance,
     signing: EcdsaKeyPair,
     key_id: String,
 }
@@ -48,22 +48,21 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    pub fn open(seed: &Seed, directory: &Directory) -> Result<Tokens> {
+    pub fn open(chance: Chance, seed: &Seed, directory: &Directory) -> Result<Tokens> {
         let kept = directory.read(|records| records.signing_key.clone());
         let pkcs8 = if kept.is_empty() {
-            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, chance.source())
                 .map_err(|_| anyhow!("no key for id_tokens could be made"))?;
             directory.change(|records| records.signing_key = STANDARD.encode(made.as_ref()));
             made.as_ref().to_vec()
         } else {
             STANDARD.decode(&kept).context("the practice signing key is damaged")?
         };
-        let signing =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &SystemRandom::new())
-                .map_err(|_| anyhow!("the practice signing key is damaged"))?;
+        let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, chance.source())
+            .map_err(|_| anyhow!("the practice signing key is damaged"))?;
         let digest = ring::digest::digest(&ring::digest::SHA256, signing.public_key().as_ref());
         let key_id = URL_SAFE_NO_PAD.encode(digest.as_ref().get(..20).unwrap_or_default());
-        Ok(Tokens { access_key: seed.key("access tokens"), signing, key_id })
+        Ok(Tokens { access_key: seed.key("access tokens"), chance, signing, key_id })
     }
 
     pub fn seal(&self, access: &Access) -> String {
@@ -88,7 +87,7 @@ impl Tokens {
         let signed = format!("{}.{}", part(&header), part(claims));
         let signature = self
             .signing
-            .sign(&SystemRandom::new(), signed.as_bytes())
+            .sign(self.chance.source(), signed.as_bytes())
             .expect("invariant: the system has randomness");
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }

@@ -52,7 +52,8 @@ impl World {
         let seed = Seed::new(seed);
         let tenant_id = seed.guid("tenant");
         let directory = Directory::open(store, &tenant_id)?;
-        let tokens = Tokens::open(&seed, &directory)?;
+        let chance = Chance::system();
+        let tokens = Tokens::open(chance.clone(), &seed, &directory)?;
         let (mailboxes, new) = Mailboxes::open(store, seed.clone())?;
         for person in people::PEOPLE {
             mailboxes.ensure(person.address);
@@ -63,7 +64,7 @@ impl World {
         let Places { http_url, imap_port, smtp_port, postern_url } = places;
         Ok(World {
             clock,
-            chance: Chance::system(),
+            chance,
             seed,
             tenant_id,
             directory,

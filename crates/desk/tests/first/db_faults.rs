@@ -119,6 +119,7 @@ fn a_lost_connection_is_replaced_when_nothing_has_happened_and_told_otherwise() 
         return; // it has no connection to lose
     }
     let kill = || {
+        #[expect(clippy::disallowed_methods, reason = "it does to the server what no Db does")]
         let mut client = postgres::Client::connect(&db.place.url, postgres::NoTls).unwrap();
         // The time-out makes the server wait until each is gone. (The one that listens comes back by itself.)
         let others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

@@ -1,6 +1,10 @@
 //! The whole program, as its users meet it: the command line, the pages, real servers, and what happens when
 //! it is killed. Modules named `real_servers` need Dovecot and Postfix, `browser` needs Chromium, `on_postgres`
 //! PostgreSQL: `dev/test` starts them and says which of these do not run.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests stand outside of the program, as browsers and mail servers do"
+)]
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod arrows;
 mod browser;

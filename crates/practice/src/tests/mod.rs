@@ -1,4 +1,5 @@
 //! Tests through the doors of the practice provider: HTTP, IMAP and SMTP over real loopback sockets.
+#![expect(clippy::disallowed_methods, reason = "tests stand outside, as clients of what practice serves")]
 
 mod client;
 mod faults_at_imap;

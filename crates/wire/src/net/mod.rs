@@ -136,6 +136,7 @@ impl Secure for Net {
 }
 
 /// Keep-alive, since routers drop links that are quiet in IDLE without telling anybody.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -169,6 +170,7 @@ impl fmt::Display for NoAddress {
 impl std::error::Error for NoAddress {}
 
 /// The addresses of a host that the policy lets through, in the resolver's order.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 async fn resolve(policy: &Policy, host: &str, purpose: Purpose) -> Result<Vec<IpAddr>, NoAddress> {
     let host = bare_host(host);
     let found: Vec<IpAddr> = match host.parse() {
@@ -217,6 +219,7 @@ impl reqwest::dns::Resolve for CheckedNames {
 }
 
 /// No redirects, no proxy from the environment (it would resolve names for itself), no retries.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn http_client(
     tls: &rustls::ClientConfig,
     policy: &Arc<Policy>,

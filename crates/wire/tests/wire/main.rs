@@ -1,6 +1,6 @@
 //! The conversations of this crate through its public door: transcripts for IMAP and SMTP, small servers on
 //! loopback for OAuth and TLS.
-
+#![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
 mod imap;
