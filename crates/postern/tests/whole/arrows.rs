@@ -159,3 +159,60 @@ fn sockets_of_the_product_are_opened_in_one_file() {
         }
     }
 }
+
+/// The numbers of the RFCs that a text names: `RFC 5322`, `(RFC 3501, 9051)`.
+fn rfcs(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for after in text.split("RFC ").skip(1) {
+        let mut rest = after;
+        loop {
+            let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            if number.len() != 4 && number.len() != 3 {
+                break;
+            }
+            rest = &rest[number.len()..];
+            found.insert(number);
+            match rest.strip_prefix(", ") {
+                Some(more) => rest = more,
+                None => break,
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_standards_is_what_the_code_says() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/standards.md")).unwrap();
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        let [_, standard, files] = cells[..] else { panic!("three cells: {row}") };
+        let texts: Vec<String> = files
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(|file| {
+                let path = root.join("crates").join(file);
+                std::fs::read_to_string(path).unwrap_or_else(|_| panic!("{file} is not there: {row}"))
+            })
+            .collect();
+        for number in rfcs(standard) {
+            assert!(
+                texts.iter().any(|text| rfcs(text).contains(&number)),
+                "no file names RFC {number}: {row}"
+            );
+        }
+        rows += 1;
+    }
+    assert!(rows > 30, "{rows} rows");
+    let told = rfcs(&page);
+    for of in ["mail", "wire", "desk", "courier", "web", "postern"] {
+        for (path, text) in sources(of) {
+            for number in rfcs(&text) {
+                assert!(told.contains(&number), "docs/standards.md lacks RFC {number} of {}", path.display());
+            }
+        }
+    }
+}
