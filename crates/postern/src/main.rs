@@ -19,8 +19,10 @@ mod ticket;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use output::{Done, Failure};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::signal::unix::SignalKind;
 
 /// A self-hosted email helpdesk: connects mailboxes by OAuth2, turns each mail into a ticket exactly once,
 /// and answers through the same mailbox.
@@ -156,14 +158,26 @@ fn main() -> ExitCode {
     // The process has one cryptography provider, named before anything uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    match run(cli) {
+    match outlive_the_limit_on_files().map_err(Failure::Failed).and_then(|()| run(cli)) {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Status(status)) => ExitCode::from(status),
         Err(failure) => {
-            eprintln!("postern: {}", output::shown(&failure.to_string()));
+            let _ = writeln!(std::io::stderr(), "postern: {}", output::shown(&failure.to_string()));
             ExitCode::from(failure.status())
         }
     }
+}
+
+/// A write past the limit on the size of files (`ulimit -f`) sends a signal that ends the process, unless somebody
+/// listens to it: then the write fails alone, as on a full disk.
+fn outlive_the_limit_on_files() -> anyhow::Result<()> {
+    /// On Linux, but for MIPS, which Postern is not built for.
+    const SIGXFSZ: i32 = 25;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.context("cannot start the asynchronous runtime")?;
+    let _inside = runtime.enter();
+    // The handler stays when this listener, and its runtime, are dropped.
+    tokio::signal::unix::signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ").map(drop)
 }
 
 fn run(cli: Cli) -> Result<Done, Failure> {
@@ -228,6 +242,8 @@ fn log_to_standard_error(level: &str) -> Result<(), Failure> {
     let filter = tracing_subscriber::EnvFilter::try_new(format!("warn,{directives}"))
         .map_err(|e| Failure::Failed(anyhow::anyhow!("cannot set up the log: {e}")))?;
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    // A log that cannot be written (a full disk) is no reason for the rounds to panic.
+    let log = tracing_subscriber::fmt().log_internal_errors(false);
+    log.with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     Ok(())
 }

@@ -7,17 +7,20 @@
 //! it is whole.
 use super::record::{self, HEAD_BYTES, Head};
 use crate::Result;
+use crate::db::file_limit;
 use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is smaller than this when compressed goes into the pack.
 const SMALL_BYTES: usize = 64 * 1024;
+/// What is longer gets a file of its own however well it packs, and is packed on its way there.
+const WHOLE_BYTES: usize = 1024 * 1024;
 /// A pack that is longer is not appended to any more.
 const PACK_BYTES: u64 = 256 * 1024 * 1024;
 /// How many recent contents are remembered, so that they are not written again.
@@ -93,23 +96,31 @@ impl Store {
     /// The same, for who has asked the database what is there already (`blob::known`): that is not written again.
     pub fn put_new(&self, contents: &[&[u8]], known: &[Stored]) -> Result<Vec<Stored>> {
         let mut places: HashMap<[u8; 32], String> = known.iter().map(|s| (s.hash, s.place.clone())).collect();
-        let (mut hashes, mut batch, mut large) = (Vec::new(), Batch::default(), Vec::new());
+        let (mut hashes, mut batch, mut large) = (Vec::new(), Batch::default(), HashMap::new());
         // Hashing and compressing need no lock.
         for content in contents {
             let hash = Store::hash(content);
             hashes.push(hash);
-            if places.contains_key(&hash) || batch.has(&hash) || large.iter().any(|(h, _)| *h == hash) {
+            if places.contains_key(&hash) || batch.has(&hash) || large.contains_key(&hash) {
                 continue;
             }
             if let Some(place) = self.there(&hash) {
                 places.insert(hash, place);
                 continue;
             }
+            if content.len() > WHOLE_BYTES {
+                large.insert(hash, Large::Content(content));
+                continue;
+            }
             let record = record::write(content, hash)?;
-            if record.len() < SMALL_BYTES { batch.add(hash, &record) } else { large.push((hash, record)) }
+            if record.len() < SMALL_BYTES {
+                batch.add(hash, &record);
+            } else {
+                large.insert(hash, Large::Record(record));
+            }
         }
-        for (hash, record) in large {
-            places.insert(hash, self.write_file(&hash, &record)?);
+        for (hash, large) in large {
+            places.insert(hash, self.write_file(&hash, &large)?);
         }
         places.extend(self.append(batch)?);
         self.remember(&places);
@@ -131,7 +142,7 @@ impl Store {
     pub fn get(&self, place: &str, hash: &[u8]) -> Result<Vec<u8>> {
         let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;
         let read = || -> anyhow::Result<Vec<u8>> {
-            let file = File::open(&path)?;
+            let mut file = File::open(&path)?;
             let mut head = [0; HEAD_BYTES];
             file.read_exact_at(&mut head, offset)?;
             let head = Head::read(&head)?;
@@ -141,9 +152,8 @@ impl Store {
                 end.is_some_and(|end| file.metadata().is_ok_and(|m| m.len() >= end)),
                 "it is cut off"
             );
-            let mut body = vec![0; usize::try_from(head.stored_bytes)?];
-            file.read_exact_at(&mut body, offset + HEAD_BYTES as u64)?;
-            let content = head.open(body)?;
+            file.seek(SeekFrom::Start(offset + HEAD_BYTES as u64))?;
+            let content = head.open(file.take(head.stored_bytes))?;
             anyhow::ensure!(Store::hash(&content) == hash, "its bytes are not the ones that were stored");
             Ok(content)
         };
@@ -192,7 +202,7 @@ impl Store {
     }
 
     /// One large content: beside, synced, renamed, and the folder synced.
-    fn write_file(&self, hash: &[u8; 32], record: &[u8]) -> Result<String> {
+    fn write_file(&self, hash: &[u8; 32], large: &Large<'_>) -> Result<String> {
         let place = file_place(hash);
         let path = self.root.join(&place);
         let folder = path.parent().context("invariant: a place has a folder")?;
@@ -212,7 +222,10 @@ impl Store {
             // `create`, not `create_new`: a killed process of the same id may have left one.
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-            file.write_all(record)?;
+            match large {
+                Large::Record(record) => file.write_all(record)?,
+                Large::Content(content) => record::write_to(&file, content, *hash)?,
+            }
             file.sync_all()?;
             fs::rename(&part, &path)
         }();
@@ -266,6 +279,13 @@ impl Store {
     }
 }
 
+/// What gets a file of its own.
+enum Large<'a> {
+    Record(Vec<u8>),
+    /// Made a record while it is written.
+    Content(&'a [u8]),
+}
+
 /// Small records on their way into the pack.
 #[derive(Default)]
 struct Batch {
@@ -295,10 +315,12 @@ fn sync_folder(folder: &Path) -> anyhow::Result<()> {
 
 /// What failed on which path, and what to do; then what the system said, for those who decide by its kind.
 fn said(path: &Path, verb: &str, e: io::Error) -> anyhow::Error {
+    let limit = file_limit::remedy();
     let remedy = match e.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full: free some space there, and it goes on by itself"
         }
+        ErrorKind::FileTooLarge => limit.as_deref().unwrap_or("its file system takes no larger files"),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "give the user who runs Postern the right to write there"
         }

@@ -50,6 +50,31 @@ fn small_contents_of_a_batch_share_one_file_and_large_ones_have_their_own() {
 }
 
 #[test]
+fn what_is_packed_on_its_way_to_its_file_comes_back_whole_and_one_changed_byte_is_an_error() {
+    const BYTES: usize = 3 * 1024 * 1024 + 1;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for (content, packs) in [(noise(BYTES, 1), false), (vec![7; BYTES], true)] {
+        let stored = store.put(&content).unwrap();
+        assert!(stored.place.starts_with("file/"), "{}", stored.place);
+        assert_eq!(store.get(&stored.place, &stored.hash).unwrap(), content);
+        let path = folder.path().join(&stored.place);
+        let whole = fs::read(&path).unwrap();
+        assert_eq!(whole.len() < BYTES / 100, packs, "{} bytes", whole.len());
+        assert!(whole.len() < BYTES + 100, "what does not pack is kept as it is: {} bytes", whole.len());
+        for at in [0, 4, 8, 16, 24, 40, 56, whole.len() / 2, whole.len() - 1] {
+            let mut bad = whole.clone();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            let got = store.get(&stored.place, &stored.hash);
+            assert!(got.is_err() || got.unwrap() == content, "byte {at}");
+        }
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(store.get(&stored.place, &stored.hash).unwrap_err().to_string().contains("cut off"));
+    }
+}
+
+#[test]
 fn the_same_content_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

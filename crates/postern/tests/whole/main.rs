@@ -11,6 +11,7 @@ mod browser;
 mod command_line;
 mod crowd;
 mod faults;
+mod file_limit;
 mod kills;
 mod on_postgres;
 mod practice_walk;

@@ -37,21 +37,24 @@ impl Ran {
 pub struct Program {
     folder: tempfile::TempDir,
     flags: Vec<String>,
-    /// How many files its server may have open.
-    files_max: Option<u32>,
+    /// What `ulimit` of sh sets for its commands.
+    ulimit: Option<String>,
 }
 
 impl Program {
     pub fn new() -> Program {
-        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), files_max: None }
+        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), ulimit: None }
     }
     pub fn with(mut self, flags: &[&str]) -> Program {
         self.flags.extend(flags.iter().map(|f| (*f).to_owned()));
         self
     }
-    pub fn with_few_files(mut self, files_max: u32) -> Program {
-        self.files_max = Some(files_max);
-        self
+    pub fn with_few_files(self, files_max: u32) -> Program {
+        Program { ulimit: Some(format!("-n {files_max}")), ..self }
+    }
+    /// No file of its commands grows past so many blocks of 512 bytes.
+    pub fn limited(self, file_blocks: Option<u64>) -> Program {
+        Program { ulimit: file_blocks.map(|blocks| format!("-f {blocks}")), ..self }
     }
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -64,11 +67,11 @@ impl Program {
     }
     fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_postern");
-        let mut command = match self.files_max {
+        let mut command = match &self.ulimit {
             None => Command::new(program),
-            Some(files_max) => {
+            Some(ulimit) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -n {files_max}; exec \"$0\" \"$@\"")).arg(program);
+                shell.arg("-c").arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\"")).arg(program);
                 shell
             }
         };
