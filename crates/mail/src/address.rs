@@ -110,49 +110,9 @@ pub(crate) fn parse(text: &str, trouble: &mut Trouble) -> Vec<Address> {
             return reader.out;
         }
         match c {
-            '"' if reader.last_quote.is_some_and(|last| last > at) => {
-                reader.raw.push('"');
-                while let Some((_, c)) = chars.next() {
-                    match c {
-                        '\\' => {
-                            if let Some((_, escaped)) = chars.next() {
-                                reader.raw.push('\\');
-                                reader.raw.push(escaped);
-                                reader.phrase.push(escaped);
-                            }
-                        }
-                        '"' => break,
-                        _ => {
-                            reader.raw.push(c);
-                            reader.phrase.push(c);
-                        }
-                    }
-                }
-                reader.raw.push('"');
-            }
-            '(' if reader.last_comment_end.is_some_and(|last| last > at) => {
-                let mut depth = 1u32;
-                while let Some((_, c)) = chars.next() {
-                    match c {
-                        '\\' => reader.comment.extend(chars.next().map(|(_, c)| c)),
-                        '(' => depth += 1,
-                        ')' if depth == 1 => break,
-                        ')' => depth -= 1,
-                        _ => reader.comment.push(c),
-                    }
-                }
-            }
-            '<' if reader.angle.is_none() => {
-                let mut inner = String::new();
-                let bounded = reader.last_angle_end.is_some_and(|last| last > at);
-                while let Some((_, c)) = chars.next_if(|(_, c)| bounded || !matches!(c, ',' | ';')) {
-                    if c == '>' {
-                        break;
-                    }
-                    inner.push(c);
-                }
-                reader.angle = Some(inner);
-            }
+            '"' if reader.last_quote.is_some_and(|last| last > at) => reader.quoted(&mut chars),
+            '(' if reader.last_comment_end.is_some_and(|last| last > at) => reader.commented(&mut chars),
+            '<' if reader.angle.is_none() => reader.in_angles(at, &mut chars),
             // A quote that nothing closes says nothing.
             '"' => {}
             ',' | ';' => reader.finish(trouble),
@@ -188,7 +148,58 @@ struct Reader {
     angle: Option<String>,
 }
 
+type Chars<'t> = std::iter::Peekable<std::str::CharIndices<'t>>;
+
 impl Reader {
+    /// To the closing quote; the opening one is read.
+    fn quoted(&mut self, chars: &mut Chars<'_>) {
+        self.raw.push('"');
+        while let Some((_, c)) = chars.next() {
+            match c {
+                '\\' => {
+                    if let Some((_, escaped)) = chars.next() {
+                        self.raw.push('\\');
+                        self.raw.push(escaped);
+                        self.phrase.push(escaped);
+                    }
+                }
+                '"' => break,
+                _ => {
+                    self.raw.push(c);
+                    self.phrase.push(c);
+                }
+            }
+        }
+        self.raw.push('"');
+    }
+
+    /// To the end of the comment, others in it counted.
+    fn commented(&mut self, chars: &mut Chars<'_>) {
+        let mut depth = 1u32;
+        while let Some((_, c)) = chars.next() {
+            match c {
+                '\\' => self.comment.extend(chars.next().map(|(_, c)| c)),
+                '(' => depth += 1,
+                ')' if depth == 1 => break,
+                ')' => depth -= 1,
+                _ => self.comment.push(c),
+            }
+        }
+    }
+
+    /// To the closing bracket, or to the end of the item where none closes it.
+    fn in_angles(&mut self, at: usize, chars: &mut Chars<'_>) {
+        let mut inner = String::new();
+        let bounded = self.last_angle_end.is_some_and(|last| last > at);
+        while let Some((_, c)) = chars.next_if(|(_, c)| bounded || !matches!(c, ',' | ';')) {
+            if c == '>' {
+                break;
+            }
+            inner.push(c);
+        }
+        self.angle = Some(inner);
+    }
+
     fn forget(&mut self) {
         self.raw.clear();
         self.phrase.clear();

@@ -1,6 +1,6 @@
 //! `postern demo`: the server together with the practice provider. Nothing leaves the machine, and nothing
 //! of it can reach production: its database carries a mark.
-use crate::open::{self, Missing};
+use crate::open::{self, Missing, Providers};
 use crate::output::{Done, Failure};
 use crate::{Program, serve};
 use anyhow::{Context as _, bail};
@@ -73,7 +73,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         keep(&place, &kept)?;
         let ca = open::practice_folder(&program.config).join("ca.pem");
         std::fs::write(&ca, &practice.ca_pem).with_context(|| format!("cannot write {}", ca.display()))?;
-        let courier = serve::courier(&program.config, desk, true, bound.site.clone())?;
+        let courier = serve::courier(&program.config, desk, Providers::Practice, bound.site.clone())?;
         welcome(&bound.site, &practice, &kept.password);
         serve::until_stopped(&program.config, courier, bound, serve::Mail::Flowing).await?;
         practice.shutdown().await;

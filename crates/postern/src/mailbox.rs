@@ -88,8 +88,8 @@ fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<
 
 fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result<Done, Failure> {
     let id = find(&desk, address)?.id;
-    let demo = open::is_demo(&desk.db)?;
-    let courier = serve::courier(&program.config, desk, demo, site)?;
+    let providers = open::providers(&desk.db)?;
+    let courier = serve::courier(&program.config, desk, providers, site)?;
     let runtime = serve::runtime()?;
     let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
     let document = json!({

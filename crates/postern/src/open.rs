@@ -8,7 +8,7 @@ use desk::site::{setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -87,6 +87,19 @@ fn data_folder(path: &Path) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
 }
 
+/// A folder that was there before keeps its mode, which may be meant so; but who runs Postern is told.
+fn look_at_mode(path: &Path) -> anyhow::Result<()> {
+    let about = std::fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let mode = about.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let folder = path.display();
+        tracing::warn!(
+            "others than its owner may enter the data folder {folder} (mode {mode:03o}). `chmod 700 {folder}` keeps them out."
+        );
+    }
+    Ok(())
+}
+
 fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
     let known = db.read(|tx| setting::find(tx, setting::KEY_FINGERPRINT))?;
     let file = key_file.display();
@@ -125,6 +138,7 @@ pub struct Lock {
 
 pub fn lock(config: &Config) -> anyhow::Result<Lock> {
     data_folder(&config.data)?;
+    look_at_mode(&config.data)?;
     let path = config.data.join("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = file.with_context(|| {
@@ -185,14 +199,27 @@ pub fn practice_folder(config: &Config) -> PathBuf {
     config.data.join("practice")
 }
 
+/// Which providers a database may deal with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Providers {
+    Real,
+    /// Under the demo mark: the practice provider too.
+    Practice,
+}
+
+pub fn providers(db: &Db) -> anyhow::Result<Providers> {
+    Ok(if is_demo(db)? { Providers::Practice } else { Providers::Real })
+}
+
 /// The outgoing policy. The practice CA and plain http to loopback count only under the demo mark.
-pub fn net(config: &Config, demo: bool) -> anyhow::Result<wire::net::Net> {
+pub fn net(config: &Config, providers: Providers) -> anyhow::Result<wire::net::Net> {
     let mut ca = Vec::new();
     if let Some(path) = &config.extra_ca {
         ca = std::fs::read(path).with_context(|| format!("cannot read tls.extra_ca {}", path.display()))?;
     }
+    let practice = providers == Providers::Practice;
     let practice_ca = practice_folder(config).join("ca.pem");
-    if demo && practice_ca.exists() {
+    if practice && practice_ca.exists() {
         ca.push(b'\n');
         ca.extend(
             std::fs::read(&practice_ca).with_context(|| format!("cannot read {}", practice_ca.display()))?,
@@ -201,7 +228,7 @@ pub fn net(config: &Config, demo: bool) -> anyhow::Result<wire::net::Net> {
     let policy = wire::net::Policy {
         http_allow: config.http_allow.clone(),
         extra_ca_pem: (!ca.is_empty()).then_some(ca),
-        practice: demo,
+        practice,
     };
     wire::net::Net::new(policy).map_err(|e| anyhow::anyhow!("tls.extra_ca: {e}"))
 }

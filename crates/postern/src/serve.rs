@@ -1,6 +1,6 @@
 //! `postern serve`: the server, from the lock on its data folder to the last connection.
 use crate::config::Config;
-use crate::open::{self, Missing};
+use crate::open::{self, Missing, Providers};
 use crate::output::{Done, Failure};
 use crate::{Program, config, connections};
 use anyhow::{Context as _, bail};
@@ -37,7 +37,7 @@ pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     }
     runtime()?.block_on(async {
         let bound = bind(&program.config).await?;
-        let courier = courier(&program.config, desk, false, bound.site.clone())?;
+        let courier = courier(&program.config, desk, Providers::Real, bound.site.clone())?;
         offer_first_administrator(&program.config, &courier, &bound.site).await?;
         until_stopped(&program.config, courier, bound, mail).await
     })?;
@@ -52,8 +52,9 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// What carries mail, for a server or one command.
-pub fn courier(config: &Config, desk: Desk, practice: bool, site_url: Url) -> anyhow::Result<Courier> {
-    let net = open::net(config, practice)?;
+pub fn courier(config: &Config, desk: Desk, providers: Providers, site_url: Url) -> anyhow::Result<Courier> {
+    let net = open::net(config, providers)?;
+    let practice = providers == Providers::Practice;
     let random = Random::system();
     let process = Process::begin(&config.data, random.bytes());
     Ok(Courier::new(Parts { desk, net, clock: Clock::system(), random, site_url, practice, process }))

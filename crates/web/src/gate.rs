@@ -105,7 +105,10 @@ pub async fn pass(
     if visit.who.is_none() && asked.sets_form_cookie {
         set_form_cookie(state, &visit, &mut response);
     }
-    headers::complete(response.headers_mut(), state.is_https());
+    headers::complete(response.headers_mut());
+    if state.is_https() {
+        headers::insist_on_https(response.headers_mut());
+    }
     response
 }
 

@@ -24,7 +24,7 @@ pub fn content_policy_leaving(leaving: Leaving) -> String {
 }
 
 /// Adds what the handler did not set itself.
-pub fn complete(headers: &mut HeaderMap, https: bool) {
+pub fn complete(headers: &mut HeaderMap) {
     let mut set = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
@@ -36,7 +36,9 @@ pub fn complete(headers: &mut HeaderMap, https: bool) {
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
-    if https {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
+}
+
+/// A site on https is from now on asked for by https only.
+pub fn insist_on_https(headers: &mut HeaderMap) {
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
 }

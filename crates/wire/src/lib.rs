@@ -3,6 +3,8 @@
 //! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
 //! [`Kind`] says what to do next.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod error;
 pub mod imap;
 mod line;

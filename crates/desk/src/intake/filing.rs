@@ -11,7 +11,7 @@ use crate::people::requester::{self, Requester};
 use crate::site::{event, event::Subject};
 use crate::tickets::entry::{self, Kind, NewEntry};
 use crate::tickets::participant::{self, Standing};
-use crate::tickets::reference;
+use crate::tickets::reference::{self, Maker};
 use crate::tickets::ticket::{self, NewTicket, State};
 use crate::{Actor, By, Error, Result, db, db::Tx, params};
 use mail::nature::Nature;
@@ -145,7 +145,7 @@ impl Letter<'_> {
         };
         let entry_id = self.add_entry(tx, ticket_id, &requester, &sender)?;
         if let Some(message_id) = &message.message_id {
-            reference::add(tx, message_id, ticket_id, entry_id, false)?;
+            reference::add(tx, message_id, ticket_id, entry_id, Maker::Outside)?;
         }
         // The answered one and the newest of the chain first: the rest may be cut.
         let mentions: Vec<String> = message

@@ -11,7 +11,9 @@ use crate::people::person::Person;
 use crate::people::{agent, agent::Agent, form_use};
 use crate::tickets::draft::{self, DraftFile};
 use crate::tickets::entry::{self, Kind, NewEntry};
-use crate::tickets::{participant, participant::Standing, reference, seen, ticket, ticket::Ticket};
+use crate::tickets::{
+    participant, participant::Standing, reference, reference::Maker, seen, ticket, ticket::Ticket,
+};
 use crate::{Actor, By, Refusal, Result, db::Tx, params, people::viewer::Viewer};
 
 pub use super::recipients::{Recipients, recipients};
@@ -82,7 +84,7 @@ pub fn send(tx: &mut Tx<'_>, viewer: &Viewer, by: &By, new: &NewReply) -> Result
     };
     let entry_id = entry::add(tx, &entry)?;
     attachment::add(tx, entry_id, &files)?;
-    reference::add(tx, &message_id, ticket.id, entry_id, true)?;
+    reference::add(tx, &message_id, ticket.id, entry_id, Maker::Desk)?;
     let recipients: Vec<&str> = addressed.all().map(|person| person.address.as_str()).collect();
     let place = NewOutbox {
         ticket_id: ticket.id,

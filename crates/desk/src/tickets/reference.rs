@@ -21,8 +21,15 @@ pub const MENTIONS_MAX: usize = 50;
 /// A longer id is no id that anybody answers to, and would not fit an index page.
 const ID_BYTES_MAX: usize = 998;
 
+/// Who made a Message-ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    Desk,
+    Outside,
+}
+
 /// The Message-ID of an entry of the ticket.
-pub fn add(tx: &mut Tx<'_>, message_id: &str, ticket_id: i64, entry_id: i64, ours: bool) -> Result<()> {
+pub fn add(tx: &mut Tx<'_>, message_id: &str, ticket_id: i64, entry_id: i64, maker: Maker) -> Result<()> {
     if message_id.is_empty() || message_id.len() > ID_BYTES_MAX {
         return Ok(());
     }
@@ -31,7 +38,7 @@ pub fn add(tx: &mut Tx<'_>, message_id: &str, ticket_id: i64, entry_id: i64, our
          ON CONFLICT (message_id, ticket_id) DO UPDATE SET
              entry_id = COALESCE(reference.entry_id, excluded.entry_id),
              ours = CASE WHEN excluded.ours = 1 THEN 1 ELSE reference.ours END",
-        params![message_id, ticket_id, entry_id, ours],
+        params![message_id, ticket_id, entry_id, maker == Maker::Desk],
     )?;
     Ok(())
 }
