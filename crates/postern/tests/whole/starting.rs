@@ -1,7 +1,7 @@
 //! What a command finds wrong before it begins: each is a sentence that says what to do, and nothing is changed.
 use crate::program::{ADMINISTRATOR, PASSWORD, Program, Ran};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
 /// A desk whose store holds something.
@@ -10,6 +10,10 @@ fn desk_with_mail() -> Program {
     fs::create_dir_all(program.data().join("blobs/pack")).unwrap();
     fs::write(program.data().join("blobs/pack/00000001"), "a letter").unwrap();
     program
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 fn remove_database(program: &Program) {
@@ -134,6 +138,56 @@ fn what_may_not_be_written_by_its_owner_is_said() {
     let key = program.data().join("postern.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o000)).unwrap();
     program.run(&["check"]).fails(1, &["postern.key", "cannot be read", "chown", "chmod 600"]);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_or_written_is_one_sentence() {
+    // The modes of files stop nobody who is root; the kernel's own folder lets nobody write.
+    for (leads_to, words) in
+        [("/proc", "cannot write in the data folder"), ("/proc/nowhere", "cannot make the data folder")]
+    {
+        let program = Program::new();
+        symlink(leads_to, program.data()).unwrap();
+        let folder = program.data().display().to_string();
+        for command in [&["serve"][..], &["admin", "create", "--email", ADMINISTRATOR, "--password-stdin"]] {
+            let ran = program
+                .run_with(command, PASSWORD)
+                .fails(1, &[words, &folder, "name another folder with --data"]);
+            assert_eq!(ran.err.trim().lines().count(), 1, "{}", ran.err);
+        }
+    }
+    let program = Program::new();
+    fs::write(program.data(), "a file in its place").unwrap();
+    let ran = program.run(&["serve"]);
+    assert!(ran.status != 0 && ran.err.contains("Not a directory"), "{ran:?}");
+    assert_eq!(fs::read_to_string(program.data()).unwrap(), "a file in its place");
+}
+
+#[test]
+fn a_data_folder_that_others_may_enter_is_told_of_and_left_as_it_is() {
+    let program = Program::new();
+    fs::create_dir(program.data()).unwrap();
+    fs::set_permissions(program.data(), fs::Permissions::from_mode(0o755)).unwrap();
+    let server = program.serve();
+    let log = server.log();
+    assert!(log.contains("(mode 755)") && log.contains("chmod 700"), "{log}");
+    assert_eq!(mode(&program.data()), 0o755);
+    // What is in it is the owner's alone all the same.
+    let mut folders = vec![program.data()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(folder).unwrap() {
+            let path = item.unwrap().path();
+            assert_eq!(mode(&path) & 0o077, 0, "{} has mode {:o}", path.display(), mode(&path));
+            seen += 1;
+            folders.extend(path.is_dir().then_some(path));
+        }
+    }
+    assert!(seen >= 4, "{seen}");
+    server.stop();
+    let told = || program.serve().log().matches("others than its owner").count();
+    fs::set_permissions(program.data(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(told(), 1, "the log is the one of both starts");
 }
 
 #[test]
