@@ -4,6 +4,7 @@ mod office;
 
 mod agents;
 mod away;
+mod belonging;
 mod gate;
 mod inbox;
 mod kept_files;
