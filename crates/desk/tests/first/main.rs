@@ -1,6 +1,7 @@
 //! The first half of the desk, through its doors: the database, the site, people, mailboxes, files. On SQLite, and
 //! on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
+mod claims;
 mod clients;
 mod db;
 mod db_faults;
