@@ -1,17 +1,25 @@
-//! kill -9 at seeded random moments of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting
-//! in `starting`, of a token's renewal in `refreshing`.
+//! kill -9 in the middle of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting in
+//! `starting`, of a token's renewal in `refreshing`.
 //!
-//! `POSTERN_TEST_KILLS` sets how many kills of each kind (3 by default; `dev/prove kills` asks for more) and
-//! `POSTERN_TEST_SEED` where chance begins; both are printed.
+//! Each kill comes when a drawn number of rows has reached a stage, another one each time, and what is done is counted
+//! before and after it: a kill that found nothing or everything done proves nothing, and is made again with more work.
+//! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default; `dev/prove kills`
+//! asks for more) and `POSTERN_TEST_SEED` where chance begins; both are printed.
 mod refreshing;
 mod starting;
 
 use crate::practice_walk::until;
-use crate::program::{ADMINISTRATOR, Program};
+use crate::program::{ADMINISTRATOR, Program, Server};
 use crate::rig;
+use desk::db::{Db, Options};
+use desk::params;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// What each round has to do.
+const LETTERS: i64 = 20;
+const REPLIES: i64 = 6;
 
 fn kills() -> usize {
     std::env::var("POSTERN_TEST_KILLS").ok().map_or(3, |n| n.parse().expect("POSTERN_TEST_KILLS is a number"))
@@ -22,6 +30,72 @@ fn chance(what: &str) -> StdRng {
         .map_or(20_261_124, |n| n.parse().expect("POSTERN_TEST_SEED is a number"));
     println!("{what}: {} kills, seed {seed}", kills());
     StdRng::seed_from_u64(seed)
+}
+
+/// Work that goes through three stages, and how many rows have reached each.
+struct Work<'a> {
+    program: &'a Program,
+    counted_by: &'static str,
+    stages: [&'static str; 3],
+}
+impl Work<'_> {
+    /// With a connection of its own that is closed again: an open one would spare the next start its recovery.
+    fn done(&self) -> [i64; 3] {
+        self.look(Some)
+    }
+    fn look<T>(&self, mut enough: impl FnMut([i64; 3]) -> Option<T>) -> T {
+        let url = format!("sqlite:{}", self.program.data().join("postern.db").display());
+        let db = Db::open(&url, &Options::default()).unwrap();
+        let began = Instant::now();
+        loop {
+            let (a, b, c) = db.read(|tx| tx.one(self.counted_by, params![])).unwrap();
+            if let Some(found) = enough([a, b, c]) {
+                return found;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "after a minute {a}, {b}, {c} of {:?}",
+                self.stages
+            );
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    /// Starts the server on `new` rows more, up to `all`, and kills it when a drawn number of them has reached the
+    /// stage. Whether that was in the middle: some of it done, and not all.
+    fn killed_in_the_middle(&self, stage: usize, chance: &mut StdRng, new: i64, all: i64) -> bool {
+        let before = self.done();
+        let at = before[stage] + chance.random_range(1..new);
+        let server: Server = self.program.serve();
+        self.look(|done| (done[stage] >= at).then_some(()));
+        server.kill();
+        let after = self.done();
+        let in_the_middle = after != before && after[2] < all;
+        let [a, b, c] = self.stages;
+        println!(
+            "  {a}, {b}, {c}: {before:?}; killed at {at} {}: {after:?} of {all}{}",
+            self.stages[stage],
+            if in_the_middle { "" } else { ", too late" }
+        );
+        in_the_middle
+    }
+}
+/// Kills until enough of them were in the middle; `more` makes work and says how much of it there is now in all. How
+/// many kills it took.
+fn kill_in_the_middle(
+    work: &Work<'_>,
+    chance: &mut StdRng,
+    new: i64,
+    mut more: impl FnMut() -> i64,
+) -> usize {
+    let (mut made, mut in_the_middle) = (0, 0);
+    while in_the_middle < kills() {
+        assert!(made < 5 * kills() + 5, "{in_the_middle} of {made} kills were in the middle of the work");
+        let all = more();
+        in_the_middle += usize::from(work.killed_in_the_middle(made % 3, chance, new, all));
+        made += 1;
+    }
+    println!("killed {made} times, {in_the_middle} in the middle");
+    made
 }
 fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
@@ -58,25 +132,22 @@ async fn real_servers_a_kill_while_fetching_loses_nothing_and_doubles_nothing() 
     let address = rig::address("support", "contoso.example");
     let program = desk(&address, "batch = 5\nfetched = \"move:Done\"");
     let mut written = 0;
-    for round in 0..kills() {
-        let letters: Vec<_> = (0..20)
+    let work = Work {
+        program: &program,
+        counted_by: "SELECT count(*), count(CASE WHEN state <> 'new' THEN 1 END), count(settled_on_server_at) FROM inbox",
+        stages: ["fetched", "filed", "moved"],
+    };
+    kill_in_the_middle(&work, &mut chance, LETTERS, || {
+        let letters: Vec<_> = (written..written + LETTERS)
             .map(|i| {
-                rig::letter(
-                    "ann@nordwind.example",
-                    &address,
-                    &format!("Matter {}", written + i),
-                    &"word ".repeat(200),
-                )
+                rig::letter("ann@nordwind.example", &address, &format!("Matter {i}"), &"word ".repeat(200))
             })
             .collect();
-        written += letters.len();
+        written += LETTERS;
         rig::deliver(&address, &letters);
-        let server = program.serve();
-        let ms = chance.random_range(0..400);
-        pause(ms);
-        server.kill();
-        println!("round {round}: killed {ms} ms after it was ready");
-    }
+        written
+    });
+    let written = usize::try_from(written).unwrap();
     let server = program.serve();
     until("every letter as a ticket", async || {
         (items(&program, &["ticket", "list"]).len() >= written).then_some(())
@@ -110,18 +181,20 @@ async fn real_servers_a_kill_while_sending_loses_no_reply_and_repeats_only_the_s
     program.run(&["mailbox", "fetch", &address]).fine();
     let ticket = items(&program, &["ticket", "list"])[0]["number"].as_str().unwrap().to_owned();
     let mut written = 0;
-    for round in 0..kills() {
-        for _ in 0..3 {
-            let text = format!("Answer {written}.");
+    let work = Work {
+        program: &program,
+        counted_by: "SELECT count(CASE WHEN attempts > 0 THEN 1 END), count(blob_id), count(CASE WHEN state = 'sent' THEN 1 END)
+                     FROM outbox",
+        stages: ["attempted", "composed", "sent"],
+    };
+    let made = kill_in_the_middle(&work, &mut chance, REPLIES, || {
+        for i in written..written + REPLIES {
+            let text = format!("Answer {i}.");
             program.run_with(&["reply", &ticket, "--as", ADMINISTRATOR], &text).fine();
-            written += 1;
         }
-        let server = program.serve();
-        let ms = chance.random_range(0..250);
-        pause(ms);
-        server.kill();
-        println!("round {round}: killed {ms} ms after it was ready");
-    }
+        written += REPLIES;
+        written
+    });
     // A message whose fate is not known waits before it is sent again; an operator may ask for it at once.
     let server = program.serve();
     until("every reply settled", async || {
@@ -147,7 +220,7 @@ async fn real_servers_a_kill_while_sending_loses_no_reply_and_repeats_only_the_s
         repeated += ids.len() - 1;
     }
     // Between the final dot and its answer a broken connection cannot tell: at most one letter a kill.
-    assert!(repeated <= kills(), "{repeated} letters repeated by {} kills", kills());
+    assert!(repeated <= made, "{repeated} letters repeated by {made} kills");
     println!("sent {written}, repeated {repeated}");
     program.run(&["check"]).fine();
 }
