@@ -16,6 +16,7 @@ mod kills;
 mod on_postgres;
 mod practice_walk;
 mod program;
+mod quiet_log;
 mod real_servers;
 mod real_servers_oauth2;
 mod rig;

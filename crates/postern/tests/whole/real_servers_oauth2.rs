@@ -8,16 +8,16 @@ use crate::rig;
 use std::fs::File;
 
 /// The helpdesk's address: its sign-in exists at the practice provider, its mailbox in Dovecot.
-const SUPPORT: &str = "support@contoso.example";
+pub const SUPPORT: &str = "support@contoso.example";
 
 /// A demo at the address that Dovecot asks. Only one can be there: the others wait for its lock.
-struct Rehearsal {
-    demo: Demo,
+pub struct Rehearsal {
+    pub demo: Demo,
     _turn: File,
 }
 
 impl Rehearsal {
-    fn start() -> Rehearsal {
+    pub fn start() -> Rehearsal {
         let turn = File::create(rig::ca().with_file_name("provider.lock")).unwrap();
         turn.lock().unwrap();
         let ca = rig::ca();
@@ -38,12 +38,12 @@ impl Rehearsal {
     }
 }
 
-fn number_of(demo: &Demo, subject: &str) -> Option<String> {
+pub fn number_of(demo: &Demo, subject: &str) -> Option<String> {
     let found = demo.tickets().into_iter().find(|t| t["subject"] == subject);
     found.map(|t| t["number"].as_str().unwrap().to_owned())
 }
 /// The mailbox outlives the tests: no two write of the same matter.
-fn matter(words: &str) -> String {
+pub fn matter(words: &str) -> String {
     format!("{words} {:08x}", rand::random::<u32>())
 }
 fn at(mailbox: &serde_json::Value, key: &str) -> String {

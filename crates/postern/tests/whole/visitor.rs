@@ -10,6 +10,10 @@ use url::Url;
 pub struct Visitor {
     client: reqwest::Client,
     cookies: BTreeMap<String, BTreeMap<String, String>>,
+    /// Every address that was asked for.
+    pub asked: Vec<Url>,
+    /// Every field that was sent.
+    pub sent: Vec<(String, String)>,
 }
 
 /// Follows nothing by itself.
@@ -40,7 +44,7 @@ pub struct Form {
 
 impl Visitor {
     pub fn new() -> Visitor {
-        Visitor { client: client(), cookies: BTreeMap::new() }
+        Visitor { client: client(), ..Visitor::default() }
     }
     pub async fn get(&mut self, url: impl AsRef<str>) -> Page {
         let url = url.as_ref().parse().unwrap();
@@ -80,7 +84,14 @@ impl Visitor {
         }
     }
 
+    /// The cookies of all hosts.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.values().flat_map(BTreeMap::values).map(String::as_str)
+    }
+
     async fn ask(&mut self, url: &Url, form: Option<&Form>) -> Page {
+        self.asked.push(url.clone());
+        self.sent.extend(form.iter().flat_map(|form| form.fields.iter().cloned()));
         let mut request = match form {
             None => self.client.get(url.clone()),
             Some(form) => {

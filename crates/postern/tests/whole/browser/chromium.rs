@@ -1,6 +1,7 @@
 //! One Chromium of a test's own: its driver on a free port, its profile in a temporary folder, both gone with it.
 use crate::practice_walk::until;
 use crate::rig::variable;
+use fantoccini::actions::{InputSource as _, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -123,6 +124,15 @@ impl Browser {
     /// Keys to whatever has the focus.
     pub async fn keys(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+    /// Moves the mouse onto what this path finds.
+    pub async fn point_at(&self, xpath: &str) {
+        until(&format!("{xpath} to point at"), async || {
+            let element = self.displayed(Locator::XPath(xpath)).await?;
+            let there = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
+            self.client.perform_actions(MouseActions::new("mouse".into()).then(there)).await.ok()
+        })
+        .await;
     }
     pub async fn text_of(&self, css: &str) -> String {
         until(css, async || self.displayed(Locator::Css(css)).await?.text().await.ok()).await

@@ -5,6 +5,8 @@ mod kept;
 mod keyboard;
 mod narrow;
 mod newcomer;
+mod pointer;
+mod real_servers_oauth2;
 
 use crate::practice_walk::Demo;
 use chromium::Browser;

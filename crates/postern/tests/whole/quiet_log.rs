@@ -1,0 +1,166 @@
+//! The log tells no secret at any level: no query string, no SASL line, no token, no password, no cookie.
+use crate::practice_walk::{Demo, connected, until};
+use crate::program::{ADMINISTRATOR, Program};
+use crate::rig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use desk::db::{Db, Options};
+use desk::params;
+use desk::site::vault::Vault;
+use secrecy::ExposeSecret as _;
+
+const SUPPORT: &str = "support@contoso.example";
+/// What is typed at the practice provider: a word that stands in its sentences too.
+const NO_SECRET: &str = "practice";
+
+/// The tokens that are kept now: of each grant the refresh token, and its access tokens.
+fn tokens(program: &Program) -> Vec<String> {
+    let url = format!("sqlite:{}", program.data().join("postern.db").display());
+    let db = Db::open(&url, &Options::default()).unwrap();
+    let vault = Vault::open(&program.data().join("postern.key")).unwrap();
+    let refresh = "SELECT id, '', refresh_token FROM consent WHERE refresh_token IS NOT NULL";
+    let access = "SELECT consent_id, resource, token FROM access_token";
+    let mut found = Vec::new();
+    for sql in [refresh, access] {
+        for (id, resource, sealed) in db.read(|tx| tx.all::<(i64, String, Vec<u8>)>(sql, params![])).unwrap()
+        {
+            let row = match resource.as_str() {
+                "" => format!("consent:{id}:refresh_token"),
+                resource => format!("access_token:{id}:{resource}"),
+            };
+            found.push(vault.unseal(&row, &sealed).unwrap().expose_secret().to_owned());
+        }
+    }
+    found
+}
+
+/// Pieces of what must not be logged, short enough that a shortened line is found too.
+fn pieces(secret: &str) -> Vec<String> {
+    let characters: Vec<char> = secret.chars().collect();
+    let whole = characters.chunks(24).filter(|piece| piece.len() == 24 || characters.len() < 24);
+    whole.map(|piece| piece.iter().collect()).collect()
+}
+/// The base64 of XOAUTH2, OAUTHBEARER, PLAIN and LOGIN.
+fn sasl_lines(user: &str, secret: &str) -> Vec<String> {
+    let lines = [
+        format!("user={user}\u{1}auth=Bearer {secret}\u{1}\u{1}"),
+        format!("n,a={user},\u{1}auth=Bearer {secret}\u{1}\u{1}"),
+        format!("\0{user}\0{secret}"),
+        user.to_owned(),
+        secret.to_owned(),
+    ];
+    lines.iter().map(|line| STANDARD.encode(line)).collect()
+}
+#[track_caller]
+fn is_silent(log: &str, secrets: &[String]) {
+    for piece in secrets.iter().flat_map(|secret| pieces(secret)) {
+        let line = log.lines().find(|line| line.contains(&piece));
+        assert!(line.is_none(), "“{piece}” was logged: {}", line.unwrap_or_default());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_walks_are_logged_in_full_without_a_query_string_a_token_or_a_sasl_line() {
+    let demo = Demo::on(Program::new().with(&["--log-level", "trace"]));
+    let mut visitor = demo.signed_in().await;
+    demo.goes_wrong("momentary_tokens", 1).await; // so that fetching refreshes at once
+    connected(&demo, &mut visitor, SUPPORT).await;
+    let mut kept = tokens(&demo.program);
+    assert!(kept.len() >= 2, "{} tokens", kept.len());
+    demo.write("ann.porter@nordwind.example", "The gate squeaks", "Each morning.").await;
+    let number = until("the ticket", async || {
+        let found = demo.tickets().into_iter().find(|t| t["subject"] == "The gate squeaks");
+        found.map(|t| t["number"].as_str().unwrap().to_owned())
+    })
+    .await;
+    let page = visitor.get(demo.url(&format!("/tickets/{number}"))).await;
+    visitor.submit(page.form("Send").set("text", "Some oil will help.")).await;
+    until("the reply sent", async || {
+        (demo.ticket(&number)["entries"][1]["deliveries"][0]["state"] == "sent").then_some(())
+    })
+    .await;
+    visitor.get(demo.url("/tickets?find=a+very+private+matter")).await;
+    // And what goes wrong: refused at both servers, at the token endpoint, at the way back.
+    for fault in ["imap_authenticate_json", "smtp_auth_disabled", "token_500"] {
+        demo.goes_wrong(fault, 2).await;
+    }
+    demo.program.run(&["mailbox", "fetch", SUPPORT]);
+    demo.program.run_with(&["reply", &number, "--as", &demo.email], "Did it help?").fine();
+    until("an attempt that failed", async || {
+        (!demo.server.log().is_empty()
+            && demo.ticket(&number)["entries"][2]["deliveries"][0]["attempts"].as_i64()? > 0)
+            .then_some(())
+    })
+    .await;
+    let again =
+        visitor.asked.iter().rev().find(|url| url.path().starts_with("/oauth/callback/")).unwrap().clone();
+    visitor.get(again.as_str()).await; // a code and a state once more
+    kept.extend(tokens(&demo.program));
+
+    let log = demo.server.log();
+    let banner = log.find("Practice mailboxes").unwrap();
+    let log = &log[banner..]; // before it the demo prints its sign-in, as it should
+    assert!(log.contains(SUPPORT), "nothing was logged: {log}");
+    let mut secrets = vec![demo.password.clone()];
+    for (name, value) in &visitor.sent {
+        if ["password", "client_secret", "form_token", "form_id"].contains(&name.as_str())
+            && value != NO_SECRET
+        {
+            secrets.push(value.clone());
+        }
+    }
+    assert!(visitor.sent.iter().any(|(name, value)| name == "client_secret" && value.len() > 20));
+    secrets.extend(visitor.cookies().map(str::to_owned));
+    let mut codes = 0;
+    for url in &visitor.asked {
+        secrets.extend(url.query().map(|query| format!("?{query}")));
+        for (name, value) in url.query_pairs() {
+            if ["code", "state", "nonce", "code_challenge"].contains(&name.as_ref()) {
+                secrets.push(value.into_owned());
+                codes += 1;
+            }
+        }
+    }
+    assert!(codes >= 4, "{codes} values of the sign-in were seen");
+    for token in &kept {
+        secrets.extend(sasl_lines(SUPPORT, token));
+    }
+    secrets.extend(kept);
+    is_silent(log, &secrets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_are_signed_in_to_by_password_without_a_word_of_it_in_the_log() {
+    let ca = rig::ca();
+    let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap(), "--log-level", "trace"]);
+    let program = program.administrator();
+    let address = rig::address("support", "contoso.example");
+    program.file("secret", rig::PASSWORD);
+    let toml = rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), "");
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let ann = rig::address("ann", "nordwind.example");
+    rig::deliver(&address, &[rig::letter(&ann, &address, "The gate squeaks", "Each morning.")]);
+    let server = program.serve();
+    let number = until("the ticket", async || {
+        let tickets = program.run(&["ticket", "list", "--json"]).fine().json();
+        Some(tickets["items"].get(0)?["number"].as_str()?.to_owned())
+    })
+    .await;
+    program.run_with(&["reply", &number, "--as", ADMINISTRATOR], "Some oil will help.").fine();
+    until("the reply in Ann's mailbox", async || rig::look(&ann, "INBOX").await.pop()).await;
+    // A wrong password is said, not shown.
+    let wrong = "another-word-than-the-right-one";
+    program.file("secret", wrong);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let said = until("a refused sign-in", async || {
+        let ran = program.run(&["mailbox", "fetch", &address]);
+        (ran.status != 0).then_some(ran)
+    })
+    .await;
+    let log = server.log() + &said.err + &said.out;
+    assert!(log.contains(&address), "nothing was logged: {log}");
+    let mut secrets = vec![rig::PASSWORD.to_owned(), wrong.to_owned()];
+    secrets.extend([rig::PASSWORD, wrong].iter().flat_map(|password| sasl_lines(&address, password)));
+    is_silent(&log, &secrets);
+}
