@@ -6,9 +6,12 @@ use desk::Desk;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::watch;
 
 /// Rows of one transaction.
-pub(crate) const BATCH: i64 = 100;
+const BATCH: i64 = 200;
+/// Parts of parsed messages that wait for the store.
+const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A batch takes seconds at most; what a killed process held is free after this.
 const LEASE_MS: i64 = 60_000;
 
@@ -27,11 +30,17 @@ pub(crate) struct Counts {
     pub put_off: i64,
 }
 
-impl Filed {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl Counts {
+    pub(crate) fn add(&mut self, more: Counts) {
+        self.filed += more.filed;
+        self.ignored += more.ignored;
+        self.held += more.held;
+        self.failed += more.failed;
+        self.put_off += more.put_off;
     }
+}
 
+impl Filed {
     pub(crate) fn of(&self, mailbox_id: i64) -> Counts {
         let mut counts = Counts::default();
         for (_, outcome) in self.0.iter().filter(|(of, _)| *of == mailbox_id) {
@@ -51,17 +60,11 @@ impl Filed {
 }
 
 /// A claimed row, ready for the transaction, or why it is not.
-pub(crate) type Ready = (Claim, Result<Prepared, Outcome>);
-
-/// Claims, parses and files one batch.
-pub(crate) async fn batch(courier: &Courier, limit: i64) -> desk::Result<Filed> {
-    let ready = prepare(courier, limit, &[]).await?;
-    commit(courier, ready).await
-}
+type Ready = (Claim, Result<Prepared, Outcome>);
 
 /// Claims due rows and parses them, on as many threads as there are processors. They are to be committed after
 /// those that the same filer has `in_hand`.
-pub(crate) async fn prepare(courier: &Courier, limit: i64, in_hand: &[i64]) -> desk::Result<Vec<Ready>> {
+async fn prepare(courier: &Courier, limit: i64, in_hand: &[i64]) -> desk::Result<Vec<Ready>> {
     let (now, node, in_hand) = (courier.now(), courier.node().to_owned(), in_hand.to_vec());
     let claims =
         courier.write_behind(move |tx| inbox::claim_next(tx, now, LEASE_MS, &node, limit, &in_hand)).await?;
@@ -72,21 +75,35 @@ pub(crate) async fn prepare(courier: &Courier, limit: i64, in_hand: &[i64]) -> d
             part.push((position, claim));
         }
     }
-    let working = parts.into_iter().map(|part| {
-        courier.blocking(move |desk| {
-            Ok(part
-                .into_iter()
-                .map(|(position, claim)| (position, parse(desk, claim, now)))
-                .collect::<Vec<_>>())
-        })
-    });
+    let working = parts.into_iter().map(|part| courier.blocking(move |desk| Ok(parse_all(desk, part, now))));
     let mut ready: Vec<(usize, Ready)> =
         futures_util::future::try_join_all(working).await?.into_iter().flatten().collect();
     ready.sort_by_key(|(position, _)| *position); // oldest first, as claimed
     Ok(ready.into_iter().map(|(_, ready)| ready).collect())
 }
 
-fn parse(desk: &Desk, claim: Claim, now: i64) -> Ready {
+/// Parses these, and stores the parts of many with one sync: of as many as may be in memory.
+fn parse_all(desk: &Desk, part: Vec<(usize, Claim)>, now: i64) -> Vec<(usize, Ready)> {
+    let mut ready = Vec::with_capacity(part.len());
+    let (mut parsed, mut bytes) = (Vec::new(), 0);
+    for (position, claim) in part {
+        match parse(desk, &claim, now) {
+            Ok(message) => {
+                bytes += filing::parts(&message).map(<[u8]>::len).sum::<usize>();
+                parsed.push((position, claim, message));
+            }
+            Err(outcome) => ready.push((position, (claim, Err(outcome)))),
+        }
+        if bytes >= PARTS_BYTES_MAX {
+            ready.extend(keep(desk, std::mem::take(&mut parsed), now));
+            bytes = 0;
+        }
+    }
+    ready.extend(keep(desk, parsed, now));
+    ready
+}
+
+fn parse(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         let raw = desk.store.get(&claim.place, &claim.hash)?;
         if let Some(reason) = left::read(&raw) {
@@ -94,20 +111,63 @@ fn parse(desk: &Desk, claim: Claim, now: i64) -> Ready {
             let reason = format!("{reason} It was left on the server, and what came after it was fetched.");
             return Ok(Err(Outcome::Failed { code, reason, next_at: None }));
         }
-        filing::prepare(&desk.store, &raw).map(Ok)
+        let mut message = mail::message::parse(&raw);
+        drop(raw);
+        mail::message::unpack(&mut message);
+        Ok::<_, desk::Error>(Ok(message))
     }));
-    let ready = match parsed {
-        Ok(Ok(ready)) => ready,
-        Ok(Err(error)) => {
-            Err(failed(&claim, &format!("Its bytes could not be read or stored: {error}"), now))
+    match parsed {
+        Ok(Ok(parsed)) => parsed,
+        Ok(Err(error)) => Err(failed(claim, &format!("Its bytes could not be read: {error}"), now)),
+        Err(panic) => Err(failed(claim, &said(&*panic, "parsed"), now)),
+    }
+}
+
+fn keep(desk: &Desk, parsed: Vec<(usize, Claim, mail::Message)>, now: i64) -> Vec<(usize, Ready)> {
+    let (claims, messages): (Vec<_>, Vec<_>) =
+        parsed.into_iter().map(|(position, claim, message)| ((position, claim), message)).unzip();
+    match filing::keep(&desk.store, messages) {
+        Ok(prepared) => claims
+            .into_iter()
+            .zip(prepared)
+            .map(|((position, claim), prepared)| (position, (claim, Ok(prepared))))
+            .collect(),
+        Err(error) => {
+            let why = format!("Its parts could not be stored: {error}");
+            claims
+                .into_iter()
+                .map(|(position, claim)| {
+                    let outcome = failed(&claim, &why, now);
+                    (position, (claim, Err(outcome)))
+                })
+                .collect()
         }
-        Err(panic) => Err(failed(&claim, &said(&*panic, "parsed"), now)),
-    };
-    (claim, ready)
+    }
+}
+
+/// Claims and files batch after batch, the next one parsed while one commits, until nothing is due or `stop` says so.
+pub(crate) async fn drain(
+    courier: &Courier,
+    stop: &watch::Receiver<bool>,
+    mut told: impl FnMut(&Filed),
+) -> desk::Result<()> {
+    let mut ready = prepare(courier, BATCH, &[]).await?;
+    while !ready.is_empty() {
+        if *stop.borrow() {
+            told(&commit(courier, ready).await?);
+            return Ok(());
+        }
+        let in_hand: Vec<i64> = ready.iter().map(|(claim, _)| claim.inbox_id).collect();
+        let next = prepare(courier, BATCH, &in_hand);
+        let (filed, next) = tokio::join!(commit(courier, ready), next);
+        told(&filed?);
+        ready = next?;
+    }
+    Ok(())
 }
 
 /// Files a batch. When the whole does not commit for another reason than the database's, each is tried alone.
-pub(crate) async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
+async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
     if ready.is_empty() {
         return Ok(Filed::default());
     }

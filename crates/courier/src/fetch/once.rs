@@ -1,5 +1,6 @@
 //! `postern mailbox fetch`: one round now, in this process or by the one that is at it, until all is filed.
 use super::{End, LEASE_MS, round};
+use crate::rounds::{Wake, take_over};
 use crate::{Courier, file, probe};
 use desk::intake::inbox;
 use desk::mailboxes::mailbox::{self, Claim};
@@ -27,28 +28,39 @@ pub struct Summary {
     pub held_by: Option<String>,
 }
 
-/// One round now, until everything that is on the server is filed.
+/// One round now, until everything that is on the server is filed. What has come is filed while more comes.
 pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
     let mailbox = probe::find(courier, mailbox_id).await?;
-    crate::rounds::take_over(courier).await;
+    take_over(courier).await;
     let mut summary = Summary::default();
     let claim = claim(courier, mailbox_id, &mut summary.held_by).await?;
-    let (_go_on, stop) = watch::channel(false);
+    let mut tally = file::Counts::default();
     let mut trouble = None;
     if let Some(claim) = claim {
-        let mut link = None;
-        let (tally, end) = round(courier, &claim, &mut link, &stop).await;
-        summary.fetched = tally.new;
+        let (fetched, go_on) = watch::channel(false);
+        let fetching = async {
+            let mut link = None;
+            let ended = round(courier, &claim, &mut link, &go_on).await;
+            if let Some(link) = link {
+                let _ = link.session.logout().await; // all is done
+            }
+            fetched.send_replace(true);
+            ended
+        };
+        let stop = fetched.subscribe();
+        let ((fetched, end), filed) =
+            tokio::join!(fetching, file_meanwhile(courier, mailbox_id, &stop, &mut tally));
+        filed?;
+        summary.fetched = fetched.new;
         match end {
             End::Done | End::Stopped => {}
             End::Trouble(found) => trouble = Some(found),
             End::Lost => summary.held_by = holder(courier, mailbox_id).await?,
         }
-        if let Some(link) = link {
-            let _ = link.session.logout().await; // all is done
-        }
     }
-    file_all(courier, mailbox_id, &mut summary).await?;
+    file_all(courier, mailbox_id, &mut tally).await?;
+    (summary.filed, summary.ignored) = (tally.filed, tally.ignored);
+    (summary.held, summary.failed) = (tally.held, tally.failed);
     match trouble {
         None => Ok(summary),
         Some(trouble) => Err(anyhow::anyhow!(
@@ -90,23 +102,36 @@ async fn holder(courier: &Courier, mailbox_id: i64) -> desk::Result<Option<Strin
     courier.read(move |tx| mailbox::holder(tx, mailbox_id, now)).await
 }
 
+/// Files what is recorded, batch after batch, until `fetched` says that no more comes.
+async fn file_meanwhile(
+    courier: &Courier,
+    mailbox_id: i64,
+    fetched: &watch::Receiver<bool>,
+    tally: &mut file::Counts,
+) -> desk::Result<()> {
+    let mut wake = Wake::on(courier, "inbox", fetched);
+    while wake.wait(LOOK_EVERY).await {
+        file::drain(courier, fetched, |filed| tally.add(filed.of(mailbox_id))).await?;
+    }
+    Ok(())
+}
+
 /// Files, here or by whoever else is filing, until nothing of this mailbox waits for more than its next try.
-async fn file_all(courier: &Courier, mailbox_id: i64, summary: &mut Summary) -> desk::Result<()> {
-    let mut put_off = 0;
+async fn file_all(courier: &Courier, mailbox_id: i64, tally: &mut file::Counts) -> desk::Result<()> {
+    let (_go_on, stop) = watch::channel(false);
     let (mut before, mut looks) = (i64::MAX, 0);
     loop {
-        let filed = file::batch(courier, file::BATCH).await?;
-        let ours = filed.of(mailbox_id);
-        summary.filed += ours.filed;
-        summary.ignored += ours.ignored;
-        summary.held += ours.held;
-        summary.failed += ours.failed;
-        put_off += ours.put_off;
+        let mut any = false;
+        file::drain(courier, &stop, |filed| {
+            any = true;
+            tally.add(filed.of(mailbox_id));
+        })
+        .await?;
         let backlog = courier.read(move |tx| inbox::backlog(tx, mailbox_id)).await?;
-        if backlog <= put_off {
+        if backlog <= tally.put_off {
             return Ok(());
         }
-        if filed.is_empty() {
+        if !any {
             looks = if backlog < before { 0 } else { looks + 1 };
             before = backlog;
             if looks > STUCK_LOOKS_MAX {

@@ -1,4 +1,4 @@
-//! The filing round: while one batch commits, the next is parsed.
+//! The filing round: what is due is filed, woken by each batch that was fetched.
 use super::wake::Wake;
 use crate::{Courier, file};
 use std::time::Duration;
@@ -11,7 +11,7 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
     let mut wake = Wake::on(&courier, "inbox", &stop);
     let mut failures = 0_u32;
     loop {
-        let wait = match drain(&courier, &stop).await {
+        let wait = match file::drain(&courier, &stop, |_| {}).await {
             Ok(()) => {
                 failures = 0;
                 LOOK_EVERY
@@ -30,19 +30,4 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
             return;
         }
     }
-}
-
-async fn drain(courier: &Courier, stop: &watch::Receiver<bool>) -> desk::Result<()> {
-    let mut ready = file::prepare(courier, file::BATCH, &[]).await?;
-    while !ready.is_empty() {
-        if *stop.borrow() {
-            return file::commit(courier, ready).await.map(drop);
-        }
-        let in_hand: Vec<i64> = ready.iter().map(|(claim, _)| claim.inbox_id).collect();
-        let next = file::prepare(courier, file::BATCH, &in_hand);
-        let (filed, next) = tokio::join!(file::commit(courier, ready), next);
-        filed?;
-        ready = next?;
-    }
-    Ok(())
 }

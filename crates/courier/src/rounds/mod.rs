@@ -6,6 +6,8 @@ mod refreshing;
 mod sending;
 mod wake;
 
+pub(crate) use wake::Wake;
+
 use crate::Courier;
 use crate::process::Ended;
 use desk::mailboxes::mailbox;

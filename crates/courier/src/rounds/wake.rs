@@ -5,7 +5,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
 
-pub(super) struct Wake {
+pub(crate) struct Wake {
     topics: Receiver<String>,
     topic: &'static str,
     stop: watch::Receiver<bool>,
@@ -13,12 +13,12 @@ pub(super) struct Wake {
 
 impl Wake {
     /// From now on no commit of this topic is missed.
-    pub(super) fn on(courier: &Courier, topic: &'static str, stop: &watch::Receiver<bool>) -> Wake {
+    pub(crate) fn on(courier: &Courier, topic: &'static str, stop: &watch::Receiver<bool>) -> Wake {
         Wake { topics: courier.subscribe(), topic, stop: stop.clone() }
     }
 
     /// Waits for a commit of the topic, but not longer than `most`; `false`: it is time to end.
-    pub(super) async fn wait(&mut self, most: Duration) -> bool {
+    pub(crate) async fn wait(&mut self, most: Duration) -> bool {
         if *self.stop.borrow() {
             return false;
         }

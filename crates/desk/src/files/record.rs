@@ -4,6 +4,7 @@
 //! "PBL1"  encoding (0 as it is, 1 zstd)  0 0 0  stored bytes u64 LE  content bytes u64 LE  SHA-256 (32)  bytes…
 //! ```
 use anyhow::{Context as _, bail, ensure};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -29,7 +30,7 @@ pub(super) struct Head {
 
 /// A record in memory, for what is small.
 pub(super) fn write(content: &[u8], hash: [u8; 32]) -> anyhow::Result<Vec<u8>> {
-    let packed = zstd::bulk::compress(content, LEVEL).context("compressing")?;
+    let packed = packed(content).context("compressing")?;
     let (encoding, body) = if packed.len() < content.len() {
         (Encoding::Zstd, packed.as_slice())
     } else {
@@ -70,6 +71,17 @@ fn head(encoding: Encoding, stored_bytes: u64, content: &[u8], hash: [u8; 32]) -
     head.extend_from_slice(&(content.len() as u64).to_le_bytes());
     head.extend_from_slice(&hash);
     head
+}
+
+/// By the thread's own compressor: to make one costs more than to compress a letter.
+fn packed(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static KEPT: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    KEPT.with_borrow_mut(|kept| match kept {
+        Some(compressor) => compressor.compress(content),
+        None => kept.insert(zstd::bulk::Compressor::new(LEVEL)?).compress(content),
+    })
 }
 
 impl Head {

@@ -17,8 +17,9 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What is smaller than this when compressed goes into the pack.
-const SMALL_BYTES: usize = 64 * 1024;
+/// What is smaller than this when compressed goes into the pack: a file of its own costs two syncs, which only what is
+/// large is worth.
+const SMALL_BYTES: usize = 1024 * 1024;
 /// What is longer gets a file of its own however well it packs, and is packed on its way there.
 const WHOLE_BYTES: usize = 1024 * 1024;
 /// A pack that is longer is not appended to any more.

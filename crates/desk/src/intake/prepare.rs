@@ -12,16 +12,27 @@ pub struct Prepared {
     pub attachments: Vec<Stored>,
 }
 /// Parses the raw bytes and stores HTML and attachments. Never fails on a message, only on the store.
-/// The attachments' bytes are in the store afterwards and no longer in the message.
 pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
     let mut message = mail::message::parse(raw);
     mail::message::unpack(&mut message);
-    let html = message.html.as_ref().map(|html| html.as_bytes());
-    let contents: Vec<&[u8]> =
-        html.into_iter().chain(message.attachments.iter().map(|a| a.content.as_slice())).collect();
+    let mut kept = keep(store, vec![message])?;
+    Ok(kept.pop().ok_or_else(|| anyhow::anyhow!("invariant: one message, one result"))?)
+}
+/// Stores HTML and attachments of parsed and unpacked messages, those of all with one sync. The attachments' bytes are in the
+/// store afterwards and no longer in the messages.
+pub fn keep(store: &Store, messages: Vec<mail::Message>) -> Result<Vec<Prepared>> {
+    let contents: Vec<&[u8]> = messages.iter().flat_map(parts).collect();
     let mut stored = store.put_all(&contents)?.into_iter();
-    let html = if message.html.is_some() { stored.next() } else { None };
-    let attachments = stored.collect();
-    message.attachments.iter_mut().for_each(|attachment| attachment.content = Vec::new());
-    Ok(Prepared { message, html, attachments })
+    let prepared = messages.into_iter().map(|mut message| {
+        let html = message.html.as_ref().and_then(|_| stored.next());
+        let attachments = stored.by_ref().take(message.attachments.len()).collect();
+        message.attachments.iter_mut().for_each(|attachment| attachment.content = Vec::new());
+        Prepared { message, html, attachments }
+    });
+    Ok(prepared.collect())
+}
+/// What of a message goes into the store.
+pub fn parts(message: &mail::Message) -> impl Iterator<Item = &[u8]> {
+    let html = message.html.as_ref().map(|html| html.as_bytes());
+    html.into_iter().chain(message.attachments.iter().map(|attachment| attachment.content.as_slice()))
 }

@@ -307,3 +307,35 @@ fn a_letter_dated_by_a_clock_that_is_ahead_is_not_in_the_future() {
     day.file_all();
     assert_eq!(day.ticket("10001").updated_at, now);
 }
+
+#[test]
+fn the_parts_of_many_letters_are_stored_at_once_and_each_letter_has_its_own() {
+    let day = Day::new();
+    let raw = |n: usize, files: usize| {
+        let mut text = format!(
+            "From: ann@example.org\r\nSubject: {n}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/html\r\n\r\n<p>Letter {n}</p>\r\n"
+        );
+        for file in 0..files {
+            text += &format!(
+                "--b\r\nContent-Type: application/x-y\r\nContent-Disposition: attachment; filename=f\r\n\r\nfile {file} of {n}\r\n"
+            );
+        }
+        ::mail::message::parse(format!("{text}--b--\r\n").as_bytes())
+    };
+    let plain = ::mail::message::parse(b"From: ann@example.org\r\nSubject: plain\r\n\r\nNothing beside.\r\n");
+    let kept =
+        desk::intake::filing::keep(&day.desk.store, vec![raw(0, 2), plain, raw(2, 0), raw(3, 3)]).unwrap();
+    let content = |stored: &desk::files::store::Stored| {
+        let bytes = day.desk.store.get(&stored.place, &stored.hash).unwrap();
+        String::from_utf8(bytes).unwrap().trim().to_owned()
+    };
+    let seen: Vec<(Option<String>, Vec<String>)> = kept
+        .iter()
+        .map(|p| (p.html.as_ref().map(content), p.attachments.iter().map(content).collect()))
+        .collect();
+    let expected = |n: usize, files: usize| {
+        (Some(format!("<p>Letter {n}</p>")), (0..files).map(|file| format!("file {file} of {n}")).collect())
+    };
+    assert_eq!(seen, [expected(0, 2), (None, Vec::new()), expected(2, 0), expected(3, 3)]);
+}

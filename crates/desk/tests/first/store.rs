@@ -26,7 +26,7 @@ fn what_was_put_comes_back_whole_small_large_empty_and_compressible() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("blobs")).unwrap();
     let text = "the printer is on fire ".repeat(100_000).into_bytes();
-    let contents = [noise(100, 1), noise(300_000, 2), Vec::new(), text, noise(65_536, 3)];
+    let contents = [noise(100, 1), noise(3_000_000, 2), Vec::new(), text, noise(1024 * 1024, 3)];
     let stored = store.put_all(&contents.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
     let again = Store::open(&folder.path().join("blobs")).unwrap();
     for (content, stored) in contents.iter().zip(&stored) {
@@ -42,7 +42,7 @@ fn small_contents_of_a_batch_share_one_file_and_large_ones_have_their_own() {
     let store = Store::open(folder.path()).unwrap();
     let small: Vec<Vec<u8>> = (0..50).map(|i| noise(1000, i)).collect();
     let mut batch: Vec<&[u8]> = small.iter().map(Vec::as_slice).collect();
-    let large = noise(100_000, 99);
+    let large = noise(1_100_000, 99);
     batch.push(&large);
     store.put_all(&batch).unwrap();
     assert_eq!(files_under(&folder.path().join("pack")), 1);
@@ -78,7 +78,7 @@ fn what_is_packed_on_its_way_to_its_file_comes_back_whole_and_one_changed_byte_i
 fn the_same_content_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let (small, large) = (noise(1000, 1), noise(100_000, 2));
+    let (small, large) = (noise(1000, 1), noise(1_100_000, 2));
     let first = store.put_all(&[&small, &small, &large, &large]).unwrap();
     assert_eq!(first[0], first[1]);
     let length = || fs::metadata(folder.path().join("pack/00000001")).unwrap().len();
@@ -173,7 +173,7 @@ fn many_threads_put_at_once_and_each_finds_its_own() {
             let store = store.clone();
             s.spawn(move || {
                 for i in 0..20 {
-                    let content = noise(if i % 5 == 0 { 70_000 } else { 700 }, thread * 100 + i);
+                    let content = noise(if i % 5 == 0 { 1_100_000 } else { 700 }, thread * 100 + i);
                     let stored = store.put(&content).unwrap();
                     assert!(store.get(&stored.place, &stored.hash).unwrap() == content);
                 }
@@ -189,7 +189,7 @@ fn a_folder_that_is_gone_is_said_with_its_path() {
     let root = folder.path().join("blobs");
     let store = Store::open(&root).unwrap();
     fs::remove_dir_all(&root).unwrap();
-    for content in [noise(10, 1), noise(100_000, 1)] {
+    for content in [noise(10, 1), noise(1_100_000, 1)] {
         let said = store.put(&content).unwrap_err().to_string();
         assert!(said.contains("blobs") && said.contains("the folder is gone"), "{said}");
     }
