@@ -118,7 +118,15 @@ impl Trouble {
     }
 
     fn of_answer(error: &wire::Error, text: &str, place: &Place) -> Trouble {
-        let explanation = explain::server(place.provider, place.service, text);
+        let explanation = match error.kind() {
+            wire::Kind::Unauthorized if !place.by_token => {
+                explain::password(place.provider, place.service, text)
+            }
+            wire::Kind::Unauthorized
+            | wire::Kind::Transient { .. }
+            | wire::Kind::Rejected
+            | wire::Kind::Broken => explain::server(place.provider, place.service, text),
+        };
         let code =
             error.smtp_code().map_or_else(|| kind_word(error.kind()).to_owned(), |code| code.to_string());
         // A text that nothing is known of is the cause itself.

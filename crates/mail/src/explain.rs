@@ -170,6 +170,14 @@ pub fn delivery(provider: &str, answer: &str) -> Option<(Explanation, Concerns)>
     Some((explanation, concerns))
 }
 
+/// What a mail server answered when it refused a password.
+#[must_use]
+pub fn password(provider: &str, service: Service, answer: &str) -> Explanation {
+    let row = symptom::row(provider, service, &crate::word::one_line(answer));
+    let Row { class, cause, remedy } = row.unwrap_or(symptom::PASSWORD_REFUSED);
+    Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None }
+}
+
 /// How long a server asks to be left alone, in seconds (`Suggested Backoff Time: 299961 milliseconds`).
 #[must_use]
 pub fn backoff_s(answer: &str) -> Option<u64> {
@@ -296,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_password_is_told_from_other_refusals_in_whatever_words_the_server_has() {
+        for answer in ["NO LOGIN failed.", "NO [ALERT] go away", "-ERR nobody knows", "538 5.7.11 no"] {
+            for service in [Service::Imap, Service::Pop, Service::Smtp] {
+                let found = password("other", service, answer);
+                assert!(found.cause.contains("password") && found.remedy.contains("password"), "{found:?}");
+                assert!(!found.remedy.contains("prove") && found.class == Class::Configuration, "{found:?}");
+            }
+        }
+        // A deeper reason that the server names stays.
+        let found = password("other", Service::Imap, "NO Application-specific password required");
+        assert!(found.remedy.contains("app password"), "{found:?}");
+        let found = password("other", Service::Imap, "NO [UNAVAILABLE] later");
+        assert_eq!(found.class, Class::Retry);
+    }
+
+    #[test]
     fn no_number_stands_in_two_rows_and_every_text_is_a_sentence() {
         let mut seen = std::collections::HashSet::new();
         for (codes, row) in entra::ROWS {
@@ -320,6 +344,7 @@ mod tests {
         .into_iter()
         .chain([Reason::Suspended, Reason::Expired, Reason::Server])
         .for_each(|reason| are_sentences(&delivery::row_of(reason).unwrap()));
+        are_sentences(&symptom::PASSWORD_REFUSED);
         are_sentences(&Row { class: Class::Retry, cause: "The server is busy.", remedy: TRIES_AGAIN });
     }
 

@@ -307,6 +307,13 @@ pub(super) const SYMPTOMS: &[Symptom] = &[
     ),
 ];
 
+/// A password was refused in words that no row knows.
+pub(super) const PASSWORD_REFUSED: Row = Row {
+    class: Class::Configuration,
+    cause: "The server does not accept the user name with this password.",
+    remedy: "Enter user name and password again; some providers want an app password, or have to be told to let mail programs in.",
+};
+
 /// The first row that fits.
 pub(super) fn row(provider: &str, service: Service, answer: &str) -> Option<Row> {
     let answer = answer.to_lowercase();
