@@ -86,7 +86,7 @@ fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resu
         if message.auto_reply.kind == Nature::Bounce {
             return bounce::file(tx, claim, message, now);
         }
-        if let Some(ended) = ended(screen::screen(tx, claim.mailbox_id, message)?) {
+        if let Some(ended) = ended(screen::screen(tx, claim.mailbox_id, prepared)?) {
             return Ok(ended);
         }
         if let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?

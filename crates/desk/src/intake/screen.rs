@@ -1,5 +1,6 @@
 //! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`), nor for what a person then decides
 //! about held mail (`held`).
+use super::prepare::Prepared;
 use super::threading::Place;
 use crate::people::person::one_line;
 use crate::{Result, db::Tx, params};
@@ -14,25 +15,44 @@ pub enum Verdict {
 /// Our own letter coming back (Cc to self, a list copy) is ignored; mail from another mailbox of the
 /// desk is not.
 ///
-/// Our own is known by its Message-ID, never by its From: contact forms and scanners write from the
+/// Our own is known by its Message-ID *and* by what it says: whoever has a letter of ours knows its id, and a list
+/// may write into the letter that it hands on. Never by its From: contact forms and scanners write from the
 /// mailbox's own address to it, and theirs is mail like any other.
-pub fn screen(tx: &mut Tx<'_>, mailbox_id: i64, message: &mail::Message) -> Result<Verdict> {
-    let Some(message_id) = &message.message_id else { return Ok(Verdict::Accept) };
-    let own = tx.maybe::<(i64, Option<String>)>(
-        "SELECT o.id, t.number FROM outbox o LEFT JOIN ticket t ON t.id = o.ticket_id
-         WHERE o.message_id = $1 AND o.mailbox_id = $2",
+pub fn screen(tx: &mut Tx<'_>, mailbox_id: i64, prepared: &Prepared) -> Result<Verdict> {
+    let Some(message_id) = &prepared.message.message_id else { return Ok(Verdict::Accept) };
+    let ours = tx.maybe::<(Option<String>, i64, String, String, String)>(
+        "SELECT t.number, e.id, e.subject, e.text, m.address_key
+         FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id JOIN entry e ON e.id = o.entry_id
+         LEFT JOIN ticket t ON t.id = o.ticket_id
+         WHERE o.message_id = $1 AND o.mailbox_id = $2 AND o.blob_id IS NOT NULL",
         params![message_id, mailbox_id],
     )?;
-    Ok(match own {
-        None => Verdict::Accept,
-        Some((_, number)) => {
-            let on = number.map(|number| format!(" on ticket #{number}")).unwrap_or_default();
-            Verdict::Ignore {
-                code: "own",
-                reason: format!("This is our own letter{on}, coming back to its mailbox."),
-            }
-        }
-    })
+    let Some((number, entry_id, subject, text, address_key)) = ours else { return Ok(Verdict::Accept) };
+    let message = &prepared.message;
+    let author = message.author().and_then(|author| author.address.as_deref()).map(mail::address::key);
+    let says_the_same = author == Some(address_key)
+        && words(&message.subject).eq(words(&subject))
+        && words(&message.text).eq(words(&text))
+        && files(tx, entry_id)?
+            == prepared.attachments.iter().map(|file| file.hash.to_vec()).collect::<Vec<_>>();
+    if !says_the_same {
+        return Ok(Verdict::Accept);
+    }
+    let on = number.map(|number| format!(" on ticket #{number}")).unwrap_or_default();
+    let reason = format!("This is our own letter{on}, coming back to its mailbox.");
+    Ok(Verdict::Ignore { code: "own", reason })
+}
+/// What people read of a text: servers on the way fold lines, and encode anew.
+fn words(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !c.is_whitespace() && !c.is_control())
+}
+fn files(tx: &mut Tx<'_>, entry_id: i64) -> Result<Vec<Vec<u8>>> {
+    let hashes = tx.all::<(Vec<u8>,)>(
+        "SELECT b.hash FROM attachment a JOIN blob b ON b.id = a.blob_id
+         WHERE a.entry_id = $1 ORDER BY a.position, a.id",
+        params![entry_id],
+    )?;
+    Ok(hashes.into_iter().map(|(hash,)| hash).collect())
 }
 /// The same letter came to another mailbox of the desk and is a ticket already: one matter, one ticket.
 pub(super) fn known_elsewhere(tx: &mut Tx<'_>, inbox_id: i64) -> Result<Option<(i64, Verdict)>> {

@@ -1,7 +1,9 @@
 //! From a raw letter to an entry, whatever the letter is.
 use crate::desk::{Day, SUPPORT};
 use crate::mail;
+use desk::files::attachment::NewAttachment;
 use desk::intake::{inbox, inbox::Outcome};
+use desk::outgoing::outbox;
 use desk::people::viewer::Viewer;
 use desk::tickets::entry::{self, Part};
 
@@ -243,6 +245,71 @@ fn our_own_letter_coming_back_is_ignored() {
         ignored(&outcome),
         ("own", "This is our own letter on ticket #10001, coming back to its mailbox.")
     );
+    assert_eq!(day.thread("10001"), before);
+    day.is_whole();
+}
+
+/// A reply with awkward text and a file, as it went out.
+fn our_letter(day: &Day) -> Vec<u8> {
+    day.receive(mail::from("ann@example.org", "Drucker brennt – schon wieder", "It burns."));
+    let bob = day.agent("Bob");
+    let text = "Grüße,\tBob\n\n> It burns.\nFrom here on:\n.\n  kept\u{a0}blanks  \n-- \n".to_owned()
+        + &"long ".repeat(300);
+    let mut new = bob.draft("10001", &text);
+    let stored = day.desk.store.put(b"a\nb\n").unwrap();
+    let (name, media_type) = ("notes.txt".to_owned(), "text/plain".to_owned());
+    new.attachments = vec![NewAttachment { stored, name, media_type, inline: false, content_id: None }];
+    bob.sends(&new).unwrap();
+    let material = day.read(|tx| {
+        let claim = tx.one::<(i64,)>("SELECT id FROM outbox", &[])?;
+        outbox::material(tx, claim.0)
+    });
+    let mut draft = material.draft;
+    draft.attachments = vec![::mail::compose::File {
+        name: "notes.txt".to_owned(),
+        media_type: "text/plain".to_owned(),
+        content: b"a\nb\n".to_vec(),
+        content_id: None,
+    }];
+    day.delivers();
+    ::mail::compose::compose(&draft)
+}
+
+#[test]
+fn our_own_letter_is_known_again_after_servers_have_written_into_its_header() {
+    let day = Day::new();
+    let own = our_letter(&day);
+    let before = day.thread("10001");
+    let traced = [
+        b"Return-Path: <support@desk.example>\r\nReceived: from a by b\r\nX-MS-Exchange: yes\r\n",
+        own.as_slice(),
+    ];
+    let outcome = day.receive_raw(SUPPORT, &traced.concat(), false);
+    assert_eq!(ignored(&outcome).0, "own");
+    assert_eq!(day.thread("10001"), before);
+}
+
+#[test]
+fn a_letter_with_our_message_id_and_other_content_is_a_letter() {
+    let day = Day::new();
+    let own = String::from_utf8(our_letter(&day)).unwrap();
+    let id = day.last_id("10001");
+    // Whoever has a letter of ours knows its id, and its other fields too.
+    day.receive(mail::from("eve@example.net", "Invoice", "Please pay.").id(&id));
+    assert_eq!(day.thread("10002"), "#10002 Invoice · open\neve@example.net: Please pay.");
+    let subject = day.entries("10001").last().unwrap().subject.clone();
+    day.receive(mail::from(SUPPORT, &subject, "Please pay.").id(&id).header("X-Postern-Ticket", "10001"));
+    assert!(day.thread("10003").ends_with("Please pay."), "{}", day.thread("10003"));
+    // A list that writes its name into the subject, somebody else as the author, another file.
+    let listed = own.replacen("Subject: ", "Subject: [list] ", 1);
+    let forged = own.replacen("From: ", "From: eve@example.net\r\nX-From: ", 1);
+    let file = own.replacen("YQpiCg==", "YQpjCg==", 1);
+    let before = day.thread("10001");
+    for changed in [listed, forged, file] {
+        assert_ne!(changed, own);
+        let outcome = day.receive_raw(SUPPORT, changed.as_bytes(), false);
+        assert!(matches!(outcome, Outcome::Filed { .. }), "{outcome:?}: {changed}");
+    }
     assert_eq!(day.thread("10001"), before);
     day.is_whole();
 }
