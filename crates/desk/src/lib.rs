@@ -32,7 +32,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 3] = [
+pub const MIGRATIONS: [db::Migration; 4] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -40,4 +40,5 @@ pub const MIGRATIONS: [db::Migration; 3] = [
         postgres: include_str!("../migrations/0002_search.postgres.sql"),
     },
     db::Migration::both(3, include_str!("../migrations/0003_accepted.sql")),
+    db::Migration::both(4, include_str!("../migrations/0004_participants.sql")),
 ];

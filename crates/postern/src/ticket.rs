@@ -43,15 +43,16 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let has = |wanted: &str| state.iter().any(|s| s == wanted);
             let wanted = Wanted { open: has("open"), closed: has("closed"), requester_id: None };
             let page = desk.db.read(|tx| match &query {
-                Some(words) => search::find(tx, &Viewer::Operator, words, after.as_ref(), paging.limit),
+                Some(words) => {
+                    search::find(tx, &Viewer::Operator, &wanted, words, after.as_ref(), paging.limit)
+                }
                 None => queue::list(tx, &Viewer::Operator, &wanted, after.as_ref(), paging.limit),
             })?;
-            let lines: Vec<_> = page.lines.iter().filter(|l| has(json::ticket_state(l.state))).collect();
-            let items = lines.iter().map(|line| json::ticket_line(line)).collect();
+            let items = page.lines.iter().map(json::ticket_line).collect();
             let next = page.next.as_ref().map(After::to_text);
             output::list(program.json, items, next, || {
                 let mut text = String::new();
-                for line in &lines {
+                for line in &page.lines {
                     let who = line.requester_name.as_ref().unwrap_or(&line.requester_address);
                     let state = json::ticket_state(line.state);
                     let _ = writeln!(text, "#{}  {state:6}  {}  ({who})", line.number, line.subject);

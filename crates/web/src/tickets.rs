@@ -76,7 +76,7 @@ pub async fn list(
         .courier
         .read(move |tx| match queue {
             Some(queue) => queue::page(tx, &viewer, queue, from.as_ref(), PAGE_MAX),
-            None => search::find(tx, &viewer, &words, from.as_ref(), PAGE_MAX),
+            None => search::find(tx, &viewer, &queue::Wanted::default(), &words, from.as_ref(), PAGE_MAX),
         })
         .await?;
     let heading = queue.map_or("Found", queues::heading);
@@ -98,7 +98,7 @@ pub async fn list(
 
 const NOTHING_FOUND: Empty = Empty {
     heading: "Nothing found",
-    sentence: "A number finds its ticket, an address the tickets of its owner, words the tickets that hold all of them.",
+    sentence: "A number finds its ticket, an address the tickets of its owner and those they get copies of, words the tickets that hold all of them.",
     icon: "search",
 };
 

@@ -197,6 +197,19 @@ pub struct Wanted {
     pub closed: bool,
     pub requester_id: Option<i64>,
 }
+impl Wanted {
+    fn is_both(&self) -> bool {
+        self.open == self.closed
+    }
+    pub(super) fn narrow(&self, query: &mut Query<'_>) {
+        if let Some(requester_id) = self.requester_id {
+            query.push(" AND t.requester_id = ").bind(requester_id);
+        }
+        if !self.is_both() {
+            query.push(" AND t.state = ").bind(if self.open { "open" } else { "closed" });
+        }
+    }
+}
 pub fn list(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
@@ -204,26 +217,38 @@ pub fn list(
     after: Option<&After>,
     limit: i64,
 ) -> Result<Page> {
-    let both = wanted.open == wanted.closed;
-    if let Some(requester_id) = wanted.requester_id {
+    if wanted.requester_id.is_some() {
         let mut query = lines(viewer);
-        query.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
-        if !both {
-            query.push(" AND t.state = ").bind(if wanted.open { "open" } else { "closed" });
-        }
+        query.push(" AND t.joined_to_id IS NULL");
+        wanted.narrow(&mut query);
         return finish(tx, viewer, query, after, limit);
     }
-    // Each state has its ordered index: two short pages merged, instead of sorting everything.
-    let mut found: Vec<Line> = Vec::new();
+    // Each state has its ordered index, so neither page is sorted.
+    let mut pages = Vec::new();
     for (queue, on) in [(Queue::Open, wanted.open), (Queue::Closed, wanted.closed)] {
-        if both || on {
+        if wanted.is_both() || on {
             let mut query = lines(viewer);
             belongs(&mut query, viewer, queue);
-            close(&mut query, after, limit);
-            found.extend(tx.all::<Line>(query.sql(), query.params())?);
+            pages.push(query);
         }
     }
+    merge(tx, viewer, pages, after, limit)
+}
+/// A page of what any of these queries finds: a short page of each, instead of sorting everything.
+pub(super) fn merge(
+    tx: &mut Tx<'_>,
+    viewer: &Viewer,
+    queries: Vec<Query<'_>>,
+    after: Option<&After>,
+    limit: i64,
+) -> Result<Page> {
+    let mut found: Vec<Line> = Vec::new();
+    for mut query in queries {
+        close(&mut query, after, limit);
+        found.extend(tx.all::<Line>(query.sql(), query.params())?);
+    }
     found.sort_by_key(|line| std::cmp::Reverse((line.updated_at, line.id)));
+    found.dedup_by_key(|line| line.id);
     Ok(cut(viewer, found, limit))
 }
 pub fn counts(tx: &mut Tx<'_>, viewer: &Viewer) -> Result<Counts> {

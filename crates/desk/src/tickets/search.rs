@@ -4,8 +4,8 @@
 //! Words are cut and folded here, not by the databases, so that both find the same: letters and digits in
 //! lower case without accents; of scripts that are written without blanks each character is a word and a
 //! run of them a phrase. What a person types is only ever such words, quoted.
-use super::queue::{self, After, Page};
-use crate::db::Dialect;
+use super::queue::{self, After, Page, Wanted};
+use crate::db::{Dialect, Query};
 use crate::{Result, db::Tx, params, people::viewer::Viewer};
 
 /// Of one entry; PostgreSQL keeps no tsvector beyond 1 MB.
@@ -41,11 +41,12 @@ pub fn index(tx: &mut Tx<'_>, entry_id: i64, words: &str) -> Result<()> {
     Ok(())
 }
 
-/// A number finds its ticket, an address its requester's tickets, words the tickets an entry of which holds
-/// all of them (the last one by its beginning). Newest first.
+/// A number finds its ticket, an address the tickets its owner has asked or gets copies of, words the tickets
+/// an entry of which holds all of them (the last one by its beginning). Newest first, of the wanted ones.
 pub fn find(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
+    wanted: &Wanted,
     query: &str,
     after: Option<&After>,
     limit: i64,
@@ -54,6 +55,7 @@ pub fn find(
     if let Some(number) = number(typed) {
         let mut lines = queue::lines(viewer);
         lines.push(" AND t.number = ").bind(number);
+        wanted.narrow(&mut lines);
         let page = queue::finish(tx, viewer, lines, after, limit)?;
         // A number without `#` may as well be that of an order: then it is a word.
         if !page.lines.is_empty() || typed.starts_with(['#', '[']) {
@@ -62,17 +64,37 @@ pub fn find(
     }
     if typed.contains('@') && !typed.contains(char::is_whitespace) {
         let key = mail::address::key(typed.trim_matches(['<', '>']));
-        let known = tx.maybe::<(i64,)>(
-            "SELECT requester_id FROM requester_address WHERE address_key = $1",
-            params![&key],
-        )?;
-        if let Some((requester_id,)) = known {
-            let mut lines = queue::lines(viewer);
-            lines.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
-            return queue::finish(tx, viewer, lines, after, limit);
+        let queries = by_address(tx, viewer, wanted, &key)?;
+        if !queries.is_empty() {
+            return queue::merge(tx, viewer, queries, after, limit);
         }
     }
-    by_words(tx, viewer, typed, after, limit)
+    by_words(tx, viewer, wanted, typed, after, limit)
+}
+/// What the owner of an address has asked, and what they are on the Cc of; nothing for an unknown address.
+fn by_address<'q>(tx: &mut Tx<'_>, viewer: &Viewer, wanted: &Wanted, key: &str) -> Result<Vec<Query<'q>>> {
+    let mut queries = Vec::new();
+    let requester = tx
+        .maybe::<(i64,)>("SELECT requester_id FROM requester_address WHERE address_key = $1", params![key])?;
+    if let Some((requester_id,)) = requester {
+        let mut lines = queue::lines(viewer);
+        lines.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
+        queries.push(lines);
+    }
+    let (copied,) =
+        tx.one::<(bool,)>("SELECT EXISTS (SELECT 1 FROM participant WHERE address_key = $1)", params![key])?;
+    if copied {
+        let mut lines = queue::lines(viewer);
+        lines
+            .push(" AND t.joined_to_id IS NULL AND t.id IN (SELECT p.ticket_id FROM participant p WHERE p.address_key = ")
+            .bind(key.to_owned())
+            .push(" ORDER BY p.ticket_id DESC LIMIT ")
+            .bind(MATCHES_MAX)
+            .push(")");
+        queries.push(lines);
+    }
+    queries.iter_mut().for_each(|lines| wanted.narrow(lines));
+    Ok(queries)
 }
 /// `10001`, `#10001` and `[#10001]`.
 fn number(typed: &str) -> Option<&str> {
@@ -83,6 +105,7 @@ fn number(typed: &str) -> Option<&str> {
 fn by_words(
     tx: &mut Tx<'_>,
     viewer: &Viewer,
+    wanted: &Wanted,
     typed: &str,
     after: Option<&After>,
     limit: i64,
@@ -101,6 +124,7 @@ fn by_words(
         }
     };
     lines.push(" ORDER BY w.rowid DESC LIMIT ").bind(MATCHES_MAX).push("))");
+    wanted.narrow(&mut lines);
     queue::finish(tx, viewer, lines, after, limit)
 }
 /// `"one" "見 積" "tw"*`: blanks are AND.

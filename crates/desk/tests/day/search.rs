@@ -2,10 +2,10 @@
 use crate::desk::Day;
 use crate::mail;
 use desk::people::viewer::Viewer;
-use desk::tickets::{queue::After, search};
+use desk::tickets::{queue::After, queue::Wanted, search};
 
 fn found(day: &Day, query: &str) -> String {
-    let page = day.read(|tx| search::find(tx, &Viewer::Operator, query, None, 50));
+    let page = day.read(|tx| search::find(tx, &Viewer::Operator, &Wanted::default(), query, None, 50));
     page.lines.iter().map(|line| line.number.as_str()).collect::<Vec<_>>().join(" ")
 }
 fn day() -> Day {
@@ -47,6 +47,50 @@ fn an_address_finds_its_requesters_tickets() {
     assert_eq!(found(&day, "ANN@example.org"), "10001 10004");
     assert_eq!(found(&day, "<jw@example.org>"), "10002");
     assert_eq!(found(&day, "nobody@example.org"), "");
+}
+
+#[test]
+fn an_address_also_finds_the_tickets_its_owner_gets_copies_of() {
+    let day = day();
+    day.receive(mail::from("carl@example.org", "Fax", "It hums.").cc("Ann Porter <Ann@example.org>"));
+    day.receive(
+        mail::from("carl@example.org", "Phone", "I told eve@example.net of it.").cc("dora@example.org"),
+    );
+    assert_eq!(found(&day, "ann@example.org"), "10005 10001 10004", "asked and copied");
+    assert_eq!(found(&day, "dora@example.org"), "10006", "copied alone");
+    assert_eq!(found(&day, "eve@example.net"), "10006", "written of");
+    day.receive(mail::from("ann@example.org", "Desk", "For me.").cc("ann@example.org"));
+    assert_eq!(found(&day, "ann@example.org"), "10007 10005 10001 10004", "each once");
+}
+
+#[test]
+fn what_is_found_is_narrowed_before_it_is_cut_into_pages() {
+    let day = Day::new();
+    for n in 1..=6 {
+        day.receive(mail::from("ann@example.org", &format!("Printer {n}"), "It burns."));
+    }
+    for number in ["10004", "10005", "10006"] {
+        day.agent("Bob").closes(number);
+    }
+    let pages = |query: &str, wanted: &Wanted| -> String {
+        let (mut after, mut pages): (Option<After>, Vec<String>) = (None, Vec::new());
+        loop {
+            let page = day.read(|tx| search::find(tx, &Viewer::Operator, wanted, query, after.as_ref(), 2));
+            pages.push(page.lines.into_iter().map(|line| line.number).collect::<Vec<_>>().join(" "));
+            after = page.next;
+            if after.is_none() {
+                return pages.join(" | ");
+            }
+        }
+    };
+    let open = Wanted { open: true, ..Wanted::default() };
+    let closed = Wanted { closed: true, ..Wanted::default() };
+    for query in ["burns", "ann@example.org"] {
+        assert_eq!(pages(query, &open), "10003 10002 | 10001", "{query}");
+        assert_eq!(pages(query, &closed), "10006 10005 | 10004", "{query}");
+    }
+    assert_eq!(pages("#10001", &closed), "");
+    assert_eq!(pages("#10001", &open), "10001");
 }
 
 #[test]
@@ -117,7 +161,8 @@ fn what_is_found_comes_in_pages_newest_first() {
     }
     let (mut after, mut all): (Option<After>, Vec<String>) = (None, Vec::new());
     loop {
-        let page = day.read(|tx| search::find(tx, &Viewer::Operator, "burn", after.as_ref(), 3));
+        let page =
+            day.read(|tx| search::find(tx, &Viewer::Operator, &Wanted::default(), "burn", after.as_ref(), 3));
         all.extend(page.lines.into_iter().map(|line| line.number));
         after = page.next;
         if after.is_none() {
