@@ -1,6 +1,6 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
-use desk::mailboxes::{client::Client, grant, grant::Grant, mailbox};
+use desk::mailboxes::{client::Client, grant, grant::Grant};
 use desk::outgoing::delivery::{self, Delivery, Sending};
 use desk::outgoing::outbox::Outbox;
 use desk::tickets::{entry, entry::Entry, queue::Line, ticket, ticket::Ticket};
@@ -264,7 +264,11 @@ pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> des
     let departments = desk::people::department::list(tx)?;
     let department =
         departments.into_iter().find(|d| d.id == mailbox.department_id).map_or(String::new(), |d| d.name);
-    let grant = grant::latest(tx, mailbox.id, mailbox::Side::Incoming)?;
+    // The one in use; a newer one that is not proved yet changes nothing until it is.
+    let grant = match mailbox.grant_id(Side::Incoming) {
+        Some(id) => grant::find(tx, id)?,
+        None => grant::latest(tx, mailbox.id, Side::Incoming)?,
+    };
     let client = match mailbox.incoming.client_id {
         Some(id) => desk::mailboxes::client::find(tx, id)?,
         None => None,

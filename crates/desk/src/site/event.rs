@@ -118,6 +118,11 @@ pub fn append(tx: &mut Tx<'_>, by: &By, subject: Subject, kind: &str, data: serd
     Ok(())
 }
 
+/// The id of the newest one: whether a transaction changed anything is whether it is another one behind it.
+pub fn newest(tx: &mut Tx<'_>) -> Result<i64> {
+    Ok(tx.one::<(i64,)>("SELECT COALESCE(max(id), 0) FROM event", params![])?.0)
+}
+
 /// The events of one subject, oldest first, at most `limit` of the newest.
 pub fn list(tx: &mut Tx<'_>, subject: Subject, limit: i64) -> Result<Vec<Event>> {
     let (kind, id) = subject.parts();

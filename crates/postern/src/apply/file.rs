@@ -1,9 +1,7 @@
-//! The file of `postern mailbox apply`: its words, and what they ask for.
+//! The file of `postern mailbox apply`: its words, and what they ask for. Not what they leave open (`asked`).
+use super::asked::{AskedClient, AskedOutgoing, AskedRemote, AskedServer};
 use anyhow::{Context as _, bail};
-use desk::mailboxes::client::EnteredClient;
-use desk::mailboxes::mailbox::{
-    Authentication, EnteredServer, Fetched, OutgoingMailbox, RemoteMailbox, Security, StartFrom,
-};
+use desk::mailboxes::mailbox::{Authentication, Fetched, Security, StartFrom};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -11,9 +9,9 @@ use std::path::{Path, PathBuf};
 /// A file's entry with its secrets read and its words understood.
 pub struct Wanted {
     pub entry: Entry,
-    pub remote: RemoteMailbox,
-    pub outgoing: OutgoingMailbox,
-    pub client: Option<EnteredClient>,
+    pub remote: AskedRemote,
+    pub outgoing: Option<AskedOutgoing>,
+    pub client: Option<AskedClient>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,19 +26,13 @@ pub struct Entry {
     pub address: String,
     pub name: Option<String>,
     pub department: Option<String>,
-    #[serde(default = "yes")]
-    active: bool,
-    #[serde(default = "now")]
-    start_from: String,
-    #[serde(default = "nothing")]
-    fetched: String,
-    #[serde(default = "minute")]
-    frequency_s: i64,
-    #[serde(default = "batch")]
-    batch: i64,
+    active: Option<bool>,
+    start_from: Option<String>,
+    fetched: Option<String>,
+    frequency_s: Option<i64>,
+    batch: Option<i64>,
     incoming: Incoming,
-    #[serde(default)]
-    outgoing: Outgoing,
+    outgoing: Option<Outgoing>,
     client: Option<Client>,
 }
 #[derive(Debug, Deserialize)]
@@ -51,14 +43,12 @@ struct Incoming {
     host: Option<String>,
     port: Option<u16>,
     security: Option<EnteredSecurity>,
-    #[serde(default)]
-    folder: String,
+    folder: Option<String>,
     authentication: EnteredAuthentication,
-    #[serde(default)]
-    user: String,
+    user: Option<String>,
     password_file: Option<PathBuf>,
 }
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Outgoing {
     #[serde(default)]
@@ -69,24 +59,20 @@ struct Outgoing {
     port: Option<u16>,
     security: Option<EnteredSecurity>,
     authentication: Option<OutgoingAuthentication>,
-    #[serde(default)]
-    user: String,
+    user: Option<String>,
     password_file: Option<PathBuf>,
-    #[serde(default)]
-    header_spoofing: bool,
+    header_spoofing: Option<bool>,
 }
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Client {
     client_id: String,
     client_secret_file: Option<PathBuf>,
-    #[serde(default)]
-    tenant: String,
+    tenant: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
     scopes: Option<String>,
-    #[serde(default = "yes")]
-    strict_matching: bool,
+    strict_matching: Option<bool>,
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,21 +100,6 @@ enum OutgoingAuthentication {
     Same,
     None,
 }
-fn yes() -> bool {
-    true
-}
-fn now() -> String {
-    "now".into()
-}
-fn nothing() -> String {
-    "nothing".into()
-}
-fn minute() -> i64 {
-    60
-}
-fn batch() -> i64 {
-    50
-}
 fn imap() -> Protocol {
     Protocol::Imap
 }
@@ -154,85 +125,78 @@ impl Entry {
         if microsoft != self.client.is_some() {
             bail!("[mailbox.client] belongs to authentication = \"microsoft\", and to nothing else");
         }
-        let preset = if microsoft { mail::provider::find("microsoft") } else { None };
-        let host = self.incoming.host.clone().or_else(|| preset.map(|p| p.imap.host.to_owned()));
-        let server = EnteredServer {
-            host: host.context("incoming.host is needed")?,
-            port: self.incoming.port.unwrap_or(993),
-            security: self.incoming.security.map_or(Security::Tls, Into::into),
-            authentication: if microsoft { Authentication::Microsoft } else { Authentication::Password },
-            user: self.incoming.user.clone(),
-            password: secret(self.incoming.password_file.as_deref(), folders, "incoming.password_file")?,
-        };
-        let remote = RemoteMailbox {
-            server,
-            folder: self.incoming.folder.clone(),
+        let (incoming, authentication) = (&self.incoming, self.incoming.authentication.into());
+        let remote = AskedRemote {
+            server: AskedServer {
+                host: incoming.host.clone(),
+                port: incoming.port,
+                security: incoming.security.map(Into::into),
+                authentication: Some(authentication),
+                user: incoming.user.clone(),
+                password: secret(incoming.password_file.as_deref(), folders, "incoming.password_file")?,
+            },
+            folder: incoming.folder.clone(),
             active: self.active,
             frequency_s: self.frequency_s,
             batch: self.batch,
-            fetched: fetched(&self.fetched)?,
-            start_from: start_from(&self.start_from)?,
+            fetched: self.fetched.as_deref().map(fetched).transpose()?,
+            start_from: self.start_from.as_deref().map(start_from).transpose()?,
         };
-        let outgoing = self.outgoing.wanted(preset.map(|p| p.smtp.host), folders)?;
-        let client = self.client.as_ref().map(|c| c.wanted(folders)).transpose()?;
+        let outgoing = self.outgoing.as_ref().map(|o| o.asked(folders)).transpose()?;
+        let client = self.client.as_ref().map(|c| c.asked(folders)).transpose()?;
         Ok(Wanted { entry: self, remote, outgoing, client })
     }
 }
 
+impl From<EnteredAuthentication> for Authentication {
+    fn from(entered: EnteredAuthentication) -> Self {
+        match entered {
+            EnteredAuthentication::Microsoft => Authentication::Microsoft,
+            EnteredAuthentication::Password => Authentication::Password,
+        }
+    }
+}
+
 impl Outgoing {
-    fn wanted(&self, preset_host: Option<&str>, folders: &[PathBuf]) -> anyhow::Result<OutgoingMailbox> {
+    fn asked(&self, folders: &[PathBuf]) -> anyhow::Result<AskedOutgoing> {
         let authentication = match (self.none, self.same, self.authentication) {
-            (true, false, None) => Authentication::None,
-            (false, true, None | Some(OutgoingAuthentication::Same)) => Authentication::Same,
-            (false, false, Some(OutgoingAuthentication::Same)) => Authentication::Same,
-            (false, false, Some(OutgoingAuthentication::None)) => Authentication::None,
-            (false, false, Some(OutgoingAuthentication::Password)) => Authentication::Password,
+            (true, false, None) => Some(Authentication::None),
+            (false, true, None | Some(OutgoingAuthentication::Same)) => Some(Authentication::Same),
+            (false, false, Some(OutgoingAuthentication::Same)) => Some(Authentication::Same),
+            (false, false, Some(OutgoingAuthentication::None)) => Some(Authentication::None),
+            (false, false, Some(OutgoingAuthentication::Password)) => Some(Authentication::Password),
             (false, false, Some(OutgoingAuthentication::Microsoft)) => {
                 bail!(
                     "outgoing.authentication: a registration of its own for sending is set up on the page; here use same = true"
                 )
             }
-            (false, false, None) if self.host.is_none() => Authentication::None,
-            (false, false, None) => bail!("outgoing.authentication is needed: password, same or none"),
+            (false, false, None) => None,
             _ => bail!("outgoing: use one of same = true, none = true, or authentication"),
         };
-        let host = self.host.clone().or_else(|| {
-            (authentication == Authentication::Same).then(|| preset_host.map(str::to_owned)).flatten()
-        });
-        let active = !(authentication == Authentication::None && host.is_none());
-        if active && host.is_none() {
-            bail!("outgoing.host is needed");
-        }
-        Ok(OutgoingMailbox {
-            server: EnteredServer {
-                host: host.unwrap_or_default(),
-                port: self.port.unwrap_or(587),
-                security: self.security.map_or(Security::StartTls, Into::into),
+        Ok(AskedOutgoing {
+            server: AskedServer {
+                host: self.host.clone(),
+                port: self.port,
+                security: self.security.map(Into::into),
                 authentication,
                 user: self.user.clone(),
                 password: secret(self.password_file.as_deref(), folders, "outgoing.password_file")?,
             },
-            active,
             header_spoofing: self.header_spoofing,
         })
     }
 }
 
 impl Client {
-    fn wanted(&self, folders: &[PathBuf]) -> anyhow::Result<EnteredClient> {
-        Ok(EnteredClient {
-            name: String::new(),
-            active: true,
-            tenant: self.tenant.clone(),
+    fn asked(&self, folders: &[PathBuf]) -> anyhow::Result<AskedClient> {
+        Ok(AskedClient {
             client_id: self.client_id.clone(),
             client_secret: secret(self.client_secret_file.as_deref(), folders, "client.client_secret_file")?,
-            authorization_endpoint: self.authorization_endpoint.clone().unwrap_or_default(),
-            token_endpoint: self.token_endpoint.clone().unwrap_or_default(),
-            scopes: self.scopes.clone().unwrap_or_default(),
-            resource_details_endpoint: String::new(),
-            email_attribute: String::new(),
+            tenant: self.tenant.clone(),
+            authorization_endpoint: self.authorization_endpoint.clone(),
+            token_endpoint: self.token_endpoint.clone(),
+            scopes: self.scopes.clone(),
             strict_matching: self.strict_matching,
-            notes: String::new(),
         })
     }
 }

@@ -1,21 +1,21 @@
 //! `postern mailbox apply FILE.toml`: makes or changes the mailboxes of a file. Running it twice changes
 //! nothing the second time.
+mod asked;
 mod file;
 
 use crate::json;
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Program, config};
+use asked::{AskedClient, Stands};
 use desk::db::Tx;
-use desk::mailboxes::mailbox::{
-    self, Account, Completeness, EnteredServer, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side,
-};
-use desk::mailboxes::{client, client::EnteredClient, grant};
+use desk::mailboxes::mailbox::{self, Account, Completeness, Side};
+use desk::mailboxes::{client, grant};
 use desk::people::department;
-use desk::site::vault::{self, Vault};
+use desk::site::event;
+use desk::site::vault::Vault;
 use desk::{By, Refusal};
 use file::{File, Wanted};
-use secrecy::SecretString;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -95,45 +95,35 @@ fn apply(
     site: &url::Url,
 ) -> desk::Result<Outcome> {
     let entry = &wanted.entry;
-    let name = entry.department.as_deref().unwrap_or("Support");
-    let department = department::find_by_name(tx, name)?
-        .ok_or_else(|| Refusal::Other(format!("There is no department {name}.")))?;
-    let (id, mut done) = match mailbox::find_by_address(tx, &entry.address)? {
-        Some(found) => (found.id, "unchanged"),
-        None => {
-            let shown = entry.name.as_deref().unwrap_or(&entry.address);
-            (mailbox::create(tx, by, &entry.address, shown, department.id)?, "created")
-        }
-    };
-    let found = get(tx, id)?;
+    let (id, stands) = stand(tx, by, wanted)?;
+    // Whatever changes is an event of this transaction.
+    let before = event::newest(tx)?;
+    let found = mailbox::get(tx, id)?;
     let account = Account {
         address: entry.address.clone(),
         name: entry.name.clone().unwrap_or_else(|| found.name.clone()),
-        department_id: department.id,
+        department_id: department(tx, entry.department.as_deref())?.unwrap_or(found.department_id),
         notes: found.notes.clone(),
     };
-    let mut changed = false;
-    if account.name != found.name || account.department_id != found.department_id {
-        mailbox::change_account(tx, by, id, &account)?;
-        changed = true;
-    }
+    mailbox::change_account(tx, by, id, &account)?;
     let has_client = wanted.client.is_some();
     let completeness = if has_client { Completeness::Draft } else { Completeness::Complete };
-    if !same_remote(tx, vault, &found, &wanted.remote)? {
-        mailbox::change_remote(tx, vault, by, id, &wanted.remote, completeness, randoms.nonces[0])?;
-        changed = true;
+    let remote = wanted.remote.over(&found, stands);
+    mailbox::change_remote(tx, vault, by, id, &remote, completeness, randoms.nonces[0])?;
+    if let Some(asked) = &wanted.client {
+        apply_client(tx, vault, by, id, asked, randoms)?;
     }
-    if let Some(entered) = &wanted.client {
-        changed |= apply_client(tx, vault, by, id, entered, randoms)?;
+    if let Some(outgoing) = &wanted.outgoing {
+        let found = mailbox::get(tx, id)?;
+        let outgoing = outgoing.over(&found, stands)?;
+        mailbox::change_outgoing(tx, vault, by, id, &outgoing, completeness, randoms.nonces[2])?;
     }
-    if !same_outgoing(tx, vault, &found, &wanted.outgoing)? {
-        mailbox::change_outgoing(tx, vault, by, id, &wanted.outgoing, completeness, randoms.nonces[2])?;
-        changed = true;
-    }
-    if changed && done == "unchanged" {
-        done = "changed";
-    }
-    let found = get(tx, id)?;
+    let done = match stands {
+        Stands::Anew => "created",
+        Stands::Already if event::newest(tx)? != before => "changed",
+        Stands::Already => "unchanged",
+    };
+    let found = mailbox::get(tx, id)?;
     let view = json::view(tx, found, site)?;
     let consented = view.grant.as_ref().is_some_and(|g| g.state == grant::State::Fulfilled);
     let authorize_at =
@@ -141,8 +131,31 @@ fn apply(
     Ok(Outcome { address: view.mailbox.address, done, callback: view.callback, authorize_at })
 }
 
-fn get(tx: &mut Tx<'_>, id: i64) -> desk::Result<Mailbox> {
-    mailbox::find(tx, id)?.ok_or_else(|| Refusal::NotFound("mailbox").into())
+/// The mailbox of that address. One that was removed is added again, with its tickets, its mail and its settings.
+fn stand(tx: &mut Tx<'_>, by: &By, wanted: &Wanted) -> desk::Result<(i64, Stands)> {
+    let entry = &wanted.entry;
+    let found = mailbox::find_by_address(tx, &entry.address)?;
+    if let Some(found) = found.as_ref().filter(|found| found.removed_at.is_none()) {
+        return Ok((found.id, Stands::Already));
+    }
+    let kept = found.map(|found| (found.name, found.department_id));
+    let (name, department_id) = match kept {
+        Some((name, department_id)) => (name, department_id),
+        None => {
+            let id = department(tx, Some(entry.department.as_deref().unwrap_or("Support")))?;
+            (entry.address.clone(), id.ok_or(Refusal::NotFound("department"))?)
+        }
+    };
+    let name = entry.name.as_deref().unwrap_or(&name);
+    Ok((mailbox::create(tx, by, &entry.address, name, department_id)?, Stands::Anew))
+}
+
+fn department(tx: &mut Tx<'_>, name: Option<&str>) -> desk::Result<Option<i64>> {
+    let Some(name) = name else { return Ok(None) };
+    match department::find_by_name(tx, name)? {
+        Some(found) => Ok(Some(found.id)),
+        None => Err(Refusal::Other(format!("There is no department {name}.")).into()),
+    }
 }
 
 fn apply_client(
@@ -150,97 +163,22 @@ fn apply_client(
     vault: &Vault,
     by: &By,
     mailbox_id: i64,
-    entered: &EnteredClient,
+    asked: &AskedClient,
     randoms: &Randoms,
-) -> desk::Result<bool> {
-    let mailbox = get(tx, mailbox_id)?;
-    let mut changed = false;
+) -> desk::Result<()> {
+    let mailbox = mailbox::get(tx, mailbox_id)?;
     let id = match mailbox.incoming.client_id {
         Some(id) => id,
         None => {
             let id = client::create(tx, by, "microsoft", &randoms.public_id)?;
             mailbox::set_client(tx, by, mailbox_id, Side::Incoming, id)?;
-            changed = true;
             id
         }
     };
-    let Some(found) = client::find(tx, id)? else { return Err(Refusal::NotFound("registration").into()) };
-    let mut entered = entered.clone();
-    if entered.name.is_empty() {
-        entered.name = if found.name.is_empty() { mailbox.address.clone() } else { found.name.clone() };
-    }
-    entered.notes.clone_from(&found.notes);
-    if entered.scopes.is_empty() {
-        entered.scopes.clone_from(&found.scopes);
-    }
-    let secret_same = match &entered.client_secret {
-        None => true,
-        Some(secret) => vault::is_same(client::secret_for_system(tx, vault, id)?.as_ref(), secret),
-    };
-    let endpoints = |empty: &str, stored: &str| empty.is_empty() || empty == stored;
-    let same = found.tenant == entered.tenant
-        && found.client_id == entered.client_id
-        && found.scopes == entered.scopes
-        && found.strict_matching == entered.strict_matching
-        && found.active == entered.active
-        && found.name == entered.name
-        && endpoints(&entered.authorization_endpoint, &found.authorization_endpoint)
-        && endpoints(&entered.token_endpoint, &found.token_endpoint)
-        && secret_same;
-    if same {
-        return Ok(changed);
-    }
+    let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
+    let entered = asked.over(&found, &mailbox.address);
     client::change(tx, vault, by, id, &entered, randoms.scheme, Completeness::Complete, randoms.nonces[1])?;
-    Ok(true)
-}
-
-fn same_server(side: &ServerSide, entered: &EnteredServer) -> bool {
-    side.host == entered.host
-        && side.port == entered.port
-        && side.security == entered.security
-        && side.authentication == entered.authentication
-        && side.user == entered.user
-}
-
-fn same_password(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    id: i64,
-    side: Side,
-    given: Option<&SecretString>,
-) -> desk::Result<bool> {
-    match given {
-        None => Ok(true),
-        Some(given) => Ok(vault::is_same(mailbox::password_for_system(tx, vault, id, side)?.as_ref(), given)),
-    }
-}
-
-fn same_remote(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    found: &Mailbox,
-    wanted: &RemoteMailbox,
-) -> desk::Result<bool> {
-    let same = same_server(&found.incoming, &wanted.server)
-        && found.folder == wanted.folder
-        && found.active == wanted.active
-        && found.frequency_s == wanted.frequency_s
-        && found.batch == wanted.batch
-        && found.fetched == wanted.fetched
-        && found.start_from == wanted.start_from;
-    Ok(same && same_password(tx, vault, found.id, Side::Incoming, wanted.server.password.as_ref())?)
-}
-
-fn same_outgoing(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    found: &Mailbox,
-    wanted: &OutgoingMailbox,
-) -> desk::Result<bool> {
-    let same = same_server(&found.outgoing, &wanted.server)
-        && found.outgoing_active == wanted.active
-        && found.header_spoofing == wanted.header_spoofing;
-    Ok(same && same_password(tx, vault, found.id, Side::Outgoing, wanted.server.password.as_ref())?)
+    Ok(())
 }
 
 fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {

@@ -1,0 +1,144 @@
+//! What a file asks of a mailbox, laid over what is stored: what it does not say stays as it is, and a new mailbox has
+//! the defaults that it was made with.
+use desk::mailboxes::client::{Client, EnteredClient};
+use desk::mailboxes::mailbox::{
+    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, Security, ServerSide,
+    StartFrom,
+};
+use desk::{Refusal, Result};
+use mail::provider::{self, Preset};
+use secrecy::SecretString;
+
+/// Whether the mailbox was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Already,
+    /// Made just now, or added again after it was removed.
+    Anew,
+}
+
+pub struct AskedServer {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub security: Option<Security>,
+    pub authentication: Option<Authentication>,
+    pub user: Option<String>,
+    pub password: Option<SecretString>,
+}
+pub struct AskedRemote {
+    pub server: AskedServer,
+    pub folder: Option<String>,
+    pub active: Option<bool>,
+    pub frequency_s: Option<i64>,
+    pub batch: Option<i64>,
+    pub fetched: Option<Fetched>,
+    pub start_from: Option<StartFrom>,
+}
+pub struct AskedOutgoing {
+    pub server: AskedServer,
+    pub header_spoofing: Option<bool>,
+}
+pub struct AskedClient {
+    pub client_id: String,
+    pub client_secret: Option<SecretString>,
+    pub tenant: Option<String>,
+    pub authorization_endpoint: Option<String>,
+    pub token_endpoint: Option<String>,
+    pub scopes: Option<String>,
+    pub strict_matching: Option<bool>,
+}
+
+impl AskedServer {
+    /// `preset` is the provider's own server: for who signs in there from now on and names no other.
+    fn over(&self, stored: &ServerSide, preset: Option<&provider::Server>) -> EnteredServer {
+        let authentication = self.authentication.unwrap_or(stored.authentication);
+        let begins = stored.host.is_empty() || stored.authentication != authentication;
+        let preset = preset.filter(|_| begins && self.host.is_none());
+        EnteredServer {
+            host: self
+                .host
+                .clone()
+                .or_else(|| preset.map(|p| p.host.to_owned()))
+                .unwrap_or_else(|| stored.host.clone()),
+            port: self.port.or_else(|| preset.map(|p| p.port)).unwrap_or(stored.port),
+            security: self.security.or_else(|| preset.map(|p| p.security.into())).unwrap_or(stored.security),
+            authentication,
+            user: self.user.clone().unwrap_or_else(|| stored.user.clone()),
+            password: self.password.clone(),
+        }
+    }
+}
+
+impl AskedRemote {
+    pub fn over(&self, stored: &Mailbox, stands: Stands) -> RemoteMailbox {
+        let preset = preset(self.server.authentication.unwrap_or(stored.incoming.authentication));
+        RemoteMailbox {
+            server: self.server.over(&stored.incoming, preset.map(|p| &p.imap)),
+            folder: self.folder.clone().unwrap_or_else(|| stored.folder.clone()),
+            active: self.active.unwrap_or(stored.active || stands == Stands::Anew),
+            frequency_s: self.frequency_s.unwrap_or(stored.frequency_s),
+            batch: self.batch.unwrap_or(stored.batch),
+            fetched: self.fetched.clone().unwrap_or_else(|| stored.fetched.clone()),
+            start_from: self.start_from.clone().unwrap_or_else(|| stored.start_from.clone()),
+        }
+    }
+}
+
+impl AskedOutgoing {
+    /// `stored` has its incoming side as the file asks for it.
+    pub fn over(&self, stored: &Mailbox, stands: Stands) -> Result<OutgoingMailbox> {
+        let side = &stored.outgoing;
+        let shares = self.server.authentication == Some(Authentication::Same);
+        let preset = preset(stored.incoming.authentication).filter(|_| shares);
+        let server = self.server.over(side, preset.map(|p| &p.smtp));
+        if self.server.authentication.is_none()
+            && server.authentication == Authentication::None
+            && self.server.host.is_some()
+        {
+            let sentence = "outgoing.authentication is needed: password, same or none.";
+            return Err(Refusal::Other(sentence.into()).into());
+        }
+        // It has no Status of its own in the file: one that was switched off stays so until it is to be another.
+        let is_another = side.host != server.host
+            || side.authentication != server.authentication
+            || server.password.is_some() && !side.has_password;
+        let begins = self.server.authentication.is_some() && (stands == Stands::Anew || is_another);
+        Ok(OutgoingMailbox {
+            active: server.authentication != Authentication::None && (stored.outgoing_active || begins),
+            server,
+            header_spoofing: self.header_spoofing.unwrap_or(stored.header_spoofing),
+        })
+    }
+}
+
+impl AskedClient {
+    /// `name` is for a registration that has none.
+    pub fn over(&self, stored: &Client, name: &str) -> EnteredClient {
+        let or = |asked: &Option<String>, stored: &str| asked.clone().unwrap_or_else(|| stored.to_owned());
+        EnteredClient {
+            name: if stored.name.is_empty() { name.to_owned() } else { stored.name.clone() },
+            active: stored.active,
+            tenant: or(&self.tenant, &stored.tenant),
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            authorization_endpoint: or(&self.authorization_endpoint, &stored.authorization_endpoint),
+            token_endpoint: or(&self.token_endpoint, &stored.token_endpoint),
+            scopes: or(&self.scopes, &stored.scopes),
+            resource_details_endpoint: stored.resource_details_endpoint.clone(),
+            email_attribute: stored.email_attribute.clone(),
+            strict_matching: self.strict_matching.unwrap_or(stored.strict_matching),
+            notes: stored.notes.clone(),
+        }
+    }
+}
+
+fn preset(authentication: Authentication) -> Option<&'static Preset> {
+    match authentication {
+        Authentication::Microsoft => Some(&provider::MICROSOFT),
+        Authentication::None
+        | Authentication::Same
+        | Authentication::Google
+        | Authentication::Other
+        | Authentication::Password => None,
+    }
+}

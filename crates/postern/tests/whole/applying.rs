@@ -1,0 +1,206 @@
+//! `mailbox apply` over what is there already: what the file says counts, what it does not say stays.
+use crate::program::Program;
+use desk::db::{Db, Options, Tx};
+use desk::mailboxes::mailbox::{self, Side};
+use desk::mailboxes::{client, client::EnteredClient, grant};
+use desk::site::vault::Vault;
+use desk::{Actor, By};
+use serde_json::Value;
+
+const PASSWORD_BOX: &str = r#"
+[[mailbox]]
+address = "support@contoso.example"
+name = "Support"
+
+[mailbox.incoming]
+host = "localhost"
+port = 1993
+authentication = "password"
+password_file = "secret"
+"#;
+
+const MICROSOFT_BOX: &str = r#"
+[[mailbox]]
+address = "billing@contoso.example"
+
+[mailbox.incoming]
+authentication = "microsoft"
+
+[mailbox.outgoing]
+same = true
+
+[mailbox.client]
+client_id = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11"
+client_secret_file = "value"
+authorization_endpoint = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize"
+token_endpoint = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
+"#;
+
+fn program() -> Program {
+    let program = Program::new();
+    program.file("secret", "rehearsal\n");
+    program.file("value", "a~secret.Value_of+40-characters\n");
+    program
+}
+
+/// What was done to the one mailbox of the file.
+fn applied(program: &Program, text: &str) -> Value {
+    let file = program.file("fleet.toml", text);
+    program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json()["items"][0].clone()
+}
+fn done(program: &Program, text: &str) -> String {
+    applied(program, text)["done"].as_str().unwrap().to_owned()
+}
+fn shown(program: &Program, address: &str) -> Value {
+    program.run(&["mailbox", "show", address, "--json"]).fine().json()
+}
+
+/// What the pages do to the desk of the program.
+fn on_the_page<T>(program: &Program, act: impl Fn(&mut Tx<'_>, &Vault, &By) -> desk::Result<T>) -> T {
+    let database = format!("sqlite:{}", program.data().join("postern.db").display());
+    let db = Db::open(&database, &Options::default()).unwrap();
+    let vault = Vault::open(&program.data().join("postern.key")).unwrap();
+    let by = By { actor: Actor::System, at: 1_795_521_600_000 };
+    db.write(|tx| act(tx, &vault, &by)).unwrap()
+}
+fn id_of(tx: &mut Tx<'_>, address: &str) -> desk::Result<i64> {
+    Ok(mailbox::find_by_address(tx, address)?.unwrap().id)
+}
+
+#[test]
+fn a_removed_mailbox_is_added_again_and_continues() {
+    for (text, address) in
+        [(PASSWORD_BOX, "support@contoso.example"), (MICROSOFT_BOX, "billing@contoso.example")]
+    {
+        let program = program();
+        let callback = applied(&program, text)["callback"].clone();
+        let id = on_the_page(&program, |tx, _, by| {
+            let id = id_of(tx, address)?;
+            mailbox::remove(tx, by, id)?;
+            Ok(id)
+        });
+        program.run(&["mailbox", "show", address]).fails(3, &["no mailbox"]);
+        let again = applied(&program, text);
+        assert_eq!(again["done"], "created");
+        assert_eq!(again["callback"], callback, "what is registered at the provider stays right");
+        let mailbox = shown(&program, address);
+        assert_eq!(mailbox["active"], true);
+        assert_eq!(on_the_page(&program, |tx, _, _| id_of(tx, address)), id, "the same one continues");
+        assert_eq!(done(&program, text), "unchanged");
+    }
+}
+
+#[test]
+fn a_file_with_endpoints_and_no_tenant_changes_nothing_the_second_time() {
+    let program = program();
+    assert_eq!(done(&program, MICROSOFT_BOX), "created");
+    assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");
+    let other = MICROSOFT_BOX.replace("/contoso.example/", "/fabrikam.example/");
+    assert_eq!(done(&program, &other), "changed");
+    assert_eq!(done(&program, &other), "unchanged");
+}
+
+#[test]
+fn what_the_file_does_not_say_stays_as_it_is() {
+    let program = program();
+    let full = PASSWORD_BOX.replace(
+        "name = \"Support\"",
+        "name = \"Support\"\nactive = false\nstart_from = \"everything\"\nfetched = \"read\"\nfrequency_s = 120\nbatch = 7",
+    ) + "folder = \"Tickets\"\nuser = \"desk\"\n[mailbox.outgoing]\nhost = \"localhost\"\nauthentication = \"same\"\nheader_spoofing = true\n";
+    assert_eq!(done(&program, &full), "created");
+    let before = shown(&program, "support@contoso.example");
+    let stored = |program: &Program| {
+        let m = on_the_page(program, |tx, _, _| {
+            Ok(mailbox::find_by_address(tx, "support@contoso.example")?.unwrap())
+        });
+        (m.header_spoofing, m.fetched, m.frequency_s, m.batch, m.start_from, m.outgoing_active)
+    };
+    let kept = stored(&program);
+    assert!(kept.0 && kept.5, "{kept:?}");
+    assert_eq!(done(&program, PASSWORD_BOX), "unchanged");
+    assert_eq!(shown(&program, "support@contoso.example"), before);
+    assert_eq!(stored(&program), kept);
+    assert_eq!((&before["active"], &before["incoming"]["folder"]), (&false.into(), &"Tickets".into()));
+    // One word more changes one thing.
+    assert_eq!(done(&program, &PASSWORD_BOX.replace("port = 1993", "port = 1994")), "changed");
+    let after = shown(&program, "support@contoso.example");
+    assert_eq!((&after["incoming"]["port"], &after["incoming"]["user"]), (&1994.into(), &"desk".into()));
+    assert_eq!((&after["active"], &after["outgoing"]), (&false.into(), &before["outgoing"]));
+}
+
+#[test]
+fn what_the_authorization_page_holds_beyond_the_file_stays() {
+    let program = program();
+    let text = MICROSOFT_BOX.to_owned() + "strict_matching = false\nscopes = \"openid offline_access\"\n";
+    done(&program, &text);
+    let registration = |tx: &mut Tx<'_>| {
+        let id = id_of(tx, "billing@contoso.example")?;
+        let id = mailbox::get(tx, id)?.incoming.client_id.unwrap();
+        Ok::<_, desk::Error>(client::find(tx, id)?.unwrap())
+    };
+    on_the_page(&program, |tx, vault, by| {
+        let found = registration(tx)?;
+        let entered = EnteredClient {
+            name: "The desk's".into(),
+            active: false,
+            tenant: found.tenant.clone(),
+            client_id: found.client_id.clone(),
+            client_secret: None,
+            authorization_endpoint: found.authorization_endpoint.clone(),
+            token_endpoint: found.token_endpoint.clone(),
+            scopes: found.scopes.clone(),
+            resource_details_endpoint: "https://graph.microsoft.com/v1.0/me".into(),
+            email_attribute: "mail".into(),
+            strict_matching: found.strict_matching,
+            notes: "ask Maya".into(),
+        };
+        let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
+        client::change(tx, vault, by, found.id, &entered, https, complete, [9; 24])
+    });
+    let before = format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx)));
+    assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");
+    assert_eq!(format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx))), before);
+    assert!(before.contains("v1.0/me") && before.contains("active: false"), "{before}");
+}
+
+#[test]
+fn a_newer_consent_that_is_not_proved_does_not_hide_the_one_in_use() {
+    let program = program();
+    assert!(applied(&program, MICROSOFT_BOX)["authorize_at"].is_string(), "nobody has consented yet");
+    on_the_page(&program, |tx, vault, by| {
+        let id = id_of(tx, "billing@contoso.example")?;
+        let client_id = mailbox::get(tx, id)?.incoming.client_id.unwrap();
+        for (state, proved) in [("first", true), ("second", false)] {
+            let new = grant::NewTry {
+                client_id,
+                mailbox_id: id,
+                side: Side::Incoming,
+                session_id: 1,
+                state: state.into(),
+                verifier: "the verifier".to_owned().into(),
+                nonce: "n".into(),
+            };
+            let grant_id = grant::begin(tx, vault, by, &new, [1; 24])?;
+            grant::take_pending(tx, vault, client_id, state, 1, by.at)?.unwrap();
+            let owner =
+                grant::Owner { subject: "oid".into(), address: Some(format!("{state}@contoso.example")) };
+            let tokens = grant::NewTokens {
+                resource: "https://outlook.office.com".into(),
+                access_token: "access".to_owned().into(),
+                access_expires_at: by.at + 3_600_000,
+                scopes: "IMAP".into(),
+                refresh_token: Some("refresh".to_owned().into()),
+                refresh_due_at: by.at + 1_800_000,
+            };
+            grant::store_tokens(tx, vault, by, grant_id, &owner, &tokens, [[2; 24], [3; 24]])?;
+            if proved {
+                grant::fulfil(tx, by, grant_id)?;
+            }
+        }
+        Ok(())
+    });
+    let grant = &shown(&program, "billing@contoso.example")["grant"];
+    assert_eq!((&grant["state"], &grant["owner"]), (&"fulfilled".into(), &"first@contoso.example".into()));
+    let again = applied(&program, MICROSOFT_BOX);
+    assert_eq!((&again["done"], &again["authorize_at"]), (&"unchanged".into(), &Value::Null));
+}
