@@ -15,7 +15,7 @@ use values::Values;
 pub use values::toml_mistake;
 
 /// Every key, as `section.name` stands in the file, `POSTERN_SECTION__NAME` in the environment and
-/// `--section-name` among the flags.
+/// `--section-name` among the flags (`--database` for the database).
 pub const KEYS: [(&str, &str); 8] = [
     ("site.url", "the one source of links, callbacks and cookie flags: https://help.example.org"),
     ("http.listen", "address and port: 127.0.0.1:8080"),
@@ -87,9 +87,17 @@ pub fn load(flags: &Flags, environment: &BTreeMap<String, String>, data: &str) -
     }
     values.take_environment(environment)?;
     for (key, value) in &flags.values {
-        values.set(key, value.clone(), Source::Flag(format!("--{}", key.replace(['.', '_'], "-"))));
+        values.set(key, value.clone(), Source::Flag(flag(key)));
     }
     checked::checked(&values, data, data_from)
+}
+
+/// As it stands in the help.
+fn flag(key: &str) -> String {
+    match key {
+        "database.url" => "--database".to_owned(),
+        key => format!("--{}", key.replace(['.', '_'], "-")),
+    }
 }
 
 fn config_file(
@@ -201,6 +209,14 @@ mod tests {
             let error = check("", &[], &[(key, value)]).unwrap_err();
             assert!(error.contains(key) && error.contains(value) && error.contains("expected"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_flag_is_named_as_it_is_given() {
+        let error = check("", &[], &[("database.url", "mysql://x")]).unwrap_err();
+        assert!(error.contains("from --database is"), "{error}");
+        let error = check("", &[], &[("http.trusted_proxies", "x")]).unwrap_err();
+        assert!(error.contains("from --http-trusted-proxies is"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `postern demo`: the server together with the practice provider. Nothing leaves the machine, and nothing
 //! of it can reach production: its database carries a mark.
-use crate::open::{self, Missing, Providers};
-use crate::output::{Done, Failure};
+use crate::open::{self, Providers};
+use crate::output::{self, Done, Failure};
 use crate::{Program, serve};
 use anyhow::{Context as _, bail};
 use desk::people::agent::{self, NewAgent, Role};
@@ -32,8 +32,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         )));
     }
     let _lock = open::lock(&program.config)?;
-    let desk = open::desk(&program.config, Missing::Make)?;
-    open::mark_demo(&desk.db)?;
+    let desk = open::demo_desk(&program.config)?;
     let place = program.config.data.join("demo.json");
     let mut kept = match std::fs::read(&place) {
         Ok(raw) => serde_json::from_slice(&raw).with_context(|| {
@@ -120,7 +119,9 @@ fn administrator(desk: &Desk, password: &str) -> anyhow::Result<()> {
 }
 
 fn welcome(site: &url::Url, practice: &practice::Practice, password: &str) {
-    eprintln!(
+    let (portal, mailboxes) = (practice.portal_url(), practice.mailboxes_url());
+    let (imap, smtp) = (practice.imap_addr.port(), practice.smtp_addr.port());
+    output::tell(&format!(
         "
 Postern demo. Nothing leaves this machine.
 
@@ -128,11 +129,11 @@ Postern demo. Nothing leaves this machine.
     Sign in as          {ADMINISTRATOR}
     Password            {password}
 
-    Practice portal     {}
-    Practice mailboxes  {}
+    Practice portal     {portal}
+    Practice mailboxes  {mailboxes}
 
-    IMAP server         localhost:{} (SSL/TLS)
-    SMTP server         localhost:{} (STARTTLS)
+    IMAP server         localhost:{imap} (SSL/TLS)
+    SMTP server         localhost:{smtp} (STARTTLS)
 
 1. Sign in, open Admin Panel › Emails › Add New Email and enter support@contoso.example. Under Remote Mailbox
    choose OAuth2 - Microsoft and Config, and follow the guide beside the form with the practice portal.
@@ -142,10 +143,6 @@ Postern demo. Nothing leaves this machine.
    in the customer's practice mailbox.
 
 Stop with Ctrl+C; started again, everything is as it was.
-",
-        practice.portal_url(),
-        practice.mailboxes_url(),
-        practice.imap_addr.port(),
-        practice.smtp_addr.port(),
-    );
+"
+    ));
 }

@@ -1,4 +1,10 @@
 //! The program: what it was called with, and which command that is. Rules live in `desk`, SQL too.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic on a full device; `output` does not"
+)]
+
 mod admin;
 mod apply;
 mod check;
@@ -19,7 +25,6 @@ mod ticket;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use output::{Done, Failure};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::SignalKind;
@@ -65,7 +70,7 @@ struct Settings {
     /// Private addresses that HTTP may reach, separated by commas
     #[arg(long, global = true, value_name = "ADDRESSES")]
     net_http_allow: Option<String>,
-    /// error, warn, info, debug or trace
+    /// error, warn, info, debug or trace; commands beside the server log errors unless this is given
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
     /// Print one JSON document
@@ -162,7 +167,7 @@ fn main() -> ExitCode {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Status(status)) => ExitCode::from(status),
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "postern: {}", output::shown(&failure.to_string()));
+            output::tell(&format!("postern: {}", output::shown(&failure.to_string())));
             ExitCode::from(failure.status())
         }
     }
@@ -189,10 +194,11 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let json = cli.settings.json;
+    let asked = cli.settings.log_level.is_some();
     let config = config::load(&cli.settings.flags(), &environment, data)
         .context("the configuration is not usable")
         .map_err(Failure::Usage)?;
-    log_to_standard_error(&config.log_level)?;
+    log_to_standard_error(if asked { &config.log_level } else { cli.command.log_level(&config.log_level) })?;
     let program = Program { config, json };
     match cli.command {
         Command::Serve { hold_mail } => {
@@ -211,6 +217,25 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Outbox(command) => outbox::run(&program, command),
         Command::Check => check::run(&program),
         Command::Message(_) => unreachable!("answered above"),
+    }
+}
+
+impl Command {
+    /// What a command beside the server has to say it prints: the log of a passing trouble would stand before it.
+    fn log_level<'a>(&self, configured: &'a str) -> &'a str {
+        match self {
+            Command::Serve { .. } | Command::Demo => configured,
+            Command::Config(_)
+            | Command::Admin(_)
+            | Command::Mailbox(_)
+            | Command::Ticket(_)
+            | Command::Reply(_)
+            | Command::Note(_)
+            | Command::Inbox(_)
+            | Command::Outbox(_)
+            | Command::Check
+            | Command::Message(_) => "error",
+        }
     }
 }
 
@@ -234,16 +259,50 @@ impl Settings {
     }
 }
 
-/// Postern's own lines at the level asked for; libraries only warn, since some of them trace what they
+/// Postern's own lines at the level asked for; libraries warn at most, since some of them trace what they
 /// send.
 fn log_to_standard_error(level: &str) -> Result<(), Failure> {
     let own = ["mail", "wire", "desk", "courier", "web", "practice", "postern"];
     let directives = own.map(|name| format!("{name}={level}")).join(",");
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("warn,{directives}"))
+    let others = if level == "error" { "error" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{others},{directives}"))
         .map_err(|e| Failure::Failed(anyhow::anyhow!("cannot set up the log: {e}")))?;
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A log that cannot be written (a full disk) is no reason for the rounds to panic.
     let log = tracing_subscriber::fmt().log_internal_errors(false);
     log.with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_the_configuration_is_for_the_server_alone() {
+        let level = |words: &[&str]| {
+            let cli = Cli::try_parse_from([&["postern"], words].concat()).unwrap_or_else(|e| panic!("{e}"));
+            cli.command.log_level("debug").to_owned()
+        };
+        assert_eq!((level(&["serve"]).as_str(), level(&["demo"]).as_str()), ("debug", "debug"));
+        assert_eq!(level(&["mailbox", "fetch", "a@example.org"]), "error");
+        assert_eq!(level(&["check"]), "error");
+    }
+
+    #[test]
+    fn recipients_are_given_several_times_or_with_commas() {
+        let words = [
+            "postern",
+            "reply",
+            "1",
+            "--as",
+            "b@example.org",
+            "--to",
+            "c@x.example",
+            "--to",
+            "d@x.example,e@x.example",
+        ];
+        let Command::Reply(reply) = Cli::parse_from(words).command else { panic!("a reply") };
+        assert_eq!(reply.to, ["c@x.example", "d@x.example,e@x.example"]);
+    }
 }

@@ -1,8 +1,8 @@
 //! `postern message inspect` and `thread`: what Postern understands of a message. No configuration, no
 //! database, no network.
-use crate::output::{Done, Failure};
+use crate::output::{self, Done, Failure};
 use clap::Subcommand;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -27,12 +27,10 @@ pub fn run(command: Command) -> Result<Done, Failure> {
     match command {
         Command::Inspect { files } => {
             let mut over = false;
-            let mut out = std::io::stdout().lock();
             for file in &files {
                 let value = mail::inspect::inspect(file, &read(file)?);
                 over |= value["ok"] == serde_json::Value::Bool(false);
-                out.write_all(mail::inspect::line(&value).as_bytes())?;
-                out.write_all(b"\n")?;
+                output::write(&(mail::inspect::line(&value) + "\n"))?;
             }
             Ok(if over { Done::Status(OVER_A_LIMIT) } else { Done::Fine })
         }
@@ -42,8 +40,7 @@ pub fn run(command: Command) -> Result<Done, Failure> {
                 links.push(mail::thread::Link::read(&read(file)?));
             }
             let value = mail::inspect::thread(&links);
-            println!("{}", mail::inspect::line(&value));
-            Ok(Done::Fine)
+            output::write(&(mail::inspect::line(&value) + "\n"))
         }
     }
 }

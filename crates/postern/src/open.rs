@@ -2,7 +2,7 @@
 //! made only with a new database, and a database without its key does not start.
 use crate::config::{Config, database};
 use anyhow::{Context as _, bail};
-use desk::db::{Db, Options, Tx};
+use desk::db::{Db, Options};
 use desk::files::store::Store;
 use desk::site::{setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
@@ -22,6 +22,27 @@ pub enum Missing {
 
 /// The desk of this configuration, migrated and with the right key.
 pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
+    let (db, _) = database(config, missing)?;
+    ready(config, db)
+}
+
+/// The desk of a demo. A new database is marked as one; what was made by anything else is refused, and left as it is.
+pub fn demo_desk(config: &Config) -> anyhow::Result<Desk> {
+    let (db, is_new) = database(config, Missing::Make)?;
+    if !is_new && !is_demo(&db)? {
+        bail!(
+            "this database was not made by `postern demo`, which would play with it. Name another folder with --data."
+        );
+    }
+    let desk = ready(config, db)?;
+    if is_new {
+        desk.db.write(|tx| setting::set(tx, setting::DEMO, "1"))?;
+    }
+    Ok(desk)
+}
+
+/// The database as it is found, and whether it was made just now.
+fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
     // Looked for first: another process that makes a new desk just now makes its database before these.
     let left = left_behind(config);
     let file = config.database_url.strip_prefix("sqlite:").map(Path::new);
@@ -40,9 +61,14 @@ pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
     let shown = database::shown(&config.database_url);
     let db = Db::open(&config.database_url, &Options::default())
         .with_context(|| format!("cannot open the database {shown}"))?;
-    if !left.is_empty() && db.is_new().with_context(|| format!("cannot read the database {shown}"))? {
+    let is_new = db.is_new().with_context(|| format!("cannot read the database {shown}"))?;
+    if is_new && !left.is_empty() {
         bail!(lost(&format!("the database {shown} is empty"), &left));
     }
+    Ok((db, is_new))
+}
+
+fn ready(config: &Config, db: Db) -> anyhow::Result<Desk> {
     db.migrate(&MIGRATIONS).context("cannot bring the database up to date")?;
     let vault = vault(&db, &config.key_file)?;
     let store = Store::open(&config.data.join("blobs"))?;
@@ -175,23 +201,6 @@ pub fn site(config: &Config, db: &Db) -> anyhow::Result<Url> {
 /// Whether the database belongs to a demo.
 pub fn is_demo(db: &Db) -> anyhow::Result<bool> {
     Ok(db.read(|tx| setting::find(tx, setting::DEMO))?.is_some())
-}
-
-/// Marks a new database as a demo's; refuses one that was made by anything else.
-pub fn mark_demo(db: &Db) -> anyhow::Result<()> {
-    let used = |tx: &mut Tx<'_>| -> desk::Result<bool> {
-        Ok(desk::people::agent::has_administrator(tx)?
-            || !desk::mailboxes::mailbox::list(tx, None, 1)?.is_empty())
-    };
-    if is_demo(db)? {
-        return Ok(());
-    }
-    if db.read(used)? {
-        bail!(
-            "this database was not made by `postern demo`, which would play with it. Name another folder with --data."
-        );
-    }
-    db.write(|tx| setting::set(tx, setting::DEMO, "1")).map_err(Into::into)
 }
 
 /// Where the demo keeps its practice provider.

@@ -69,11 +69,25 @@ pub fn print(
     if !out.is_empty() && !out.ends_with('\n') {
         out.push('\n');
     }
-    match std::io::stdout().write_all(out.as_bytes()) {
+    write(&out)
+}
+
+/// The one way to standard output.
+pub fn write(text: &str) -> Result<Done, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Done::Fine),
         // Whoever reads has read enough: `postern ticket list | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Done::Fine),
-        other => other.map(|()| Done::Fine).map_err(Into::into),
+        Err(error) => {
+            Err(Failure::Failed(anyhow::anyhow!("cannot write the result to standard output: {error}")))
+        }
     }
+}
+
+/// A line to standard error, as far as it can be written: there is no third place to complain at.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Text for people. What stands in it may come from a letter or a server.

@@ -18,12 +18,12 @@ pub struct Reply {
     /// The agent's email
     #[arg(long = "as", value_name = "AGENT")]
     agent: String,
-    /// Recipients instead of the requester
-    #[arg(long)]
-    to: Option<String>,
-    /// Copies instead of the participants
-    #[arg(long)]
-    cc: Option<String>,
+    /// Recipients instead of the requester: several with commas, or given several times
+    #[arg(long, value_name = "ADDRESSES")]
+    pub to: Vec<String>,
+    /// Copies instead of the participants, likewise; an empty one for none
+    #[arg(long, value_name = "ADDRESSES")]
+    pub cc: Vec<String>,
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
     /// Close the ticket too
@@ -46,8 +46,8 @@ pub fn reply(program: &Program, reply: Reply) -> Result<Done, Failure> {
     let new = NewReply {
         ticket_number: number(&reply.number),
         text: text()?,
-        to: reply.to,
-        cc: reply.cc,
+        to: joined(&reply.to),
+        cc: joined(&reply.cc),
         attachments: attachments(&desk, &reply.attach)?,
         draft_files: Vec::new(),
         seen_entry_id: None,
@@ -76,6 +76,11 @@ pub fn note(program: &Program, note: Note) -> Result<Done, Failure> {
     let entry = desk.db.write(|tx| reply::note(tx, &viewer, &by, &new))?;
     let document = json!({ "ticket": new.ticket_number, "entry": entry });
     output::print(program.json, &document, || format!("Noted on #{}.", new.ticket_number))
+}
+
+/// As they are typed into a field of the page; `None` when nobody is named.
+fn joined(addresses: &[String]) -> Option<String> {
+    (!addresses.is_empty()).then(|| addresses.join(", "))
 }
 
 fn number(text: &str) -> String {
@@ -129,5 +134,22 @@ fn media_type(path: &Path) -> &'static str {
         "zip" => "application/zip",
         "eml" => "message/rfc822",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_joined_as_they_are_typed_into_the_page() {
+        let said =
+            |addresses: &[&str]| joined(&addresses.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            said(&["a@example.org", "b@example.org, c@example.org"]).unwrap(),
+            "a@example.org, b@example.org, c@example.org"
+        );
+        assert_eq!(said(&[""]).as_deref(), Some(""), "nobody, as said");
+        assert_eq!(said(&[]), None, "as the page would show it");
     }
 }

@@ -1,7 +1,7 @@
 //! `postern serve`: the server, from the lock on its data folder to the last connection.
 use crate::config::Config;
 use crate::open::{self, Missing, Providers};
-use crate::output::{Done, Failure};
+use crate::output::{self, Done, Failure};
 use crate::{Program, config, connections};
 use anyhow::{Context as _, bail};
 use courier::{Clock, Courier, Parts, Process, Random};
@@ -99,7 +99,7 @@ async fn offer_first_administrator(config: &Config, courier: &Courier, site: &Ur
     }
     let link = web::links::set_up(site, &token);
     if std::io::stderr().is_terminal() {
-        eprintln!("Make the first administrator here, within an hour, once:\n\n    {link}\n");
+        output::tell(&format!("Make the first administrator here, within an hour, once:\n\n    {link}\n"));
         return Ok(());
     }
     let _ = std::fs::remove_file(&file);
@@ -110,7 +110,10 @@ async fn offer_first_administrator(config: &Config, courier: &Courier, site: &Ur
         .open(&file)
         .with_context(|| format!("cannot write {}", file.display()))?;
     writeln!(out, "{link}").with_context(|| format!("cannot write {}", file.display()))?;
-    eprintln!("Make the first administrator with the link in {}, within an hour.", file.display());
+    output::tell(&format!(
+        "Make the first administrator with the link in {}, within an hour.",
+        file.display()
+    ));
     Ok(())
 }
 
@@ -125,8 +128,8 @@ pub async fn until_stopped(
     let rounds = match mail {
         Mail::Flowing => Some(courier::rounds::start(courier.clone(), stopping.clone())),
         Mail::Held => {
-            eprintln!(
-                "Mail is held: nothing is fetched, refreshed or sent until Postern starts without --hold-mail."
+            output::tell(
+                "Mail is held: nothing is fetched, refreshed or sent until Postern starts without --hold-mail.",
             );
             None
         }
@@ -148,8 +151,8 @@ pub async fn until_stopped(
     let (app, limits) = (web::app(state), connections::Limits::default());
     let server = tokio::spawn(connections::serve(bound.listener, app, limits, stopping));
     let signals = Signals::listen()?; // before anybody is told that this can be stopped
-    println!("ready {}", site.as_str().trim_end_matches('/'));
-    std::io::stdout().flush().context("cannot write to standard output")?;
+    output::write(&format!("ready {}\n", site.as_str().trim_end_matches('/')))
+        .map_err(|failure| anyhow::anyhow!("{failure}"))?;
     signals.first().await;
     let _ = stop.send(true);
     let ended = async {

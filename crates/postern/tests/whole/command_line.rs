@@ -6,6 +6,11 @@ fn mode(path: &std::path::Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
+fn manual(page: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual");
+    std::fs::read_to_string(folder.join(page)).unwrap()
+}
+
 #[test]
 fn the_first_start_makes_folder_key_and_database_for_their_owner_alone() {
     let program = Program::new();
@@ -66,6 +71,11 @@ fn a_database_without_its_key_does_not_start_and_says_so() {
 fn a_database_of_a_demo_and_one_for_life_are_kept_apart() {
     let program = Program::new().administrator();
     program.run(&["demo"]).fails(1, &["was not made by `postern demo`"]);
+    // Nobody needs to have used it.
+    let unused = Program::new();
+    unused.serve().stop();
+    unused.run(&["demo"]).fails(1, &["was not made by `postern demo`", "another folder"]);
+    unused.serve().stop();
     let demo = Program::new();
     demo.start("demo", &[]).stop();
     demo.run(&["serve"]).fails(1, &["belongs to `postern demo`"]);
@@ -188,6 +198,16 @@ fn applying_a_file_twice_changes_nothing_the_second_time() {
     ] {
         assert!(shown.get(key).is_some(), "{key} is missing in {shown}");
     }
+    let manual = manual("json.md");
+    for side in [&shown, &shown["incoming"], &shown["outgoing"], &third["items"][0]] {
+        for key in side.as_object().unwrap().keys() {
+            let words = [format!("`{key}`"), format!("{key},"), format!("{key}}}")];
+            assert!(
+                words.iter().any(|word| manual.contains(word)),
+                "docs/manual/json.md does not say what {key} is"
+            );
+        }
+    }
     assert_eq!(shown["incoming"]["folder"], "INBOX");
     assert_eq!(shown["department"], "Support");
     let microsoft = program.run(&["mailbox", "show", "billing@contoso.example", "--json"]).fine().json();
@@ -299,9 +319,47 @@ fn inspect_needs_nothing_and_prints_one_line_a_message() {
     let lines: Vec<serde_json::Value> = done.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["schema"], "postern.inspect/1");
+    let manual = manual("inspect.md");
+    for key in lines[0].as_object().unwrap().keys() {
+        assert!(manual.contains(&format!("`{key}`")), "docs/manual/inspect.md does not say what {key} is");
+    }
     assert_eq!(lines[0]["subject"], "Grüße");
     assert_eq!(lines[1]["file"], "-");
     program.run(&["message", "inspect", "--json", "missing.eml"]).fails(1, &["missing.eml"]);
     program.run(&["message", "inspect"]).fails(2, &[]);
     assert!(!program.data().exists());
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_sentence_and_one_that_nobody_reads_is_none() {
+    let program = Program::new().administrator();
+    let one = program.file("one.eml", "Subject: x\n\ny\n");
+    let one = one.to_str().unwrap();
+    let printing: [&[&str]; 7] = [
+        &["message", "inspect", one],
+        &["message", "thread", one],
+        &["config", "show"],
+        &["check"],
+        &["ticket", "list", "--json"],
+        &["mailbox", "list", "--json"],
+        &["serve", "--http-listen", "127.0.0.1:0"],
+    ];
+    for command in printing {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        program.run_into(command, full.into()).fails(1, &["cannot write the result to standard output"]);
+        if command[0] != "serve" {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let ran = program.run_into(command, writer.into());
+            assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{command:?}");
+        }
+    }
+    // Nor does it panic where even the sentence cannot be written.
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(program.run_onto(&["ticket", "show", "99"], full().into(), full().into()), 3);
+}
+
+#[test]
+fn a_wrong_flag_is_named_as_it_was_given() {
+    Program::new().run(&["check", "--database", "mysql://x"]).fails(2, &["--database is"]);
 }

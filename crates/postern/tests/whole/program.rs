@@ -107,6 +107,18 @@ impl Program {
             err: String::from_utf8_lossy(&done.stderr).into_owned(),
         }
     }
+    /// Its result goes elsewhere.
+    pub fn run_into(&self, arguments: &[&str], out: Stdio) -> Ran {
+        let done = self.command(arguments).stdin(Stdio::null()).stdout(out).stderr(Stdio::piped()).output();
+        let done = done.unwrap();
+        let err = String::from_utf8_lossy(&done.stderr).into_owned();
+        Ran { status: done.status.code().unwrap_or(-1), out: String::new(), err }
+    }
+    /// All that it says goes elsewhere: its status.
+    pub fn run_onto(&self, arguments: &[&str], out: Stdio, err: Stdio) -> i32 {
+        let done = self.command(arguments).stdin(Stdio::null()).stdout(out).stderr(err).status().unwrap();
+        done.code().unwrap_or(-1)
+    }
     /// An administrator `admin@contoso.example` whose password is [`PASSWORD`].
     pub fn administrator(self) -> Program {
         let name = ["admin", "create", "--email", ADMINISTRATOR, "--name", "Maya Kern", "--password-stdin"];
