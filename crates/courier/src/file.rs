@@ -26,8 +26,6 @@ pub(crate) struct Counts {
     pub ignored: usize,
     pub held: usize,
     pub failed: usize,
-    /// Failed for now: tried again later.
-    pub put_off: i64,
 }
 
 impl Counts {
@@ -36,7 +34,6 @@ impl Counts {
         self.ignored += more.ignored;
         self.held += more.held;
         self.failed += more.failed;
-        self.put_off += more.put_off;
     }
 }
 
@@ -49,10 +46,7 @@ impl Filed {
                 Outcome::Ignored { .. } => counts.ignored += 1,
                 Outcome::Held { .. } => counts.held += 1,
                 Outcome::Late => {}
-                Outcome::Failed { next_at, .. } => {
-                    counts.failed += 1;
-                    counts.put_off += i64::from(next_at.is_some());
-                }
+                Outcome::Failed { .. } => counts.failed += 1,
             }
         }
         counts

@@ -9,7 +9,7 @@ mod plan;
 mod store;
 mod take;
 
-pub use once::{Summary, once};
+pub use once::{Patience, Summary, once, once_within};
 
 use crate::Courier;
 use crate::connect::{self, Which};

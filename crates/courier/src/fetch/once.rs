@@ -3,15 +3,25 @@ use super::{End, LEASE_MS, round};
 use crate::rounds::{Wake, take_over};
 use crate::{Courier, file, probe};
 use desk::intake::inbox;
-use desk::mailboxes::mailbox::{self, Claim};
+use desk::mailboxes::mailbox::{self, Claim, Mailbox};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Another process may be at a long backlog; it is waited for this long.
-const WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// What others are filing may take this long without progress.
-const STUCK_LOOKS_MAX: usize = 300;
+
+/// How long others are waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// With a round of their own, which may be at a long backlog.
+    pub round: Duration,
+    /// With what they are filing, without any progress.
+    pub filing: Duration,
+}
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { round: Duration::from_secs(30 * 60), filing: Duration::from_secs(60) }
+    }
+}
 
 /// What `postern mailbox fetch` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,71 +40,86 @@ pub struct Summary {
 
 /// One round now, until everything that is on the server is filed. What has come is filed while more comes.
 pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
+    once_within(courier, mailbox_id, Patience::default()).await
+}
+
+/// The same with a patience of one's own. An error when anything was not fetched or is not filed.
+pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Result<Summary> {
     let mailbox = probe::find(courier, mailbox_id).await?;
     take_over(courier).await;
     let mut summary = Summary::default();
-    let claim = claim(courier, mailbox_id, &mut summary.held_by).await?;
+    let claim = claim(courier, &mailbox, patience.round, &mut summary.held_by).await?;
     let mut tally = file::Counts::default();
     let mut trouble = None;
-    if let Some(claim) = claim {
-        let (fetched, go_on) = watch::channel(false);
-        let fetching = async {
-            let mut link = None;
-            let ended = round(courier, &claim, &mut link, &go_on).await;
-            if let Some(link) = link {
-                let _ = link.session.logout().await; // all is done
-            }
-            fetched.send_replace(true);
-            ended
-        };
-        let stop = fetched.subscribe();
-        let ((fetched, end), filed) =
-            tokio::join!(fetching, file_meanwhile(courier, mailbox_id, &stop, &mut tally));
-        filed?;
-        summary.fetched = fetched.new;
-        match end {
-            End::Done | End::Stopped => {}
-            End::Trouble(found) => trouble = Some(found),
-            End::Lost => summary.held_by = holder(courier, mailbox_id).await?,
+    let (fetched, go_on) = watch::channel(false);
+    let fetching = async {
+        let mut link = None;
+        let ended = round(courier, &claim, &mut link, &go_on).await;
+        if let Some(link) = link {
+            let _ = link.session.logout().await; // all is done
         }
+        fetched.send_replace(true);
+        ended
+    };
+    let stop = fetched.subscribe();
+    let ((fetched, end), filed) =
+        tokio::join!(fetching, file_meanwhile(courier, mailbox_id, &stop, &mut tally));
+    filed?;
+    summary.fetched = fetched.new;
+    match end {
+        End::Done | End::Stopped => {}
+        End::Trouble(found) => trouble = Some(found),
+        End::Lost => summary.held_by = holder(courier, mailbox_id).await?,
     }
-    file_all(courier, mailbox_id, &mut tally).await?;
+    let left = file_all(courier, mailbox_id, patience.filing, &mut tally).await?;
     (summary.filed, summary.ignored) = (tally.filed, tally.ignored);
     (summary.held, summary.failed) = (tally.held, tally.failed);
-    match trouble {
-        None => Ok(summary),
-        Some(trouble) => Err(anyhow::anyhow!(
-            "{} could not be fetched. {} {}",
-            mailbox.address,
-            trouble.whole_reason(),
-            trouble.remedy
-        )
-        .into()),
+    if let Some(trouble) = trouble {
+        let (reason, remedy) = (trouble.whole_reason(), trouble.remedy);
+        return Err(anyhow::anyhow!("{} could not be fetched. {reason} {remedy}", mailbox.address).into());
     }
+    if left > 0 {
+        return Err(anyhow::anyhow!(
+            "not all that was fetched from {} is filed: {left} still wait, and another process that has them in hand \
+             does not go on. Nothing is lost; `postern inbox list --state new` shows them. Try again later.",
+            mailbox.address
+        )
+        .into());
+    }
+    Ok(summary)
 }
 
-/// Waits for whoever has it; `None` when that takes too long, or the mailbox was removed.
+/// Waits for whoever has it.
 async fn claim(
     courier: &Courier,
-    mailbox_id: i64,
+    mailbox: &Mailbox,
+    patience: Duration,
     held_by: &mut Option<String>,
-) -> desk::Result<Option<Claim>> {
+) -> desk::Result<Claim> {
+    let mailbox_id = mailbox.id;
     let mut waited = Duration::ZERO;
-    while waited < WAIT_MAX {
+    loop {
         let (now, node) = (courier.now(), courier.node().to_owned());
         let claimed = courier.write(move |tx| mailbox::claim(tx, mailbox_id, now, LEASE_MS, &node)).await?;
-        if claimed.is_some() {
-            return Ok(claimed);
+        if let Some(claim) = claimed {
+            return Ok(claim);
         }
         match holder(courier, mailbox_id).await? {
             Some(holder) => *held_by = held_by.take().or(Some(holder)),
-            None if waited > Duration::ZERO => return Ok(None), // removed
+            None if waited > Duration::ZERO => return Err(desk::Refusal::NotFound("mailbox").into()), // removed
             None => {}
+        }
+        if waited >= patience {
+            let (address, holder) = (&mailbox.address, held_by.as_deref().unwrap_or("another process"));
+            return Err(anyhow::anyhow!(
+                "{address} was not fetched: {holder} is at it, and was waited for in vain. Look at what that process \
+                 logs, then try again."
+            )
+            .into());
         }
         tokio::time::sleep(LOOK_EVERY).await;
         waited += LOOK_EVERY;
     }
-    Ok(None)
 }
 
 async fn holder(courier: &Courier, mailbox_id: i64) -> desk::Result<Option<String>> {
@@ -116,10 +141,16 @@ async fn file_meanwhile(
     Ok(())
 }
 
-/// Files, here or by whoever else is filing, until nothing of this mailbox waits for more than its next try.
-async fn file_all(courier: &Courier, mailbox_id: i64, tally: &mut file::Counts) -> desk::Result<()> {
+/// Files, here or by whoever else is filing, until nothing of this mailbox waits for more than its next try. How
+/// much is left when nothing goes on.
+async fn file_all(
+    courier: &Courier,
+    mailbox_id: i64,
+    patience: Duration,
+    tally: &mut file::Counts,
+) -> desk::Result<i64> {
     let (_go_on, stop) = watch::channel(false);
-    let (mut before, mut looks) = (i64::MAX, 0);
+    let (mut before, mut waited) = (i64::MAX, Duration::ZERO);
     loop {
         let mut any = false;
         file::drain(courier, &stop, |filed| {
@@ -127,15 +158,16 @@ async fn file_all(courier: &Courier, mailbox_id: i64, tally: &mut file::Counts) 
             tally.add(filed.of(mailbox_id));
         })
         .await?;
-        let backlog = courier.read(move |tx| inbox::backlog(tx, mailbox_id)).await?;
-        if backlog <= tally.put_off {
-            return Ok(());
+        let now = courier.now();
+        let backlog = courier.read(move |tx| inbox::backlog(tx, mailbox_id, now)).await?;
+        if backlog == 0 {
+            return Ok(0);
         }
         if !any {
-            looks = if backlog < before { 0 } else { looks + 1 };
+            waited = if backlog < before { Duration::ZERO } else { waited + LOOK_EVERY };
             before = backlog;
-            if looks > STUCK_LOOKS_MAX {
-                return Ok(());
+            if waited > patience {
+                return Ok(backlog);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 const HOUR: i64 = 3_600_000;
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(500);
 
 async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendImap) {
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
@@ -275,6 +276,11 @@ async fn a_refused_sign_in_needs_a_person_and_a_throttled_one_waits_as_long_as_t
     assert_eq!(mailbox.incoming_health.state, mailbox::State::NeedsPerson);
     assert!(!mailbox.incoming_health.remedy.is_empty());
 
+    imap.state().sign_in = Some("NO we do not know you".into());
+    let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string();
+    assert!(error.contains("does not accept the user name with this password"), "{error}");
+    assert!(error.contains("we do not know you") && !error.contains("prove again"), "{error}");
+
     imap.state().sign_in = None;
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
@@ -297,4 +303,18 @@ async fn a_probe_says_what_is_there_and_names_the_folders_when_one_is_not() {
     let outgoing = courier::probe::outgoing(&stage.courier, stage.mailbox_id).await.unwrap();
     assert!(!outgoing.ok && outgoing.needs_person, "{outgoing:?}");
     assert_eq!(stage.mailbox().user(Side::Incoming), crate::stage::ADDRESS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_of_another_process_that_does_not_end_is_said_and_not_taken_for_done() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    let (id, patience) = (stage.mailbox_id, fetch::Patience { round: MOMENT, ..fetch::Patience::default() });
+    imap.deliver(NOON - HOUR, letter("one"));
+    // The clock stands still, so no lease ends by itself.
+    let held = stage.write(|tx| mailbox::claim(tx, id, NOON, 30_000, "test:another")).unwrap();
+    let said = fetch::once_within(&stage.courier, id, patience).await.unwrap_err().to_string();
+    assert!(said.contains("support@contoso.example was not fetched: test:another is at it"), "{said}");
+    stage.write(|tx| mailbox::settle(tx, &held, &Round::Done { mail: false, next_at: NOON }, NOON));
+    let summary = fetch::once_within(&stage.courier, id, patience).await.unwrap();
+    assert_eq!((summary.fetched, summary.filed), (1, 1));
 }

@@ -48,6 +48,8 @@ async fn one_poisoned_message_undoes_itself_alone_and_keeps_its_reason() {
     let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
     assert_eq!(row.state, State::New, "it is tried again");
     assert!(row.reason.contains("could not be"), "{}", row.reason);
+    let again = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((again.filed, again.failed), (0, 0), "what waits for its next try is not waited for");
 
     for _ in 0..20 {
         stage.clock.advance(24 * 3_600_000);
@@ -56,4 +58,19 @@ async fn one_poisoned_message_undoes_itself_alone_and_keeps_its_reason() {
     let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
     assert_eq!(row.state, State::Failed, "at last it waits for a person");
     assert_eq!(stage.tickets().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_has_in_hand_and_does_not_file_is_said_and_not_taken_for_done() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    recorded(&stage, &["first", "second"], "");
+    // The clock stands still, so the lease does not end.
+    stage.write(|tx| inbox::claim_due(tx, NOON, 30_000, "test:another", 10));
+    let patience =
+        fetch::Patience { filing: std::time::Duration::from_millis(500), ..fetch::Patience::default() };
+    let said = fetch::once_within(&stage.courier, stage.mailbox_id, patience).await.unwrap_err().to_string();
+    assert!(said.contains("support@contoso.example is filed: 2 still wait"), "{said}");
+    stage.clock.advance(60_000);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 2);
 }

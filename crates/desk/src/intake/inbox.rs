@@ -311,11 +311,12 @@ pub fn count_failed(tx: &mut Tx<'_>, limit: i64) -> Result<i64> {
     Ok(tx.one::<(i64,)>(few, params![limit])?.0)
 }
 /// How many rows of a mailbox still wait for filing.
-pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<i64> {
+pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64, now: i64) -> Result<i64> {
     Ok(tx
         .one::<(i64,)>(
-            "SELECT count(*) FROM inbox WHERE state = 'new' AND mailbox_id = $1",
-            params![mailbox_id],
+            "SELECT count(*) FROM inbox
+             WHERE state = 'new' AND mailbox_id = $1 AND (due_at <= $2 OR leased_until > $2)",
+            params![mailbox_id, now],
         )?
         .0)
 }

@@ -73,9 +73,9 @@ fn a_batch_of_a_hundred_moves_the_cursor_with_it() {
     let id = day.mailbox_id(SUPPORT);
     let cursor = day.read(|tx| cursor::find(tx, id, "INBOX")).unwrap();
     assert_eq!((cursor.uid_validity, cursor.uid_last), (7, 100));
-    assert_eq!(day.read(|tx| inbox::backlog(tx, id)), 100);
+    assert_eq!(day.read(|tx| inbox::backlog(tx, id, day.now())), 100);
     assert_eq!(day.file_all().len(), 100);
-    assert_eq!(day.read(|tx| inbox::backlog(tx, id)), 0);
+    assert_eq!(day.read(|tx| inbox::backlog(tx, id, day.now())), 0);
     let first = day.read(|tx| inbox::list(tx, None, None, 1000)).pop().unwrap();
     assert_eq!((first.uid, first.ticket_number.as_deref()), (1, Some("10001")), "oldest first");
     day.is_whole();
