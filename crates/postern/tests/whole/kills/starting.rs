@@ -1,8 +1,8 @@
 //! kill -9 while a data folder is set up, and while a database is brought up to date.
 use super::{chance, kills, pause};
 use crate::program::Program;
-use desk::db::{Db, Options, Tx};
-use desk::params;
+use desk::db::{Db, Options};
+use desk::{MIGRATIONS, params};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use std::path::Path;
@@ -50,31 +50,20 @@ fn a_kill_while_a_database_is_brought_up_to_date_costs_nothing_and_the_next_star
     let mut chance = chance("upgrading");
     let program = Program::new().administrator();
     let file = program.data().join("postern.db");
-    let url = format!("sqlite:{}", file.display());
-    write(&url, |tx| {
-        for _ in 0..20_000 {
-            tx.execute(
-                "INSERT INTO event (at, actor_kind, actor_name, subject_kind, subject_id, kind, data)
-                 VALUES ($1, 'system', 'Postern', 'site', 1, 'written', $2)",
-                params![1, "x".repeat(300)],
-            )?;
-        }
-        Ok(())
-    });
-    let all = events(&file);
+    let old = program.data().join("old");
+    an_old_database(&file, &old);
+    let all = events(&old);
     let copy = file.with_file_name("postern.db.before-step-2");
-    let one_step_back = || {
-        write(&url, |tx| {
-            tx.execute("DROP TABLE entry_words", &[])?;
-            tx.execute("DELETE FROM migration WHERE number > 1", &[])?;
-            Ok(())
-        });
+    let go_back = || {
+        for end in ["", "-wal", "-shm", ".before-step-2"] {
+            let _ = std::fs::remove_file(file.with_file_name(format!("postern.db{end}")));
+        }
+        std::fs::copy(&old, &file).unwrap();
     };
-    one_step_back();
+    go_back();
     let ready = ready_ms(&program);
     for _ in 0..kills() * 2 {
-        one_step_back();
-        std::fs::remove_file(&copy).unwrap();
+        go_back();
         kill_early(&program, &mut chance, ready);
         if copy.exists() {
             assert_eq!(events(&copy), all, "a copy that has its name is whole");
@@ -85,11 +74,33 @@ fn a_kill_while_a_database_is_brought_up_to_date_costs_nothing_and_the_next_star
     }
 }
 
-fn write(url: &str, f: impl Fn(&mut Tx<'_>) -> desk::Result<()>) {
-    Db::open(url, &Options::default()).unwrap().write(f).unwrap();
+/// A database as it was after the first step, large enough that bringing it up to date takes a moment; with the
+/// settings of `new`, so that it belongs to the same key.
+fn an_old_database(new: &Path, old: &Path) {
+    let settings: Vec<(String, String)> =
+        open(new).read(|tx| tx.all("SELECT name, value FROM setting", &[])).unwrap();
+    let db = open(old);
+    db.migrate(&MIGRATIONS[..1]).unwrap();
+    let written: desk::Result<()> = db.write(|tx| {
+        for (name, value) in &settings {
+            tx.execute("INSERT INTO setting (name, value) VALUES ($1, $2)", params![name, value])?;
+        }
+        for _ in 0..20_000 {
+            tx.execute(
+                "INSERT INTO event (at, actor_kind, actor_name, subject_kind, subject_id, kind, data)
+                 VALUES ($1, 'system', 'Postern', 'site', 1, 'written', $2)",
+                params![1, "x".repeat(300)],
+            )?;
+        }
+        Ok(())
+    });
+    written.unwrap();
+}
+
+fn open(file: &Path) -> Db {
+    Db::open(&format!("sqlite:{}", file.display()), &Options::default()).unwrap()
 }
 
 fn events(file: &Path) -> i64 {
-    let db = Db::open(&format!("sqlite:{}", file.display()), &Options::default()).unwrap();
-    db.read(|tx| tx.one::<(i64,)>("SELECT count(*) FROM event", &[])).unwrap().0
+    open(file).read(|tx| tx.one::<(i64,)>("SELECT count(*) FROM event", &[])).unwrap().0
 }
