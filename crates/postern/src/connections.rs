@@ -197,6 +197,7 @@ impl AsyncWrite for Patient {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests are the other side of the connection")]
 mod tests {
     use super::*;
     use axum::body::{Body, Bytes};
