@@ -313,7 +313,8 @@ fn a_deadlock_in_a_savepoint_reruns_the_whole() {
         db.read(|tx| tx.one("SELECT CAST(sum(changed_at) AS BIGINT) FROM ticket", &[])).unwrap();
     assert_eq!(sum.0, 2 * 1_700_000_000 + 4);
     if !lite {
-        assert_eq!(runs.load(Ordering::SeqCst), 3);
+        // Once more at least; the one that runs again may meet the other's commit.
+        assert!(runs.load(Ordering::SeqCst) >= 3);
     }
 }
 
