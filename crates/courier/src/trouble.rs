@@ -89,6 +89,7 @@ impl Trouble {
             error_description: answer.description.clone(),
             codes: answer.codes.iter().filter_map(|code| u32::try_from(*code).ok()).collect(),
             suberror: answer.suberror.clone(),
+            authorized_days_ago: None,
         };
         let explanation = explain::oauth(provider, &fault);
         let code = match answer.codes.first() {

@@ -5,10 +5,17 @@
 
 mod delivery;
 mod entra;
+mod google;
+mod manual;
 mod oauth;
+mod place;
 mod symptom;
 
 pub use delivery::Concerns;
+pub use manual::{Entry, Source, entries, manual};
+
+use crate::provider::Family;
+use place::Place;
 
 /// The remedy for what passes.
 const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
@@ -29,6 +36,19 @@ pub enum Class {
     Defect,
 }
 
+impl Class {
+    /// The state of a mailbox that meets it.
+    #[must_use]
+    pub const fn state(self) -> &'static str {
+        match self {
+            Class::Retry => "retrying",
+            Class::Configuration | Class::Defect => "misconfigured",
+            Class::Policy => "blocked_by_policy",
+            Class::AuthorizeAgain => "needs_authorization",
+        }
+    }
+}
+
 /// An OAuth error answer (RFC 6749 4.1.2.1, 5.2) with Microsoft's additions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -36,7 +56,10 @@ pub struct Fault {
     pub error_description: Option<String>,
     /// `error_codes`; also found in the description as `AADSTS50011`.
     pub codes: Vec<u32>,
+    /// Microsoft's `suberror`, Google's `error_subtype`.
     pub suberror: Option<String>,
+    /// How long ago somebody had authorized what ended now, where it is known.
+    pub authorized_days_ago: Option<u32>,
 }
 
 impl Fault {
@@ -73,6 +96,20 @@ impl Fault {
             rest.trim_start().chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').collect();
         (id.len() == 36).then_some(id)
     }
+
+    /// When it happened by the provider's clock, as it writes it (`2026-11-24 09:30:00Z`).
+    #[must_use]
+    pub fn time(&self) -> Option<String> {
+        let (_, rest) = self.error_description.as_deref()?.split_once("Timestamp:")?;
+        let time: String = rest
+            .trim_start()
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' ' | '.' | 'T' | 'Z'))
+            .take(40)
+            .collect();
+        let time = time.trim_end();
+        time.starts_with(|c: char| c.is_ascii_digit()).then(|| time.to_owned())
+    }
 }
 
 /// In words for an administrator.
@@ -80,11 +117,15 @@ impl Fault {
 pub struct Explanation {
     /// What happened, one sentence.
     pub cause: String,
-    /// What to do next, one sentence.
+    /// What to do next, one sentence, and where: the pages to click through.
     pub remedy: String,
     pub class: Class,
     /// Where the provider explains this number.
     pub lookup: Option<String>,
+    /// With the time, what finds the event in the provider's sign-in log.
+    pub correlation_id: Option<String>,
+    /// By the provider's clock, as it wrote it.
+    pub time: Option<String>,
 }
 
 /// What a mail server was doing when it said no.
@@ -99,83 +140,120 @@ pub enum Service {
 #[derive(Debug, Clone, Copy)]
 struct Row {
     class: Class,
+    /// Where the remedy is done.
+    place: Place,
     cause: &'static str,
     remedy: &'static str,
 }
 
-/// An error of the authorization or token endpoint; `provider` is a preset's key.
+impl Row {
+    fn explanation(self) -> Explanation {
+        Explanation {
+            cause: self.cause.to_owned(),
+            remedy: self.whole_remedy(),
+            class: self.class,
+            lookup: None,
+            correlation_id: None,
+            time: None,
+        }
+    }
+
+    fn whole_remedy(self) -> String {
+        match self.place.path() {
+            Some(path) => format!("{} Where: {path}.", self.remedy),
+            None => self.remedy.to_owned(),
+        }
+    }
+}
+
+/// An error of the authorization or token endpoint; `provider` is a preset's key or a family's word.
 #[must_use]
 pub fn oauth(provider: &str, fault: &Fault) -> Explanation {
+    let family = Family::of(provider);
     let by_error = oauth::row_of(&fault.error);
-    let numbers = fault.numbers();
-    let is_microsoft = provider == crate::provider::MICROSOFT.key;
-    let by_number = if is_microsoft { numbers.iter().find_map(|n| entra::row_of(*n)) } else { None };
-    let lookup = crate::provider::find(provider)
-        .and_then(|preset| preset.error_lookup)
-        .zip(numbers.first())
-        .map(|(address, number)| format!("{address}{number}"));
-    let Some(row) = by_number else {
-        let said = fault.words().map(|w| format!(" It said: {w}")).unwrap_or_default();
-        return Explanation {
-            cause: format!("{}{said}", by_error.cause),
-            remedy: by_error.remedy.to_owned(),
-            class: by_error.class,
-            lookup,
-        };
+    let numbers = if family == Family::Microsoft { fault.numbers() } else { Vec::new() };
+    let finer = match family {
+        Family::Microsoft => numbers.iter().find_map(|n| entra::row_of(*n)),
+        Family::Google => {
+            let text = [fault.error_description.as_deref(), fault.suberror.as_deref()];
+            let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
+            google::row_of(&fault.error, &text, fault.authorized_days_ago)
+        }
+        Family::Other => None,
     };
-    let class = match (by_error.class, row.class) {
+    let explanation = match finer {
+        Some(row) => Explanation { class: refined(by_error.class, row.class), ..row.explanation() },
+        None => Explanation { cause: unknown(by_error, &numbers, fault), ..by_error.explanation() },
+    };
+    Explanation {
+        lookup: numbers.first().map(|number| format!("{}{number}", entra::LOOKUP)),
+        correlation_id: fault.correlation_id(),
+        time: fault.time(),
+        ..explanation
+    }
+}
+
+/// What has to happen, by the error and by its finer reason.
+fn refined(by_error: Class, finer: Class) -> Class {
+    match (by_error, finer) {
         // What passes by itself is told by either.
         (Class::Retry, _) | (_, Class::Retry) => Class::Retry,
         // A request to sign in again may name a deeper reason; an error of settings stays one.
         (Class::AuthorizeAgain, finer) => finer,
         (Class::Configuration, Class::AuthorizeAgain) => Class::Configuration,
         (_, finer) => finer,
-    };
-    Explanation { cause: row.cause.to_owned(), remedy: row.remedy.to_owned(), class, lookup }
+    }
+}
+
+/// The cause where only the error is known: in its words, with the number and what the provider said.
+fn unknown(by_error: Row, numbers: &[u32], fault: &Fault) -> String {
+    let mut cause = by_error.cause.to_owned();
+    if let Some(number) = numbers.first() {
+        cause.push_str(&format!(" Microsoft calls it AADSTS{number}, which Postern has no words for."));
+    }
+    if let Some(words) = fault.words() {
+        cause.push_str(&format!(" It said: {words}"));
+    }
+    cause
 }
 
 /// What a mail server answered after or instead of a sign-in.
 #[must_use]
 pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
     let answer = crate::word::one_line(answer);
-    if let Some(row) = symptom::row(provider, service, &answer) {
-        let Row { class, cause, remedy } = row;
-        return Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None };
+    if let Some(row) = symptom::row(Family::of(provider), service, &answer) {
+        return row.explanation();
     }
     let said: String = answer.chars().take(300).collect();
-    let (class, remedy) = match answer.trim_start().get(..1) {
-        Some("4") => (
-            Class::Retry,
-            "Nothing to do now: Postern tries again by itself. If it lasts, look at the server's state.",
-        ),
-        _ => (
-            Class::Configuration,
-            "Compare host, port, user name and the mailbox's permissions with the provider's guide, then prove again.",
-        ),
+    let row = match answer.trim_start().get(..1) {
+        Some("4") => Row {
+            class: Class::Retry,
+            place: Place::Nowhere,
+            cause: "",
+            remedy: "Nothing to do now: Postern tries again by itself. If it lasts, look at the server's state.",
+        },
+        _ => Row {
+            class: Class::Configuration,
+            place: if service == Service::Smtp { Place::Outgoing } else { Place::Mailbox },
+            cause: "",
+            remedy: "Compare host, port, user name and the mailbox's permissions with the provider's guide, then prove again.",
+        },
     };
-    Explanation {
-        cause: format!("The mail server answered: {said}"),
-        remedy: remedy.to_owned(),
-        class,
-        lookup: None,
-    }
+    Explanation { cause: format!("The mail server answered: {said}"), ..row.explanation() }
 }
 
 /// What a server answered for a recipient, or a report says of one; `None` when nothing is known of the answer.
 #[must_use]
 pub fn delivery(provider: &str, answer: &str) -> Option<(Explanation, Concerns)> {
-    let (Row { class, cause, remedy }, concerns) =
-        delivery::row_for(provider, &crate::word::one_line(answer))?;
-    let explanation = Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None };
-    Some((explanation, concerns))
+    let (row, concerns) = delivery::row_for(Family::of(provider), &crate::word::one_line(answer))?;
+    Some((row.explanation(), concerns))
 }
 
 /// What a mail server answered when it refused a password.
 #[must_use]
 pub fn password(provider: &str, service: Service, answer: &str) -> Explanation {
-    let row = symptom::row(provider, service, &crate::word::one_line(answer));
-    let Row { class, cause, remedy } = row.unwrap_or(symptom::PASSWORD_REFUSED);
-    Explanation { cause: cause.to_owned(), remedy: remedy.to_owned(), class, lookup: None }
+    let row = symptom::row(Family::of(provider), service, &crate::word::one_line(answer));
+    row.unwrap_or(symptom::PASSWORD_REFUSED).explanation()
 }
 
 /// How long a server asks to be left alone, in seconds (`Suggested Backoff Time: 299961 milliseconds`).
@@ -320,46 +398,17 @@ mod tests {
     }
 
     #[test]
-    fn no_number_stands_in_two_rows_and_every_text_is_a_sentence() {
-        let mut seen = std::collections::HashSet::new();
-        for (codes, row) in entra::ROWS {
-            for code in *codes {
-                assert!(seen.insert(*code), "{code} twice");
+    fn every_reason_for_a_recipient_is_told_in_sentences() {
+        use crate::report::Reason::{
+            Blocked, Expired, Host, MailboxFull, NoSuchUser, Server, Spam, Suspended, TooBig, Unknown,
+        };
+        for reason in [NoSuchUser, Host, MailboxFull, TooBig, Blocked, Spam, Suspended, Expired, Server] {
+            let row = delivery::row_of(reason).unwrap();
+            for text in [row.cause, row.remedy] {
+                let begins = text.starts_with(|c: char| c.is_uppercase());
+                assert!(begins && text.ends_with('.') && text.len() < 250, "{text}");
             }
-            are_sentences(row);
         }
-        assert!(seen.len() >= 40);
-        oauth::ROWS.iter().for_each(|(_, row)| are_sentences(row));
-        symptom::SYMPTOMS.iter().for_each(|symptom| are_sentences(&symptom.row));
-        are_sentences(&oauth::UNKNOWN);
-        use crate::report::Reason;
-        [
-            Reason::NoSuchUser,
-            Reason::Host,
-            Reason::MailboxFull,
-            Reason::TooBig,
-            Reason::Blocked,
-            Reason::Spam,
-        ]
-        .into_iter()
-        .chain([Reason::Suspended, Reason::Expired, Reason::Server])
-        .for_each(|reason| are_sentences(&delivery::row_of(reason).unwrap()));
-        are_sentences(&symptom::PASSWORD_REFUSED);
-        are_sentences(&Row { class: Class::Retry, cause: "The server is busy.", remedy: TRIES_AGAIN });
-    }
-
-    /// They are shown one after the other, and after sentences of others.
-    fn are_sentences(row: &Row) {
-        for text in [row.cause, row.remedy] {
-            let begins = text.starts_with(|c: char| c.is_uppercase());
-            assert!(
-                begins && text.ends_with('.') && text.len() < 250 && !text.starts_with("Nothing:"),
-                "{text}"
-            );
-        }
-        // What passes says first that nobody has to act, or who has.
-        if row.class == Class::Retry && row.remedy.contains("Postern") {
-            assert!(row.remedy.starts_with("Nothing to do"), "{}", row.remedy);
-        }
+        assert!(delivery::row_of(Unknown).is_none());
     }
 }

@@ -1,5 +1,26 @@
 //! Providers as data: endpoints, scopes, hosts.  A provider is added here and nowhere else.
 
+/// Whose errors and habits a provider has: the words of the two that Postern knows best, and all others'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    Microsoft,
+    Google,
+    Other,
+}
+
+impl Family {
+    /// Of a preset's key, or of the family's own word.
+    #[must_use]
+    pub fn of(provider: &str) -> Family {
+        match provider {
+            "microsoft" => Family::Microsoft,
+            "google" => Family::Google,
+            _ => Family::Other,
+        }
+    }
+}
+
 /// How a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,8 +52,6 @@ pub struct Preset {
     pub scopes: &'static str,
     pub imap: Server,
     pub smtp: Server,
-    /// Where a person can look an error number up; the number is appended.
-    pub error_lookup: Option<&'static str>,
     /// The server keeps a copy of what is submitted by SMTP, so that we must not.
     pub saves_sent: bool,
     /// How many messages one mailbox may submit a minute, with room below the server's own limit.
@@ -55,7 +74,6 @@ pub const MICROSOFT: Preset = Preset {
              https://outlook.office.com/POP.AccessAsUser.All https://outlook.office.com/SMTP.Send",
     imap: Server { host: "outlook.office365.com", port: 993, security: Security::Tls },
     smtp: Server { host: "smtp.office365.com", port: 587, security: Security::Starttls },
-    error_lookup: Some("https://login.microsoftonline.com/error?code="),
     saves_sent: true,
     // Exchange Online takes 30 a minute and closes on who sends more.
     sends_a_minute_max: Some(25),

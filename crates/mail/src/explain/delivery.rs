@@ -1,7 +1,8 @@
 //! Why a letter was not taken for a recipient: first what the mailbox's own server is known to say of the mailbox,
 //! then the reasons that servers give everywhere.
 
-use super::{Class, Row, Service, symptom};
+use super::{Class, Place, Row, Service, symptom};
+use crate::provider::Family;
 use crate::report::reason::{self, Reason};
 
 /// Whose matter a refusal is.
@@ -14,7 +15,8 @@ pub enum Concerns {
 }
 
 const fn row(class: Class, cause: &'static str, remedy: &'static str) -> Option<Row> {
-    Some(Row { class, cause, remedy })
+    // What is done in the answer itself is done where one reads this.
+    Some(Row { class, place: Place::Nowhere, cause, remedy })
 }
 
 /// `None`: nothing is known.
@@ -69,8 +71,8 @@ pub(super) const fn row_of(reason: Reason) -> Option<Row> {
     }
 }
 
-pub(super) fn row_for(provider: &str, answer: &str) -> Option<(Row, Concerns)> {
-    if let Some(row) = symptom::row(provider, Service::Smtp, answer) {
+pub(super) fn row_for(family: Family, answer: &str) -> Option<(Row, Concerns)> {
+    if let Some(row) = symptom::row(family, Service::Smtp, answer) {
         return Some((row, Concerns::Mailbox));
     }
     let reason = reason::of(reason::status(answer).as_deref(), answer);

@@ -1,12 +1,14 @@
 //! What mail servers say after a good token, and what is behind it.
 
-use super::{Class, Row, Service, TRIES_AGAIN};
+use super::{Class, Place, Row, Service, TRIES_AGAIN};
+use crate::provider::Family;
 
-/// A row fits when the service is one of these and the answer holds all words (lower case), numbers as a whole.
+/// A row fits when the service is one of these, the server is of the family, if one is named, and the answer holds all
+/// words (lower case), numbers as a whole.
 pub(super) struct Symptom {
-    services: &'static [Service],
-    microsoft: bool,
-    words: &'static [&'static str],
+    pub(super) services: &'static [Service],
+    pub(super) family: Option<Family>,
+    pub(super) words: &'static [&'static str],
     pub(super) row: Row,
 }
 
@@ -14,313 +16,195 @@ const ALL: &[Service] = &[Service::Imap, Service::Pop, Service::Smtp];
 const READING: &[Service] = &[Service::Imap, Service::Pop];
 const SMTP: &[Service] = &[Service::Smtp];
 const IMAP: &[Service] = &[Service::Imap];
+const POP: &[Service] = &[Service::Pop];
 
-const fn symptom(
-    services: &'static [Service],
-    microsoft: bool,
-    words: &'static [&'static str],
-    class: Class,
-    cause: &'static str,
-    remedy: &'static str,
-) -> Symptom {
-    Symptom { services, microsoft, words, row: Row { class, cause, remedy } }
+const ANY: Option<Family> = None;
+const MICROSOFT: Option<Family> = Some(Family::Microsoft);
+const GOOGLE: Option<Family> = Some(Family::Google);
+
+macro_rules! symptoms {
+    ($($services:ident, $family:ident, $words:expr => $class:ident, $place:ident, $cause:literal, $remedy:expr;)*) => {
+        &[$(Symptom {
+            services: $services,
+            family: $family,
+            words: &$words,
+            row: Row { class: Class::$class, place: Place::$place, cause: $cause, remedy: $remedy },
+        }),*]
+    };
 }
 
-const SWITCH_ON: &str = "In the Microsoft 365 admin center open the user, Mail, Manage email apps, and tick Authenticated SMTP; the tenant's own switch may have to be turned on first.";
-
 /// The first that fits is taken: exact words stand above general ones.
-pub(super) const SYMPTOMS: &[Symptom] = &[
-    symptom(
-        ALL,
-        false,
-        &["throttled"],
-        Class::Retry,
+pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
+    ALL, ANY, ["throttled"] => Retry, Nowhere,
         "The server limits how much is asked of this mailbox.",
-        "Nothing to do: Postern waits as long as the server asks, and then goes on.",
-    ),
+        "Nothing to do: Postern waits as long as the server asks, and then goes on.";
     // Exchange says it of one mailbox, mostly while that is moved: the session stays open, and all else works.
-    symptom(
-        READING,
-        true,
-        &["server unavailable"],
-        Class::Retry,
-        "The provider's mail server cannot open this mailbox for the moment.",
-        "Nothing to do: Postern tries again by itself.",
-    ),
-    symptom(
-        IMAP,
-        true,
-        &["authenticated but not connected"],
-        Class::Configuration,
+    READING, MICROSOFT, ["server unavailable"] => Retry, Nowhere,
+        "The provider's mail server cannot open this mailbox for the moment.", TRIES_AGAIN;
+    READING, MICROSOFT, ["authenticated but not connected"] => Configuration, Delegation,
         "The sign-in was good, but this person may not open this mailbox, or IMAP is switched off for it.",
-        "Give the signed-in account Full Access to the mailbox, check that IMAP and a license are on, or authorize with the mailbox's own account.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["smtpclientauthentication is disabled", "tenant"],
-        Class::Policy,
+        "Give the signed-in account Full Access, see that the mailbox has a license and IMAP among its email apps, or authorize with the mailbox's own account; for a personal account let devices use IMAP under Outlook.com › Settings › Mail › Forwarding and IMAP.";
+    SMTP, MICROSOFT, ["smtpclientauthentication is disabled", "tenant"] => Policy, MailFlow,
         "Sending by SMTP is switched off for the whole tenant.",
-        SWITCH_ON,
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["smtpclientauthentication is disabled"],
-        Class::Policy,
+        "Turn the tenant's switch for Authenticated SMTP on, or tick Authenticated SMTP for this mailbox alone (Microsoft 365 admin center › Users › Active users › the mailbox › Mail › Manage email apps).";
+    SMTP, MICROSOFT, ["smtpclientauthentication is disabled"] => Policy, EmailApps,
         "Sending by SMTP is switched off for this mailbox.",
-        SWITCH_ON,
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.139", "security defaults"],
-        Class::Policy,
-        "The tenant's security defaults block this sign-in.",
-        "Use OAuth2 instead of a password, or ask the administrators to except this mailbox.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.139", "basic authentication is disabled"],
-        Class::Configuration,
+        "Tick Authenticated SMTP; the tenant's own switch may have to be turned on first.";
+    SMTP, MICROSOFT, ["5.7.139", "security defaults"] => Policy, Outgoing,
+        "The tenant's security defaults, Microsoft's basic set of rules, block this sign-in.",
+        "Use OAuth2 instead of a password, or ask the administrators to except this mailbox.";
+    SMTP, MICROSOFT, ["5.7.139", "basic authentication is disabled"] => Configuration, Outgoing,
         "A password was sent, but the server takes tokens only.",
-        "Choose OAuth2 - Microsoft as Authentication and authorize the mailbox.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.139", "did not meet the criteria"],
-        Class::Policy,
+        "Choose OAuth2 - Microsoft as Authentication and authorize the mailbox.";
+    SMTP, MICROSOFT, ["5.7.139", "did not meet the criteria"] => Policy, EmailApps,
         "Conditional Access or the mailbox's SMTP switch refuses this sign-in.",
-        "Except this app from the rule, and tick Authenticated SMTP for the mailbox.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.139"],
-        Class::Policy,
+        "Tick Authenticated SMTP for the mailbox; if it is ticked, ask the Entra administrators to except this app from the rule.";
+    SMTP, MICROSOFT, ["5.7.139"] => Policy, EmailApps,
         "A rule of the organization refuses this sign-in.",
-        SWITCH_ON,
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["535", "5.7.3"],
-        Class::Configuration,
+        "Tick Authenticated SMTP for the mailbox; the tenant's own switch may have to be turned on first.";
+    SMTP, MICROSOFT, ["535", "5.7.3"] => Configuration, EmailApps,
         "The server does not accept the sign-in for sending: the token lacks SMTP.Send, Authenticated SMTP is off, or the person may not use this mailbox.",
-        "Check that the Scopes hold SMTP.Send, that Authenticated SMTP is ticked for the mailbox, and authorize again.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.57"],
-        Class::Configuration,
+        "Check that the Scopes hold SMTP.Send, that Authenticated SMTP is ticked for the mailbox, and authorize again.";
+    SMTP, MICROSOFT, ["5.7.57"] => Configuration, Outgoing,
         "The server wants a sign-in before it takes mail.",
-        "Choose an Authentication for Outgoing (SMTP) and authorize it.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.60"],
-        Class::Configuration,
+        "Choose an Authentication for Outgoing (SMTP) and authorize it.";
+    SMTP, MICROSOFT, ["5.7.60"] => Configuration, Delegation,
         "The signed-in account may not send as this address.",
-        "Give the account Send As on the mailbox in the Exchange admin center; it takes up to an hour.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.708"],
-        Class::Policy,
+        "Give the account Send As on the mailbox; it takes up to an hour.";
+    SMTP, MICROSOFT, ["sendasdenied"] => Configuration, Delegation,
+        "The signed-in account may not send as this address.",
+        "Give the account Send As on the mailbox; it takes up to an hour.";
+    SMTP, MICROSOFT, ["5.7.708"] => Policy, Support,
         "Microsoft does not take mail from this server's address for new tenants.",
-        "Ask Microsoft's support to lift the block.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["concurrent connections"],
-        Class::Retry,
+        "Ask Microsoft's support to lift the block.";
+    SMTP, MICROSOFT, ["concurrent connections"] => Retry, Nowhere,
         "Too many connections of this mailbox are sending at once.",
-        "Nothing to do: Postern tries again over one connection.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["sender thread limit"],
-        Class::Retry,
+        "Nothing to do: Postern tries again over one connection.";
+    SMTP, MICROSOFT, ["sender thread limit"] => Retry, Nowhere,
         "Too many connections of this mailbox are sending at once.",
-        "Nothing to do: Postern tries again over one connection.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.2.2", "full"],
-        Class::Policy,
+        "Nothing to do: Postern tries again over one connection.";
+    SMTP, MICROSOFT, ["5.2.2", "full"] => Policy, ExchangeMailbox,
         "The mailbox is full, and a full mailbox may not send.",
-        "Make room in the mailbox or enlarge it.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.1.90"],
-        Class::Retry,
+        "Make room in the mailbox or enlarge it.";
+    SMTP, MICROSOFT, ["5.1.90"] => Retry, Nowhere,
         "The mailbox has reached its daily number of recipients.",
-        "Nothing to do: Postern goes on when the server takes mail again, within a day.",
-    ),
-    symptom(
-        SMTP,
-        true,
-        &["5.7.233"],
-        Class::Retry,
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.";
+    SMTP, MICROSOFT, ["5.2.0", "submissionquota"] => Retry, Nowhere,
+        "The mailbox has reached its daily number of recipients.",
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.";
+    SMTP, MICROSOFT, ["5.7.233"] => Retry, Nowhere,
         "The tenant has reached its daily number of outside recipients.",
-        "Nothing to do: Postern goes on when the server takes mail again, within a day.",
-    ),
-    symptom(
-        READING,
-        true,
-        &["basic authentication is disabled"],
-        Class::Configuration,
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.";
+    READING, MICROSOFT, ["basic authentication is disabled"] => Configuration, Mailbox,
         "A password was sent, but the server takes tokens only.",
-        "Choose OAuth2 - Microsoft as Authentication and authorize the mailbox.",
-    ),
-    symptom(
-        IMAP,
-        true,
-        &["connection closed. 14"],
-        Class::Retry,
+        "Choose OAuth2 - Microsoft as Authentication and authorize the mailbox.";
+    READING, MICROSOFT, ["connection closed. 14"] => Retry, Nowhere,
         "The server ended the connection after several errors, or to limit the load.",
-        "Nothing to do: Postern waits and connects again.",
-    ),
-    symptom(
-        READING,
-        true,
-        &["authenticate failed"],
-        Class::Configuration,
+        "Nothing to do: Postern waits and connects again.";
+    IMAP, MICROSOFT, ["command argument error. 11"] => Configuration, ExchangeMailbox,
+        "Exchange refused the command, as it does when the mailbox is full or a letter is too large or has too long lines.",
+        "See whether the mailbox is full, and choose another Mail Folder or other handling of Fetched Emails.";
+    READING, MICROSOFT, ["authenticate failed"] => Configuration, Registration,
         "The server does not accept the token: it is for another service or lacks IMAP, it has expired, or there is no such mailbox.",
-        "Check that the Scopes hold https://outlook.office.com/IMAP.AccessAsUser.All, that the address is right, and authorize again.",
-    ),
-    symptom(
-        READING,
-        true,
-        &["unknown user name or bad password"],
-        Class::Configuration,
+        "Check that the Scopes hold https://outlook.office.com/IMAP.AccessAsUser.All (of the tenant's cloud), that the address is right, and authorize again.";
+    READING, MICROSOFT, ["unknown user name or bad password"] => Configuration, EmailApps,
         "The server does not accept the sign-in for this mailbox.",
-        "Check the scopes, that POP or IMAP is on for the mailbox, and authorize again.",
-    ),
-    symptom(
-        ALL,
-        false,
-        &["too many simultaneous connections"],
-        Class::Retry,
+        "Check the Scopes, that POP or IMAP is ticked for the mailbox, and authorize again.";
+    ALL, ANY, ["too many simultaneous connections"] => Retry, Nowhere,
         "Too many programs are connected to this mailbox at once.",
-        "Nothing to do now: Postern connects again later. If it lasts, end other programs that read this mailbox.",
-    ),
-    symptom(
-        ALL,
-        false,
-        &["bandwidth limits"],
-        Class::Retry,
+        "Nothing to do now: Postern connects again later. If it lasts, end other programs that read this mailbox.";
+    ALL, ANY, ["bandwidth limits"] => Retry, Nowhere,
         "The mailbox has reached the provider's limit for today.",
-        "Nothing to do: Postern goes on when the provider lets it.",
-    ),
-    symptom(
-        ALL,
-        false,
-        &["application-specific password required"],
-        Class::Configuration,
+        "Nothing to do: Postern goes on when the provider lets it.";
+    SMTP, ANY, ["5.4.5", "quota exceeded"] => Retry, Nowhere,
+        "The mailbox has sent as many letters as the provider allows in a day.",
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.";
+    ALL, GOOGLE, ["session expired"] => Retry, Nowhere,
+        "Google ended the session after its usual time.", TRIES_AGAIN;
+    ALL, GOOGLE, ["temporary system problem"] => Retry, Nowhere,
+        "Google's mail server has a temporary fault.", TRIES_AGAIN;
+    ALL, GOOGLE, ["log in via your web browser"] => Configuration, GoogleAccount,
+        "A password was sent, and Google wants the person to sign in in a browser.",
+        "Choose OAuth2 - Google as Authentication and authorize the mailbox.";
+    READING, GOOGLE, ["not enabled for imap"] => Policy, GoogleUser,
+        "The organization's Google Workspace administrator has switched IMAP off.",
+        "Ask the administrator to allow IMAP for this account.";
+    ALL, ANY, ["application-specific password required"] => Configuration, GoogleAccount,
         "The provider does not take the account's own password.",
-        "Use OAuth2, or make an app password.",
-    ),
-    symptom(
-        ALL,
-        false,
-        &["[unavailable]"],
-        Class::Retry,
-        "The server is temporarily not available.",
-        TRIES_AGAIN,
-    ),
-    symptom(ALL, false, &["[inuse]"], Class::Retry, "Another program has locked the mailbox.", TRIES_AGAIN),
-    symptom(ALL, false, &["[in-use]"], Class::Retry, "Another program has locked the mailbox.", TRIES_AGAIN),
-    symptom(
-        ALL,
-        false,
-        &["[expired]"],
-        Class::AuthorizeAgain,
+        "Use OAuth2, or make an app password, which is a second password for one program.";
+    ALL, ANY, ["[unavailable]"] => Retry, Nowhere,
+        "The server is temporarily not available.", TRIES_AGAIN;
+    READING, ANY, ["[limit]"] => Retry, Nowhere,
+        "The server's limit for this mailbox is reached.", TRIES_AGAIN;
+    ALL, ANY, ["[inuse]"] => Retry, Nowhere,
+        "Another program has locked the mailbox.", TRIES_AGAIN;
+    POP, ANY, ["[in-use]"] => Retry, Nowhere,
+        "Another program has locked the mailbox.", TRIES_AGAIN;
+    POP, ANY, ["[login-delay]"] => Retry, Nowhere,
+        "The server wants more time between two sign-ins.",
+        "Nothing to do now: Postern tries again by itself. If it lasts, make the Fetch Frequency longer.";
+    POP, ANY, ["[sys/temp]"] => Retry, Nowhere,
+        "The server has a temporary fault.", TRIES_AGAIN;
+    POP, ANY, ["[sys/perm]"] => Policy, MailServer,
+        "The server has a fault that a person must mend.",
+        "Ask who runs the server to look at this mailbox.";
+    POP, ANY, ["[auth]"] => Configuration, Mailbox,
+        "The server does not accept the user name with this password or token.",
+        "Enter the password again, or authorize the mailbox again.";
+    READING, ANY, ["[expired]"] => AuthorizeAgain, Mailbox,
         "The password or token has expired.",
-        "Set a new password, or authorize the mailbox again.",
-    ),
-    symptom(
-        READING,
-        false,
-        &["[authenticationfailed]"],
-        Class::Configuration,
+        "Set a new password, or authorize the mailbox again.";
+    READING, ANY, ["[privacyrequired]"] => Configuration, Mailbox,
+        "The server takes no sign-in over a connection that is not encrypted.",
+        "Choose SSL/TLS or STARTTLS as Security.";
+    READING, ANY, ["[contactadmin]"] => Policy, MailServer,
+        "The server says that its administrator has to act.",
+        "Ask who runs the server to look at this mailbox.";
+    READING, ANY, ["[authenticationfailed]"] => Configuration, Mailbox,
         "The server does not accept the user name with this password or token.",
-        "Enter the password again, or authorize the mailbox again.",
-    ),
-    symptom(
-        READING,
-        false,
-        &["[authorizationfailed]"],
-        Class::Configuration,
+        "Enter the password again, or authorize the mailbox again.";
+    READING, ANY, ["[authorizationfailed]"] => Configuration, MailServer,
         "The sign-in was good, but this user may not open this mailbox.",
-        "Give the user access to the mailbox.",
-    ),
-    symptom(
-        READING,
-        false,
-        &["[nonexistent]"],
-        Class::Configuration,
+        "Give the user access to the mailbox.";
+    READING, ANY, ["[nonexistent]"] => Configuration, Mailbox,
         "The folder does not exist on the server.",
-        "Choose another Mail Folder.",
-    ),
-    symptom(
-        READING,
-        false,
-        &["overquota"],
-        Class::Policy,
+        "Choose another Mail Folder.";
+    READING, ANY, ["overquota"] => Policy, MailServer,
         "The mailbox is full.",
-        "Make room in the mailbox or enlarge it.",
-    ),
-    symptom(
-        SMTP,
-        false,
-        &["5.7.1", "relay"],
-        Class::Configuration,
+        "Make room in the mailbox or enlarge it.";
+    SMTP, ANY, ["5.7.1", "relay"] => Configuration, Outgoing,
         "The server does not pass on mail to other servers for this sign-in.",
-        "Choose an Authentication for Outgoing (SMTP), or let the server relay for this mailbox.",
-    ),
-    symptom(
-        SMTP,
-        false,
-        &["535"],
-        Class::Configuration,
+        "Choose an Authentication for Outgoing (SMTP), or let the server relay (pass on) mail of this mailbox.";
+    SMTP, ANY, ["535"] => Configuration, Outgoing,
         "The server does not accept the user name with this password or token.",
-        "Enter the password again, or authorize the mailbox again.",
-    ),
-    symptom(
-        SMTP,
-        false,
-        &["530"],
-        Class::Configuration,
+        "Enter the password again, or authorize the mailbox again.";
+    SMTP, ANY, ["530"] => Configuration, Outgoing,
         "The server wants a sign-in before it takes mail.",
-        "Choose an Authentication for Outgoing (SMTP).",
-    ),
-];
+        "Choose an Authentication for Outgoing (SMTP).";
+};
+
+/// Exchange closes the link on a list of the folders when the mailbox is of one who administers everything.
+pub(super) const LOST_AT_LIST: Row = Row {
+    class: Class::Configuration,
+    place: Place::Registration,
+    cause: "The server ended the connection as soon as it was asked for the folders, as Exchange does for the mailbox of a Global Administrator.",
+    remedy: "Use a mailbox whose account does not administer the tenant; if it is none, check this mailbox again later.",
+};
 
 /// A password was refused in words that no row knows.
 pub(super) const PASSWORD_REFUSED: Row = Row {
     class: Class::Configuration,
+    place: Place::Mailbox,
     cause: "The server does not accept the user name with this password.",
     remedy: "Enter user name and password again; some providers want an app password, or have to be told to let mail programs in.",
 };
 
 /// The first row that fits.
-pub(super) fn row(provider: &str, service: Service, answer: &str) -> Option<Row> {
+pub(super) fn row(family: Family, service: Service, answer: &str) -> Option<Row> {
     let answer = answer.to_lowercase();
-    let is_microsoft = provider == crate::provider::MICROSOFT.key;
     SYMPTOMS
         .iter()
-        .filter(|s| s.services.contains(&service) && (is_microsoft || !s.microsoft))
+        .filter(|s| s.services.contains(&service) && s.family.is_none_or(|only| only == family))
         .find(|s| s.words.iter().all(|w| holds(&answer, w)))
         .map(|s| s.row)
 }
