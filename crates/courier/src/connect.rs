@@ -5,6 +5,7 @@ use crate::refresh::{self, Want};
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
 use mail::explain::{Class, Service};
+use mail::provider::Family;
 use secrecy::SecretString;
 use wire::oauth::Protocol;
 use wire::{Credential, Server, imap, smtp};
@@ -63,10 +64,13 @@ pub(crate) async fn outgoing(
 pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
     let authentication = effective(mailbox, side);
     Place {
-        provider: if authentication == Authentication::Microsoft {
-            mail::provider::MICROSOFT.key
-        } else {
-            "other"
+        provider: match authentication {
+            Authentication::Microsoft => Family::Microsoft.word(),
+            Authentication::Google => Family::Google.word(),
+            Authentication::None
+            | Authentication::Same
+            | Authentication::Password
+            | Authentication::Other => Family::Other.word(),
         },
         service: match side {
             Side::Incoming => Service::Imap,
@@ -78,9 +82,10 @@ pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
 
 /// How many messages a minute the outgoing side may send: its provider's limit, by the way that it signs in or by
 /// the name of its server. `None`: no limit is known.
-pub(crate) fn sends_a_minute_max(mailbox: &Mailbox) -> Option<u32> {
-    let by_sign_in = mail::provider::find(place(mailbox, Side::Outgoing).provider);
-    by_sign_in.or_else(|| mail::provider::of_smtp_host(&mailbox.outgoing.host))?.sends_a_minute_max
+pub(crate) fn sends_a_minute_max(courier: &Courier, mailbox: &Mailbox) -> Option<u32> {
+    let providers = &courier.desk().providers;
+    let by_sign_in = providers.find(place(mailbox, Side::Outgoing).provider);
+    by_sign_in.or_else(|| providers.of_smtp_host(&mailbox.outgoing.host))?.sends_a_minute_max
 }
 
 /// How a side signs in, following *Same as Remote Mailbox*.
@@ -168,7 +173,7 @@ fn server(mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
         Side::Outgoing => {
             let same = mailbox.outgoing.authentication == Authentication::Same;
             let microsoft = same && mailbox.incoming.authentication == Authentication::Microsoft;
-            (&mailbox.outgoing, microsoft.then_some(mail::provider::MICROSOFT.smtp))
+            (&mailbox.outgoing, microsoft.then(|| &mail::provider::MICROSOFT.smtp))
         }
     };
     if let (true, Some(preset)) = (entered.host.is_empty(), preset) {
@@ -176,7 +181,7 @@ fn server(mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
             mail::provider::Security::Tls => wire::Security::Tls,
             mail::provider::Security::Starttls => wire::Security::StartTls,
         };
-        return Ok(Server { host: preset.host.to_owned(), port: preset.port, security });
+        return Ok(Server { host: preset.host.clone(), port: preset.port, security });
     }
     if entered.host.is_empty() {
         return Err(nothing_set(side));

@@ -2,7 +2,7 @@
 //! committed before it is used.
 use crate::Courier;
 use crate::board::Seen;
-use crate::registration::{endpoint, provider_key, resource_of, token_scope};
+use crate::registration::{endpoint, family, resource_of, token_scope};
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
@@ -251,7 +251,7 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
     let asking = wire::oauth::refresh(courier.net(), &request, &lease.refresh_token);
     match tokio::time::timeout(REQUEST_LIMIT, asking).await {
         Ok(Ok(set)) => Ok(set),
-        Ok(Err(error)) => Err(token_trouble(&error, &known.client.provider)),
+        Ok(Err(error)) => Err(token_trouble(courier, &error, &known.client.provider)),
         Err(_) => Err(Trouble::new(
             Class::Retry,
             RETRY_CODE,
@@ -262,9 +262,9 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
 }
 
 /// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
-pub(crate) fn token_trouble(error: &wire::Error, provider: &str) -> Trouble {
+pub(crate) fn token_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
     let place = crate::trouble::Place {
-        provider: provider_key(provider),
+        provider: family(courier, provider),
         service: mail::explain::Service::Imap,
         by_token: true,
     };

@@ -1,15 +1,14 @@
 //! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
 use crate::Courier;
 use desk::mailboxes::client::Client;
+use mail::provider::Family;
 use url::Url;
 use wire::oauth::{Protocol, scope};
 
-/// Global Microsoft's mail resource, for scopes pasted without one.
-const OUTLOOK: &str = "https://outlook.office.com";
-
-/// The preset's key, or `other`.
-pub(crate) fn provider_key(provider: &str) -> &'static str {
-    mail::provider::find(provider).map_or("other", |preset| preset.key)
+/// Whose words a registration's provider speaks: of the preset, or of none.
+pub(crate) fn family(courier: &Courier, provider: &str) -> &'static str {
+    let preset = courier.desk().providers.find(provider);
+    preset.map_or(Family::Other, |preset| preset.family).word()
 }
 
 /// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
@@ -25,10 +24,10 @@ pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) ->
 
 /// The registration's scopes, with what people paste put right.
 pub(crate) fn corrected(client: &Client) -> String {
-    if client.provider == mail::provider::MICROSOFT.key {
-        scope::correct(&client.scopes, OUTLOOK)
-    } else {
-        client.scopes.split_whitespace().collect::<Vec<_>>().join(" ")
+    let oauth2 = mail::provider::find(&client.provider).and_then(|preset| preset.oauth2.as_ref());
+    match oauth2.and_then(|oauth2| oauth2.resource.as_deref()) {
+        Some(resource) => scope::correct(&client.scopes, resource),
+        None => client.scopes.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::Courier;
 use desk::mailboxes::mailbox::Round;
 use mail::explain::{self, Class, Service};
+use mail::provider::Family;
 
 /// Least time between two tries of anything that failed.
 pub(crate) const RETRY_MS_MIN: i64 = 60_000;
@@ -93,7 +94,7 @@ impl Trouble {
         };
         let explanation = explain::oauth(provider, &fault);
         let code = match answer.codes.first() {
-            Some(number) if provider == "microsoft" => format!("AADSTS{number}"),
+            Some(number) if Family::of(provider) == Family::Microsoft => format!("AADSTS{number}"),
             _ => answer.error.clone(),
         };
         let mut detail = answer.first_line().unwrap_or(&answer.error).to_owned();

@@ -65,7 +65,7 @@ pub(crate) async fn signed_in(
             let (client_id, nonce) = (client.client_id.trim(), Some(fresh.nonce));
             let expected = Expected { client_id, nonce, now_at: courier.now() };
             let identity = identify(courier.net(), token_endpoint, id_token, expected).await;
-            Some(identity.map_err(|error| identity_trouble(&error, &client.provider))?)
+            Some(identity.map_err(|error| identity_trouble(courier, &error, &client.provider))?)
         }
         None => None,
     };
@@ -129,8 +129,8 @@ fn subject(identity: &Identity) -> String {
     }
 }
 
-fn identity_trouble(error: &wire::Error, provider: &str) -> Trouble {
-    let mut trouble = token_trouble(error, provider);
+fn identity_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
+    let mut trouble = token_trouble(courier, error, provider);
     trouble.code = "id_token".to_owned();
     trouble.remedy =
         "Press Submit again. If it stays, check Client ID, the endpoints and this machine's clock."

@@ -21,14 +21,17 @@ pub use site::event::{Actor, By};
 
 use db::Db;
 use files::store::Store;
+use mail::provider::Book;
 use site::vault::Vault;
+use std::sync::Arc;
 
-/// What the desk stands on: the database, the key that seals secrets, and the store of blobs.
+/// What the desk stands on: the database, the key that seals secrets, the store of blobs, and the providers it knows.
 #[derive(Clone, Debug)]
 pub struct Desk {
     pub db: Db,
     pub vault: Vault,
     pub store: Store,
+    pub providers: Arc<Book>,
 }
 
 /// Every migration, in order. A shipped file never changes.

@@ -142,7 +142,8 @@ impl TestDesk {
             let db = place.open();
             db.migrate(&MIGRATIONS).expect("the test database migrates");
             let store = Store::open(&place.folder().join("blobs")).expect("the test store opens");
-            Desk { db, vault: Vault::from_key([7; 32]), store }
+            let providers = mail::provider::Book::builtin().clone().into();
+            Desk { db, vault: Vault::from_key([7; 32]), store, providers }
         };
         // The blocking client of PostgreSQL must not be used on a thread of a runtime.
         let desk = std::thread::scope(|s| s.spawn(open).join()).expect("the test desk opens");

@@ -1,7 +1,20 @@
-//! Providers as data: endpoints, scopes, hosts.  A provider is added here and nowhere else.
+//! Providers as data: endpoints, scopes, servers and every habit that differs between them.
+//!
+//! What is built in is `provider/builtin.toml`; a file of the same form is laid over it ([`Book::with_file`]).  Code asks
+//! a preset's fields and not its name.
+
+mod book;
+mod file;
+mod microsoft;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+pub use book::Book;
+pub use microsoft::{is_first_version, is_tenant, microsoft, tenant_of};
 
 /// Whose errors and habits a provider has: the words of the two that Postern knows best, and all others'.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     Microsoft,
@@ -10,19 +23,29 @@ pub enum Family {
 }
 
 impl Family {
-    /// Of a preset's key, or of the family's own word.
+    /// Of a built-in preset's key, or of the family's own word.
     #[must_use]
     pub fn of(provider: &str) -> Family {
         match provider {
             "microsoft" => Family::Microsoft,
             "google" => Family::Google,
-            _ => Family::Other,
+            "other" => Family::Other,
+            key => find(key).map_or(Family::Other, |preset| preset.family),
+        }
+    }
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Family::Microsoft => "microsoft",
+            Family::Google => "google",
+            Family::Other => "other",
         }
     }
 }
 
 /// How a server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Security {
     /// TLS from the first byte.
@@ -31,26 +54,157 @@ pub enum Security {
 }
 
 /// A mail server of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Server {
-    pub host: &'static str,
+    pub host: String,
     pub port: u16,
     pub security: Security,
 }
 
+/// What the provider's mail servers say to a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Password {
+    Refused,
+    /// A second password for one program, made on the provider's pages.
+    AppPassword,
+    Usual,
+}
+
+/// Who may register an app for mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// Everybody, on the portal.
+    Open,
+    /// Who asks the provider.
+    ByHand,
+    /// Nobody any more.
+    Closed,
+}
+
+/// Whether the registration has a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientSecret {
+    Needed,
+    Optional,
+    None,
+}
+
+/// How a token is shown to a mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sasl {
+    /// `OAUTHBEARER` (RFC 7628) where the server offers it, else `XOAUTH2`.
+    Auto,
+    Xoauth2,
+    Oauthbearer,
+}
+
+/// What is asked for, a protocol at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Scopes {
+    pub always: Vec<String>,
+    pub imap: Vec<String>,
+    pub pop: Vec<String>,
+    pub smtp: Vec<String>,
+}
+
+impl Scopes {
+    /// As an authorization request has them for all protocols: once each, separated by blanks.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in [&self.always, &self.imap, &self.pop, &self.smtp].into_iter().flatten() {
+            if !scopes.contains(&scope.as_str()) {
+                scopes.push(scope);
+            }
+        }
+        scopes.join(" ")
+    }
+}
+
+/// Where the address of the mailbox is read when the mail scope alone was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Profile {
+    pub endpoint: String,
+    pub attribute: String,
+}
+
+/// How one signs in with a token.  Endpoints may hold `{tenant}`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OAuth2 {
+    /// Where an app is registered.
+    pub portal: Option<String>,
+    pub registration: Registration,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    /// RFC 8628.
+    pub device_endpoint: Option<String>,
+    /// Where an administrator consents for everybody.
+    pub admin_consent_endpoint: Option<String>,
+    /// RFC 7009.
+    pub revocation_endpoint: Option<String>,
+    pub userinfo_endpoint: Option<String>,
+    pub discovery_endpoint: Option<String>,
+    pub keys_endpoint: Option<String>,
+    /// As the `iss` of an id_token has it; `{tenantid}` stands for the token's `tid`.
+    pub issuer: Option<String>,
+    pub profile: Option<Profile>,
+    /// The only tenant there is to name; with none, and `{tenant}` in an endpoint, the administrator is asked.
+    pub tenant: Option<String>,
+    pub scopes: Scopes,
+    /// What a mail scope pasted without a resource belongs to.
+    pub resource: Option<String>,
+    /// A token request may name the scopes of one resource only.
+    pub one_resource_per_token: bool,
+    /// The scope of access without a person (client credentials).
+    pub app_only_scope: Option<String>,
+    /// What an administrator of another tenant consents to for that.
+    pub app_only_consent_scopes: Vec<String>,
+    /// The scope of a service account with domain-wide delegation.
+    pub service_account_scope: Option<String>,
+    /// Beside what every authorization request holds.
+    pub authorize: BTreeMap<String, String>,
+    /// Beside what every token request holds.
+    pub token: BTreeMap<String, String>,
+    /// Claims of the id_token that may hold the address, the first one first.
+    pub address_claims: Vec<String>,
+    pub client_secret: ClientSecret,
+    /// A value that looks like a GUID is the secret's id, pasted by mistake.
+    pub secret_is_no_guid: bool,
+    /// How long a secret may last.
+    pub secret_months_max: Option<u32>,
+    /// A certificate may stand for the secret (`private_key_jwt`).
+    pub certificate: bool,
+    /// The person can take scopes away: what was granted is compared with what was asked.
+    pub granted_scope_checked: bool,
+    /// An answer to a refresh carries no new refresh token: the old one stays.
+    pub refresh_token_stays: bool,
+    /// The callback's host must be a name of the public Internet, or the answer is pasted back.
+    pub callback_needs_public_name: bool,
+    pub sasl: Sasl,
+}
+
 /// What is known of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Preset {
-    pub key: &'static str,
-    /// As the form has it: *OAuth2 - Microsoft*.
-    pub label: &'static str,
-    /// With `{tenant}`.
-    pub authorization_endpoint: &'static str,
-    /// With `{tenant}`.
-    pub token_endpoint: &'static str,
-    /// As the authorization page has them, separated by blanks.
-    pub scopes: &'static str,
+    pub key: String,
+    pub family: Family,
+    /// As a list of providers has it.
+    pub label: String,
+    /// Addresses of these domains are of this provider.
+    pub domains: Vec<String>,
+    /// `None`: there is only a password.
+    pub oauth2: Option<OAuth2>,
+    pub password: Password,
+    /// What to know before a password is chosen, a sentence.
+    pub password_warning: Option<String>,
+    /// What to know before this provider is chosen, sentences.
+    pub warnings: Vec<String>,
     pub imap: Server,
+    pub pop: Option<Server>,
     pub smtp: Server,
     /// The server keeps a copy of what is submitted by SMTP, so that we must not.
     pub saves_sent: bool,
@@ -65,122 +219,51 @@ pub struct Endpoints {
     pub token: String,
 }
 
-pub const MICROSOFT: Preset = Preset {
-    key: "microsoft",
-    label: "OAuth2 - Microsoft",
-    authorization_endpoint: "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
-    token_endpoint: "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
-    scopes: "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All \
-             https://outlook.office.com/POP.AccessAsUser.All https://outlook.office.com/SMTP.Send",
-    imap: Server { host: "outlook.office365.com", port: 993, security: Security::Tls },
-    smtp: Server { host: "smtp.office365.com", port: 587, security: Security::Starttls },
-    saves_sent: true,
-    // Exchange Online takes 30 a minute and closes on who sends more.
-    sends_a_minute_max: Some(25),
-};
+const TENANT: &str = "{tenant}";
 
-/// Every preset.
-pub const ALL: &[&Preset] = &[&MICROSOFT];
+impl Preset {
+    /// For all protocols; empty where there is only a password.
+    #[must_use]
+    pub fn scopes(&self) -> String {
+        self.oauth2.as_ref().map(|oauth2| oauth2.scopes.text()).unwrap_or_default()
+    }
 
-/// The preset of that key.
+    /// Whether the administrator has to name a tenant.
+    #[must_use]
+    pub fn asks_for_tenant(&self) -> bool {
+        self.oauth2.as_ref().is_some_and(|oauth2| {
+            oauth2.tenant.is_none()
+                && [&oauth2.authorization_endpoint, &oauth2.token_endpoint]
+                    .iter()
+                    .any(|endpoint| endpoint.contains(TENANT))
+        })
+    }
+
+    /// Of that tenant, or of the only one; `None` where there is only a password.
+    #[must_use]
+    pub fn endpoints(&self, tenant: &str) -> Option<Endpoints> {
+        let oauth2 = self.oauth2.as_ref()?;
+        let tenant = oauth2.tenant.as_deref().unwrap_or(tenant);
+        let fill = |endpoint: &str| endpoint.replace(TENANT, tenant);
+        Some(Endpoints {
+            authorization: fill(&oauth2.authorization_endpoint),
+            token: fill(&oauth2.token_endpoint),
+        })
+    }
+}
+
+/// Microsoft 365 in the global cloud.
+pub static MICROSOFT: LazyLock<&Preset> =
+    LazyLock::new(|| find("microsoft").expect("invariant: it is built in, which a test reads"));
+
+/// The built-in preset of that key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Preset> {
-    ALL.iter().copied().find(|preset| preset.key == key)
+    Book::builtin().find(key)
 }
 
-/// The preset whose server for submission that is.
+/// The built-in preset whose server for submission that is.
 #[must_use]
 pub fn of_smtp_host(host: &str) -> Option<&'static Preset> {
-    ALL.iter().copied().find(|preset| preset.smtp.host.eq_ignore_ascii_case(host.trim()))
-}
-
-/// Microsoft's endpoints of a tenant: an id, a domain, `common`, `organizations` or `consumers`.
-#[must_use]
-pub fn microsoft(tenant: &str) -> Endpoints {
-    let tenant: String =
-        tenant.trim().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')).collect();
-    Endpoints {
-        authorization: MICROSOFT.authorization_endpoint.replace("{tenant}", &tenant),
-        token: MICROSOFT.token_endpoint.replace("{tenant}", &tenant),
-    }
-}
-
-/// May this stand in a Microsoft endpoint: an id, a domain, or one of the three words?
-#[must_use]
-pub fn is_tenant(tenant: &str) -> bool {
-    let is_guid = tenant.len() == 36
-        && tenant.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-        && tenant.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    let is_domain = tenant.len() <= 253
-        && tenant.contains('.')
-        && tenant.split('.').all(|l| {
-            !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !l.starts_with('-')
-        });
-    matches!(tenant, "common" | "organizations" | "consumers") || is_guid || is_domain
-}
-
-/// Login hosts of Microsoft's clouds.
-const MICROSOFT_HOSTS: &[&str] = &[
-    "login.microsoftonline.com",
-    "login.windows.net",
-    "login.microsoft.com",
-    "sts.windows.net",
-    "login.microsoftonline.us",
-    "login.partner.microsoftonline.cn",
-    "login.chinacloudapi.cn",
-];
-
-/// The tenant of a pasted endpoint, whichever of its endpoints it is: the first piece of the path where the
-/// rest is one of Microsoft's (`/oauth2/v2.0/authorize`, `/oauth2/v2.0/token`, the v1 forms, discovery).
-#[must_use]
-pub fn tenant_of(endpoint: &str) -> Option<String> {
-    let url = url::Url::parse(endpoint.trim()).ok()?;
-    let mut pieces = url.path_segments()?;
-    let tenant = pieces.next()?.to_owned();
-    let rest = pieces.collect::<Vec<_>>().join("/");
-    let is_microsoft = url.host_str().is_some_and(|host| MICROSOFT_HOSTS.contains(&host));
-    let is_endpoint =
-        rest.starts_with("oauth2/") || rest.starts_with("v2.0") || rest.starts_with(".well-known/");
-    ((is_microsoft || is_endpoint) && is_tenant(&tenant)).then_some(tenant)
-}
-
-/// Is this an endpoint of the first version (`/oauth2/authorize` without `/v2.0`), which takes other parameters?
-#[must_use]
-pub fn is_first_version(endpoint: &str) -> bool {
-    url::Url::parse(endpoint.trim()).is_ok_and(|url| {
-        let path = url.path().trim_end_matches('/');
-        tenant_of(endpoint).is_some()
-            && (path.ends_with("/oauth2/authorize") || path.ends_with("/oauth2/token"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tenant_fills_the_endpoints_and_an_endpoint_the_tenant() {
-        let endpoints = microsoft(" contoso.example ");
-        assert_eq!(
-            endpoints.authorization,
-            "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize"
-        );
-        for endpoint in [
-            endpoints.authorization.as_str(),
-            endpoints.token.as_str(),
-            "http://127.0.0.1:8443/contoso.example/oauth2/v2.0/token",
-        ] {
-            assert_eq!(tenant_of(endpoint).as_deref(), Some("contoso.example"));
-        }
-        let id = "9188040d-6c67-4c5b-b112-36a304b66dad";
-        assert_eq!(tenant_of(&microsoft(id).token).as_deref(), Some(id));
-        assert_eq!(tenant_of("https://example.org/oauth2/token"), None);
-        assert_eq!(tenant_of("nonsense"), None);
-    }
-
-    #[test]
-    fn first_version_endpoints_are_told_apart() {
-        assert!(is_first_version("https://login.microsoftonline.com/common/oauth2/authorize"));
-        assert!(!is_first_version("https://login.microsoftonline.com/common/oauth2/v2.0/authorize"));
-    }
+    Book::builtin().of_smtp_host(host)
 }

@@ -1,13 +1,14 @@
 //! Opens what every command stands on: the data folder, the key, the database, the store. The key is
 //! made only with a new database, and a database without its key does not start.
 use crate::config::{Config, database};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use desk::db::{Db, Options};
 use desk::files::store::Store;
 use desk::site::{setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
+use mail::provider::Book;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -22,19 +23,21 @@ pub enum Missing {
 
 /// The desk of this configuration, migrated and with the right key.
 pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
+    let providers = book(&config.data)?;
     let (db, _) = database(config, missing)?;
-    ready(config, db)
+    ready(config, db, providers)
 }
 
 /// The desk of a demo. A new database is marked as one; what was made by anything else is refused, and left as it is.
 pub fn demo_desk(config: &Config) -> anyhow::Result<Desk> {
+    let providers = book(&config.data)?;
     let (db, is_new) = database(config, Missing::Make)?;
     if !is_new && !is_demo(&db)? {
         bail!(
             "this database was not made by `postern demo`, which would play with it. Name another folder with --data."
         );
     }
-    let desk = ready(config, db)?;
+    let desk = ready(config, db, providers)?;
     if is_new {
         desk.db.write(|tx| setting::set(tx, setting::DEMO, "1"))?;
     }
@@ -68,11 +71,22 @@ fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
     Ok((db, is_new))
 }
 
-fn ready(config: &Config, db: Db) -> anyhow::Result<Desk> {
+fn ready(config: &Config, db: Db, providers: Book) -> anyhow::Result<Desk> {
     db.migrate(&MIGRATIONS).context("cannot bring the database up to date")?;
     let vault = vault(&db, &config.key_file)?;
     let store = Store::open(&config.data.join("blobs"))?;
-    Ok(Desk { db, vault, store })
+    Ok(Desk { db, vault, store, providers: providers.into() })
+}
+
+/// The providers that are built in, and those of the site's own file.
+fn book(data: &Path) -> anyhow::Result<Book> {
+    let path = data.join("providers.toml");
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Book::builtin().clone()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    Book::with_file(&text).map_err(|why| anyhow!("{}: {why} Nothing was changed.", path.display()))
 }
 
 /// What is in the data folder of a desk that has its database.

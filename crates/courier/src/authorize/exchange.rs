@@ -1,7 +1,7 @@
 //! From the provider's answer to tokens that are stored: code exchanged, who signed in compared.
 use super::{CallbackQuery, Session, callback_url};
 use crate::refresh::{self, new_tokens, token_trouble};
-use crate::registration::{endpoint, provider_key, token_scope};
+use crate::registration::{endpoint, family, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
 use crate::{Courier, probe};
@@ -22,7 +22,7 @@ pub(super) async fn exchange(
 ) -> Result<Owned, Trouble> {
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
-        return Err(Trouble::of_oauth(&answer, provider_key(&client.provider)));
+        return Err(Trouble::of_oauth(&answer, family(courier, &client.provider)));
     }
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
@@ -44,7 +44,7 @@ pub(super) async fn exchange(
     let asked_at = courier.now();
     let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
         .await
-        .map_err(|error| not_exchanged(&error, client))?;
+        .map_err(|error| not_exchanged(courier, &error, client))?;
     if set.refresh_token.is_none() {
         return Err(refresh::no_refresh_token());
     }
@@ -65,8 +65,8 @@ pub(super) async fn exchange(
 }
 
 /// Nobody tries a code again: the person does.
-fn not_exchanged(error: &wire::Error, client: &Client) -> Trouble {
-    let mut trouble = token_trouble(error, &client.provider);
+fn not_exchanged(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
+    let mut trouble = token_trouble(courier, error, &client.provider);
     if trouble.class == Class::Retry {
         trouble.code = "token_endpoint".to_owned();
         trouble.remedy = "Press Submit again. If it stays, check the Token Endpoint.".to_owned();

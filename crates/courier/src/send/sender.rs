@@ -77,7 +77,7 @@ impl Sender {
     /// `None`: not ours any more.
     async fn attempt(&mut self, claim: &Claim) -> desk::Result<Option<Attempt>> {
         let mailbox = probe::find(&self.courier, self.mailbox_id).await?;
-        let mailbox = match self.pause(connect::sends_a_minute_max(&mailbox)).await {
+        let mailbox = match self.pause(connect::sends_a_minute_max(&self.courier, &mailbox)).await {
             Pause::None => mailbox,
             // A minute later it may have been switched off.
             Pause::Waited => probe::find(&self.courier, self.mailbox_id).await?,

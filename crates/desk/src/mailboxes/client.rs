@@ -62,7 +62,7 @@ const SELECT: &str = "SELECT id, public_id, provider, name, active, tenant, clie
 
 /// Allots a registration with the preset's scopes; `public_id` carries 128 random bits.
 pub fn create(tx: &mut Tx<'_>, by: &By, provider: &str, public_id: &str) -> Result<i64> {
-    let scopes = mail::provider::find(provider).map(|preset| preset.scopes).unwrap_or_default();
+    let scopes = mail::provider::find(provider).map(mail::provider::Preset::scopes).unwrap_or_default();
     let id = tx.insert(
         "INSERT INTO client (public_id, provider, scopes, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
         params![public_id, provider, scopes, by.at],
@@ -187,19 +187,20 @@ fn checked(
         authorization: entered.authorization_endpoint.trim().to_owned(),
         token: entered.token_endpoint.trim().to_owned(),
     };
-    let fields = if old.provider == mail::provider::MICROSOFT.key {
+    let preset = mail::provider::find(&old.provider);
+    let fields = if let Some(preset) = preset.filter(|preset| preset.asks_for_tenant()) {
         let stored = tenant::Fields {
             tenant: old.tenant.clone(),
             authorization: old.authorization_endpoint.clone(),
             token: old.token_endpoint.clone(),
         };
-        match tenant::agree(&stored, &asked) {
+        match tenant::agree(preset, &stored, &asked) {
             // The example of the page stays until there is a tenant: a secret is bound to its origin already.
             Err(Error::Refused(Refusal::Required(_))) if completeness == Completeness::Draft => asked,
             agreed => agreed?,
         }
     } else {
-        asked
+        tenant::or_of_preset(preset, asked)
     };
     let details = entered.resource_details_endpoint.trim().to_owned();
     for (field, endpoint) in [(AUTHORIZATION, &fields.authorization), (TOKEN, &fields.token)] {

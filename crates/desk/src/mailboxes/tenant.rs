@@ -4,6 +4,7 @@
 //! Works on the shape of the address (`/{tenant}/oauth2/v2.0/authorize`), not on its host: every cloud of Microsoft
 //! has the shape, and so has the practice provider.
 use crate::{Refusal, Result};
+use mail::provider::Preset;
 use url::Url;
 
 const AUTHORIZE: &str = "authorize";
@@ -20,7 +21,7 @@ pub(super) struct Fields {
 }
 
 /// What the three become: `old` is what was stored, `new` what was entered.
-pub(super) fn agree(old: &Fields, new: &Fields) -> Result<Fields> {
+pub(super) fn agree(preset: &Preset, old: &Fields, new: &Fields) -> Result<Fields> {
     let new = Fields {
         tenant: new.tenant.trim().to_owned(),
         // The template itself says nothing yet.
@@ -40,7 +41,7 @@ pub(super) fn agree(old: &Fields, new: &Fields) -> Result<Fields> {
     let of_token = token.or_else(|| like(&authorization, &new.token));
     let Some(named) = of_authorization.as_ref().or(of_token.as_ref()).map(|shape| shape.tenant.clone())
     else {
-        return from_preset(new);
+        return from_preset(preset, new);
     };
     let filled = |tenant: &str| {
         let fill = |shape: &Option<Shape>, own: &str, verb| {
@@ -77,22 +78,25 @@ pub(super) fn agree(old: &Fields, new: &Fields) -> Result<Fields> {
 }
 
 /// No endpoint has the shape: the tenant fills what is empty. A custom address of another shape stays as it is.
-fn from_preset(new: Fields) -> Result<Fields> {
+fn from_preset(preset: &Preset, new: Fields) -> Result<Fields> {
     if !new.authorization.is_empty() && !new.token.is_empty() {
         return Ok(new);
     }
     if new.tenant.is_empty() {
         return Err(Refusal::Required("Tenant").into());
     }
-    let preset = &mail::provider::MICROSOFT;
-    let fill = |field: String, template: &str| {
-        if field.is_empty() { template.replace("{tenant}", &new.tenant) } else { field }
-    };
-    Ok(Fields {
-        authorization: fill(new.authorization, preset.authorization_endpoint),
-        token: fill(new.token, preset.token_endpoint),
+    Ok(or_of_preset(Some(preset), new))
+}
+
+/// What is empty is the preset's, if there is one.
+pub(super) fn or_of_preset(preset: Option<&Preset>, new: Fields) -> Fields {
+    let Some(endpoints) = preset.and_then(|preset| preset.endpoints(&new.tenant)) else { return new };
+    let or = |own: String, theirs: String| if own.is_empty() { theirs } else { own };
+    Fields {
+        authorization: or(new.authorization, endpoints.authorization),
+        token: or(new.token, endpoints.token),
         tenant: new.tenant,
-    })
+    }
 }
 
 /// An endpoint as entered; one that still holds `{tenant}` is the example of the page.
@@ -154,6 +158,10 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn agree(old: &Fields, new: &Fields) -> Result<Fields> {
+        super::agree(&mail::provider::MICROSOFT, old, new)
+    }
 
     const A: &str = "https://login.microsoftonline.com/T/oauth2/v2.0/authorize";
     const K: &str = "https://login.microsoftonline.com/T/oauth2/v2.0/token";

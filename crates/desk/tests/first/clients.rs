@@ -17,7 +17,7 @@ pub fn entered() -> EnteredClient {
         tenant: TENANT.into(),
         client_id: "99999999-8888-7777-6666-555555555555".into(),
         client_secret: Some("8Q~the.value".to_owned().into()),
-        scopes: mail::provider::MICROSOFT.scopes.into(),
+        scopes: mail::provider::MICROSOFT.scopes(),
         strict_matching: true,
         ..EnteredClient::default()
     }
@@ -67,7 +67,7 @@ fn the_callback_never_changes_whatever_is_saved() {
     let new = desk.db.read(|tx| client::find(tx, id)).unwrap().unwrap();
     assert_eq!(
         (new.public_id.as_str(), new.scopes.as_str()),
-        ("unguessable", mail::provider::MICROSOFT.scopes)
+        ("unguessable", mail::provider::MICROSOFT.scopes().as_str())
     );
     assert_eq!(change(&desk, id, &entered()).unwrap().public_id, "unguessable");
     let found = desk.db.read(|tx| client::find_by_public_id(tx, "unguessable")).unwrap().unwrap();

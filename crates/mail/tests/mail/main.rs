@@ -5,3 +5,4 @@ mod corpus;
 mod cost;
 mod errors;
 mod properties;
+mod providers;

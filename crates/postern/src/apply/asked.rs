@@ -58,7 +58,7 @@ impl AskedServer {
             host: self
                 .host
                 .clone()
-                .or_else(|| preset.map(|p| p.host.to_owned()))
+                .or_else(|| preset.map(|p| p.host.clone()))
                 .unwrap_or_else(|| stored.host.clone()),
             port: self.port.or_else(|| preset.map(|p| p.port)).unwrap_or(stored.port),
             security: self.security.or_else(|| preset.map(|p| p.security.into())).unwrap_or(stored.security),
@@ -134,7 +134,7 @@ impl AskedClient {
 
 fn preset(authentication: Authentication) -> Option<&'static Preset> {
     match authentication {
-        Authentication::Microsoft => Some(&provider::MICROSOFT),
+        Authentication::Microsoft => Some(*provider::MICROSOFT),
         Authentication::None
         | Authentication::Same
         | Authentication::Google

@@ -60,6 +60,24 @@ fn a_lost_database_is_not_made_anew_beside_its_mail_and_its_key() {
 }
 
 #[test]
+fn a_wrong_file_of_providers_is_told_with_its_line_before_anything_is_made() {
+    let program = Program::new();
+    fs::create_dir_all(program.data()).unwrap();
+    let file = program.data().join("providers.toml");
+    fs::write(
+        &file,
+        "[[provider]]\nkey = \"contoso\"\nlike = \"fastmail\"\nlabel = \"Contoso\"\nport = 993\n",
+    )
+    .unwrap();
+    program
+        .run_with(&["admin", "create", "--email", ADMINISTRATOR, "--password-stdin"], PASSWORD)
+        .fails(1, &["providers.toml", "Line 5", "there is no setting “port” here"]);
+    assert!(!program.data().join("postern.db").exists());
+    fs::write(&file, "[[provider]]\nkey = \"contoso\"\nlike = \"fastmail\"\nlabel = \"Contoso\"\n").unwrap();
+    program.administrator().run(&["check"]).fine();
+}
+
+#[test]
 fn a_database_that_nobody_uses_is_one_whole_file() {
     let program = Program::new().administrator();
     let log = program.data().join("postern.db-wal");

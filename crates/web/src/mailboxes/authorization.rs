@@ -83,7 +83,7 @@ pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Resul
             let shared = other.client_id.filter(|_| own.authentication == other.authentication);
             let client_id = match shared {
                 Some(client_id) => client_id,
-                None => client::create(tx, &by, mail::provider::MICROSOFT.key, &public_id)?,
+                None => client::create(tx, &by, &mail::provider::MICROSOFT.key, &public_id)?,
             };
             mailbox::set_client(tx, &by, id, side, client_id)
         })

@@ -33,12 +33,13 @@ impl Preset {
     pub fn of(practice: Option<&Practice>) -> Preset {
         let microsoft = &provider::MICROSOFT;
         let Some(practice) = practice else {
+            let oauth2 = microsoft.oauth2.as_ref();
             return Preset {
-                portal: "https://entra.microsoft.com/".to_owned(),
+                portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
                 imap: Place::of(&microsoft.imap),
                 smtp: Place::of(&microsoft.smtp),
-                authorization_endpoint: microsoft.authorization_endpoint.to_owned(),
-                token_endpoint: microsoft.token_endpoint.to_owned(),
+                authorization_endpoint: oauth2.map(|o| o.authorization_endpoint.clone()).unwrap_or_default(),
+                token_endpoint: oauth2.map(|o| o.token_endpoint.clone()).unwrap_or_default(),
             };
         };
         let origin = practice.portal.origin().ascii_serialization();
@@ -59,6 +60,6 @@ impl Place {
             provider::Security::Tls => "tls",
             provider::Security::Starttls => "starttls",
         };
-        Place { host: server.host.to_owned(), port: server.port, security }
+        Place { host: server.host.clone(), port: server.port, security }
     }
 }

@@ -132,7 +132,7 @@ async fn config_saves_a_draft_and_allots_a_callback_that_never_changes() {
         page.shows(label);
     }
     page.hides(">Token<");
-    page.shows(mail::provider::MICROSOFT.scopes);
+    page.shows(&mail::provider::MICROSOFT.scopes());
     let first = callback(&page);
     assert!(first.starts_with("https://help.contoso.example/oauth/callback/"), "{first}");
     let public_id = first.rsplit('/').next().unwrap();

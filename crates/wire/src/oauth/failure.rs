@@ -110,7 +110,7 @@ impl OAuthError {
             return false;
         };
         let fault = Fault { error: self.error.clone(), codes: vec![number], ..Fault::default() };
-        explain::oauth(mail::provider::MICROSOFT.key, &fault).class == Class::Retry
+        explain::oauth(mail::provider::Family::Microsoft.word(), &fault).class == Class::Retry
     }
 
     pub(crate) fn hide(&mut self, secrets: &[&str]) {

@@ -109,12 +109,12 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
 pub(super) fn checked_outgoing(old: &Mailbox, outgoing: &OutgoingMailbox) -> Result<Mailbox> {
     let mut server = outgoing.server.clone();
     // Nothing was named: the server that the provider has for it.
-    let preset = mail::provider::ALL.iter().find(|preset| preset.imap.host == old.incoming.host);
+    let preset = mail::provider::Book::builtin().of_imap_host(&old.incoming.host);
     if let Some(preset) = preset
         && server.authentication == Authentication::Same
         && server.host.trim().is_empty()
     {
-        server.host = preset.smtp.host.to_owned();
+        server.host = preset.smtp.host.clone();
         server.port = preset.smtp.port;
         server.security = preset.smtp.security.into();
     }

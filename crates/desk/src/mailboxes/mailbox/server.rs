@@ -45,7 +45,7 @@ fn is_loopback(host: &str) -> bool {
 /// Mailbox*: the same name, names beside each other under one domain (imap.example.org, smtp.example.org), or a
 /// provider's pair.
 pub(super) fn of_one_house(incoming: &str, outgoing: &str) -> bool {
-    let pair = mail::provider::ALL.iter().any(|p| p.imap.host == incoming && p.smtp.host == outgoing);
+    let pair = mail::provider::Book::builtin().is_pair(incoming, outgoing);
     if pair || incoming == outgoing || (is_loopback(incoming) && is_loopback(outgoing)) {
         return true;
     }
