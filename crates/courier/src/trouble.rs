@@ -97,14 +97,14 @@ impl Trouble {
             Some(number) if Family::of(provider) == Family::Microsoft => format!("AADSTS{number}"),
             _ => answer.error.clone(),
         };
-        let mut detail = answer.first_line().unwrap_or(&answer.error).to_owned();
-        if let Some(id) = &answer.correlation_id {
-            detail.push_str(&format!(" (correlation id {id}"));
-            if let Some(timestamp) = &answer.timestamp {
-                detail.push_str(&format!(", {timestamp}"));
-            }
-            detail.push(')');
-        }
+        let said = answer.first_line().unwrap_or(&answer.error);
+        // Where nothing is known of a number, the provider's words are in the reason already.
+        let said = if explanation.cause.contains(said) { "" } else { said };
+        let found_by = answer.correlation_id.as_ref().map(|id| {
+            let at = answer.timestamp.as_ref().map(|at| format!(", {at}")).unwrap_or_default();
+            format!("(correlation id {id}{at})")
+        });
+        let detail = [said, found_by.as_deref().unwrap_or_default()].join(" ").trim().to_owned();
         let mut remedy = explanation.remedy;
         if let Some(lookup) = explanation.lookup {
             remedy.push_str(&format!(" More: {lookup}"));
@@ -235,4 +235,30 @@ pub(crate) fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_providers_words_are_told_once_with_what_finds_the_event() {
+        let check = |number: u32, word: &str| {
+            let description = format!(
+                "AADSTS{number}: Words of Microsoft. Trace ID: 5d1e2f3a-0000-4000-8000-000000000000 \
+                 Correlation ID: 3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c Timestamp: 2026-11-24 09:30:00Z"
+            );
+            let answer = wire::oauth::OAuthError::from_callback("invalid_grant", Some(&description));
+            let trouble = Trouble::of_oauth(&answer, "microsoft");
+            let whole = trouble.whole_reason();
+            assert!(trouble.reason.contains(word), "{whole}");
+            assert_eq!(whole.matches("Words of Microsoft").count(), 1, "{whole}");
+            let found_by = "correlation id 3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c, 2026-11-24 09:30:00Z";
+            assert!(whole.contains(found_by), "{whole}");
+            assert!(trouble.remedy.contains(&format!("error?code={number}")), "{}", trouble.remedy);
+            assert_eq!(trouble.code, format!("AADSTS{number}"));
+        };
+        check(50_173, "was revoked");
+        check(7_654_321, "has no words for");
+    }
 }

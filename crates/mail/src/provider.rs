@@ -140,11 +140,11 @@ pub struct OAuth2 {
     pub registration: Registration,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
-    /// RFC 8628.
+    /// For a sign-in by a code that is typed in elsewhere.
     pub device_endpoint: Option<String>,
     /// Where an administrator consents for everybody.
     pub admin_consent_endpoint: Option<String>,
-    /// RFC 7009.
+    /// Where a refresh token is taken back.
     pub revocation_endpoint: Option<String>,
     pub userinfo_endpoint: Option<String>,
     pub discovery_endpoint: Option<String>,

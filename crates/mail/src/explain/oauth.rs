@@ -1,4 +1,4 @@
-//! The errors of RFC 6749, OpenID Connect and the device flow (RFC 8628), whoever answers them.
+//! The errors of RFC 6749, OpenID Connect and the sign-in by a code, whoever answers them.
 
 use super::{Class, Place, Row, TRIES_AGAIN};
 

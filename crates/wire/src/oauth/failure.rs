@@ -31,6 +31,8 @@ struct Body {
     #[serde(default)]
     error_codes: Vec<u64>,
     suberror: Option<String>,
+    /// Google's name for it.
+    error_subtype: Option<String>,
     error_uri: Option<String>,
     correlation_id: Option<String>,
     trace_id: Option<String>,
@@ -46,7 +48,7 @@ impl OAuthError {
             error.codes = body.error_codes.into_iter().take(16).collect();
         }
         let text = |given: Option<String>, found: Option<String>| given.map(|text| clean(&text)).or(found);
-        error.suberror = text(body.suberror, None);
+        error.suberror = text(body.suberror.or(body.error_subtype), None);
         error.error_uri = text(body.error_uri, None);
         error.correlation_id = text(body.correlation_id, error.correlation_id);
         error.trace_id = text(body.trace_id, error.trace_id);
@@ -118,5 +120,22 @@ impl OAuthError {
             *text = hide(text, secrets);
         }
         self.error = hide(&self.error, secrets);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_finer_reason_is_read_under_either_name() {
+        for body in [
+            r#"{"error":"invalid_grant","error_subtype":"invalid_rapt"}"#,
+            r#"{"error":"invalid_grant","suberror":"invalid_rapt"}"#,
+            r#"{"error":"invalid_grant","suberror":"invalid_rapt","error_subtype":"other"}"#,
+        ] {
+            let error = OAuthError::from_body(body.as_bytes()).unwrap();
+            assert_eq!(error.suberror.as_deref(), Some("invalid_rapt"), "{body}");
+        }
     }
 }
