@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Said] = rows! {
         "Enter https://mail.google.com/ with the slash at its end, and see that the same scope is listed there.";
     "rate_limit_exceeded", [] => Retry, Nowhere,
         "Google limits how much is asked at present.",
-        "Nothing to do: Postern waits before it asks again.";
+        "Nothing to do: Postern waits, and tries again by itself.";
 };
 
 /// The end that comes a week after the sign-in has one cause.

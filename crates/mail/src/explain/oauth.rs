@@ -18,7 +18,7 @@ pub(super) const ROWS: &[(&str, Row)] = rows! {
         "The provider's sign-in service failed.", TRIES_AGAIN;
     "slow_down" => Retry, Nowhere,
         "The provider asks to be asked less often.",
-        "Nothing to do: Postern waits longer between its tries.";
+        "Nothing to do: Postern tries again by itself, and waits longer between its tries.";
     "authorization_pending" => Retry, Browser,
         "The person has not finished signing in.",
         "Finish the sign-in in the browser.";

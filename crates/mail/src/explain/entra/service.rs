@@ -14,10 +14,10 @@ pub(super) const ROWS: Rows = rows! {
         "Nothing to do now: Postern tries again by itself. If a person was signing in, sign in again later.";
     90055 => Retry, Nowhere,
         "Microsoft limits how much is asked of this tenant.",
-        "Nothing to do: Postern waits before it asks again.";
+        "Nothing to do: Postern waits, and tries again by itself.";
     50196 => Retry, Nowhere,
         "Microsoft says that the same question was asked too often.",
-        "Nothing to do now: Postern waits before it asks again. If it lasts, report it with the correlation id.";
+        "Nothing to do now: Postern waits, and tries again by itself. If it lasts, report it with the correlation id.";
     70016 => Retry, Browser,
         "The person has not finished signing in.",
         "Finish the sign-in: type the code that Postern shows.";
