@@ -20,6 +20,8 @@ struct Kept {
     seed: [u8; 32],
     password: String,
     http: SocketAddr,
+    #[serde(default = "any_port")]
+    https: SocketAddr,
     imap: SocketAddr,
     smtp: SocketAddr,
 }
@@ -49,6 +51,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         let practice = practice::start(practice::Options {
             seed: kept.seed,
             listen_http: kept.http,
+            listen_https: kept.https,
             listen_imap: kept.imap,
             listen_smtp: kept.smtp,
             imap_security: practice::ImapSecurity::Implicit,
@@ -67,6 +70,11 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             .trim_start_matches("http://")
             .parse()
             .context("the practice provider's address")?;
+        kept.https = practice
+            .https_url
+            .trim_start_matches("https://")
+            .parse()
+            .context("the practice provider's secure address")?;
         kept.imap = practice.imap_addr;
         kept.smtp = practice.smtp_addr;
         keep(&place, &kept)?;
@@ -86,8 +94,12 @@ fn new_demo() -> Kept {
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789-";
     let random: [u8; 16] = courier::Random::system().bytes();
     let password = random.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect();
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Kept { seed: courier::Random::system().bytes(), password, http: any, imap: any, smtp: any }
+    let any = any_port();
+    Kept { seed: courier::Random::system().bytes(), password, http: any, https: any, imap: any, smtp: any }
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 fn keep(place: &Path, kept: &Kept) -> anyhow::Result<()> {

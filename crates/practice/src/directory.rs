@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::exchange::Exchange;
+use crate::people;
 use crate::store::Store;
 
 const FILE: &str = "directory.json";
@@ -78,6 +80,22 @@ pub(crate) struct Secret {
     pub expires_at: i64,
 }
 
+/// A certificate's public half, uploaded to prove the client with a signed assertion.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Certificate {
+    pub id: String,
+    pub description: String,
+    /// SHA-1 of the certificate in hexadecimal, as the portal shows it.
+    pub thumbprint: String,
+    /// `x5t` and `x5t#S256` as a JWT header names them.
+    pub x5t: String,
+    pub x5t_s256: String,
+    /// RSAPublicKey (RFC 8017), base64.
+    pub key: String,
+    pub starts_at: i64,
+    pub expires_at: i64,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct App {
     pub client_id: String,
@@ -92,13 +110,24 @@ pub(crate) struct App {
     /// Consent of one person, by address.
     pub consents: BTreeMap<String, BTreeSet<String>>,
     pub secrets: Vec<Secret>,
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    /// Application permissions of Office 365 Exchange Online, and those that an administrator granted.
+    #[serde(default)]
+    pub app_permissions: BTreeSet<String>,
+    #[serde(default)]
+    pub app_consent: BTreeSet<String>,
+    /// *Allow public client flows*.
+    #[serde(default)]
+    pub public_client: bool,
     pub created_at: i64,
 }
 
 impl App {
     /// Whether `address` may let the app have this permission without being asked.
     pub fn consented(&self, address: &str, permission: &str) -> bool {
-        self.consent_for_all.contains(permission)
+        // Nobody consents on behalf of people who belong to no organization.
+        (self.consent_for_all.contains(permission) && !people::is_personal(address))
             || self.consents.get(address).is_some_and(|permissions| permissions.contains(permission))
     }
 }
@@ -120,6 +149,8 @@ pub(crate) struct Records {
     tenant_id: String,
     pub apps: Vec<App>,
     pub refresh_tokens: Vec<RefreshToken>,
+    #[serde(default)]
+    pub exchange: Exchange,
     /// PKCS #8 of the ES256 key, base64.
     pub signing_key: String,
 }

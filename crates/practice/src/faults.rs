@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub enum Place {
     Authorize,
     Token,
+    Device,
     Imap,
     Smtp,
 }
@@ -65,6 +66,15 @@ faults! {
     StrictRotation          "strict_rotation"           Token "a refresh token dies at its first use"
     MomentaryTokens         "momentary_tokens"          Token "access tokens live for one second"
     BriefTokens             "brief_tokens"              Token "access tokens live for 32 seconds: for a client that keeps half a minute in hand, two"
+    AssertionUnknownKey     "assertion_unknown_key"     Token "certificate: invalid_client, AADSTS700027: the key was not found"
+    AssertionOutOfTime      "assertion_out_of_time"     Token "certificate: invalid_client, AADSTS700024: not within its valid time range"
+    AssertionRejected       "assertion_rejected"        Token "certificate: invalid_client, AADSTS50012: not accepted"
+    ClockAhead              "clock_ahead"               Token "the identity provider's clock is ten minutes fast (id_tokens, assertions)"
+    ClockBehind             "clock_behind"              Token "the identity provider's clock is ten minutes slow (id_tokens, assertions)"
+    DeviceBlocked           "device_blocked"            Device "device code: the sign-in ends at AADSTS530035, security defaults"
+    DeviceSlowDown          "device_slow_down"          Device "device code: a poll is answered slow_down"
+    DeviceExpired           "device_expired"            Device "device code: the code expires at the next poll"
+    DeviceDeclined          "device_declined"           Device "device code: authorization_declined at the next poll"
     IntrospectionInactive   "introspection_inactive"    Token "introspection: the access token counts no longer, whatever its end said"
     ImapAuthenticateNo      "imap_authenticate_no"      Imap "AUTHENTICATE answered NO AUTHENTICATE failed."
     ImapAuthenticateJson    "imap_authenticate_json"    Imap "AUTHENTICATE answered with a 401 challenge, then NO (as Google does)"
@@ -79,6 +89,7 @@ faults! {
     ImapMoveNo              "imap_move_no"              Imap "MOVE and COPY answered NO"
     ImapUidValidity         "imap_uidvalidity"          Imap "SELECT shows another UIDVALIDITY, as after a restore"
     ImapIdleSilent          "imap_idle_silent"          Imap "IDLE never tells of new mail"
+    PermissionsCached       "permissions_cached"        Imap "permissions changed in the last two hours do not count yet, at IMAP and SMTP"
     SmtpUnavailable         "smtp_unavailable"          Smtp "greets with 421 4.3.2"
     SmtpAuthDisabled        "smtp_auth_disabled"        Smtp "AUTH: 535 5.7.139, SmtpClientAuthentication is disabled for the Tenant"
     SmtpAuthFails           "smtp_auth_fails"           Smtp "AUTH: 535 5.7.3 Authentication unsuccessful"

@@ -2,21 +2,26 @@
 //! on purpose. What the pages do is in their own files.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::extract::{Request, State};
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::world::Shared;
 use crate::{fault_pages, identity, letter_pages, page, portal};
@@ -56,9 +61,10 @@ async fn guard(State(world): State<Shared>, request: Request, next: Next) -> Res
         )
             .into_response();
     }
-    let port = world.http_url.rsplit_once(':').map_or("", |(_, port)| port);
     let own = |origin: &str| {
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| origin == format!("http://{host}:{port}"))
+        [&world.http_url, &world.https_url].iter().any(|url| {
+            ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| url.replace("127.0.0.1", host) == origin)
+        })
     };
     let origin =
         request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default().to_owned());
@@ -82,39 +88,110 @@ async fn guard(State(world): State<Shared>, request: Request, next: Next) -> Res
 
 /// Lets a handler cut its own connection without an answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cut(Arc<AtomicBool>);
+pub(crate) struct Cut {
+    cut: Arc<AtomicBool>,
+    secure: bool,
+}
 
 impl Cut {
     pub fn now(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.cut.store(true, Ordering::SeqCst);
     }
 
     fn is_cut(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.cut.load(Ordering::SeqCst)
     }
 }
 
+/// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`, whichever the request came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Base(pub String);
+
+impl FromRequestParts<Shared> for Base {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, world: &Shared) -> Result<Base, Self::Rejection> {
+        let cut = parts.extensions.get::<ConnectInfo<Cut>>();
+        let secure = cut.is_some_and(|ConnectInfo(cut)| cut.secure);
+        Ok(Base(if secure { world.https_url.clone() } else { world.http_url.clone() }))
+    }
+}
+
+/// Plain or with TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// A listener whose connections can be cut.
 #[derive(Debug)]
-pub(crate) struct Door(pub TcpListener);
+pub(crate) struct Door {
+    local_addr: SocketAddr,
+    /// Connections that are through with their TLS, so that a slow one holds up nobody.
+    ready: mpsc::Receiver<(Connection, SocketAddr)>,
+    /// Ends with the door.
+    _accepting: JoinSet<()>,
+}
 
-#[derive(Debug)]
+impl Door {
+    /// With an acceptor the door speaks TLS.
+    pub fn open(listener: TcpListener, acceptor: Option<TlsAcceptor>) -> io::Result<Door> {
+        let local_addr = listener.local_addr()?;
+        let (sender, ready) = mpsc::channel(16);
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, acceptor, sender));
+        Ok(Door { local_addr, ready, _accepting: accepting })
+    }
+}
+
+async fn accept(
+    mut listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    ready: mpsc::Sender<(Connection, SocketAddr)>,
+) {
+    let mut handshakes = JoinSet::new();
+    loop {
+        let (stream, address) = Listener::accept(&mut listener).await;
+        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        while handshakes.try_join_next().is_some() {}
+        handshakes.spawn(async move {
+            let cut = Cut { secure: acceptor.is_some(), ..Cut::default() };
+            let stream: Box<dyn Stream> = match acceptor {
+                None => Box::new(stream),
+                Some(acceptor) => match acceptor.accept(stream).await {
+                    Ok(stream) => Box::new(stream),
+                    Err(error) => return tracing::debug!("a practice page was asked with bad TLS: {error}"),
+                },
+            };
+            // Nobody takes it any more when the provider is being stopped.
+            let _ = ready.send((Connection { stream, cut }, address)).await;
+        });
+    }
+}
+
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     cut: Cut,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connection")
+    }
 }
 
 impl Listener for Door {
     type Io = Connection;
-    type Addr = std::net::SocketAddr;
+    type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Connection, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (Connection { stream, cut: Cut::default() }, address)
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        match self.ready.recv().await {
+            Some(connection) => connection,
+            // The accepting task has ended, and with it the listener.
+            None => std::future::pending().await,
+        }
     }
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local_addr)
     }
 }
 

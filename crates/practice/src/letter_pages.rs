@@ -59,6 +59,9 @@ fn line(world: &World, address: String) -> Line {
         Some(Kind::Administrator) => "Contoso, administrator",
         Some(Kind::Member) => "Contoso",
         Some(Kind::Shared) => "Contoso, shared mailbox",
+        Some(Kind::Personal) => "Personal Microsoft account",
+        Some(Kind::Google) => "Google account",
+        Some(Kind::Waldau) => "Account at Waldau Mail",
         Some(Kind::Customer) => "Customer",
         None => "Elsewhere",
     };

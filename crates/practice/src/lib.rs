@@ -7,11 +7,13 @@ mod chance;
 mod clock;
 mod compose;
 mod directory;
+mod exchange;
 mod fault_pages;
 mod faults;
 mod http;
 mod identity;
 mod imap;
+mod jwt;
 mod letter_pages;
 mod letters;
 mod link;
@@ -20,6 +22,7 @@ mod page;
 mod people;
 mod permissions;
 mod portal;
+mod powershell;
 mod read;
 mod sasl;
 mod smtp;
@@ -29,6 +32,7 @@ mod tests;
 mod tokens;
 mod world;
 mod writing_pages;
+mod x509;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -60,6 +64,8 @@ pub struct Options {
     pub seed: [u8; 32],
     /// Loopback only; port 0 takes any free port.
     pub listen_http: SocketAddr,
+    /// The same pages with TLS, for clients that refuse anything else.
+    pub listen_https: SocketAddr,
     pub listen_imap: SocketAddr,
     pub listen_smtp: SocketAddr,
     pub imap_security: ImapSecurity,
@@ -78,6 +84,7 @@ impl Options {
         Options {
             seed,
             listen_http: any,
+            listen_https: any,
             listen_imap: any,
             listen_smtp: any,
             imap_security: ImapSecurity::Implicit,
@@ -113,6 +120,8 @@ pub struct Letter {
 pub struct Practice {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub http_url: String,
+    /// The same with TLS; its certificate is signed by the practice CA.
+    pub https_url: String,
     pub imap_addr: SocketAddr,
     pub smtp_addr: SocketAddr,
     /// The certificate (PEM) that signs the IMAP and SMTP servers' certificates for localhost and 127.0.0.1.
@@ -126,14 +135,17 @@ pub struct Practice {
 /// Starts all listeners. Refuses an address that is not loopback, and a state folder of another seed.
 pub async fn start(options: Options) -> anyhow::Result<Practice> {
     let http = bind(options.listen_http, "web").await?;
+    let https = bind(options.listen_https, "secure web").await?;
     let imap = bind(options.listen_imap, "IMAP").await?;
     let smtp = bind(options.listen_smtp, "SMTP").await?;
     let (imap_addr, smtp_addr) = (imap.local_addr()?, smtp.local_addr()?);
     let http_url = format!("http://{}", http.local_addr()?);
+    let https_url = format!("https://{}", https.local_addr()?);
     let store = store::Store::open(options.state_dir.as_deref())?;
     let certificates = certificate::make(&store)?;
     let places = Places {
         http_url: http_url.clone(),
+        https_url: https_url.clone(),
         imap_port: imap_addr.port(),
         smtp_port: smtp_addr.port(),
         postern_url: options.postern_url,
@@ -148,14 +160,17 @@ pub async fn start(options: Options) -> anyhow::Result<Practice> {
         let (world, acceptor) = for_imap.clone();
         async move { imap::serve(world, stream, acceptor, security).await }
     }));
+    let secure = http::Door::open(https, Some(acceptor.clone()))?;
+    listeners.spawn(serve_pages(secure, stopped.clone(), world.clone()));
     let for_smtp = (world.clone(), acceptor);
     listeners.spawn(accept(smtp, stopped.clone(), move |stream| {
         let (world, acceptor) = for_smtp.clone();
         async move { smtp::serve(world, stream, acceptor).await }
     }));
-    listeners.spawn(serve_pages(http, stopped, world.clone()));
+    listeners.spawn(serve_pages(http::Door::open(http, None)?, stopped, world.clone()));
     Ok(Practice {
         http_url,
+        https_url,
         imap_addr,
         smtp_addr,
         ca_pem: certificates.ca_pem,
@@ -207,10 +222,10 @@ where
     }
 }
 
-async fn serve_pages(listener: TcpListener, mut stopped: watch::Receiver<()>, world: Shared) {
+async fn serve_pages(door: http::Door, mut stopped: watch::Receiver<()>, world: Shared) {
     let pages = http::router(world).into_make_service_with_connect_info::<http::Cut>();
     let mut stopping = stopped.clone();
-    let server = axum::serve(http::Door(listener), pages).with_graceful_shutdown(async move {
+    let server = axum::serve(door, pages).with_graceful_shutdown(async move {
         // Told to stop, or the owner is gone: both end it.
         let _ = stopping.changed().await;
     });
@@ -262,6 +277,42 @@ impl Practice {
         let secret = self.world.add_secret(&client_id, "practice", 730);
         let (_, client_secret) = secret.expect("invariant: the app was just registered");
         Registration { client_id, client_secret, tenant_id: self.world.tenant_id.clone() }
+    }
+
+    /// Permissions and consent for an application that acts by itself (no person); its PowerShell is still to come.
+    pub fn allow_app_only(&self, client_id: &str) {
+        self.world.directory.change(|records| {
+            if let Some(app) = records.app_mut(client_id) {
+                app.app_permissions =
+                    permissions::APPLICATION.iter().map(|(name, _)| (*name).to_owned()).collect();
+            }
+        });
+        self.world.grant_for_all(client_id);
+    }
+
+    /// *Allow public client flows*.
+    pub fn allow_public_client(&self, client_id: &str) {
+        self.world.directory.change(|records| {
+            if let Some(app) = records.app_mut(client_id) {
+                app.public_client = true;
+            }
+        });
+    }
+
+    /// *Upload certificate*: DER or PEM.
+    pub fn upload_certificate(&self, client_id: &str, file: &[u8]) -> anyhow::Result<()> {
+        self.world.add_certificate(client_id, file, "").map_err(anyhow::Error::msg)
+    }
+
+    /// The object id on the page *Enterprise applications*, for New-ServicePrincipal.
+    pub fn service_principal_id(&self, client_id: &str) -> String {
+        self.world.service_principal_id(client_id)
+    }
+
+    /// Exchange Online PowerShell, a command a line; the first that fails ends it with its text.
+    pub fn powershell(&self, script: &str) -> anyhow::Result<()> {
+        let failed = powershell::run(&self.world, script).into_iter().find_map(Result::err);
+        failed.map_or(Ok(()), |why| Err(anyhow::Error::msg(why)))
     }
 
     /// A refresh token for `address` as after sign-in and consent, without the browser walk.

@@ -124,6 +124,15 @@ pub(crate) struct Consent<'a> {
     pub app: &'a str,
     pub person: &'a Person,
     pub permissions: Vec<&'a Permission>,
+    /// Asked for the organization as a whole, by an administrator's link.
+    pub for_all: bool,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/enter_code.html")]
+pub(crate) struct EnterCode<'a> {
+    pub typed: &'a str,
+    pub why: &'a str,
 }
 
 pub(crate) async fn stylesheet() -> Response {

@@ -12,6 +12,12 @@ pub(crate) enum Kind {
     Administrator,
     /// A mailbox without a sign-in of its own.
     Shared,
+    /// A personal Microsoft account: signs in under `consumers`, belongs to no organization.
+    Personal,
+    /// Signs in at the Google-shaped provider.
+    Google,
+    /// Signs in at the plain OpenID provider.
+    Waldau,
     /// Somebody outside who writes letters.
     Customer,
 }
@@ -41,6 +47,10 @@ pub(crate) const PEOPLE: &[Person] = &[
         opens: &[],
     },
     Person { address: "mia.holt@contoso.example", name: "Mia Holt", kind: Kind::Member, opens: &[] },
+    Person { address: "sam.reed@outlook.example", name: "Sam Reed", kind: Kind::Personal, opens: &[] },
+    Person { address: "care@fabrikam.example", name: "Fabrikam Care", kind: Kind::Google, opens: &[] },
+    Person { address: "lena.fox@gmail.example", name: "Lena Fox", kind: Kind::Google, opens: &[] },
+    Person { address: "hilfe@waldau.example", name: "Waldau Hilfe", kind: Kind::Waldau, opens: &[] },
     Person { address: "ann.porter@nordwind.example", name: "Ann Porter", kind: Kind::Customer, opens: &[] },
     Person {
         address: "tomasz.zielinski@zielona.example",
@@ -56,6 +66,12 @@ pub(crate) const PEOPLE: &[Person] = &[
     },
     Person { address: "yuki.tanaka@aoba.example", name: "田中 由紀", kind: Kind::Customer, opens: &[] },
 ];
+
+/// Second addresses of mailboxes: what is written to the first lies in the second.
+const ALIASES: &[(&str, &str)] = &[("help@contoso.example", "support@contoso.example")];
+
+/// The tenant of all personal Microsoft accounts, as at Microsoft.
+pub(crate) const PERSONAL_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
 impl Person {
     /// Whether this person has a sign-in at Contoso.
@@ -75,6 +91,21 @@ impl Person {
 
 pub(crate) fn find(address: &str) -> Option<&'static Person> {
     PEOPLE.iter().find(|person| person.address.eq_ignore_ascii_case(address.trim()))
+}
+
+/// Where mail to an address lies: an alias leads to its mailbox, anything else to itself.
+pub(crate) fn mailbox_of(address: &str) -> String {
+    let address = address.trim().to_lowercase();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == address);
+    alias.map_or(address, |(_, mailbox)| (*mailbox).to_owned())
+}
+
+pub(crate) fn is_alias(address: &str) -> bool {
+    ALIASES.iter().any(|(alias, _)| alias.eq_ignore_ascii_case(address.trim()))
+}
+
+pub(crate) fn is_personal(address: &str) -> bool {
+    find(address).is_some_and(|person| person.kind == Kind::Personal)
 }
 
 /// The name to show for an address; empty for a stranger.

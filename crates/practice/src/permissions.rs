@@ -87,6 +87,24 @@ pub(crate) fn find(name: &str) -> Option<&'static Permission> {
     PERMISSIONS.iter().find(|permission| permission.name.eq_ignore_ascii_case(name))
 }
 
+/// What an application may be allowed by itself, of Office 365 Exchange Online: name and description.
+pub(crate) const APPLICATION: &[(&str, &str)] = &[
+    ("IMAP.AccessAsApp", "IMAP.AccessAsApp"),
+    ("POP.AccessAsApp", "POP.AccessAsApp"),
+    ("SMTP.SendAsApp", "Application access for sending emails via SMTP AUTH"),
+];
+
+/// The resource of `{resource}/.default`, if Contoso has it. The admin consent of multi-tenant apps names
+/// Exchange by an older address.
+pub(crate) fn resource_of_default(scope: &str) -> Option<Result<&'static str, BadScope>> {
+    let resource = scope.strip_suffix("/.default")?;
+    Some(match resource.trim_end_matches('/') {
+        GRAPH => Ok(GRAPH),
+        OUTLOOK | OUTLOOK_365 | "https://ps.outlook.com" => Ok(OUTLOOK),
+        other => Err(BadScope::NoResource(other.to_owned())),
+    })
+}
+
 /// The scopes a mailbox asks for, all of Outlook.
 pub(crate) const SCOPES_OF_THE_GUIDE: &str = "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/POP.AccessAsUser.All https://outlook.office.com/SMTP.Send";
 

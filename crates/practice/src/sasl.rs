@@ -4,18 +4,49 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::people;
+use crate::exchange::{Access, SmtpAuth};
+use crate::faults::Fault;
+use crate::people::{self, Kind};
 use crate::permissions::OUTLOOK;
+use crate::tokens;
 use crate::world::World;
+
+/// What the token of the Google-shaped provider is for, and its one scope for mail.
+pub(crate) const GMAIL: &str = "https://mail.google.com/";
+/// What the token of the plain OpenID provider is for, and its scope.
+pub(crate) const WALDAU: &str = "mail";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Imap,
+    Smtp,
+}
+
+impl Protocol {
+    /// The permission that a person's token needs, and the one of an application's.
+    fn permissions(self) -> (&'static str, &'static str) {
+        match self {
+            Protocol::Imap => ("IMAP.AccessAsUser.All", "IMAP.AccessAsApp"),
+            Protocol::Smtp => ("SMTP.Send", "SMTP.SendAsApp"),
+        }
+    }
+}
 
 /// How a sign-in to a mail server went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SignIn {
     /// No token, a broken, foreign or expired one, for another resource, or without the permission.
     Refused,
-    /// The token is good, but its person may not open the mailbox (or there is none).
+    /// The same in Google's manner: an error as JSON first, which the client has to answer.
+    Challenged,
+    /// The token is good, but its person may not open the mailbox (or there is none, or IMAP is off).
     NotConnected {
         mailbox: String,
+    },
+    /// SMTP AUTH is switched off, for this mailbox or for all.
+    SwitchedOff {
+        mailbox: String,
+        for_all: bool,
     },
     Open(Opened),
 }
@@ -23,30 +54,90 @@ pub(crate) enum SignIn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Opened {
     pub mailbox: String,
-    /// Who signed in: differs from the mailbox where it is shared.
-    pub person: String,
+    /// Who signed in: an address, or an application's object id. Differs from the mailbox where it is shared.
+    pub trustee: String,
+}
+
+impl SignIn {
+    pub fn mailbox(&self) -> Option<&str> {
+        match self {
+            SignIn::Refused | SignIn::Challenged => None,
+            SignIn::NotConnected { mailbox } | SignIn::SwitchedOff { mailbox, .. } => Some(mailbox),
+            SignIn::Open(opened) => Some(&opened.mailbox),
+        }
+    }
 }
 
 impl Opened {
-    /// Send As: the mailbox itself and what its person may open.
-    pub fn may_send_as(&self, address: &str) -> bool {
-        address.eq_ignore_ascii_case(&self.mailbox)
-            || people::find(&self.person).is_some_and(|person| person.opens(address))
+    /// Send As: an own mailbox, and what Exchange lets this person or application send as. An alias counts
+    /// as its mailbox.
+    pub fn may_send_as(&self, world: &World, address: &str) -> bool {
+        let mailbox = people::mailbox_of(address);
+        mailbox == self.trustee || allows(world, &self.trustee, Access::SendAs, &mailbox)
     }
 }
 
+fn allows(world: &World, trustee: &str, access: Access, mailbox: &str) -> bool {
+    let cached = world.faults.strike(Fault::PermissionsCached, Some(mailbox));
+    let cached_at = cached.then(|| world.clock.now_at());
+    world.directory.read(|records| records.exchange.allows(trustee, access, mailbox, cached_at))
+}
+
 /// `answer` is the base64 of `user={address}^Aauth=Bearer {token}^A^A`.
-pub(crate) fn xoauth2(world: &World, answer: &[u8], permission: &str) -> SignIn {
+pub(crate) fn xoauth2(world: &World, answer: &[u8], protocol: Protocol) -> SignIn {
     let Some((mailbox, token)) = parse(answer) else { return SignIn::Refused };
-    let Some(access) = world.tokens.open_access(&token, world.clock.now_at()) else { return SignIn::Refused };
-    if access.aud != OUTLOOK || !access.permits(permission) {
-        return SignIn::Refused;
+    let access = world.tokens.open_access(&token, world.clock.now_at());
+    let kind = people::find(&mailbox).map(|person| person.kind);
+    match kind {
+        Some(Kind::Google) => own_mailbox(access, GMAIL, mailbox, SignIn::Challenged),
+        Some(Kind::Waldau) => own_mailbox(access, WALDAU, mailbox, SignIn::Refused),
+        _ => match access.filter(|access| access.aud == OUTLOOK) {
+            Some(access) => at_exchange(world, &access, mailbox, protocol),
+            None => SignIn::Refused,
+        },
     }
-    let allowed = people::find(&access.upn).is_some_and(|person| person.opens(&mailbox));
+}
+
+/// Outside Exchange a token opens the mailbox of its person and no other.
+fn own_mailbox(access: Option<tokens::Access>, scope: &str, mailbox: String, refused: SignIn) -> SignIn {
+    let good =
+        access.is_some_and(|access| access.aud == scope && access.permits(scope) && access.upn == mailbox);
+    if good { SignIn::Open(Opened { trustee: mailbox.clone(), mailbox }) } else { refused }
+}
+
+fn at_exchange(world: &World, access: &tokens::Access, mailbox: String, protocol: Protocol) -> SignIn {
+    let (delegated, application) = protocol.permissions();
+    let trustee = if access.is_app_only() {
+        let known = world.directory.read(|records| records.exchange.principal(&access.appid).cloned());
+        // The object id of the registration is taken by New-ServicePrincipal, and then signs nobody in.
+        let right = known.filter(|known| known.object_id == world.service_principal_id(&access.appid));
+        match right.filter(|_| access.has_role(application)) {
+            Some(principal) => principal.object_id,
+            None => return SignIn::Refused,
+        }
+    } else if access.permits(delegated) {
+        access.upn.clone()
+    } else {
+        return SignIn::Refused;
+    };
+    let allowed = mailbox == trustee || allows(world, &trustee, Access::Full, &mailbox);
     if !allowed || people::find(&mailbox).is_none() {
         return SignIn::NotConnected { mailbox };
     }
-    SignIn::Open(Opened { mailbox, person: access.upn })
+    let (imap_is_on, smtp_auth) = world
+        .directory
+        .read(|records| (records.exchange.imap_is_on(&mailbox), records.exchange.smtp_auth_is(&mailbox)));
+    match (protocol, smtp_auth) {
+        (Protocol::Imap, _) if !imap_is_on => SignIn::NotConnected { mailbox },
+        (Protocol::Smtp, SmtpAuth::OffForMailbox) => SignIn::SwitchedOff { mailbox, for_all: false },
+        (Protocol::Smtp, SmtpAuth::OffForTenant) => SignIn::SwitchedOff { mailbox, for_all: true },
+        (Protocol::Imap | Protocol::Smtp, _) => SignIn::Open(Opened { mailbox, trustee }),
+    }
+}
+
+/// The base64 of the error that Google sends before its refusal.
+pub(crate) fn google_error() -> String {
+    STANDARD.encode(format!("{{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"{GMAIL}\"}}"))
 }
 
 fn parse(answer: &[u8]) -> Option<(String, String)> {

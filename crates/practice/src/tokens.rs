@@ -19,8 +19,11 @@ pub(crate) struct Access {
     pub aud: String,
     /// Permissions, separated by spaces.
     pub scp: String,
-    /// Who signed in.
+    /// Who signed in; empty when an application did by itself.
     pub upn: String,
+    /// Application permissions, separated by spaces.
+    #[serde(default)]
+    pub roles: String,
     pub appid: String,
     /// Seconds.
     pub exp: i64,
@@ -31,6 +34,14 @@ pub(crate) struct Access {
 impl Access {
     pub fn permits(&self, permission: &str) -> bool {
         self.scp.split(' ').any(|granted| granted == permission)
+    }
+
+    pub fn is_app_only(&self) -> bool {
+        self.upn.is_empty()
+    }
+
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.split(' ').any(|granted| granted == role)
     }
 }
 

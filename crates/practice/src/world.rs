@@ -8,13 +8,14 @@ use anyhow::Result;
 use crate::chance::{Chance, Seed};
 use crate::clock::Clock;
 use crate::directory::{App, Audience, Directory, RefreshToken, Secret, hash};
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults};
+use crate::identity::device::Devices;
 use crate::identity::flow::Flows;
 use crate::mailboxes::Mailboxes;
 use crate::permissions;
 use crate::store::Store;
 use crate::tokens::{Access, Tokens};
-use crate::{letters, people};
+use crate::{letters, people, x509};
 
 pub(crate) type Shared = Arc<World>;
 
@@ -30,9 +31,12 @@ pub(crate) struct World {
     pub tokens: Tokens,
     pub mailboxes: Mailboxes,
     pub flows: Flows,
+    pub devices: Devices,
     pub shown_once: ShownOnce,
     pub faults: Faults,
     pub http_url: String,
+    /// The same pages with TLS, of the practice CA.
+    pub https_url: String,
     pub imap_port: u16,
     pub smtp_port: u16,
     pub postern_url: Option<String>,
@@ -42,6 +46,8 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Places {
     pub http_url: String,
+    /// The same pages with TLS, of the practice CA.
+    pub https_url: String,
     pub imap_port: u16,
     pub smtp_port: u16,
     pub postern_url: Option<String>,
@@ -61,7 +67,7 @@ impl World {
         if new {
             letters::deliver_the_first(&mailboxes, clock.now_at());
         }
-        let Places { http_url, imap_port, smtp_port, postern_url } = places;
+        let Places { http_url, https_url, imap_port, smtp_port, postern_url } = places;
         Ok(World {
             clock,
             chance,
@@ -71,17 +77,25 @@ impl World {
             tokens,
             mailboxes,
             flows: Flows::default(),
+            devices: Devices::default(),
             shown_once: ShownOnce::default(),
             faults: Faults::default(),
             http_url,
+            https_url,
             imap_port,
             smtp_port,
             postern_url,
         })
     }
 
-    pub fn issuer(&self) -> String {
-        format!("{}/{}/v2.0", self.http_url, self.tenant_id)
+    /// The tenant of the person: Contoso, or the one of all personal accounts.
+    pub fn tenant_of(&self, address: &str) -> &str {
+        if people::is_personal(address) { people::PERSONAL_TENANT } else { &self.tenant_id }
+    }
+
+    /// The object id on the page *Enterprise applications*, which is not the one of the registration.
+    pub fn service_principal_id(&self, client_id: &str) -> String {
+        self.seed.guid(&format!("service principal {}", client_id.to_lowercase()))
     }
 
     /// Registers an app and returns its client id.
@@ -96,6 +110,10 @@ impl World {
             consent_for_all: Default::default(),
             consents: Default::default(),
             secrets: Vec::new(),
+            certificates: Vec::new(),
+            app_permissions: Default::default(),
+            app_consent: Default::default(),
+            public_client: false,
             created_at: self.clock.now_at(),
         };
         let client_id = app.client_id.clone();
@@ -122,10 +140,29 @@ impl World {
         Some((id, value))
     }
 
+    /// Adds a certificate beside those there are.
+    pub fn add_certificate(
+        &self,
+        client_id: &str,
+        file: &[u8],
+        description: &str,
+    ) -> std::result::Result<(), &'static str> {
+        let certificate = x509::read(file, self.chance.guid(), description.to_owned())?;
+        self.directory.change(|records| {
+            let app = records.app_mut(client_id).ok_or("There is no such app registration.")?;
+            if app.certificates.iter().any(|known| known.thumbprint == certificate.thumbprint) {
+                return Err("This certificate is registered already.");
+            }
+            app.certificates.push(certificate);
+            Ok(())
+        })
+    }
+
     pub fn grant_for_all(&self, client_id: &str) {
         self.directory.change(|records| {
             if let Some(app) = records.app_mut(client_id) {
                 app.consent_for_all = app.permissions.clone();
+                app.app_consent = app.app_permissions.clone();
             }
         });
     }
@@ -163,10 +200,36 @@ impl World {
             aud: resource.to_owned(),
             scp: permissions.join(" "),
             upn: address.to_lowercase(),
+            roles: String::new(),
             appid: client_id.to_owned(),
             exp: self.clock.now_at() / 1000 + seconds,
             jti: self.chance.guid(),
         })
+    }
+
+    /// A token of an application by itself: with the permissions that were granted, be it none.
+    pub fn issue_app_token(&self, app: &App, resource: &str, seconds: i64) -> String {
+        let granted = app.app_consent.iter().filter(|_| resource == permissions::OUTLOOK);
+        self.tokens.seal(&Access {
+            aud: resource.to_owned(),
+            scp: String::new(),
+            upn: String::new(),
+            roles: granted.cloned().collect::<Vec<_>>().join(" "),
+            appid: app.client_id.clone(),
+            exp: self.clock.now_at() / 1000 + seconds,
+            jti: self.chance.guid(),
+        })
+    }
+
+    /// The time as the identity provider sees it, whose clock may be off by ten minutes.
+    pub fn token_time(&self) -> i64 {
+        let strikes = |fault| self.faults.strike(fault, None);
+        let off = match (strikes(Fault::ClockAhead), strikes(Fault::ClockBehind)) {
+            (true, _) => 10 * 60_000,
+            (_, true) => -10 * 60_000,
+            _ => 0,
+        };
+        self.clock.now_at() + off
     }
 
     /// A random moment between 60 and 90 minutes, as at Microsoft.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 
-use super::flow::{Challenge, Flow, Prompt, ResponseMode};
+use super::flow::{Challenge, Flow, Prompt, Purpose, ResponseMode};
 use super::problem::{Problem, Trace};
 use super::sign_in::{self, Outcome};
 use super::{Tenant, find_app};
@@ -79,6 +79,7 @@ fn trusted(world: &World, segment: &str, parameters: &Parameters) -> Result<Flow
         tenant_segment: segment.to_owned(),
         client_id: app.client_id,
         app_name: app.name,
+        purpose: Purpose::Code,
         redirect_uri,
         response_mode: ResponseMode::Query,
         scopes: Vec::new(),

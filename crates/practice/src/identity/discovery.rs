@@ -6,25 +6,33 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::Tenant;
+use crate::http::Base;
+use crate::people::PERSONAL_TENANT;
 use crate::world::Shared;
 
-pub(super) async fn configuration(State(world): State<Shared>, Path(segment): Path<String>) -> Response {
+pub(super) async fn configuration(
+    State(world): State<Shared>,
+    Base(base): Base,
+    Path(segment): Path<String>,
+) -> Response {
     let tenant = match Tenant::named(&world, &segment) {
         Ok(tenant) => tenant,
         Err(problem) => return problem.to_json(&world),
     };
-    let (path, issuer) = match tenant {
-        Tenant::Own => (world.tenant_id.as_str(), world.issuer()),
-        // The shared endpoints do not know the tenant beforehand; readers put the token's tid in its place.
-        Tenant::Common => ("common", format!("{}/{{tenantid}}/v2.0", world.http_url)),
-        Tenant::Organizations => ("organizations", format!("{}/{{tenantid}}/v2.0", world.http_url)),
-        Tenant::Consumers => ("consumers", format!("{}/{{tenantid}}/v2.0", world.http_url)),
+    // The shared endpoints do not know the tenant beforehand; readers put the token's tid in its place.
+    let (path, issued_by) = match tenant {
+        Tenant::Own => (world.tenant_id.as_str(), world.tenant_id.as_str()),
+        Tenant::Common => ("common", "{tenantid}"),
+        Tenant::Organizations => ("organizations", "{tenantid}"),
+        Tenant::Consumers => ("consumers", PERSONAL_TENANT),
     };
-    let base = format!("{}/{path}", world.http_url);
+    let issuer = format!("{base}/{issued_by}/v2.0");
+    let base = format!("{base}/{path}");
     Json(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
         "jwks_uri": format!("{base}/discovery/v2.0/keys"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment"],
@@ -32,18 +40,22 @@ pub(super) async fn configuration(State(world): State<Shared>, Path(segment): Pa
         "id_token_signing_alg_values_supported": ["ES256"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "code_challenge_methods_supported": ["plain", "S256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid", "ver", "email"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"],
         "tenant_region_scope": null,
         "cloud_instance_name": "practice",
     }))
     .into_response()
 }
 
-pub(super) async fn keys(State(world): State<Shared>, Path(segment): Path<String>) -> Response {
+pub(super) async fn keys(
+    State(world): State<Shared>,
+    Base(base): Base,
+    Path(segment): Path<String>,
+) -> Response {
     match Tenant::named(&world, &segment) {
-        Ok(_) => Json(world.tokens.key_set(&world.issuer())).into_response(),
+        Ok(_) => Json(world.tokens.key_set(&format!("{base}/{}/v2.0", world.tenant_id))).into_response(),
         Err(problem) => problem.to_json(&world),
     }
 }

@@ -35,6 +35,20 @@ pub(crate) enum Prompt {
     Consent,
 }
 
+/// What a sign-in is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Code,
+    /// Answers whoever polls with the device code.
+    Device {
+        user_code: String,
+    },
+    /// Consent for everyone, and application permissions with it.
+    AdminConsent {
+        with_application: bool,
+    },
+}
+
 /// One authorization request that was found in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Flow {
@@ -43,6 +57,7 @@ pub(crate) struct Flow {
     pub tenant_segment: String,
     pub client_id: String,
     pub app_name: String,
+    pub purpose: Purpose,
     pub redirect_uri: String,
     pub response_mode: ResponseMode,
     pub scopes: Vec<Scope>,

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 
-use super::Tenant;
 use super::flow::{CODE_MS, Challenge, Code};
 use super::problem::Problem;
+use super::{Tenant, device};
 use crate::clock::moment;
 use crate::directory::{App, hash};
 use crate::faults::Fault;
@@ -113,6 +113,14 @@ fn check_code(world: &World, tenant: Tenant, code: &Code, parameters: &Parameter
         return Err(Problem::new("invalid_grant", 501481, text));
     }
     Ok(())
+}
+
+pub(super) fn by_device_code(world: &World, app: &App, parameters: &Parameters) -> Result<Granted, Problem> {
+    let (address, scopes) = device::poll(world, app, parameters)?;
+    let offline = scopes.iter().any(|scope| scope.permission == "offline_access");
+    let refresh_token =
+        offline.then(|| world.issue_refresh_token(&app.client_id, &address, &permissions::join(&scopes)));
+    Ok(Granted { address, scopes: of_one_resource(scopes), nonce: None, refresh_token })
 }
 
 pub(super) fn by_refresh_token(

@@ -1,7 +1,12 @@
 //! The identity provider: Entra-shaped endpoints under `/{tenant}/…`. Which path segment is which tenant is
 //! decided here; the steps of a sign-in are in `authorize` and `sign_in`, tokens in `token`.
 
+mod admin_consent;
+mod app_only;
+mod assertion;
 mod authorize;
+mod client;
+pub(crate) mod device;
 mod discovery;
 pub(crate) mod flow;
 mod grants;
@@ -14,7 +19,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::directory::{App, Audience};
-use crate::people::{DOMAIN, ORGANIZATION};
+use crate::people::{DOMAIN, Kind, ORGANIZATION, PERSONAL_TENANT, Person};
 use crate::world::{Shared, World};
 use problem::Problem;
 
@@ -22,6 +27,10 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::page))
         .route("/{tenant}/oauth2/v2.0/token", post(token::answer).get(token::wrong_method))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::begin))
+        .route("/devicelogin", get(device::ask).post(device::enter))
+        .route("/{tenant}/v2.0/adminconsent", get(admin_consent::chosen))
+        .route("/{tenant}/adminconsent", get(admin_consent::everything))
         .route("/{tenant}/login", post(sign_in::sign_in))
         .route("/{tenant}/consent", post(sign_in::consent))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::configuration))
@@ -44,7 +53,7 @@ impl Tenant {
         match segment.to_ascii_lowercase().as_str() {
             "common" => Ok(Tenant::Common),
             "organizations" => Ok(Tenant::Organizations),
-            "consumers" => Ok(Tenant::Consumers),
+            "consumers" | PERSONAL_TENANT => Ok(Tenant::Consumers),
             other if other == world.tenant_id || other == DOMAIN => Ok(Tenant::Own),
             _ => Err(Problem::new(
                 "invalid_request",
@@ -53,6 +62,15 @@ impl Tenant {
                     "Tenant '{segment}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
                 ),
             )),
+        }
+    }
+
+    /// Whether this endpoint's account page has a place for a person, work account or personal.
+    pub fn lists(self, person: &Person) -> bool {
+        match person.kind {
+            Kind::Member | Kind::Administrator => self != Tenant::Consumers,
+            Kind::Personal => matches!(self, Tenant::Consumers | Tenant::Common),
+            Kind::Shared | Kind::Google | Kind::Waldau | Kind::Customer => false,
         }
     }
 

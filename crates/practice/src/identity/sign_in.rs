@@ -9,9 +9,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Tenant;
-use super::flow::{Code, Flow, Prompt, ResponseMode};
+use super::flow::{Code, Flow, Prompt, Purpose, ResponseMode};
 use super::problem::{Problem, Trace};
-use crate::directory::App;
+use crate::directory::{App, Audience};
 use crate::faults::Fault;
 use crate::page::{self, Consent, Password, PickAccount};
 use crate::people::{self, Kind, Person};
@@ -21,6 +21,7 @@ use crate::world::{Shared, World};
 /// What is sent back to the client.
 pub(super) enum Outcome {
     Code { code: String, state: Option<String> },
+    Consented,
     Problem(Problem),
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Consented {
 
 /// The password page when the account is already named, else the list of accounts.
 pub(super) fn first_page(id: &str, flow: &Flow) -> Response {
-    let hinted = people::find(&flow.login_hint).filter(|person| person.signs_in());
+    let hinted = people::find(&flow.login_hint).filter(|person| flow.tenant.lists(person));
     match hinted {
         Some(person) if flow.prompt != Prompt::SelectAccount => password_page(id, flow, person.address, ""),
         _ => pick_page(id, flow, ""),
@@ -51,7 +52,8 @@ pub(super) fn first_page(id: &str, flow: &Flow) -> Response {
 }
 
 fn pick_page(id: &str, flow: &Flow, why: &str) -> Response {
-    let mut accounts: Vec<&Person> = people::PEOPLE.iter().filter(|person| person.signs_in()).collect();
+    let mut accounts: Vec<&Person> =
+        people::PEOPLE.iter().filter(|person| flow.tenant.lists(person)).collect();
     // The account the client hopes for comes first.
     accounts.sort_by_key(|person| !person.address.eq_ignore_ascii_case(&flow.login_hint));
     page::html(&PickAccount {
@@ -77,7 +79,8 @@ pub(super) async fn sign_in(
         return stale(&world);
     };
     let account = form.account.trim().to_lowercase();
-    let person = match may_sign_in(&flow, &account) {
+    let Some(app) = world.directory.app(&flow.client_id) else { return stale(&world) };
+    let person = match may_sign_in(&flow, &app, &account) {
         Ok(person) => person,
         Err(Refusal::OnForm(why)) => return pick_page(&form.flow, &flow, &why),
         Err(Refusal::OnPage(problem)) => return page::problem(&problem, &Trace::new(&world)),
@@ -95,8 +98,16 @@ pub(super) async fn sign_in(
         return leave(&world, &flow, Outcome::Problem(Problem::new("access_denied", 53003, text)));
     }
     world.flows.signed_in(&form.flow, person.address);
-    let Some(app) = world.directory.app(&flow.client_id) else { return stale(&world) };
-    if world.faults.strike(Fault::AdminApproval, Some(person.address)) {
+    if matches!(flow.purpose, Purpose::Device { .. })
+        && world.faults.strike(Fault::DeviceBlocked, Some(person.address))
+    {
+        let text = "Access has been blocked by security defaults. The device code flow is not allowed.";
+        return page::problem(&Problem::new("access_denied", 530035, text), &Trace::new(&world));
+    }
+    let for_all = matches!(flow.purpose, Purpose::AdminConsent { .. });
+    if (for_all && !person.consents_for_all())
+        || world.faults.strike(Fault::AdminApproval, Some(person.address))
+    {
         let text = format!(
             "{} needs permission to access resources in your organization that only an admin can grant. Please ask an admin to grant permission to this app before you can use it.",
             app.name
@@ -115,6 +126,7 @@ pub(super) async fn sign_in(
         app: &app.name,
         person,
         permissions,
+        for_all,
     })
 }
 
@@ -123,25 +135,28 @@ enum Refusal {
     OnPage(Problem),
 }
 
-fn may_sign_in(flow: &Flow, account: &str) -> Result<&'static Person, Refusal> {
+fn may_sign_in(flow: &Flow, app: &App, account: &str) -> Result<&'static Person, Refusal> {
     let person = people::find(account).ok_or_else(|| {
         Refusal::OnForm(match account {
             "" => "Enter a valid email address, phone number, or Skype name.".to_owned(),
             _ => "This username may be incorrect. Make sure you typed it correctly. Otherwise, contact your admin. (AADSTS50034)".to_owned(),
         })
     })?;
+    let takes_personal = matches!(app.audience, Audience::MultiTenantAndPersonal | Audience::PersonalOnly);
+    if flow.tenant.lists(person) && (person.kind != Kind::Personal || takes_personal) {
+        return Ok(person);
+    }
     if flow.tenant == Tenant::Consumers {
         let why = "You can't sign in here with a work or school account. Use your personal Microsoft account instead. (AADSTS500208)";
         return Err(Refusal::OnForm(why.to_owned()));
     }
     match person.kind {
-        Kind::Member | Kind::Administrator => Ok(person),
         Kind::Shared => {
             // A shared mailbox's account is disabled by design: someone with access signs in instead.
             let text = "The user account is disabled. The account has been disabled by an administrator.";
             Err(Refusal::OnPage(Problem::new("invalid_grant", 50057, text)))
         }
-        Kind::Customer => {
+        _ => {
             let text = format!(
                 "User account '{}' from identity provider 'live.com' does not exist in tenant 'Contoso' and cannot access the application '{}'({}) in that tenant. The account needs to be added as an external user in the tenant first. Sign out and sign in again with a different Azure Active Directory user account.",
                 person.address, flow.client_id, flow.app_name
@@ -181,7 +196,12 @@ pub(super) async fn consent(
     let granted = flow.scopes.iter().map(|scope| scope.permission.to_owned());
     world.directory.change(|records| {
         let Some(app) = records.app_mut(&flow.client_id) else { return };
-        if form.everyone.is_some() && person.consents_for_all() {
+        let application = flow.purpose == Purpose::AdminConsent { with_application: true };
+        if application {
+            app.app_consent = app.app_permissions.clone();
+        }
+        let for_all = form.everyone.is_some() || matches!(flow.purpose, Purpose::AdminConsent { .. });
+        if for_all && person.consents_for_all() {
             app.consent_for_all.extend(granted);
         } else {
             app.consents.entry(person.address.to_owned()).or_default().extend(granted);
@@ -193,6 +213,18 @@ pub(super) async fn consent(
 /// Issues the code and sends the browser back.
 fn finish(world: &World, id: &str, address: &str) -> Response {
     let Some(mut flow) = world.flows.end(id) else { return stale(world) };
+    match &flow.purpose {
+        Purpose::Code => {}
+        Purpose::AdminConsent { .. } => return leave(world, &flow, Outcome::Consented),
+        Purpose::Device { user_code } => {
+            world.devices.approve(user_code, address);
+            let text = format!(
+                "You have signed in to the {} application on your device. You may now close this window.",
+                flow.app_name
+            );
+            return page::notice(StatusCode::OK, &flow.app_name, &text);
+        }
+    }
     let mut state = flow.state.clone();
     if world.faults.strike(Fault::WrongState, Some(address)) {
         state = Some(world.chance.token());
@@ -213,12 +245,21 @@ fn finish(world: &World, id: &str, address: &str) -> Response {
 
 /// The redirect to the client, with a code or with an error.
 pub(super) fn leave(world: &World, flow: &Flow, outcome: Outcome) -> Response {
+    if let (Purpose::Device { user_code }, Outcome::Problem(problem)) = (&flow.purpose, &outcome) {
+        world.devices.decline(user_code);
+        return page::problem(problem, &Trace::new(world));
+    }
     let Ok(mut target) = Url::parse(&flow.redirect_uri) else { return stale(world) };
     let mut answer = url::form_urlencoded::Serializer::new(String::new());
     let state = match outcome {
         Outcome::Code { code, state } => {
             answer.append_pair("code", &code);
             state
+        }
+        Outcome::Consented => {
+            answer.append_pair("admin_consent", "True").append_pair("tenant", &world.tenant_id);
+            answer.append_pair("scope", &permissions::join(&flow.scopes));
+            flow.state.clone()
         }
         Outcome::Problem(problem) => {
             answer.append_pair("error", problem.error);
@@ -233,7 +274,9 @@ pub(super) fn leave(world: &World, flow: &Flow, outcome: Outcome) -> Response {
     if let Some(state) = state {
         answer.append_pair("state", &state);
     }
-    answer.append_pair("session_state", &world.seed.guid(&format!("session {}", flow.client_id)));
+    if flow.purpose == Purpose::Code {
+        answer.append_pair("session_state", &world.seed.guid(&format!("session {}", flow.client_id)));
+    }
     let answer = answer.finish();
     match flow.response_mode {
         ResponseMode::Fragment => target.set_fragment(Some(&answer)),

@@ -1,5 +1,5 @@
-//! The token endpoint: what a request must be, client authentication, the answer with its id_token. What a
-//! code or a refresh token is worth is in `grants`. The order of the checks is Entra's as far as it shows.
+//! The token endpoint: what a request must be, client authentication, the answer with its id_token. Who the
+//! client is, is decided in `client`, what a code or a refresh token is worth in `grants`. The order of the checks is Entra's as far as it shows.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::app_only;
+use super::client::{DEVICE_CODE, Proof};
 use super::grants::{self, Granted};
 use super::problem::Problem;
 use super::{Tenant, find_app};
-use crate::directory::{App, hash};
+use crate::directory::App;
 use crate::faults::Fault;
-use crate::http::Cut;
+use crate::http::{Base, Cut};
 use crate::people;
 use crate::permissions::{self, Scope};
 use crate::world::{Shared, World};
@@ -30,6 +30,7 @@ pub(super) async fn wrong_method(State(world): State<Shared>) -> Response {
 
 pub(super) async fn answer(
     State(world): State<Shared>,
+    Base(base): Base,
     Path(segment): Path<String>,
     ConnectInfo(cut): ConnectInfo<Cut>,
     headers: HeaderMap,
@@ -38,7 +39,7 @@ pub(super) async fn answer(
     if let Some(response) = broken(&world, &cut).await {
         return response;
     }
-    match grant(&world, &segment, &headers, &parameters) {
+    match grant(&world, &base, &segment, &headers, &parameters) {
         Ok(body) => (StatusCode::OK, [("cache-control", "no-store"), ("pragma", "no-cache")], Json(body))
             .into_response(),
         Err(problem) => problem.to_json(&world),
@@ -81,88 +82,41 @@ async fn broken(world: &World, cut: &Cut) -> Option<Response> {
 
 fn grant(
     world: &World,
+    base: &str,
     segment: &str,
     headers: &HeaderMap,
     parameters: &Parameters,
 ) -> Result<Value, Problem> {
     let get = |name: &str| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let tenant = Tenant::named(world, segment)?;
-    let basic = basic(headers);
-    let client_id = get("client_id").or(basic.as_ref().map(|(id, _)| id.as_str())).unwrap_or_default();
-    let app = find_app(world, client_id)?;
+    let proof = Proof::of(base, segment, headers, parameters);
+    let app = find_app(world, &proof.client_id)?;
     tenant.admits(&app)?;
     let grant_type = get("grant_type").ok_or_else(|| Problem::missing("grant_type"))?;
     if world.faults.strike(Fault::LoopDetected, None) {
         let text = "The server terminated an operation because it encountered a client request loop. Please contact your app vendor.";
         return Err(Problem::new("invalid_request", 50196, text));
     }
-    authenticate(world, &app, get("client_secret").or(basic.as_ref().map(|(_, secret)| secret.as_str())))?;
+    proof.check(world, &app)?;
     let granted = match grant_type {
         "authorization_code" => grants::by_code(world, tenant, &app, parameters)?,
         "refresh_token" => grants::by_refresh_token(world, &app, parameters)?,
+        DEVICE_CODE => grants::by_device_code(world, &app, parameters)?,
+        "client_credentials" => {
+            return app_only::answer(world, tenant, &app, parameters, seconds(world, None));
+        }
         other => {
             let text = format!("The app requested an unsupported grant type '{other}'.");
             return Err(Problem::new("unsupported_grant_type", 70003, text));
         }
     };
-    Ok(body(world, &app, granted))
+    Ok(body(world, base, &app, granted))
 }
 
-/// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
-    let text = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    let decode = |text: &str| {
-        let pair = format!("v={text}");
-        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
-    };
-    Some((decode(id)?, decode(secret)?))
-}
-
-fn authenticate(world: &World, app: &App, secret: Option<&str>) -> Result<(), Problem> {
-    let expired = || {
-        Problem::new(
-            "invalid_client",
-            7000222,
-            format!(
-                "The provided client secret keys for app '{}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.",
-                app.client_id
-            ),
-        )
-    };
-    let wrong = || {
-        Problem::new(
-            "invalid_client",
-            7000215,
-            format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{}'.",
-                app.client_id
-            ),
-        )
-    };
-    let Some(secret) = secret else {
-        let text =
-            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        return Err(Problem::new("invalid_client", 7000218, text));
-    };
-    if world.faults.strike(Fault::SecretExpired, None) {
-        return Err(expired());
-    }
-    if world.faults.strike(Fault::SecretWrong, None) {
-        return Err(wrong());
-    }
-    let hash = hash(secret);
-    match app.secrets.iter().find(|known| known.hash == hash) {
-        None => Err(wrong()),
-        Some(known) if known.expires_at <= world.clock.now_at() => Err(expired()),
-        Some(_) => Ok(()),
-    }
-}
-
-fn body(world: &World, app: &App, granted: Granted) -> Value {
-    let strikes = |fault| world.faults.strike(fault, Some(&granted.address));
-    let seconds = if strikes(Fault::MomentaryTokens) {
+/// How long an access token lives.
+fn seconds(world: &World, who: Option<&str>) -> i64 {
+    let strikes = |fault| world.faults.strike(fault, who);
+    if strikes(Fault::MomentaryTokens) {
         1
     } else if strikes(Fault::BriefTokens) {
         32
@@ -170,7 +124,11 @@ fn body(world: &World, app: &App, granted: Granted) -> Value {
         60
     } else {
         world.access_token_seconds()
-    };
+    }
+}
+
+fn body(world: &World, base: &str, app: &App, granted: Granted) -> Value {
+    let seconds = seconds(world, Some(&granted.address));
     // Microsoft leaves offline_access out of the scope it answers.
     let told: Vec<Scope> =
         granted.scopes.iter().filter(|scope| scope.permission != "offline_access").cloned().collect();
@@ -187,24 +145,25 @@ fn body(world: &World, app: &App, granted: Granted) -> Value {
             fields.insert("refresh_token".to_owned(), token.as_str().into());
         }
         if asked("openid") {
-            fields.insert("id_token".to_owned(), id_token(world, app, &granted).into());
+            fields.insert("id_token".to_owned(), id_token(world, base, app, &granted).into());
         }
     }
     body
 }
 
-fn id_token(world: &World, app: &App, granted: &Granted) -> String {
+fn id_token(world: &World, base: &str, app: &App, granted: &Granted) -> String {
     let asked = |permission: &str| granted.scopes.iter().any(|scope| scope.permission == permission);
-    let now = world.clock.now_at() / 1000;
+    let now = world.token_time() / 1000;
+    let tenant = world.tenant_of(&granted.address);
     let mut claims = json!({
         "ver": "2.0",
-        "iss": world.issuer(),
+        "iss": format!("{base}/{tenant}/v2.0"),
         "sub": world.seed.guid(&format!("subject {} {}", app.client_id, granted.address)),
         "aud": app.client_id,
         "iat": now - 300,
         "nbf": now - 300,
         "exp": now + 3600,
-        "tid": world.tenant_id,
+        "tid": tenant,
     });
     let Some(fields) = claims.as_object_mut() else { return String::new() };
     if asked("profile") {

@@ -11,15 +11,13 @@ mod selected;
 
 use std::io::Result;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::ImapSecurity;
 use crate::faults::Fault;
 use crate::link::Link;
-use crate::sasl::{self, Opened, SignIn};
+use crate::sasl::{self, Opened, Protocol, SignIn};
 use crate::world::{Shared, World};
 use command::Command;
 use selected::Selected;
@@ -155,12 +153,8 @@ impl Session {
                 line
             }
         };
-        let verdict = sasl::xoauth2(&self.world, &answer, "IMAP.AccessAsUser.All");
-        let mailbox = match &verdict {
-            SignIn::Refused => None,
-            SignIn::NotConnected { mailbox } => Some(mailbox.clone()),
-            SignIn::Open(opened) => Some(opened.mailbox.clone()),
-        };
+        let verdict = sasl::xoauth2(&self.world, &answer, Protocol::Imap);
+        let mailbox = verdict.mailbox().map(str::to_owned);
         let strikes = |fault| self.world.faults.strike(fault, mailbox.as_deref());
         if strikes(Fault::ImapAuthenticateNo) {
             return self.no(command, "AUTHENTICATE failed.").await;
@@ -171,16 +165,15 @@ impl Session {
         let connected = !strikes(Fault::ImapNotConnected);
         self.state = match verdict {
             SignIn::Refused => return self.no(command, "AUTHENTICATE failed.").await,
+            SignIn::Challenged => return self.refuse_as_google(command).await,
             SignIn::Open(who) if connected => State::In { who, selected: None },
-            SignIn::Open(_) | SignIn::NotConnected { .. } => State::NotConnected,
+            SignIn::Open(_) | SignIn::NotConnected { .. } | SignIn::SwitchedOff { .. } => State::NotConnected,
         };
         self.ok(command, "AUTHENTICATE completed.").await
     }
 
     async fn refuse_as_google(&mut self, command: &Command) -> Result<Next> {
-        let json = STANDARD
-            .encode("{\"status\":\"401\",\"schemes\":\"bearer\",\"scope\":\"https://outlook.office.com/\"}");
-        self.link.send(format!("+ {json}\r\n")).await?;
+        self.link.send(format!("+ {}\r\n", sasl::google_error())).await?;
         // The client has to answer with an empty line before it hears the end.
         if self.link.line().await?.is_none() {
             return Ok(Next::Drop);

@@ -142,9 +142,9 @@ struct OverviewPage<'a> {
 
 impl OverviewPage<'_> {
     fn credentials(&self) -> String {
-        match self.frame.app.secrets.len() {
-            0 => "Add a certificate or secret".to_owned(),
-            count => format!("0 certificate, {count} secret"),
+        match (self.frame.app.certificates.len(), self.frame.app.secrets.len()) {
+            (0, 0) => "Add a certificate or secret".to_owned(),
+            (certificates, secrets) => format!("{certificates} certificate, {secrets} secret"),
         }
     }
 
@@ -254,6 +254,25 @@ pub(super) async fn change_authentication(
             page::see(&format!("/portal/apps/{client_id}/authentication"))
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AllowPublic {
+    allow: bool,
+}
+
+/// *Allow public client flows*.
+pub(super) async fn allow_public(
+    State(world): State<Shared>,
+    Path(client_id): Path<String>,
+    Form(form): Form<AllowPublic>,
+) -> Response {
+    world.directory.change(|records| {
+        if let Some(app) = records.app_mut(&client_id) {
+            app.public_client = form.allow;
+        }
+    });
+    page::see(&format!("/portal/apps/{client_id}/authentication"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! directory; sign-in and tokens are the identity provider's.
 
 mod apps;
+mod certificates;
+mod exchange;
 mod permissions;
 mod secrets;
 
@@ -14,7 +16,7 @@ use axum::routing::{get, post};
 
 use crate::directory::App;
 use crate::page;
-use crate::people::{PEOPLE, Person};
+use crate::people::{Kind, PEOPLE, Person};
 use crate::world::{Shared, World};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -33,6 +35,13 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/portal/apps/{app}/secrets", get(secrets::list).post(secrets::add))
         .route("/portal/apps/{app}/secrets/new", get(secrets::new))
         .route("/portal/apps/{app}/secrets/delete", post(secrets::delete))
+        .route("/portal/apps/{app}/certificates", get(certificates::list).post(certificates::upload))
+        .route("/portal/apps/{app}/certificates/delete", post(certificates::delete))
+        .route("/portal/apps/{app}/public", post(apps::allow_public))
+        .route("/portal/apps/{app}/permissions/application", post(permissions::add_application))
+        .route("/portal/enterprise/{app}", get(exchange::enterprise))
+        .route("/portal/exchange", get(exchange::show).post(exchange::run))
+        .route("/portal/exchange/switch", post(exchange::switch))
         .route("/portal/apps/{app}/permissions", get(permissions::list))
         .route("/portal/apps/{app}/permissions/add", get(permissions::choose).post(permissions::add))
         .route("/portal/apps/{app}/permissions/remove", post(permissions::remove))
@@ -91,7 +100,9 @@ struct Users {
 }
 
 async fn users() -> Response {
-    let contoso = PEOPLE.iter().filter(|person| person.kind != crate::people::Kind::Customer);
+    let contoso = PEOPLE
+        .iter()
+        .filter(|person| matches!(person.kind, Kind::Member | Kind::Administrator | Kind::Shared));
     page::html(&Users { people: contoso.collect() })
 }
 

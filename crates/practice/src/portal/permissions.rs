@@ -1,5 +1,5 @@
-//! *API permissions*: + Add a permission › Microsoft Graph › Delegated permissions, and *Grant admin consent
-//! for Contoso*. What a permission allows is decided where a token is used.
+//! *API permissions*: + Add a permission › Microsoft Graph › Delegated permissions (or APIs my organization
+//! uses › Office 365 Exchange Online › Application permissions), and *Grant admin consent for Contoso*. What a permission allows is decided where a token is used.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Frame, find};
+use crate::directory::App;
 use crate::page;
-use crate::permissions::{PERMISSIONS, Permission};
+use crate::permissions::{APPLICATION, PERMISSIONS, Permission};
 use crate::world::Shared;
 
 #[derive(Template)]
@@ -18,6 +19,8 @@ use crate::world::Shared;
 struct ListPage<'a> {
     frame: Frame<'a>,
     listed: Vec<&'static Permission>,
+    /// Of Office 365 Exchange Online: name, description, granted.
+    application: Vec<(&'static str, &'static str, bool)>,
     /// The question *Do you want to grant consent …*, Yes and No.
     asks: bool,
 }
@@ -33,10 +36,24 @@ async fn list_page(world: &Shared, client_id: &str, asks: bool) -> Response {
         Ok(app) => {
             let listed =
                 PERMISSIONS.iter().filter(|permission| app.permissions.contains(permission.name)).collect();
-            page::html(&ListPage { frame: Frame { app: &app, here: "/permissions" }, listed, asks })
+            let application =
+                application(&app).into_iter().filter(|(name, ..)| app.app_permissions.contains(*name));
+            let application =
+                application.map(|(name, text, _)| (name, text, app.app_consent.contains(name))).collect();
+            page::html(&ListPage {
+                frame: Frame { app: &app, here: "/permissions" },
+                listed,
+                application,
+                asks,
+            })
         }
         Err(response) => response,
     }
+}
+
+/// Each application permission with whether the app has it.
+fn application(app: &App) -> Vec<(&'static str, &'static str, bool)> {
+    APPLICATION.iter().map(|(name, text)| (*name, *text, app.app_permissions.contains(*name))).collect()
 }
 
 pub(super) async fn list(State(world): State<Shared>, Path(client_id): Path<String>) -> Response {
@@ -59,6 +76,10 @@ enum Step {
     Kind,
     Application,
     Delegated,
+    /// *APIs my organization uses*.
+    Organization,
+    ExchangeKind,
+    Exchange,
 }
 
 #[derive(Template)]
@@ -69,6 +90,8 @@ struct AddPage<'a> {
     search: String,
     /// Group and what the search leaves of it, with whether it is ticked.
     groups: Vec<(&'static str, Vec<(&'static Permission, bool)>)>,
+    /// Of Office 365 Exchange Online: name, description, ticked.
+    application: Vec<(&'static str, &'static str, bool)>,
 }
 
 /// What the form says: names may come several times, which a map would lose.
@@ -110,6 +133,9 @@ pub(super) async fn choose(
         ("graph", "delegated") => Step::Delegated,
         ("graph", "application") => Step::Application,
         ("graph", _) => Step::Kind,
+        ("organization", _) => Step::Organization,
+        ("exchange", "application") => Step::Exchange,
+        ("exchange", _) => Step::ExchangeKind,
         _ => Step::Api,
     };
     let wanted = chosen.search.trim().to_lowercase();
@@ -133,6 +159,7 @@ pub(super) async fn choose(
         step,
         search: chosen.search,
         groups,
+        application: application(&app),
     })
 }
 
@@ -152,6 +179,21 @@ pub(super) async fn add(
     page::see(&format!("/portal/apps/{client_id}/permissions"))
 }
 
+pub(super) async fn add_application(
+    State(world): State<Shared>,
+    Path(client_id): Path<String>,
+    RawForm(form): RawForm,
+) -> Response {
+    let chosen = Chosen::read(&form);
+    let ticked = APPLICATION.iter().map(|(name, _)| *name).filter(|name| chosen.ticked.contains(*name));
+    world.directory.change(|records| {
+        if let Some(app) = records.app_mut(&client_id) {
+            app.app_permissions = ticked.map(str::to_owned).collect();
+        }
+    });
+    page::see(&format!("/portal/apps/{client_id}/permissions"))
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Remove {
     permission: String,
@@ -166,6 +208,8 @@ pub(super) async fn remove(
         if let Some(app) = records.app_mut(&client_id) {
             app.permissions.remove(&form.permission);
             app.consent_for_all.remove(&form.permission);
+            app.app_permissions.remove(&form.permission);
+            app.app_consent.remove(&form.permission);
         }
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))

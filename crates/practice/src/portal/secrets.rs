@@ -1,4 +1,5 @@
-//! *Certificates & secrets*: a new client secret, whose Value is shown once. Certificates are not offered.
+//! *Certificates & secrets*: a new client secret, whose Value is shown once. Certificates have
+//! their own page.
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Next, Session};
 use crate::faults::Fault;
-use crate::sasl::{self, SignIn};
+use crate::sasl::{self, Protocol, SignIn};
 
 impl Session {
     pub(super) async fn auth(&mut self, rest: &str) -> Result<Next> {
@@ -34,24 +34,29 @@ impl Session {
             }
             initial => initial.as_bytes().to_vec(),
         };
-        let verdict = sasl::xoauth2(&self.world, &answer, "SMTP.Send");
-        let mailbox = match &verdict {
-            SignIn::Refused => None,
-            SignIn::NotConnected { mailbox } => Some(mailbox.clone()),
-            SignIn::Open(opened) => Some(opened.mailbox.clone()),
-        };
-        if self.world.faults.strike(Fault::SmtpAuthDisabled, mailbox.as_deref()) {
-            return self
-                .say("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information. [practice]")
-                .await;
+        let verdict = sasl::xoauth2(&self.world, &answer, Protocol::Smtp);
+        let strikes = |fault| self.world.faults.strike(fault, verdict.mailbox());
+        if strikes(Fault::SmtpAuthDisabled) {
+            return self.say(&switched_off("Tenant")).await;
         }
-        if self.world.faults.strike(Fault::SmtpAuthFails, mailbox.as_deref()) {
+        if strikes(Fault::SmtpAuthFails) {
             return self.say("535 5.7.3 Authentication unsuccessful [practice]").await;
         }
         match verdict {
             SignIn::Open(who) => {
                 self.who = Some(who);
                 self.say("235 2.7.0 Authentication successful").await
+            }
+            SignIn::SwitchedOff { for_all, .. } => {
+                self.say(&switched_off(if for_all { "Tenant" } else { "Mailbox" })).await
+            }
+            SignIn::Challenged => {
+                self.say(&format!("334 {}", sasl::google_error())).await?;
+                // The client has to answer with an empty line before it hears the end.
+                if self.link.line().await?.is_none() {
+                    return Ok(Next::Drop);
+                }
+                self.say("535-5.7.8 Username and Password not accepted. For more information, go to\r\n535 5.7.8  https://support.google.com/mail/?p=BadCredentials [practice] - gsmtp").await
             }
             SignIn::Refused | SignIn::NotConnected { .. } => {
                 self.say("535 5.7.3 Authentication unsuccessful [practice]").await
@@ -76,4 +81,10 @@ impl Session {
         self.say("535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [practice]")
             .await
     }
+}
+
+fn switched_off(whose: &str) -> String {
+    format!(
+        "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the {whose}. Visit https://aka.ms/smtp_auth_disabled for more information. [practice]"
+    )
 }

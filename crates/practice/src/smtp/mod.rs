@@ -152,7 +152,7 @@ impl Session {
         if size.is_some_and(|size| size > LETTER_BYTES_MAX) {
             return self.say("552 5.3.4 Message size exceeds fixed maximum message size").await;
         }
-        if !sender.is_empty() && !who.may_send_as(&sender) {
+        if !sender.is_empty() && !who.may_send_as(&self.world, &sender) {
             return self.say(submission::SEND_AS_DENIED).await;
         }
         self.envelope.sender = Some(sender);
@@ -170,8 +170,9 @@ impl Session {
             Some((recipient, _)) if recipient.contains('@') => recipient,
             _ => return self.say("501 5.1.3 Invalid address").await,
         };
+        let mailbox = crate::people::mailbox_of(&recipient);
         let unknown =
-            crate::people::in_a_practice_domain(&recipient) && crate::people::find(&recipient).is_none();
+            crate::people::in_a_practice_domain(&mailbox) && crate::people::find(&mailbox).is_none();
         let strikes = |fault| self.world.faults.strike(fault, Some(&recipient));
         if unknown || strikes(Fault::SmtpRecipientRefused) {
             return self

@@ -7,6 +7,7 @@ use super::{Envelope, bounce};
 use crate::clock::moment;
 use crate::faults::Fault;
 use crate::mailboxes::{INBOX, SENT};
+use crate::people;
 use crate::sasl::Opened;
 use crate::world::World;
 
@@ -16,7 +17,8 @@ pub(super) const SEND_AS_DENIED: &str =
 /// Delivers and returns the answer to the final dot.
 pub(super) fn submit(world: &World, who: &Opened, envelope: &Envelope, raw: Vec<u8>) -> String {
     let strikes = |fault| world.faults.strike(fault, Some(&who.mailbox));
-    if strikes(Fault::SmtpSenderRefused) || !from(&raw).iter().all(|address| who.may_send_as(address)) {
+    if strikes(Fault::SmtpSenderRefused) || !from(&raw).iter().all(|address| who.may_send_as(world, address))
+    {
         return SEND_AS_DENIED.to_owned();
     }
     if strikes(Fault::SmtpDeferred) {
@@ -30,7 +32,9 @@ pub(super) fn submit(world: &World, who: &Opened, envelope: &Envelope, raw: Vec<
             .to_owned();
     }
     let now_at = world.clock.now_at();
+    let alias_stays = world.directory.read(|records| records.exchange.send_from_alias);
     let raw = without_bcc(&raw);
+    let raw = if alias_stays { raw } else { from_the_mailbox(&raw) };
     let id = world.chance.guid();
     for recipient in &envelope.recipients {
         if world.faults.strike(Fault::SmtpBounces, Some(recipient)) {
@@ -45,8 +49,9 @@ pub(super) fn submit(world: &World, who: &Opened, envelope: &Envelope, raw: Vec<
             envelope.sender.as_deref().unwrap_or_default(),
             moment(now_at).strftime("%a, %d %b %Y %H:%M:%S +0000"),
         );
-        world.mailboxes.ensure(recipient);
-        world.mailboxes.deliver(recipient, INBOX, &[trace.as_bytes(), &raw].concat(), now_at, &[]);
+        let mailbox = people::mailbox_of(recipient);
+        world.mailboxes.ensure(&mailbox);
+        world.mailboxes.deliver(&mailbox, INBOX, &[trace.as_bytes(), &raw].concat(), now_at, &[]);
     }
     // Since 2018 Exchange keeps the copy itself; a client that appends one has two.
     world.mailboxes.deliver(&who.mailbox, SENT, &raw, now_at, &["\\Seen"]);
@@ -60,6 +65,29 @@ fn from(raw: &[u8]) -> Vec<String> {
         .from()
         .map(|from| from.iter().filter_map(|address| address.address().map(str::to_lowercase)).collect());
     addresses.unwrap_or_default()
+}
+
+/// Unless SendFromAliasEnabled is set, Exchange puts the mailbox's first address in place of an alias in From.
+fn from_the_mailbox(raw: &[u8]) -> Vec<u8> {
+    let Some(alias) = from(raw).into_iter().find(|address| people::is_alias(address)) else {
+        return raw.to_vec();
+    };
+    let end = raw.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(raw.len());
+    let (header, body) = raw.split_at(end);
+    let (header, mailbox) = (String::from_utf8_lossy(header), people::mailbox_of(&alias));
+    let mut inside = false;
+    let lines = header.split_inclusive('\n').map(|line| {
+        if !line.starts_with([' ', '\t']) {
+            inside = line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case("from:"));
+        }
+        match line.to_lowercase().find(&alias).filter(|_| inside) {
+            Some(at) if line.is_char_boundary(at) && line.is_char_boundary(at + alias.len()) => {
+                format!("{}{mailbox}{}", &line[..at], &line[at + alias.len()..])
+            }
+            _ => line.to_owned(),
+        }
+    });
+    [lines.collect::<String>().as_bytes(), body].concat()
 }
 
 fn without_bcc(raw: &[u8]) -> Vec<u8> {
@@ -88,5 +116,16 @@ mod tests {
         let raw = b"From: a@x\r\nBcc: c@x,\r\n d@x\r\nTo: b@x\r\n\r\nBcc: stays\r\n";
         assert_eq!(without_bcc(raw), b"From: a@x\r\nTo: b@x\r\n\r\nBcc: stays\r\n");
         assert_eq!(from(raw), ["a@x"]);
+    }
+
+    #[test]
+    fn an_alias_in_from_becomes_its_mailbox_and_stays_elsewhere() {
+        let raw =
+            b"To: help@contoso.example\r\nFrom: Help\r\n <Help@contoso.example>\r\n\r\nhelp@contoso.example";
+        let sent = String::from_utf8(from_the_mailbox(raw)).unwrap();
+        assert_eq!(
+            sent,
+            "To: help@contoso.example\r\nFrom: Help\r\n <support@contoso.example>\r\n\r\nhelp@contoso.example"
+        );
     }
 }

@@ -1,14 +1,20 @@
 //! Tests through the doors of the practice provider: HTTP, IMAP and SMTP over real loopback sockets.
 #![expect(clippy::disallowed_methods, reason = "tests stand outside, as clients of what practice serves")]
 
+mod app_only;
+mod certificate;
 mod client;
+mod device;
 mod faults_at_imap;
 mod faults_at_sign_in;
 mod faults_at_smtp;
 mod imap;
+mod msal;
 mod pages;
 mod restart;
+mod shapes;
 mod sign_in;
+mod signing;
 mod smtp;
 mod token;
 mod with_wire;
@@ -36,6 +42,9 @@ fn every_fault_of_the_table_is_tried_by_a_test() {
         include_str!("faults_at_sign_in.rs"),
         include_str!("faults_at_imap.rs"),
         include_str!("faults_at_smtp.rs"),
+        include_str!("certificate.rs"),
+        include_str!("app_only.rs"),
+        include_str!("device.rs"),
     ]
     .concat();
     let words: Vec<&str> = tests.split(|c: char| !c.is_alphanumeric()).collect();
