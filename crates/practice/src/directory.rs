@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::exchange::Exchange;
+use crate::openid;
 use crate::people;
 use crate::store::Store;
 
@@ -151,6 +152,9 @@ pub(crate) struct Records {
     pub refresh_tokens: Vec<RefreshToken>,
     #[serde(default)]
     pub exchange: Exchange,
+    /// Of the other identity providers, by their key.
+    #[serde(default)]
+    pub openid: BTreeMap<String, openid::records::Records>,
     /// PKCS #8 of the ES256 key, base64.
     pub signing_key: String,
 }

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::world::Shared;
-use crate::{fault_pages, identity, letter_pages, page, portal};
+use crate::{fault_pages, identity, letter_pages, openid, page, portal};
 
 /// A letter with attachments, written in the browser.
 const BODY_BYTES_MAX: usize = 40 << 20;
@@ -43,6 +43,7 @@ pub(crate) fn router(world: Shared) -> Router {
         .merge(letter_pages::routes())
         .merge(portal::routes())
         .merge(identity::routes())
+        .merge(openid::routes())
         .fallback(page::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn_with_state(world.clone(), guard))

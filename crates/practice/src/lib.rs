@@ -1,6 +1,6 @@
-//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, SMTP, mailboxes) for
-//! rehearsal and for tests with faults. Not a mail server: it listens on loopback only, forgets what it is
-//! told to forget, and real servers stay the judge of the protocols.
+//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, SMTP, mailboxes) with two
+//! more identity providers, for rehearsal and for tests with faults. Not a mail server: it listens on loopback
+//! only, forgets what it is told to forget, and real servers stay the judge of the protocols.
 
 mod certificate;
 mod chance;
@@ -18,6 +18,7 @@ mod letter_pages;
 mod letters;
 mod link;
 mod mailboxes;
+mod openid;
 mod page;
 mod people;
 mod permissions;
@@ -307,6 +308,40 @@ impl Practice {
     /// The object id on the page *Enterprise applications*, for New-ServicePrincipal.
     pub fn service_principal_id(&self, client_id: &str) -> String {
         self.world.service_principal_id(client_id)
+    }
+
+    /// A client at the Google-shaped provider: External, in production. Its issuer is [`Practice::google_url`].
+    pub fn register_at_google(&self, name: &str, redirect_uri: &str) -> Registration {
+        self.register_at(&openid::GOOGLE, name, redirect_uri)
+    }
+
+    /// A client at the plain OpenID provider. Its issuer is [`Practice::waldau_url`].
+    pub fn register_at_waldau(&self, name: &str, redirect_uri: &str) -> Registration {
+        self.register_at(&openid::WALDAU, name, redirect_uri)
+    }
+
+    fn register_at(&self, house: &openid::House, name: &str, redirect_uri: &str) -> Registration {
+        let (client_id, client_secret) = self.world.add_openid_client(house, name, redirect_uri);
+        Registration { client_id, client_secret, tenant_id: String::new() }
+    }
+
+    pub fn google_url(&self) -> String {
+        openid::GOOGLE.issuer(&self.http_url)
+    }
+
+    pub fn waldau_url(&self) -> String {
+        openid::WALDAU.issuer(&self.http_url)
+    }
+
+    /// The JSON key file of a new service account with delegation for the mail scope.
+    pub fn service_account_file(&self, name: &str) -> Option<String> {
+        let email = self.world.add_service_account(name);
+        self.world.openid_change(&openid::GOOGLE, |records| {
+            if let Some(account) = records.accounts.iter_mut().find(|account| account.email == email) {
+                account.delegated.insert(openid::GOOGLE.mail_scope.to_owned());
+            }
+        });
+        self.world.add_service_account_key(&email, &self.http_url)
     }
 
     /// Exchange Online PowerShell, a command a line; the first that fails ends it with its text.

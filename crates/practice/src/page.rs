@@ -3,11 +3,12 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use serde::Deserialize;
 
 use crate::identity::problem::{Problem, Trace};
+use crate::openid::House;
 use crate::people::Person;
 use crate::permissions::Permission;
 use crate::world::Shared;
@@ -23,6 +24,18 @@ pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Respons
             tracing::error!("a practice page could not be rendered: {error}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// 302 to a client's address; nothing of it is kept.
+pub(crate) fn found(target: &str) -> Response {
+    match HeaderValue::from_str(target) {
+        Ok(target) => (
+            StatusCode::FOUND,
+            [(header::LOCATION, target), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+        )
+            .into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
     }
 }
 
@@ -133,6 +146,27 @@ pub(crate) struct Consent<'a> {
 pub(crate) struct EnterCode<'a> {
     pub typed: &'a str,
     pub why: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "openid/sign_in.html")]
+pub(crate) struct OpenIdSignIn<'a> {
+    pub house: &'a House,
+    pub flow: &'a str,
+    pub accounts: Vec<&'a Person>,
+    pub why: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "openid/consent.html")]
+pub(crate) struct OpenIdConsent<'a> {
+    pub house: &'a House,
+    pub flow: &'a str,
+    pub client: &'a str,
+    pub account: &'a str,
+    pub scopes: Vec<&'a String>,
+    /// Whether each can be unticked.
+    pub boxes: bool,
 }
 
 pub(crate) async fn stylesheet() -> Response {

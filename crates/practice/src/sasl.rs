@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::exchange::{Access, SmtpAuth};
 use crate::faults::Fault;
+use crate::openid;
 use crate::people::{self, Kind};
 use crate::permissions::OUTLOOK;
 use crate::tokens;
@@ -87,10 +88,15 @@ fn allows(world: &World, trustee: &str, access: Access, mailbox: &str) -> bool {
 pub(crate) fn xoauth2(world: &World, answer: &[u8], protocol: Protocol) -> SignIn {
     let Some((mailbox, token)) = parse(answer) else { return SignIn::Refused };
     let access = world.tokens.open_access(&token, world.clock.now_at());
+    let access = access.filter(|access| world.is_alive(access));
     let kind = people::find(&mailbox).map(|person| person.kind);
     match kind {
-        Some(Kind::Google) => own_mailbox(access, GMAIL, mailbox, SignIn::Challenged),
-        Some(Kind::Waldau) => own_mailbox(access, WALDAU, mailbox, SignIn::Refused),
+        Some(Kind::Google) => {
+            let for_imap = protocol == Protocol::Imap;
+            let scopes: &[&str] = if for_imap { &[GMAIL, openid::IMAP_ADMIN] } else { &[GMAIL] };
+            own_mailbox(access, scopes, mailbox, SignIn::Challenged)
+        }
+        Some(Kind::Waldau) => own_mailbox(access, &[WALDAU], mailbox, SignIn::Refused),
         _ => match access.filter(|access| access.aud == OUTLOOK) {
             Some(access) => at_exchange(world, &access, mailbox, protocol),
             None => SignIn::Refused,
@@ -99,10 +105,17 @@ pub(crate) fn xoauth2(world: &World, answer: &[u8], protocol: Protocol) -> SignI
 }
 
 /// Outside Exchange a token opens the mailbox of its person and no other.
-fn own_mailbox(access: Option<tokens::Access>, scope: &str, mailbox: String, refused: SignIn) -> SignIn {
-    let good =
-        access.is_some_and(|access| access.aud == scope && access.permits(scope) && access.upn == mailbox);
-    if good { SignIn::Open(Opened { trustee: mailbox.clone(), mailbox }) } else { refused }
+fn own_mailbox(access: Option<tokens::Access>, scopes: &[&str], mailbox: String, refused: SignIn) -> SignIn {
+    let opens = |access: &tokens::Access| {
+        // What a token is for is named by its house's scope for mail, which comes first.
+        scopes.first().is_some_and(|aud| access.aud == *aud)
+            && access.upn == mailbox
+            && scopes.iter().any(|scope| access.permits(scope))
+    };
+    match access.filter(opens) {
+        Some(_) => SignIn::Open(Opened { trustee: mailbox.clone(), mailbox }),
+        None => refused,
+    }
 }
 
 fn at_exchange(world: &World, access: &tokens::Access, mailbox: String, protocol: Protocol) -> SignIn {

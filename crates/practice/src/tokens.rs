@@ -25,6 +25,11 @@ pub(crate) struct Access {
     #[serde(default)]
     pub roles: String,
     pub appid: String,
+    /// Which provider gave it (empty: Entra), and the grant that it ends with.
+    #[serde(default)]
+    pub house: String,
+    #[serde(default)]
+    pub grant: String,
     /// Seconds.
     pub exp: i64,
     /// Makes two tokens of one second different.

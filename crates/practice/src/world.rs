@@ -12,6 +12,9 @@ use crate::faults::{Fault, Faults};
 use crate::identity::device::Devices;
 use crate::identity::flow::Flows;
 use crate::mailboxes::Mailboxes;
+use crate::openid::House;
+use crate::openid::records::Records;
+use crate::openid::sign_ins::SignIns;
 use crate::permissions;
 use crate::store::Store;
 use crate::tokens::{Access, Tokens};
@@ -32,6 +35,7 @@ pub(crate) struct World {
     pub mailboxes: Mailboxes,
     pub flows: Flows,
     pub devices: Devices,
+    pub sign_ins: SignIns,
     pub shown_once: ShownOnce,
     pub faults: Faults,
     pub http_url: String,
@@ -78,6 +82,7 @@ impl World {
             mailboxes,
             flows: Flows::default(),
             devices: Devices::default(),
+            sign_ins: SignIns::default(),
             shown_once: ShownOnce::default(),
             faults: Faults::default(),
             http_url,
@@ -201,6 +206,8 @@ impl World {
             scp: permissions.join(" "),
             upn: address.to_lowercase(),
             roles: String::new(),
+            house: String::new(),
+            grant: String::new(),
             appid: client_id.to_owned(),
             exp: self.clock.now_at() / 1000 + seconds,
             jti: self.chance.guid(),
@@ -214,11 +221,34 @@ impl World {
             aud: resource.to_owned(),
             scp: String::new(),
             upn: String::new(),
+            house: String::new(),
+            grant: String::new(),
             roles: granted.cloned().collect::<Vec<_>>().join(" "),
             appid: app.client_id.clone(),
             exp: self.clock.now_at() / 1000 + seconds,
             jti: self.chance.guid(),
         })
+    }
+
+    /// Looks at what one of the other identity providers keeps.
+    pub fn openid<T>(&self, house: &House, look: impl FnOnce(&Records) -> T) -> T {
+        self.directory.read(|records| match records.openid.get(house.key) {
+            Some(records) => look(records),
+            None => look(&Records::default()),
+        })
+    }
+
+    pub fn openid_change<T>(&self, house: &House, change: impl FnOnce(&mut Records) -> T) -> T {
+        self.directory.change(|records| change(records.openid.entry(house.key.to_owned()).or_default()))
+    }
+
+    /// An access token ends with its grant, where it has one.
+    pub fn is_alive(&self, access: &Access) -> bool {
+        access.grant.is_empty()
+            || self.directory.read(|records| {
+                let records = records.openid.get(&access.house);
+                records.is_some_and(|records| records.grants.iter().any(|grant| grant.id == access.grant))
+            })
     }
 
     /// The time as the identity provider sees it, whose clock may be off by ten minutes.

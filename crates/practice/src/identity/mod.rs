@@ -15,6 +15,8 @@ pub(crate) mod problem;
 mod sign_in;
 mod token;
 
+pub(crate) use client::basic;
+
 use axum::Router;
 use axum::routing::{get, post};
 

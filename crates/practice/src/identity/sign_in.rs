@@ -2,9 +2,8 @@
 //! password is taken for the people of Contoso, and the page says so.
 
 use axum::extract::{Form, Path, State};
-use axum::http::header;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 use url::Url;
 
@@ -285,14 +284,7 @@ pub(super) fn leave(world: &World, flow: &Flow, outcome: Outcome) -> Response {
             target.set_query(Some(&query));
         }
     }
-    match HeaderValue::from_str(target.as_str()) {
-        Ok(target) => (
-            StatusCode::FOUND,
-            [(header::LOCATION, target), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
-        )
-            .into_response(),
-        Err(_) => stale(world),
-    }
+    page::found(target.as_str())
 }
 
 fn stale(world: &World) -> Response {

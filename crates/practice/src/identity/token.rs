@@ -127,8 +127,11 @@ fn seconds(world: &World, who: Option<&str>) -> i64 {
     }
 }
 
-fn body(world: &World, base: &str, app: &App, granted: Granted) -> Value {
+fn body(world: &World, base: &str, app: &App, mut granted: Granted) -> Value {
     let seconds = seconds(world, Some(&granted.address));
+    if world.faults.strike(Fault::NarrowedScope, Some(&granted.address)) {
+        granted.scopes.retain(|scope| scope.permission != "SMTP.Send");
+    }
     // Microsoft leaves offline_access out of the scope it answers.
     let told: Vec<Scope> =
         granted.scopes.iter().filter(|scope| scope.permission != "offline_access").cloned().collect();

@@ -8,6 +8,7 @@ mod device;
 mod faults_at_imap;
 mod faults_at_sign_in;
 mod faults_at_smtp;
+mod google;
 mod imap;
 mod msal;
 mod pages;
@@ -17,6 +18,7 @@ mod sign_in;
 mod signing;
 mod smtp;
 mod token;
+mod waldau;
 mod with_wire;
 
 use crate::{Clock, Options, Practice};
@@ -45,6 +47,8 @@ fn every_fault_of_the_table_is_tried_by_a_test() {
         include_str!("certificate.rs"),
         include_str!("app_only.rs"),
         include_str!("device.rs"),
+        include_str!("google.rs"),
+        include_str!("waldau.rs"),
     ]
     .concat();
     let words: Vec<&str> = tests.split(|c: char| !c.is_alphanumeric()).collect();
