@@ -4,24 +4,32 @@
 //! something, the form's one-use id. On the way back: errors become pages, and every answer gets its headers.
 use crate::error::Carried;
 use crate::form::{self, Arriving, Form};
+use crate::kept::{keep, page_of, sign_in_first, sign_in_to_go_on, with_kept};
 use crate::routes::{self, Policy, Route};
 use crate::session::{self, Cookie, Visit, Who};
-use crate::{Error, State, headers, origin, trouble, uploads};
+use crate::{Error, State, headers, origin, trouble};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use desk::people::{agent, form_use, kept_form};
+use desk::people::{agent, form_use};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 #[derive(Clone, Copy)]
-struct Rule {
+pub(crate) struct Rule {
     policy: Policy,
-    body_bytes_max: usize,
+    pub(crate) body_bytes_max: usize,
+}
+
+impl Rule {
+    fn lets_in(self, who: &Who) -> Result<(), Error> {
+        let lets_in = self.policy != Policy::Administrator || who.is_administrator();
+        if lets_in { Ok(()) } else { Err(Error::NotAllowed) }
+    }
 }
 
 /// What the table says, by method and path.
@@ -40,7 +48,7 @@ impl Policies {
         self.0.iter().find(|((known, at), _)| *known == method && *at == path).map(|(_, rule)| *rule)
     }
     /// The page at this path, or the nearest above it: many addresses only take a form.
-    fn nearest_page(&self, path: &str) -> String {
+    pub(crate) fn nearest_page(&self, path: &str) -> String {
         let mut path = path;
         while !path.is_empty() {
             if self.0.keys().any(|(method, at)| *method == Method::GET && fits(at, path)) {
@@ -120,7 +128,7 @@ pub struct Asked {
     sets_form_cookie: bool,
 }
 impl Asked {
-    fn of(request: &Request<Body>) -> Asked {
+    pub(crate) fn of(request: &Request<Body>) -> Asked {
         let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
         Asked {
             wants_page: accept.is_none_or(|accept| accept.contains("text/html") || accept == "*/*"),
@@ -134,7 +142,7 @@ struct Admitted {
     request: Request<Body>,
     once: Option<form::Once>,
 }
-enum Turned {
+pub(crate) enum Turned {
     Error(Error),
     Response(Response),
 }
@@ -184,10 +192,7 @@ async fn admit(
         }
         Policy::Agent | Policy::Administrator => match &visit.who {
             None => return Err(sign_in_first(gate, visit, rule, request).await?),
-            Some(who) if rule.policy == Policy::Administrator && !who.is_administrator() => {
-                return Err(Error::NotAllowed.into());
-            }
-            Some(_) => {}
+            Some(who) => rule.lets_in(who)?,
         },
     }
     let mut once = None;
@@ -197,6 +202,9 @@ async fn admit(
             visit.form_token = form_token(state, None, request.headers());
         }
         request = check_form(gate, visit, rule, request, &mut once, typed).await?;
+        if visit.who.is_some() {
+            look_again(gate, visit, rule, request.headers(), typed.as_ref()).await?;
+        }
     }
     request.extensions_mut().insert(visit.clone());
     Ok(Admitted { request, once })
@@ -209,6 +217,31 @@ async fn meet(state: &State, visit: &mut Visit, headers: &HeaderMap) -> Result<(
     match &visit.who {
         Some(who) => state.touch(who).await,
         None => Ok(()),
+    }
+}
+
+/// A form may take an hour to come. Who sends it is asked for once more when it is here: nobody does anything by
+/// having begun before they were signed out, or were put into another role.
+async fn look_again(
+    gate: &Gate,
+    visit: &mut Visit,
+    rule: Rule,
+    headers: &HeaderMap,
+    form: Option<&Form>,
+) -> Result<(), Turned> {
+    visit.who = session::find(&gate.state, headers).await?;
+    visit.now = gate.state.courier.now();
+    match (&visit.who, form) {
+        (Some(who), _) => Ok(rule.lets_in(who)?),
+        (None, Some(form)) if rule.policy != Policy::Public => {
+            let place = page_of(gate, visit, headers);
+            let writer = match session::find_ended(&gate.state, headers).await? {
+                Some(agent_id) => Some(agent_id),
+                None => session::find_writer(&gate.state, Some(sent_token(headers, form).to_owned())).await?,
+            };
+            Err(sign_in_to_go_on(&gate.state, visit, writer, &place, form).await?)
+        }
+        (None, _) => Ok(()),
     }
 }
 
@@ -226,8 +259,7 @@ async fn check_form(
     let mut extensions = request.extensions().clone();
     let form = Arriving::of(request).read(rule.body_bytes_max).await?;
     *typed = Some(form.clone());
-    let sent = headers.get("x-form-token").and_then(|value| value.to_str().ok());
-    let sent = sent.or_else(|| form.get("form_token")).unwrap_or_default();
+    let sent = sent_token(&headers, &form);
     let right =
         !visit.form_token.is_empty() && bool::from(sent.as_bytes().ct_eq(visit.form_token.as_bytes()));
     if !right {
@@ -257,6 +289,11 @@ async fn check_form(
     Ok(request)
 }
 
+fn sent_token<'a>(headers: &'a HeaderMap, form: &'a Form) -> &'a str {
+    let sent = headers.get("x-form-token").and_then(|value| value.to_str().ok());
+    sent.or_else(|| form.get("form_token")).unwrap_or_default()
+}
+
 /// The handler's answer; when another click of the same form was first, what that one got.
 async fn answer(state: &State, visit: &Visit, once: Option<form::Once>, response: Response) -> Response {
     let twice = response
@@ -276,94 +313,6 @@ async fn answer(state: &State, visit: &Visit, once: Option<form::Once>, response
 async fn first_answer(state: &State, once: Option<&form::Once>) -> Result<Option<String>, Error> {
     let Some(once) = once.cloned() else { return Ok(None) };
     Ok(state.courier.read(move |tx| form_use::find(tx, &once.id, once.agent_id)).await?)
-}
-
-/// Nobody is signed in. A page leads to the sign-in; what was typed into a form is kept for its writer.
-async fn sign_in_first(
-    gate: &Gate,
-    visit: &Visit,
-    rule: Rule,
-    request: Request<Body>,
-) -> Result<Turned, Error> {
-    let state = &gate.state;
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        if !Asked::of(&request).wants_page {
-            return Ok(Turned::Error(Error::SignInFirst));
-        }
-        let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        return Ok(Turned::Response(see_other(&sign_in_address(to, Typed::Nothing))));
-    }
-    let place = page_of(gate, visit, request.headers());
-    // By the cookie, or by the page itself when the cookie is gone. From nobody, no more than its beginning is read.
-    let ended = session::find_ended(state, request.headers()).await?;
-    let mut arriving = Arriving::of(request);
-    let writer = match ended {
-        Some(agent_id) => Some(agent_id),
-        None => session::find_writer(state, arriving.token().await?).await?,
-    };
-    let Some(agent_id) = writer else {
-        return Ok(Turned::Response(see_other(&sign_in_address(&place, Typed::Lost))));
-    };
-    let form = arriving.read(rule.body_bytes_max).await?;
-    let id = keep(state, visit, agent_id, &place, &form).await?;
-    Ok(Turned::Response(see_other(&sign_in_address(&place, Typed::Kept(&id)))))
-}
-
-/// The page that a form was on.
-fn page_of(gate: &Gate, visit: &Visit, headers: &HeaderMap) -> String {
-    let said = origin::page_of(&gate.state.site.url, headers);
-    gate.policies.nearest_page(said.as_deref().unwrap_or(&visit.path))
-}
-
-async fn keep(
-    state: &State,
-    visit: &Visit,
-    agent_id: i64,
-    place: &str,
-    form: &Form,
-) -> Result<String, Error> {
-    let id = session::random_token(state);
-    let taken = uploads::take(state, form.files("files"), &[]).await?;
-    let mut fields = form.to_keep();
-    fields.extend(taken.too_much.map(|sentence| (form::LEFT_OUT.to_owned(), sentence)));
-    let kept = kept_form::KeptForm { id: id.clone(), place: place.to_owned(), fields, files: Vec::new() };
-    let at = visit.now;
-    state
-        .courier
-        .write(move |tx| {
-            let files = uploads::keep(tx, &taken.files)?.into_iter().map(uploads::for_later).collect();
-            kept_form::keep(tx, agent_id, &kept_form::KeptForm { files, ..kept.clone() }, at)
-        })
-        .await?;
-    Ok(id)
-}
-
-/// The page of a kept form.
-pub fn with_kept(place: &str, id: &str) -> String {
-    let sign = if place.contains('?') { '&' } else { '?' };
-    format!("{place}{sign}kept={id}")
-}
-
-/// What became of what was typed when nobody was signed in.
-enum Typed<'a> {
-    Nothing,
-    Kept(&'a str),
-    /// Nobody knows whose it was.
-    Lost,
-}
-
-fn sign_in_address(to: &str, typed: Typed<'_>) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    if to != "/" {
-        query.append_pair("to", to);
-    }
-    match typed {
-        Typed::Nothing => {}
-        Typed::Kept(id) => drop(query.append_pair("kept", id)),
-        Typed::Lost => drop(query.append_pair("lost", "1")),
-    }
-    let query = query.finish();
-    if query.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
 }
 
 /// The session's token, or before there is one the form cookie's, so that sign-in and set-up are guarded too.

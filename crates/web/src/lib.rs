@@ -23,6 +23,7 @@ mod headers;
 mod held;
 mod home;
 mod inbox;
+mod kept;
 mod letters;
 pub mod links;
 mod live;

@@ -129,7 +129,7 @@ pub async fn change(
     let typed = ProfileForm::typed(&form);
     let changed = async {
         let (changed, by) = (typed.changed(who.agent())?, who.by());
-        state.courier.write(move |tx| agent::change(tx, &by, &changed)).await
+        state.courier.write(move |tx| agent::change_own(tx, &by, &changed)).await
     };
     match error::refusal(changed.await)? {
         Ok(()) => Ok(see_other("/profile?done=saved")),

@@ -1,7 +1,8 @@
 //! Signing in with a password, and out again.
 use crate::extract::Query;
 use crate::form::Form;
-use crate::gate::{see_other, with_kept};
+use crate::gate::see_other;
+use crate::kept::with_kept;
 use crate::page::{Page, show_as};
 use crate::password::Checked;
 use crate::session::{self, Cookie, Visit, Who};

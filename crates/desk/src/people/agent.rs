@@ -120,6 +120,13 @@ pub fn change(tx: &mut Tx<'_>, by: &By, agent: &Agent) -> Result<()> {
     Ok(())
 }
 
+/// The same for oneself. Role and activity are not one's own to set: they stay as they are, whatever they were when
+/// `agent` was read.
+pub fn change_own(tx: &mut Tx<'_>, by: &By, agent: &Agent) -> Result<()> {
+    let now = find(tx, agent.id)?.filter(|now| now.active).ok_or(Refusal::NotFound("agent"))?;
+    change(tx, by, &Agent { role: now.role, active: now.active, ..agent.clone() })
+}
+
 /// Sets a new password and ends every session of the agent but `keep_session`.
 pub fn set_password(tx: &mut Tx<'_>, by: &By, id: i64, hash: &str, keep_session: Option<i64>) -> Result<()> {
     let set = tx.execute("UPDATE agent SET password_hash = $2 WHERE id = $1", params![id, hash])?;

@@ -16,4 +16,5 @@ mod policies;
 mod post;
 mod replies;
 mod sign_in;
+mod slow_forms;
 mod tickets;
