@@ -1,17 +1,18 @@
 //! Held: mail that waits for a person to say whether it becomes a ticket. The whole inbox is under Emails (`inbox`).
+use crate::extract::{Path, Query};
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::page::{Here, Page, show};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, inbox};
 use askama::Template;
-use axum::extract::{FromRequestParts, Path, Query, State as Handle};
+use axum::extract::{FromRequestParts, State as Handle};
 use axum::http::request::Parts;
 use axum::response::Response;
-use desk::By;
 use desk::db::Tx;
 use desk::intake::held;
-use desk::intake::inbox::{Inbox, State as Fate};
+use desk::intake::inbox::{self as desk_inbox, Inbox, State as Fate};
+use desk::{By, Refusal};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,12 +61,29 @@ async fn show_list(
 
 /// `POST /held/{id}/acceptance`: it becomes a ticket.
 pub async fn accept(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
-    click.decide("accepted", move |tx, by| held::accept(tx, by, id)).await
+    let sees_ignored = click.who.is_administrator();
+    let accept = move |tx: &mut Tx<'_>, by: &By| {
+        let found = desk_inbox::find(tx, id)?;
+        if !sees_ignored && found.is_some_and(|row| row.state == Fate::Ignored) {
+            return Err(Refusal::NotFound("inbound message").into());
+        }
+        held::accept(tx, by, id)
+    };
+    click.decide("accepted", accept).await
 }
 
 /// `POST /held/{id}/dismissal`: nothing comes of it.
 pub async fn ignore(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
     click.decide("ignored", move |tx, by| held::ignore(tx, by, id)).await
+}
+
+/// `GET /held/{id}/raw`. Of the whole inbox an agent sees what waits for a decision, and no more.
+pub async fn raw(Handle(state): Handle<State>, Path(id): Path<i64>) -> Result<Response, Error> {
+    let found = inbox::find(&state, id).await?;
+    if found.state != Fate::Held {
+        return Err(Error::NotFound);
+    }
+    inbox::download(&state, found).await
 }
 
 /// `POST /held/dismissal`: `newest` is the newest that was on the screen.

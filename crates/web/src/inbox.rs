@@ -103,17 +103,21 @@ pub async fn retry(
     }
 }
 
-async fn find(state: &State, id: i64) -> Result<Inbox, Error> {
+pub async fn find(state: &State, id: i64) -> Result<Inbox, Error> {
     state.courier.read(move |tx| inbox::find(tx, id)).await?.ok_or(Error::NotFound)
 }
 
 /// The message as it came, to keep or to look into; a browser never shows it.
 pub async fn raw(
     axum::extract::State(state): axum::extract::State<State>,
-    _who: Who,
     Path(id): Path<i64>,
 ) -> Result<Response, Error> {
     let found = find(&state, id).await?;
+    download(&state, found).await
+}
+
+pub async fn download(state: &State, found: Inbox) -> Result<Response, Error> {
+    let id = found.id;
     let hash: [u8; 32] =
         found.sha256.try_into().map_err(|_| anyhow::anyhow!("inbox row {id} has no hash of 32 bytes"))?;
     let blob = state.courier.read(move |tx| blob::known(tx, &[hash])).await?;

@@ -112,7 +112,7 @@ fn tickets() -> Vec<Route> {
         changes("/held/dismissal", Agent, held::ignore_all),
         changes("/held/{id}/acceptance", Agent, held::accept),
         changes("/held/{id}/dismissal", Agent, held::ignore),
-        reads("/held/{id}/raw", Agent, inbox::raw),
+        reads("/held/{id}/raw", Agent, held::raw),
     ]
 }
 

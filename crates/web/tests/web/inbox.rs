@@ -64,6 +64,34 @@ async fn an_agent_makes_a_ticket_of_held_mail_or_ignores_it() {
 }
 
 #[tokio::test]
+async fn of_the_inbox_an_agent_sees_and_accepts_what_is_held_and_no_more() {
+    let office = Office::staffed();
+    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
+    with(&office, &Outcome::Held { code, reason });
+    let mut leo = office.leo().await;
+    let raw = leo.get("/held/1/raw").await;
+    assert_eq!((raw.status, raw.body.as_bytes()), (StatusCode::OK, RAW));
+    leo.get("/held").await;
+    leo.post("/held/1/dismissal", &[]).await;
+    let raw = leo.get("/held/1/raw").await;
+    assert_eq!(raw.status, StatusCode::NOT_FOUND);
+    raw.hides("It burns.");
+    assert_eq!(leo.post("/held/1/acceptance", &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(office.write(|tx| inbox::find(tx, 1)).unwrap().state, inbox::State::Ignored);
+}
+
+#[tokio::test]
+async fn a_held_page_that_is_none_is_a_page_that_says_so() {
+    let office = Office::staffed();
+    let mut leo = office.leo().await;
+    leo.get("/held?after=x").await.shows("<!doctype html>").shows("after the question mark");
+    leo.get("/held").await;
+    let answer = leo.post("/held/x/dismissal", &[]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    answer.shows("Nothing here");
+}
+
+#[tokio::test]
 async fn ignore_all_goes_no_further_than_what_was_on_the_screen() {
     let office = Office::staffed();
     let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
