@@ -2,16 +2,41 @@
 //! wherever one is checked, guessing is slow.
 use crate::form::Form;
 use crate::{Error, State, Who};
+use anyhow::Context as _;
 use desk::Result;
 use desk::people::agent::{self, Agent};
 use desk::people::sign_in::{self, Verdict};
 use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// A hash takes 19 MiB and a whole core: of many that are asked for at once, the others wait.
+const AT_ONCE: usize = 4;
+
+/// Who hashes in turn. A turn lasts until the work is done, whether or not anybody still waits for it.
+#[derive(Clone)]
+pub struct Turns(Arc<Semaphore>);
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+impl Turns {
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+        let turn = self.0.clone().acquire_owned().await?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.context("hashing a password ended early")
+    }
+}
 
 /// The hash of a field; a rule about length refuses.
 pub async fn hash(state: &State, form: &Form, field: &str) -> Result<String> {
     let password = form.secret(field).unwrap_or_default();
     let salt = state.courier.random::<16>();
-    state.courier.blocking(move |_| agent::hash_password(&password, salt)).await
+    state.hashing.work(move || agent::hash_password(&password, salt)).await?
 }
 
 /// Sets an agent's password from the field `password` and ends every session but `keep`.
@@ -47,8 +72,7 @@ pub async fn check(
     let found = state.courier.read(move |tx| agent::find_by_email(tx, &asked)).await?;
     let password = password.unwrap_or_default();
     let (agent, hash) = found.map_or((None, None), |(agent, hash)| (Some(agent), hash));
-    let right =
-        state.courier.blocking(move |_| Ok(agent::check_password(&password, hash.as_deref()))).await?;
+    let right = state.hashing.work(move || agent::check_password(&password, hash.as_deref())).await?;
     let Some(agent) = agent.filter(|agent| right && agent.active) else { return Ok(Checked::Wrong) };
     let (asked, place) = (email.to_owned(), address.to_owned());
     state.courier.write(move |tx| sign_in::succeeded(tx, &asked, &place, now)).await?;
@@ -74,4 +98,37 @@ async fn admitted(state: &State, email: &str, place: &str, now: i64) -> Result<V
         Ok(verdict)
     });
     judged.await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn few_are_hashed_at_once_also_when_those_who_asked_have_gone() {
+        let (turns, at_work, most) =
+            (Turns::default(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let ask = || {
+            let (turns, at_work, most) = (turns.clone(), at_work.clone(), most.clone());
+            tokio::spawn(async move {
+                let hash = move || {
+                    most.fetch_max(at_work.fetch_add(1, SeqCst) + 1, SeqCst);
+                    std::thread::sleep(Duration::from_millis(20));
+                    at_work.fetch_sub(1, SeqCst);
+                };
+                turns.work(hash).await
+            })
+        };
+        for _ in 0..10 {
+            let gone = ask();
+            tokio::task::yield_now().await;
+            gone.abort();
+        }
+        for asked in (0..20).map(|_| ask()).collect::<Vec<_>>() {
+            asked.await.unwrap().unwrap();
+        }
+        assert_eq!(most.load(SeqCst), AT_ONCE);
+    }
 }

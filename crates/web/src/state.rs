@@ -30,6 +30,7 @@ pub struct State {
     touched: Arc<Mutex<HashMap<i64, i64>>>,
     /// Held while a sign-in is judged and counted: PostgreSQL lets two transactions judge side by side.
     pub(crate) sign_ins: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) hashing: crate::password::Turns,
     /// The live streams that are open.
     pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
@@ -56,6 +57,7 @@ impl State {
             preset: Arc::new(Preset::of(None)),
             touched: Arc::default(),
             sign_ins: Arc::default(),
+            hashing: crate::password::Turns::default(),
             seats: Arc::default(),
             letters: Arc::default(),
         }

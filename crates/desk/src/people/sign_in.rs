@@ -33,9 +33,12 @@ const WAIT_MS_MAX: i64 = 5 * 60 * 1000;
 /// For an address from which the account has signed in within the life of a session.
 const KNOWN_WAIT_MS_MAX: i64 = 10_000;
 
+/// RFC 5321 4.5.3.1 allows 64 + 1 + 255.
+const ACCOUNT_CHARS_MAX: usize = 320;
+
 /// Before the password is checked, and in the same turn: whoever checks many at once judges each after the last.
 pub fn judge(tx: &mut Tx<'_>, email: &str, address: &str, now: i64) -> Result<Verdict> {
-    let (key, address) = (mail::address::key(email), network(address));
+    let (key, address) = (account(email), network(address));
     let since = now - WINDOW_MS;
     let (mine, my_last): (i64, i64) = tx.one(
         "SELECT count(*), COALESCE(max(at), 0) FROM sign_in WHERE email_key = $1 AND address = $2 AND at > $3",
@@ -64,7 +67,7 @@ pub fn failed(tx: &mut Tx<'_>, email: &str, address: &str, now: i64) -> Result<(
     tx.execute("DELETE FROM sign_in WHERE at < $1", params![now - WINDOW_MS])?;
     tx.execute(
         "INSERT INTO sign_in (email_key, address, at) VALUES ($1, $2, $3)",
-        params![mail::address::key(email), network(address), now],
+        params![account(email), network(address), now],
     )?;
     Ok(())
 }
@@ -73,9 +76,14 @@ pub fn failed(tx: &mut Tx<'_>, email: &str, address: &str, now: i64) -> Result<(
 pub fn succeeded(tx: &mut Tx<'_>, email: &str, address: &str, now: i64) -> Result<()> {
     tx.execute(
         "DELETE FROM sign_in WHERE (email_key = $1 AND address = $2) OR at < $3",
-        params![mail::address::key(email), network(address), now - WINDOW_MS],
+        params![account(email), network(address), now - WINDOW_MS],
     )?;
     Ok(())
+}
+
+/// As it is counted. What is typed may be of any length; no address is longer than this, and no index takes more.
+fn account(email: &str) -> String {
+    mail::address::key(email).chars().take(ACCOUNT_CHARS_MAX).collect()
 }
 
 /// Doubles with each failure, up to a bound.

@@ -31,6 +31,35 @@ fn change(desk: &TestDesk, agent: &Agent) -> Result<()> {
 }
 
 #[test]
+fn nobody_sets_their_own_role_or_comes_back_by_what_was_read_before() {
+    let desk = TestDesk::new();
+    make(&desk, "ada@example.org", Role::Administrator);
+    let bob = make(&desk, "bob@example.org", Role::Administrator);
+    change(&desk, &Agent { role: Role::Agent, ..bob.clone() }).unwrap();
+    let own = |agent: &Agent| desk.db.write(|tx| agent::change_own(tx, &By::system(NOW), agent));
+    own(&Agent { theme: "dark".into(), ..bob.clone() }).unwrap();
+    let now = desk.db.read(|tx| agent::find(tx, bob.id)).unwrap().unwrap();
+    assert_eq!((now.role, now.theme.as_str()), (Role::Agent, "dark"));
+    change(&desk, &Agent { active: false, ..now }).unwrap();
+    assert_eq!(refused(own(&bob)), Refusal::NotFound("agent"));
+    assert!(!desk.db.read(|tx| agent::find(tx, bob.id)).unwrap().unwrap().active);
+}
+
+#[test]
+fn what_is_typed_for_an_address_is_counted_however_long_it_is() {
+    let desk = TestDesk::new();
+    let long = format!("{}@example.org", "a".repeat(200_000));
+    for _ in 0..6 {
+        fail(&desk, &long, "10.0.0.1", NOW);
+    }
+    assert_ne!(judge(&desk, &long, "10.0.0.1", NOW), Verdict::Try);
+    let longest = desk.db.read(|tx| -> Result<(i64,)> {
+        Ok(tx.one("SELECT CAST(max(length(email_key)) AS BIGINT) FROM sign_in", params![])?)
+    });
+    assert_eq!(longest.unwrap(), (320,));
+}
+
+#[test]
 fn one_address_is_one_agent_however_it_is_written() {
     let desk = TestDesk::new();
     let bob = make(&desk, " Bob@Example.org ", Role::Agent);
