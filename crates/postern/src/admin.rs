@@ -17,6 +17,7 @@ pub enum Command {
 }
 #[derive(Args)]
 pub struct Person {
+    /// The address to sign in with
     #[arg(long)]
     email: String,
     /// The name on the page; without it, the part of the address before the @

@@ -10,18 +10,29 @@ use std::fmt::Write as _;
 
 #[derive(Subcommand)]
 pub enum Command {
+    /// Raw messages, the newest first
     List {
+        /// Those in this state alone
         #[arg(long, value_parser = ["new", "filed", "ignored", "held", "failed"])]
         state: Option<String>,
         #[command(flatten)]
         paging: Paging,
     },
     /// File a message again that failed, was held or ignored
-    Retry { id: i64 },
+    Retry {
+        /// As `inbox list` prints it
+        id: i64,
+    },
     /// Make a ticket of a message that is held or was ignored
-    Accept { id: i64 },
+    Accept {
+        /// As `inbox list` prints it
+        id: i64,
+    },
     /// Ignore a message that is held
-    Ignore { id: i64 },
+    Ignore {
+        /// As `inbox list` prints it
+        id: i64,
+    },
 }
 
 const STATES: [(&str, State); 5] = [

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub enum Command {
     /// Make or change the mailboxes of a file
     Apply {
+        /// TOML, as in the manual under Mailboxes from a file
         file: PathBuf,
     },
     /// Mailboxes by their addresses
@@ -20,18 +21,24 @@ pub enum Command {
         #[command(flatten)]
         paging: Paging,
     },
+    /// One mailbox: its servers, its state, its consent
     Show {
+        /// The mailbox's address
         address: String,
     },
     /// One round now; ends when the backlog is filed
     Fetch {
+        /// The mailbox's address
         address: String,
     },
     /// Stop fetching until `resume`
     Pause {
+        /// The mailbox's address
         address: String,
     },
+    /// Fetch again
     Resume {
+        /// The mailbox's address
         address: String,
     },
 }

@@ -42,6 +42,7 @@ struct Cli {
 
 /// Every command takes these; a flag beats a POSTERN_… variable, a variable beats postern.toml.
 #[derive(Args)]
+#[command(next_help_heading = "Settings")]
 struct Settings {
     /// The configuration file [default: postern.toml in the data folder]
     #[arg(long, global = true, value_name = "FILE")]
@@ -126,7 +127,8 @@ enum ConfigCommand {
 /// Lists: where to begin and how many.
 #[derive(Args, Clone, Debug)]
 pub struct Paging {
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
+    /// How many at most, up to 1000
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1000))]
     pub limit: i64,
     /// The `next` of the page before
     #[arg(long, value_name = "CURSOR")]

@@ -8,11 +8,13 @@ use std::io::Read as _;
 pub enum Command {
     /// One JSON object a message
     Inspect {
+        /// A message as it came off the wire; - is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
     /// Which messages would end on one ticket
     Thread {
+        /// A message as it came off the wire; - is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },

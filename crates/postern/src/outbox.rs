@@ -9,16 +9,24 @@ use std::fmt::Write as _;
 
 #[derive(Subcommand)]
 pub enum Command {
+    /// Outgoing messages, the newest first
     List {
+        /// Those in this state alone
         #[arg(long, value_parser = ["queued", "sent", "failed", "cancelled"])]
         state: Option<String>,
         #[command(flatten)]
         paging: Paging,
     },
     /// Send again at once to those who did not get it
-    Retry { id: i64 },
+    Retry {
+        /// As `outbox list` prints it
+        id: i64,
+    },
     /// What has not gone out will not
-    Cancel { id: i64 },
+    Cancel {
+        /// As `outbox list` prints it
+        id: i64,
+    },
 }
 
 const STATES: [(&str, State); 4] = [

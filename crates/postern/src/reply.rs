@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Reply {
+    /// The ticket's number
     number: String,
     /// The agent's email
     #[arg(long = "as", value_name = "AGENT")]
@@ -24,6 +25,7 @@ pub struct Reply {
     /// Copies instead of the participants, likewise; an empty one for none
     #[arg(long, value_name = "ADDRESSES")]
     pub cc: Vec<String>,
+    /// A file to attach; may be given several times
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
     /// Close the ticket too
@@ -32,10 +34,12 @@ pub struct Reply {
 }
 #[derive(Args)]
 pub struct Note {
+    /// The ticket's number
     number: String,
     /// The agent's email
     #[arg(long = "as", value_name = "AGENT")]
     agent: String,
+    /// A file to attach; may be given several times
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
 }

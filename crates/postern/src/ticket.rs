@@ -25,7 +25,10 @@ pub enum Command {
         paging: Paging,
     },
     /// One ticket with its thread and events
-    Show { number: String },
+    Show {
+        /// The ticket's number
+        number: String,
+    },
 }
 
 /// A thread longer than this is cut at its beginning.

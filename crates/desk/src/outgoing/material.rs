@@ -103,7 +103,8 @@ fn draft(mailbox: &Mailbox, written: Written, references: Vec<String>) -> mail::
         message_id: written.message_id,
         date_at: written.at,
         from: Address {
-            name: Some(mailbox.name.clone()).filter(|name| !name.is_empty()),
+            // A mailbox without a name of its own is called by its address, which stands here once.
+            name: Some(mailbox.name.clone()).filter(|name| !name.is_empty() && *name != mailbox.address),
             address: Some(mailbox.address.clone()),
         },
         sender: sender(mailbox),

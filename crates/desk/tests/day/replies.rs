@@ -37,6 +37,20 @@ fn a_reply_does_everything_it_causes_at_once() {
 }
 
 #[test]
+fn the_from_of_a_mailbox_without_a_name_is_its_address_alone() {
+    let day = Day::new();
+    day.mailbox("sales@desk.example", "");
+    day.receive_at(
+        "sales@desk.example",
+        mail::from("Ann Porter <ann@example.org>", "Offer", "How much?").to("sales@desk.example"),
+    );
+    day.agent("Bob").replies("10001", "Ten.");
+    let sent = ::mail::message::parse(&day.delivers()[0]);
+    assert_eq!(sent.from[0].address.as_deref(), Some("sales@desk.example"));
+    assert_eq!(sent.from[0].name, None);
+}
+
+#[test]
 fn whoever_answers_an_assigned_ticket_leaves_it_with_its_assignee() {
     let day = day();
     day.agent("Maya").takes("10001");

@@ -36,7 +36,7 @@ impl Values {
                         list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
                     }
                     other => bail!(
-                        "{name}{}: `{full}` is {}; expected {meaning}.",
+                        "{name}{}: `{full}` is of the type {}; expected {meaning}.",
                         line_of(text, key),
                         other.type_str()
                     ),

@@ -24,8 +24,9 @@ impl Happening {
 fn words(kind: &str) -> String {
     let words = match kind {
         "created" => "added this email",
+        "added_again" => "added this email again",
         "changed" => "changed its settings",
-        "client_set" => "allotted the Callback Endpoint",
+        "client_set" => "was given the Callback Endpoint",
         "authorization_begun" => "began to authorize it",
         "authorization_failed" => "could not authorize it",
         "authorized" => "authorized it",
