@@ -357,7 +357,13 @@ if (thread) {
   const measure = (frame) => {
     const body = frame.contentDocument?.body;
     if (!body) return;
-    const fit = () => { frame.style.height = `${Math.min(20000, Math.max(64, frame.contentDocument.documentElement.scrollHeight))}px`; };
+    const fit = () => {
+      const root = frame.contentDocument.documentElement;
+      // The root is never less high than the frame, so that only the body says when less is enough.
+      const content = Math.max(body.scrollHeight, Math.ceil(body.getBoundingClientRect().height));
+      const bar = frame.clientHeight - root.clientHeight;
+      frame.style.height = `${Math.min(20000, Math.max(64, content + bar))}px`;
+    };
     frame.style.height = "64px";
     fit();
     new ResizeObserver(fit).observe(body);

@@ -26,6 +26,8 @@ fn words(kind: &str) -> String {
         "created" => "added this email",
         "added_again" => "added this email again",
         "changed" => "changed its settings",
+        "host_changed" => "named another server",
+        "removed" => "removed this email",
         "client_set" => "was given the Callback Endpoint",
         "authorization_begun" => "began to authorize it",
         "authorization_failed" => "could not authorize it",
@@ -51,5 +53,16 @@ fn health(event: &Event) -> String {
         "waiting" => format!("{side} is tried again by itself. {}", text("reason")),
         "needs_person" => format!("{side} stopped. {}", text("reason")),
         other => format!("{side}: {}", other.replace('_', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The kinds that `desk` appends to a mailbox. A new one that has no words here reads like a column of a table.
+    #[test]
+    fn every_kind_has_words_that_follow_a_name() {
+        for kind in ["created", "added_again", "changed", "host_changed", "removed", "client_set"] {
+            assert_ne!(super::words(kind), kind.replace('_', " "), "{kind}");
+        }
     }
 }

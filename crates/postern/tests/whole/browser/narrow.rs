@@ -1,6 +1,7 @@
 //! A telephone: 360 px wide, and nothing scrolls sideways.
 use super::chromium::Browser;
-use super::{sign_in, with_a_ticket};
+use super::{ANN, SUPPORT, sign_in, the_ticket, with_a_ticket};
+use crate::practice_walk::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_360_px_do_not_scroll_sideways() {
@@ -33,5 +34,36 @@ async fn pages_of_360_px_do_not_scroll_sideways() {
         let widest = browser.run(widest).await;
         assert!(size[1].as_u64().unwrap() <= 360, "{path} scrolls sideways: {size}\n{widest:#}");
     }
+    browser.no_complaints().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_frame_of_a_letter_is_as_high_as_the_letter_at_every_width() {
+    let (demo, _) = with_a_ticket("First", "A quiet one.").await;
+    let words = "Every second label is blank. ".repeat(12);
+    let raw = format!(
+        "From: Ann <{ANN}>\r\nTo: {SUPPORT}\r\nSubject: Labels\r\nMessage-ID: <labels@nordwind.example>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>{words}<b>What now?</b></p>\r\n"
+    );
+    demo.practice("/mail/send", &serde_json::json!({ "to": SUPPORT, "raw": raw })).await;
+    let number = the_ticket(&demo, "Labels").await;
+    let browser = Browser::start().await;
+    sign_in(&browser, &demo).await;
+    browser.viewport(360, 740).await;
+    browser.open(&demo.url(&format!("/tickets/{number}"))).await;
+    browser.click("HTML").await;
+    let heights = "const f = document.querySelector('.letter iframe'); const b = f?.contentDocument?.body; \
+        return b?.innerText.includes('What now?') ? [f.clientHeight, b.scrollHeight] : [0, 1]";
+    let fits = async || {
+        let heights = browser.run(heights).await;
+        (heights[0] == heights[1]).then(|| heights[0].as_u64().unwrap())
+    };
+    let narrow = until("a frame that fits the narrow letter", async || fits().await).await;
+    // With more room the lines are fewer, and no empty paper is left below them.
+    browser.viewport(1280, 850).await;
+    let wide =
+        until("a frame that fits the wide letter", async || fits().await.filter(|height| *height < narrow))
+            .await;
+    assert!(wide > 64, "{wide}");
     browser.no_complaints().await;
 }
