@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::world::Shared;
-use crate::{fault_pages, identity, letter_pages, openid, page, portal};
+use crate::{breakdown, fault_pages, identity, letter_pages, openid, page, portal};
 
 /// A letter with attachments, written in the browser.
 const BODY_BYTES_MAX: usize = 40 << 20;
@@ -46,6 +46,7 @@ pub(crate) fn router(world: Shared) -> Router {
         .merge(openid::routes())
         .fallback(page::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn_with_state(world.clone(), breakdown::strike))
         .layer(axum::middleware::from_fn_with_state(world.clone(), guard))
         .with_state(world)
 }

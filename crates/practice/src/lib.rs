@@ -2,6 +2,7 @@
 //! more identity providers, for rehearsal and for tests with faults. Not a mail server: it listens on loopback
 //! only, forgets what it is told to forget, and real servers stay the judge of the protocols.
 
+mod breakdown;
 mod certificate;
 mod chance;
 mod clock;

@@ -1,6 +1,8 @@
 //! Access tokens, opaque to clients and readable here, and id_tokens (ES256). An access token needs no
 //! record: its signature comes from the seed, so a restart still knows it. Not refresh tokens (directory).
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -50,11 +52,54 @@ impl Access {
     }
 }
 
+/// A key that signs id_tokens.
+struct SigningKey {
+    pair: EcdsaKeyPair,
+    id: String,
+}
+
+impl SigningKey {
+    /// A new key, and how it is kept (PKCS #8).
+    fn make(chance: &Chance) -> Result<(SigningKey, Vec<u8>)> {
+        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, chance.source())
+            .map_err(|_| anyhow!("no key for id_tokens could be made"))?;
+        Ok((SigningKey::open(made.as_ref(), chance)?, made.as_ref().to_vec()))
+    }
+
+    fn open(pkcs8: &[u8], chance: &Chance) -> Result<SigningKey> {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8, chance.source())
+            .map_err(|_| anyhow!("the practice signing key is damaged"))?;
+        let digest = ring::digest::digest(&ring::digest::SHA256, pair.public_key().as_ref());
+        let id = URL_SAFE_NO_PAD.encode(digest.as_ref().get(..20).unwrap_or_default());
+        Ok(SigningKey { pair, id })
+    }
+
+    fn sign(&self, claims: &Value, chance: &Chance) -> String {
+        let header = json!({ "typ": "JWT", "alg": "ES256", "kid": self.id });
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(&header), part(claims));
+        let signature =
+            self.pair.sign(chance.source(), signed.as_bytes()).expect("invariant: the system has randomness");
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    fn published(&self, issuer: &str) -> Value {
+        // The public key is 0x04, then x and y of 32 bytes each.
+        let point = self.pair.public_key().as_ref();
+        let coordinate =
+            |range: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(point.get(range).unwrap_or_default());
+        json!({
+            "kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": self.id,
+            "x": coordinate(1..33), "y": coordinate(33..65), "issuer": issuer,
+        })
+    }
+}
+
 pub(crate) struct Tokens {
     access_key: hmac::Key,
     chance: Chance,
-    signing: EcdsaKeyPair,
-    key_id: String,
+    /// The newest signs; those before it stay published.
+    signing: Mutex<Vec<SigningKey>>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -66,19 +111,32 @@ impl std::fmt::Debug for Tokens {
 impl Tokens {
     pub fn open(chance: Chance, seed: &Seed, directory: &Directory) -> Result<Tokens> {
         let kept = directory.read(|records| records.signing_key.clone());
-        let pkcs8 = if kept.is_empty() {
-            let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, chance.source())
-                .map_err(|_| anyhow!("no key for id_tokens could be made"))?;
-            directory.change(|records| records.signing_key = STANDARD.encode(made.as_ref()));
-            made.as_ref().to_vec()
+        let key = if kept.is_empty() {
+            let (key, pkcs8) = SigningKey::make(&chance)?;
+            directory.change(|records| records.signing_key = STANDARD.encode(pkcs8));
+            key
         } else {
-            STANDARD.decode(&kept).context("the practice signing key is damaged")?
+            SigningKey::open(
+                &STANDARD.decode(&kept).context("the practice signing key is damaged")?,
+                &chance,
+            )?
         };
-        let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, chance.source())
-            .map_err(|_| anyhow!("the practice signing key is damaged"))?;
-        let digest = ring::digest::digest(&ring::digest::SHA256, signing.public_key().as_ref());
-        let key_id = URL_SAFE_NO_PAD.encode(digest.as_ref().get(..20).unwrap_or_default());
-        Ok(Tokens { access_key: seed.key("access tokens"), chance, signing, key_id })
+        Ok(Tokens { access_key: seed.key("access tokens"), chance, signing: Mutex::new(vec![key]) })
+    }
+
+    /// From now on a new key signs; it is kept in place of the old one.
+    pub fn roll_over(&self, directory: &Directory) {
+        match SigningKey::make(&self.chance) {
+            Ok((key, pkcs8)) => {
+                directory.change(|records| records.signing_key = STANDARD.encode(pkcs8));
+                self.keys().push(key);
+            }
+            Err(error) => tracing::error!("the practice keys could not roll over: {error:#}"),
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Vec<SigningKey>> {
+        self.signing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn seal(&self, access: &Access) -> String {
@@ -98,25 +156,18 @@ impl Tokens {
     }
 
     pub fn sign(&self, claims: &Value) -> String {
-        let header = json!({ "typ": "JWT", "alg": "ES256", "kid": self.key_id });
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(claims));
-        let signature = self
-            .signing
-            .sign(self.chance.source(), signed.as_bytes())
-            .expect("invariant: the system has randomness");
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        let keys = self.keys();
+        keys.last().expect("invariant: there is a signing key").sign(claims, &self.chance)
+    }
+
+    /// With a key that nobody can look up.
+    pub fn sign_unpublished(&self, claims: &Value) -> Result<String> {
+        Ok(SigningKey::make(&self.chance)?.0.sign(claims, &self.chance))
     }
 
     /// The published keys (RFC 7517).
     pub fn key_set(&self, issuer: &str) -> Value {
-        // The public key is 0x04, then x and y of 32 bytes each.
-        let point = self.signing.public_key().as_ref();
-        let coordinate =
-            |range: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(point.get(range).unwrap_or_default());
-        json!({ "keys": [{
-            "kty": "EC", "use": "sig", "alg": "ES256", "crv": "P-256", "kid": self.key_id,
-            "x": coordinate(1..33), "y": coordinate(33..65), "issuer": issuer,
-        }]})
+        let keys: Vec<Value> = self.keys().iter().rev().map(|key| key.published(issuer)).collect();
+        json!({ "keys": keys })
     }
 }

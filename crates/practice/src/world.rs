@@ -251,6 +251,19 @@ impl World {
             })
     }
 
+    /// An id_token, signed as a client expects it or with a key that it has not seen.
+    pub fn sign(&self, claims: &serde_json::Value) -> String {
+        if self.faults.strike(Fault::KeysRollOver, None) {
+            self.tokens.roll_over(&self.directory);
+        }
+        if self.faults.strike(Fault::KeyUnpublished, None)
+            && let Ok(token) = self.tokens.sign_unpublished(claims)
+        {
+            return token;
+        }
+        self.tokens.sign(claims)
+    }
+
     /// The time as the identity provider sees it, whose clock may be off by ten minutes.
     pub fn token_time(&self) -> i64 {
         let strikes = |fault| self.faults.strike(fault, None);

@@ -208,6 +208,14 @@ fn struck_at_refresh(world: &World, app: &App, address: &str) -> Result<(), Prob
             ),
         ),
         (
+            Fault::PasswordChanged,
+            Problem::new(
+                "invalid_grant",
+                50133,
+                "The session is not valid due to password expiration or recent password change.",
+            ),
+        ),
+        (
             Fault::GrantExpired,
             Problem::new(
                 "invalid_grant",

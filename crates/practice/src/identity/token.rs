@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::{Tenant, find_app};
 use crate::directory::App;
 use crate::faults::Fault;
-use crate::http::{Base, Cut};
+use crate::http::Base;
 use crate::people;
 use crate::permissions::{self, Scope};
 use crate::world::{Shared, World};
@@ -32,52 +32,14 @@ pub(super) async fn answer(
     State(world): State<Shared>,
     Base(base): Base,
     Path(segment): Path<String>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
     headers: HeaderMap,
     Form(parameters): Form<Parameters>,
 ) -> Response {
-    if let Some(response) = broken(&world, &cut).await {
-        return response;
-    }
     match grant(&world, &base, &segment, &headers, &parameters) {
         Ok(body) => (StatusCode::OK, [("cache-control", "no-store"), ("pragma", "no-cache")], Json(body))
             .into_response(),
         Err(problem) => problem.to_json(&world),
     }
-}
-
-/// Faults that are not answers of OAuth at all.
-async fn broken(world: &World, cut: &Cut) -> Option<Response> {
-    let strikes = |fault| world.faults.strike(fault, None);
-    if strikes(Fault::TokenServerError) {
-        let page = "<html><body><h1>Server Error in '/' Application.</h1></body></html>";
-        return Some(
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/html")], page).into_response(),
-        );
-    }
-    if strikes(Fault::TokenUnavailable) {
-        let text = "A transient error has occurred. Please try again.";
-        return Some(Problem::new("temporarily_unavailable", 90033, text).to_json(world));
-    }
-    if strikes(Fault::TokenThrottled) {
-        let problem = Problem::new(
-            "temporarily_unavailable",
-            90055,
-            "The tenant is throttled due to too many incoming requests.",
-        );
-        let mut response = problem.to_json(world);
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-        response.headers_mut().insert(header::RETRY_AFTER, 7.into());
-        return Some(response);
-    }
-    if strikes(Fault::TokenDrops) {
-        cut.now();
-        return Some(StatusCode::OK.into_response());
-    }
-    if strikes(Fault::TokenStalls) {
-        std::future::pending::<()>().await;
-    }
-    None
 }
 
 fn grant(
@@ -93,10 +55,7 @@ fn grant(
     let app = find_app(world, &proof.client_id)?;
     tenant.admits(&app)?;
     let grant_type = get("grant_type").ok_or_else(|| Problem::missing("grant_type"))?;
-    if world.faults.strike(Fault::LoopDetected, None) {
-        let text = "The server terminated an operation because it encountered a client request loop. Please contact your app vendor.";
-        return Err(Problem::new("invalid_request", 50196, text));
-    }
+    struck(world, &app)?;
     proof.check(world, &app)?;
     let granted = match grant_type {
         "authorization_code" => grants::by_code(world, tenant, &app, parameters)?,
@@ -111,6 +70,25 @@ fn grant(
         }
     };
     Ok(body(world, base, &app, granted))
+}
+
+/// Refusals of any request, whatever it asks for, in the provider's words: one of each class.
+fn struck(world: &World, app: &App) -> Result<(), Problem> {
+    let id = &app.client_id;
+    let rows = [
+        (Fault::LoopDetected, "invalid_request", 50196, "The server terminated an operation because it encountered a client request loop. Please contact your app vendor.".to_owned()),
+        (Fault::AppMissing, "unauthorized_client", 700016, format!("Application with identifier '{id}' was not found in the directory 'Contoso'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.")),
+        (Fault::AppDisabled, "unauthorized_client", 7000112, format!("Application '{id}'({}) is disabled.", app.name)),
+        (Fault::ResourceUnknown, "invalid_resource", 500011, "The resource principal named https://outlook.office.com was not found in the tenant named Contoso.".to_owned()),
+        (Fault::ScopeInvalid, "invalid_scope", 70011, "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid.".to_owned()),
+        (Fault::RequestMalformed, "invalid_request", 9002313, "Invalid request. Request is malformed or invalid.".to_owned()),
+        (Fault::TransientGrant, "invalid_grant", 90033, "A transient error has occurred. Please try again.".to_owned()),
+        (Fault::UnknownNumber, "invalid_grant", 999_999, "Something went wrong that has no entry in any list.".to_owned()),
+    ];
+    match rows.into_iter().find(|(fault, ..)| world.faults.strike(*fault, None)) {
+        Some((_, error, number, text)) => Err(Problem::new(error, number, text)),
+        None => Ok(()),
+    }
 }
 
 /// How long an access token lives.
@@ -132,6 +110,10 @@ fn body(world: &World, base: &str, app: &App, mut granted: Granted) -> Value {
     if world.faults.strike(Fault::NarrowedScope, Some(&granted.address)) {
         granted.scopes.retain(|scope| scope.permission != "SMTP.Send");
     }
+    let for_token = match world.faults.strike(Fault::WrongResource, Some(&granted.address)) {
+        true => vec![Scope { resource: Some(permissions::GRAPH), permission: "User.Read" }],
+        false => granted.scopes.clone(),
+    };
     // Microsoft leaves offline_access out of the scope it answers.
     let told: Vec<Scope> =
         granted.scopes.iter().filter(|scope| scope.permission != "offline_access").cloned().collect();
@@ -140,7 +122,7 @@ fn body(world: &World, base: &str, app: &App, mut granted: Granted) -> Value {
         "scope": permissions::join(&told),
         "expires_in": seconds,
         "ext_expires_in": seconds,
-        "access_token": world.issue_access_token(&app.client_id, &granted.address, &granted.scopes, seconds),
+        "access_token": world.issue_access_token(&app.client_id, &granted.address, &for_token, seconds),
     });
     let asked = |permission: &str| granted.scopes.iter().any(|scope| scope.permission == permission);
     if let Some(fields) = body.as_object_mut() {
@@ -180,5 +162,5 @@ fn id_token(world: &World, base: &str, app: &App, granted: &Granted) -> String {
     if let Some(nonce) = &granted.nonce {
         fields.insert("nonce".to_owned(), nonce.as_str().into());
     }
-    world.tokens.sign(&claims)
+    world.sign(&claims)
 }

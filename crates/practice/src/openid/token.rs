@@ -272,5 +272,5 @@ fn id_token(world: &World, base: &str, house: &House, grant: &Grant, nonce: Opti
     if let Some(nonce) = nonce {
         claims["nonce"] = nonce.into();
     }
-    world.tokens.sign(&claims)
+    world.sign(&claims)
 }

@@ -5,6 +5,7 @@ mod app_only;
 mod certificate;
 mod client;
 mod device;
+mod faults_at_endpoints;
 mod faults_at_imap;
 mod faults_at_sign_in;
 mod faults_at_smtp;
@@ -47,6 +48,9 @@ fn every_fault_of_the_table_is_tried_by_a_test() {
         include_str!("certificate.rs"),
         include_str!("app_only.rs"),
         include_str!("device.rs"),
+        include_str!("faults_at_endpoints.rs"),
+        // Its table is walked as a whole by faults_at_endpoints.
+        include_str!("../breakdown.rs"),
         include_str!("google.rs"),
         include_str!("waldau.rs"),
     ]
