@@ -3,7 +3,7 @@
 //! the same address with another program.
 use super::inbox::{Claim, Outcome};
 use super::screen;
-use crate::outgoing::delivery;
+use crate::outgoing::report;
 use crate::{Result, db::Tx, params};
 use mail::report::{Action, Bounce};
 
@@ -16,8 +16,8 @@ pub(super) fn file(tx: &mut Tx<'_>, claim: &Claim, message: &mail::Message, at: 
         let Some(message_id) = original(tx, message, bounce)? else { continue };
         let recipient = bounce.recipient.as_deref();
         let ticket_id = match bounce.action {
-            Action::Failed => delivery::bounced(tx, &message_id, recipient, &answer(bounce), at)?,
-            Action::Delayed => delivery::delayed(tx, &message_id, recipient, &answer(bounce), at)?,
+            Action::Failed => report::bounced(tx, &message_id, recipient, &answer(bounce), at)?,
+            Action::Delayed => report::delayed(tx, &message_id, recipient, &answer(bounce), at)?,
             Action::Delivered | Action::Relayed | Action::Expanded => continue,
         };
         marked = marked.or(ticket_id);

@@ -1,6 +1,7 @@
-//! What goes out: replies, the outbox, and the fate of each recipient.
+//! What goes out: replies, the outbox, the fate of each recipient, and the reports that come back.
 pub mod delivery;
 mod material;
 pub mod outbox;
 mod recipients;
 pub mod reply;
+pub(crate) mod report;

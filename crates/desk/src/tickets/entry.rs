@@ -1,6 +1,6 @@
 //! A message from outside, a reply to outside, or a note inside: kept, listed as a thread, and found.
 //! Not for deciding which ticket one belongs to (`intake/threading`), nor for sending it (`outgoing`).
-use super::search;
+use super::words;
 use crate::db::{self, FromRow, Query, Row};
 use crate::files::attachment::{self, Attachment};
 use crate::files::blob::{self, Blob};
@@ -137,12 +137,12 @@ pub fn add(tx: &mut Tx<'_>, new: &NewEntry) -> Result<i64> {
         "SELECT subject, number FROM ticket WHERE id = $1",
         params![new.ticket_id],
     )?;
-    let mut words = format!("{ticket_subject} {number} {subject} {writer} {} ", address.unwrap_or_default());
+    let mut body = format!("{ticket_subject} {number} {subject} {writer} {} ", address.unwrap_or_default());
     for person in new.to.iter().chain(&new.cc) {
-        words.extend([person.name.as_deref().unwrap_or_default(), " ", &person.address, " "]);
+        body.extend([person.name.as_deref().unwrap_or_default(), " ", &person.address, " "]);
     }
-    words.push_str(&text);
-    search::index(tx, id, &words)?;
+    body.push_str(&text);
+    words::index(tx, id, &body)?;
     tx.wake("ticket");
     Ok(id)
 }

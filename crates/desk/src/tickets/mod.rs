@@ -7,3 +7,4 @@ pub mod reference;
 pub mod search;
 pub mod seen;
 pub mod ticket;
+mod words;

@@ -25,7 +25,7 @@ pub struct Line {
     pub number: String,
     pub subject: String,
     pub preview: String,
-    pub state: super::ticket::State,
+    pub state: State,
     pub requester_name: Option<String>,
     pub requester_address: String,
     pub assignee: Option<String>,
@@ -34,7 +34,7 @@ pub struct Line {
     pub created_at: i64,
     pub updated_at: i64,
     pub last_name: String,
-    pub last_kind: super::entry::Kind,
+    pub last_kind: Kind,
     pub entries: i64,
     pub unsent: i64,
     pub refers_to: Option<String>,
@@ -265,4 +265,15 @@ pub fn counts(tx: &mut Tx<'_>, viewer: &Viewer) -> Result<Counts> {
     }
     let (open, mine, unassigned, not_sent, closed) = tx.one(query.sql(), query.params())?;
     Ok(Counts { open, mine, unassigned, not_sent, closed })
+}
+/// Tickets of the requester: how many in all and open, each counted up to [`COUNT_MAX`].
+pub fn count_of_requester(tx: &mut Tx<'_>, viewer: &Viewer, requester_id: i64) -> Result<(i64, i64)> {
+    let mut query = Query::new(
+        "SELECT count(*), CAST(COALESCE(sum(open), 0) AS BIGINT) FROM (
+            SELECT CASE WHEN t.state = 'open' THEN 1 ELSE 0 END AS open FROM ticket t WHERE ",
+    );
+    viewer.scope(&mut query);
+    query.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
+    query.push(" LIMIT ").bind(COUNT_MAX).push(") AS few");
+    Ok(tx.one(query.sql(), query.params())?)
 }

@@ -203,14 +203,3 @@ pub(crate) fn followed(tx: &mut Tx<'_>, id: i64) -> Result<(i64, String)> {
     )?
     .ok_or_else(|| Refusal::NotFound("ticket").into())
 }
-/// Tickets of the requester: how many in all and open, each counted up to [`super::queue::COUNT_MAX`].
-pub fn count_of_requester(tx: &mut Tx<'_>, viewer: &Viewer, requester_id: i64) -> Result<(i64, i64)> {
-    let mut query = Query::new(
-        "SELECT count(*), CAST(COALESCE(sum(open), 0) AS BIGINT) FROM (
-            SELECT CASE WHEN t.state = 'open' THEN 1 ELSE 0 END AS open FROM ticket t WHERE ",
-    );
-    viewer.scope(&mut query);
-    query.push(" AND t.joined_to_id IS NULL AND t.requester_id = ").bind(requester_id);
-    query.push(" LIMIT ").bind(super::queue::COUNT_MAX).push(") AS few");
-    Ok(tx.one(query.sql(), query.params())?)
-}

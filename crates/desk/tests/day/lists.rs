@@ -4,7 +4,6 @@ use crate::mail;
 use desk::outgoing::outbox::Fate;
 use desk::people::viewer::Viewer;
 use desk::tickets::queue::{self, After, COUNT_MAX, Queue, Wanted};
-use desk::tickets::ticket;
 use desk::{By, params};
 
 #[test]
@@ -95,7 +94,7 @@ fn both_states_in_one_list_keep_their_order_and_their_pages() {
         assert_eq!(numbers(true, false), "987431");
         assert_eq!(numbers(false, true), "652");
     }
-    assert_eq!(day.read(|tx| ticket::count_of_requester(tx, &Viewer::Operator, requester_id)), (9, 6));
+    assert_eq!(day.read(|tx| queue::count_of_requester(tx, &Viewer::Operator, requester_id)), (9, 6));
 }
 
 #[test]
@@ -136,7 +135,7 @@ fn counts_end_at_a_thousand() {
     assert_eq!((counts.open, counts.unassigned, counts.mine), (COUNT_MAX + 1, COUNT_MAX + 1, 0));
     let requester_id = day.ticket("10001").requester_id;
     assert_eq!(
-        day.read(|tx| ticket::count_of_requester(tx, &Viewer::Operator, requester_id)),
+        day.read(|tx| queue::count_of_requester(tx, &Viewer::Operator, requester_id)),
         (COUNT_MAX, COUNT_MAX)
     );
 }

@@ -22,7 +22,7 @@ use desk::site::event::{self, Event, Subject};
 use desk::tickets::draft::{self, Draft};
 use desk::tickets::entry::{self, Entry};
 use desk::tickets::participant::{self, Participant, Standing};
-use desk::tickets::queue::Queue;
+use desk::tickets::queue::{self, Queue};
 use desk::tickets::seen;
 use desk::tickets::ticket::{self, State as TicketState, Ticket};
 use std::collections::HashMap;
@@ -159,7 +159,7 @@ async fn read(state: &State, who: &Who, number: &str, before: Option<i64>) -> Re
                     .filter(|agent| agent.active)
                     .map(|agent| (agent.id, agent.name))
                     .collect(),
-                tickets_of_requester: ticket::count_of_requester(tx, &viewer, ticket.requester_id)?,
+                tickets_of_requester: queue::count_of_requester(tx, &viewer, ticket.requester_id)?,
                 ticket,
             }))
         })
