@@ -169,13 +169,13 @@ async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
     let now = courier.now();
     courier
         .blocking(move |desk| match file(desk, &ready, now) {
-            Err(error) if ready.len() > 1 && !is_the_databases(&error) => {
+            Err(error) if ready.len() > 1 && !error.is_the_databases() => {
                 tracing::warn!("a batch could not be filed as a whole, so each alone: {error}");
                 let mut filed = Filed::default();
                 for one in ready.chunks(1) {
                     match file(desk, one, now) {
                         Ok(alone) => filed.0.extend(alone.0),
-                        Err(error) if is_the_databases(&error) => return Err(error),
+                        Err(error) if error.is_the_databases() => return Err(error),
                         Err(error) => tracing::error!("a message could not be filed: {error}"),
                     }
                 }
@@ -199,7 +199,7 @@ fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
                     });
                     match tried {
                         Ok(outcome) => outcome,
-                        Err(error) if is_the_databases(&error) => return Err(error),
+                        Err(error) if error.is_the_databases() => return Err(error),
                         Err(error) => {
                             let outcome = failed(claim, &error.to_string(), now);
                             settled(inbox::settle(tx, claim, &outcome, now)?, outcome)
@@ -216,15 +216,6 @@ fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
 
 fn settled(in_time: bool, outcome: Outcome) -> Outcome {
     if in_time { outcome } else { Outcome::Late }
-}
-
-/// A full disk or a lost connection is never taken for a bad message.
-fn is_the_databases(error: &desk::Error) -> bool {
-    use desk::db::Error as Db;
-    match error {
-        desk::Error::Db(Db::Busy | Db::Unknown | Db::Store(_) | Db::Unfit(_)) => true,
-        desk::Error::Db(_) | desk::Error::Failed(_) | desk::Error::Refused(_) => false,
-    }
 }
 
 /// As the desk does it: tried again, each time later; at last kept for a person.

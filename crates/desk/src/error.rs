@@ -14,6 +14,26 @@ pub enum Error {
     Db(db::Error),
 }
 
+impl Error {
+    /// The database's own trouble: a full disk or a lost connection is never taken for a bad message.
+    pub fn is_the_databases(&self) -> bool {
+        match self {
+            Error::Db(error) => match error {
+                db::Error::Busy | db::Error::Unknown | db::Error::Store(_) | db::Error::Unfit(_) => true,
+                db::Error::Doomed
+                | db::Error::NotFound
+                | db::Error::TooMany
+                | db::Error::Unique(_)
+                | db::Error::ForeignKey(_)
+                | db::Error::Check(_)
+                | db::Error::Decode(_)
+                | db::Error::Other(_) => false,
+            },
+            Error::Refused(_) | Error::Failed(_) => false,
+        }
+    }
+}
+
 /// One variant a rule, with its parameters. `Display` is the sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

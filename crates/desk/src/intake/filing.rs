@@ -13,7 +13,7 @@ use crate::tickets::entry::{self, Kind, NewEntry};
 use crate::tickets::participant::{self, Standing};
 use crate::tickets::reference::{self, Maker};
 use crate::tickets::ticket::{self, NewTicket, State};
-use crate::{Actor, By, Error, Result, db, db::Tx, params};
+use crate::{Actor, By, Result, db::Tx, params};
 use mail::nature::Nature;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub const ATTEMPTS_MAX: i64 = 8;
 pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
     match tx.savepoint(|tx| whole(tx, claim, prepared, now)) {
         Ok(outcome) => Ok(outcome),
-        Err(error) if is_the_databases(&error) => Err(error),
+        Err(error) if error.is_the_databases() => Err(error),
         Err(error) => {
             let outcome = failed(claim, &error.to_string(), now);
             match inbox::settle(tx, claim, &outcome, now) {
@@ -50,22 +50,6 @@ pub fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
     let next_at = (claim.attempts < ATTEMPTS_MAX).then(|| now + (60_000 << claim.attempts.clamp(1, 10)) / 2);
     let reason = format!("It could not be filed: {}", reason.chars().take(500).collect::<String>());
     Outcome::Failed { code: "failed".to_owned(), reason, next_at }
-}
-fn is_the_databases(error: &Error) -> bool {
-    match error {
-        Error::Db(error) => match error {
-            db::Error::Busy | db::Error::Unknown | db::Error::Store(_) | db::Error::Unfit(_) => true,
-            db::Error::Doomed
-            | db::Error::NotFound
-            | db::Error::TooMany
-            | db::Error::Unique(_)
-            | db::Error::ForeignKey(_)
-            | db::Error::Check(_)
-            | db::Error::Decode(_)
-            | db::Error::Other(_) => false,
-        },
-        Error::Refused(_) | Error::Failed(_) => false,
-    }
 }
 
 fn whole(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
