@@ -106,7 +106,7 @@ fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result
         "ignored": summary.ignored,
         "held": summary.held,
         "failed": summary.failed,
-        "waited_for": summary.held_by,
+        "waited_for": summary.waited_for,
     });
     output::print(program.json, &document, || {
         format!(

@@ -35,7 +35,7 @@ pub struct Summary {
     /// Kept in the inbox with a reason.
     pub failed: usize,
     /// Who else was fetching this mailbox when this began.
-    pub held_by: Option<String>,
+    pub waited_for: Option<String>,
 }
 
 /// One round now, until everything that is on the server is filed. What has come is filed while more comes.
@@ -48,7 +48,7 @@ pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience)
     let mailbox = probe::find(courier, mailbox_id).await?;
     take_over(courier).await;
     let mut summary = Summary::default();
-    let claim = claim(courier, &mailbox, patience.round, &mut summary.held_by).await?;
+    let claim = claim(courier, &mailbox, patience.round, &mut summary.waited_for).await?;
     let mut tally = file::Counts::default();
     let mut trouble = None;
     let (fetched, go_on) = watch::channel(false);
@@ -69,7 +69,7 @@ pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience)
     match end {
         End::Done | End::Stopped => {}
         End::Trouble(found) => trouble = Some(found),
-        End::Lost => summary.held_by = holder(courier, mailbox_id).await?,
+        End::Lost => summary.waited_for = holder(courier, mailbox_id).await?,
     }
     let left = file_all(courier, mailbox_id, patience.filing, &mut tally).await?;
     (summary.filed, summary.ignored) = (tally.filed, tally.ignored);
@@ -94,7 +94,7 @@ async fn claim(
     courier: &Courier,
     mailbox: &Mailbox,
     patience: Duration,
-    held_by: &mut Option<String>,
+    waited_for: &mut Option<String>,
 ) -> desk::Result<Claim> {
     let mailbox_id = mailbox.id;
     let mut waited = Duration::ZERO;
@@ -105,12 +105,12 @@ async fn claim(
             return Ok(claim);
         }
         match holder(courier, mailbox_id).await? {
-            Some(holder) => *held_by = held_by.take().or(Some(holder)),
+            Some(holder) => *waited_for = waited_for.take().or(Some(holder)),
             None if waited > Duration::ZERO => return Err(desk::Refusal::NotFound("mailbox").into()), // removed
             None => {}
         }
         if waited >= patience {
-            let (address, holder) = (&mailbox.address, held_by.as_deref().unwrap_or("another process"));
+            let (address, holder) = (&mailbox.address, waited_for.as_deref().unwrap_or("another process"));
             return Err(anyhow::anyhow!(
                 "{address} was not fetched: {holder} is at it, and was waited for in vain. Look at what that process \
                  logs, then try again."

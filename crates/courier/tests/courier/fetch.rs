@@ -26,7 +26,7 @@ async fn everything_becomes_a_ticket_once_and_the_server_is_left_alone() {
         imap.deliver(NOON - HOUR, letter(&name));
     }
     let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
-    assert_eq!((summary.fetched, summary.filed, summary.failed, summary.held_by), (25, 25, 0, None));
+    assert_eq!((summary.fetched, summary.filed, summary.failed, summary.waited_for), (25, 25, 0, None));
     assert_eq!(stage.tickets(), names(1, 25));
     let uids: Vec<u32> = stage.inbox().iter().rev().map(|row| row.uid).collect();
     assert_eq!(uids, (1..=25).collect::<Vec<u32>>(), "oldest first");
@@ -263,7 +263,7 @@ async fn who_comes_second_says_who_holds_the_mailbox_and_ends_when_all_is_filed(
     let summary = second.await.unwrap().unwrap();
     assert_eq!(summary.filed, 1);
     // Whether it came before or after the settlement is up to the scheduler.
-    assert!(summary.held_by.is_none_or(|holder| holder == "other:7"));
+    assert!(summary.waited_for.is_none_or(|holder| holder == "other:7"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
