@@ -225,7 +225,7 @@ pub fn delivery_state(state: delivery::State) -> &'static str {
     }
 }
 
-pub fn inbox(row: &desk::intake::inbox::Inbox, state: &str) -> Value {
+pub fn inbox(row: &desk::intake::inbox::Inbox) -> Value {
     json!({
         "id": row.id,
         "mailbox": row.mailbox,
@@ -235,14 +235,14 @@ pub fn inbox(row: &desk::intake::inbox::Inbox, state: &str) -> Value {
         "sha256": hex(&row.sha256),
         "size": row.size_bytes,
         "received_at": time(row.received_at),
-        "state": state,
+        "state": row.state.as_str(),
         "reason": text_or_null(&row.reason),
         "ticket": row.ticket_number,
         "entry": row.entry_id,
     })
 }
 
-pub fn outbox(row: &Outbox, state: &str) -> Value {
+pub fn outbox(row: &Outbox) -> Value {
     json!({
         "id": row.id,
         "ticket": row.ticket_number,
@@ -250,7 +250,7 @@ pub fn outbox(row: &Outbox, state: &str) -> Value {
         "mailbox": row.mailbox,
         "message_id": row.message_id,
         "sha256": row.sha256.as_deref().map(hex),
-        "state": state,
+        "state": row.state.as_str(),
         "attempts": row.attempts,
         "due_at": time(row.due_at),
         "last_error": text_or_null(&row.last_error),

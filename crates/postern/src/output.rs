@@ -116,3 +116,8 @@ pub fn list(
 pub fn page(items: Vec<serde_json::Value>, next: Option<String>) -> serde_json::Value {
     serde_json::json!({ "items": items, "next": next })
 }
+
+/// What was done to a row: `{"id": 7, "done": "retry"}`.
+pub fn done(json: bool, id: i64, what: &str, sentence: &str) -> Result<Done, Failure> {
+    print(json, &serde_json::json!({ "id": id, "done": what }), || sentence.to_owned())
+}
