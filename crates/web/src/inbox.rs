@@ -3,6 +3,7 @@ use crate::extract::{Path, Query};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show};
 use crate::session::Visit;
+use crate::tickets::size;
 use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::http::header;
@@ -35,11 +36,7 @@ impl ListPage {
         if self.state == state { "page" } else { "false" }
     }
     fn size(&self, bytes: &i64) -> String {
-        match *bytes {
-            bytes @ ..1024 => format!("{bytes} B"),
-            bytes @ ..1_048_576 => format!("{} kB", bytes / 1024),
-            bytes => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
-        }
+        size::said(*bytes)
     }
 }
 
