@@ -4,6 +4,7 @@
 mod authorize;
 mod fetch;
 mod file;
+mod pretend;
 mod pretend_imap;
 mod pretend_provider;
 mod pretend_smtp;

@@ -1,13 +1,14 @@
 //! An IMAP server of one folder in memory, with faults: enough of RFC 3501 for one client. Every command is
 //! written down, with what the desk had stored when it came.
+use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 pub struct Letter {
@@ -50,22 +51,12 @@ pub struct PretendImap {
 
 impl PretendImap {
     pub async fn start() -> PretendImap {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = PretendImap {
-            address: listener.local_addr().unwrap(),
+        let server = |address| PretendImap {
+            address,
             state: Arc::new(Mutex::new(State { uid_validity: 1, uid_next: 1, ..State::default() })),
             news: watch::Sender::new(0),
         };
-        let serving = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
-                tokio::spawn(async move {
-                    let _ = serving.serve(stream).await; // the client may go at any time
-                });
-            }
-        });
-        server
+        listen(server, |server, stream| async move { server.serve(stream).await }).await
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

@@ -1,11 +1,12 @@
 //! A token endpoint on loopback: what it answers is set by the test, what it was asked is written down.
+use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use url::form_urlencoded;
 
 #[derive(Default)]
@@ -26,18 +27,8 @@ pub struct PretendProvider {
 
 impl PretendProvider {
     pub async fn start() -> PretendProvider {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = PretendProvider { address: listener.local_addr().unwrap(), state: Arc::default() };
-        let serving = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
-                tokio::spawn(async move {
-                    let _ = serving.serve(stream).await; // the client may go at any time
-                });
-            }
-        });
-        server
+        let server = |address| PretendProvider { address, state: Arc::default() };
+        listen(server, |server, stream| async move { server.serve(stream).await }).await
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

@@ -1,9 +1,10 @@
 //! A submission server that takes mail into memory, with faults.
+use crate::pretend::listen;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 #[derive(Default)]
 pub struct State {
@@ -30,18 +31,8 @@ pub struct PretendSmtp {
 
 impl PretendSmtp {
     pub async fn start() -> PretendSmtp {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = PretendSmtp { address: listener.local_addr().unwrap(), state: Arc::default() };
-        let serving = server.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let serving = serving.clone();
-                tokio::spawn(async move {
-                    let _ = serving.serve(stream).await; // the client may go at any time
-                });
-            }
-        });
-        server
+        let server = |address| PretendSmtp { address, state: Arc::default() };
+        listen(server, |server, stream| async move { server.serve(stream).await }).await
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
