@@ -44,7 +44,7 @@ fn bytes(desk: &Desk, claim: &Claim, material: Material) -> desk::Result<Vec<u8>
         return desk.store.get(&fixed.place, &fixed.hash);
     }
     let mut draft = material.draft;
-    for (blob, (name, media_type)) in material.files.iter().zip(material.file_names) {
+    for outbox::MaterialFile { blob, name, media_type } in material.files {
         let content = desk.store.get(&blob.place, &blob.hash)?;
         draft.attachments.push(mail::compose::File { name, media_type, content, content_id: None });
     }

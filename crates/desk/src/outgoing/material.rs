@@ -13,11 +13,10 @@ use mail::Address;
 #[derive(Clone, Debug)]
 pub struct Material {
     pub draft: mail::compose::Draft,
-    /// Files as (name, media type, place, hash): read from the store outside the transaction.
-    pub files: Vec<crate::files::blob::Blob>,
-    pub file_names: Vec<(String, String)>,
+    /// Read from the store outside the transaction.
+    pub files: Vec<MaterialFile>,
     /// The fixed bytes, when they exist already.
-    pub fixed: Option<crate::files::blob::Blob>,
+    pub fixed: Option<Blob>,
     pub envelope_from: String,
     /// Recipients that are not settled.
     pub recipients: Vec<String>,
@@ -54,11 +53,17 @@ impl FromRow for Written {
         })
     }
 }
-struct File(Blob, String, String);
-impl FromRow for File {
+/// A file that goes along.
+#[derive(Clone, Debug)]
+pub struct MaterialFile {
+    pub blob: Blob,
+    pub name: String,
+    pub media_type: String,
+}
+impl FromRow for MaterialFile {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
         let blob = Blob { id: row.get(0)?, hash: row.get(1)?, size_bytes: row.get(2)?, place: row.get(3)? };
-        Ok(File(blob, row.get(4)?, row.get(5)?))
+        Ok(MaterialFile { blob, name: row.get(4)?, media_type: row.get(5)? })
     }
 }
 
@@ -72,7 +77,7 @@ pub fn material(tx: &mut Tx<'_>, outbox_id: i64) -> Result<Material> {
         .with_context(|| format!("outbox row {outbox_id} has no entry to be made from"))?;
     let mailbox = mailbox::find(tx, written.mailbox_id)?
         .with_context(|| format!("outbox row {outbox_id} belongs to a mailbox that is not there"))?;
-    let files: Vec<File> = tx.all(
+    let files = tx.all(
         "SELECT b.id, b.hash, b.size_bytes, b.place, a.name, a.media_type
          FROM attachment a JOIN blob b ON b.id = a.blob_id WHERE a.entry_id = $1 ORDER BY a.position, a.id",
         params![written.entry_id],
@@ -86,12 +91,9 @@ pub fn material(tx: &mut Tx<'_>, outbox_id: i64) -> Result<Material> {
         Some(id) => Some(blob::get(tx, id)?),
         None => None,
     };
-    let (files, file_names) =
-        files.into_iter().map(|File(blob, name, media_type)| (blob, (name, media_type))).unzip();
     Ok(Material {
         draft: draft(&mailbox, written, references),
         files,
-        file_names,
         fixed,
         envelope_from: mailbox.address,
         recipients: recipients.into_iter().map(|(recipient,)| recipient).collect(),

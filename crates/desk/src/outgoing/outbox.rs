@@ -10,7 +10,7 @@ use crate::site::{event, event::Subject};
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
 
-pub use super::material::{Material, material};
+pub use super::material::{Material, MaterialFile, material};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

@@ -355,9 +355,9 @@ fn files_go_with_a_reply_from_the_form_and_from_ones_own_draft_only() {
     };
     let placed = bob.sends(&reply::NewReply { attachments: vec![photo], ..with(&bob, blob_id) }).unwrap();
     let material = day.read(|tx| outbox::material(tx, placed.outbox_id));
-    let names: Vec<&str> = material.file_names.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = material.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["manual.txt", "photo.jpg"]);
-    let blob = &material.files[0];
+    let blob = &material.files[0].blob;
     assert_eq!(day.desk.store.get(&blob.place, &blob.hash).unwrap(), b"the manual");
     assert_eq!(day.entries("10001")[1].attachments.len(), 2);
     day.is_whole();
