@@ -104,6 +104,16 @@ impl House {
         format!("{base}/{}", self.key)
     }
 
+    /// What the consent page says of a scope.
+    pub fn wants(&self, scope: &str) -> &'static str {
+        match scope {
+            _ if scope == self.mail_scope => "Read, compose, send and permanently delete all your email",
+            "offline_access" => "Keep this access when you are away",
+            IMAP_ADMIN => "Read all your email via IMAP",
+            _ => "See who you are",
+        }
+    }
+
     fn knows(&self, scope: &str) -> bool {
         matches!(scope, "openid" | "email" | "profile")
             || scope == self.mail_scope
