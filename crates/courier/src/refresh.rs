@@ -107,7 +107,8 @@ enum Need {
 }
 
 fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
-    let recent = |at: Option<i64>| at.is_some_and(|at| now < at.saturating_add(RETRY_MS_MIN));
+    // A time that is yet to come was noted before the clock was set back.
+    let recent = |at: Option<i64>| at.is_some_and(|at| at <= now && now < at.saturating_add(RETRY_MS_MIN));
     let waits = known.grant.refresh_due_at.is_some_and(|due_at| now < due_at);
     let dead = known.token.as_ref().is_some_and(|(_, expires_at)| *expires_at <= now);
     match want {

@@ -4,8 +4,10 @@ mod fetching;
 mod filing;
 mod refreshing;
 mod sending;
+mod set_back;
 mod wake;
 
+pub(crate) use set_back::SET_BACK_MS;
 pub(crate) use wake::Wake;
 
 use crate::Courier;
@@ -29,6 +31,7 @@ pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()
         rounds.spawn(lasting("fetching", courier.clone(), shutdown.clone(), fetching::run));
         rounds.spawn(lasting("filing", courier.clone(), shutdown.clone(), filing::run));
         rounds.spawn(lasting("sending", courier.clone(), shutdown.clone(), sending::run));
+        rounds.spawn(lasting("looking at the clock", courier.clone(), shutdown.clone(), set_back::run));
         rounds.spawn(lasting("refreshing", courier, shutdown.clone(), refreshing::run));
         let mut shutdown = shutdown;
         let all = async { while rounds.join_next().await.is_some() {} };
@@ -70,6 +73,7 @@ async fn lasting<F>(
 async fn begin(courier: &Courier) {
     take_over(courier).await;
     let now = courier.now();
+    set_back::begin(courier, now).await;
     if let Err(error) = courier.write(move |tx| mailbox::hurry_well(tx, now)).await {
         tracing::warn!("mailboxes could not be hurried: {error}");
     }

@@ -1,4 +1,5 @@
 //! How fast a mailbox sends, and until when its server is left alone.
+use crate::rounds::SET_BACK_MS;
 use crate::trouble::Trouble;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ pub(super) struct Pace {
     pub(super) failures: i64,
     /// The server could not be used: nothing is tried before.
     pub(super) held: Option<(i64, Trouble)>,
+    looked_at: i64,
 }
 
 impl Senders {
@@ -24,8 +26,18 @@ impl Senders {
 }
 
 impl Pace {
+    /// Times that were noted before the clock was set back count no more.
+    pub(super) fn look(&mut self, now: i64) {
+        if now < self.looked_at - SET_BACK_MS {
+            self.sent_at.clear();
+            self.held = None;
+        }
+        self.looked_at = now;
+    }
+
     /// How long to wait before the next message, where the provider has a limit.
     pub(super) fn wait_ms(&mut self, now: i64, a_minute_max: Option<u32>) -> i64 {
+        self.look(now);
         while self.sent_at.front().is_some_and(|at| *at <= now - MINUTE_MS) {
             self.sent_at.pop_front();
         }
@@ -49,5 +61,20 @@ mod tests {
         assert_eq!(pace.wait_ms(3_000, Some(3)), 58_000);
         assert_eq!(pace.wait_ms(3_000, Some(2)), 59_000, "the limit came after more had gone");
         assert_eq!(pace.wait_ms(61_000, Some(3)), 0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_the_time_that_it_showed() {
+        let hour = 60 * MINUTE_MS;
+        let trouble = Trouble::new(mail::explain::Class::Retry, "away", "It is away.", "");
+        let mut pace = Pace { held: Some((hour + MINUTE_MS, trouble)), ..Pace::default() };
+        pace.sent_at.extend([hour, hour, hour]);
+        assert_eq!(pace.wait_ms(hour, Some(3)), MINUTE_MS);
+        assert!(
+            pace.wait_ms(hour - SET_BACK_MS, Some(3)) > 0 && pace.held.is_some(),
+            "it was only kept right"
+        );
+        assert_eq!(pace.wait_ms(0, Some(3)), 0);
+        assert!(pace.held.is_none());
     }
 }

@@ -110,6 +110,7 @@ impl Sender {
     fn held(&mut self, mailbox: &Mailbox, now: i64) -> Option<(i64, Trouble)> {
         let mended = matches!(mailbox.outgoing_health.state, mailbox::State::New | mailbox::State::Ok);
         self.senders.with(self.mailbox_id, |pace| {
+            pace.look(now);
             pace.held = pace.held.take().filter(|(until, _)| *until > now && !mended);
             pace.held.clone()
         })

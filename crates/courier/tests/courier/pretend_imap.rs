@@ -36,6 +36,8 @@ pub struct State {
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
     pub sign_in: Option<String>,
+    /// Nobody is told of news.
+    pub no_idle: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
     /// Called before each STORE, MOVE and EXPUNGE.
@@ -182,8 +184,9 @@ impl PretendImap {
         let ok = format!("{tag} OK done\r\n");
         Some(match upper.as_slice() {
             ["CAPABILITY"] => {
-                let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 IDLE UIDPLUS MOVE";
-                format!("* CAPABILITY {offered}\r\n{ok}").into_bytes()
+                let idle = if state.no_idle { "" } else { " IDLE" };
+                let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 UIDPLUS MOVE";
+                format!("* CAPABILITY {offered}{idle}\r\n{ok}").into_bytes()
             }
             ["SELECT" | "EXAMINE", folder] if folder.trim_matches('"') == "INBOX" => format!(
                 "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{ok}",

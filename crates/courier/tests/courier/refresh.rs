@@ -87,6 +87,24 @@ async fn a_token_that_the_server_refuses_early_is_replaced_once_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_from_before_the_clock_was_set_back_is_replaced_when_the_server_refuses_it() {
+    let (stage, provider, imap) = authorized().await;
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    stage.clock.advance(2 * HOUR);
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+    let asked = provider.state().asked.len();
+
+    // By this clock it is good for three hours more; the provider's says otherwise.
+    stage.clock.advance(-2 * HOUR);
+    provider.state().answers.clear();
+    provider.answers_tokens(3, 3600, None);
+    imap.state().token = Some("access-3".into());
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+    assert_eq!(provider.state().asked.len(), asked + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_grant_needs_a_person_keeps_its_token_and_is_not_hammered() {
     let (stage, provider, _imap) = authorized().await;
     provider.answers(

@@ -75,3 +75,38 @@ async fn mail_that_came_while_nobody_ran_does_not_wait_for_the_clock() {
     stop.send(true).unwrap();
     rounds.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_off_while_the_clock_was_ahead_is_looked_at_when_it_is_set_back() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    imap.state().no_idle = true;
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    stage.clock.set(NOON + 3 * 3_600_000);
+    imap.deliver(NOON, letter("one"));
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    until(&stage.courier, || stage.tickets() == ["one"]).await;
+    until(&stage.courier, || stage.mailbox().due_at > NOON + 3 * 3_600_000).await;
+    imap.deliver(NOON, letter("two"));
+    stage.clock.set(NOON);
+    until(&stage.courier, || stage.tickets() == ["one", "two"]).await;
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_off_by_days_while_the_clock_was_ahead_is_looked_at_at_the_next_start() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    stage.clock.set(NOON + 3 * 24 * 3_600_000);
+    imap.state().sign_in = Some("NO [AUTHENTICATIONFAILED] wrong".into());
+    courier::fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    imap.state().sign_in = None;
+    imap.deliver(NOON, letter("one"));
+    stage.clock.set(NOON);
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    until(&stage.courier, || stage.tickets() == ["one"]).await;
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
+}

@@ -1,4 +1,5 @@
 //! The site itself: settings, events, numbers, and the vault.
+pub mod due;
 pub mod event;
 pub mod lease;
 pub mod sequence;

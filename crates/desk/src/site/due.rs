@@ -1,0 +1,20 @@
+//! When it is whose turn, across all tables that say so. A time that was noted while the clock was ahead is of no use
+//! once it has been set right: what waits for it would wait for hours, or days, and nobody would be told.
+use crate::{Result, db::Tx, params};
+
+/// Makes due at once whatever would wait beyond this time. How many that were.
+pub fn not_beyond(tx: &mut Tx<'_>, beyond: i64, now: i64) -> Result<u64> {
+    let mut hurried = 0;
+    for update in [
+        "UPDATE mailbox SET due_at = $1 WHERE due_at > $2 AND active = 1 AND removed_at IS NULL",
+        "UPDATE inbox SET due_at = $1 WHERE due_at > $2 AND state = 'new'",
+        "UPDATE outbox SET due_at = $1 WHERE due_at > $2 AND state = 'queued'",
+        "UPDATE consent SET refresh_due_at = $1 WHERE refresh_due_at > $2 AND refresh_token IS NOT NULL",
+    ] {
+        hurried += tx.execute(update, params![now, beyond])?;
+    }
+    for topic in ["mailbox", "inbox", "outbox", "grant"] {
+        tx.wake(topic);
+    }
+    Ok(hurried)
+}
