@@ -14,6 +14,8 @@ const BATCH: i64 = 200;
 const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A batch takes seconds at most; what a killed process held is free after this.
 const LEASE_MS: i64 = 60_000;
+/// What waits for the store is looked at again after this at the latest.
+const STORE_RETRY_MS_MAX: i64 = 5 * 60_000;
 
 /// What became of one batch.
 #[derive(Debug, Default)]
@@ -127,11 +129,12 @@ fn keep(desk: &Desk, parsed: Vec<(usize, Claim, mail::Message)>, now: i64) -> Ve
             .map(|((position, claim), prepared)| (position, (claim, Ok(prepared))))
             .collect(),
         Err(error) => {
-            let why = format!("Its parts could not be stored: {error}");
+            tracing::error!("messages wait, because their parts could not be stored: {error}");
+            let reason = format!("Its parts could not be stored: {error}");
             claims
                 .into_iter()
                 .map(|(position, claim)| {
-                    let outcome = failed(&claim, &why, now);
+                    let outcome = waits(&claim, reason.clone(), now);
                     (position, (claim, Err(outcome)))
                 })
                 .collect()
@@ -222,6 +225,12 @@ fn settled(in_time: bool, outcome: Outcome) -> Outcome {
 fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
     tracing::warn!(inbox = claim.inbox_id, "not filed: {reason}");
     filing::failed(claim, reason, now)
+}
+
+/// The store is at fault, and no message: it is tried again for as long as that lasts, and soon after it.
+fn waits(claim: &Claim, reason: String, now: i64) -> Outcome {
+    let wait = (30_000 << claim.attempts.clamp(1, 10)).min(STORE_RETRY_MS_MAX);
+    Outcome::Failed { code: "store".to_owned(), reason, next_at: Some(now.saturating_add(wait)) }
 }
 
 fn said(panic: &(dyn std::any::Any + Send), doing: &str) -> String {

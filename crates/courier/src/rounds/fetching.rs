@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 use wire::imap::Idle;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// When the database could not be asked.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Mailboxes fetched at the same time: each holds a few batches in memory.
 const AT_ONCE: usize = 16;
 /// Routers forget quiet links.
@@ -37,7 +39,14 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
             }
         }
         open.retain(|_, door| !door.is_closed());
-        for turn in due(&courier, &permits).await {
+        let (due, next_look) = match due(&courier, &permits).await {
+            Ok(due) => (due, LOOK_EVERY),
+            Err(error) => {
+                tracing::error!("due mailboxes could not be looked for: {error}");
+                (Vec::new(), AFTER_FAILURE)
+            }
+        };
+        for turn in due {
             let mailbox_id = turn.0.mailbox_id;
             let turn = match open.get(&mailbox_id) {
                 None => turn,
@@ -61,7 +70,7 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
                 tasks.spawn(watcher.run(turns));
             }
         }
-        if !wake.wait(LOOK_EVERY).await {
+        if !wake.wait(next_look).await {
             break;
         }
     }
@@ -70,24 +79,18 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
 }
 
 /// As many due mailboxes as may be fetched now.
-async fn due(courier: &Courier, permits: &Arc<Semaphore>) -> Vec<Turn> {
+async fn due(courier: &Courier, permits: &Arc<Semaphore>) -> desk::Result<Vec<Turn>> {
     let mut free = Vec::new();
     while let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
         free.push(permit);
     }
     let limit = i64::try_from(free.len()).unwrap_or(0);
     if limit == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let (now, node) = (courier.now(), courier.node().to_owned());
-    let claimed = courier.write_behind(move |tx| mailbox::claim_due(tx, now, LEASE_MS, &node, limit)).await;
-    match claimed {
-        Ok(claims) => claims.into_iter().zip(free).collect(),
-        Err(error) => {
-            tracing::error!("due mailboxes could not be looked for: {error}");
-            Vec::new()
-        }
-    }
+    let claims = courier.write_behind(move |tx| mailbox::claim_due(tx, now, LEASE_MS, &node, limit)).await?;
+    Ok(claims.into_iter().zip(free).collect())
 }
 
 struct Watcher {

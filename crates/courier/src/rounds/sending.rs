@@ -9,6 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// When the database could not be asked.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Messages in line for one mailbox; more wait in the outbox.
 const IN_LINE_MAX: usize = 50;
 /// What found the line full is looked at again after this.
@@ -33,6 +35,7 @@ async fn serve(courier: &Courier, stop: &watch::Receiver<bool>, in_hand: &InHand
         tasks: JoinSet::new(),
     };
     loop {
+        let mut next_look = LOOK_EVERY;
         while !*stop.borrow() {
             match send::claim(courier, in_hand).await {
                 Ok(claims) if claims.is_empty() => break,
@@ -43,12 +46,13 @@ async fn serve(courier: &Courier, stop: &watch::Receiver<bool>, in_hand: &InHand
                 }
                 Err(error) => {
                     tracing::error!("due mail could not be looked for: {error}");
+                    next_look = AFTER_FAILURE;
                     break;
                 }
             }
         }
         lines.reap();
-        if !wake.wait(LOOK_EVERY).await {
+        if !wake.wait(next_look).await {
             break;
         }
     }

@@ -74,3 +74,33 @@ async fn what_another_process_has_in_hand_and_does_not_file_is_said_and_not_take
     stage.clock.advance(60_000);
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_takes_nothing_fails_no_message_and_they_are_filed_soon_after_it_takes_again() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    let rows = "one,two,three\r\n".repeat(100_000); // more than is packed with others
+    let raw = format!(
+        "From: Ann <ann@customer.example>\r\nTo: support@contoso.example\r\nSubject: figures\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee below.\r\n--b\r\n\
+         Content-Type: text/csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\r\n{rows}\r\n--b--\r\n"
+    );
+    imap.deliver(NOON, raw.clone().into_bytes());
+    // Where the attachment's file belongs no folder can be made; the letter itself has its own already.
+    stage.courier.desk().store.put(raw.as_bytes()).unwrap();
+    let folders = (0..=255).map(|first| stage.folder().join(format!("blobs/file/{first:02x}")));
+    let blocked: Vec<_> = folders.filter(|folder| !folder.exists()).collect();
+    blocked.iter().for_each(|folder| std::fs::write(folder, "").unwrap());
+
+    for _ in 0..50 {
+        assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 0);
+        stage.clock.advance(5 * 60_000); // four hours in all
+    }
+    let row = stage.inbox().pop().unwrap();
+    assert_eq!(row.state, State::New, "{}", row.reason);
+    assert!(row.reason.starts_with("Its parts could not be stored"), "{}", row.reason);
+
+    blocked.iter().for_each(|folder| std::fs::remove_file(folder).unwrap());
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
+    assert_eq!(stage.tickets(), ["figures"]);
+}

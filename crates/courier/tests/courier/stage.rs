@@ -11,6 +11,7 @@ use desk::people::viewer::Viewer;
 use desk::testing::TestDesk;
 use desk::{Actor, By};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
@@ -34,6 +35,11 @@ impl Stage {
         let mailbox_id =
             apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
+    }
+
+    /// Where the desk has its store.
+    pub fn folder(&self) -> &Path {
+        self.desk.place().folder()
     }
 
     /// A second process on the same desk.
