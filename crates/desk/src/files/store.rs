@@ -10,7 +10,7 @@ use crate::Result;
 use crate::db::file_limit;
 use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -37,6 +37,8 @@ pub struct Store {
 struct Shared {
     pack: Option<Pack>,
     recent: HashMap<[u8; 32], String>,
+    /// Folders under `file/` whose names are known to be on the disk.
+    synced: HashSet<PathBuf>,
     /// Numbers the partial files of this process.
     parts: u64,
 }
@@ -105,7 +107,7 @@ impl Store {
             if places.contains_key(&hash) || batch.has(&hash) || large.contains_key(&hash) {
                 continue;
             }
-            if let Some(place) = self.there(&hash) {
+            if let Some(place) = self.there(&hash)? {
                 places.insert(hash, place);
                 continue;
             }
@@ -174,12 +176,30 @@ impl Store {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn there(&self, hash: &[u8; 32]) -> Option<String> {
+    fn there(&self, hash: &[u8; 32]) -> Result<Option<String>> {
         if let Some(place) = self.shared().recent.get(hash) {
-            return Some(place.clone());
+            return Ok(Some(place.clone()));
         }
         let place = file_place(hash);
-        self.root.join(&place).exists().then_some(place)
+        let path = self.root.join(&place);
+        if !path.exists() {
+            return Ok(None);
+        }
+        // Whoever made it may have been killed before its name was on the disk.
+        self.sync_name(&path)?;
+        Ok(Some(place))
+    }
+
+    /// A file under `file/` is there after a power cut: its folder is on the disk, and so is that folder's name, which
+    /// another process may have made a moment ago.
+    fn sync_name(&self, path: &Path) -> Result<()> {
+        let folder = path.parent().context("invariant: a place has a folder")?;
+        sync_folder(folder)?;
+        if !self.shared().synced.contains(folder) {
+            sync_folder(&self.root.join("file"))?;
+            self.shared().synced.insert(folder.to_owned());
+        }
+        Ok(())
     }
 
     fn remember(&self, places: &HashMap<[u8; 32], String>) {
@@ -209,10 +229,8 @@ impl Store {
         let folder = path.parent().context("invariant: a place has a folder")?;
         if !folder.exists() {
             let made = DirBuilder::new().mode(0o700).create(folder);
-            match made {
-                Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(said(folder, "made", e).into()),
-                _ => sync_folder(&self.root.join("file"))?,
-            }
+            made.or_else(|e| if e.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
+                .map_err(|e| said(folder, "made", e))?;
         }
         let part = {
             let mut shared = self.shared();
@@ -234,7 +252,7 @@ impl Store {
             let _ = fs::remove_file(&part);
             return Err(said(&path, "written", e).into());
         }
-        sync_folder(folder)?;
+        self.sync_name(&path)?;
         Ok(place)
     }
 
