@@ -46,7 +46,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         }
     };
     administrator(&desk, &kept.password)?;
-    serve::runtime()?.block_on(async {
+    serve::to_the_end(async {
         let mut bound = serve::bind(&program.config).await?;
         let practice = practice::start(practice::Options {
             seed: kept.seed,

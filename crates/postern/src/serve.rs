@@ -25,6 +25,8 @@ pub enum Mail {
 
 /// After the signal, requests and rounds get this long; the whole stop stays under ten seconds.
 const STOP_S_MAX: u64 = 8;
+/// And then what blocks.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     let _lock = open::lock(&program.config)?;
@@ -35,13 +37,22 @@ pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
             "{folder} belongs to `postern demo` and trusts its practice provider. Name another folder with --data."
         )));
     }
-    runtime()?.block_on(async {
+    to_the_end(async {
         let bound = bind(&program.config).await?;
         let courier = courier(&program.config, desk, Providers::Real, bound.site.clone())?;
         offer_first_administrator(&program.config, &courier, &bound.site).await?;
         until_stopped(&program.config, courier, bound, mail).await
     })?;
     Ok(Done::Fine)
+}
+
+/// Runs the server. Work of its that still blocks when it has ended, on a database that does not answer, is left to end
+/// with the process.
+pub fn to_the_end<T>(server: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(server);
+    runtime.shutdown_timeout(LAST_WORK);
+    ended
 }
 
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -117,7 +128,7 @@ async fn offer_first_administrator(config: &Config, courier: &Courier, site: &Ur
     Ok(())
 }
 
-/// Serves until SIGTERM or SIGINT, then ends in time with nothing half done.
+/// Serves until SIGTERM, SIGINT or the end of its terminal, then ends in time with nothing half done.
 pub async fn until_stopped(
     config: &Config,
     courier: Courier,
@@ -173,6 +184,7 @@ pub async fn until_stopped(
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 impl Signals {
     fn listen() -> anyhow::Result<Signals> {
@@ -180,12 +192,30 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            hang_up: match hang_up_is_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?),
+            },
         })
     }
     async fn first(mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = hang_up => {}
         }
     }
+}
+
+/// As under `nohup`: the server then outlives its terminal.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -3,6 +3,10 @@ use crate::practice_walk::until;
 use crate::program::{ADMINISTRATOR, PASSWORD, Program};
 use crate::rig;
 use crate::visitor::Visitor;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A database of its own, dropped at the end.
@@ -124,4 +128,56 @@ fn on_postgres_a_wrong_address_is_one_sentence_without_the_password() {
     let program = Program::new().with(&["--database", "postgres://desk:hunter2@127.0.0.1:1/desk"]);
     let ran = program.run(&["serve"]).fails(1, &["127.0.0.1:1"]);
     assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+}
+
+/// Between Postern and the database. Frozen, it holds every connection open and passes nothing on.
+struct Between {
+    port: u16,
+    frozen: Arc<AtomicBool>,
+}
+impl Between {
+    fn new(to: SocketAddr) -> Between {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let between = Between { port: listener.local_addr().unwrap().port(), frozen: Arc::default() };
+        let frozen = between.frozen.clone();
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(to) else { continue };
+                for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)]
+                {
+                    let frozen = frozen.clone();
+                    std::thread::spawn(move || {
+                        let mut some = [0; 8192];
+                        while let Ok(count @ 1..) = from.read(&mut some) {
+                            while frozen.load(Ordering::SeqCst) {
+                                std::thread::sleep(Duration::from_millis(20));
+                            }
+                            if to.write_all(&some[..count]).is_err() {
+                                break;
+                            }
+                        }
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        between
+    }
+}
+
+#[test]
+fn on_postgres_a_database_that_says_nothing_does_not_keep_the_server_from_ending() {
+    let database = Database::new();
+    let mut url: url::Url = database.url().parse().unwrap();
+    let between = Between::new(format!("127.0.0.1:{}", url.port().unwrap()).parse().unwrap());
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(between.port)).unwrap();
+    let program = Program::new().with(&["--database", url.as_str()]);
+    let server = program.serve();
+    between.frozen.store(true, Ordering::SeqCst);
+    std::thread::sleep(Duration::from_secs(6)); // the rounds have asked it something
+    let (took, status) = server.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(status, 0);
+    between.frozen.store(false, Ordering::SeqCst);
 }
