@@ -2,6 +2,7 @@
 //! form is on it, so that the text outlives a database that is away for a while.
 use crate::form::Form;
 use crate::gate::Asked;
+use crate::origin::own_path;
 use crate::page::{Here, Page, show_as};
 use crate::session::Visit;
 use crate::{Error, State};
@@ -103,7 +104,7 @@ async fn page(state: &State, visit: &Visit, asked: &Asked, error: &Error, typed:
     }
     let typed = typed.filter(|_| passes(error)).and_then(|form| Typed::of(form, visit));
     if passes(error) && typed.is_none() && !asked.changes {
-        way_out = (visit.path.as_str(), "Try again");
+        way_out = (own_path(&visit.path).unwrap_or("/"), "Try again");
     }
     let framed = !passes(error) && !matches!(error, Error::Failed(_) | Error::WrongHost);
     let page = if framed { Page::new(state, visit, heading, Here::Nowhere).await.ok() } else { None };
@@ -114,6 +115,11 @@ async fn page(state: &State, visit: &Visit, asked: &Asked, error: &Error, typed:
         Ok(response) => response,
         Err(_) => (error.status(), sentence).into_response(),
     }
+}
+
+/// A path as the log has it: the one-time link is a secret, and still good when its page failed.
+fn told(path: &str) -> &str {
+    if path.starts_with("/setup/") { "/setup/…" } else { path }
 }
 
 /// It is the database, and it will be there again.
@@ -127,11 +133,11 @@ fn logged(state: &State, visit: &Visit, error: &Error) -> Option<String> {
         Error::Failed(cause) | Error::Down(cause) => {
             let number = reference_number(state);
             // The chain, never the query string: it may hold a code or a state.
-            tracing::error!(reference = %number, path = %visit.path, "{cause:#}");
+            tracing::error!(reference = %number, path = told(&visit.path), "{cause:#}");
             Some(number)
         }
         Error::SentTwice(what) => {
-            tracing::warn!(path = %visit.path, "sent twice: {what}");
+            tracing::warn!(path = told(&visit.path), "sent twice: {what}");
             None
         }
         _ => None,
@@ -142,4 +148,13 @@ fn logged(state: &State, visit: &Visit, error: &Error) -> Option<String> {
 fn reference_number(state: &State) -> String {
     let bytes = state.courier.random::<5>();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_log_has_no_one_time_link() {
+        assert_eq!(super::told("/setup/c2VjcmV0"), "/setup/…");
+        assert_eq!(super::told("/tickets/10001"), "/tickets/10001");
+    }
 }
