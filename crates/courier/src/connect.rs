@@ -89,16 +89,16 @@ pub(crate) fn sends_a_minute_max(courier: &Courier, mailbox: &Mailbox) -> Option
 }
 
 /// How a side signs in, following *Same as Remote Mailbox*.
-fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
+pub(crate) fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
     match (side, mailbox.outgoing.authentication) {
         (Side::Incoming, _) | (Side::Outgoing, Authentication::Same) => mailbox.incoming.authentication,
         (Side::Outgoing, own) => own,
     }
 }
 
-struct Way {
-    place: Place,
-    server: Server,
+pub(crate) struct Way {
+    pub place: Place,
+    pub server: Server,
     user: String,
     key: Key,
     want: Want,
@@ -109,7 +109,12 @@ enum Key {
 }
 
 impl Way {
-    async fn find(courier: &Courier, mailbox: &Mailbox, side: Side, which: Which) -> Result<Way, Trouble> {
+    pub(crate) async fn find(
+        courier: &Courier,
+        mailbox: &Mailbox,
+        side: Side,
+        which: Which,
+    ) -> Result<Way, Trouble> {
         let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
         if same && !mailbox.outgoing.host.is_empty() && !mailbox.shares_incoming() {
             return Err(of_another_house(mailbox));
@@ -144,7 +149,20 @@ impl Way {
         })
     }
 
-    async fn credential(&self, courier: &Courier) -> Result<Credential, Trouble> {
+    /// Who signs in.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// `None`: a password opens it.
+    pub(crate) fn grant_id(&self) -> Option<i64> {
+        match &self.key {
+            Key::Password(_) => None,
+            Key::Grant { id, .. } => Some(*id),
+        }
+    }
+
+    pub(crate) async fn credential(&self, courier: &Courier) -> Result<Credential, Trouble> {
         let user = self.user.clone();
         match &self.key {
             Key::Password(password) => Ok(Credential::Password { user, password: password.clone() }),

@@ -7,6 +7,7 @@ mod board;
 pub mod clock;
 mod connect;
 mod desk_door;
+pub mod doctor;
 pub mod fetch;
 mod file;
 mod left;

@@ -101,7 +101,7 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     Ok((sentence, format!("{folder} holds {} messages.", selected.exists)))
 }
 
-fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {
+pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {
     let selectable = folders.iter().filter(|there| !there.attributes.iter().any(|a| a == "noselect"));
     let names: Vec<&str> = selectable.map(|there| there.name.as_str()).take(FOLDERS_NAMED_MAX).collect();
     Trouble::new(

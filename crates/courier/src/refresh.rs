@@ -30,6 +30,8 @@ pub(crate) enum Want {
     Ahead,
     /// The server refused one that should be good, or a person asks: a new one, unless one was just made.
     New,
+    /// A person wants to see whether one is given: a new one, however fresh the stored one is.
+    Proved,
 }
 
 /// An access token of this grant for this protocol.
@@ -112,6 +114,11 @@ fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
     let waits = known.grant.refresh_due_at.is_some_and(|due_at| now < due_at);
     let dead = known.token.as_ref().is_some_and(|(_, expires_at)| *expires_at <= now);
     match want {
+        // Left alone as long as the provider asked for.
+        Want::Proved if waits && known.grant.reason_code == RETRY_CODE => {
+            Need::SetBack(set_back(&known.grant))
+        }
+        Want::Proved => Need::Yes,
         Want::Use if usable(known, now).is_some() => Need::No,
         Want::Ahead if waits => Need::No,
         Want::New if recent(known.grant.refreshed_at) && usable(known, now).is_some() => Need::No,

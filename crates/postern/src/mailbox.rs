@@ -82,7 +82,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
     }
 }
 
-fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
+pub fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
     let found = desk.db.read(|tx| mailbox::find_by_address(tx, address))?.filter(|m| m.removed_at.is_none());
     found.ok_or_else(|| Failure::NotFound(format!("There is no mailbox {address}.")))
 }

@@ -11,6 +11,7 @@ mod check;
 mod config;
 mod connections;
 mod demo;
+mod doctor;
 mod inbox;
 mod json;
 mod mailbox;
@@ -98,6 +99,9 @@ enum Command {
     /// Mailboxes: set up, look at, fetch, pause
     #[command(subcommand)]
     Mailbox(mailbox::Command),
+    /// Look at every link of a mailbox, and stop at the first broken one: site, secret, token, DNS, TCP, TLS, sign-in,
+    /// folders, the right to send
+    Doctor(doctor::Doctor),
     /// Tickets
     #[command(subcommand)]
     Ticket(ticket::Command),
@@ -212,6 +216,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         }
         Command::Admin(command) => admin::run(&program, command),
         Command::Mailbox(command) => mailbox::run(&program, command),
+        Command::Doctor(asked) => doctor::run(&program, &asked),
         Command::Ticket(command) => ticket::run(&program, command),
         Command::Reply(reply) => reply::reply(&program, reply),
         Command::Note(note) => reply::note(&program, note),
@@ -230,6 +235,7 @@ impl Command {
             Command::Config(_)
             | Command::Admin(_)
             | Command::Mailbox(_)
+            | Command::Doctor(_)
             | Command::Ticket(_)
             | Command::Reply(_)
             | Command::Note(_)

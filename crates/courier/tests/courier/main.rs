@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod authorize;
+mod doctor;
 mod fetch;
 mod file;
 mod pretend;

@@ -38,6 +38,10 @@ pub struct State {
     pub sign_in: Option<String>,
     /// Nobody is told of news.
     pub no_idle: bool,
+    /// What SELECT and EXAMINE are answered with, instead of being looked at.
+    pub opening: Option<String>,
+    /// SELECT opens the folder for reading alone.
+    pub read_only: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
     /// Called before each STORE, MOVE and EXPUNGE.
@@ -188,6 +192,13 @@ impl PretendImap {
                 let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 UIDPLUS MOVE";
                 format!("* CAPABILITY {offered}{idle}\r\n{ok}").into_bytes()
             }
+            ["SELECT" | "EXAMINE", _] if state.opening.is_some() => {
+                format!("{tag} {}\r\n", state.opening.as_deref().unwrap_or_default()).into_bytes()
+            }
+            ["SELECT", _] if state.read_only => format!(
+                "* OK [UIDVALIDITY 1] ok\r\n* OK [PERMANENTFLAGS ()] ok\r\n{tag} OK [READ-ONLY] ok\r\n"
+            )
+            .into_bytes(),
             ["SELECT" | "EXAMINE", folder] if folder.trim_matches('"') == "INBOX" => format!(
                 "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{ok}",
                 state.letters.len(),

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const SUPPORT: &str = "support@contoso.example";
+pub const SUPPORT: &str = "support@contoso.example";
 const ANN: &str = "ann.porter@nordwind.example";
 
 /// Rows side by side. All are tried; those that failed are named at the end.
@@ -39,7 +39,7 @@ fn each<R: Debug + Sync>(rows: &'static [R], case: impl AsyncFn(&'static R) + Sy
 }
 
 /// Connects the demo's mailbox and waits until it is well; the visitor and the mailbox's page.
-async fn well(demo: &Demo) -> (Visitor, String) {
+pub async fn well(demo: &Demo) -> (Visitor, String) {
     let mut visitor = demo.signed_in().await;
     let base = connected(demo, &mut visitor, SUPPORT).await;
     until("a mailbox that is well", async || (demo.mailbox(SUPPORT)["state"] == "ok").then_some(())).await;

@@ -12,6 +12,7 @@ mod idle;
 mod reader;
 mod refusal;
 mod response;
+mod rights;
 mod search;
 mod session;
 mod set;
@@ -24,6 +25,7 @@ pub use fetch::{Fetch, Fetched};
 pub use folder::{Folder, Selected, Status};
 pub use greeting::connect;
 pub use idle::Idle;
+pub use rights::Rights;
 pub use session::Session;
 pub use settle::Removal;
 

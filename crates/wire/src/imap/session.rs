@@ -77,6 +77,11 @@ impl Session {
         self.capabilities.iter().any(|offered| offered.eq_ignore_ascii_case(capability))
     }
 
+    /// What the server offers, in its order; after login what it said then.
+    pub fn capabilities(&self) -> &[String] {
+        &self.capabilities
+    }
+
     /// Runs one command to its end. `tried` completes "could not …"; what the server tells goes to `collect`.
     pub(super) async fn run(
         &mut self,

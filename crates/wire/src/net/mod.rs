@@ -6,7 +6,9 @@
 
 mod certificate;
 mod http;
+mod look;
 mod policy;
+mod validity;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,9 +20,11 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 pub use http::HttpAnswer;
 pub(crate) use http::host_of;
+pub use look::{Handshake, Watched};
 use policy::Purpose;
 
 use crate::{Error, Result, Security, Server};
@@ -90,28 +94,36 @@ impl Net {
 
     /// Opens the link to a mail server: under TLS for [`Security::Tls`], bare otherwise.
     pub async fn connect(&self, server: &Server) -> Result<BoxStream> {
+        let addresses = self.addresses(server).await?;
+        let (stream, _) = self.reach(server, &addresses).await?;
+        match server.security {
+            Security::Tls => self.secure(stream, &server.host).await,
+            Security::StartTls | Security::Plain => Ok(stream),
+        }
+    }
+
+    /// The addresses of a mail server that the policy lets through, in the resolver's order.
+    pub async fn addresses(&self, server: &Server) -> Result<Vec<IpAddr>> {
         let purpose = match server.security {
             Security::Tls | Security::StartTls => Purpose::Mail,
             Security::Plain => Purpose::PlainMail,
         };
-        let stream = self.open(&server.host, server.port, purpose).await?;
-        match server.security {
-            Security::Tls => self.secure(Box::new(stream), &server.host).await,
-            Security::StartTls | Security::Plain => Ok(Box::new(stream)),
-        }
+        let (host, tried) = (&*server.host, format!("connect to port {}", server.port));
+        resolve(&self.inner.policy, host, purpose).await.map_err(|refusal| match refusal {
+            NoAddress::Refused { .. } => Error::rejected(&*tried, host).remedy(refusal.to_string()),
+            NoAddress::Unknown(_) => Error::transient(&*tried, host).remedy(refusal.to_string()),
+        })
     }
 
-    async fn open(&self, host: &str, port: u16, purpose: Purpose) -> Result<TcpStream> {
+    /// The bare link to the first of these addresses that answers; they come from [`Net::addresses`].
+    pub async fn reach(&self, server: &Server, addresses: &[IpAddr]) -> Result<(BoxStream, SocketAddr)> {
+        let (host, port) = (&*server.host, server.port);
         let tried = format!("connect to port {port}");
-        let addresses =
-            resolve(&self.inner.policy, host, purpose).await.map_err(|refusal| match refusal {
-                NoAddress::Refused { .. } => Error::rejected(&*tried, host).remedy(refusal.to_string()),
-                NoAddress::Unknown(_) => Error::transient(&*tried, host).remedy(refusal.to_string()),
-            })?;
         let mut last = String::from("it has no address");
-        for address in addresses.into_iter().take(ADDRESSES_MAX) {
-            match timeout(CONNECT_TIMEOUT, dial(SocketAddr::new(address, port))).await {
-                Ok(Ok(stream)) => return Ok(stream),
+        for address in addresses.iter().copied().take(ADDRESSES_MAX) {
+            let to = SocketAddr::new(address, port);
+            match timeout(CONNECT_TIMEOUT, dial(to)).await {
+                Ok(Ok(stream)) => return Ok((Box::new(stream), to)),
                 Ok(Err(error)) => last = format!("{address}: {error}"),
                 Err(_) => last = format!("{address} did not answer within {} s", CONNECT_TIMEOUT.as_secs()),
             }
@@ -122,13 +134,19 @@ impl Net {
 
 impl Secure for Net {
     async fn secure(&self, stream: BoxStream, host: &str) -> Result<BoxStream> {
+        Ok(Box::new(self.handshake(stream, host).await?))
+    }
+}
+
+impl Net {
+    async fn handshake(&self, stream: BoxStream, host: &str) -> Result<TlsStream<BoxStream>> {
         let tried = "agree on TLS";
         let name = ServerName::try_from(bare_host(host).to_owned()).map_err(|_| {
             Error::rejected(tried, host).remedy("this is not a host name: check the Hostname")
         })?;
         let connector = tokio_rustls::TlsConnector::from(self.inner.tls.clone());
         match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(tls_error(&error, host)),
             Err(_) => Err(Error::transient(tried, host).remedy("it did not finish the handshake in time")),
         }

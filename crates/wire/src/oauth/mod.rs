@@ -3,6 +3,7 @@
 //!
 //! No token is kept here, no clock is read, no random value is made: the caller hands them in.
 
+pub mod access_token;
 pub mod authorization;
 pub mod details;
 pub mod discovery;
@@ -11,6 +12,7 @@ pub mod id_token;
 pub mod scope;
 pub mod token;
 
+pub use access_token::Inscription;
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};

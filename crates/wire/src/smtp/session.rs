@@ -39,6 +39,13 @@ impl Session {
         self.parameters(keyword).is_some()
     }
 
+    /// What EHLO offered, in its order, with its parameters.
+    pub fn keywords(&self) -> impl Iterator<Item = String> {
+        self.keywords
+            .iter()
+            .map(|(keyword, parameters)| format!("{keyword} {parameters}").trim_end().to_owned())
+    }
+
     pub(super) fn parameters(&self, keyword: &str) -> Option<&str> {
         let offered = self.keywords.iter().find(|(offered, _)| offered.eq_ignore_ascii_case(keyword));
         offered.map(|(_, parameters)| parameters.as_str())

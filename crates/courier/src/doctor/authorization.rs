@@ -1,0 +1,211 @@
+//! Whether the provider leads back here, takes the registration, and what its token is for.
+use super::chart::{Broken, Chart, Link};
+use crate::Courier;
+use crate::authorize::callback_url;
+use crate::refresh::{self, Want, access_token};
+use crate::registration::{resource_of, token_scope};
+use crate::trouble::Trouble;
+use desk::mailboxes::client::{self, Client};
+use desk::mailboxes::grant::{self, Grant};
+use desk::mailboxes::mailbox::Side;
+use mail::explain::Class;
+use mail::provider::OAuth2;
+use url::{Host, Url};
+use wire::oauth::{Inscription, Protocol};
+
+const DAY_MS: i64 = 24 * 60 * 60_000;
+/// A secret that ends sooner is warned of.
+const SECRET_MS_MIN: i64 = 30 * DAY_MS;
+
+/// Whether the provider is asked for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Now,
+    /// It was, for another protocol of the same grant.
+    Already,
+}
+
+pub(super) async fn examine(
+    courier: &Courier,
+    grant_id: i64,
+    side: Side,
+    asked: Asked,
+    chart: &mut Chart,
+) -> Result<(), Broken> {
+    let protocol = match side {
+        Side::Incoming => Protocol::Imap,
+        Side::Outgoing => Protocol::Smtp,
+    };
+    let (_, client) = stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
+    if asked == Asked::Now {
+        site(courier, &client, chart);
+        // Its answer is committed before it is used, as at any refresh: what works goes on working.
+        match access_token(courier, grant_id, protocol, Want::Proved).await {
+            Ok(_) => registration(courier, &client, chart),
+            Err(trouble) => return Err(chart.bad(Link::Client, trouble)),
+        }
+    }
+    let token = access_token(courier, grant_id, protocol, Want::Use).await;
+    let token = token.map_err(|trouble| chart.bad(Link::Token, trouble))?;
+    let (grant, client) =
+        stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Token, trouble))?;
+    inscription(&client, &grant, Inscription::of(&token).unwrap_or_default(), protocol, chart)
+}
+
+async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Trouble> {
+    let found = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
+        Ok(client::find(tx, grant.client_id)?.map(|client| (grant, client)))
+    });
+    found.await?.ok_or_else(refresh::not_authorized)
+}
+
+fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
+    let callback = callback_url(courier.site_url(), &client.public_id);
+    let oauth2 = courier.desk().providers.find(&client.provider).and_then(|preset| preset.oauth2.as_ref());
+    match unfit(&callback, oauth2) {
+        None => chart.good(Link::Site, format!("The provider leads back to {callback}.")),
+        Some(why) => chart.warning(
+            Link::Site,
+            format!("The provider leads back to {callback}, {why}"),
+            "Set site.url to the https address under which people reach this site, and register the new Callback \
+             Endpoint.",
+        ),
+    }
+}
+
+/// Why a provider would not lead back there, as the end of a sentence.
+fn unfit(callback: &Url, oauth2: Option<&OAuth2>) -> Option<&'static str> {
+    let local = match callback.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let name = matches!(callback.host(), Some(Host::Domain(_)));
+    if callback.scheme() != "https" && !local {
+        return Some("which is not https: providers take that for localhost alone.");
+    }
+    let needs_name = oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name);
+    (needs_name && !local && !name)
+        .then_some("which is no name of the public Internet: this provider wants one.")
+}
+
+fn registration(courier: &Courier, client: &Client, chart: &mut Chart) {
+    let found = format!("The provider gave the registration {} a new access token.", client.client_id.trim());
+    let left = client.secret_expires_at.map(|at| (at, at.saturating_sub(courier.now())));
+    match left.filter(|(_, left)| *left < SECRET_MS_MIN) {
+        None => chart.good(Link::Client, found),
+        Some((at, left)) => {
+            let ends = if left > 0 { "ends" } else { "was to end" };
+            chart.warning(
+                Link::Client,
+                format!("{found} Its secret {ends} on {}.", day(at)),
+                "Make a new secret at the provider, enter it in Config and press Submit.",
+            );
+        }
+    }
+}
+
+fn inscription(
+    client: &Client,
+    grant: &Grant,
+    on_it: Inscription,
+    protocol: Protocol,
+    chart: &mut Chart,
+) -> Result<(), Broken> {
+    let wanted = token_scope(client, "", protocol);
+    let granted = on_it.scopes.as_deref().unwrap_or(&grant.scopes);
+    let missing = missing(&wanted, granted);
+    if !missing.is_empty() {
+        let trouble = Trouble::new(
+            Class::Configuration,
+            "scope_missing",
+            format!(
+                "The access token may not do what the registration asks for: {} is missing.",
+                missing.join(", ")
+            ),
+            "Add the permission to the app registration, grant consent, then open Config and press Submit again.",
+        );
+        return Err(chart.bad(Link::Token, trouble));
+    }
+    let mut facts = vec![format!("It opens {granted}")];
+    facts.extend(on_it.audience.as_ref().map(|audience| format!("for {audience}")));
+    facts.extend(on_it.tenant.as_ref().map(|tenant| format!("of the tenant {tenant}")));
+    facts.extend(grant.owner_address.as_ref().map(|owner| format!("signed in as {owner}")));
+    facts.extend(grant.expires_at.map(|at| format!("until {}", minute(at))));
+    let found = format!("{}.", facts.join(", "));
+    match astray(client, &on_it, &wanted) {
+        None => chart.good(Link::Token, found),
+        Some((why, remedy)) => chart.warning(Link::Token, format!("{found} {why}"), remedy),
+    }
+    Ok(())
+}
+
+/// A token of another resource or tenant than the registration names.
+fn astray(client: &Client, on_it: &Inscription, wanted: &str) -> Option<(String, &'static str)> {
+    let resource = resource_of(wanted);
+    let audience = on_it.audience.as_deref().map(|audience| audience.trim_end_matches('/'));
+    // Entra names some resources by a number, which says nothing here.
+    let other = audience.filter(|it| it.starts_with("https://") && !it.eq_ignore_ascii_case(&resource));
+    if let Some(other) = other.filter(|_| resource != "default") {
+        let why = format!("It is for {other} and not for {resource}.");
+        return Some((why, "Write the scopes in Config as the guide shows them, then press Submit again."));
+    }
+    let is_number = |tenant: &str| tenant.len() == 36 && tenant.matches('-').count() == 4;
+    let tenant = on_it.tenant.as_deref().filter(|tenant| {
+        is_number(client.tenant.trim()) && !tenant.eq_ignore_ascii_case(client.tenant.trim())
+    })?;
+    let why = format!("The account belongs to the tenant {tenant} and not to {}.", client.tenant.trim());
+    Some((why, "Enter the tenant of the mailbox in Config, or let an account of that tenant sign in."))
+}
+
+/// Scopes of mail that were asked for and not granted; nothing is known of no scopes at all.
+fn missing<'a>(wanted: &'a str, granted: &str) -> Vec<&'a str> {
+    let granted: Vec<String> = granted.split_whitespace().map(bare).collect();
+    let of_mail = wanted.split_whitespace().filter(|scope| scope.contains("://"));
+    of_mail.filter(|scope| !granted.is_empty() && !granted.contains(&bare(scope))).collect()
+}
+
+/// Without the resource, which a token names apart.
+fn bare(scope: &str) -> String {
+    let scope = scope.trim_end_matches('/');
+    scope.rsplit_once('/').map_or(scope, |(_, name)| name).to_ascii_lowercase()
+}
+
+pub(super) fn day(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+fn minute(at: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(at);
+    at.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_missed_whatever_its_resource_is_written_like() {
+        let wanted = "openid offline_access https://outlook.office.com/IMAP.AccessAsUser.All";
+        assert!(missing(wanted, "IMAP.AccessAsUser.All SMTP.Send").is_empty());
+        assert!(missing(wanted, "https://outlook.office.com/imap.accessasuser.all").is_empty());
+        assert!(missing(wanted, "").is_empty(), "nothing is known");
+        assert_eq!(missing(wanted, "SMTP.Send"), ["https://outlook.office.com/IMAP.AccessAsUser.All"]);
+        assert!(missing("https://mail.google.com/", "https://mail.google.com/").is_empty());
+    }
+
+    #[test]
+    fn a_callback_that_no_provider_leads_to_is_told() {
+        let google = mail::provider::find("google").and_then(|preset| preset.oauth2.as_ref());
+        let check = |url: &str, fit: bool| {
+            assert_eq!(unfit(&Url::parse(url).unwrap(), google).is_none(), fit, "{url}");
+        };
+        check("https://desk.example.org/oauth/callback/x", true);
+        check("http://localhost:8080/oauth/callback/x", true);
+        check("http://127.0.0.1:8080/oauth/callback/x", true);
+        check("http://desk.example.org/oauth/callback/x", false);
+        check("https://192.0.2.7/oauth/callback/x", false);
+    }
+}

@@ -1,0 +1,117 @@
+//! The Mailbox Doctor: from the address of the site to the right to send, link by link, each with what was found and
+//! the time it took. It stops at the first broken link of a side; the outgoing side is looked at whatever the incoming
+//! one came to. It reads no letter, changes none, and sends none.
+mod authorization;
+mod chart;
+mod incoming;
+mod outgoing;
+mod server;
+mod transcript;
+
+use crate::connect::{self, Way, Which};
+use crate::{Courier, probe};
+use chart::{Broken, Chart};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Side};
+
+pub use chart::{Link, Result, Step};
+
+/// What was found at a mailbox.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    pub address: String,
+    pub at: i64,
+    pub steps: Vec<Step>,
+}
+
+impl Examination {
+    /// Nothing is broken; a warning is not.
+    pub fn is_well(&self) -> bool {
+        self.steps.iter().all(|step| step.result != Result::Bad)
+    }
+
+    /// Everything in plain text, to be sent to whoever helps. No line of a sign-in is ever noted, and no token.
+    pub fn transcript(&self) -> String {
+        transcript::of(self)
+    }
+}
+
+pub async fn examine(courier: &Courier, mailbox_id: i64) -> desk::Result<Examination> {
+    let mailbox = probe::find(courier, mailbox_id).await?;
+    let mut chart = Chart::new(Side::Incoming);
+    let came_to = examine_side(courier, &mailbox, Side::Incoming, &mut chart).await;
+    chart.turn_to(Side::Outgoing);
+    let shared = mailbox.outgoing.authentication == Authentication::Same && mailbox.shares_incoming();
+    match came_to {
+        Err(Broken(link)) if shared && link.is_of_the_authorization() => {
+            let why = "It opens with the authorization of the incoming side, which is broken.";
+            chart.skipped(Link::Settings, why);
+        }
+        Ok(()) | Err(_) => {
+            // What is broken is in the chart.
+            let _ = examine_side(courier, &mailbox, Side::Outgoing, &mut chart).await;
+        }
+    }
+    Ok(Examination { address: mailbox.address, at: courier.now(), steps: chart.steps })
+}
+
+async fn examine_side(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    side: Side,
+    chart: &mut Chart,
+) -> std::result::Result<(), Broken> {
+    if let Some(why) = not_set_up(mailbox, side) {
+        chart.skipped(Link::Settings, why);
+        return Ok(());
+    }
+    let which = which(courier, mailbox, side).await;
+    let found = match which {
+        Ok(which) => Way::find(courier, mailbox, side, which).await,
+        Err(error) => Err(error.into()),
+    };
+    let way = found.map_err(|trouble| chart.bad(Link::Settings, trouble))?;
+    let how = if way.place.by_token { "OAuth2" } else { "a password" };
+    let (server, user) = (&way.server, way.user());
+    let found = format!("{}:{} is opened as {user} with {how}.", server.host, server.port);
+    chart.good(Link::Settings, found);
+    if let Some(grant_id) = way.grant_id() {
+        let asked = match (side, mailbox.outgoing.authentication) {
+            // The token was asked for on the incoming side just now.
+            (Side::Outgoing, Authentication::Same) => authorization::Asked::Already,
+            (Side::Incoming | Side::Outgoing, _) => authorization::Asked::Now,
+        };
+        authorization::examine(courier, grant_id, side, asked, chart).await?;
+    }
+    match side {
+        Side::Incoming => incoming::examine(courier, mailbox, &way, chart).await,
+        Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await,
+    }
+}
+
+/// A sentence for a side that nobody has filled in.
+fn not_set_up(mailbox: &Mailbox, side: Side) -> Option<&'static str> {
+    match side {
+        Side::Incoming if mailbox.incoming.authentication == Authentication::None => {
+            Some("The tab Remote Mailbox is not filled in: nothing is fetched.")
+        }
+        Side::Outgoing if mailbox.outgoing.authentication == Authentication::None => {
+            Some("The tab Outgoing (SMTP) is not filled in: nothing is sent.")
+        }
+        Side::Incoming | Side::Outgoing => None,
+    }
+}
+
+/// The grant in use; while there is none, the one that could not be proved yet.
+async fn which(courier: &Courier, mailbox: &Mailbox, side: Side) -> desk::Result<Which> {
+    if mailbox.grant_id(side).is_some() || !connect::effective(mailbox, side).is_oauth() {
+        return Ok(Which::InUse);
+    }
+    let (id, of) = match mailbox.outgoing.authentication {
+        Authentication::Same => (mailbox.id, Side::Incoming),
+        _ => (mailbox.id, side),
+    };
+    let latest = courier.read(move |tx| grant::latest(tx, id, of)).await?;
+    let unproved = latest.filter(|grant| grant.state == grant::State::Unproved);
+    Ok(unproved.map_or(Which::InUse, |grant| Which::This(grant.id)))
+}

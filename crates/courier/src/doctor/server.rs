@@ -1,0 +1,98 @@
+//! The way to a mail server: its name, its port, TLS, and what it offers.
+use super::authorization::day;
+use super::chart::{Broken, Chart, Link};
+use crate::Courier;
+use crate::connect::Way;
+use crate::trouble::{Place, Trouble};
+use mail::explain::Class;
+use std::time::Duration;
+use wire::Security;
+use wire::net::{BoxStream, Handshake, Secure as _, Watched};
+
+/// A person waits for it, at each link.
+const LIMIT: Duration = Duration::from_secs(45);
+/// A certificate that ends sooner is warned of: whoever renews by machine does so earlier.
+const CERTIFICATE_MS_MIN: i64 = 7 * 24 * 60 * 60_000;
+
+/// The link, under TLS where that comes first.
+pub(super) async fn reach(
+    courier: &Courier,
+    way: &Way,
+    watched: &Watched<'_>,
+    chart: &mut Chart,
+) -> Result<BoxStream, Broken> {
+    let (net, server, place) = (courier.net(), &way.server, &way.place);
+    let addresses = limited(place, net.addresses(server)).await;
+    let addresses = addresses.map_err(|trouble| chart.bad(Link::Dns, trouble))?;
+    let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    chart.good(Link::Dns, format!("{} is {}.", server.host, names.join(", ")));
+    // As many addresses as are tried have their own time-outs.
+    let reached = net.reach(server, &addresses).await.map_err(|error| Trouble::of(&error, place));
+    let (stream, at) = reached.map_err(|trouble| chart.bad(Link::Tcp, trouble))?;
+    chart.good(Link::Tcp, format!("{at} answers."));
+    match server.security {
+        Security::StartTls => Ok(stream),
+        Security::Plain => {
+            chart.skipped(Link::Tls, "The link has no TLS, which is allowed to this machine alone.");
+            Ok(stream)
+        }
+        Security::Tls => {
+            let secured = limited(place, watched.secure(stream, &server.host)).await;
+            let stream = secured.map_err(|trouble| chart.bad(Link::Tls, trouble))?;
+            protected(courier, way, watched.handshake(), chart);
+            Ok(stream)
+        }
+    }
+}
+
+/// The session that came of the link, or the link at which it broke.
+pub(super) fn greeted<S>(
+    courier: &Courier,
+    way: &Way,
+    watched: &Watched<'_>,
+    opened: Result<S, Trouble>,
+    chart: &mut Chart,
+) -> Result<S, Broken> {
+    let by_starttls = way.server.security == Security::StartTls;
+    match (opened, by_starttls) {
+        (Ok(session), true) => {
+            protected(courier, way, watched.handshake(), chart);
+            Ok(session)
+        }
+        (Ok(session), false) => Ok(session),
+        (Err(trouble), true) if watched.handshake().is_none() => Err(chart.bad(Link::Tls, trouble)),
+        (Err(trouble), _) => Err(chart.bad(Link::Capabilities, trouble)),
+    }
+}
+
+fn protected(courier: &Courier, way: &Way, handshake: Option<Handshake>, chart: &mut Chart) {
+    let Some(handshake) = handshake else { return };
+    let host = &way.server.host;
+    let until = handshake.ends_at.map(|at| format!(", until {}", day(at))).unwrap_or_default();
+    let found = format!(
+        "{} with a certificate for {host} of an authority that is known here{until}.",
+        handshake.version
+    );
+    let soon = handshake.ends_at.is_some_and(|at| at < courier.now().saturating_add(CERTIFICATE_MS_MIN));
+    if soon {
+        chart.warning(Link::Tls, found, "See that the certificate is renewed on that server in time.");
+    } else {
+        chart.good(Link::Tls, found);
+    }
+}
+
+/// What a server does is waited for, but not for ever.
+pub(super) async fn limited<T>(
+    place: &Place,
+    work: impl Future<Output = wire::Result<T>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(LIMIT, work).await {
+        Ok(done) => done.map_err(|error| Trouble::of(&error, place)),
+        Err(_) => Err(Trouble::new(
+            Class::Retry,
+            "timeout",
+            format!("The server did not answer within {} s.", LIMIT.as_secs()),
+            "Check its name and port, then try again.",
+        )),
+    }
+}

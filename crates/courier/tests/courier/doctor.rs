@@ -1,0 +1,206 @@
+//! The Mailbox Doctor, with each link broken in its turn.
+use crate::pretend_imap::PretendImap;
+use crate::pretend_provider::{PretendProvider, id_token};
+use crate::pretend_smtp::PretendSmtp;
+use crate::stage::{ADDRESS, PASSWORD, Stage, letter};
+use courier::authorize::{self, CallbackQuery, Landing, Session};
+use courier::doctor::{self, Examination, Link, Result};
+use desk::mailboxes::mailbox::{Fetched, Side, StartFrom};
+
+/// A mailbox that is opened with a password on both sides.
+async fn with_password(fetched: Fetched) -> (Stage, PretendImap, PretendSmtp) {
+    let stage = Stage::new();
+    let (imap, smtp) = (PretendImap::start().await, PretendSmtp::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, fetched);
+    stage.sent_through(smtp.address);
+    (stage, imap, smtp)
+}
+
+async fn examine(stage: &Stage) -> Examination {
+    doctor::examine(&stage.courier, stage.mailbox_id).await.unwrap()
+}
+
+/// The broken links, in their order, with everything that is said of them.
+fn broken(examination: &Examination) -> Vec<(Side, Link, String)> {
+    let bad = examination.steps.iter().filter(|step| step.result == Result::Bad);
+    bad.map(|step| (step.side, step.link, format!("{} {} {}", step.found, step.detail, step.remedy)))
+        .collect()
+}
+
+/// One broken link, of which it is said what it is and what to do.
+#[track_caller]
+fn is_broken_at(examination: &Examination, side: Side, link: Link, words: &[&str]) {
+    let found = broken(examination);
+    let [(at, which, said)] = found.as_slice() else { panic!("{}", examination.transcript()) };
+    assert_eq!((*at, *which), (side, link), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let last = examination.steps.iter().rfind(|step| step.side == side).unwrap();
+    assert_eq!(last.link, link, "it stops there: {}", examination.transcript());
+    assert!(!last.remedy.is_empty() && !last.code.is_empty(), "{last:?}");
+    assert!(!examination.is_well());
+}
+
+#[tokio::test]
+async fn a_well_mailbox_is_looked_at_from_end_to_end_and_left_as_it_was() {
+    let (stage, imap, smtp) = with_password(Fetched::Delete).await;
+    imap.deliver(stage.clock.now(), letter("Untouched"));
+    let found = examine(&stage).await;
+    assert!(found.is_well(), "{}", found.transcript());
+    let links: Vec<Link> = found.steps.iter().map(|step| step.link).collect();
+    use Link::*;
+    assert_eq!(
+        links,
+        [
+            Settings,
+            Dns,
+            Tcp,
+            Tls,
+            Capabilities,
+            SignIn,
+            Folder,
+            Folders,
+            Rights,
+            Settings,
+            Dns,
+            Tcp,
+            Tls,
+            Capabilities,
+            SmtpAuth,
+            SignIn,
+            Sender,
+            SendAs
+        ]
+    );
+    let changes = ["STORE", "MOVE", "EXPUNGE", "APPEND", "FETCH"];
+    let log = imap.log();
+    assert!(!log.iter().any(|line| changes.iter().any(|verb| line.contains(verb))), "{log:?}");
+    assert_eq!(smtp.state().taken.len(), 0);
+    let text = found.transcript();
+    assert!(text.contains(ADDRESS) && text.contains("Nothing is broken."), "{text}");
+    assert!(!text.contains(PASSWORD) && !format!("{found:?}").contains(PASSWORD), "{text}");
+}
+
+#[tokio::test]
+async fn sides_that_are_not_set_up_are_skipped_with_a_sentence() {
+    let stage = Stage::new();
+    let found = examine(&stage).await;
+    let results: Vec<_> = found.steps.iter().map(|step| (step.side, step.result)).collect();
+    assert_eq!(results, [(Side::Incoming, Result::Skipped), (Side::Outgoing, Result::Skipped)]);
+    assert!(found.steps[1].found.contains("Outgoing (SMTP)"), "{}", found.transcript());
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_told_and_the_other_side_is_looked_at() {
+    let (stage, imap, _smtp) = with_password(Fetched::Nothing).await;
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let away = free.local_addr().unwrap();
+    drop(free);
+    drop(imap);
+    stage.fetched_from(away, StartFrom::Everything, Fetched::Nothing);
+    let found = examine(&stage).await;
+    is_broken_at(&found, Side::Incoming, Link::Tcp, &[&away.port().to_string(), "firewall"]);
+    let last = found.steps.last().unwrap();
+    assert_eq!((last.side, last.link, last.result), (Side::Outgoing, Link::SendAs, Result::Good));
+}
+
+#[tokio::test]
+async fn what_breaks_at_the_incoming_server_is_told_at_its_link() {
+    let (stage, imap, _smtp) = with_password(Fetched::Nothing).await;
+    imap.state().sign_in = Some("NO [AUTHENTICATIONFAILED] Wrong.".into());
+    is_broken_at(&examine(&stage).await, Side::Incoming, Link::SignIn, &["password"]);
+    imap.state().sign_in = None;
+    imap.state().opening = Some("BAD User is authenticated but not connected.".into());
+    is_broken_at(&examine(&stage).await, Side::Incoming, Link::Folder, &["authenticated but not connected"]);
+    imap.state().opening = None;
+    assert!(examine(&stage).await.is_well());
+}
+
+#[tokio::test]
+async fn a_folder_that_may_only_be_read_is_told_where_letters_are_to_be_moved() {
+    let (stage, imap, _smtp) = with_password(Fetched::Move("Done".into())).await;
+    let found = examine(&stage).await;
+    let folders = found.steps.iter().find(|step| step.link == Link::Folders).unwrap();
+    assert_eq!(folders.result, Result::Warning, "there is no folder Done: {folders:?}");
+    imap.state().read_only = true;
+    is_broken_at(&examine(&stage).await, Side::Incoming, Link::Rights, &["Full Access", "moved"]);
+}
+
+#[tokio::test]
+async fn what_breaks_at_the_outgoing_server_is_told_at_its_link() {
+    let (stage, _imap, smtp) = with_password(Fetched::Nothing).await;
+    let off = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.";
+    smtp.state().sign_in = Some(off);
+    is_broken_at(&examine(&stage).await, Side::Outgoing, Link::SmtpAuth, &["5.7.139"]);
+    smtp.state().sign_in = Some("535 5.7.8 Wrong.");
+    is_broken_at(&examine(&stage).await, Side::Outgoing, Link::SignIn, &["password"]);
+    smtp.state().sign_in = None;
+    smtp.state().sender_answer = Some("451 4.7.0 Later.");
+    is_broken_at(&examine(&stage).await, Side::Outgoing, Link::Sender, &["Later."]);
+    smtp.state().sender_answer =
+        Some("550 5.7.60 SMTP; Client does not have permissions to send as this sender");
+    is_broken_at(&examine(&stage).await, Side::Outgoing, Link::SendAs, &["5.7.60"]);
+}
+
+/// A mailbox that was authorized; its provider, and the server that takes its second token.
+async fn authorized() -> (Stage, PretendProvider, PretendImap) {
+    let stage = Stage::new();
+    let (provider, imap) = (PretendProvider::start().await, PretendImap::start().await);
+    stage.authorized_at(provider.address, imap.address);
+    let (session_id, by) = stage.administrator("admin@desk.example");
+    let session = Session { session_id, by };
+    let to = authorize::begin(&stage.courier, &session, stage.mailbox_id, Side::Incoming).await.unwrap();
+    let asked: std::collections::HashMap<String, String> = to.query_pairs().into_owned().collect();
+    provider.answers_tokens(1, 3600, Some(id_token(ADDRESS, &asked["nonce"], stage.clock.now())));
+    imap.state().token = Some("access-1".into());
+    let query = CallbackQuery {
+        code: Some("the-code".into()),
+        state: Some(asked["state"].clone()),
+        ..CallbackQuery::default()
+    };
+    let landed = authorize::callback(&stage.courier, &session, "unguessable", query).await.unwrap();
+    assert!(matches!(landed, Landing::Tab { .. }), "{landed:?}");
+    assert!(stage.mailbox().incoming.grant_id.is_some());
+    (stage, provider, imap)
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_and_the_grant_goes_on_working() {
+    let (stage, provider, imap) = authorized().await;
+    provider.state().answers.clear();
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    let found = examine(&stage).await;
+    assert!(found.is_well(), "{}", found.transcript());
+    let links: Vec<Link> = found.steps.iter().map(|step| step.link).take(4).collect();
+    assert_eq!(links, [Link::Settings, Link::Site, Link::Client, Link::Token]);
+    let asked = provider.state().asked.last().unwrap().clone();
+    assert_eq!(asked["refresh_token"], "refresh-1");
+    // The rotated one is what counts from now on.
+    provider.state().answers.clear();
+    provider.answers_tokens(3, 3600, None);
+    imap.state().token = Some("access-3".into());
+    assert!(examine(&stage).await.is_well());
+    let asked = provider.state().asked.last().unwrap().clone();
+    assert_eq!(asked["refresh_token"], "refresh-2");
+    for secret in ["access-2", "refresh-1", "refresh-2", "the secret"] {
+        assert!(!found.transcript().contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_registration_and_an_ended_grant_are_told_before_any_server_is_asked() {
+    for (error, number, words) in [
+        ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "Value"),
+        ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", "authorize"),
+    ] {
+        let (stage, provider, imap) = authorized().await;
+        provider.state().answers.clear();
+        provider.answers(400, serde_json::json!({ "error": error, "error_description": number }));
+        let before = imap.log().len();
+        let found = examine(&stage).await;
+        is_broken_at(&found, Side::Incoming, Link::Client, &[words]);
+        assert_eq!(imap.log().len(), before, "what comes after the broken link is not looked at");
+    }
+}
