@@ -142,6 +142,8 @@ fn admin_panel() -> Vec<Route> {
         ),
         changes("/mailboxes/{id}/{side}/prove", Admin, mailboxes::upkeep::prove),
         changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),
+        reads("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::show),
+        changes("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::begin),
         changes("/mailboxes/{id}/pause", Admin, mailboxes::upkeep::pause),
         changes("/mailboxes/{id}/resume", Admin, mailboxes::upkeep::resume),
         reads("/mailboxes/{id}/remove", Admin, mailboxes::upkeep::ask_remove),

@@ -31,6 +31,8 @@ pub struct State {
     /// Held while a sign-in is judged and counted: PostgreSQL lets two transactions judge side by side.
     pub(crate) sign_ins: Arc<tokio::sync::Mutex<()>>,
     pub(crate) hashing: crate::password::Turns,
+    /// What the Mailbox Doctor found.
+    pub(crate) examined: crate::mailboxes::doctor::Examined,
     /// The live streams that are open.
     pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
@@ -58,6 +60,7 @@ impl State {
             touched: Arc::default(),
             sign_ins: Arc::default(),
             hashing: crate::password::Turns::default(),
+            examined: Default::default(),
             seats: Arc::default(),
             letters: Arc::default(),
         }

@@ -54,15 +54,13 @@ pub(super) fn greeted<S>(
     chart: &mut Chart,
 ) -> Result<S, Broken> {
     let by_starttls = way.server.security == Security::StartTls;
-    match (opened, by_starttls) {
-        (Ok(session), true) => {
-            protected(courier, way, watched.handshake(), chart);
-            Ok(session)
-        }
-        (Ok(session), false) => Ok(session),
-        (Err(trouble), true) if watched.handshake().is_none() => Err(chart.bad(Link::Tls, trouble)),
-        (Err(trouble), _) => Err(chart.bad(Link::Capabilities, trouble)),
+    if by_starttls && watched.took().is_some() && watched.handshake().is_none() {
+        return opened.map_err(|trouble| chart.bad(Link::Tls, trouble));
     }
+    if by_starttls {
+        protected(courier, way, watched.handshake(), chart);
+    }
+    opened.map_err(|trouble| chart.bad(Link::Capabilities, trouble))
 }
 
 fn protected(courier: &Courier, way: &Way, handshake: Option<Handshake>, chart: &mut Chart) {

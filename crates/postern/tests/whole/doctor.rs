@@ -19,16 +19,17 @@ const ROWS: &[Row] = &[
     row("secret_wrong", "incoming", "client", "AADSTS7000215"),
     row("secret_expired", "incoming", "client", "AADSTS7000222"),
     row("grant_inactive", "incoming", "client", "AADSTS700082"),
-    row("imap_unavailable", "incoming", "capabilities", "not available"),
+    row("imap_unavailable", "incoming", "capabilities", "Server Unavailable"),
     row("imap_authenticate_no", "incoming", "sign_in", "AUTHENTICATE failed"),
     row("imap_not_connected", "incoming", "folder", "authenticated but not connected"),
-    row("imap_select_no", "incoming", "folder", "SELECT"),
+    row("imap_select_no", "incoming", "folder", "Server Unavailable"),
     row("smtp_drop_ehlo", "outgoing", "capabilities", "closed the link"),
+    row("smtp_drop_starttls", "outgoing", "capabilities", "closed the link"),
     row("smtp_auth_disabled", "outgoing", "smtp_auth", "Authenticated SMTP"),
     row("smtp_auth_fails", "outgoing", "sign_in", "5.7.3"),
     row("smtp_too_many", "outgoing", "sender", "432 4.3.2"),
     // Last, since the provider is then left alone for a while.
-    row("token_503", "incoming", "client", "503"),
+    row("token_503", "incoming", "client", "AADSTS90033"),
 ];
 
 fn broken(document: &Value) -> Vec<&Value> {

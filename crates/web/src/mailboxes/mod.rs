@@ -3,6 +3,7 @@ pub mod account;
 pub mod authorization;
 mod banner;
 pub mod callback;
+pub mod doctor;
 mod entered;
 mod guide;
 mod happening;

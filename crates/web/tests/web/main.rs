@@ -5,6 +5,7 @@ mod office;
 mod agents;
 mod away;
 mod belonging;
+mod doctor;
 mod gate;
 mod inbox;
 mod kept_files;

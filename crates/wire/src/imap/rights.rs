@@ -33,7 +33,7 @@ impl Session {
             })
             .await?;
         self.news = false;
-        let writable = !words.code.is_some_and(|(name, _)| name == "READ-ONLY");
+        let writable = words.code.is_none_or(|(name, _)| name != "READ-ONLY");
         let keeps = |flag: &str| {
             let words = |kept: &String| kept.split(['(', ')', ' ']).any(|word| word == flag);
             writable && kept.as_ref().is_none_or(words)
