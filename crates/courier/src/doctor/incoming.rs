@@ -78,7 +78,7 @@ async fn folder(
     }
     let folders = limited(&way.place, session.list()).await;
     let folders = folders.map_err(|trouble| chart.bad(Link::Folders, trouble))?;
-    let found = format!("It has {} folders.", folders.len());
+    let found = format!("Folders there: {}.", folders.len());
     match &mailbox.fetched {
         Fetched::Move(to) if !folders.iter().any(|there| &there.name == to) => chart.warning(
             Link::Folders,
