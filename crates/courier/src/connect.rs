@@ -3,6 +3,7 @@
 use crate::Courier;
 use crate::refresh::{self, Want};
 use crate::trouble::{Place, Trouble};
+use desk::mailboxes::client;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
 use mail::explain::{Class, Service};
 use mail::provider::Family;
@@ -141,7 +142,7 @@ impl Way {
         };
         let place = place(mailbox, side);
         Ok(Way {
-            server: server(mailbox, side)?,
+            server: server(courier, mailbox, side).await?,
             user: user(mailbox, side).to_owned(),
             place,
             key,
@@ -185,16 +186,20 @@ impl Way {
 }
 
 /// The server of a side. *Same* without a host of its own means the provider's.
-fn server(mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
-    let (entered, preset) = match side {
-        Side::Incoming => (&mailbox.incoming, None),
-        Side::Outgoing => {
-            let same = mailbox.outgoing.authentication == Authentication::Same;
-            let microsoft = same && mailbox.incoming.authentication == Authentication::Microsoft;
-            (&mailbox.outgoing, microsoft.then(|| &mail::provider::MICROSOFT.smtp))
-        }
+async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
+    let entered = match side {
+        Side::Incoming => &mailbox.incoming,
+        Side::Outgoing => &mailbox.outgoing,
     };
-    if let (true, Some(preset)) = (entered.host.is_empty(), preset) {
+    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+    let registered = mailbox.incoming.client_id.filter(|_| mailbox.incoming.authentication.is_oauth());
+    if same
+        && entered.host.is_empty()
+        && let Some(client_id) = registered
+        && let Some(client) = courier.read(move |tx| client::find(tx, client_id)).await?
+        && let Some(preset) = courier.desk().providers.find(&client.provider)
+    {
+        let preset = &preset.smtp;
         let security = match preset.security {
             mail::provider::Security::Tls => wire::Security::Tls,
             mail::provider::Security::Starttls => wire::Security::StartTls,

@@ -15,6 +15,7 @@ pub mod probe;
 mod process;
 pub mod random;
 mod refresh;
+mod refused;
 mod registration;
 pub mod rounds;
 mod send;

@@ -2,7 +2,8 @@
 //! committed before it is used.
 use crate::Courier;
 use crate::board::Seen;
-use crate::registration::{endpoint, family, resource_of, token_scope};
+use crate::refused::{self, RETRY_CODE, no_refresh_token};
+use crate::registration::{self, endpoint, resource_of, token_scope};
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
@@ -74,12 +75,12 @@ struct Known {
 }
 
 async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<Known, Trouble> {
-    let vault = courier.desk().vault.clone();
+    let (vault, providers) = (courier.desk().vault.clone(), courier.desk().providers.clone());
     let found = courier.read(move |tx| {
         let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
         let secret = client::secret_for_system(tx, &vault, client.id)?;
-        let scope = token_scope(&client, &grant.scopes, protocol);
+        let scope = token_scope(&providers, &client, &grant.scopes, protocol);
         let token = grant::access_token_for_system(tx, &vault, grant_id, &resource_of(&scope))?;
         Ok(Some(Known { grant, client, secret, scope, token }))
     });
@@ -146,8 +147,6 @@ fn set_back(grant: &Grant) -> Trouble {
         if grant.reason.is_empty() { "The access token could not be refreshed." } else { &grant.reason };
     Trouble::new(class, &grant.reason_code, reason, grant.remedy.clone())
 }
-/// Marks a set-back that passes by itself, so that the row tells it from one that needs a person.
-const RETRY_CODE: &str = "refresh_retry";
 
 async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want) -> Result<(), Trouble> {
     let tries = courier.inside.refreshing.of(grant_id);
@@ -161,7 +160,7 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
     }
     if !known.grant.has_refresh_token {
         let revoked = known.grant.state == grant::State::Revoked;
-        return Err(if revoked { not_authorized() } else { no_refresh_token() });
+        return Err(if revoked { not_authorized() } else { no_refresh_token(&courier, &known.client) });
     }
     let Some(lease) = lease(&courier, &known, protocol).await? else { return Ok(()) };
     tries.note(|seen| seen.tried_at = Some(courier.now()));
@@ -180,15 +179,6 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
             Err(trouble)
         }
     }
-}
-
-pub(crate) fn no_refresh_token() -> Trouble {
-    Trouble::new(
-        Class::AuthorizeAgain,
-        "no_refresh_token",
-        "The provider gave no refresh token, so access ends with the access token.",
-        "Add offline_access to Scopes in Config, then press Submit again.",
-    )
 }
 
 /// Whose turn it is to refresh.
@@ -228,7 +218,7 @@ async fn lease(
             return Ok(None);
         }
         if !now.grant.has_refresh_token {
-            return Err(no_refresh_token());
+            return Err(no_refresh_token(courier, &now.client));
         }
     }
     Err(Trouble::new(
@@ -249,17 +239,20 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
         ));
     }
     let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
+    let providers = &courier.desk().providers;
+    let extra = registration::oauth2(providers, &known.client).map(|oauth2| &oauth2.token);
+    let extra = extra.map(registration::parameters).unwrap_or_default();
     let request = TokenRequest {
         endpoint: &endpoint,
         client_id: &known.client.client_id,
         client_secret: known.secret.as_ref(),
-        scope: Some(&known.scope),
-        extra: &[],
+        scope: registration::names_scope(providers, &known.client).then_some(known.scope.as_str()),
+        extra: &extra,
     };
     let asking = wire::oauth::refresh(courier.net(), &request, &lease.refresh_token);
     match tokio::time::timeout(REQUEST_LIMIT, asking).await {
         Ok(Ok(set)) => Ok(set),
-        Ok(Err(error)) => Err(token_trouble(courier, &error, &known.client.provider)),
+        Ok(Err(error)) => Err(refused::of_consent(courier, &error, &known.client, &known.grant)),
         Err(_) => Err(Trouble::new(
             Class::Retry,
             RETRY_CODE,
@@ -267,32 +260,6 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
             TRIES_AGAIN,
         )),
     }
-}
-
-/// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
-pub(crate) fn token_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
-    let place = crate::trouble::Place {
-        provider: family(courier, provider),
-        service: mail::explain::Service::Imap,
-        by_token: true,
-    };
-    let mut trouble = match error.oauth() {
-        Some(_) => Trouble::of(error, &place),
-        None => {
-            let mut trouble = Trouble::of(error, &place);
-            trouble.reason = crate::trouble::sentence(&error.to_string());
-            trouble.detail = String::new();
-            trouble.remedy =
-                "Nothing to do now: Postern tries again by itself. If it stays, check the Token Endpoint."
-                    .to_owned();
-            trouble.class = Class::Retry;
-            trouble
-        }
-    };
-    if trouble.class == Class::Retry {
-        trouble.code = RETRY_CODE.to_owned();
-    }
-    trouble
 }
 
 async fn note_setback(

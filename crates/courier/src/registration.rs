@@ -1,9 +1,27 @@
 //! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
 use crate::Courier;
 use desk::mailboxes::client::Client;
-use mail::provider::Family;
+use mail::provider::{Book, Family, OAuth2, Preset};
 use url::Url;
 use wire::oauth::{Protocol, scope};
+
+/// What is known of the registration's provider.
+pub(crate) fn oauth2<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {
+    providers.find(&client.provider).and_then(|preset| preset.oauth2.as_ref())
+}
+
+/// The same, where the registration's tokens do come from there: what is known of a provider is no word about an
+/// endpoint that somebody typed.
+pub(crate) fn at_home<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {
+    let preset: &Preset = providers.find(&client.provider)?;
+    let endpoints = preset.endpoints(&client.tenant)?;
+    preset.oauth2.as_ref().filter(|_| endpoints.token == client.token_endpoint.trim())
+}
+
+/// What every request to the provider holds beside the standard's own parameters.
+pub(crate) fn parameters(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, String)> {
+    map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
 
 /// Whose words a registration's provider speaks: of the preset, or of none.
 pub(crate) fn family(courier: &Courier, provider: &str) -> &'static str {
@@ -13,8 +31,8 @@ pub(crate) fn family(courier: &Courier, provider: &str) -> &'static str {
 
 /// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
 /// more would end a working grant), where it is known.
-pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) -> String {
-    let wanted = scope::narrow(&corrected(client), protocol);
+pub(crate) fn token_scope(providers: &Book, client: &Client, granted: &str, protocol: Protocol) -> String {
+    let wanted = scope::narrow(&corrected(providers, client), protocol);
     let is_granted =
         |wanted: &str| granted.split_whitespace().any(|scope| scope.eq_ignore_ascii_case(wanted));
     let kept: Vec<&str> =
@@ -22,13 +40,28 @@ pub(crate) fn token_scope(client: &Client, granted: &str, protocol: Protocol) ->
     if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
 }
 
+/// Whether a token request names its scopes: where one resource's are to be chosen. Others have what was consented to.
+pub(crate) fn names_scope(providers: &Book, client: &Client) -> bool {
+    oauth2(providers, client).is_none_or(|oauth2| oauth2.one_resource_per_token)
+}
+
 /// The registration's scopes, with what people paste put right.
-pub(crate) fn corrected(client: &Client) -> String {
-    let oauth2 = mail::provider::find(&client.provider).and_then(|preset| preset.oauth2.as_ref());
-    match oauth2.and_then(|oauth2| oauth2.resource.as_deref()) {
+pub(crate) fn corrected(providers: &Book, client: &Client) -> String {
+    match oauth2(providers, client).and_then(|oauth2| oauth2.resource.as_deref()) {
         Some(resource) => scope::correct(&client.scopes, resource),
         None => client.scopes.split_whitespace().collect::<Vec<_>>().join(" "),
     }
+}
+
+/// What was asked for mail and not granted, where the person can take scopes away beside the sign-in.
+pub(crate) fn not_granted(providers: &Book, client: &Client, granted: Option<&str>) -> Option<String> {
+    let checked = oauth2(providers, client).is_some_and(|oauth2| oauth2.granted_scope_checked);
+    let granted = granted.filter(|_| checked)?;
+    let asked = corrected(providers, client);
+    let missing = asked.split_whitespace().filter(|scope| !is_openid(scope));
+    let mut missing =
+        missing.filter(|scope| !granted.split_whitespace().any(|given| given.eq_ignore_ascii_case(scope)));
+    missing.next().map(str::to_owned)
 }
 
 fn is_openid(scope: &str) -> bool {
@@ -94,8 +127,12 @@ mod tests {
         let imap = "https://outlook.office.com/IMAP.AccessAsUser.All";
         let both = client(&format!("openid offline_access {imap} https://outlook.office.com/SMTP.Send"));
         let granted = imap.to_uppercase(); // the provider may write it in its own way
-        assert_eq!(token_scope(&both, &granted, Protocol::Imap), format!("openid offline_access {imap}"));
-        let unknown = token_scope(&both, "", Protocol::Imap);
+        let providers = Book::builtin();
+        assert_eq!(
+            token_scope(providers, &both, &granted, Protocol::Imap),
+            format!("openid offline_access {imap}")
+        );
+        let unknown = token_scope(providers, &both, "", Protocol::Imap);
         assert!(unknown.contains("SMTP.Send"), "nothing known of the consent: all is asked for: {unknown}");
     }
 

@@ -59,7 +59,7 @@ impl Trouble {
 
     pub(crate) fn of(error: &wire::Error, place: &Place) -> Trouble {
         let mut trouble = if let Some(answer) = error.oauth() {
-            Trouble::of_oauth(answer, place.provider)
+            Trouble::of_oauth(answer, place.provider, None)
         } else if let Some(text) = error.server_text() {
             Trouble::of_answer(error, text, place)
         } else {
@@ -83,14 +83,18 @@ impl Trouble {
         trouble
     }
 
-    /// An error of the authorization or token endpoint.
-    pub(crate) fn of_oauth(answer: &wire::oauth::OAuthError, provider: &str) -> Trouble {
+    /// An error of the authorization or token endpoint; how long ago the person consented tells some causes apart.
+    pub(crate) fn of_oauth(
+        answer: &wire::oauth::OAuthError,
+        provider: &str,
+        authorized_days_ago: Option<u32>,
+    ) -> Trouble {
         let fault = explain::Fault {
             error: answer.error.clone(),
             error_description: answer.description.clone(),
             codes: answer.codes.iter().filter_map(|code| u32::try_from(*code).ok()).collect(),
             suberror: answer.suberror.clone(),
-            authorized_days_ago: None,
+            authorized_days_ago,
         };
         let explanation = explain::oauth(provider, &fault);
         let code = match answer.codes.first() {
@@ -249,7 +253,7 @@ mod tests {
                  Correlation ID: 3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c Timestamp: 2026-11-24 09:30:00Z"
             );
             let answer = wire::oauth::OAuthError::from_callback("invalid_grant", Some(&description));
-            let trouble = Trouble::of_oauth(&answer, "microsoft");
+            let trouble = Trouble::of_oauth(&answer, "microsoft", None);
             let whole = trouble.whole_reason();
             assert!(trouble.reason.contains(word), "{whole}");
             assert_eq!(whole.matches("Words of Microsoft").count(), 1, "{whole}");

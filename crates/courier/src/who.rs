@@ -1,7 +1,7 @@
 //! Who signed in, from the id_token or the Resource Details Endpoint, and whether that is who the mailbox belongs to (*Strict Matching*).
 use crate::Courier;
-use crate::refresh::token_trouble;
-use crate::registration::{endpoint, resource_of};
+use crate::refused::token_trouble;
+use crate::registration::{at_home, endpoint, resource_of};
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{Grant, Owner};
@@ -9,7 +9,7 @@ use desk::mailboxes::mailbox::Mailbox;
 use mail::explain::Class;
 use std::collections::BTreeMap;
 use url::Url;
-use wire::oauth::{Expected, Identity, TokenSet, identify, resource_details};
+use wire::oauth::{Expected, Identity, TokenSet, identify, is_same_issuer, resource_details};
 
 const DETAILS: &str = "Resource Details Endpoint";
 /// Where an address is looked for when no Email Address Attribute is entered: OpenID's name, Graph's two, Entra's.
@@ -48,6 +48,8 @@ pub(crate) struct Fresh<'a> {
     /// What the access token was asked for.
     pub scope: &'a str,
     pub nonce: &'a str,
+    /// Who the authorization answer said it comes from, where it said so (RFC 9207).
+    pub issuer: Option<&'a str>,
 }
 
 /// Reads the checked id_token, and the Resource Details Endpoint where there is one. With *Strict Matching*
@@ -64,12 +66,21 @@ pub(crate) async fn signed_in(
         Some(id_token) => {
             let (client_id, nonce) = (client.client_id.trim(), Some(fresh.nonce));
             let expected = Expected { client_id, nonce, now_at: courier.now() };
-            let identity = identify(courier.net(), token_endpoint, id_token, expected).await;
-            Some(identity.map_err(|error| identity_trouble(courier, &error, &client.provider))?)
+            let known = at_home(&courier.desk().providers, client);
+            let discovery = known.and_then(|oauth2| oauth2.discovery_endpoint.as_deref());
+            let discovery = discovery.and_then(|at| Url::parse(&at.replace("{tenant}", &client.tenant)).ok());
+            let identity =
+                identify(courier.net(), token_endpoint, discovery.as_ref(), id_token, expected).await;
+            let identity = identity.map_err(|error| identity_trouble(courier, &error, &client.provider))?;
+            if let Some(said) = fresh.issuer.filter(|said| !is_same_issuer(said, &identity.issuer)) {
+                return Err(two_issuers(said, &identity.issuer));
+            }
+            Some(identity)
         }
         None => None,
     };
-    let details = match details(courier, client, fresh).await {
+    let asked = asked(courier, client, identity.is_some());
+    let details = match details(courier, &asked, fresh).await {
         // Who it was must not be known: it is only said that it could not be found out.
         Err(trouble) if !client.strict_matching => {
             let subject = identity.as_ref().map(subject).unwrap_or_default();
@@ -79,7 +90,7 @@ pub(crate) async fn signed_in(
         details => details?,
     };
     let claims = details.as_ref().or(identity.as_ref().map(|identity| &identity.claims));
-    let addresses = claims.map(|claims| addresses(claims, &client.email_attribute)).unwrap_or_default();
+    let addresses = claims.map(|claims| addresses(claims, &asked.attribute)).unwrap_or_default();
     let subject = match (&identity, &details) {
         (Some(identity), _) => subject(identity),
         (None, Some(details)) => details.get("sub").or(details.get("id")).cloned().unwrap_or_default(),
@@ -90,7 +101,7 @@ pub(crate) async fn signed_in(
     let shown = addresses.first().cloned();
     match (matches, client.strict_matching, &details) {
         (false, true, _) if shown.is_some() => Err(another(mailbox, shown.as_deref().unwrap_or_default())),
-        (false, true, Some(_)) => Err(nothing_there(client)),
+        (false, true, Some(_)) => Err(nothing_there(&asked)),
         (false, true, None) => Err(nobody(mailbox)),
         (matches, _, _) => Ok(Owned {
             note: (!matches).then(|| note(mailbox, shown.as_deref())),
@@ -99,16 +110,39 @@ pub(crate) async fn signed_in(
     }
 }
 
-/// What the Resource Details Endpoint says; `None` where the registration names none.
+/// Where it is asked who signed in, and under which name the address stands there.
+struct Asked {
+    endpoint: String,
+    attribute: String,
+}
+
+/// As the registration says. Where it says nothing and no id_token came, the provider's own page is asked.
+fn asked(courier: &Courier, client: &Client, has_id_token: bool) -> Asked {
+    let entered = Asked {
+        endpoint: client.resource_details_endpoint.trim().to_owned(),
+        attribute: client.email_attribute.trim().to_owned(),
+    };
+    let known = at_home(&courier.desk().providers, client).filter(|_| !has_id_token);
+    let Some(known) = known.filter(|_| entered.endpoint.is_empty()) else { return entered };
+    match (&known.profile, &known.userinfo_endpoint) {
+        (Some(profile), _) => {
+            Asked { endpoint: profile.endpoint.clone(), attribute: profile.attribute.clone() }
+        }
+        (None, Some(userinfo)) => Asked { endpoint: userinfo.clone(), ..entered },
+        (None, None) => entered,
+    }
+}
+
+/// What is said there; `None` where nobody is asked.
 async fn details(
     courier: &Courier,
-    client: &Client,
+    asked: &Asked,
     fresh: &Fresh<'_>,
 ) -> Result<Option<BTreeMap<String, String>>, Trouble> {
-    if client.resource_details_endpoint.trim().is_empty() {
+    if asked.endpoint.is_empty() {
         return Ok(None);
     }
-    let url = endpoint(courier, DETAILS, &client.resource_details_endpoint)?;
+    let url = endpoint(courier, DETAILS, &asked.endpoint)?;
     let details = resource_details(courier.net(), &url, &fresh.set.access_token).await;
     details.map(Some).map_err(|error| details_trouble(&error, fresh.scope))
 }
@@ -161,8 +195,19 @@ fn details_trouble(error: &wire::Error, scope: &str) -> Trouble {
     )
 }
 
-fn nothing_there(client: &Client) -> Trouble {
-    let attribute = client.email_attribute.trim();
+fn two_issuers(said: &str, issuer: &str) -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "another_issuer",
+        format!(
+            "The answer says that it comes from {said}, but its id_token comes from {issuer}. Nothing was stored."
+        ),
+        "Check that both endpoints are of one provider, then press Submit again.",
+    )
+}
+
+fn nothing_there(asked: &Asked) -> Trouble {
+    let attribute = asked.attribute.as_str();
     let looked = if attribute.is_empty() { ATTRIBUTES.join(", ") } else { attribute.to_owned() };
     Trouble::new(
         Class::Configuration,

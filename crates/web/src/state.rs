@@ -1,5 +1,5 @@
 //! What every page stands on: the courier's handle, the site's own address, and the end of the program.
-use crate::mailboxes::preset::{Practice, Preset};
+use crate::mailboxes::preset::{Practice, Presets};
 use courier::Courier;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,8 +24,8 @@ pub struct State {
     pub site: Arc<Site>,
     /// Live connections end when this turns true, so that the program can.
     pub shutdown: watch::Receiver<bool>,
-    /// What *OAuth2 - Microsoft* fills in, and where the guide leads.
-    pub(crate) preset: Arc<Preset>,
+    /// What the choice of a provider fills in, and where its guide leads.
+    pub(crate) presets: Arc<Presets>,
     /// When each session was last noted as used, so that not every request writes.
     touched: Arc<Mutex<HashMap<i64, i64>>>,
     /// Held while a sign-in is judged and counted: PostgreSQL lets two transactions judge side by side.
@@ -52,11 +52,12 @@ impl std::fmt::Debug for State {
 
 impl State {
     pub fn new(courier: Courier, site: Site, shutdown: watch::Receiver<bool>) -> State {
+        let presets = Arc::new(Presets::new(courier.desk().providers.clone()));
         State {
             courier,
             site: Arc::new(site),
             shutdown,
-            preset: Arc::new(Preset::of(None)),
+            presets,
             touched: Arc::default(),
             sign_ins: Arc::default(),
             hashing: crate::password::Turns::default(),
@@ -68,7 +69,7 @@ impl State {
     /// Under the demo mark: forms and guide lead to the practice provider instead of the real one.
     #[must_use]
     pub fn with_practice(self, practice: &Practice) -> State {
-        State { preset: Arc::new(Preset::of(Some(practice))), ..self }
+        State { presets: Arc::new(self.presets.with_practice(practice)), ..self }
     }
     /// The program runs under the demo mark, with a pretend provider on this machine.
     pub fn practice(&self) -> bool {

@@ -1,7 +1,8 @@
 //! From the provider's answer to tokens that are stored: code exchanged, who signed in compared.
 use super::{CallbackQuery, Session, callback_url};
-use crate::refresh::{self, new_tokens, token_trouble};
-use crate::registration::{endpoint, family, token_scope};
+use crate::refresh::new_tokens;
+use crate::refused::{no_refresh_token, token_trouble};
+use crate::registration::{self, at_home, endpoint, family, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
 use crate::{Courier, probe};
@@ -10,7 +11,7 @@ use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{OAuthError, Protocol, TokenRequest, exchange_code};
+use wire::oauth::{OAuthError, Protocol, TokenRequest, exchange_code, is_same_issuer};
 
 /// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
 pub(super) async fn exchange(
@@ -22,8 +23,10 @@ pub(super) async fn exchange(
 ) -> Result<Owned, Trouble> {
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
-        return Err(Trouble::of_oauth(&answer, family(courier, &client.provider)));
+        return Err(Trouble::of_oauth(&answer, family(courier, &client.provider), None));
     }
+    let issuer = query.iss.clone();
+    comes_from_its_provider(courier, client, issuer.as_deref())?;
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
     let (vault, client_row) = (courier.desk().vault.clone(), client.id);
@@ -32,29 +35,38 @@ pub(super) async fn exchange(
         Side::Incoming => Protocol::Imap,
         Side::Outgoing => Protocol::Smtp,
     };
-    let scope = token_scope(client, "", protocol);
+    let providers = &courier.desk().providers;
+    let scope = token_scope(providers, client, "", protocol);
+    let extra = registration::oauth2(providers, client).map(|oauth2| registration::parameters(&oauth2.token));
+    let extra = extra.unwrap_or_default();
     let request = TokenRequest {
         endpoint: &token_endpoint,
         client_id: client.client_id.trim(),
         client_secret: secret.as_ref(),
-        scope: Some(&scope),
-        extra: &[],
+        scope: registration::names_scope(providers, client).then_some(scope.as_str()),
+        extra: &extra,
     };
     let redirect_uri = callback_url(courier.site_url(), &client.public_id);
     let asked_at = courier.now();
-    let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
+    let mut set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
         .await
         .map_err(|error| not_exchanged(courier, &error, client))?;
-    if set.refresh_token.is_none() {
-        return Err(refresh::no_refresh_token());
+    if let Some(scope) = registration::not_granted(providers, client, set.scope.as_deref()) {
+        return Err(scope_taken_away(&scope));
     }
     let mailbox = probe::find(courier, pending.mailbox_id).await?;
-    let fresh = Fresh { set: &set, scope: &scope, nonce: &pending.nonce };
+    let fresh = Fresh { set: &set, scope: &scope, nonce: &pending.nonce, issuer: issuer.as_deref() };
     let mut owned = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await?;
     if let Some(in_use) = mailbox.grant_id(pending.side)
         && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
     {
         owned.compare_with(&before);
+        if set.refresh_token.is_none() {
+            set.refresh_token = kept_refresh_token(courier, client, &before, &owned).await?;
+        }
+    }
+    if set.refresh_token.is_none() {
+        return Err(no_refresh_token(courier, client));
     }
     let tokens = new_tokens(set, &scope, asked_at);
     let (vault, by, id, owner) =
@@ -62,6 +74,60 @@ pub(super) async fn exchange(
     let nonces = [courier.random(), courier.random()];
     courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
     Ok(owned)
+}
+
+/// Where a provider says who it is with its answer (RFC 9207), it is the one that was asked.
+fn comes_from_its_provider(courier: &Courier, client: &Client, said: Option<&str>) -> Result<(), Trouble> {
+    let known = at_home(&courier.desk().providers, client).and_then(|oauth2| oauth2.issuer.as_deref());
+    match (known, said) {
+        (Some(known), Some(said)) if !is_issuer(known, said) => Err(another_issuer(known, said)),
+        (_, Some(_) | None) => Ok(()),
+    }
+}
+
+/// `{tenantid}` of a known issuer is one piece of the path.
+fn is_issuer(known: &str, said: &str) -> bool {
+    let Some((before, behind)) = known.split_once("{tenantid}") else { return is_same_issuer(known, said) };
+    let tenant = said.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+    tenant.is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
+}
+
+fn another_issuer(known: &str, said: &str) -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "another_issuer",
+        format!("The answer says that it comes from {said}, but {known} was asked. Nothing was stored."),
+        "Check the Authorization Endpoint, then press Submit again.",
+    )
+}
+
+fn scope_taken_away(scope: &str) -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "scope_not_granted",
+        format!(
+            "Access to the mail was not given: {scope} is missing from what was granted. Nothing was stored."
+        ),
+        "Press Submit again and tick the box for the mail on the provider's page.",
+    )
+}
+
+/// The one of the consent in use, if the provider says that it goes on: the same person, at the same registration.
+async fn kept_refresh_token(
+    courier: &Courier,
+    client: &Client,
+    before: &grant::Grant,
+    owned: &Owned,
+) -> Result<Option<SecretString>, Trouble> {
+    let stays = registration::oauth2(&courier.desk().providers, client)
+        .is_some_and(|oauth2| oauth2.refresh_token_stays);
+    let subject = before.owner_subject.as_deref().filter(|subject| !subject.is_empty());
+    let is_same = before.client_id == client.id && subject == Some(owned.owner.subject.as_str());
+    if !stays || !is_same {
+        return Ok(None);
+    }
+    let (vault, id) = (courier.desk().vault.clone(), before.id);
+    Ok(courier.read(move |tx| grant::refresh_token_for_system(tx, &vault, id)).await?)
 }
 
 /// Nobody tries a code again: the person does.

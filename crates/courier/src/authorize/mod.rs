@@ -2,10 +2,13 @@
 //!
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
+mod discover;
 mod exchange;
 mod prove;
 
-use crate::registration::{corrected, endpoint};
+pub use discover::{Discovered, discover};
+
+use crate::registration::{self, corrected, endpoint};
 use crate::{Courier, probe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,6 +35,8 @@ pub struct CallbackQuery {
     pub state: Option<String>,
     pub error: Option<String>,
     pub error_description: Option<String>,
+    /// Who answers (RFC 9207).
+    pub iss: Option<String>,
 }
 impl std::fmt::Debug for CallbackQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -77,20 +82,25 @@ pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: 
     let authorization = endpoint(courier, "Authorization Endpoint", &client.authorization_endpoint)?;
     endpoint(courier, "Token Endpoint", &client.token_endpoint)?; // before the detour, not after it
 
+    let providers = &courier.desk().providers;
+    let known =
+        registration::oauth2(providers, &client).map(|oauth2| registration::parameters(&oauth2.authorize));
+    // Of a provider that nothing is known of it is asked too: or else the account that the browser is signed in with is
+    // used in silence.
+    let extra = known.unwrap_or_else(|| vec![("prompt".to_owned(), "select_account".to_owned())]);
     let word = || URL_SAFE_NO_PAD.encode(courier.random::<32>());
     let (state, verifier, nonce) = (word(), word(), word());
     let address = authorization_url(&AuthorizationRequest {
         endpoint: &authorization,
         client_id: client.client_id.trim(),
         redirect_uri: callback_url(courier.site_url(), &client.public_id).as_str(),
-        scopes: &corrected(&client),
+        scopes: &corrected(providers, &client),
         state: &state,
         nonce: &nonce,
         code_challenge: &pkce(&verifier),
         login_hint: Some(&mailbox.address),
-        // Or else the account that the browser is signed in with is used in silence.
-        prompt: Some("select_account"),
-        extra: &[],
+        prompt: None,
+        extra: &extra,
     });
     let new = NewTry {
         client_id: client.id,

@@ -9,7 +9,7 @@ use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
-use mail::provider::OAuth2;
+use mail::provider::{Book, OAuth2};
 use url::{Host, Url};
 use wire::oauth::{Inscription, Protocol};
 
@@ -49,7 +49,8 @@ pub(super) async fn examine(
     let token = token.map_err(|trouble| chart.bad(Link::Token, trouble))?;
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Token, trouble))?;
-    inscription(&client, &grant, Inscription::of(&token).unwrap_or_default(), protocol, chart)
+    let on_it = Inscription::of(&token).unwrap_or_default();
+    inscription(&courier.desk().providers, &client, &grant, on_it, protocol, chart)
 }
 
 async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Trouble> {
@@ -108,13 +109,14 @@ fn registration(courier: &Courier, client: &Client, chart: &mut Chart) {
 }
 
 fn inscription(
+    providers: &Book,
     client: &Client,
     grant: &Grant,
     on_it: Inscription,
     protocol: Protocol,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let wanted = token_scope(client, "", protocol);
+    let wanted = token_scope(providers, client, "", protocol);
     let granted = on_it.scopes.as_deref().unwrap_or(&grant.scopes);
     let missing = missing(&wanted, granted);
     if !missing.is_empty() {

@@ -119,7 +119,7 @@ async fn an_answer_counts_once_in_its_session_at_its_registration_and_in_time() 
         error: Some("access_denied".into()),
         error_description: Some("<b>call 555</b>".into()),
         state: Some("wrong".into()),
-        code: None,
+        ..CallbackQuery::default()
     };
     match try_.comes_back(forged).await {
         Landing::Unknown { sentence } => assert!(!sentence.contains("555")),

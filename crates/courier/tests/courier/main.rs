@@ -5,6 +5,7 @@ mod authorize;
 mod doctor;
 mod fetch;
 mod file;
+mod google;
 mod pretend;
 mod pretend_imap;
 mod pretend_provider;

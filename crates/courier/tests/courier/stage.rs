@@ -90,6 +90,7 @@ impl Stage {
             mailbox::change_outgoing(
                 tx,
                 vault,
+                &self.desk.providers,
                 &by,
                 self.mailbox_id,
                 &outgoing,
@@ -101,16 +102,32 @@ impl Stage {
 
     /// Signs in with Modern Authentication: a registration, and the incoming side bound to it. Its public id.
     pub fn authorized_at(&self, provider: SocketAddr, imap: SocketAddr) -> String {
-        let remote = remote(imap, Authentication::Microsoft, StartFrom::Everything, Fetched::Nothing, false);
+        let scopes = "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All";
+        self.registered_at(provider, imap, "microsoft", scopes)
+    }
+
+    /// The same at any provider of the book.
+    pub fn registered_at(
+        &self,
+        address: SocketAddr,
+        imap: SocketAddr,
+        provider: &str,
+        scopes: &str,
+    ) -> String {
+        let authentication = match mail::provider::Family::of(provider) {
+            mail::provider::Family::Microsoft => Authentication::Microsoft,
+            mail::provider::Family::Google => Authentication::Google,
+            mail::provider::Family::Other => Authentication::Other,
+        };
+        let remote = remote(imap, authentication, StartFrom::Everything, Fetched::Nothing, false);
         let entered = EnteredClient {
             name: "Mail".into(),
             active: true,
             client_id: "the-client".into(),
             client_secret: Some("the secret".into()),
-            authorization_endpoint: format!("http://{provider}/authorize"),
-            token_endpoint: format!("http://{provider}/token"),
-            scopes: "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All"
-                .into(),
+            authorization_endpoint: format!("http://{address}/authorize"),
+            token_endpoint: format!("http://{address}/token"),
+            scopes: scopes.into(),
             strict_matching: true,
             ..EnteredClient::default()
         };
@@ -118,11 +135,12 @@ impl Stage {
         self.write(|tx| {
             let (by, id) = (self.by(), self.mailbox_id);
             mailbox::change_remote(tx, vault, &by, id, &remote, Completeness::Draft, [1; 24])?;
-            let client_id = client::create(tx, &by, "microsoft", "unguessable")?;
+            let client_id = client::create(tx, &self.desk.providers, &by, provider, "unguessable")?;
             mailbox::set_client(tx, &by, id, Side::Incoming, client_id)?;
             client::change(
                 tx,
                 vault,
+                &self.desk.providers,
                 &by,
                 client_id,
                 &entered,
@@ -157,6 +175,7 @@ impl Stage {
             client::change(
                 tx,
                 vault,
+                &self.desk.providers,
                 &self.by(),
                 old.id,
                 &entered,

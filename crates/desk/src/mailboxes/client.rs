@@ -1,5 +1,6 @@
 //! Postern's registration at a provider. Its row exists before its callback is shown, and the callback
 //! never changes.
+use super::choice::{self, known, needs_secret};
 use super::grant::{self, Tokens};
 use super::mailbox::Completeness;
 use super::tenant;
@@ -7,6 +8,7 @@ use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
 use crate::site::vault::{self, Vault};
 use crate::{By, Error, Refusal, Result, params};
+use mail::provider::{Book, Preset};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use url::{Host, Url};
@@ -16,6 +18,7 @@ pub struct Client {
     pub id: i64,
     /// Stands in the Callback Endpoint: `/oauth/callback/{public_id}`.
     pub public_id: String,
+    /// A preset's key, or [`OTHER`].
     pub provider: String,
     pub name: String,
     pub active: bool,
@@ -60,9 +63,12 @@ const SELECT: &str = "SELECT id, public_id, provider, name, active, tenant, clie
     secret_expires_at, authorization_endpoint, token_endpoint, scopes, resource_details_endpoint, email_attribute,
     strict_matching, notes FROM client";
 
+/// The provider of a registration whose endpoints were typed: no preset says anything about it.
+pub const OTHER: &str = "other";
+
 /// Allots a registration with the preset's scopes; `public_id` carries 128 random bits.
-pub fn create(tx: &mut Tx<'_>, by: &By, provider: &str, public_id: &str) -> Result<i64> {
-    let scopes = mail::provider::find(provider).map(mail::provider::Preset::scopes).unwrap_or_default();
+pub fn create(tx: &mut Tx<'_>, providers: &Book, by: &By, provider: &str, public_id: &str) -> Result<i64> {
+    let scopes = known(providers, provider)?.map(Preset::scopes).unwrap_or_default();
     let id = tx.insert(
         "INSERT INTO client (public_id, provider, scopes, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
         params![public_id, provider, scopes, by.at],
@@ -94,6 +100,7 @@ pub fn find_by_public_id(tx: &mut Tx<'_>, public_id: &str) -> Result<Option<Clie
 pub fn change(
     tx: &mut Tx<'_>,
     vault: &Vault,
+    providers: &Book,
     by: &By,
     id: i64,
     entered: &EnteredClient,
@@ -102,19 +109,22 @@ pub fn change(
     nonce: [u8; 24],
 ) -> Result<Client> {
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
-    let completeness = if is_complete(&old) { Completeness::Complete } else { completeness };
-    let new = checked(&old, entered, scheme, completeness)?;
+    let preset = providers.find(&old.provider);
+    let needs_secret = needs_secret(preset);
+    let completeness = if is_complete(&old, needs_secret) { Completeness::Complete } else { completeness };
+    let new = checked(&old, preset, entered, scheme, completeness)?;
     let moved = moved(&old, &new);
     let secret = entered.client_secret.as_ref().map(trimmed).filter(|s| !s.expose_secret().is_empty());
     if new.token_endpoint.is_empty() && (secret.is_some() || old.has_secret) {
         return Err(Refusal::Required(TOKEN).into()); // it says where the secret may go
     }
     match &secret {
-        Some(secret) if looks_like_id(secret.expose_secret()) => {
+        Some(secret) if choice::is_secret_id(preset, secret.expose_secret()) => {
             return Err(Refusal::SecretLooksLikeId.into());
         }
         Some(_) => {}
-        None if !old.has_secret => needed("Client Secret", "", completeness)?,
+        None if !old.has_secret && needs_secret => needed("Client Secret", "", completeness)?,
+        None if !old.has_secret => {}
         None => {
             if let Some((from, to)) =
                 moved.iter().find(|m| m.field == TOKEN).map(|m| (m.from.clone(), m.to.clone()))
@@ -171,6 +181,7 @@ fn secret_row(id: i64) -> String {
 /// What is entered, made one and checked.
 fn checked(
     old: &Client,
+    preset: Option<&Preset>,
     entered: &EnteredClient,
     scheme: Scheme,
     completeness: Completeness,
@@ -187,7 +198,6 @@ fn checked(
         authorization: entered.authorization_endpoint.trim().to_owned(),
         token: entered.token_endpoint.trim().to_owned(),
     };
-    let preset = mail::provider::find(&old.provider);
     let fields = if let Some(preset) = preset.filter(|preset| preset.asks_for_tenant()) {
         let stored = tenant::Fields {
             tenant: old.tenant.clone(),
@@ -239,9 +249,9 @@ fn needed(field: &'static str, value: &str, completeness: Completeness) -> Resul
 }
 
 /// Everything is there that signing in needs.
-fn is_complete(client: &Client) -> bool {
+fn is_complete(client: &Client, needs_secret: bool) -> bool {
     let endpoint = |endpoint: &str| !endpoint.is_empty() && !endpoint.contains("{tenant}");
-    client.has_secret
+    (client.has_secret || !needs_secret)
         && !client.client_id.is_empty()
         && !client.scopes.is_empty()
         && endpoint(&client.authorization_endpoint)
@@ -301,13 +311,6 @@ fn moved(old: &Client, new: &Client) -> Vec<Moved> {
 
 fn trimmed(secret: &SecretString) -> SecretString {
     SecretString::from(secret.expose_secret().trim().to_owned())
-}
-
-/// The portal shows a *Secret ID*, a GUID, beside the *Value*; values are no GUIDs.
-fn looks_like_id(secret: &str) -> bool {
-    let groups: Vec<&str> = secret.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn differences(old: &Client, new: &Client) -> serde_json::Map<String, serde_json::Value> {

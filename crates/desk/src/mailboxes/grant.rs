@@ -5,7 +5,7 @@ mod pending;
 mod refresh;
 
 pub use ending::delete_tokens;
-pub(super) use ending::{Tokens, end_of_client, end_of_mailbox, end_of_side};
+pub(super) use ending::{Tokens, any_of_client, end_of_client, end_of_mailbox, end_of_side};
 pub use pending::{NewTry, PENDING_MS, Pending, begin, fail, take_pending};
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
 
@@ -82,6 +82,13 @@ pub enum Setback {
     Configuration,
     /// The person must authorize again; the refresh token is kept all the same.
     Lapsed,
+}
+
+/// The refresh token as it is kept, for a provider that gives none a second time.
+pub fn refresh_token_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<Option<SecretString>> {
+    let sealed: Option<(Option<Vec<u8>>,)> =
+        tx.maybe("SELECT refresh_token FROM consent WHERE id = $1", params![id])?;
+    sealed.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&refresh_row(id), &sealed)).transpose()
 }
 
 /// Tokens sealed and committed as a new grant, unproved. Refused when the try was ended meanwhile.

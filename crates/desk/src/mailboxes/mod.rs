@@ -1,4 +1,5 @@
 //! Mailboxes, their registrations at providers, and the consents they live on.
+pub mod choice;
 pub mod client;
 pub mod cursor;
 pub mod grant;

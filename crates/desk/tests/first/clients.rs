@@ -23,17 +23,38 @@ pub fn entered() -> EnteredClient {
     }
 }
 pub fn create(desk: &TestDesk) -> i64 {
-    desk.db.write(|tx| client::create(tx, &by(), "microsoft", "unguessable")).unwrap()
+    desk.db.write(|tx| client::create(tx, &desk.providers, &by(), "microsoft", "unguessable")).unwrap()
 }
 pub fn change_with(desk: &TestDesk, id: i64, entered: &EnteredClient, scheme: Scheme) -> Result<Client> {
     desk.db.write(|tx| {
-        client::change(tx, &desk.vault, &by(), id, entered, scheme, Completeness::Complete, [4; 24])
+        client::change(
+            tx,
+            &desk.vault,
+            &desk.providers,
+            &by(),
+            id,
+            entered,
+            scheme,
+            Completeness::Complete,
+            [4; 24],
+        )
     })
 }
 fn draft(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
     let (by, scheme) = (by(), Scheme::HttpsOnly);
-    desk.db
-        .write(|tx| client::change(tx, &desk.vault, &by, id, entered, scheme, Completeness::Draft, [5; 24]))
+    desk.db.write(|tx| {
+        client::change(
+            tx,
+            &desk.vault,
+            &desk.providers,
+            &by,
+            id,
+            entered,
+            scheme,
+            Completeness::Draft,
+            [5; 24],
+        )
+    })
 }
 pub fn change(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
     change_with(desk, id, entered, Scheme::HttpsOnly)
@@ -208,5 +229,54 @@ fn another_origin_asks_for_the_secret_again_and_is_told() {
     assert_eq!(moved, [Some("Authorization Endpoint"), Some("Token Endpoint")]);
     assert!(
         !told.iter().any(|e| e.data.to_string().contains("another") || e.data.to_string().contains("8Q~"))
+    );
+}
+
+#[test]
+fn another_provider_brings_its_own_endpoints_and_takes_the_secret_away() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    change(&desk, id, &entered()).unwrap();
+    let choose = |key: &'static str| {
+        desk.db.write(|tx| desk::mailboxes::choice::choose(tx, &desk.providers, &by(), id, key))
+    };
+    let google = choose("google").unwrap();
+    assert_eq!(
+        (google.token_endpoint.as_str(), google.tenant.as_str(), google.has_secret),
+        ("https://oauth2.googleapis.com/token", "", false),
+        "the secret was entered for Microsoft"
+    );
+    assert!(google.scopes.contains("https://mail.google.com/"), "{}", google.scopes);
+    assert_eq!(secret(&desk, id), None);
+
+    let personal = choose("microsoft-personal").unwrap();
+    assert!(personal.token_endpoint.contains("/consumers/"), "{}", personal.token_endpoint);
+    assert_eq!(choose("microsoft").unwrap().token_endpoint, "", "its tenant is asked for");
+    assert!(refused(choose("nobody")).to_string().contains("“nobody”"));
+    // There is no OAuth2 at Zoho.
+    assert!(refused(choose("zoho")).to_string().contains("“zoho”"));
+}
+
+#[test]
+fn what_a_registration_needs_depends_on_its_provider() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let choose = |key: &'static str| {
+        desk.db.write(|tx| desk::mailboxes::choice::choose(tx, &desk.providers, &by(), id, key)).unwrap()
+    };
+    let guid = "99999999-8888-7777-6666-555555555555";
+    let with = |client: &Client, secret: Option<&str>| EnteredClient {
+        client_id: "an-id".into(),
+        client_secret: secret.map(|secret| secret.to_owned().into()),
+        ..shown(client)
+    };
+    let fastmail = choose("fastmail");
+    assert!(!change(&desk, id, &with(&fastmail, None)).unwrap().has_secret, "Fastmail gives none");
+    let yandex = choose("yandex");
+    let missing = refused(change(&desk, id, &with(&yandex, None))).to_string();
+    assert_eq!(missing, "Client Secret is needed.");
+    assert!(
+        change(&desk, id, &with(&yandex, Some(guid))).unwrap().has_secret,
+        "a GUID is a secret elsewhere"
     );
 }

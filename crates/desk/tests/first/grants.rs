@@ -373,7 +373,18 @@ fn tokens_of_one_host_are_not_sent_to_another() {
     let complete = Completeness::Complete;
     s.desk
         .db
-        .write(|tx| mailbox::change_outgoing(tx, &s.desk.vault, &by(), s.mailbox, &same, complete, [7; 24]))
+        .write(|tx| {
+            mailbox::change_outgoing(
+                tx,
+                &s.desk.vault,
+                &s.desk.providers,
+                &by(),
+                s.mailbox,
+                &same,
+                complete,
+                [7; 24],
+            )
+        })
         .unwrap();
     assert_eq!(get(&s.desk, s.mailbox).grant_id(Side::Outgoing), Some(id));
     let mut moved = remote("imap.evil.example", None);

@@ -64,7 +64,9 @@ fn outgoing(server: EnteredServer) -> OutgoingMailbox {
 }
 fn change_out(desk: &TestDesk, id: i64, outgoing: &OutgoingMailbox) -> Result<()> {
     let complete = Completeness::Complete;
-    desk.db.write(|tx| mailbox::change_outgoing(tx, &desk.vault, &by(), id, outgoing, complete, NONCE))
+    desk.db.write(|tx| {
+        mailbox::change_outgoing(tx, &desk.vault, &desk.providers, &by(), id, outgoing, complete, NONCE)
+    })
 }
 pub fn refused<T>(result: Result<T>) -> Refusal {
     match result.map(drop) {

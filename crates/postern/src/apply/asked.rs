@@ -1,12 +1,13 @@
 //! What a file asks of a mailbox, laid over what is stored: what it does not say stays as it is, and a new mailbox has
 //! the defaults that it was made with.
-use desk::mailboxes::client::{Client, EnteredClient};
+use desk::mailboxes::choice;
+use desk::mailboxes::client::{Client, EnteredClient, OTHER};
 use desk::mailboxes::mailbox::{
     Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, Security, ServerSide,
     StartFrom,
 };
 use desk::{Refusal, Result};
-use mail::provider::{self, Preset};
+use mail::provider::{self, Book, Preset};
 use secrecy::SecretString;
 
 /// Whether the mailbox was there before.
@@ -39,6 +40,8 @@ pub struct AskedOutgoing {
     pub header_spoofing: Option<bool>,
 }
 pub struct AskedClient {
+    /// A preset's key; the one that fits the address where none is named.
+    pub provider: Option<String>,
     pub client_id: String,
     pub client_secret: Option<SecretString>,
     pub tenant: Option<String>,
@@ -70,8 +73,8 @@ impl AskedServer {
 }
 
 impl AskedRemote {
-    pub fn over(&self, stored: &Mailbox, stands: Stands) -> RemoteMailbox {
-        let preset = preset(self.server.authentication.unwrap_or(stored.incoming.authentication));
+    /// `preset` is the provider that is asked for.
+    pub fn over(&self, stored: &Mailbox, stands: Stands, preset: Option<&Preset>) -> RemoteMailbox {
         RemoteMailbox {
             server: self.server.over(&stored.incoming, preset.map(|p| &p.imap)),
             folder: self.folder.clone().unwrap_or_else(|| stored.folder.clone()),
@@ -86,10 +89,10 @@ impl AskedRemote {
 
 impl AskedOutgoing {
     /// `stored` has its incoming side as the file asks for it.
-    pub fn over(&self, stored: &Mailbox, stands: Stands) -> Result<OutgoingMailbox> {
+    pub fn over(&self, stored: &Mailbox, stands: Stands, preset: Option<&Preset>) -> Result<OutgoingMailbox> {
         let side = &stored.outgoing;
         let shares = self.server.authentication == Some(Authentication::Same);
-        let preset = preset(stored.incoming.authentication).filter(|_| shares);
+        let preset = preset.filter(|_| shares);
         let server = self.server.over(side, preset.map(|p| &p.smtp));
         if self.server.authentication.is_none()
             && server.authentication == Authentication::None
@@ -132,13 +135,32 @@ impl AskedClient {
     }
 }
 
-fn preset(authentication: Authentication) -> Option<&'static Preset> {
-    match authentication {
-        Authentication::Microsoft => Some(*provider::MICROSOFT),
-        Authentication::None
-        | Authentication::Same
-        | Authentication::Google
-        | Authentication::Other
-        | Authentication::Password => None,
+/// The provider of an incoming side that signs in like this: the one that is named, else of the registration that is
+/// there, else the one that fits the address. `None`: nothing is known of it, or it takes a password.
+pub fn preset<'a>(
+    providers: &'a Book,
+    authentication: Authentication,
+    named: Option<&str>,
+    registered: Option<&str>,
+    mailbox: &Mailbox,
+) -> Result<Option<&'a Preset>> {
+    let Some(family) = choice::family(authentication) else { return Ok(None) };
+    let Some(named) = named else {
+        let registered = registered.filter(|key| choice::family_of(providers, key) == family);
+        return Ok(match registered {
+            Some(key) => providers.find(key),
+            None => choice::preset_for(providers, family, mailbox),
+        });
+    };
+    let preset = providers.find(named);
+    if choice::family_of(providers, named) != family || (preset.is_none() && named != OTHER) {
+        let all: Vec<&str> = providers.of_family(family).map(|preset| preset.key.as_str()).collect();
+        let sentence = format!(
+            "client.provider is “{named}”; with authentication = \"{}\" it is one of {}.",
+            family.word(),
+            all.join(", ")
+        );
+        return Err(Refusal::Other(sentence).into());
     }
+    Ok(preset)
 }

@@ -66,6 +66,7 @@ struct Outgoing {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Client {
+    provider: Option<String>,
     client_id: String,
     client_secret_file: Option<PathBuf>,
     tenant: Option<String>,
@@ -90,12 +91,16 @@ enum EnteredSecurity {
 #[serde(rename_all = "lowercase")]
 enum EnteredAuthentication {
     Microsoft,
+    Google,
+    Other,
     Password,
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum OutgoingAuthentication {
     Microsoft,
+    Google,
+    Other,
     Password,
     Same,
     None,
@@ -121,11 +126,12 @@ impl Entry {
 
     fn understood(self, folders: &[PathBuf]) -> anyhow::Result<Wanted> {
         let Protocol::Imap = self.incoming.protocol;
-        let microsoft = matches!(self.incoming.authentication, EnteredAuthentication::Microsoft);
-        if microsoft != self.client.is_some() {
-            bail!("[mailbox.client] belongs to authentication = \"microsoft\", and to nothing else");
+        let (incoming, authentication) = (&self.incoming, Authentication::from(self.incoming.authentication));
+        if authentication.is_oauth() != self.client.is_some() {
+            bail!(
+                "[mailbox.client] belongs to authentication = \"microsoft\", \"google\" or \"other\", and to nothing else"
+            );
         }
-        let (incoming, authentication) = (&self.incoming, self.incoming.authentication.into());
         let remote = AskedRemote {
             server: AskedServer {
                 host: incoming.host.clone(),
@@ -152,6 +158,8 @@ impl From<EnteredAuthentication> for Authentication {
     fn from(entered: EnteredAuthentication) -> Self {
         match entered {
             EnteredAuthentication::Microsoft => Authentication::Microsoft,
+            EnteredAuthentication::Google => Authentication::Google,
+            EnteredAuthentication::Other => Authentication::Other,
             EnteredAuthentication::Password => Authentication::Password,
         }
     }
@@ -165,7 +173,15 @@ impl Outgoing {
             (false, false, Some(OutgoingAuthentication::Same)) => Some(Authentication::Same),
             (false, false, Some(OutgoingAuthentication::None)) => Some(Authentication::None),
             (false, false, Some(OutgoingAuthentication::Password)) => Some(Authentication::Password),
-            (false, false, Some(OutgoingAuthentication::Microsoft)) => {
+            (
+                false,
+                false,
+                Some(
+                    OutgoingAuthentication::Microsoft
+                    | OutgoingAuthentication::Google
+                    | OutgoingAuthentication::Other,
+                ),
+            ) => {
                 bail!(
                     "outgoing.authentication: a registration of its own for sending is set up on the page; here use same = true"
                 )
@@ -190,6 +206,7 @@ impl Outgoing {
 impl Client {
     fn asked(&self, folders: &[PathBuf]) -> anyhow::Result<AskedClient> {
         Ok(AskedClient {
+            provider: self.provider.clone(),
             client_id: self.client_id.clone(),
             client_secret: secret(self.client_secret_file.as_deref(), folders, "client.client_secret_file")?,
             tenant: self.tenant.clone(),

@@ -9,13 +9,13 @@ use crate::output::{self, Done, Failure};
 use crate::{Program, config};
 use asked::{AskedClient, Stands};
 use desk::db::Tx;
-use desk::mailboxes::mailbox::{self, Account, Completeness, Side};
-use desk::mailboxes::{client, grant};
+use desk::mailboxes::mailbox::{self, Account, Completeness, Mailbox, Side};
+use desk::mailboxes::{choice, client, grant};
 use desk::people::department;
 use desk::site::event;
-use desk::site::vault::Vault;
-use desk::{By, Refusal};
+use desk::{By, Desk, Refusal};
 use file::{File, Wanted};
+use mail::provider::{Book, Preset};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -53,7 +53,7 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
             nonces: [random.bytes(), random.bytes(), random.bytes()],
             scheme,
         };
-        match desk.db.write(|tx| apply(tx, &desk.vault, &by, wanted, &randoms, &site)) {
+        match desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &site)) {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
                 print(program, &outcomes)?; // these are done all the same
@@ -88,7 +88,7 @@ struct Randoms {
 
 fn apply(
     tx: &mut Tx<'_>,
-    vault: &Vault,
+    desk: &Desk,
     by: &By,
     wanted: &Wanted,
     randoms: &Randoms,
@@ -108,15 +108,17 @@ fn apply(
     mailbox::change_account(tx, by, id, &account)?;
     let has_client = wanted.client.is_some();
     let completeness = if has_client { Completeness::Draft } else { Completeness::Complete };
-    let remote = wanted.remote.over(&found, stands);
-    mailbox::change_remote(tx, vault, by, id, &remote, completeness, randoms.nonces[0])?;
+    let preset = provider(tx, &desk.providers, wanted, &found)?;
+    let remote = wanted.remote.over(&found, stands, preset);
+    mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
     if let Some(asked) = &wanted.client {
-        apply_client(tx, vault, by, id, asked, randoms)?;
+        apply_client(tx, desk, by, id, asked, preset, randoms)?;
     }
     if let Some(outgoing) = &wanted.outgoing {
         let found = mailbox::get(tx, id)?;
-        let outgoing = outgoing.over(&found, stands)?;
-        mailbox::change_outgoing(tx, vault, by, id, &outgoing, completeness, randoms.nonces[2])?;
+        let outgoing = outgoing.over(&found, stands, preset)?;
+        let (vault, providers) = (&desk.vault, &desk.providers);
+        mailbox::change_outgoing(tx, vault, providers, by, id, &outgoing, completeness, randoms.nonces[2])?;
     }
     let done = match stands {
         Stands::Anew => "created",
@@ -158,26 +160,45 @@ fn department(tx: &mut Tx<'_>, name: Option<&str>) -> desk::Result<Option<i64>> 
     }
 }
 
+/// The provider that the file asks for, or that stands already.
+fn provider<'a>(
+    tx: &mut Tx<'_>,
+    providers: &'a Book,
+    wanted: &Wanted,
+    stored: &Mailbox,
+) -> desk::Result<Option<&'a Preset>> {
+    let client = match stored.incoming.client_id {
+        Some(id) => client::find(tx, id)?,
+        None => None,
+    };
+    let authentication = wanted.remote.server.authentication.unwrap_or(stored.incoming.authentication);
+    let named = wanted.client.as_ref().and_then(|client| client.provider.as_deref());
+    asked::preset(providers, authentication, named, client.as_ref().map(|c| c.provider.as_str()), stored)
+}
+
 fn apply_client(
     tx: &mut Tx<'_>,
-    vault: &Vault,
+    desk: &Desk,
     by: &By,
     mailbox_id: i64,
     asked: &AskedClient,
+    preset: Option<&Preset>,
     randoms: &Randoms,
 ) -> desk::Result<()> {
     let mailbox = mailbox::get(tx, mailbox_id)?;
+    let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
     let id = match mailbox.incoming.client_id {
-        Some(id) => id,
+        Some(id) => choice::choose(tx, &desk.providers, by, id, key)?.id,
         None => {
-            let id = client::create(tx, by, "microsoft", &randoms.public_id)?;
+            let id = client::create(tx, &desk.providers, by, key, &randoms.public_id)?;
             mailbox::set_client(tx, by, mailbox_id, Side::Incoming, id)?;
             id
         }
     };
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let entered = asked.over(&found, &mailbox.address);
-    client::change(tx, vault, by, id, &entered, randoms.scheme, Completeness::Complete, randoms.nonces[1])?;
+    let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
+    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, randoms.nonces[1])?;
     Ok(())
 }
 

@@ -63,6 +63,11 @@ fn on_the_page<T>(program: &Program, act: impl Fn(&mut Tx<'_>, &Vault, &By) -> d
     let by = By { actor: Actor::System, at: 1_795_521_600_000 };
     db.write(|tx| act(tx, &vault, &by)).unwrap()
 }
+fn registration(tx: &mut Tx<'_>) -> desk::Result<client::Client> {
+    let id = id_of(tx, "billing@contoso.example")?;
+    let id = mailbox::get(tx, id)?.incoming.client_id.unwrap();
+    Ok(client::find(tx, id)?.unwrap())
+}
 fn id_of(tx: &mut Tx<'_>, address: &str) -> desk::Result<i64> {
     Ok(mailbox::find_by_address(tx, address)?.unwrap().id)
 }
@@ -133,11 +138,6 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
     let program = program();
     let text = MICROSOFT_BOX.to_owned() + "strict_matching = false\nscopes = \"openid offline_access\"\n";
     done(&program, &text);
-    let registration = |tx: &mut Tx<'_>| {
-        let id = id_of(tx, "billing@contoso.example")?;
-        let id = mailbox::get(tx, id)?.incoming.client_id.unwrap();
-        Ok::<_, desk::Error>(client::find(tx, id)?.unwrap())
-    };
     on_the_page(&program, |tx, vault, by| {
         let found = registration(tx)?;
         let entered = EnteredClient {
@@ -155,7 +155,8 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
             notes: "ask Maya".into(),
         };
         let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
-        client::change(tx, vault, by, found.id, &entered, https, complete, [9; 24])
+        let book = mail::provider::Book::builtin();
+        client::change(tx, vault, book, by, found.id, &entered, https, complete, [9; 24])
     });
     let before = format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx)));
     assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");
@@ -203,4 +204,53 @@ fn a_newer_consent_that_is_not_proved_does_not_hide_the_one_in_use() {
     assert_eq!((&grant["state"], &grant["owner"]), (&"fulfilled".into(), &"first@contoso.example".into()));
     let again = applied(&program, MICROSOFT_BOX);
     assert_eq!((&again["done"], &again["authorize_at"]), (&"unchanged".into(), &Value::Null));
+}
+
+#[test]
+fn every_provider_is_set_up_from_a_file() {
+    let program = program();
+    let text = |authentication: &str, client: &str| {
+        MICROSOFT_BOX
+            .split("authorization_endpoint")
+            .next()
+            .unwrap()
+            .replace("\"microsoft\"", &format!("\"{authentication}\""))
+            + client
+    };
+    for (file, provider, imap, smtp, token) in [
+        (
+            text("google", ""),
+            "google",
+            "imap.gmail.com",
+            "smtp.gmail.com",
+            "https://oauth2.googleapis.com/token",
+        ),
+        (
+            text("other", "provider = \"yandex\"\n"),
+            "yandex",
+            "imap.yandex.com",
+            "smtp.yandex.com",
+            "https://oauth.yandex.com/token",
+        ),
+        (
+            text("microsoft", "provider = \"microsoft-personal\"\n"),
+            "microsoft-personal",
+            "outlook.office365.com",
+            "smtp-mail.outlook.com",
+            "https://login.microsoftonline.com/consumers/oauth2/v2.0/token",
+        ),
+    ] {
+        let program = self::program();
+        assert_eq!(done(&program, &file), "created", "{provider}");
+        assert_eq!(done(&program, &file), "unchanged", "{provider}");
+        let mailbox = shown(&program, "billing@contoso.example");
+        assert_eq!(mailbox["incoming"]["host"], imap);
+        assert_eq!(mailbox["outgoing"]["host"], smtp, "{provider}");
+        let client = on_the_page(&program, |tx, _, _| registration(tx));
+        assert_eq!((client.provider.as_str(), client.token_endpoint.as_str()), (provider, token));
+    }
+    let file = program.file("fleet.toml", &text("google", "provider = \"yandex\"\n"));
+    program
+        .run(&["mailbox", "apply", file.to_str().unwrap()])
+        .fails(1, &["client.provider is “yandex”", "it is one of google"]);
 }

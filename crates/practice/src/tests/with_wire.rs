@@ -45,7 +45,7 @@ async fn a_grant_is_made_identified_and_refreshed() {
     let code = sign_in(&practice, &page, SUPPORT).await.sent_back("code").unwrap();
     let tokens = exchange_code(&net, &request, &code.into(), CALLBACK, &VERIFIER.into()).await.unwrap();
     let expected = Expected { client_id: &app.client_id, nonce: Some("no-1"), now_at: NOON };
-    let identity = identify(&net, &endpoint, &tokens.id_token.unwrap(), expected).await.unwrap();
+    let identity = identify(&net, &endpoint, None, &tokens.id_token.unwrap(), expected).await.unwrap();
     assert_eq!(identity.proof, Proof::Signature);
     assert_eq!(identity.preferred_username.as_deref(), Some(SUPPORT));
     let old = tokens.refresh_token.unwrap();

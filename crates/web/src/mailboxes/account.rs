@@ -1,5 +1,5 @@
 //! The tab *Account*: address, name, department, notes.
-use super::preset::Preset;
+use super::preset::Presets;
 use super::tab::{self, Around, TabForm};
 use super::{Frame, Tab};
 use crate::extract::Path;
@@ -50,7 +50,7 @@ impl TabForm for AccountForm {
             notes: mailbox.notes.clone(),
         }
     }
-    fn typed(form: &Form, _: &Mailbox, _: &Preset) -> AccountForm {
+    fn typed(form: &Form, _: &Mailbox, _: &Presets) -> AccountForm {
         AccountForm::entered(form)
     }
     async fn show(self, state: &State, around: Around) -> Result<Response, Error> {

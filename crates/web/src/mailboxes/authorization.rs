@@ -4,7 +4,8 @@
 //! redirects, so this page's policy lets its form lead to any provider, also one typed just now.
 use super::entered::ClientForm;
 use super::guide::Guide;
-use super::{Tab, frame, side, side_word};
+use super::preset::{self, Preset};
+use super::{Tab, frame, provider, side, side_word};
 use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
@@ -15,11 +16,13 @@ use crate::{Error, State, Who, error, headers};
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use courier::authorize;
+use courier::authorize::{self, Discovered};
 use desk::db::Tx;
+use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client, Scheme};
 use desk::mailboxes::grant::{self, Grant, State as GrantState};
 use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Side};
+use mail::provider::Family;
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -53,6 +56,18 @@ struct AuthorizationPage {
     guide: Guide,
     open_tab: &'static str,
     practice: bool,
+    /// As *Authentication* names it.
+    title: &'static str,
+    family: Family,
+    preset: Preset,
+    provider: String,
+    /// Keys and labels; with one there is nothing to choose.
+    choices: Vec<(String, String)>,
+    /// Its endpoints are nobody's that is known: they can be looked up.
+    is_typed: bool,
+    /// The provider takes no callback to this site.
+    callback_refused: Option<String>,
+    issuer: String,
     why: Option<String>,
 }
 
@@ -60,7 +75,7 @@ struct AuthorizationPage {
 pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Result<()> {
     use base64::Engine as _;
     let public_id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(state.courier.random::<16>());
-    let by = who.by();
+    let (by, providers) = (who.by(), state.courier.desk().providers.clone());
     state
         .courier
         .write(move |tx| {
@@ -71,19 +86,25 @@ pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Resul
                 Side::Incoming => (&mailbox.incoming, &mailbox.outgoing),
                 Side::Outgoing => (&mailbox.outgoing, &mailbox.incoming),
             };
-            if !own.authentication.is_oauth() {
-                let sentence =
-                    "Choose OAuth2 - Microsoft under Authentication first. A password needs no Config.";
+            let Some(family) = choice::family(own.authentication) else {
+                let sentence = "Choose one of OAuth2 under Authentication first. A password needs no Config.";
                 return Err(desk::Refusal::Other(sentence.to_owned()).into());
-            }
-            if own.client_id.is_some() {
+            };
+            if let Some(id) = own.client_id
+                && let Some(client) = client::find(tx, id)?
+                && choice::family_of(&providers, &client.provider) == family
+            {
                 return Ok(());
             }
             // One registration serves both sides of a mailbox.
             let shared = other.client_id.filter(|_| own.authentication == other.authentication);
             let client_id = match shared {
                 Some(client_id) => client_id,
-                None => client::create(tx, &by, &mail::provider::MICROSOFT.key, &public_id)?,
+                None => {
+                    let preset = choice::preset_for(&providers, family, &mailbox);
+                    let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
+                    client::create(tx, &providers, &by, key, &public_id)?
+                }
             };
             mailbox::set_client(tx, &by, id, side, client_id)
         })
@@ -127,8 +148,11 @@ async fn show_tab(
     let tokens = tokens(state, &frame.mailbox, side, page.now).await?;
     let form = match typed {
         Some(typed) => ClientForm::typed(typed, client.has_secret),
-        None => ClientForm::stored(&client, &state.preset),
+        None => ClientForm::stored(&client, &state.presets.of(&client.provider)),
     };
+    let (family, preset) = (state.presets.family(&client.provider), state.presets.of(&client.provider));
+    let refused = preset.needs_public_name && !choice::has_public_name(&state.site.url);
+    let callback_refused = refused.then(|| state.site.url.host_str().unwrap_or_default().to_owned());
     let callback = authorize::callback_url(&state.site.url, &client.public_id).to_string();
     let open_tab = match asked.tab.as_deref() {
         Some("info") => "info",
@@ -148,6 +172,14 @@ async fn show_tab(
         guide,
         open_tab,
         practice: state.practice(),
+        title: preset::label(family),
+        family,
+        choices: state.presets.choices(family),
+        is_typed: client.provider == client::OTHER,
+        provider: client.provider,
+        preset,
+        callback_refused,
+        issuer: typed.map(|typed| typed.text("issuer")).unwrap_or_default(),
         why,
     };
     let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -208,10 +240,24 @@ pub async fn submit(
     let side = side(&word)?;
     let mailbox = super::find(&state, id).await?;
     let client = find(&state, &mailbox, side).await?;
-    let leaves = form.get("do") != Some("save");
+    let leaves = !matches!(form.get("do"), Some("save" | "provider" | "discover"));
     let done = async {
+        match form.get("do") {
+            Some("provider") => {
+                let provider = form.text("provider");
+                return provider::choose(&state, &who, &mailbox, side, client.id, &provider)
+                    .await
+                    .map(|()| None);
+            }
+            Some("discover") => {
+                let found = authorize::discover(&state.courier, &form.text("issuer")).await?;
+                save(&state, &who, &client, &form, Completeness::Draft, Some(found)).await?;
+                return Ok(None);
+            }
+            _ => {}
+        }
         let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
-        save(&state, &who, &client, &form, completeness).await?;
+        save(&state, &who, &client, &form, completeness, None).await?;
         if !leaves {
             return Ok(None);
         }
@@ -234,13 +280,21 @@ async fn save(
     client: &Client,
     form: &Form,
     completeness: Completeness,
+    discovered: Option<Discovered>,
 ) -> desk::Result<()> {
-    let entered = ClientForm::typed(form, client.has_secret).entered(form);
+    let mut entered = ClientForm::typed(form, client.has_secret).entered(form);
+    if let Some(found) = discovered {
+        entered.authorization_endpoint = found.authorization_endpoint;
+        entered.token_endpoint = found.token_endpoint;
+        if entered.scopes.is_empty() {
+            entered.scopes = found.scopes.join(" ");
+        }
+    }
     let scheme = if state.practice() { Scheme::Practice } else { Scheme::HttpsOnly };
-    let (by, vault, nonce, id) =
-        (who.by(), state.courier.desk().vault.clone(), state.courier.random(), client.id);
-    let change =
-        move |tx: &mut Tx<'_>| client::change(tx, &vault, &by, id, &entered, scheme, completeness, nonce);
+    let (by, desk, nonce, id) = (who.by(), state.courier.desk().clone(), state.courier.random(), client.id);
+    let change = move |tx: &mut Tx<'_>| {
+        client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonce)
+    };
     state.courier.write(change).await.map(drop)
 }
 

@@ -59,6 +59,7 @@ fn read(query: Option<&str>) -> CallbackQuery {
             "code" => &mut read.code,
             "state" => &mut read.state,
             "error" => &mut read.error,
+            "iss" => &mut read.iss,
             "error_description" => &mut read.error_description,
             _ => continue,
         };

@@ -11,6 +11,7 @@ mod health;
 pub mod list;
 pub mod outgoing;
 pub mod preset;
+mod provider;
 pub mod remote;
 mod server_form;
 mod server_tab;

@@ -1,6 +1,6 @@
 //! The tab *Outgoing (SMTP)*: where answers leave from.
-use super::preset::Preset;
-use super::server_form::{ServerForm, authentication_word};
+use super::preset::{Offer, Place, Presets};
+use super::server_form::ServerForm;
 use super::server_tab::Sent;
 use super::tab::{Around, TabForm};
 use super::{Frame, Tab};
@@ -9,6 +9,7 @@ use crate::page::{Page, show_as};
 use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
+use desk::mailboxes::choice;
 use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Side};
 
 /// The fields as shown: stored, or as typed.
@@ -27,12 +28,14 @@ impl TabForm for OutgoingForm {
             header_spoofing: mailbox.header_spoofing,
         }
     }
-    fn typed(form: &Form, mailbox: &Mailbox, preset: &Preset) -> OutgoingForm {
+    fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> OutgoingForm {
         let mut server = ServerForm::typed(form, mailbox.outgoing.has_password);
-        let like_incoming =
-            server.authentication == "same" && mailbox.incoming.authentication == Authentication::Microsoft;
-        if server.authentication == "microsoft" || like_incoming {
-            server.fill_in(&preset.smtp);
+        let like = match server.authentication() {
+            Authentication::Same => mailbox.incoming.authentication,
+            own => own,
+        };
+        if let Some(family) = choice::family(like) {
+            server.fill_in(&presets.for_mailbox(family, mailbox).smtp);
         }
         OutgoingForm {
             server,
@@ -41,15 +44,17 @@ impl TabForm for OutgoingForm {
         }
     }
     async fn show(self, state: &State, around: Around) -> Result<Response, Error> {
-        let (preset, practice) = (state.preset.clone(), state.practice());
+        let practice = state.practice();
         let Around { status, page, frame, why } = around;
-        let incoming = authentication_word(frame.mailbox.incoming.authentication);
-        show_as(status, &OutgoingPage { page, frame, form: self, incoming, preset, practice, why })
+        let offers = state.presets.offers(&frame.mailbox);
+        let shared = choice::family(frame.mailbox.incoming.authentication)
+            .map(|family| state.presets.for_mailbox(family, &frame.mailbox).smtp);
+        show_as(status, &OutgoingPage { page, frame, form: self, shared, offers, practice, why })
     }
 }
 
 impl OutgoingForm {
-    fn outgoing(&self, form: &Form) -> desk::Result<OutgoingMailbox> {
+    pub(super) fn outgoing(&self, form: &Form) -> desk::Result<OutgoingMailbox> {
         let port_usual = if self.server.security == "tls" { 465 } else { 587 };
         Ok(OutgoingMailbox {
             server: self.server.entered(form, port_usual)?,
@@ -65,9 +70,9 @@ struct OutgoingPage {
     page: Page,
     frame: Frame,
     form: OutgoingForm,
-    /// How the incoming side signs in, for *Same as Remote Mailbox*.
-    incoming: &'static str,
-    preset: std::sync::Arc<Preset>,
+    /// The incoming side's consent is what *Same as Remote Mailbox* shares, with this server of its provider.
+    shared: Option<Place>,
+    offers: Vec<Offer>,
     practice: bool,
     why: Option<String>,
 }
@@ -88,10 +93,21 @@ pub(super) async fn save(
     completeness: Completeness,
 ) -> desk::Result<()> {
     let mailbox = super::stored(state, id).await?;
-    let outgoing = OutgoingForm::typed(form, &mailbox, &state.preset).outgoing(form)?;
-    let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
+    let outgoing = OutgoingForm::typed(form, &mailbox, &state.presets).outgoing(form)?;
+    let (by, desk, nonce) = (who.by(), state.courier.desk().clone(), state.courier.random());
     state
         .courier
-        .write(move |tx| mailbox::change_outgoing(tx, &vault, &by, id, &outgoing, completeness, nonce))
+        .write(move |tx| {
+            mailbox::change_outgoing(
+                tx,
+                &desk.vault,
+                &desk.providers,
+                &by,
+                id,
+                &outgoing,
+                completeness,
+                nonce,
+            )
+        })
         .await
 }

@@ -1,6 +1,9 @@
-//! What the page fills in when *OAuth2 - Microsoft* is chosen: the provider's servers and endpoints, or in a
-//! demo those of its practice provider.
-use mail::provider;
+//! What the pages fill in when a provider is chosen: its servers and endpoints, or in a demo those of its practice
+//! provider.
+use desk::mailboxes::choice;
+use desk::mailboxes::mailbox::Mailbox;
+use mail::provider::{self, Book, Family};
+use std::sync::Arc;
 use url::Url;
 
 /// A pretend Microsoft 365 on this machine, under the demo mark.
@@ -12,35 +15,140 @@ pub struct Practice {
     pub smtp_port: u16,
 }
 
+/// The providers that the pages offer.
+#[derive(Clone, Debug)]
+pub struct Presets {
+    book: Arc<Book>,
+    practice: Option<Practice>,
+}
+
+/// One of the OAuth2 words under *Authentication*, with the servers that choosing it fills in.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub word: &'static str,
+    pub label: &'static str,
+    pub imap: Place,
+    pub smtp: Place,
+}
+
+/// What is known of a registration's provider.
 #[derive(Clone, Debug)]
 pub struct Preset {
+    pub label: String,
     pub portal: String,
     pub imap: Place,
     pub smtp: Place,
     /// With `{tenant}` where the tenant belongs.
     pub authorization_endpoint: String,
     pub token_endpoint: String,
+    pub asks_for_tenant: bool,
+    pub needs_secret: bool,
+    pub needs_public_name: bool,
+    pub warnings: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+impl Preset {
+    /// Of a provider that nothing is known of: it gives a secret, as nearly all do.
+    fn nothing() -> Preset {
+        Preset {
+            label: String::new(),
+            portal: String::new(),
+            imap: Place::default(),
+            smtp: Place::default(),
+            authorization_endpoint: String::new(),
+            token_endpoint: String::new(),
+            asks_for_tenant: false,
+            needs_secret: true,
+            needs_public_name: false,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Empty where no server is known.
+#[derive(Clone, Debug, Default)]
 pub struct Place {
     pub host: String,
     pub port: u16,
     pub security: &'static str,
 }
 
-impl Preset {
-    pub fn of(practice: Option<&Practice>) -> Preset {
-        let microsoft = &provider::MICROSOFT;
-        let Some(practice) = practice else {
-            let oauth2 = microsoft.oauth2.as_ref();
-            return Preset {
-                portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
-                imap: Place::of(&microsoft.imap),
-                smtp: Place::of(&microsoft.smtp),
-                authorization_endpoint: oauth2.map(|o| o.authorization_endpoint.clone()).unwrap_or_default(),
-                token_endpoint: oauth2.map(|o| o.token_endpoint.clone()).unwrap_or_default(),
-            };
+pub const FAMILIES: [Family; 3] = [Family::Microsoft, Family::Google, Family::Other];
+
+/// As the lists name the authentication.
+pub fn label(family: Family) -> &'static str {
+    match family {
+        Family::Microsoft => "OAuth2 - Microsoft",
+        Family::Google => "OAuth2 - Google",
+        Family::Other => "OAuth2 - Other Provider",
+    }
+}
+
+impl Presets {
+    pub fn new(book: Arc<Book>) -> Presets {
+        Presets { book, practice: None }
+    }
+    #[must_use]
+    pub fn with_practice(&self, practice: &Practice) -> Presets {
+        Presets { practice: Some(practice.clone()), ..self.clone() }
+    }
+    /// A demo has a pretend Microsoft, and reaches nobody else.
+    fn families(&self) -> &'static [Family] {
+        if self.practice.is_some() { &FAMILIES[..1] } else { &FAMILIES }
+    }
+    /// For the list *Authentication* of a mailbox.
+    pub fn offers(&self, mailbox: &Mailbox) -> Vec<Offer> {
+        let offer = |family: &Family| {
+            let preset = self.for_mailbox(*family, mailbox);
+            Offer { word: family.word(), label: label(*family), imap: preset.imap, smtp: preset.smtp }
+        };
+        self.families().iter().map(offer).collect()
+    }
+    /// What choosing that authentication fills in.
+    pub fn for_mailbox(&self, family: Family, mailbox: &Mailbox) -> Preset {
+        choice::preset_for(&self.book, family, mailbox)
+            .map_or_else(Preset::nothing, |preset| self.shown(preset))
+    }
+    /// Of a registration.
+    pub fn of(&self, provider: &str) -> Preset {
+        self.book.find(provider).map_or_else(Preset::nothing, |preset| self.shown(preset))
+    }
+    pub fn family(&self, provider: &str) -> Family {
+        choice::family_of(&self.book, provider)
+    }
+    /// Key and label of the providers to choose from.
+    pub fn choices(&self, family: Family) -> Vec<(String, String)> {
+        if self.practice.is_some() {
+            return Vec::new();
+        }
+        let known = self.book.of_family(family).map(|preset| (preset.key.clone(), preset.label.clone()));
+        let typed = (family == Family::Other)
+            .then(|| (desk::mailboxes::client::OTHER.to_owned(), "— another one —".to_owned()));
+        typed.into_iter().chain(known).collect()
+    }
+    fn shown(&self, preset: &provider::Preset) -> Preset {
+        let oauth2 = preset.oauth2.as_ref();
+        let endpoint = |of: fn(&provider::OAuth2) -> &String| {
+            let endpoint = oauth2.map(|oauth2| (of(oauth2), oauth2.tenant.as_deref()));
+            endpoint.map(|(endpoint, tenant)| match tenant {
+                Some(tenant) => endpoint.replace("{tenant}", tenant),
+                None => endpoint.clone(),
+            })
+        };
+        let shown = Preset {
+            label: preset.label.clone(),
+            portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
+            imap: Place::of(&preset.imap),
+            smtp: Place::of(&preset.smtp),
+            authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
+            token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
+            asks_for_tenant: preset.asks_for_tenant(),
+            needs_secret: oauth2.is_none_or(|o| o.client_secret == provider::ClientSecret::Needed),
+            needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
+            warnings: preset.warnings.clone(),
+        };
+        let Some(practice) = self.practice.as_ref().filter(|_| preset.family == Family::Microsoft) else {
+            return shown;
         };
         let origin = practice.portal.origin().ascii_serialization();
         let here = |port, security| Place { host: "localhost".to_owned(), port, security };
@@ -50,6 +158,7 @@ impl Preset {
             smtp: here(practice.smtp_port, "starttls"),
             authorization_endpoint: format!("{origin}/{{tenant}}/oauth2/v2.0/authorize"),
             token_endpoint: format!("{origin}/{{tenant}}/oauth2/v2.0/token"),
+            ..shown
         }
     }
 }
@@ -61,5 +170,8 @@ impl Place {
             provider::Security::Starttls => "starttls",
         };
         Place { host: server.host.clone(), port: server.port, security }
+    }
+    pub fn is_known(&self) -> bool {
+        !self.host.is_empty()
     }
 }

@@ -1,5 +1,5 @@
 //! The tab *Remote Mailbox*: where mail is fetched from, and how.
-use super::preset::Preset;
+use super::preset::{Offer, Presets};
 use super::server_form::ServerForm;
 use super::server_tab::Sent;
 use super::tab::{Around, TabForm};
@@ -10,6 +10,7 @@ use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
 use desk::Refusal;
+use desk::mailboxes::choice;
 use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};
 
 /// The fields as shown: stored, or as typed.
@@ -52,10 +53,10 @@ impl TabForm for RemoteForm {
             start_date: start_date.to_owned(),
         }
     }
-    fn typed(form: &Form, mailbox: &Mailbox, preset: &Preset) -> RemoteForm {
+    fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> RemoteForm {
         let mut server = ServerForm::typed(form, mailbox.incoming.has_password);
-        if server.authentication == "microsoft" {
-            server.fill_in(&preset.imap);
+        if let Some(family) = choice::family(server.authentication()) {
+            server.fill_in(&presets.for_mailbox(family, mailbox).imap);
         }
         RemoteForm {
             server,
@@ -70,14 +71,15 @@ impl TabForm for RemoteForm {
         }
     }
     async fn show(self, state: &State, around: Around) -> Result<Response, Error> {
-        let (preset, practice) = (state.preset.clone(), state.practice());
+        let practice = state.practice();
         let Around { status, page, frame, why } = around;
-        show_as(status, &RemotePage { page, frame, form: self, preset, practice, why })
+        let offers = state.presets.offers(&frame.mailbox);
+        show_as(status, &RemotePage { page, frame, form: self, offers, practice, why })
     }
 }
 
 impl RemoteForm {
-    fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
+    pub(super) fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
         Ok(RemoteMailbox {
             server: self.server.entered(form, 993)?,
             folder: self.folder.clone(),
@@ -119,7 +121,7 @@ struct RemotePage {
     page: Page,
     frame: Frame,
     form: RemoteForm,
-    preset: std::sync::Arc<Preset>,
+    offers: Vec<Offer>,
     practice: bool,
     why: Option<String>,
 }
@@ -140,7 +142,7 @@ pub(super) async fn save(
     completeness: Completeness,
 ) -> desk::Result<()> {
     let mailbox = super::stored(state, id).await?;
-    let remote = RemoteForm::typed(form, &mailbox, &state.preset).remote(form)?;
+    let remote = RemoteForm::typed(form, &mailbox, &state.presets).remote(form)?;
     let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
     state
         .courier

@@ -38,10 +38,25 @@ impl ServerForm {
     }
     /// What the provider's preset knows and nobody typed.
     pub fn fill_in(&mut self, preset: &Place) {
-        if self.host.is_empty() {
+        if self.host.is_empty() && preset.is_known() {
             self.host.clone_from(&preset.host);
             self.port = preset.port.to_string();
             preset.security.clone_into(&mut self.security);
+        }
+    }
+    /// The server of the provider that was chosen, if one is known.
+    pub fn becomes(&mut self, preset: &Place) {
+        self.host.clear();
+        self.fill_in(preset);
+    }
+    pub fn authentication(&self) -> Authentication {
+        match self.authentication.as_str() {
+            "microsoft" => Authentication::Microsoft,
+            "google" => Authentication::Google,
+            "other" => Authentication::Other,
+            "password" => Authentication::Password,
+            "same" => Authentication::Same,
+            _ => Authentication::None,
         }
     }
     /// For the desk. `port_usual` stands in for an empty field.
@@ -60,12 +75,7 @@ impl ServerForm {
                 "plain" => Security::Plain,
                 _ => Security::Tls,
             },
-            authentication: match self.authentication.as_str() {
-                "microsoft" => Authentication::Microsoft,
-                "password" => Authentication::Password,
-                "same" => Authentication::Same,
-                _ => Authentication::None,
-            },
+            authentication: self.authentication(),
             user: self.user.clone(),
             password: form.secret("password"),
         })
@@ -79,7 +89,7 @@ fn security_word(security: Security) -> &'static str {
         Security::Plain => "plain",
     }
 }
-pub fn authentication_word(authentication: Authentication) -> &'static str {
+fn authentication_word(authentication: Authentication) -> &'static str {
     match authentication {
         Authentication::None => "none",
         Authentication::Same => "same",

@@ -1,5 +1,5 @@
 //! How a tab of a System Email is opened, with what is stored or what was typed: the same for all three.
-use super::preset::Preset;
+use super::preset::Presets;
 use super::{Asked, Frame, Tab, frame};
 use crate::extract::{Path, Query};
 use crate::form::{self, Form};
@@ -15,7 +15,7 @@ use std::future::Future;
 pub trait TabForm: Sized + Send {
     const TAB: Tab;
     fn stored(mailbox: &Mailbox) -> Self;
-    fn typed(form: &Form, mailbox: &Mailbox, preset: &Preset) -> Self;
+    fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> Self;
     fn show(self, state: &State, around: Around) -> impl Future<Output = Result<Response, Error>> + Send;
 }
 
@@ -63,7 +63,7 @@ async fn open<F: TabForm>(
     page.given_back = typed.is_some() && why.is_none();
     let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let form = match typed {
-        Some(typed) => F::typed(typed, &frame.mailbox, &state.preset),
+        Some(typed) => F::typed(typed, &frame.mailbox, &state.presets),
         None => F::stored(&frame.mailbox),
     };
     form.show(state, Around { status, page, frame, why }).await

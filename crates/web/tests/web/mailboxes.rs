@@ -86,7 +86,7 @@ async fn the_tabs_carry_the_labels_of_the_guide() {
     ] {
         page.shows(label);
     }
-    page.hides("OAuth2 - Google").hides("OAuth2 - Other Provider");
+    page.shows("OAuth2 - Google").shows("OAuth2 - Other Provider").shows("imap.gmail.com");
     let page = maya.get("/mailboxes/1/outgoing").await;
     for label in ["Same as Remote Mailbox", "None", "OAuth2 - Microsoft", "Header Spoofing"] {
         page.shows(label);

@@ -15,6 +15,7 @@ mod lost_sessions;
 mod mailboxes;
 mod policies;
 mod post;
+mod providers;
 mod replies;
 mod sign_in;
 mod slow_forms;

@@ -18,6 +18,9 @@ pub struct Discovery {
     pub authorization_endpoint: Option<Url>,
     pub token_endpoint: Option<Url>,
     pub jwks_uri: Option<Url>,
+    pub userinfo_endpoint: Option<Url>,
+    #[serde(default)]
+    pub scopes_supported: Vec<String>,
     /// RFC 9207: answers without `iss` are to be refused.
     #[serde(default, rename = "authorization_response_iss_parameter_supported")]
     pub iss_parameter_supported: bool,
@@ -61,13 +64,18 @@ pub fn discovery_url(token_endpoint: &Url) -> Option<Url> {
 
 /// The document of an issuer (OpenID Connect Discovery §4): the issuer in it must be the one asked for.
 pub async fn discover_issuer(net: &Net, issuer: &Url) -> Result<Discovery> {
+    const DOCUMENT: &str = "/.well-known/openid-configuration";
+    // People paste the document's own address as well.
+    let mut issuer = issuer.clone();
+    let path = issuer.path().trim_end_matches('/').trim_end_matches(DOCUMENT).to_owned();
+    issuer.set_path(&path);
     let mut url = issuer.clone();
-    url.set_path(&format!("{}/.well-known/openid-configuration", issuer.path().trim_end_matches('/')));
+    url.set_path(&format!("{}{DOCUMENT}", path.trim_end_matches('/')));
     let found = discover(net, &url).await?;
     if found.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
         let remedy =
             format!("the document names another issuer, {}: enter that one if it is right", found.issuer);
-        return Err(Error::rejected("learn about the provider", host_of(issuer)).remedy(remedy));
+        return Err(Error::rejected("learn about the provider", host_of(&issuer)).remedy(remedy));
     }
     Ok(found)
 }

@@ -56,16 +56,17 @@ pub struct Identity {
     pub claims: BTreeMap<String, String>,
 }
 
-/// Finds the provider's keys from its token endpoint and checks the token with them. A provider without a
-/// derivable discovery document gives [`Proof::TokenEndpoint`].
+/// Finds the provider's keys and checks the token with them: by the discovery document that is known of it, or by the
+/// one that its token endpoint leads to. A provider with neither gives [`Proof::TokenEndpoint`].
 pub async fn identify(
     net: &Net,
     token_endpoint: &Url,
+    discovery_endpoint: Option<&Url>,
     id_token: &SecretString,
     expected: Expected<'_>,
 ) -> Result<Identity> {
     let host = host_of(token_endpoint);
-    let Some(url) = discovery_url(token_endpoint) else {
+    let Some(url) = discovery_endpoint.cloned().or_else(|| discovery_url(token_endpoint)) else {
         return check_from_token_endpoint(id_token, expected).map_err(|flaw| flaw.into_error(&host));
     };
     let discovery = discovery::discover(net, &url).await?;
@@ -123,7 +124,7 @@ pub fn check(
     let mut found = Err(Flaw::UnknownKey);
     for key in matching.filter(|key| key.usage.as_deref().is_none_or(|usage| usage == "sig")) {
         let for_issuer = key.issuer.as_deref().map(|named| with_tenant(named, &token)).transpose()?;
-        if for_issuer.is_some_and(|named| named != issuer) {
+        if for_issuer.is_some_and(|named| !is_same_issuer(&named, &issuer)) {
             continue;
         }
         found = verify(&token, key);
@@ -132,7 +133,7 @@ pub fn check(
         }
     }
     found?;
-    if token.text("iss") != Some(&issuer) {
+    if !token.text("iss").is_some_and(|named| is_same_issuer(named, &issuer)) {
         return Err(Flaw::Issuer);
     }
     token.check_claims(expected)?;
@@ -144,6 +145,12 @@ pub fn check_from_token_endpoint(id_token: &SecretString, expected: Expected<'_>
     let token = Token::parse(id_token.expose_secret())?;
     token.check_claims(expected)?;
     token.identity(Proof::TokenEndpoint)
+}
+
+/// Google writes its own with and without `https://`.
+pub fn is_same_issuer(one: &str, other: &str) -> bool {
+    let bare = |issuer: &str| issuer.strip_prefix("https://").unwrap_or(issuer).to_owned();
+    bare(one) == bare(other)
 }
 
 struct Token<'a> {

@@ -17,6 +17,6 @@ pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
 pub use failure::OAuthError;
-pub use id_token::{Expected, Flaw, Identity, Proof, identify};
+pub use id_token::{Expected, Flaw, Identity, Proof, identify, is_same_issuer};
 pub use scope::Protocol;
 pub use token::{TokenRequest, TokenSet, exchange_code, refresh};

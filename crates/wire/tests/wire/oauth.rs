@@ -305,14 +305,14 @@ async fn the_id_token_says_who_signed_in() {
     let provider = entra(&signer).await;
     let token = signer.sign(&json!({"alg": "ES256", "kid": "k1"}), &claims(&provider.origin));
     let endpoint = provider.url("/common/oauth2/v2.0/token");
-    let identity = oauth::identify(&net(), &endpoint, &token, EXPECTED).await.unwrap();
+    let identity = oauth::identify(&net(), &endpoint, None, &token, EXPECTED).await.unwrap();
     assert_eq!(identity.proof, Proof::Signature);
     assert_eq!(identity.issuer, format!("{}/11-22/v2.0", provider.origin));
     assert_eq!((identity.oid.as_deref(), identity.tid.as_deref()), (Some("object"), Some("11-22")));
     assert_eq!(identity.preferred_username.as_deref(), Some("ann@contoso.example"));
     assert_eq!(identity.claims.get("login").map(String::as_str), Some("ann"));
     // After a refresh there is no nonce to compare.
-    oauth::identify(&net(), &endpoint, &token, Expected { nonce: None, ..EXPECTED }).await.unwrap();
+    oauth::identify(&net(), &endpoint, None, &token, Expected { nonce: None, ..EXPECTED }).await.unwrap();
 }
 
 #[tokio::test]
@@ -351,8 +351,35 @@ async fn an_id_token_with_any_flaw_is_refused_with_that_flaw() {
         ("a.b.c".into(), "cannot be read"),
         ("x".repeat(100_000).into(), "cannot be read"),
     ] {
-        let error = oauth::identify(&net(), &endpoint, &token, EXPECTED).await.unwrap_err();
+        let error = oauth::identify(&net(), &endpoint, None, &token, EXPECTED).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_document_proves_a_token_and_an_issuer_may_leave_out_its_scheme() {
+    let signer = Signer::new();
+    let provider = Provider::start().await;
+    let discovery =
+        json!({"issuer": "https://accounts.example", "jwks_uri": format!("{}/keys", provider.origin)});
+    provider.answers("/.well-known/openid-configuration", http(200, "", &discovery.to_string()));
+    provider.answers("/keys", http(200, "", &signer.keys().to_string()));
+    let (endpoint, document) = (provider.url("/token"), provider.url("/.well-known/openid-configuration"));
+    for (issuer, fine) in [
+        ("https://accounts.example", true),
+        ("accounts.example", true),
+        ("http://accounts.example", false),
+        ("accounts.example.evil", false),
+    ] {
+        let mut claims = claims(&provider.origin);
+        claims["iss"] = json!(issuer);
+        let token = signer.sign(&json!({"alg": "ES256", "kid": "k1"}), &claims);
+        let identity = oauth::identify(&net(), &endpoint, Some(&document), &token, EXPECTED).await;
+        assert_eq!(
+            identity.map(|identity| identity.proof).ok(),
+            fine.then_some(Proof::Signature),
+            "{issuer}"
+        );
     }
 }
 
@@ -368,9 +395,9 @@ async fn an_rs256_token_is_checked_with_its_key() {
     provider.answers("/keys", http(200, "", &key.to_string()));
     let endpoint = provider.url("/t/oauth2/v2.0/token");
     // Past the signature and the issuer it fails for want of an audience, and with a bit turned before it.
-    let error = oauth::identify(&net(), &endpoint, &token.into(), EXPECTED).await.unwrap_err();
+    let error = oauth::identify(&net(), &endpoint, None, &token.into(), EXPECTED).await.unwrap_err();
     assert!(error.to_string().contains("another client"), "{error}");
-    let error = oauth::identify(&net(), &endpoint, &token.replace("cC4h", "cC5h").into(), EXPECTED)
+    let error = oauth::identify(&net(), &endpoint, None, &token.replace("cC4h", "cC5h").into(), EXPECTED)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("signature"), "{error}");
@@ -380,10 +407,10 @@ async fn an_rs256_token_is_checked_with_its_key() {
 async fn a_provider_without_a_known_document_is_believed_for_its_token_endpoint() {
     let provider = Provider::start().await;
     let token = Signer::new().sign(&json!({"alg": "ES256"}), &claims(&provider.origin));
-    let identity = oauth::identify(&net(), &provider.url("/token"), &token, EXPECTED).await.unwrap();
+    let identity = oauth::identify(&net(), &provider.url("/token"), None, &token, EXPECTED).await.unwrap();
     assert_eq!(identity.proof, Proof::TokenEndpoint);
     let late = Expected { now_at: NOW_AT + 4_000_000, ..EXPECTED };
-    assert!(oauth::identify(&net(), &provider.url("/token"), &token, late).await.is_err());
+    assert!(oauth::identify(&net(), &provider.url("/token"), None, &token, late).await.is_err());
     assert!(provider.asked().is_empty());
 }
 

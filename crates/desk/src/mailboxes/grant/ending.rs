@@ -75,6 +75,16 @@ pub(in crate::mailboxes) fn end_of_client(
         }
     }
 }
+/// Whether anything that was granted to the registration is not ended.
+pub(in crate::mailboxes) fn any_of_client(tx: &mut Tx<'_>, client_id: i64) -> Result<bool> {
+    let (any,): (bool,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM consent WHERE client_id = $1
+             AND state IN ('unproved', 'fulfilled', 'lapsed'))",
+        params![client_id],
+    )?;
+    Ok(any)
+}
+
 /// Whether what was granted already ends too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mailboxes) enum Tokens {

@@ -3,10 +3,11 @@ use super::rules::{authorized, checked_outgoing, checked_remote, ready_to_fetch,
 use super::secret::{self, host_changed};
 use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get};
 use crate::db::Tx;
-use crate::mailboxes::grant;
+use crate::mailboxes::{client, grant};
 use crate::site::event::{self, Subject};
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
+use mail::provider::{Book, Preset};
 use serde_json::{Map, Value, json};
 
 /// Rules: plain only to loopback; *Move to Folder* refuses the fetched folder; what fetching needs is
@@ -49,9 +50,11 @@ pub fn change_remote(
     Ok(())
 }
 
+/// *Same as Remote Mailbox* without a server means the one that the incoming side's provider has for it.
 pub fn change_outgoing(
     tx: &mut Tx<'_>,
     vault: &Vault,
+    providers: &Book,
     by: &By,
     id: i64,
     outgoing: &OutgoingMailbox,
@@ -59,7 +62,8 @@ pub fn change_outgoing(
     nonce: [u8; 24],
 ) -> Result<()> {
     let old = get(tx, id)?;
-    let mut new = checked_outgoing(&old, outgoing)?;
+    let preset = provider_of(tx, providers, &old)?;
+    let mut new = checked_outgoing(&old, outgoing, preset)?;
     let secret = secret::entered(tx, vault, &old, &outgoing.server, &new.outgoing, Side::Outgoing)?;
     new.outgoing.has_password |= secret.is_some();
     if new.outgoing_active {
@@ -85,6 +89,19 @@ pub fn change_outgoing(
     host_changed(tx, by, &old, &old.outgoing, &new.outgoing, Side::Outgoing)?;
     tx.wake("outbox");
     Ok(())
+}
+
+/// Who keeps the mailbox: as its registration says, for two providers may have one server, or by its server.
+fn provider_of<'a>(tx: &mut Tx<'_>, providers: &'a Book, mailbox: &Mailbox) -> Result<Option<&'a Preset>> {
+    let of_server = providers.of_imap_host(&mailbox.incoming.host);
+    let registered = mailbox.incoming.client_id.filter(|_| mailbox.incoming.authentication.is_oauth());
+    let Some(client_id) = registered else { return Ok(of_server) };
+    let client = client::find(tx, client_id)?;
+    let host = &mailbox.incoming.host;
+    let preset = client
+        .and_then(|client| providers.find(&client.provider))
+        .filter(|preset| host.is_empty() || preset.imap.host.eq_ignore_ascii_case(host));
+    Ok(preset.or(of_server))
 }
 
 /// A side is switched on, or is to sign in in another way from now on.

@@ -5,6 +5,7 @@ use super::{
     StartFrom,
 };
 use crate::{Refusal, Result};
+use mail::provider::Preset;
 
 /// How often a mailbox may be asked, in seconds, and how many messages a batch may have.
 pub const FREQUENCY_S: std::ops::RangeInclusive<i64> = 10..=86_400;
@@ -106,10 +107,14 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
     })
 }
 
-pub(super) fn checked_outgoing(old: &Mailbox, outgoing: &OutgoingMailbox) -> Result<Mailbox> {
+/// `preset` is the provider of the incoming side.
+pub(super) fn checked_outgoing(
+    old: &Mailbox,
+    outgoing: &OutgoingMailbox,
+    preset: Option<&Preset>,
+) -> Result<Mailbox> {
     let mut server = outgoing.server.clone();
     // Nothing was named: the server that the provider has for it.
-    let preset = mail::provider::Book::builtin().of_imap_host(&old.incoming.host);
     if let Some(preset) = preset
         && server.authentication == Authentication::Same
         && server.host.trim().is_empty()

@@ -1,0 +1,64 @@
+//! What a token endpoint that says no means for a grant.
+use crate::Courier;
+use crate::registration::family;
+use crate::trouble::{Place, Trouble, sentence};
+use desk::mailboxes::client::Client;
+use desk::mailboxes::grant::{Grant, State};
+use mail::explain::{Class, Service};
+use mail::provider::Family;
+
+/// Marks a set-back that passes by itself, so that the row tells it from one that needs a person.
+pub(crate) const RETRY_CODE: &str = "refresh_retry";
+
+pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
+    let remedy = match Family::of(family(courier, &client.provider)) {
+        Family::Google => {
+            "Take Postern's access away at https://myaccount.google.com/connections, then press Submit again."
+        }
+        Family::Microsoft => "Add offline_access to Scopes in Config, then press Submit again.",
+        Family::Other => {
+            "Most providers give one when offline_access is among the Scopes in Config; see theirs, then press Submit again."
+        }
+    };
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "no_refresh_token",
+        "The provider gave no refresh token, so access ends with the access token.",
+        remedy,
+    )
+}
+
+/// Why a refresh was refused; a consent of a certain age says more.
+pub(crate) fn of_consent(courier: &Courier, error: &wire::Error, client: &Client, grant: &Grant) -> Trouble {
+    let mut trouble = token_trouble(courier, error, &client.provider);
+    // `since` is the time of the consent until the grant's state changes, and then the first refusal was told already.
+    let authorized = grant.state == State::Fulfilled && trouble.class == Class::AuthorizeAgain;
+    let days = courier.now().saturating_sub(grant.since) / (24 * 60 * 60_000);
+    if let (true, Some(answer), Ok(days)) = (authorized, error.oauth(), u32::try_from(days)) {
+        let told = Trouble::of_oauth(answer, family(courier, &client.provider), Some(days));
+        (trouble.reason, trouble.remedy) = (told.reason, told.remedy);
+    }
+    trouble
+}
+
+/// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
+pub(crate) fn token_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
+    let place = Place { provider: family(courier, provider), service: Service::Imap, by_token: true };
+    let mut trouble = match error.oauth() {
+        Some(_) => Trouble::of(error, &place),
+        None => {
+            let mut trouble = Trouble::of(error, &place);
+            trouble.reason = sentence(&error.to_string());
+            trouble.detail = String::new();
+            trouble.remedy =
+                "Nothing to do now: Postern tries again by itself. If it stays, check the Token Endpoint."
+                    .to_owned();
+            trouble.class = Class::Retry;
+            trouble
+        }
+    };
+    if trouble.class == Class::Retry {
+        trouble.code = RETRY_CODE.to_owned();
+    }
+    trouble
+}

@@ -1,0 +1,121 @@
+//! Which provider a registration is at: what is offered for a mailbox, and another one chosen.
+use super::client::{self, Client, OTHER};
+use super::grant;
+use super::mailbox::{Authentication, Mailbox};
+use crate::db::Tx;
+use crate::site::event::{self, Subject};
+use crate::{By, Refusal, Result, params};
+use mail::provider::{Book, ClientSecret, Family, OAuth2, Preset};
+use serde_json::json;
+use url::{Host, Url};
+
+/// The providers that an authentication offers; `None` for those that know none.
+pub fn family(authentication: Authentication) -> Option<Family> {
+    match authentication {
+        Authentication::Microsoft => Some(Family::Microsoft),
+        Authentication::Google => Some(Family::Google),
+        Authentication::Other => Some(Family::Other),
+        Authentication::None | Authentication::Same | Authentication::Password => None,
+    }
+}
+
+/// Whose family a registration is of. One whose preset is gone is nobody's.
+pub fn family_of(providers: &Book, provider: &str) -> Family {
+    providers.find(provider).map_or(Family::Other, |preset| preset.family)
+}
+
+/// The preset of that family which keeps the mailbox: by its address, by its server, else the first of Microsoft's and
+/// Google's. `None`: endpoints are to be typed.
+pub fn preset_for<'a>(providers: &'a Book, family: Family, mailbox: &Mailbox) -> Option<&'a Preset> {
+    let fits = |preset: &&Preset| preset.family == family && preset.oauth2.is_some();
+    let by_address = providers.of_address(&mailbox.address).filter(fits);
+    let by_server = || providers.of_imap_host(&mailbox.incoming.host).filter(fits);
+    let first = || providers.of_family(family).next().filter(|_| family != Family::Other);
+    by_address.or_else(by_server).or_else(first)
+}
+
+/// The preset's key, or [`OTHER`]; anything else is refused.
+pub(super) fn known<'a>(providers: &'a Book, provider: &str) -> Result<Option<&'a Preset>> {
+    let preset = providers.find(provider).filter(|preset| preset.oauth2.is_some());
+    if preset.is_none() && provider != OTHER {
+        let sentence = format!("Nothing is known of a provider “{provider}” that takes OAuth2.");
+        return Err(Refusal::Other(sentence).into());
+    }
+    Ok(preset)
+}
+
+/// Another provider from now on: its tenant, endpoints and scopes take the place of the old one's. The secret was entered
+/// for the old one and goes; tokens that are there are not thrown away by a choice in a list.
+pub fn choose(tx: &mut Tx<'_>, providers: &Book, by: &By, id: i64, provider: &str) -> Result<Client> {
+    let old = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
+    if old.provider == provider {
+        return Ok(old);
+    }
+    let preset = known(providers, provider)?;
+    if grant::any_of_client(tx, id)? {
+        let sentence =
+            "This registration has tokens. Delete them in the tab Token first, then choose another provider.";
+        return Err(Refusal::Other(sentence.into()).into());
+    }
+    grant::end_of_client(tx, by, id, grant::Tokens::Keep)?;
+    let endpoints = preset.filter(|preset| !preset.asks_for_tenant()).and_then(|preset| preset.endpoints(""));
+    let (authorization, token) =
+        endpoints.map(|endpoints| (endpoints.authorization, endpoints.token)).unwrap_or_default();
+    tx.execute(
+        "UPDATE client SET provider = $2, tenant = '', authorization_endpoint = $3, token_endpoint = $4, scopes = $5,
+                resource_details_endpoint = '', email_attribute = '', client_secret = NULL WHERE id = $1",
+        params![id, provider, authorization, token, preset.map(Preset::scopes).unwrap_or_default()],
+    )?;
+    let data = json!({ "provider": [old.provider, provider] });
+    event::append(tx, by, Subject::Client(id), "changed", data)?;
+    client::find(tx, id)?.ok_or_else(|| Refusal::NotFound("registration").into())
+}
+
+fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {
+    preset.and_then(|preset| preset.oauth2.as_ref())
+}
+
+/// A registration without a secret is believed where the provider is known to give none.
+pub(super) fn needs_secret(preset: Option<&Preset>) -> bool {
+    oauth2(preset).is_none_or(|oauth2| oauth2.client_secret == ClientSecret::Needed)
+}
+
+/// The portal shows a *Secret ID*, a GUID, beside the *Value*; where values are no GUIDs, it was pasted by mistake.
+pub(super) fn is_secret_id(preset: Option<&Preset>, secret: &str) -> bool {
+    oauth2(preset).is_some_and(|oauth2| oauth2.secret_is_no_guid) && looks_like_id(secret)
+}
+
+fn looks_like_id(secret: &str) -> bool {
+    let groups: Vec<&str> = secret.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// A host that every provider takes in a Callback Endpoint: a name under a public suffix, or this machine.
+pub fn has_public_name(site: &Url) -> bool {
+    match site.host() {
+        Some(Host::Domain("localhost")) => true,
+        Some(Host::Domain(name)) => psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known()),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_needs_a_name_that_the_world_could_have() {
+        for (site, fine) in [
+            ("https://help.example.org", true),
+            ("http://localhost:8080", true),
+            ("https://help.example.co.uk", true),
+            ("https://helpdesk.local", false),
+            ("https://helpdesk", false),
+            ("https://10.0.0.5", false),
+            ("https://[::1]", false),
+        ] {
+            assert_eq!(has_public_name(&Url::parse(site).unwrap()), fine, "{site}");
+        }
+    }
+}

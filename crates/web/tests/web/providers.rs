@@ -1,0 +1,116 @@
+//! Config at other providers than Microsoft 365: what is filled in, and what is chosen.
+use crate::office::{Answer, Browser, Office};
+
+/// Config of a new email with that authentication.
+async fn config(office: &Office, address: &str, authentication: &str) -> (Browser, Answer) {
+    let mut maya = office.maya().await;
+    maya.get("/mailboxes/new").await;
+    let typed = [("address", address), ("name", "Support"), ("department", "1")];
+    let answer = maya.post("/mailboxes", &typed).await;
+    maya.follow(&answer).await;
+    let tab = [
+        ("host", ""),
+        ("port", ""),
+        ("security", "tls"),
+        ("authentication", authentication),
+        ("status", "disabled"),
+        ("frequency", "60"),
+        ("batch", "50"),
+        ("fetched", "nothing"),
+        ("start_from", "now"),
+    ];
+    let answer = maya.post("/mailboxes/1/remote/config", &tab).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote/authorization", "{}", answer.body);
+    let page = maya.follow(&answer).await;
+    (maya, page)
+}
+
+#[tokio::test]
+async fn google_has_its_own_guide_and_everything_filled_in() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "support@contoso.example", "google").await;
+    page.shows("OAuth2 - Google").shows("In the Google Cloud console").shows("Authorized redirect URIs");
+    page.shows("https://accounts.google.com/o/oauth2/v2/auth").shows("https://oauth2.googleapis.com/token");
+    page.shows("openid email https://mail.google.com/").shows("every authorization ends after seven days");
+    page.hides("Microsoft").hides("id=\"tenant\"").hides("name=\"provider\"");
+    maya.get("/mailboxes/1/remote").await.shows("value=\"imap.gmail.com\"").shows("value=\"993\"");
+
+    let typed = [
+        ("status", "enabled"),
+        ("strict_matching", "1"),
+        ("client_id", "an-id.apps.googleusercontent.com"),
+        ("client_secret", "GOCSPX-secret"),
+        ("authorization_endpoint", "https://accounts.google.com/o/oauth2/v2/auth"),
+        ("token_endpoint", "https://oauth2.googleapis.com/token"),
+        ("scopes", "openid email https://mail.google.com/"),
+        ("do", "submit"),
+    ];
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    let to = answer.location();
+    assert!(to.starts_with("https://accounts.google.com/o/oauth2/v2/auth?"), "{to}");
+    assert!(to.contains("access_type=offline") && to.contains("prompt=consent"), "{to}");
+}
+
+#[tokio::test]
+async fn another_provider_is_chosen_from_the_list_or_typed() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "support@contoso.example", "other").await;
+    page.shows("OAuth2 - Other Provider").shows("At the provider").shows("id=\"issuer\"").hides("Microsoft");
+    page.shows("and <b>Client Secret</b>");
+    for provider in ["Yahoo Mail", "Fastmail", "Yandex Mail"] {
+        page.shows(provider);
+    }
+    page.hides("Zoho");
+    let choice = [("provider", "yandex"), ("do", "provider")];
+    let answer = maya.post("/mailboxes/1/remote/authorization", &choice).await;
+    let page = maya.follow(&answer).await;
+    page.shows("https://oauth.yandex.com/token").shows("mail:imap_full mail:smtp").hides("id=\"issuer\"");
+    page.shows("IMAP may have to be allowed");
+    maya.get("/mailboxes/1/remote").await.shows("value=\"imap.yandex.com\"");
+    let choice = [("provider", "fastmail"), ("do", "provider")];
+    maya.post("/mailboxes/1/remote/authorization", &choice).await;
+    maya.get("/mailboxes/1/remote").await.shows("value=\"imap.fastmail.com\"");
+
+    let wrong = maya.post("/mailboxes/1/remote/authorization", &[("provider", "zoho"), ("do", "provider")]);
+    wrong.await.shows("zoho");
+    let plain = [("issuer", "http://id.contoso.example"), ("do", "discover")];
+    maya.post("/mailboxes/1/remote/authorization", &plain).await.shows("https://");
+}
+
+#[tokio::test]
+async fn an_address_says_which_microsoft_it_is_and_the_list_has_the_other_clouds() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "support@outlook.com", "microsoft").await;
+    page.shows("https://login.microsoftonline.com/consumers/oauth2/v2.0/token").hides("id=\"tenant\"");
+    page.shows("IMAP and POP are off until");
+    let choice = [("provider", "microsoft-gcc-high"), ("do", "provider")];
+    let answer = maya.post("/mailboxes/1/remote/authorization", &choice).await;
+    let page = maya.follow(&answer).await;
+    page.shows("https://login.microsoftonline.us/{tenant}/oauth2/v2.0/token").shows("id=\"tenant\"");
+    maya.get("/mailboxes/1/remote").await.shows("value=\"outlook.office365.us\"");
+}
+
+#[tokio::test]
+async fn another_family_is_another_registration() {
+    let office = Office::staffed();
+    let (mut maya, first) = config(&office, "support@contoso.example", "microsoft").await;
+    let tab = [
+        ("host", "imap.gmail.com"),
+        ("port", "993"),
+        ("security", "tls"),
+        ("authentication", "google"),
+        ("status", "disabled"),
+        ("frequency", "60"),
+        ("batch", "50"),
+        ("fetched", "nothing"),
+        ("start_from", "now"),
+    ];
+    let answer = maya.post("/mailboxes/1/remote/config", &tab).await;
+    let page = maya.follow(&answer).await;
+    page.shows("https://oauth2.googleapis.com/token").hides("Microsoft");
+    let callback = |page: &Answer| {
+        let (_, rest) = page.body.split_once("id=\"callback\"").unwrap();
+        rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()
+    };
+    assert_ne!(callback(&page), callback(&first), "one callback for each provider");
+}
