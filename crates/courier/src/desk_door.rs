@@ -2,7 +2,7 @@
 //! Web goes through here too.
 use crate::{Clock, Process, Random};
 use desk::Desk;
-use desk::db::Tx;
+use desk::db::{Error, Tx};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,6 +11,11 @@ use url::Url;
 
 /// Topics that a slow listener may be behind; one that is further behind is told so and looks again.
 const TOPICS_MAX: usize = 1024;
+
+/// A snapshot that takes longer has met a database that hangs. No page needs a tenth of it.
+const READ_LIMIT: Duration = Duration::from_secs(30);
+/// The same of a transaction, which may wait for others before it begins.
+const WRITE_LIMIT: Duration = Duration::from_secs(60);
 
 /// What a [`Courier`] is made of.
 #[derive(Debug)]
@@ -102,27 +107,28 @@ impl Courier {
         self.inside.topics.subscribe()
     }
 
-    /// One snapshot of the database.
+    /// One snapshot of the database; busy where it hangs.
     pub async fn read<T, F>(&self, f: F) -> desk::Result<T>
     where
         F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        self.blocking(move |desk| desk.db.read(f)).await
+        within(READ_LIMIT, Error::Busy, self.blocking(move |desk| desk.db.read(f))).await
     }
 
-    /// One transaction; `f` may run again, so it has no effect but through its transaction.
+    /// One transaction; `f` may run again, so it has no effect but through its transaction. Where the database hangs
+    /// nobody knows whether it will be committed, and that is the error.
     pub async fn write<T, F>(&self, f: F) -> desk::Result<T>
     where
         F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
         T: Send + 'static,
     {
         let waiting = Waiting::new(&self.inside);
-        self.blocking(move |desk| {
+        let writing = self.blocking(move |desk| {
             let _waiting = waiting;
             desk.db.write(f)
-        })
-        .await
+        });
+        within(WRITE_LIMIT, Error::Unknown, writing).await
     }
 
     /// One transaction of a round: it lets those go first who wait for [`Courier::write`], so that a click never
@@ -163,6 +169,15 @@ impl Courier {
     }
 }
 
+/// The caller goes on after the limit; the work itself cannot be stopped, and holds its connection until it ends.
+async fn within<T>(
+    limit: Duration,
+    late: Error,
+    work: impl Future<Output = desk::Result<T>>,
+) -> desk::Result<T> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(late.into()))
+}
+
 /// One caller of [`Courier::write`], counted until it has written.
 struct Waiting(Arc<Inside>);
 impl Waiting {
@@ -174,5 +189,19 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.writers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever_for_a_database_that_hangs() {
+        let hangs = std::future::pending::<desk::Result<()>>();
+        let late = within(Duration::from_millis(10), Error::Busy, hangs).await.unwrap_err();
+        assert!(late.to_string().contains("busy"), "{late}");
+        let quick = within(READ_LIMIT, Error::Busy, async { Ok(7) }).await;
+        assert_eq!(quick.unwrap(), 7);
     }
 }
