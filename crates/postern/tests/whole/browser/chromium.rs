@@ -22,19 +22,26 @@ struct Driver {
     url: String,
 }
 impl Driver {
+    /// It takes a port that is free for IPv4 and ends when another program has the same one for IPv6, which happens
+    /// among many tests; then it is started again.
     fn start() -> Driver {
+        (0..5).find_map(|_| Driver::try_start()).expect("chromedriver says its port")
+    }
+    fn try_start() -> Option<Driver> {
         let mut command = Command::new(variable("POSTERN_TEST_CHROMEDRIVER"));
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.process_group(0).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let child = command.process_group(0).spawn().unwrap();
+        let mut driver = Driver { child, url: String::new() }; // ended when it is dropped
+        let mut said = BufReader::new(driver.child.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| {
             let line = line.unwrap();
             line.split_once("started successfully on port ")
                 .map(|(_, port)| port.trim_end_matches('.').to_owned())
-        });
+        })?;
         // Read on, or it stops at a full pipe.
         std::thread::spawn(move || said.for_each(drop));
-        Driver { url: format!("http://127.0.0.1:{}", port.expect("chromedriver says its port")), child }
+        driver.url = format!("http://127.0.0.1:{port}");
+        Some(driver)
     }
 }
 impl Drop for Driver {
