@@ -240,13 +240,12 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
     }
     let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
     let providers = &courier.desk().providers;
-    let extra = registration::oauth2(providers, &known.client).map(|oauth2| &oauth2.token);
-    let extra = extra.map(registration::parameters).unwrap_or_default();
+    let extra = registration::of_token_request(providers, &known.client);
     let request = TokenRequest {
         endpoint: &endpoint,
         client_id: &known.client.client_id,
         client_secret: known.secret.as_ref(),
-        scope: registration::names_scope(providers, &known.client).then_some(known.scope.as_str()),
+        scope: registration::named_scope(providers, &known.client, &known.scope),
         extra: &extra,
     };
     let asking = wire::oauth::refresh(courier.net(), &request, &lease.refresh_token);

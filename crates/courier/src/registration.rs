@@ -1,7 +1,8 @@
 //! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
 use crate::Courier;
+use desk::mailboxes::choice::family_of;
 use desk::mailboxes::client::Client;
-use mail::provider::{Book, Family, OAuth2, Preset};
+use mail::provider::{Book, OAuth2, Preset, is_on_this_machine};
 use url::Url;
 use wire::oauth::{Protocol, scope};
 
@@ -23,26 +24,28 @@ pub(crate) fn parameters(map: &std::collections::BTreeMap<String, String>) -> Ve
     map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// The same of a token request.
+pub(crate) fn of_token_request(providers: &Book, client: &Client) -> Vec<(String, String)> {
+    oauth2(providers, client).map(|oauth2| parameters(&oauth2.token)).unwrap_or_default()
+}
+
 /// Whose words a registration's provider speaks: of the preset, or of none.
 pub(crate) fn family(courier: &Courier, provider: &str) -> &'static str {
-    let preset = courier.desk().providers.find(provider);
-    preset.map_or(Family::Other, |preset| preset.family).word()
+    family_of(&courier.desk().providers, provider).word()
 }
 
 /// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
 /// more would end a working grant), where it is known.
 pub(crate) fn token_scope(providers: &Book, client: &Client, granted: &str, protocol: Protocol) -> String {
     let wanted = scope::narrow(&corrected(providers, client), protocol);
-    let is_granted =
-        |wanted: &str| granted.split_whitespace().any(|scope| scope.eq_ignore_ascii_case(wanted));
     let kept: Vec<&str> =
-        wanted.split_whitespace().filter(|scope| is_openid(scope) || is_granted(scope)).collect();
+        wanted.split_whitespace().filter(|scope| is_openid(scope) || holds(granted, scope)).collect();
     if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
 }
 
-/// Whether a token request names its scopes: where one resource's are to be chosen. Others have what was consented to.
-pub(crate) fn names_scope(providers: &Book, client: &Client) -> bool {
-    oauth2(providers, client).is_none_or(|oauth2| oauth2.one_resource_per_token)
+/// The scopes that a token request names: where one resource's are to be chosen. Others have what was consented to.
+pub(crate) fn named_scope<'a>(providers: &Book, client: &Client, scope: &'a str) -> Option<&'a str> {
+    oauth2(providers, client).is_none_or(|oauth2| oauth2.one_resource_per_token).then_some(scope)
 }
 
 /// The registration's scopes, with what people paste put right.
@@ -58,10 +61,13 @@ pub(crate) fn not_granted(providers: &Book, client: &Client, granted: Option<&st
     let checked = oauth2(providers, client).is_some_and(|oauth2| oauth2.granted_scope_checked);
     let granted = granted.filter(|_| checked)?;
     let asked = corrected(providers, client);
-    let missing = asked.split_whitespace().filter(|scope| !is_openid(scope));
-    let mut missing =
-        missing.filter(|scope| !granted.split_whitespace().any(|given| given.eq_ignore_ascii_case(scope)));
+    let mut missing = asked.split_whitespace().filter(|scope| !is_openid(scope) && !holds(granted, scope));
     missing.next().map(str::to_owned)
+}
+
+/// Providers write a scope in their own way.
+fn holds(scopes: &str, scope: &str) -> bool {
+    scopes.split_whitespace().any(|one| one.eq_ignore_ascii_case(scope))
 }
 
 fn is_openid(scope: &str) -> bool {
@@ -84,15 +90,9 @@ pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> de
         return Err(desk::Refusal::Required(field).into());
     }
     let url = Url::parse(text.trim()).map_err(|_| refuse("this is not an address of the web."))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" if url.has_host() => Ok(url),
-        "http" if courier.practice() && loopback => Ok(url),
+        "http" if courier.practice() && is_on_this_machine(&url) => Ok(url),
         _ => Err(refuse("it must begin with https://.").into()),
     }
 }

@@ -3,6 +3,7 @@
 //! What is built in is `provider/builtin.toml`; a file of the same form is laid over it ([`Book::with_file`]).  Code asks
 //! a preset's fields and not its name.
 
+mod address;
 mod book;
 mod file;
 mod microsoft;
@@ -10,6 +11,7 @@ mod microsoft;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+pub use address::{is_guid, is_on_this_machine};
 pub use book::Book;
 pub use microsoft::{is_first_version, is_tenant, microsoft, tenant_of};
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use url::{Host, Url};
 
 use crate::exchange::Exchange;
 use crate::openid;
@@ -222,6 +223,16 @@ impl Directory {
 
     fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a redirect URI leads to the machine of whoever signs in: plain http is taken for it alone.
+pub(crate) fn is_on_this_machine(redirect_uri: &Url) -> bool {
+    match redirect_uri.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

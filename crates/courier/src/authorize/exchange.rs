@@ -37,13 +37,12 @@ pub(super) async fn exchange(
     };
     let providers = &courier.desk().providers;
     let scope = token_scope(providers, client, "", protocol);
-    let extra = registration::oauth2(providers, client).map(|oauth2| registration::parameters(&oauth2.token));
-    let extra = extra.unwrap_or_default();
+    let extra = registration::of_token_request(providers, client);
     let request = TokenRequest {
         endpoint: &token_endpoint,
         client_id: client.client_id.trim(),
         client_secret: secret.as_ref(),
-        scope: registration::names_scope(providers, client).then_some(scope.as_str()),
+        scope: registration::named_scope(providers, client, &scope),
         extra: &extra,
     };
     let redirect_uri = callback_url(courier.site_url(), &client.public_id);

@@ -3,14 +3,14 @@ use super::chart::{Broken, Chart, Link};
 use crate::Courier;
 use crate::authorize::callback_url;
 use crate::refresh::{self, Want, access_token};
-use crate::registration::{resource_of, token_scope};
+use crate::registration::{oauth2, resource_of, token_scope};
 use crate::trouble::Trouble;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
-use mail::provider::{Book, OAuth2};
-use url::{Host, Url};
+use mail::provider::{Book, OAuth2, is_guid, is_on_this_machine};
+use url::Url;
 use wire::oauth::{Inscription, Protocol};
 
 const DAY_MS: i64 = 24 * 60 * 60_000;
@@ -63,8 +63,7 @@ async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Tro
 
 fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
     let callback = callback_url(courier.site_url(), &client.public_id);
-    let oauth2 = courier.desk().providers.find(&client.provider).and_then(|preset| preset.oauth2.as_ref());
-    match unfit(&callback, oauth2) {
+    match unfit(&callback, oauth2(&courier.desk().providers, client)) {
         None => chart.good(Link::Site, format!("The provider leads back to {callback}.")),
         Some(why) => chart.warning(
             Link::Site,
@@ -77,18 +76,13 @@ fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
 
 /// Why a provider would not lead back there, as the end of a sentence.
 fn unfit(callback: &Url, oauth2: Option<&OAuth2>) -> Option<&'static str> {
-    let local = match callback.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let name = matches!(callback.host(), Some(Host::Domain(_)));
+    let name = callback.domain();
+    let local = is_on_this_machine(callback) || name.is_some_and(|name| name.ends_with(".localhost"));
     if callback.scheme() != "https" && !local {
         return Some("which is not https: providers take that for localhost alone.");
     }
     let needs_name = oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name);
-    (needs_name && !local && !name)
+    (needs_name && !local && name.is_none())
         .then_some("which is no name of the public Internet: this provider wants one.")
 }
 
@@ -154,9 +148,8 @@ fn astray(client: &Client, on_it: &Inscription, wanted: &str) -> Option<(String,
         let why = format!("It is for {other} and not for {resource}.");
         return Some((why, "Write the scopes in Config as the guide shows them, then press Submit again."));
     }
-    let is_number = |tenant: &str| tenant.len() == 36 && tenant.matches('-').count() == 4;
     let tenant = on_it.tenant.as_deref().filter(|tenant| {
-        is_number(client.tenant.trim()) && !tenant.eq_ignore_ascii_case(client.tenant.trim())
+        is_guid(client.tenant.trim()) && !tenant.eq_ignore_ascii_case(client.tenant.trim())
     })?;
     let why = format!("The account belongs to the tenant {tenant} and not to {}.", client.tenant.trim());
     Some((why, "Enter the tenant of the mailbox in Config, or let an account of that tenant sign in."))

@@ -5,7 +5,7 @@ use super::mailbox::{Authentication, Mailbox};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result, params};
-use mail::provider::{Book, ClientSecret, Family, OAuth2, Preset};
+use mail::provider::{self, Book, ClientSecret, Family, OAuth2, Preset};
 use serde_json::json;
 use url::{Host, Url};
 
@@ -76,19 +76,13 @@ fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {
 }
 
 /// A registration without a secret is believed where the provider is known to give none.
-pub(super) fn needs_secret(preset: Option<&Preset>) -> bool {
+pub fn needs_secret(preset: Option<&Preset>) -> bool {
     oauth2(preset).is_none_or(|oauth2| oauth2.client_secret == ClientSecret::Needed)
 }
 
 /// The portal shows a *Secret ID*, a GUID, beside the *Value*; where values are no GUIDs, it was pasted by mistake.
 pub(super) fn is_secret_id(preset: Option<&Preset>, secret: &str) -> bool {
-    oauth2(preset).is_some_and(|oauth2| oauth2.secret_is_no_guid) && looks_like_id(secret)
-}
-
-fn looks_like_id(secret: &str) -> bool {
-    let groups: Vec<&str> = secret.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    lengths == [8, 4, 4, 4, 12] && groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_hexdigit()))
+    oauth2(preset).is_some_and(|oauth2| oauth2.secret_is_no_guid) && provider::is_guid(secret)
 }
 
 /// A host that every provider takes in a Callback Endpoint: a name under a public suffix, or this machine.

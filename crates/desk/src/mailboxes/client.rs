@@ -8,10 +8,10 @@ use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
 use crate::site::vault::{self, Vault};
 use crate::{By, Error, Refusal, Result, params};
-use mail::provider::{Book, Preset};
+use mail::provider::{Book, Preset, is_on_this_machine};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use url::{Host, Url};
+use url::Url;
 
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -272,17 +272,8 @@ fn check_endpoint(field: &'static str, endpoint: &str, scheme: Scheme) -> Result
     }
     match (url.scheme(), scheme) {
         ("https", _) => Ok(()),
-        ("http", Scheme::Practice) if is_loopback(&url) => Ok(()),
+        ("http", Scheme::Practice) if is_on_this_machine(&url) => Ok(()),
         _ => bad("the address must begin with https://, because the secret is sent there."),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tenants of Microsoft, and the addresses that hold them.
 
-use super::{Endpoints, MICROSOFT};
+use super::{Endpoints, MICROSOFT, is_guid};
 
 /// Microsoft's endpoints of a tenant: an id, a domain, `common`, `organizations` or `consumers`.
 #[must_use]
@@ -13,15 +13,12 @@ pub fn microsoft(tenant: &str) -> Endpoints {
 /// May this stand in a Microsoft endpoint: an id, a domain, or one of the three words?
 #[must_use]
 pub fn is_tenant(tenant: &str) -> bool {
-    let is_guid = tenant.len() == 36
-        && tenant.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-        && tenant.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let is_domain = tenant.len() <= 253
         && tenant.contains('.')
         && tenant.split('.').all(|l| {
             !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !l.starts_with('-')
         });
-    matches!(tenant, "common" | "organizations" | "consumers") || is_guid || is_domain
+    matches!(tenant, "common" | "organizations" | "consumers") || is_guid(tenant) || is_domain
 }
 
 /// Login hosts of Microsoft's clouds.

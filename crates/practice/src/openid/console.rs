@@ -17,7 +17,7 @@ use url::{Host, Url};
 
 use super::records::{Client, ServiceAccount, State as ClientState};
 use super::{At, GOOGLE, House, IMAP_ADMIN};
-use crate::directory::hash;
+use crate::directory::{hash, is_on_this_machine};
 use crate::http::Base;
 use crate::page;
 use crate::world::{Shared, World};
@@ -81,13 +81,7 @@ fn refused(house: &House, text: &str) -> Option<&'static str> {
     let Ok(url) = Url::parse(text) else {
         return Some("Invalid Redirect: must be a valid address with https:// before it.");
     };
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if local {
+    if is_on_this_machine(&url) {
         return None;
     }
     if url.scheme() != "https" || url.fragment().is_some() || text.contains('*') {

@@ -5,11 +5,11 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use super::{Frame, find};
 use crate::clock::moment;
-use crate::directory::{App, Audience};
+use crate::directory::{App, Audience, is_on_this_machine};
 use crate::page;
 use crate::world::Shared;
 
@@ -117,13 +117,9 @@ fn checked(form: &Register) -> Result<Option<String>, Refusal> {
 fn redirect_uri(text: &str) -> Result<String, &'static str> {
     let must = "Must start with “HTTPS” or “http://localhost”, and be a valid address.";
     let url = Url::parse(text).map_err(|_| must)?;
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(must),
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+    if url.host().is_none()
+        || url.scheme() != "https" && !(url.scheme() == "http" && is_on_this_machine(&url))
+    {
         return Err(must);
     }
     if url.fragment().is_some() || text.contains('*') || text.len() > 256 {
