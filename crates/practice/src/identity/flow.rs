@@ -4,6 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+
 use super::Tenant;
 use crate::permissions::Scope;
 
@@ -24,6 +28,18 @@ pub(crate) enum ResponseMode {
 pub(crate) enum Challenge {
     S256(String),
     Plain(String),
+}
+
+impl Challenge {
+    /// Whether this is the verifier that the challenge was made of.
+    pub fn is_met_by(&self, verifier: &str) -> bool {
+        match self {
+            Challenge::Plain(challenge) => verifier == challenge,
+            Challenge::S256(challenge) => {
+                URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == *challenge
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

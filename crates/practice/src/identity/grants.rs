@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
-
-use super::flow::{CODE_MS, Challenge, Code};
+use super::flow::{CODE_MS, Code};
 use super::problem::Problem;
 use super::{Tenant, device};
 use crate::clock::moment;
@@ -100,13 +96,7 @@ fn check_code(world: &World, tenant: Tenant, code: &Code, parameters: &Parameter
         return Err(Problem::new("invalid_client", 500112, text));
     }
     let verifier = get("code_verifier");
-    let proved = match &code.flow.challenge {
-        None => true,
-        Some(Challenge::Plain(challenge)) => verifier == challenge,
-        Some(Challenge::S256(challenge)) => {
-            URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == *challenge
-        }
-    };
+    let proved = code.flow.challenge.as_ref().is_none_or(|challenge| challenge.is_met_by(verifier));
     if !proved {
         let text =
             "The Code_Verifier does not match the code_challenge supplied in the authorization request.";

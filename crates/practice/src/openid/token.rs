@@ -6,9 +6,6 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::records::{Client, Grant};
@@ -16,7 +13,6 @@ use super::{At, House, service_account};
 use crate::directory::hash;
 use crate::faults::Fault;
 use crate::http::Base;
-use crate::identity::flow::Challenge;
 use crate::people;
 use crate::tokens::Access;
 use crate::world::{Shared, World};
@@ -120,13 +116,7 @@ fn by_code(
     let code = world.sign_ins.redeem(get("code"), now_at).ok_or_else(bad)?;
     let flow = &code.flow;
     let verifier = get("code_verifier");
-    let proved = match &flow.challenge {
-        None => true,
-        Some(Challenge::Plain(challenge)) => verifier == challenge,
-        Some(Challenge::S256(challenge)) => {
-            URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == *challenge
-        }
-    };
+    let proved = flow.challenge.as_ref().is_none_or(|challenge| challenge.is_met_by(verifier));
     let same = flow.house == house.key && flow.client_id == client.id;
     if !same || flow.redirect_uri != get("redirect_uri") || !proved {
         return Err(bad());
