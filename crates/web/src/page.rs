@@ -86,7 +86,7 @@ impl Page {
                     return Ok((counts, held, Vec::new(), 0));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
-                Ok((counts, held, mailboxes, inbox::count_failed(tx, queue::COUNT_MAX + 1)?))
+                Ok((counts, held, mailboxes, inbox::count(tx, inbox::State::Failed)?))
             })
             .await?;
         page.person = Some(person(who));

@@ -1,19 +1,15 @@
 //! Held mail: what waits for a person's decision, and the decision. What is held, and why, says `screen`.
+use super::inbox::{self, State};
 use crate::site::{event, event::Subject};
-use crate::tickets::queue::COUNT_MAX;
-use crate::{By, Refusal, Result, db::Tx, params};
+use crate::{By, Error, Refusal, Result, db::Tx, params};
 use serde_json::json;
 
 /// Messages that *Ignore all* takes at a time.
 const AT_ONCE_MAX: i64 = 1_000;
 
-/// How many are held, counted up to [`COUNT_MAX`] and one.
+/// How many are held, counted up to a bound.
 pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
-    let (count,) = tx.one::<(i64,)>(
-        "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 'held' LIMIT $1) AS few",
-        params![COUNT_MAX + 1],
-    )?;
-    Ok(count)
+    inbox::count(tx, State::Held)
 }
 /// It becomes a ticket, or goes to the one that it belongs to: the next filing round does not screen it. What was
 /// ignored can still be accepted. Twice is once.
@@ -28,10 +24,7 @@ pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         let found = tx.maybe::<(bool,)>("SELECT accepted FROM inbox WHERE id = $1", params![id])?;
         return match found {
             Some((true,)) => Ok(()),
-            Some((false,)) => Err(Refusal::Other(
-                "This message waits for no decision: it is filed, or will be in a moment.".to_owned(),
-            )
-            .into()),
+            Some((false,)) => Err(waits_for_none()),
             None => Err(Refusal::NotFound("inbound message").into()),
         };
     }
@@ -47,16 +40,17 @@ pub fn ignore(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         let state = tx.maybe::<(String,)>("SELECT state FROM inbox WHERE id = $1", params![id])?;
         return match state.as_ref().map(|(state,)| state.as_str()) {
             Some("ignored") => Ok(()),
-            Some(_) => Err(Refusal::Other(
-                "This message waits for no decision: it is filed, or will be in a moment.".to_owned(),
-            )
-            .into()),
+            Some(_) => Err(waits_for_none()),
             None => Err(Refusal::NotFound("inbound message").into()),
         };
     }
     event::append(tx, by, Subject::Inbox(id), "ignored", json!({}))?;
     tx.wake("inbox");
     Ok(())
+}
+fn waits_for_none() -> Error {
+    let sentence = "This message waits for no decision: it is filed, or will be in a moment.";
+    Refusal::Other(sentence.to_owned()).into()
 }
 /// All that were there when the page was shown: up to the id of its newest. How many.
 pub fn ignore_all(tx: &mut Tx<'_>, by: &By, newest_id: i64) -> Result<usize> {

@@ -2,6 +2,7 @@
 //! `record`, turning a row into an entry in `filing`.
 use crate::db::{self, FromRow, Query, Row};
 use crate::site::{event, event::Subject};
+use crate::tickets::queue::COUNT_MAX;
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
 
@@ -305,10 +306,10 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     tx.wake("mailbox"); // the strip says so
     Ok(())
 }
-/// How many messages could not be filed; counted up to `limit`.
-pub fn count_failed(tx: &mut Tx<'_>, limit: i64) -> Result<i64> {
-    let few = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = 'failed' LIMIT $1) AS few";
-    Ok(tx.one::<(i64,)>(few, params![limit])?.0)
+/// How many messages are in this state, counted up to [`COUNT_MAX`] and one.
+pub fn count(tx: &mut Tx<'_>, state: State) -> Result<i64> {
+    let few = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = $1 LIMIT $2) AS few";
+    Ok(tx.one::<(i64,)>(few, params![state.as_str(), COUNT_MAX + 1])?.0)
 }
 /// How many rows of a mailbox still wait for filing.
 pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64, now: i64) -> Result<i64> {
