@@ -143,7 +143,7 @@ impl Presets {
             authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
             token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
             asks_for_tenant: preset.asks_for_tenant(),
-            needs_secret: oauth2.is_none_or(|o| o.client_secret == provider::ClientSecret::Needed),
+            needs_secret: choice::needs_secret(Some(preset)),
             needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
             warnings: preset.warnings.clone(),
         };

@@ -20,8 +20,8 @@ impl ServerForm {
         ServerForm {
             host: server.host.clone(),
             port: server.port.to_string(),
-            security: security_word(server.security).to_owned(),
-            authentication: authentication_word(server.authentication).to_owned(),
+            security: server.security.word().to_owned(),
+            authentication: server.authentication.word().to_owned(),
             user: server.user.clone(),
             has_password: server.has_password,
         }
@@ -50,14 +50,7 @@ impl ServerForm {
         self.fill_in(preset);
     }
     pub fn authentication(&self) -> Authentication {
-        match self.authentication.as_str() {
-            "microsoft" => Authentication::Microsoft,
-            "google" => Authentication::Google,
-            "other" => Authentication::Other,
-            "password" => Authentication::Password,
-            "same" => Authentication::Same,
-            _ => Authentication::None,
-        }
+        Authentication::from_word(&self.authentication).unwrap_or(Authentication::None)
     }
     /// For the desk. `port_usual` stands in for an empty field.
     pub fn entered(&self, form: &Form, port_usual: u16) -> Result<EnteredServer> {
@@ -70,32 +63,10 @@ impl ServerForm {
         Ok(EnteredServer {
             host: self.host.clone(),
             port,
-            security: match self.security.as_str() {
-                "starttls" => Security::StartTls,
-                "plain" => Security::Plain,
-                _ => Security::Tls,
-            },
+            security: Security::from_word(&self.security).unwrap_or(Security::Tls),
             authentication: self.authentication(),
             user: self.user.clone(),
             password: form.secret("password"),
         })
-    }
-}
-
-fn security_word(security: Security) -> &'static str {
-    match security {
-        Security::Tls => "tls",
-        Security::StartTls => "starttls",
-        Security::Plain => "plain",
-    }
-}
-fn authentication_word(authentication: Authentication) -> &'static str {
-    match authentication {
-        Authentication::None => "none",
-        Authentication::Same => "same",
-        Authentication::Microsoft => "microsoft",
-        Authentication::Google => "google",
-        Authentication::Other => "other",
-        Authentication::Password => "password",
     }
 }
