@@ -36,19 +36,6 @@ pub enum Class {
     Defect,
 }
 
-impl Class {
-    /// The state of a mailbox that meets it.
-    #[must_use]
-    pub const fn state(self) -> &'static str {
-        match self {
-            Class::Retry => "retrying",
-            Class::Configuration | Class::Defect => "misconfigured",
-            Class::Policy => "blocked_by_policy",
-            Class::AuthorizeAgain => "needs_authorization",
-        }
-    }
-}
-
 /// An OAuth error answer (RFC 6749 4.1.2.1, 5.2) with Microsoft's additions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
