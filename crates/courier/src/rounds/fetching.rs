@@ -1,7 +1,7 @@
 //! The fetching round: mailboxes that are due by the clock, and those whose server says that there is news (IDLE).
 //!
 //! Each mailbox that is open has a task of its own, which keeps the link between two turns.
-use super::wake::Wake;
+use super::{AFTER_FAILURE, wake::Wake};
 use crate::Courier;
 use crate::fetch::{self, End, LEASE_MS, Link};
 use crate::trouble::sentence;
@@ -14,8 +14,6 @@ use tokio::task::JoinSet;
 use wire::imap::Idle;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// When the database could not be asked.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Mailboxes fetched at the same time: each holds a few batches in memory.
 const AT_ONCE: usize = 16;
 /// Routers forget quiet links.

@@ -20,6 +20,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Of the ten seconds that stopping may take.
 const STOP_LIMIT: Duration = Duration::from_millis(9_500);
+/// A round that could not ask the database looks again after this.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// A round that panicked begins anew after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 

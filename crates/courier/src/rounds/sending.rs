@@ -1,5 +1,5 @@
 //! The sending round: claims what is due and hands it to its mailbox's sender.
-use super::wake::Wake;
+use super::{AFTER_FAILURE, wake::Wake};
 use crate::Courier;
 use crate::send::{self, InHand, Sender, Senders};
 use desk::outgoing::outbox::Claim;
@@ -9,8 +9,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// When the database could not be asked.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// Messages in line for one mailbox; more wait in the outbox.
 const IN_LINE_MAX: usize = 50;
 /// What found the line full is looked at again after this.
