@@ -241,6 +241,17 @@ pub async fn sign_in(visitor: &mut Visitor, mut page: Page, address: &str) -> Pa
     page
 }
 
+/// *Submit* once more, and all is well.
+pub async fn authorize_again(demo: &Demo, visitor: &mut Visitor, base: &str, address: &str) {
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let mut page = visitor.submit(page.form("Submit")).await;
+    if page.text.contains("Go there now") {
+        page = visitor.get(page.link("Go there now")).await;
+    }
+    sign_in(visitor, page, address).await.says(&format!("{address} is authorized"));
+    assert_eq!(demo.mailbox(address)["grant"]["state"], "fulfilled");
+}
+
 /// What there is after Submit.
 pub struct Submitted {
     /// The mailbox's page in Postern.

@@ -1,8 +1,8 @@
 //! What goes wrong between Submit and the way back: said on the mailbox's tab, and nothing is authorized.
 //! That a state ends after ten minutes is proved with a clock that is moved by hand, in courier.
 use super::{SUPPORT, each};
-use crate::practice_walk::{Consent, Demo, sign_in, submitted};
-use crate::visitor::{Page, Visitor};
+use crate::practice_walk::{Consent, Demo, authorize_again, sign_in, submitted};
+use crate::visitor::Page;
 
 #[derive(Debug)]
 struct Row {
@@ -40,19 +40,9 @@ async fn strikes(row: &'static Row) {
     }
     nothing_is_authorized(&demo, &page);
     demo.mends().await;
-    again(&demo, &mut visitor, &begun.base).await;
+    authorize_again(&demo, &mut visitor, &begun.base, SUPPORT).await;
 }
 
-/// Submit once more, and all is well.
-async fn again(demo: &Demo, visitor: &mut Visitor, base: &str) {
-    let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let mut page = visitor.submit(page.form("Submit")).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
-    sign_in(visitor, page, SUPPORT).await.says(&format!("{SUPPORT} is authorized"));
-    assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
-}
 #[track_caller]
 fn nothing_is_authorized(demo: &Demo, page: &Page) {
     assert!(page.url.as_str().starts_with(&demo.server.url), "{}", page.url);
@@ -72,7 +62,7 @@ async fn a_refused_consent_is_told_in_the_providers_words() {
     let page = visitor.submit(page.form("Cancel")).await;
     page.says("User declined to consent to access the app");
     nothing_is_authorized(&demo, &page);
-    again(&demo, &mut visitor, &begun.base).await;
+    authorize_again(&demo, &mut visitor, &begun.base, SUPPORT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,7 +73,7 @@ async fn another_persons_sign_in_is_named_and_not_used() {
     let page = sign_in(&mut visitor, begun.page, "mia.holt@contoso.example").await;
     page.says("mia.holt@contoso.example").says("Strict Matching");
     nothing_is_authorized(&demo, &page);
-    again(&demo, &mut visitor, &begun.base).await;
+    authorize_again(&demo, &mut visitor, &begun.base, SUPPORT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

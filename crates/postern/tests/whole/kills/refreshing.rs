@@ -1,6 +1,6 @@
 //! kill -9 between the provider's answer to a refresh and the save of what it gave.
 use super::{chance, kills, pause};
-use crate::practice_walk::{Demo, connected, sign_in};
+use crate::practice_walk::{Demo, authorize_again, connected};
 use rand::RngExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -64,7 +64,7 @@ async fn killed_in_refreshes(old: Old) -> usize {
             assert_eq!(mailbox["grant"]["state"], "lapsed", "{}{mailbox:#}", ran.err);
             assert_eq!(mailbox["state"], "needs_person", "{mailbox:#}");
             assert!(mailbox["reason"].is_string() && mailbox["remedy"].is_string(), "{mailbox:#}");
-            authorize_again(&demo, &mut visitor, &base).await;
+            authorize_again(&demo, &mut visitor, &base, SUPPORT).await;
             demo.run(&["mailbox", "fetch", SUPPORT]);
         }
         assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
@@ -76,14 +76,4 @@ async fn killed_in_refreshes(old: Old) -> usize {
 
 fn changed_at(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|about| about.modified()).ok()
-}
-
-async fn authorize_again(demo: &Demo, visitor: &mut crate::visitor::Visitor, base: &str) {
-    let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let mut page = visitor.submit(page.form("Submit")).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
-    sign_in(visitor, page, SUPPORT).await.says(&format!("{SUPPORT} is authorized"));
-    assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
 }
