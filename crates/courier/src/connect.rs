@@ -2,13 +2,16 @@
 //! token that should be good is refused.
 use crate::Courier;
 use crate::refresh::{self, Want};
+use crate::registration;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client;
+use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
 use mail::explain::{Class, Service};
 use mail::provider::Family;
 use secrecy::SecretString;
 use wire::oauth::Protocol;
+use wire::sasl::Taken;
 use wire::{Credential, Server, imap, smtp};
 
 /// Which grant opens the side.
@@ -106,7 +109,7 @@ pub(crate) struct Way {
 }
 enum Key {
     Password(SecretString),
-    Grant { id: i64, protocol: Protocol },
+    Grant { id: i64, protocol: Protocol, taken: Taken },
 }
 
 impl Way {
@@ -137,7 +140,7 @@ impl Way {
                     Side::Incoming => Protocol::Imap,
                     Side::Outgoing => Protocol::Smtp,
                 };
-                Key::Grant { id, protocol }
+                Key::Grant { id, protocol, taken: taken(courier, id).await? }
             }
         };
         let place = place(mailbox, side);
@@ -167,9 +170,9 @@ impl Way {
         let user = self.user.clone();
         match &self.key {
             Key::Password(password) => Ok(Credential::Password { user, password: password.clone() }),
-            Key::Grant { id, protocol } => {
+            Key::Grant { id, protocol, taken } => {
                 let token = refresh::access_token(courier, *id, *protocol, self.want).await?;
-                Ok(Credential::Bearer { user, token })
+                Ok(Credential::Bearer { user, token, taken: *taken })
             }
         }
     }
@@ -183,6 +186,18 @@ impl Way {
         }
         Err(Trouble::of(&error, &self.place))
     }
+}
+
+/// How the servers of the grant's provider take a token. Of one that was typed in nothing is known.
+async fn taken(courier: &Courier, grant_id: i64) -> Result<Taken, Trouble> {
+    let found = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
+        client::find(tx, grant.client_id)
+    });
+    let providers = &courier.desk().providers;
+    let client = found.await?;
+    let known = client.as_ref().and_then(|client| registration::oauth2(providers, client));
+    Ok(known.map_or(Taken::Announced, |oauth2| Taken::Known(oauth2.sasl)))
 }
 
 /// The server of a side. *Same* without a host of its own means the provider's.

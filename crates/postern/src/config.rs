@@ -16,7 +16,7 @@ pub use values::toml_mistake;
 
 /// Every key, as `section.name` stands in the file, `POSTERN_SECTION__NAME` in the environment and
 /// `--section-name` among the flags (`--database` for the database).
-pub const KEYS: [(&str, &str); 8] = [
+pub const KEYS: [(&str, &str); 9] = [
     ("site.url", "the one source of links, callbacks and cookie flags: https://help.example.org"),
     ("http.listen", "address and port: 127.0.0.1:8080"),
     ("http.trusted_proxies", "addresses of proxies whose X-Forwarded-For counts"),
@@ -24,6 +24,7 @@ pub const KEYS: [(&str, &str); 8] = [
     ("secrets.key_file", "the file with the key that seals secrets"),
     ("tls.extra_ca", "a PEM file with certificates of private mail servers"),
     ("net.http_allow", "private addresses that HTTP may reach"),
+    ("net.dns_servers", "name servers that the doctor asks, in place of the system's"),
     ("log.level", "error, warn, info, debug or trace"),
 ];
 
@@ -69,6 +70,7 @@ pub struct Config {
     pub key_file: PathBuf,
     pub extra_ca: Option<PathBuf>,
     pub http_allow: Vec<IpAddr>,
+    pub dns_servers: Vec<SocketAddr>,
     pub log_level: String,
     /// For `config show`: key, value without secrets, where from.
     pub shown: Vec<(&'static str, String, Source)>,

@@ -4,7 +4,6 @@ use crate::output::{self, Done, Failure};
 use crate::{Program, json, mailbox, serve};
 use clap::Args;
 use courier::doctor::{self, Examination, Step};
-use desk::mailboxes::mailbox::Side;
 use serde_json::{Value, json};
 
 const BROKEN: u8 = 1;
@@ -37,16 +36,14 @@ fn document(of: &Examination) -> Value {
 fn step(of: &Step) -> Value {
     let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
     json!({
-        "side": match of.side {
-            Side::Incoming => "incoming",
-            Side::Outgoing => "outgoing",
-        },
+        "side": of.part.word(),
         "step": of.link.word(),
         "result": of.result.word(),
         "found": of.found,
         "detail": text(&of.detail),
         "remedy": text(&of.remedy),
         "code": text(&of.code),
+        "lines": of.lines,
         "took_ms": u64::try_from(of.took.as_millis()).unwrap_or(u64::MAX),
     })
 }

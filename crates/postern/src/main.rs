@@ -72,6 +72,9 @@ struct Settings {
     /// Private addresses that HTTP may reach, separated by commas
     #[arg(long, global = true, value_name = "ADDRESSES")]
     net_http_allow: Option<String>,
+    /// Name servers that the doctor asks, in place of the system's, separated by commas
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    net_dns_servers: Option<String>,
     /// error, warn, info, debug or trace; commands beside the server log errors unless this is given
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -257,6 +260,7 @@ impl Settings {
             ("secrets.key_file", &self.secrets_key_file),
             ("tls.extra_ca", &self.tls_extra_ca),
             ("net.http_allow", &self.net_http_allow),
+            ("net.dns_servers", &self.net_dns_servers),
             ("log.level", &self.log_level),
         ];
         config::Flags {

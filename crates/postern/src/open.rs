@@ -250,6 +250,7 @@ pub fn net(config: &Config, providers: Providers) -> anyhow::Result<wire::net::N
     }
     let policy = wire::net::Policy {
         http_allow: config.http_allow.clone(),
+        dns_servers: config.dns_servers.clone(),
         extra_ca_pem: (!ca.is_empty()).then_some(ca),
         practice,
     };

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::hidden::hide;
 use crate::oauth::OAuthError;
 
 /// Longest part of a server's answer that is kept, in characters.
@@ -99,8 +100,9 @@ impl Error {
         self
     }
 
+    /// The three digits of an SMTP answer.
     #[must_use]
-    pub(crate) fn with_smtp_code(mut self, code: u16) -> Error {
+    pub fn coded(mut self, code: u16) -> Error {
         self.inside.smtp_code = Some(code);
         self
     }
@@ -204,24 +206,6 @@ pub(crate) fn clean(text: &str) -> String {
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Replaces each secret, and what looks like a cut-off piece of one, by `[hidden]`.
-pub(crate) fn hide(text: &str, secrets: &[&str]) -> String {
-    let mut hidden = text.to_owned();
-    for secret in secrets.iter().filter(|secret| secret.chars().count() >= 4) {
-        hidden = hidden.replace(secret, "[hidden]");
-    }
-    // A server may echo only the beginning of a long line, and `clean` may have cut it.
-    let words: Vec<&str> = hidden.split(' ').collect();
-    let shown = words.iter().map(|word| {
-        let beginning: String =
-            word.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).chars().take(16).collect();
-        let is_piece =
-            beginning.chars().count() == 16 && secrets.iter().any(|secret| secret.contains(&beginning));
-        if is_piece { "[hidden]" } else { word }
-    });
-    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -6,15 +6,18 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod error;
+mod hidden;
 pub mod imap;
 mod line;
 pub mod net;
 pub mod oauth;
+mod record;
 pub mod sasl;
 pub mod server;
 pub mod smtp;
 
 pub use error::{Error, Kind};
+pub use record::Record;
 pub use server::{Credential, Security, Server};
 
 /// What every conversation of this crate returns.

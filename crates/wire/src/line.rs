@@ -11,8 +11,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use crate::Error;
 use crate::net::BoxStream;
+use crate::{Error, Record};
 
 /// What one read from the socket takes at most.
 const READ_BYTES: usize = 16 * 1024;
@@ -21,6 +21,7 @@ pub(crate) struct LineStream {
     stream: BoxStream,
     input: BytesMut,
     output: BytesMut,
+    record: Option<Record>,
 }
 
 /// How reading or writing failed.
@@ -54,8 +55,9 @@ impl fmt::Debug for LineStream {
 }
 
 impl LineStream {
-    pub(crate) fn new(stream: BoxStream) -> LineStream {
-        LineStream { stream, input: BytesMut::new(), output: BytesMut::new() }
+    /// Lines in both directions are written down where there is a record.
+    pub(crate) fn new(stream: BoxStream, record: Option<Record>) -> LineStream {
+        LineStream { stream, input: BytesMut::new(), output: BytesMut::new(), record }
     }
 
     /// The stream for a TLS handshake; `None` when the server sent something before it, which somebody may
@@ -76,7 +78,13 @@ impl LineStream {
                 if line.last() == Some(&b'\r') {
                     line.truncate(line.len() - 1);
                 }
-                return if line.len() > max { Err(Fault::TooLong(max)) } else { Ok(line) };
+                if line.len() > max {
+                    return Err(Fault::TooLong(max));
+                }
+                if let Some(record) = &self.record {
+                    record.came(&line);
+                }
+                return Ok(line);
             }
             looked_at = self.input.len();
             if looked_at > max {
@@ -109,6 +117,26 @@ impl LineStream {
 
     pub(crate) fn queue(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
+        if let Some(record) = &self.record {
+            record.sent(bytes);
+        }
+    }
+
+    /// What no record may have: a sign-in.
+    pub(crate) fn queue_secret(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+        if let Some(record) = &self.record {
+            record.sent(b"[hidden]");
+        }
+    }
+
+    /// A piece of a letter, which is no line of the protocol.
+    pub(crate) fn queue_letter(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
     }
 
     /// Writes out what is queued. The time-out begins anew with each piece that the other side takes.

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mail::provider::Sasl;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::clean;
@@ -30,15 +31,37 @@ impl Mechanism {
     }
 }
 
-/// The best offered mechanism for a credential. A token without any offered mechanism is tried by XOAUTH2, since
-/// some servers announce nothing before they must; a password without one gives `None`.
+/// What is known beforehand of how a server takes a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Only what it announces.
+    Announced,
+    /// It takes tokens, in the way that the provider's preset names.
+    Known(Sasl),
+}
+
+/// The best offered mechanism for a credential: of those that are announced the one that the preset names, else
+/// OAUTHBEARER. `None` where none fits; but a server that is known to take tokens may announce none of it before it
+/// must, and is tried once.
 pub fn choose(credential: &Credential, is_offered: impl Fn(&str) -> bool) -> Option<Mechanism> {
     match credential {
-        Credential::Bearer { .. } if is_offered("OAUTHBEARER") => Some(Mechanism::OAuthBearer),
-        Credential::Bearer { .. } => Some(Mechanism::XOauth2),
+        Credential::Bearer { taken, .. } => {
+            for_token(*taken, is_offered("OAUTHBEARER"), is_offered("XOAUTH2"))
+        }
         Credential::Password { .. } if is_offered("PLAIN") => Some(Mechanism::Plain),
         Credential::Password { .. } if is_offered("LOGIN") => Some(Mechanism::Login),
         Credential::Password { .. } => None,
+    }
+}
+
+fn for_token(taken: Taken, oauthbearer: bool, xoauth2: bool) -> Option<Mechanism> {
+    match (taken, oauthbearer, xoauth2) {
+        (Taken::Known(Sasl::Xoauth2), true, true) => Some(Mechanism::XOauth2),
+        (_, true, _) => Some(Mechanism::OAuthBearer),
+        (_, false, true) => Some(Mechanism::XOauth2),
+        (Taken::Known(Sasl::Oauthbearer), false, false) => Some(Mechanism::OAuthBearer),
+        (Taken::Known(Sasl::Auto | Sasl::Xoauth2), false, false) => Some(Mechanism::XOauth2),
+        (Taken::Announced, false, false) => None,
     }
 }
 
@@ -81,7 +104,7 @@ impl Exchange {
     pub fn new(mechanism: Mechanism, credential: &Credential, host: &str, port: u16) -> Result<Exchange> {
         let (user, secret) = match credential {
             Credential::Password { user, password } => (user, password),
-            Credential::Bearer { user, token } => (user, token),
+            Credential::Bearer { user, token, .. } => (user, token),
         };
         let (user, secret) = (user.as_str(), secret.expose_secret());
         if let Some(what) = damaged(credential, user, secret) {
@@ -139,6 +162,11 @@ impl Exchange {
         self.server_message.as_deref()
     }
 
+    /// What may stand nowhere.
+    pub(crate) fn secrets(&self) -> Vec<SecretString> {
+        self.secrets.clone()
+    }
+
     /// Takes what was sent out of an error.
     pub fn hide_in(&self, error: Error) -> Error {
         let secrets: Vec<&str> = self.secrets.iter().map(|secret| secret.expose_secret()).collect();
@@ -166,7 +194,7 @@ mod tests {
     use super::*;
 
     fn bearer(user: &str, token: &str) -> Credential {
-        Credential::Bearer { user: user.into(), token: token.into() }
+        Credential::Bearer { user: user.into(), token: token.into(), taken: Taken::Known(Sasl::Auto) }
     }
 
     fn line(answer: Answer) -> String {
@@ -255,9 +283,20 @@ mod tests {
         fn pick(credential: &Credential, offered: &[&str]) -> Option<Mechanism> {
             choose(credential, |name| offered.contains(&name))
         }
-        assert_eq!(pick(&bearer("a", "t"), &["PLAIN", "XOAUTH2"]), Some(Mechanism::XOauth2));
-        assert_eq!(pick(&bearer("a", "t"), &["XOAUTH2", "OAUTHBEARER"]), Some(Mechanism::OAuthBearer));
-        assert_eq!(pick(&bearer("a", "t"), &[]), Some(Mechanism::XOauth2));
+        const NONE: &[&str] = &["PLAIN"];
+        const BOTH: &[&str] = &["XOAUTH2", "OAUTHBEARER"];
+        let (x, o) = (Some(Mechanism::XOauth2), Some(Mechanism::OAuthBearer));
+        for (taken, none, both, first, second) in [
+            (Taken::Announced, None, o, x, o),
+            (Taken::Known(Sasl::Auto), x, o, x, o),
+            (Taken::Known(Sasl::Xoauth2), x, x, x, o),
+            (Taken::Known(Sasl::Oauthbearer), o, o, x, o),
+        ] {
+            let token = Credential::Bearer { user: "a".into(), token: "t".into(), taken };
+            for (offered, chosen) in [(NONE, none), (BOTH, both), (&BOTH[..1], first), (&BOTH[1..], second)] {
+                assert_eq!(pick(&token, offered), chosen, "{taken:?} {offered:?}");
+            }
+        }
         assert_eq!(pick(&password, &["LOGIN", "PLAIN"]), Some(Mechanism::Plain));
         assert_eq!(pick(&password, &["LOGIN"]), Some(Mechanism::Login));
         assert_eq!(pick(&password, &["XOAUTH2"]), None);

@@ -2,6 +2,8 @@
 
 use secrecy::SecretString;
 
+use crate::sasl::Taken;
+
 /// How the link is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Security {
@@ -32,6 +34,7 @@ pub enum Credential {
     Bearer {
         user: String,
         token: SecretString,
+        taken: Taken,
     },
 }
 
@@ -39,6 +42,14 @@ impl Credential {
     pub fn user(&self) -> &str {
         match self {
             Credential::Password { user, .. } | Credential::Bearer { user, .. } => user,
+        }
+    }
+
+    /// What may stand in no text.
+    pub fn secret(&self) -> SecretString {
+        match self {
+            Credential::Password { password, .. } => password.clone(),
+            Credential::Bearer { token, .. } => token.clone(),
         }
     }
 }

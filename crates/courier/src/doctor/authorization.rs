@@ -1,15 +1,17 @@
 //! Whether the provider leads back here, takes the registration, and what its token is for.
+use super::callback::{self, Registered};
 use super::chart::{Broken, Chart, Link};
 use crate::Courier;
 use crate::authorize::callback_url;
 use crate::refresh::{self, Want, access_token};
 use crate::registration::{oauth2, resource_of, token_scope};
 use crate::trouble::Trouble;
+use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
-use mail::provider::{Book, OAuth2, is_guid, is_on_this_machine};
+use mail::provider::{OAuth2, is_guid};
 use url::Url;
 use wire::oauth::{Inscription, Protocol};
 
@@ -38,7 +40,7 @@ pub(super) async fn examine(
     };
     let (_, client) = stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
     if asked == Asked::Now {
-        site(courier, &client, chart);
+        site(courier, &client, chart).await;
         // Its answer is committed before it is used, as at any refresh: what works goes on working.
         match access_token(courier, grant_id, protocol, Want::Proved).await {
             Ok(_) => registration(courier, &client, chart),
@@ -47,10 +49,10 @@ pub(super) async fn examine(
     }
     let token = access_token(courier, grant_id, protocol, Want::Use).await;
     let token = token.map_err(|trouble| chart.bad(Link::Token, trouble))?;
+    chart.record.hide([token.clone()]);
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Token, trouble))?;
-    let on_it = Inscription::of(&token).unwrap_or_default();
-    inscription(&courier.desk().providers, &client, &grant, on_it, protocol, chart)
+    inscription(courier, &client, &grant, Inscription::of(&token), protocol, chart)
 }
 
 async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Trouble> {
@@ -61,28 +63,35 @@ async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Tro
     found.await?.ok_or_else(refresh::not_authorized)
 }
 
-fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
+async fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
     let callback = callback_url(courier.site_url(), &client.public_id);
-    match unfit(&callback, oauth2(&courier.desk().providers, client)) {
-        None => chart.good(Link::Site, format!("The provider leads back to {callback}.")),
-        Some(why) => chart.warning(
+    let found = format!("The provider leads back to {callback}");
+    if let Some(why) = unfit(&callback, oauth2(&courier.desk().providers, client)) {
+        let remedy = "Set site.url to the https address under which people reach this site, and register the new Callback \
+                      Endpoint.";
+        return chart.warning(Link::Site, format!("{found}, {why}"), remedy);
+    }
+    match callback::registered(courier, client, &callback).await {
+        Registered::Yes => chart.good(Link::Site, format!("{found}, as the registration says.")),
+        Registered::Unseen => chart.good(
             Link::Site,
-            format!("The provider leads back to {callback}, {why}"),
-            "Set site.url to the https address under which people reach this site, and register the new Callback \
-             Endpoint.",
+            format!("{found}. Whether the registration has it could not be seen from here: Submit shows it."),
         ),
+        Registered::No(trouble) => {
+            let now = "What is authorized goes on working; the next Submit would fail.";
+            chart.warning(Link::Site, format!("{found}. {} {now}", trouble.reason), trouble.remedy);
+        }
     }
 }
 
 /// Why a provider would not lead back there, as the end of a sentence.
 fn unfit(callback: &Url, oauth2: Option<&OAuth2>) -> Option<&'static str> {
-    let name = callback.domain();
-    let local = is_on_this_machine(callback) || name.is_some_and(|name| name.ends_with(".localhost"));
+    let local = choice::is_this_machine(callback);
     if callback.scheme() != "https" && !local {
         return Some("which is not https: providers take that for localhost alone.");
     }
     let needs_name = oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name);
-    (needs_name && !local && name.is_none())
+    (needs_name && !choice::has_public_name(callback))
         .then_some("which is no name of the public Internet: this provider wants one.")
 }
 
@@ -102,16 +111,19 @@ fn registration(courier: &Courier, client: &Client, chart: &mut Chart) {
     }
 }
 
+/// What stands on the token, read without being believed; of one that cannot be read, what was stored with it.
 fn inscription(
-    providers: &Book,
+    courier: &Courier,
     client: &Client,
     grant: &Grant,
-    on_it: Inscription,
+    on_it: Option<Inscription>,
     protocol: Protocol,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let wanted = token_scope(providers, client, "", protocol);
-    let granted = on_it.scopes.as_deref().unwrap_or(&grant.scopes);
+    let is_opaque = on_it.is_none();
+    let on_it = on_it.unwrap_or_default();
+    let wanted = token_scope(&courier.desk().providers, client, "", protocol);
+    let granted = on_it.scopes.as_deref().or(on_it.roles.as_deref()).unwrap_or(&grant.scopes);
     let missing = missing(&wanted, granted);
     if !missing.is_empty() {
         let trouble = Trouble::new(
@@ -125,17 +137,28 @@ fn inscription(
         );
         return Err(chart.bad(Link::Token, trouble));
     }
+    let ends_at = on_it.ends_at_s.map(|at| at.saturating_mul(1000));
     let mut facts = vec![format!("It opens {granted}")];
     facts.extend(on_it.audience.as_ref().map(|audience| format!("for {audience}")));
     facts.extend(on_it.tenant.as_ref().map(|tenant| format!("of the tenant {tenant}")));
     facts.extend(grant.owner_address.as_ref().map(|owner| format!("signed in as {owner}")));
-    facts.extend(grant.expires_at.map(|at| format!("until {}", minute(at))));
-    let found = format!("{}.", facts.join(", "));
-    match astray(client, &on_it, &wanted) {
+    facts.extend(ends_at.or(grant.expires_at).map(|at| format!("until {}", minute(at))));
+    let mut found = format!("{}.", facts.join(", "));
+    if is_opaque {
+        found.push_str(" Tokens of this provider cannot be read: this is what came with it.");
+    }
+    match astray(client, &on_it, &wanted).or_else(|| ended(ends_at, courier.now())) {
         None => chart.good(Link::Token, found),
         Some((why, remedy)) => chart.warning(Link::Token, format!("{found} {why}"), remedy),
     }
     Ok(())
+}
+
+/// A new token that has ended already: one of the two clocks is wrong.
+fn ended(ends_at: Option<i64>, now: i64) -> Option<(String, &'static str)> {
+    let at = ends_at.filter(|at| *at <= now)?;
+    let why = format!("By this machine's clock it has ended, at {}.", minute(at));
+    Some((why, "Set the clock of this machine by NTP."))
 }
 
 /// A token of another resource or tenant than the registration names.
@@ -202,5 +225,8 @@ mod tests {
         check("http://127.0.0.1:8080/oauth/callback/x", true);
         check("http://desk.example.org/oauth/callback/x", false);
         check("https://192.0.2.7/oauth/callback/x", false);
+        check("https://helpdesk.local/oauth/callback/x", false);
+        check("https://helpdesk/oauth/callback/x", false);
+        check("http://desk.localhost:8080/oauth/callback/x", true);
     }
 }

@@ -3,6 +3,51 @@ use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::mailbox::Side;
 use std::time::Duration;
 use tokio::time::Instant;
+use wire::Record;
+
+/// What of a mailbox is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Incoming,
+    Outgoing,
+    /// A letter to itself, out by the one and in by the other.
+    RoundTrip,
+    /// What the sending domain says of itself to other servers.
+    Domain,
+}
+
+impl Part {
+    pub const ALL: [Part; 4] = [Part::Incoming, Part::Outgoing, Part::RoundTrip, Part::Domain];
+
+    /// As the JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Part::Incoming => "incoming",
+            Part::Outgoing => "outgoing",
+            Part::RoundTrip => "round_trip",
+            Part::Domain => "domain",
+        }
+    }
+
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Incoming => "Incoming",
+            Part::Outgoing => "Outgoing",
+            Part::RoundTrip => "A letter to itself",
+            Part::Domain => "Sending domain",
+        }
+    }
+}
+
+impl From<Side> for Part {
+    fn from(side: Side) -> Part {
+        match side {
+            Side::Incoming => Part::Incoming,
+            Side::Outgoing => Part::Outgoing,
+        }
+    }
+}
 
 /// The links of a mailbox, in the order in which they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +67,12 @@ pub enum Link {
     Rights,
     Sender,
     SendAs,
+    Sent,
+    Returned,
+    Threads,
+    Spf,
+    Dkim,
+    Dmarc,
 }
 
 impl Link {
@@ -43,6 +94,12 @@ impl Link {
             Link::Rights => "rights",
             Link::Sender => "sender",
             Link::SendAs => "send_as",
+            Link::Sent => "sent",
+            Link::Returned => "returned",
+            Link::Threads => "threads",
+            Link::Spf => "spf",
+            Link::Dkim => "dkim",
+            Link::Dmarc => "dmarc",
         }
     }
 
@@ -64,6 +121,12 @@ impl Link {
             Link::Rights => "Move and delete rights",
             Link::Sender => "Past the sign-in",
             Link::SendAs => "Send As",
+            Link::Sent => "Sent",
+            Link::Returned => "Came back",
+            Link::Threads => "Answers would thread",
+            Link::Spf => "SPF",
+            Link::Dkim => "DKIM",
+            Link::Dmarc => "DMARC",
         }
     }
 
@@ -94,7 +157,7 @@ impl Result {
 /// One link that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    pub side: Side,
+    pub part: Part,
     pub link: Link,
     pub result: Result,
     /// What was found, or the cause of what is broken: a sentence.
@@ -106,6 +169,8 @@ pub struct Step {
     /// Empty unless it is broken.
     pub code: String,
     pub took: Duration,
+    /// What was said on the way to it, a line each: `C: …` by us, `S: …` by the server. No secret is in it.
+    pub lines: Vec<String>,
 }
 
 /// The link at which a side is broken; what it is stands in the chart.
@@ -115,17 +180,19 @@ pub(super) struct Broken(pub Link);
 /// The steps so far. A step takes the time since the one before it was noted.
 pub(super) struct Chart {
     pub steps: Vec<Step>,
-    side: Side,
+    /// Where conversations are written down, and what may stand nowhere.
+    pub record: Record,
+    part: Part,
     began: Instant,
 }
 
 impl Chart {
-    pub fn new(side: Side) -> Chart {
-        Chart { steps: Vec::new(), side, began: Instant::now() }
+    pub fn new(part: Part) -> Chart {
+        Chart { steps: Vec::new(), record: Record::new(), part, began: Instant::now() }
     }
 
-    pub fn turn_to(&mut self, side: Side) {
-        self.side = side;
+    pub fn turn_to(&mut self, part: Part) {
+        self.part = part;
         self.began = Instant::now();
     }
 
@@ -144,7 +211,7 @@ impl Chart {
     pub fn bad(&mut self, link: Link, trouble: Trouble) -> Broken {
         self.note(link, Result::Bad, trouble.reason, trouble.remedy);
         if let Some(step) = self.steps.last_mut() {
-            step.detail = sentence(&trouble.detail);
+            step.detail = self.record.without_secrets(&sentence(&trouble.detail));
             step.code = trouble.code;
         }
         Broken(link)
@@ -153,7 +220,9 @@ impl Chart {
     fn note(&mut self, link: Link, result: Result, found: String, remedy: String) {
         let took = self.began.elapsed();
         let (detail, code) = (String::new(), String::new());
-        self.steps.push(Step { side: self.side, link, result, found, detail, remedy, code, took });
+        let [found, remedy] = [found, remedy].map(|text| self.record.without_secrets(&text));
+        let lines = self.record.take();
+        self.steps.push(Step { part: self.part, link, result, found, detail, remedy, code, took, lines });
         self.began = Instant::now();
     }
 }

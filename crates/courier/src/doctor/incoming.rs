@@ -16,7 +16,7 @@ pub(super) async fn examine(
     way: &Way,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let watched = Watched::new(courier.net());
+    let watched = Watched::new(courier.net(), &chart.record);
     let stream = reach(courier, way, &watched, chart).await?;
     let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
     let mut session = greeted(courier, way, &watched, opened, chart)?;
@@ -35,6 +35,7 @@ async fn sign_in(
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    chart.record.hide([credential.secret()]);
     let good = format!("The server takes the sign-in of {}.", way.user());
     let mut taken = true;
     let signing_in = async {
@@ -90,7 +91,8 @@ async fn folder(
     Ok(())
 }
 
-/// By what the server says may be changed in the folder: no letter is touched to find out.
+/// By the folder's access control list, or else by what the server says may be changed in it: no letter is touched to
+/// find out.
 async fn rights(
     mailbox: &Mailbox,
     way: &Way,
@@ -107,24 +109,79 @@ async fn rights(
         Fetched::Move(_) => "moved",
         Fetched::Delete => "deleted",
     };
-    let rights = limited(&way.place, session.rights(name)).await;
+    let rights = limited(&way.place, allowed(session, mailbox)).await;
     let rights = rights.map_err(|trouble| chart.bad(Link::Rights, trouble))?;
-    let allowed = match &mailbox.fetched {
-        Fetched::Nothing | Fetched::Read => rights.mark,
-        Fetched::Move(_) | Fetched::Delete => rights.delete,
-    };
-    if !allowed {
+    if let Some(missing) = rights.missing {
         let trouble = Trouble::new(
             Class::Configuration,
             "no_rights",
-            format!(
-                "Mail in {name} is to be {doing} once it is fetched, and the server does not allow that."
-            ),
+            format!("Mail in {name} is to be {doing} once it is fetched, and {missing}."),
             "Give the account that signs in the right to change the mailbox (Full Access), or choose another answer for \
              Fetched Emails in the tab Remote Mailbox.",
         );
         return Err(chart.bad(Link::Rights, trouble));
     }
-    chart.good(Link::Rights, format!("By the server's word, mail in {name} may be {doing}."));
+    let found = format!("{}, mail in {name} may be {doing}.", rights.by);
+    let leaves = match &mailbox.fetched {
+        Fetched::Delete => !session.has("UIDPLUS"),
+        Fetched::Move(_) => !session.has("MOVE") && !session.has("UIDPLUS"),
+        Fetched::Nothing | Fetched::Read => false,
+    };
+    if leaves {
+        chart.warning(
+            Link::Rights,
+            format!("{found} But the server cannot remove single letters (it lacks UIDPLUS): they stay, marked as deleted."),
+            "Have the folder expunged by a mail program from time to time, or choose Mark as Read for Fetched Emails.",
+        );
+    } else {
+        chart.good(Link::Rights, found);
+    }
     Ok(())
+}
+
+/// What the server says of the folder.
+struct Allowed {
+    /// Where it was read, as the beginning of a sentence.
+    by: &'static str,
+    /// What stands against it, as the end of one.
+    missing: Option<String>,
+}
+
+async fn allowed(session: &mut Session, mailbox: &Mailbox) -> wire::Result<Allowed> {
+    let name = mailbox.folder_or_inbox();
+    if let Some(granted) = session.my_rights(name).await? {
+        let letters = &granted.letters;
+        let enough = match &mailbox.fetched {
+            Fetched::Nothing => true,
+            Fetched::Read => granted.mark(),
+            Fetched::Move(_) | Fetched::Delete => granted.delete(),
+        };
+        let missing =
+            (!enough).then(|| format!("the account's rights there are only “{letters}” (MYRIGHTS)"));
+        let missing = match (&mailbox.fetched, missing) {
+            (Fetched::Move(to), None) => no_way_in(session, to).await?,
+            (_, missing) => missing,
+        };
+        return Ok(Allowed { by: "By the folder's access control list (MYRIGHTS)", missing });
+    }
+    let rights = session.rights(name).await?;
+    let enough = match &mailbox.fetched {
+        Fetched::Nothing | Fetched::Read => rights.mark,
+        Fetched::Move(_) | Fetched::Delete => rights.delete,
+    };
+    let missing = (!enough).then(|| "the server does not allow that".to_owned());
+    Ok(Allowed { by: "By the server's word", missing })
+}
+
+/// A folder that letters may not be moved to. One that is not there is made with the first letter.
+async fn no_way_in(session: &mut Session, to: &str) -> wire::Result<Option<String>> {
+    match session.my_rights(to).await {
+        Ok(Some(granted)) if !granted.insert() => {
+            let letters = granted.letters;
+            Ok(Some(format!("the account's rights on {to} are only “{letters}” (MYRIGHTS)")))
+        }
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == wire::Kind::Rejected => Ok(None),
+        Err(error) => Err(error),
+    }
 }

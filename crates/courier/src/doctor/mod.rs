@@ -2,6 +2,7 @@
 //! the time it took. It stops at the first broken link of a side; the outgoing side is looked at whatever the incoming
 //! one came to. It reads no letter, changes none, and sends none.
 mod authorization;
+mod callback;
 mod chart;
 mod incoming;
 mod outgoing;
@@ -14,7 +15,7 @@ use chart::{Broken, Chart};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Side};
 
-pub use chart::{Link, Result, Step};
+pub use chart::{Link, Part, Result, Step};
 
 /// What was found at a mailbox.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ impl Examination {
         self.steps.iter().all(|step| step.result != Result::Bad)
     }
 
-    /// Everything in plain text, to be sent to whoever helps. No line of a sign-in is ever noted, and no token.
+    /// Everything in plain text, to be sent to whoever helps, with the lines that were said. Every secret is taken out.
     pub fn transcript(&self) -> String {
         transcript::of(self)
     }
@@ -38,9 +39,9 @@ impl Examination {
 
 pub async fn examine(courier: &Courier, mailbox_id: i64) -> desk::Result<Examination> {
     let mailbox = probe::find(courier, mailbox_id).await?;
-    let mut chart = Chart::new(Side::Incoming);
+    let mut chart = Chart::new(Part::Incoming);
     let came_to = examine_side(courier, &mailbox, Side::Incoming, &mut chart).await;
-    chart.turn_to(Side::Outgoing);
+    chart.turn_to(Part::Outgoing);
     let shared = mailbox.outgoing.authentication == Authentication::Same && mailbox.shares_incoming();
     match came_to {
         Err(Broken(link)) if shared && link.is_of_the_authorization() => {

@@ -3,6 +3,7 @@ use super::chart::{Broken, Chart, Link};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
 use crate::connect::Way;
+use crate::trouble::Trouble;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::Mailbox;
 use mail::provider::Family;
@@ -15,7 +16,7 @@ pub(super) async fn examine(
     way: &Way,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let watched = Watched::new(courier.net());
+    let watched = Watched::new(courier.net(), &chart.record);
     let stream = reach(courier, way, &watched, chart).await?;
     let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
     let mut session = greeted(courier, way, &watched, opened, chart)?;
@@ -34,6 +35,7 @@ async fn sign_in(
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    chart.record.hide([credential.secret()]);
     match limited(&way.place, session.login(&credential)).await {
         Ok(()) => {
             chart.good(Link::SmtpAuth, "Programs may sign in to send.");
@@ -51,7 +53,8 @@ async fn sign_in(
     }
 }
 
-/// MAIL FROM and RSET: a letter is begun and given up.
+/// MAIL FROM, RCPT TO the mailbox itself, and RSET: a letter is begun and given up. Exchange looks at *Send As* only when
+/// the letter is there, Postfix at its recipient, others at once.
 async fn sender(
     courier: &Courier,
     mailbox: &Mailbox,
@@ -60,16 +63,35 @@ async fn sender(
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let address = &mailbox.address;
-    match limited(&way.place, session.probe(address)).await {
-        Ok(()) => {
-            chart.good(Link::Sender, format!("A letter from {address} may be begun; none was sent."));
-            send_as(courier, mailbox, way, chart).await;
-            Ok(())
+    match limited(&way.place, session.probe_to(address, address)).await {
+        Ok(None) => chart.good(Link::Sender, format!("A letter from {address} may be begun; none was sent.")),
+        Ok(Some(refused)) => {
+            let trouble = Trouble::of(&refused, &way.place);
+            if is_about_the_sender(&refused) {
+                return Err(chart.bad(Link::SendAs, trouble));
+            }
+            let found =
+                format!("A letter from {address} may be begun, but not one to itself. {}", trouble.reason);
+            chart.warning(
+                Link::Sender,
+                found,
+                "See whether the address is known to that server as one of its own.",
+            );
         }
         // A sender that is refused for good: whoever signs in may not write in its name.
-        Err(trouble) if trouble.code.starts_with('5') => Err(chart.bad(Link::SendAs, trouble)),
-        Err(trouble) => Err(chart.bad(Link::Sender, trouble)),
+        Err(trouble) if trouble.code.starts_with('5') => return Err(chart.bad(Link::SendAs, trouble)),
+        Err(trouble) => return Err(chart.bad(Link::Sender, trouble)),
     }
+    send_as(courier, mailbox, way, chart).await;
+    Ok(())
+}
+
+/// RFC 3463: `5.7.x` is a policy, `5.1.7` and `5.1.8` a bad sender; 553 without one says the same of a name.
+fn is_about_the_sender(refused: &wire::Error) -> bool {
+    let text = refused.server_text().unwrap_or_default();
+    let holds = |code: &str| text.split(' ').any(|word| word.starts_with(code));
+    refused.smtp_code().is_some_and(|code| code >= 500)
+        && (holds("5.7.") || holds("5.1.7") || holds("5.1.8") || refused.smtp_code() == Some(553))
 }
 
 async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Chart) {
@@ -89,10 +111,30 @@ async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Ch
         chart.skipped(
             Link::SendAs,
             format!(
-                "{owner} needs Send As for {address}. Exchange looks at that only when a letter is sent."
+                "{owner} needs Send As for {address}. Exchange looks at that only when a letter is there: a letter to \
+                 itself shows it."
             ),
         );
     } else {
         chart.good(Link::SendAs, format!("The server lets {owner} write as {address}."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipient_that_is_unknown_is_no_matter_of_the_sender() {
+        for (answer, code, about) in [
+            ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", 550, true),
+            ("553 5.7.1 <a@b.example>: Sender address rejected: not owned by user ann", 553, true),
+            ("550 5.1.1 no such person here", 550, false),
+            ("450 4.2.1 the mailbox rests", 450, false),
+            ("550 5.1.8 sender unknown", 550, true),
+        ] {
+            let refused = wire::Error::rejected("submit", "h").said(answer).coded(code);
+            assert_eq!(is_about_the_sender(&refused), about, "{answer}");
+        }
     }
 }

@@ -11,8 +11,9 @@ use wire::net::{BoxStream, Handshake, Secure as _, Watched};
 
 /// A person waits for it, at each link.
 const LIMIT: Duration = Duration::from_secs(45);
-/// A certificate that ends sooner is warned of: whoever renews by machine does so earlier.
-const CERTIFICATE_MS_MIN: i64 = 7 * 24 * 60 * 60_000;
+const DAY_MS: i64 = 24 * 60 * 60_000;
+/// A certificate that ends sooner is warned of: machines renew theirs thirty days before the end.
+const CERTIFICATE_DAYS_MIN: i64 = 21;
 
 /// The link, under TLS where that comes first.
 pub(super) async fn reach(
@@ -66,12 +67,17 @@ pub(super) fn greeted<S>(
 fn protected(courier: &Courier, way: &Way, handshake: Option<Handshake>, chart: &mut Chart) {
     let Some(handshake) = handshake else { return };
     let host = &way.server.host;
-    let until = handshake.ends_at.map(|at| format!(", until {}", day(at))).unwrap_or_default();
+    let left = |at: i64| at.saturating_sub(courier.now()).div_euclid(DAY_MS);
+    let until = handshake.ends_at.map(|at| match left(at) {
+        1 => format!(", until {} (1 day left)", day(at)),
+        days => format!(", until {} ({days} days left)", day(at)),
+    });
+    let until = until.unwrap_or_default();
     let found = format!(
         "{} with a certificate for {host} of an authority that is known here{until}.",
         handshake.version
     );
-    let soon = handshake.ends_at.is_some_and(|at| at < courier.now().saturating_add(CERTIFICATE_MS_MIN));
+    let soon = handshake.ends_at.is_some_and(|at| left(at) < CERTIFICATE_DAYS_MIN);
     if soon {
         chart.warning(Link::Tls, found, "See that the certificate is renewed on that server in time.");
     } else {

@@ -1,34 +1,29 @@
 //! An examination as text.
-use super::{Examination, Result};
-use desk::mailboxes::mailbox::Side;
+use super::{Examination, Part, Result};
 use std::fmt::Write as _;
 
 pub(super) fn of(examination: &Examination) -> String {
     let at = jiff::Timestamp::from_millisecond(examination.at).map(|at| format!("{at:.0}"));
     let mut text = format!("{}, looked at {}\n", examination.address, at.unwrap_or_default());
-    let mut side = None;
+    let mut part: Option<Part> = None;
     for step in &examination.steps {
-        if side != Some(step.side) {
-            side = Some(step.side);
-            text.push_str(match step.side {
-                Side::Incoming => "\nIncoming\n",
-                Side::Outgoing => "\nOutgoing\n",
-            });
+        if part != Some(step.part) {
+            part = Some(step.part);
+            let _ = writeln!(text, "\n{}", step.part.name());
         }
         let (result, name) = (step.result.word(), step.link.name());
         let _ = writeln!(text, "  {result:<8}{name} ({} ms): {}", step.took.as_millis(), step.found);
         for more in [&step.detail, &step.remedy] {
-            if !more.is_empty() {
-                let _ = writeln!(text, "          {more}");
+            for line in more.lines() {
+                let _ = writeln!(text, "          {line}");
             }
         }
+        for line in &step.lines {
+            let _ = writeln!(text, "          | {line}");
+        }
     }
-    let broken: Vec<&str> = examination
-        .steps
-        .iter()
-        .filter(|step| step.result == Result::Bad)
-        .map(|step| step.link.name())
-        .collect();
+    let broken = examination.steps.iter().filter(|step| step.result == Result::Bad);
+    let broken: Vec<&str> = broken.map(|step| step.link.name()).collect();
     let verdict = match broken.as_slice() {
         [] => "Nothing is broken.".to_owned(),
         links => format!("Broken: {}. What comes after a broken link was not looked at.", links.join(", ")),

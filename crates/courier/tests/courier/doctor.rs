@@ -4,7 +4,7 @@ use crate::pretend_provider::{PretendProvider, id_token};
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{ADDRESS, PASSWORD, Stage, letter};
 use courier::authorize::{self, CallbackQuery, Landing, Session};
-use courier::doctor::{self, Examination, Link, Result};
+use courier::doctor::{self, Examination, Link, Part, Result};
 use desk::mailboxes::mailbox::{Fetched, Side, StartFrom};
 
 /// A mailbox that is opened with a password on both sides.
@@ -21,9 +21,9 @@ async fn examine(stage: &Stage) -> Examination {
 }
 
 /// The broken links, in their order, with everything that is said of them.
-fn broken(examination: &Examination) -> Vec<(Side, Link, String)> {
+fn broken(examination: &Examination) -> Vec<(Part, Link, String)> {
     let bad = examination.steps.iter().filter(|step| step.result == Result::Bad);
-    bad.map(|step| (step.side, step.link, format!("{} {} {}", step.found, step.detail, step.remedy)))
+    bad.map(|step| (step.part, step.link, format!("{} {} {}", step.found, step.detail, step.remedy)))
         .collect()
 }
 
@@ -32,11 +32,11 @@ fn broken(examination: &Examination) -> Vec<(Side, Link, String)> {
 fn is_broken_at(examination: &Examination, side: Side, link: Link, words: &[&str]) {
     let found = broken(examination);
     let [(at, which, said)] = found.as_slice() else { panic!("{}", examination.transcript()) };
-    assert_eq!((*at, *which), (side, link), "{said}");
+    assert_eq!((*at, *which), (side.into(), link), "{said}");
     for word in words {
         assert!(said.contains(word), "{word}: {said}");
     }
-    let last = examination.steps.iter().rfind(|step| step.side == side).unwrap();
+    let last = examination.steps.iter().rfind(|step| step.part == Part::from(side)).unwrap();
     assert_eq!(last.link, link, "it stops there: {}", examination.transcript());
     assert!(!last.remedy.is_empty() && !last.code.is_empty(), "{last:?}");
     assert!(!examination.is_well());
@@ -86,8 +86,8 @@ async fn a_well_mailbox_is_looked_at_from_end_to_end_and_left_as_it_was() {
 async fn sides_that_are_not_set_up_are_skipped_with_a_sentence() {
     let stage = Stage::new();
     let found = examine(&stage).await;
-    let results: Vec<_> = found.steps.iter().map(|step| (step.side, step.result)).collect();
-    assert_eq!(results, [(Side::Incoming, Result::Skipped), (Side::Outgoing, Result::Skipped)]);
+    let results: Vec<_> = found.steps.iter().map(|step| (step.part, step.result)).collect();
+    assert_eq!(results, [(Part::Incoming, Result::Skipped), (Part::Outgoing, Result::Skipped)]);
     assert!(found.steps[1].found.contains("Outgoing (SMTP)"), "{}", found.transcript());
 }
 
@@ -102,7 +102,7 @@ async fn a_server_that_is_away_is_told_and_the_other_side_is_looked_at() {
     let found = examine(&stage).await;
     is_broken_at(&found, Side::Incoming, Link::Tcp, &[&away.port().to_string(), "firewall"]);
     let last = found.steps.last().unwrap();
-    assert_eq!((last.side, last.link, last.result), (Side::Outgoing, Link::SendAs, Result::Good));
+    assert_eq!((last.part, last.link, last.result), (Part::Outgoing, Link::SendAs, Result::Good));
 }
 
 #[tokio::test]
@@ -141,6 +141,114 @@ async fn what_breaks_at_the_outgoing_server_is_told_at_its_link() {
     smtp.state().sender_answer =
         Some("550 5.7.60 SMTP; Client does not have permissions to send as this sender");
     is_broken_at(&examine(&stage).await, Side::Outgoing, Link::SendAs, &["5.7.60"]);
+    // Postfix looks at the sender only when a recipient is named.
+    smtp.state().sender_answer = None;
+    let rejected = "553 5.7.1 <support@contoso.example>: Sender address rejected: not owned by user ann";
+    smtp.state().answers.insert(ADDRESS.into(), rejected);
+    is_broken_at(&examine(&stage).await, Side::Outgoing, Link::SendAs, &["not owned by"]);
+    smtp.state().answers.insert(ADDRESS.into(), "550 5.1.1 no such person here");
+    let found = examine(&stage).await;
+    let sender = found.steps.iter().find(|step| step.link == Link::Sender).unwrap();
+    assert!(found.is_well() && sender.result == Result::Warning, "{}", found.transcript());
+    assert_eq!(smtp.state().taken.len(), 0);
+}
+
+#[tokio::test]
+async fn rights_are_read_from_the_access_control_list_where_there_is_one() {
+    for (fetched, inbox, done, right) in [
+        (Fetched::Delete, "lrswite", "", true),
+        (Fetched::Delete, "lrswit", "", false),
+        (Fetched::Read, "lrs", "", true),
+        (Fetched::Read, "lr", "", false),
+        (Fetched::Move("Sent".into()), "lrte", "lri", true),
+        (Fetched::Move("Sent".into()), "lrte", "lr", false),
+        (Fetched::Move("Sent".into()), "lr", "lri", false),
+        (Fetched::Move("New".into()), "lrte", "", true),
+        (Fetched::Nothing, "lr", "", true),
+    ] {
+        let (stage, imap, _smtp) = with_password(fetched.clone()).await;
+        imap.state().rights.insert("INBOX".into(), inbox.into());
+        if !done.is_empty() {
+            imap.state().rights.insert("Sent".into(), done.into());
+        }
+        let found = examine(&stage).await;
+        if right {
+            assert!(found.is_well(), "{fetched:?} {inbox} {done}: {}", found.transcript());
+        } else {
+            is_broken_at(&found, Side::Incoming, Link::Rights, &["MYRIGHTS", "Full Access"]);
+        }
+        let asked = imap.log().iter().any(|line| line.starts_with("MYRIGHTS"));
+        assert_eq!(asked, fetched != Fetched::Nothing, "only what the setting needs");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_remove_single_letters_is_told_where_they_are_to_go() {
+    for (fetched, warned) in
+        [(Fetched::Delete, true), (Fetched::Move("Sent".into()), true), (Fetched::Read, false)]
+    {
+        let (stage, imap, _smtp) = with_password(fetched).await;
+        imap.state().is_old = true;
+        let found = examine(&stage).await;
+        let rights = found.steps.iter().find(|step| step.link == Link::Rights).unwrap();
+        assert_eq!(rights.result == Result::Warning, warned, "{rights:?}");
+        assert_eq!(rights.found.contains("UIDPLUS"), warned, "{rights:?}");
+    }
+}
+
+/// A secret as a server might write it back; of base64 without the end, which depends on what follows.
+fn forms(secret: &str) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let mut forms = vec![secret.to_owned(), encoded.clone(), encoded.replace('+', "%20")];
+    for before in ["", &format!("\0{ADDRESS}\0"), &format!("user={ADDRESS}\x01auth=Bearer ")] {
+        let line = format!("{before}{secret}");
+        for mut form in [STANDARD_NO_PAD.encode(&line), URL_SAFE_NO_PAD.encode(&line)] {
+            form.pop();
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+/// Nothing of it: as it is, in base64 or for a URL, in the text, the steps or what is printed of them.
+#[track_caller]
+fn holds_no_secret(found: &Examination, secrets: &[&str]) {
+    let text = format!("{} {found:?}", found.transcript());
+    for form in secrets.iter().flat_map(|secret| forms(secret)) {
+        assert!(!text.contains(&form), "{form}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_stands_under_each_link_without_any_secret_even_where_a_server_echoes_it() {
+    let (stage, imap, smtp) = with_password(Fetched::Delete).await;
+    let found = examine(&stage).await;
+    let lines = |link: Link| -> Vec<String> {
+        found.steps.iter().filter(|step| step.link == link).flat_map(|step| step.lines.clone()).collect()
+    };
+    assert!(
+        lines(Link::SignIn).contains(&"C: A2 AUTHENTICATE PLAIN [hidden]".to_owned()),
+        "{:?}",
+        lines(Link::SignIn)
+    );
+    assert!(lines(Link::Folder).iter().any(|line| line.contains("EXAMINE")), "{:?}", lines(Link::Folder));
+    assert!(lines(Link::SmtpAuth).contains(&"S: 334".to_owned()), "{:?}", lines(Link::SmtpAuth));
+    assert!(
+        lines(Link::Sender).iter().any(|line| line.starts_with("C: RCPT TO")),
+        "{:?}",
+        lines(Link::Sender)
+    );
+    assert!(found.transcript().contains("| C: "), "{}", found.transcript());
+    holds_no_secret(&found, &[PASSWORD]);
+
+    let echoes = forms(PASSWORD).join(" ");
+    imap.state().sign_in = Some(format!("NO [AUTHENTICATIONFAILED] you said {echoes}"));
+    smtp.state().sign_in = Some(Box::leak(format!("535 5.7.8 you said {echoes}").into_boxed_str()));
+    let found = examine(&stage).await;
+    assert!(found.transcript().contains("you said [hidden]"), "{}", found.transcript());
+    holds_no_secret(&found, &[PASSWORD]);
 }
 
 /// A mailbox that was authorized; its provider, and the server that takes its second token.
@@ -184,9 +292,7 @@ async fn a_token_is_asked_for_and_the_grant_goes_on_working() {
     assert!(examine(&stage).await.is_well());
     let asked = provider.state().asked.last().unwrap().clone();
     assert_eq!(asked["refresh_token"], "refresh-2");
-    for secret in ["access-2", "refresh-1", "refresh-2", "the secret"] {
-        assert!(!found.transcript().contains(secret), "{secret}");
-    }
+    holds_no_secret(&found, &["access-2", "refresh-1", "refresh-2", "the secret"]);
 }
 
 #[tokio::test]

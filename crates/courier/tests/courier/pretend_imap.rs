@@ -3,7 +3,7 @@
 use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -42,6 +42,10 @@ pub struct State {
     pub opening: Option<String>,
     /// SELECT opens the folder for reading alone.
     pub read_only: bool,
+    /// What MYRIGHTS says of a folder; with none the server has no access control lists.
+    pub rights: HashMap<String, String>,
+    /// It has neither UIDPLUS nor MOVE.
+    pub is_old: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
     /// Called before each STORE, MOVE and EXPUNGE.
@@ -189,8 +193,10 @@ impl PretendImap {
         Some(match upper.as_slice() {
             ["CAPABILITY"] => {
                 let idle = if state.no_idle { "" } else { " IDLE" };
-                let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 UIDPLUS MOVE";
-                format!("* CAPABILITY {offered}{idle}\r\n{ok}").into_bytes()
+                let new = if state.is_old { "" } else { " UIDPLUS MOVE" };
+                let acl = if state.rights.is_empty() { "" } else { " ACL" };
+                let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2";
+                format!("* CAPABILITY {offered}{new}{acl}{idle}\r\n{ok}").into_bytes()
             }
             ["SELECT" | "EXAMINE", _] if state.opening.is_some() => {
                 format!("{tag} {}\r\n", state.opening.as_deref().unwrap_or_default()).into_bytes()
@@ -207,6 +213,10 @@ impl PretendImap {
             )
             .into_bytes(),
             ["SELECT" | "EXAMINE", _] => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),
+            ["MYRIGHTS", folder] => match state.rights.get(words[1].trim_matches('"')) {
+                Some(rights) => format!("* MYRIGHTS {folder} {rights}\r\n{ok}").into_bytes(),
+                None => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),
+            },
             ["LIST", ..] => format!("* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{ok}").into_bytes(),
             ["UID", "SEARCH", criteria @ ..] => {
                 let found = search(&state, criteria);

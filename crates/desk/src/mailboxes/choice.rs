@@ -88,10 +88,16 @@ pub(super) fn is_secret_id(preset: Option<&Preset>, secret: &str) -> bool {
 /// A host that every provider takes in a Callback Endpoint: a name under a public suffix, or this machine.
 pub fn has_public_name(site: &Url) -> bool {
     match site.host() {
-        Some(Host::Domain("localhost")) => true,
+        _ if is_this_machine(site) => true,
         Some(Host::Domain(name)) => psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known()),
         Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => false,
     }
+}
+
+/// What providers let have plain http: `localhost`, names under it (RFC 6761 §6.3), and loopback addresses.
+pub fn is_this_machine(site: &Url) -> bool {
+    let under = site.domain().is_some_and(|name| name.to_ascii_lowercase().ends_with(".localhost"));
+    under || provider::is_on_this_machine(site)
 }
 
 #[cfg(test)]
@@ -107,7 +113,9 @@ mod tests {
             ("https://helpdesk.local", false),
             ("https://helpdesk", false),
             ("https://10.0.0.5", false),
-            ("https://[::1]", false),
+            ("http://desk.localhost:8080", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]", true),
         ] {
             assert_eq!(has_public_name(&Url::parse(site).unwrap()), fine, "{site}");
         }

@@ -15,6 +15,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
     let log_level = settings.log_level()?;
     let trusted_proxies = settings.addresses("http.trusted_proxies")?;
     let http_allow = settings.addresses("net.http_allow")?;
+    let dns_servers = settings.name_servers()?;
     let path = |path: Option<&PathBuf>| path.map_or(String::new(), |p| p.display().to_string());
     let texts = [
         ("site.url", site_url.clone().unwrap_or_else(|| default_site(listen)).to_string()),
@@ -24,6 +25,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         ("secrets.key_file", path(Some(&key_file))),
         ("tls.extra_ca", path(extra_ca.as_ref())),
         ("net.http_allow", joined(&http_allow)),
+        ("net.dns_servers", joined(&dns_servers)),
         ("log.level", log_level.clone()),
     ];
     let mut shown = vec![("data", data.display().to_string(), data_from)];
@@ -39,6 +41,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         key_file,
         extra_ca,
         http_allow,
+        dns_servers,
         log_level,
         shown,
     })
@@ -118,12 +121,26 @@ impl Settings<'_> {
     }
 
     fn addresses(&self, key: &str) -> anyhow::Result<Vec<IpAddr>> {
-        let list = self.text(key).unwrap_or_default().split(',').map(str::trim).filter(|a| !a.is_empty());
-        list.map(|a| a.parse().map_err(|_| self.wrong(key, "IP addresses, as in 10.0.0.5"))).collect()
+        let wrong = |_| self.wrong(key, "IP addresses, as in 10.0.0.5");
+        self.list(key).map(|a| a.parse().map_err(wrong)).collect()
+    }
+
+    /// Port 53 where none is named.
+    fn name_servers(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        const KEY: &str = "net.dns_servers";
+        let server = |text: &str| match text.parse::<IpAddr>() {
+            Ok(address) => Ok(SocketAddr::new(address, 53)),
+            Err(_) => text.parse().map_err(|_| self.wrong(KEY, "addresses of name servers, as in 10.0.0.53")),
+        };
+        self.list(KEY).map(server).collect()
+    }
+
+    fn list(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.text(key).unwrap_or_default().split(',').map(str::trim).filter(|one| !one.is_empty())
     }
 }
 
-fn joined(list: &[IpAddr]) -> String {
+fn joined<T: ToString>(list: &[T]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -24,7 +24,11 @@ fn server(port: u16, security: Security) -> Server {
 }
 
 fn bearer(practice: &Practice) -> Credential {
-    Credential::Bearer { user: SUPPORT.to_owned(), token: practice.access_token("client", SUPPORT).into() }
+    Credential::Bearer {
+        user: SUPPORT.to_owned(),
+        token: practice.access_token("client", SUPPORT).into(),
+        taken: wire::sasl::Taken::Announced,
+    }
 }
 
 #[tokio::test]

@@ -8,8 +8,7 @@ use crate::{Error, State};
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use courier::doctor::{self, Examination, Result as Found, Step};
-use desk::mailboxes::mailbox::Side;
+use courier::doctor::{self, Examination, Part, Result as Found, Step};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,10 +67,12 @@ struct DoctorPage {
 }
 
 impl DoctorPage {
-    fn sides(&self) -> Vec<(&'static str, Vec<&Step>)> {
-        let steps = self.examination.iter().flat_map(|examination| &examination.steps);
-        let (incoming, outgoing): (Vec<_>, Vec<_>) = steps.partition(|step| step.side == Side::Incoming);
-        vec![("Incoming", incoming), ("Outgoing", outgoing)]
+    fn parts(&self) -> Vec<(&'static str, Vec<&Step>)> {
+        let of = |part: Part| {
+            let steps = self.examination.iter().flat_map(|examination| &examination.steps);
+            (part.name(), steps.filter(|step| step.part == part).collect())
+        };
+        Part::ALL.into_iter().map(of).collect()
     }
 
     fn color(step: &Step) -> &'static str {

@@ -25,6 +25,7 @@ impl Session {
 
     async fn authenticate(&mut self, mechanism: Mechanism, credential: &Credential) -> Result<()> {
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
+        self.keep_off_the_record(&exchange);
         let ended = self.exchange(&mut exchange).await;
         ended.map_err(|error| {
             let error = signed_out(error);
@@ -44,14 +45,9 @@ impl Session {
 
     async fn exchange(&mut self, exchange: &mut Exchange) -> Result<()> {
         let tried = format!("sign in with {}", exchange.mechanism().name());
-        let mut command = format!("AUTHENTICATE {}", exchange.mechanism().name());
-        if self.has("SASL-IR")
-            && let Some(line) = exchange.initial()
-        {
-            command.push(' ');
-            command.push_str(line.expose_secret());
-        }
-        let tag = self.start(&tried, &command).await?;
+        let command = format!("AUTHENTICATE {}", exchange.mechanism().name());
+        let initial = if self.has("SASL-IR") { exchange.initial() } else { None };
+        let tag = self.start_with(&tried, &command, initial.as_ref()).await?;
         let mut challenges = 0;
         loop {
             match self.next(&tried, USUAL).await? {
@@ -63,7 +59,7 @@ impl Session {
                         return Err(self.broken(&tried, "it asks without end"));
                     }
                     match exchange.answer(&challenge) {
-                        Answer::Line(line) => self.reader.line.queue(line.expose_secret().as_bytes()),
+                        Answer::Line(line) => self.reader.line.queue_secret(line.expose_secret().as_bytes()),
                         Answer::Abandon => self.reader.line.queue(b"*"),
                     }
                     self.reader.line.queue(b"\r\n");
@@ -73,17 +69,26 @@ impl Session {
         }
     }
 
+    fn keep_off_the_record(&self, exchange: &Exchange) {
+        if let Some(record) = self.reader.line.record() {
+            record.hide(exchange.secrets());
+        }
+    }
+
     /// RFC 3501 §6.2.3, for servers that offer no mechanism that fits.
     async fn login_command(&mut self, credential: &Credential) -> Result<()> {
         let tried = "sign in with LOGIN";
         let Credential::Password { user, password } = credential else {
-            return Err(Error::rejected(tried, &self.host));
+            let remedy =
+                "the server takes no token (it announces neither OAUTHBEARER nor XOAUTH2): use a password";
+            return Err(Error::rejected("sign in", &self.host).remedy(remedy));
         };
         if self.has("LOGINDISABLED") {
             return Err(Error::rejected(tried, &self.host).remedy("the server takes no password: use OAuth2"));
         }
         // Refuses what cannot be sent, and knows what to hide.
         let hider = Exchange::new(Mechanism::Plain, credential, &self.host, self.port)?;
+        self.keep_off_the_record(&hider);
         let sent = self.login_lines(tried, user, password.expose_secret()).await;
         sent.map_err(|error| hider.hide_in(signed_out(error)))
     }
@@ -98,7 +103,7 @@ impl Session {
             self.reader.line.queue(b" ");
             if word.bytes().all(|byte| matches!(byte, b' '..=b'~')) && word.len() < 1000 {
                 let quoted = word.replace('\\', "\\\\").replace('"', "\\\"");
-                self.reader.line.queue(format!("\"{quoted}\"").as_bytes());
+                self.reader.line.queue_secret(format!("\"{quoted}\"").as_bytes());
                 continue;
             }
             self.reader.line.queue(format!("{{{}}}\r\n", word.len()).as_bytes());
@@ -110,7 +115,7 @@ impl Session {
                     Response::Tagged(tagged) => return self.end(tried, &tag, tagged).map(|_| ()),
                 }
             }
-            self.reader.line.queue(word.as_bytes());
+            self.reader.line.queue_secret(word.as_bytes());
         }
         self.reader.line.queue(b"\r\n");
         self.flush(tried).await?;

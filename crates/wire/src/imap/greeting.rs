@@ -17,7 +17,7 @@ pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
 impl Session {
     /// The same over any stream, on which the server has not spoken yet; `secure` makes TLS of STARTTLS.
     pub async fn over(stream: BoxStream, server: &Server, secure: &impl Secure) -> Result<Session> {
-        let mut session = Session::new(LineStream::new(stream), &server.host, server.port);
+        let mut session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
         session.greeting().await?;
         if server.security == Security::StartTls {
             // Without looking at capabilities first: they came unprotected, and there is no going on without it.
@@ -32,7 +32,7 @@ impl Session {
                 return Err(Error::broken(tried, &server.host).remedy(why));
             };
             let stream = secure.secure(stream, &server.host).await?;
-            session = Session::new(LineStream::new(stream), &server.host, server.port);
+            session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
         }
         session.ask_capabilities().await?;
         Ok(session)

@@ -25,7 +25,7 @@ pub use fetch::{Fetch, Fetched};
 pub use folder::{Folder, Selected, Status};
 pub use greeting::connect;
 pub use idle::Idle;
-pub use rights::Rights;
+pub use rights::{Granted, Rights};
 pub use session::Session;
 pub use settle::Removal;
 

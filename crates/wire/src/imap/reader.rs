@@ -113,6 +113,9 @@ impl Reader {
             }
         }
         if let Some(literal) = self.literal.take() {
+            if let Some(record) = self.line.record() {
+                record.letter('S', literal.size);
+            }
             self.pieces.push(Piece::Literal(match literal.kept {
                 Some(bytes) => Literal::Kept(bytes),
                 None => Literal::Drained(literal.size),

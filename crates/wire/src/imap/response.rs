@@ -60,8 +60,14 @@ pub(super) enum Untagged {
     Expunge,
     Search(Vec<u32>),
     Fetch(FetchData),
-    List { attributes: Vec<String>, delimiter: Option<char>, name: Vec<u8> },
+    List {
+        attributes: Vec<String>,
+        delimiter: Option<char>,
+        name: Vec<u8>,
+    },
     MailboxStatus(Vec<(String, u32)>),
+    /// RFC 4314 §3.8: the rights alone.
+    MyRights(String),
     Other,
 }
 
@@ -164,6 +170,10 @@ fn data(word: &str, text: &str, pieces: Vec<Piece>) -> Option<Untagged> {
     }
     match word {
         "LIST" | "XLIST" => list(tokens(pieces)),
+        "MYRIGHTS" => {
+            let rights = tokens(pieces).into_iter().filter_map(Token::into_bytes).next_back()?;
+            Some(Untagged::MyRights(String::from_utf8_lossy(&rights).into_owned()))
+        }
         "STATUS" => Some(Untagged::MailboxStatus(status(tokens(pieces)))),
         _ => None,
     }

@@ -27,6 +27,13 @@ impl Session {
         }
     }
 
+    /// UIDs of messages whose subject holds these words, ascending. They are ASCII without quotes.
+    pub async fn uids_with_subject(&mut self, words: &str) -> Result<Vec<u32>> {
+        let bare: String =
+            words.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+        self.search(&format!("SUBJECT \"{bare}\"")).await
+    }
+
     async fn search(&mut self, key: &str) -> Result<Vec<u32>> {
         self.ready(TRIED).await?;
         // Whatever EXISTS comes from now on may miss in the answer.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::reader::{Limits, Reader, USUAL};
@@ -104,6 +105,16 @@ impl Session {
 
     /// Sends a command; the session is busy until [`Session::end`] saw its answer.
     pub(super) async fn start(&mut self, tried: &str, command: &str) -> Result<String> {
+        self.start_with(tried, command, None).await
+    }
+
+    /// The same with a last word that no record may have.
+    pub(super) async fn start_with(
+        &mut self,
+        tried: &str,
+        command: &str,
+        secret: Option<&SecretString>,
+    ) -> Result<String> {
         self.ready(tried).await?;
         let tag = self.tag();
         self.state = State::Busy;
@@ -111,6 +122,10 @@ impl Session {
         self.reader.line.queue(tag.as_bytes());
         self.reader.line.queue(b" ");
         self.reader.line.queue(command.as_bytes());
+        if let Some(secret) = secret {
+            self.reader.line.queue(b" ");
+            self.reader.line.queue_secret(secret.expose_secret().as_bytes());
+        }
         self.reader.line.queue(b"\r\n");
         self.flush(tried).await?;
         Ok(tag)
@@ -204,6 +219,7 @@ impl Session {
             | Untagged::Fetch(_)
             | Untagged::List { .. }
             | Untagged::MailboxStatus(_)
+            | Untagged::MyRights(_)
             | Untagged::Other => {}
         }
     }

@@ -20,6 +20,8 @@ pub struct HttpAnswer {
     pub status: u16,
     /// From `Retry-After` in seconds; the form with a date would need a clock.
     pub retry_after_ms: Option<i64>,
+    /// Where a redirect would lead, which is not followed.
+    pub location: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -93,6 +95,8 @@ async fn send(
     let mut response = request.send().await.map_err(|error| explain(tried, &host, error))?;
     let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after_s = retry_after.and_then(|value| value.trim().parse::<u32>().ok());
+    let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+    let location = location.map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(tried, &host, error))? {
         if body.len().saturating_add(chunk.len()) > bytes_max {
@@ -104,6 +108,7 @@ async fn send(
     Ok(HttpAnswer {
         status: response.status().as_u16(),
         retry_after_ms: retry_after_s.map(|seconds| i64::from(seconds) * 1000),
+        location,
         body,
     })
 }

@@ -8,7 +8,7 @@ use rustls::ProtocolVersion;
 use tokio::time::Instant;
 
 use super::{BoxStream, Net, Secure, validity};
-use crate::Result;
+use crate::{Record, Result};
 
 /// What a handshake showed; its chain and its name were checked before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,10 @@ pub struct Handshake {
     pub ends_at: Option<i64>,
 }
 
-/// A [`Secure`] over a [`Net`] that remembers the handshake.
+/// A [`Secure`] over a [`Net`] that remembers the handshake, and writes down what is said.
 pub struct Watched<'a> {
     net: &'a Net,
+    record: Record,
     seen: Mutex<Seen>,
 }
 
@@ -38,8 +39,8 @@ impl fmt::Debug for Watched<'_> {
 }
 
 impl<'a> Watched<'a> {
-    pub fn new(net: &'a Net) -> Watched<'a> {
-        Watched { net, seen: Mutex::default() }
+    pub fn new(net: &'a Net, record: &Record) -> Watched<'a> {
+        Watched { net, record: record.clone(), seen: Mutex::default() }
     }
 
     /// How long the handshake took, good or not; `None` before there was one.
@@ -76,5 +77,9 @@ impl Secure for Watched<'_> {
         let seen = Seen { took: Some(began.elapsed()), handshake };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         Ok(Box::new(secured?))
+    }
+
+    fn record(&self) -> Option<Record> {
+        Some(self.record.clone())
     }
 }

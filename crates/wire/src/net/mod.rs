@@ -1,10 +1,11 @@
-//! The only file that opens sockets: name resolution, the outgoing policy, TLS, the HTTP client.
+//! The only place that opens sockets: name resolution, the outgoing policy, TLS, the HTTP client.
 //!
 //! What the policy checked is what is connected to: mail connects to the checked address itself, HTTP goes
 //! through a resolver that hands out checked addresses only, and address literals in URLs, which skip a
 //! resolver, are checked before.
 
 mod certificate;
+mod dns;
 mod http;
 mod look;
 mod policy;
@@ -22,12 +23,13 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+pub use dns::TEXT_TIMEOUT;
 pub use http::HttpAnswer;
 pub(crate) use http::host_of;
 pub use look::{Handshake, Watched};
 use policy::Purpose;
 
-use crate::{Error, Result, Security, Server};
+use crate::{Error, Record, Result, Security, Server};
 
 /// Name resolution: resolvers try several servers for 5 s each.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -45,6 +47,8 @@ pub struct Policy {
     pub http_allow: Vec<IpAddr>,
     /// Certificates (PEM) trusted besides the public ones.
     pub extra_ca_pem: Option<Vec<u8>>,
+    /// Asked for TXT records in place of the system's servers; empty: those are.
+    pub dns_servers: Vec<SocketAddr>,
     /// Only under the mark of a demo: HTTP may go to loopback, without TLS too.
     pub practice: bool,
 }
@@ -57,6 +61,11 @@ pub type BoxStream = Box<dyn Stream>;
 /// Puts TLS over an open link and checks that the certificate is for `host`. A trait because tests pretend.
 pub trait Secure: Sync {
     fn secure(&self, stream: BoxStream, host: &str) -> impl Future<Output = Result<BoxStream>> + Send;
+
+    /// Where the lines of the conversation are written down; mostly nowhere.
+    fn record(&self) -> Option<Record> {
+        None
+    }
 }
 
 /// The way out. Cheap to clone; make one and hand it down.

@@ -12,14 +12,35 @@ const TOKEN_BYTES_MAX: usize = 64 * 1024;
 /// Of a token in the form of a JWT (RFC 9068 and Entra's).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Inscription {
-    #[serde(default, rename = "aud")]
+    #[serde(default, rename = "aud", deserialize_with = "words")]
     pub audience: Option<String>,
     /// Entra's tenant.
     #[serde(default, rename = "tid")]
     pub tenant: Option<String>,
     /// What a person consented to.
-    #[serde(default, rename = "scp")]
+    #[serde(default, rename = "scp", alias = "scope", deserialize_with = "words")]
     pub scopes: Option<String>,
+    /// What the app may do without a person.
+    #[serde(default, deserialize_with = "words")]
+    pub roles: Option<String>,
+    /// Seconds since 1970.
+    #[serde(default, rename = "exp")]
+    pub ends_at_s: Option<i64>,
+}
+
+/// One word, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Several(Vec<String>),
+}
+
+fn words<'de, D: serde::Deserializer<'de>>(claim: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Words>::deserialize(claim)?.map(|words| match words {
+        Words::One(word) => word,
+        Words::Several(words) => words.join(" "),
+    }))
 }
 
 impl Inscription {
@@ -52,6 +73,9 @@ mod tests {
         for opaque in ["ya29.abc", "", "a.b.c", "a.b.c.d"] {
             assert_eq!(Inscription::of(&SecretString::from(opaque)), None, "{opaque}");
         }
-        assert_eq!(Inscription::of(&jwt(r#"{"aud":["a","b"]}"#)), None, "of another shape");
+        assert_eq!(read.ends_at_s, Some(1));
+        let app = Inscription::of(&jwt(r#"{"aud":["a","b"],"roles":["IMAP.AccessAsApp"]}"#)).unwrap();
+        assert_eq!((app.audience.as_deref(), app.roles.as_deref()), (Some("a b"), Some("IMAP.AccessAsApp")));
+        assert_eq!(Inscription::of(&jwt(r#"{"aud":7}"#)), None, "of another shape");
     }
 }

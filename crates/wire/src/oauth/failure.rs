@@ -4,7 +4,8 @@ use mail::explain::{self, Class, Fault};
 use serde::Deserialize;
 
 use crate::Kind;
-use crate::error::{clean, hide};
+use crate::error::clean;
+use crate::hidden::hide;
 
 /// An OAuth error as it came, at the token endpoint or at the callback. Texts are bounded and free of control
 /// characters; they are the provider's words and are to be escaped when shown.

@@ -1,7 +1,5 @@
 //! Signing in (RFC 4954), in two steps with every server: a token is longer than a command line may be.
 
-use secrecy::ExposeSecret as _;
-
 use super::ANSWER_TIMEOUT;
 use super::session::Session;
 use crate::sasl::{self, Answer, Exchange};
@@ -23,11 +21,20 @@ impl Session {
         let Some(mechanism) = chosen else {
             let remedy = match mechanisms.is_empty() {
                 true => "it offers no sign-in on this port: check port and security".to_owned(),
-                false => format!("it takes no password, only {}", mechanisms.join(", ")),
+                false => {
+                    let what = match credential {
+                        Credential::Password { .. } => "password",
+                        Credential::Bearer { .. } => "token",
+                    };
+                    format!("it takes no {what}, only {}", mechanisms.join(", "))
+                }
             };
             return Err(Error::rejected("sign in", &self.host).remedy(remedy));
         };
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
+        if let Some(record) = self.line.record() {
+            record.hide(exchange.secrets());
+        }
         let ended = self.exchange(&mut exchange).await;
         ended.map_err(|error| exchange.hide_in(error))
     }
@@ -43,7 +50,7 @@ impl Session {
             }
             let challenge = reply.lines.join("");
             reply = match exchange.answer(&challenge) {
-                Answer::Line(line) => self.command(&tried, line.expose_secret(), ANSWER_TIMEOUT).await?,
+                Answer::Line(line) => self.secret(&tried, &line).await?,
                 Answer::Abandon => self.command(&tried, "*", ANSWER_TIMEOUT).await?,
             };
         }

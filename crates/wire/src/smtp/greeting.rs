@@ -15,7 +15,7 @@ pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
 impl Session {
     /// The same over any stream, on which the server has not spoken yet; `secure` makes TLS of STARTTLS.
     pub async fn over(stream: BoxStream, server: &Server, secure: &impl Secure) -> Result<Session> {
-        let mut session = Session::new(LineStream::new(stream), &server.host, server.port);
+        let mut session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
         let greeting = session.reply("get a greeting", GREETING_TIMEOUT).await?;
         if !greeting.is_ok() {
             return Err(greeting.refusal("get a greeting", &server.host));
@@ -34,7 +34,7 @@ impl Session {
                 return Err(Error::broken(tried, &server.host).remedy(why));
             };
             let stream = secure.secure(stream, &server.host).await?;
-            session = Session::new(LineStream::new(stream), &server.host, server.port);
+            session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
             session.ehlo().await?;
         }
         Ok(session)

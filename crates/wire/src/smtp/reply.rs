@@ -34,7 +34,7 @@ impl Reply {
     /// The error of a command that was refused as a whole.
     pub fn refusal(&self, tried: &str, host: &str) -> Error {
         let error = Error::new(self.kind(), tried, host);
-        let error = error.said(&format!("{} {}", self.code, self.text())).with_smtp_code(self.code);
+        let error = error.said(&format!("{} {}", self.code, self.text())).coded(self.code);
         match self.enhanced() {
             Some("5.7.139") => error.remedy(
                 "the organization's settings forbid it: switch Authenticated SMTP on for this mailbox, or look at \

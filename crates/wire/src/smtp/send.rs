@@ -95,6 +95,26 @@ impl Session {
         Ok(())
     }
 
+    /// The same with one recipient, since some servers look at the sender only then (Postfix). `Ok` holds the error of
+    /// a recipient that was refused.
+    pub async fn probe_to(&mut self, from: &str, to: &str) -> Result<Option<Error>> {
+        let tried = format!("submit as {from}");
+        let mail = self.mail_command(&tried, from, &[to.to_owned()], None)?;
+        check_address(to).map_err(|why| Error::rejected(&tried, &self.host).remedy(why))?;
+        self.begin(&tried)?;
+        let reply = self.command(&tried, &mail, ANSWER_TIMEOUT).await?;
+        if !reply.is_ok() {
+            return Err(self.refused(&tried, &reply).await);
+        }
+        let reply = self.command(&tried, &format!("RCPT TO:<{to}>"), ANSWER_TIMEOUT).await?;
+        if !reply.is_ok() {
+            return Ok(Some(self.refused(&tried, &reply).await));
+        }
+        self.reset(&tried).await?;
+        self.done();
+        Ok(None)
+    }
+
     fn mail_command(&self, tried: &str, from: &str, to: &[String], body: Option<&[u8]>) -> Result<String> {
         if !from.is_empty() {
             check_address(from).map_err(|why| Error::rejected(tried, &self.host).remedy(why))?;
@@ -218,8 +238,11 @@ impl Session {
     }
 
     async fn blocks(&mut self, body: &[u8]) -> Result<()> {
+        if let Some(record) = self.line.record() {
+            record.letter('C', body.len() as u64);
+        }
         for block in body.chunks(BLOCK_BYTES) {
-            self.line.queue(block);
+            self.line.queue_letter(block);
             self.flush(TRIED, BLOCK_TIMEOUT).await?;
         }
         Ok(())

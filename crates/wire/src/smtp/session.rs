@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
 use super::reply::{Reply, parse_line};
@@ -82,6 +83,14 @@ impl Session {
         self.queue(command);
         self.flush(tried, ANSWER_TIMEOUT).await?;
         self.reply(tried, wait).await
+    }
+
+    /// A line of a sign-in, which no record may have.
+    pub(super) async fn secret(&mut self, tried: &str, line: &SecretString) -> Result<Reply> {
+        self.line.queue_secret(line.expose_secret().as_bytes());
+        self.line.queue(b"\r\n");
+        self.flush(tried, ANSWER_TIMEOUT).await?;
+        self.reply(tried, ANSWER_TIMEOUT).await
     }
 
     pub(super) fn queue(&mut self, command: &str) {

@@ -1,12 +1,15 @@
 //! IMAP transcripts: `connect`, `login bearer|password USER SECRET`, `select F`, `examine F`, `list`, `since UID`,
 //! `since-date MS`, `fetch LIMIT UID…`, `fetch-dropped LIMIT UID…` (after the first message), `seen UID…`,
-//! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `has NAME`, `logout`.
+//! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `has NAME`, `logout`,
+//! `my-rights F`, `subject WORDS`, `record` (what was written down since the last call).
 
 use std::time::Duration;
 
+use mail::provider::Sasl;
 use tokio::time::timeout;
 use wire::imap::{Fetched, Session};
 use wire::net::BoxStream;
+use wire::sasl::Taken;
 use wire::{Credential, Error, Result, Server};
 
 use crate::transcript::{Player, PretendTls, escape, run_folder};
@@ -20,12 +23,12 @@ struct Imap;
 
 impl Player for Imap {
     async fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
-        let mut results = Vec::new();
+        let (mut results, tls, said) = (Vec::new(), PretendTls::default(), calls.clone());
         let (mut stream, mut session) = (Some(stream), None);
         for call in calls {
             let words: Vec<&str> = call.iter().map(String::as_str).collect();
             let result = match (words.as_slice(), &mut session) {
-                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &PretendTls).await {
+                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &tls).await {
                     Ok(connected) => {
                         session = Some(connected);
                         Ok(String::from("connected"))
@@ -33,11 +36,13 @@ impl Player for Imap {
                     Err(error) => Err(error),
                 },
                 (["logout"], session) => session.take().unwrap().logout().await.map(|()| "done".into()),
+                (["record"], _) => Ok(tls.record.take().join("\n")),
                 (words, Some(session)) => one(session, words).await,
                 (_, None) => Ok("not connected".into()),
             };
             results.push(result.unwrap_or_else(|error| complaint(&error)));
         }
+        tls.kept_secrets(&said, &results);
         results
     }
 }
@@ -48,7 +53,15 @@ pub fn complaint(error: &Error) -> String {
 
 pub fn credential(kind: &str, user: &str, secret: &str) -> Credential {
     match kind {
-        "bearer" => Credential::Bearer { user: user.into(), token: secret.into() },
+        "bearer" | "bearer-xoauth2" | "bearer-unknown" => Credential::Bearer {
+            user: user.into(),
+            token: secret.into(),
+            taken: match kind {
+                "bearer-xoauth2" => Taken::Known(Sasl::Xoauth2),
+                "bearer-unknown" => Taken::Announced,
+                _ => Taken::Known(Sasl::Auto),
+            },
+        },
         "password" => Credential::Password { user: user.into(), password: secret.into() },
         other => panic!("{other}?"),
     }
@@ -84,6 +97,8 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
             Ok(ended) => ended.map(|idle| format!("not dropped: {idle:?}")),
             Err(_) => Ok("dropped".into()),
         },
+        ["my-rights", folder] => session.my_rights(folder).await.map(|granted| format!("{granted:?}")),
+        ["subject", words] => session.uids_with_subject(words).await.map(|uids| format!("{uids:?}")),
         ["has", name] => Ok(session.has(name).to_string()),
         other => panic!("{other:?}?"),
     }

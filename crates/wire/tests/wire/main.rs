@@ -3,8 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
+mod dns;
 mod imap;
 mod oauth;
+mod pretend_dns;
 mod smtp;
 mod tls;
 mod transcript;

@@ -1,5 +1,5 @@
 //! SMTP transcripts: `connect`, `login bearer|password USER SECRET`, `send FROM RECIPIENT… : MESSAGE`,
-//! `probe FROM`, `has NAME`, `size`, `quit`. `<>` is the null sender.
+//! `probe FROM`, `probe-to FROM RECIPIENT`, `record`, `has NAME`, `size`, `quit`. `<>` is the null sender.
 
 use wire::net::BoxStream;
 use wire::smtp::{Envelope, Session};
@@ -17,12 +17,12 @@ struct Smtp;
 
 impl Player for Smtp {
     async fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
-        let mut results = Vec::new();
+        let (mut results, tls, said) = (Vec::new(), PretendTls::default(), calls.clone());
         let (mut stream, mut session) = (Some(stream), None);
         for call in calls {
             let words: Vec<&str> = call.iter().map(String::as_str).collect();
             let result = match (words.as_slice(), &mut session) {
-                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &PretendTls).await {
+                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &tls).await {
                     Ok(connected) => {
                         session = Some(connected);
                         Ok(String::from("connected"))
@@ -33,6 +33,7 @@ impl Player for Smtp {
                     session.take().unwrap().quit().await;
                     Ok("done".into())
                 }
+                (["record"], _) => Ok(tls.record.take().join("\n")),
                 (words, Some(session)) => one(session, words).await,
                 (_, None) => Ok("not connected".into()),
             };
@@ -41,6 +42,7 @@ impl Player for Smtp {
                 false => complaint(&error),
             }));
         }
+        tls.kept_secrets(&said, &results);
         results
     }
 }
@@ -70,6 +72,10 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
             let sent = session.send(&envelope, message.as_bytes()).await?;
             Ok(format!("{:?}", sent.fates))
         }
+        ["probe-to", from, to] => match session.probe_to(from, to).await? {
+            None => Ok("taken".into()),
+            Some(refused) => Ok(format!("recipient: {}", complaint(&refused))),
+        },
         ["probe", from] => session.probe(from).await.map(|()| String::from("done")),
         ["has", name] => Ok(session.has(name).to_string()),
         ["size"] => Ok(format!("{:?}", session.size_max_bytes())),

@@ -19,9 +19,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use wire::net::{BoxStream, Secure};
-use wire::{Security, Server};
+use wire::{Record, Security, Server};
 
 pub struct Transcript {
     pub server: Server,
@@ -48,12 +50,41 @@ pub trait Player {
     fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> impl Future<Output = Vec<String>>;
 }
 
-/// STARTTLS in a transcript: both sides go on as before.
-pub struct PretendTls;
+/// STARTTLS in a transcript: both sides go on as before, and every line is written down.
+#[derive(Default)]
+pub struct PretendTls {
+    pub record: Record,
+}
+
+impl PretendTls {
+    /// Whatever was said, no secret of a sign-in stands in the record, as it is or in base64.
+    pub fn kept_secrets(&self, calls: &[Vec<String>], lines: &[String]) {
+        let lines = lines.iter().cloned().chain(self.record.take());
+        let decoded =
+            |word: &str| STANDARD.decode(word).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let texts: Vec<String> = lines
+            .flat_map(|line| {
+                line.split(' ')
+                    .filter_map(|word| decoded(word).ok())
+                    .chain([line.clone()])
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        for secret in
+            calls.iter().filter(|call| call[0] == "login" && call[3].len() >= 4).map(|call| &call[3])
+        {
+            assert!(!texts.iter().any(|text| text.contains(secret)), "{secret}: {texts:?}");
+        }
+    }
+}
 
 impl Secure for PretendTls {
     async fn secure(&self, stream: BoxStream, _host: &str) -> wire::Result<BoxStream> {
         Ok(stream)
+    }
+
+    fn record(&self) -> Option<Record> {
+        Some(self.record.clone())
     }
 }
 
