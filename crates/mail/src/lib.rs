@@ -27,6 +27,7 @@ pub mod provider;
 pub mod quote;
 pub mod report;
 pub mod sanitize;
+pub mod sending;
 pub mod thread;
 pub mod tnef;
 mod transfer;

@@ -187,6 +187,10 @@ pub struct OAuth2 {
     /// The callback's host must be a name of the public Internet, or the answer is pasted back.
     pub callback_needs_public_name: bool,
     pub sasl: Sasl,
+    /// The cloud as Microsoft's command line (`az cloud set --name`) and its PowerShell (`Connect-MgGraph -Environment`)
+    /// call it: an app can then be registered by a script.
+    pub az_cloud: Option<String>,
+    pub graph_environment: Option<String>,
 }
 
 /// What is known of a provider.
@@ -212,6 +216,19 @@ pub struct Preset {
     pub saves_sent: bool,
     /// How many messages one mailbox may submit a minute, with room below the server's own limit.
     pub sends_a_minute_max: Option<u32>,
+    /// What a domain of one's own publishes when it sends through this provider.
+    pub dns: Option<Dns>,
+}
+
+/// Records of a domain that sends through a provider.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Dns {
+    /// What the domain's SPF record includes.
+    pub spf_include: String,
+    /// The names of the keys that the provider signs with, where they are the same for all.
+    pub dkim_selectors: Vec<String>,
+    /// Where signing is switched on and its record shown, in the provider's pages.
+    pub dkim_page: Option<String>,
 }
 
 /// The endpoints of one tenant.

@@ -43,6 +43,7 @@ fn step(of: &Step) -> Value {
         "detail": text(&of.detail),
         "remedy": text(&of.remedy),
         "code": text(&of.code),
+        "publish": of.publish.as_ref().map(|record| json!({ "name": record.name, "type": "TXT", "value": record.value })),
         "lines": of.lines,
         "took_ms": u64::try_from(of.took.as_millis()).unwrap_or(u64::MAX),
     })

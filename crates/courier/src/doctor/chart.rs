@@ -169,8 +169,17 @@ pub struct Step {
     /// Empty unless it is broken.
     pub code: String,
     pub took: Duration,
+    /// A record that would mend it, for the domain's DNS.
+    pub publish: Option<Publish>,
     /// What was said on the way to it, a line each: `C: …` by us, `S: …` by the server. No secret is in it.
     pub lines: Vec<String>,
+}
+
+/// A TXT record as whoever keeps the domain has to enter it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    pub name: String,
+    pub value: String,
 }
 
 /// The link at which a side is broken; what it is stands in the chart.
@@ -217,12 +226,28 @@ impl Chart {
         Broken(link)
     }
 
+    /// The same as a warning, with the record that would mend it.
+    pub fn publish(
+        &mut self,
+        link: Link,
+        found: String,
+        remedy: impl Into<String>,
+        name: &str,
+        value: String,
+    ) {
+        self.note(link, Result::Warning, found, remedy.into());
+        if let Some(step) = self.steps.last_mut() {
+            step.publish = Some(Publish { name: name.to_owned(), value });
+        }
+    }
+
     fn note(&mut self, link: Link, result: Result, found: String, remedy: String) {
         let took = self.began.elapsed();
         let (detail, code) = (String::new(), String::new());
         let [found, remedy] = [found, remedy].map(|text| self.record.without_secrets(&text));
         let lines = self.record.take();
-        self.steps.push(Step { part: self.part, link, result, found, detail, remedy, code, took, lines });
+        let (part, publish) = (self.part, None);
+        self.steps.push(Step { part, link, result, found, detail, remedy, code, took, publish, lines });
         self.began = Instant::now();
     }
 }

@@ -4,6 +4,7 @@
 mod authorization;
 mod callback;
 mod chart;
+mod domain;
 mod incoming;
 mod outgoing;
 mod server;
@@ -12,10 +13,10 @@ mod transcript;
 use crate::connect::{self, Way, Which};
 use crate::{Courier, probe};
 use chart::{Broken, Chart};
-use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Side};
+use desk::mailboxes::{client, grant};
 
-pub use chart::{Link, Part, Result, Step};
+pub use chart::{Link, Part, Publish, Result, Step};
 
 /// What was found at a mailbox.
 #[derive(Clone, Debug)]
@@ -43,28 +44,43 @@ pub async fn examine(courier: &Courier, mailbox_id: i64) -> desk::Result<Examina
     let came_to = examine_side(courier, &mailbox, Side::Incoming, &mut chart).await;
     chart.turn_to(Part::Outgoing);
     let shared = mailbox.outgoing.authentication == Authentication::Same && mailbox.shares_incoming();
-    match came_to {
+    let outgoing = match came_to {
         Err(Broken(link)) if shared && link.is_of_the_authorization() => {
             let why = "It opens with the authorization of the incoming side, which is broken.";
             chart.skipped(Link::Settings, why);
+            None
         }
-        Ok(()) | Err(_) => {
-            // What is broken is in the chart.
-            let _ = examine_side(courier, &mailbox, Side::Outgoing, &mut chart).await;
-        }
+        // What is broken is in the chart.
+        Ok(_) | Err(_) => examine_side(courier, &mailbox, Side::Outgoing, &mut chart).await.ok().flatten(),
+    };
+    if let Some(way) = &outgoing {
+        let provider = provider_of(courier, way).await?;
+        let leaving = domain::Leaving { host: &way.server.host, provider, signatures: None };
+        domain::examine(courier, &mailbox, leaving, &mut chart).await;
     }
     Ok(Examination { address: mailbox.address, at: courier.now(), steps: chart.steps })
 }
 
+/// The key of the preset whose token opens it.
+async fn provider_of(courier: &Courier, way: &Way) -> desk::Result<Option<String>> {
+    let Some(grant_id) = way.grant_id() else { return Ok(None) };
+    let found = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
+        client::find(tx, grant.client_id)
+    });
+    Ok(found.await?.map(|client| client.provider))
+}
+
+/// The way to it, when it is good; `None` for a side that is not set up.
 async fn examine_side(
     courier: &Courier,
     mailbox: &Mailbox,
     side: Side,
     chart: &mut Chart,
-) -> std::result::Result<(), Broken> {
+) -> std::result::Result<Option<Way>, Broken> {
     if let Some(why) = not_set_up(mailbox, side) {
         chart.skipped(Link::Settings, why);
-        return Ok(());
+        return Ok(None);
     }
     let which = which(courier, mailbox, side).await;
     let found = match which {
@@ -85,9 +101,10 @@ async fn examine_side(
         authorization::examine(courier, grant_id, side, asked, chart).await?;
     }
     match side {
-        Side::Incoming => incoming::examine(courier, mailbox, &way, chart).await,
-        Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await,
+        Side::Incoming => incoming::examine(courier, mailbox, &way, chart).await?,
+        Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await?,
     }
+    Ok(Some(way))
 }
 
 /// A sentence for a side that nobody has filled in.

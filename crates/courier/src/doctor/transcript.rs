@@ -18,6 +18,9 @@ pub(super) fn of(examination: &Examination) -> String {
                 let _ = writeln!(text, "          {line}");
             }
         }
+        if let Some(publish) = &step.publish {
+            let _ = writeln!(text, "          {} TXT \"{}\"", publish.name, publish.value);
+        }
         for line in &step.lines {
             let _ = writeln!(text, "          | {line}");
         }

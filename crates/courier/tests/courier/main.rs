@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod authorize;
 mod doctor;
+mod doctor_domain;
 mod fetch;
 mod file;
 mod google;
 mod pretend;
+#[path = "../../../wire/tests/wire/pretend_dns.rs"]
+mod pretend_dns;
 mod pretend_imap;
 mod pretend_provider;
 mod pretend_smtp;

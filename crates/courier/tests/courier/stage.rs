@@ -29,9 +29,14 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Stage {
+        Stage::asking(None)
+    }
+
+    /// With a name server of its own.
+    pub fn asking(dns: Option<SocketAddr>) -> Stage {
         let desk = TestDesk::new();
         let clock = Clock::by_hand(NOON);
-        let courier = courier(&desk, &clock, Process::named("test:one"));
+        let courier = courier_asking(&desk, &clock, Process::named("test:one"), dns);
         let mailbox_id =
             apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
@@ -79,11 +84,17 @@ impl Stage {
 
     /// Sent by SMTP with a password.
     pub fn sent_through(&self, server: SocketAddr) {
-        let outgoing = OutgoingMailbox {
-            server: entered(server, Authentication::Password),
-            active: true,
-            header_spoofing: false,
-        };
+        self.sent_by(server, Authentication::Password);
+    }
+
+    /// With the grant of the incoming side.
+    pub fn sent_with_the_grant(&self, server: SocketAddr) {
+        self.sent_by(server, Authentication::Same);
+    }
+
+    fn sent_by(&self, server: SocketAddr, authentication: Authentication) {
+        let outgoing =
+            OutgoingMailbox { server: entered(server, authentication), active: true, header_spoofing: false };
         let vault = &self.desk.vault;
         self.write(|tx| {
             let by = self.by();
@@ -238,7 +249,12 @@ pub async fn until(courier: &Courier, mut done: impl FnMut() -> bool) {
 }
 
 fn courier(desk: &TestDesk, clock: &Clock, process: Process) -> Courier {
-    let policy = wire::net::Policy { practice: true, ..wire::net::Policy::default() };
+    courier_asking(desk, clock, process, None)
+}
+
+fn courier_asking(desk: &TestDesk, clock: &Clock, process: Process, dns: Option<SocketAddr>) -> Courier {
+    let dns_servers = dns.into_iter().collect();
+    let policy = wire::net::Policy { practice: true, dns_servers, ..wire::net::Policy::default() };
     Courier::new(Parts {
         desk: (**desk).clone(),
         net: wire::net::Net::new(policy).unwrap(),

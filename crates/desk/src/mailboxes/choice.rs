@@ -94,6 +94,11 @@ pub fn has_public_name(site: &Url) -> bool {
     }
 }
 
+/// The domain that somebody registered, of which this name is one: `example.co.uk` of `mail.example.co.uk`.
+pub fn registered_domain(name: &str) -> Option<String> {
+    psl::domain_str(&name.to_ascii_lowercase()).map(str::to_owned)
+}
+
 /// What providers let have plain http: `localhost`, names under it (RFC 6761 §6.3), and loopback addresses.
 pub fn is_this_machine(site: &Url) -> bool {
     let under = site.domain().is_some_and(|name| name.to_ascii_lowercase().ends_with(".localhost"));

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    ClientSecret, Family, OAuth2, Password, Preset, Profile, Registration, Sasl, Scopes, Security, Server,
+    ClientSecret, Dns, Family, OAuth2, Password, Preset, Profile, Registration, Sasl, Scopes, Security,
+    Server,
 };
-use value::{Claim, Domain, Endpoint, Host, Key, Parameters, Port, Scope, Sentence, Tenant};
+use value::{Claim, Domain, Endpoint, Host, Key, Parameters, Port, Record, Scope, Sentence, Tenant};
 
 /// A file is written by hand: more is a mistake.
 const BYTES_MAX: usize = 256 * 1024;
@@ -38,7 +39,17 @@ pub(super) struct Entry {
     smtp: Option<ServerEntry>,
     saves_sent: Option<bool>,
     sends_a_minute_max: Option<u32>,
+    dns: Option<DnsEntry>,
     oauth2: Option<OAuth2Entry>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DnsEntry {
+    spf_include: Record,
+    #[serde(default)]
+    dkim_selectors: Vec<Record>,
+    dkim_page: Option<Sentence>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +113,8 @@ struct OAuth2Entry {
     refresh_token_stays: Option<bool>,
     callback_needs_public_name: Option<bool>,
     sasl: Option<Sasl>,
+    az_cloud: Option<Claim>,
+    graph_environment: Option<Claim>,
 }
 
 /// What `$new` does not say is taken from `$old`.
@@ -121,7 +134,7 @@ impl Entry {
         if itself {
             fill!(self from other: label domains warnings);
         }
-        fill!(self from other: family password password_warning imap pop smtp saves_sent sends_a_minute_max);
+        fill!(self from other: family password password_warning imap pop smtp saves_sent sends_a_minute_max dns);
         match (&mut self.oauth2, &other.oauth2) {
             (Some(own), Some(theirs)) => own.fill(theirs),
             (own @ None, theirs) => own.clone_from(theirs),
@@ -145,6 +158,11 @@ impl Entry {
             smtp: self.smtp.as_ref().ok_or("smtp")?.server(),
             saves_sent: self.saves_sent.unwrap_or(false),
             sends_a_minute_max: self.sends_a_minute_max.filter(|most| *most > 0),
+            dns: self.dns.as_ref().map(|dns| Dns {
+                spf_include: dns.spf_include.get().to_owned(),
+                dkim_selectors: all(Some(&dns.dkim_selectors), Record::get),
+                dkim_page: dns.dkim_page.as_ref().map(|page| page.get().to_owned()),
+            }),
             oauth2,
         })
     }
@@ -163,7 +181,8 @@ impl OAuth2Entry {
             revocation_endpoint userinfo_endpoint discovery_endpoint keys_endpoint issuer profile tenant scopes
             resource one_resource_per_token app_only_scope app_only_consent_scopes service_account_scope authorize
             token address_claims client_secret secret_is_no_guid secret_months_max certificate granted_scope_checked
-            refresh_token_stays callback_needs_public_name sasl);
+            refresh_token_stays callback_needs_public_name sasl az_cloud
+            graph_environment);
     }
 
     fn whole(&self) -> Result<OAuth2, &'static str> {
@@ -215,6 +234,8 @@ impl OAuth2Entry {
             refresh_token_stays: flag(self.refresh_token_stays),
             callback_needs_public_name: flag(self.callback_needs_public_name),
             sasl: self.sasl.unwrap_or(Sasl::Auto),
+            az_cloud: self.az_cloud.as_ref().map(|name| name.get().to_owned()),
+            graph_environment: self.graph_environment.as_ref().map(|name| name.get().to_owned()),
         })
     }
 }

@@ -53,6 +53,11 @@ impl Net {
         }
     }
 
+    /// No name servers of its own were configured.
+    pub fn asks_the_systems_servers(&self) -> bool {
+        self.inner.policy.dns_servers.is_empty()
+    }
+
     async fn name_servers(&self) -> Result<Vec<SocketAddr>, String> {
         let configured = &self.inner.policy.dns_servers;
         if !configured.is_empty() {

@@ -40,6 +40,8 @@ texts! {
     Endpoint: wrong_endpoint;
     Host: wrong_host;
     Domain: wrong_host;
+    /// A name in the DNS, whose labels may begin with `_`.
+    Record: wrong_record;
     /// One scope; empty takes it away.
     Scope: wrong_scope;
     Claim: wrong_claim;
@@ -103,6 +105,11 @@ fn wrong_host(text: &str) -> Wrong {
         text.len() > 253 || !text.split('.').all(label),
         "is not the name of a server: write it alone, as in imap.example.org",
     )
+}
+
+fn wrong_record(text: &str) -> Wrong {
+    let bare: Vec<&str> = text.split('.').map(|label| label.strip_prefix('_').unwrap_or(label)).collect();
+    wrong_host(&bare.join(".")).map(|_| "is not a name of the DNS")
 }
 
 fn wrong_scope(text: &str) -> Wrong {
