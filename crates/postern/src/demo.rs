@@ -1,16 +1,18 @@
 //! `postern demo`: the server together with the practice provider. Nothing leaves the machine, and nothing
 //! of it can reach production: its database carries a mark.
+use crate::config::Config;
 use crate::open::{self, Providers};
 use crate::output::{self, Done, Failure};
 use crate::{Program, serve};
 use anyhow::{Context as _, bail};
 use desk::people::agent::{self, NewAgent, Role};
 use desk::{By, Desk};
+use mail::provider::Book;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const ADMINISTRATOR: &str = "admin@contoso.example";
 
@@ -26,6 +28,32 @@ struct Kept {
     smtp: SocketAddr,
 }
 
+impl Kept {
+    /// Nobody but the practice provider.
+    fn providers(&self) -> Book {
+        practice::providers(&format!("http://{}", self.http), self.imap.port(), self.smtp.port())
+    }
+}
+
+fn place(config: &Config) -> PathBuf {
+    config.data.join("demo.json")
+}
+
+/// The providers of a demo, for a command beside it; `None` before it has ever run.
+pub fn providers(config: &Config) -> anyhow::Result<Option<Book>> {
+    let place = place(config);
+    match std::fs::read(&place) {
+        Ok(raw) => Ok(Some(parse(&place, &raw)?.providers())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", place.display())),
+    }
+}
+
+fn parse(place: &Path, raw: &[u8]) -> anyhow::Result<Kept> {
+    serde_json::from_slice(raw)
+        .with_context(|| format!("{} is damaged. Remove the demo's folder and start again", place.display()))
+}
+
 pub fn run(program: &Program) -> Result<Done, Failure> {
     if !program.config.listen.ip().is_loopback() {
         return Err(Failure::usage(format!(
@@ -34,20 +62,18 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         )));
     }
     let _lock = open::lock(&program.config)?;
-    let desk = open::demo_desk(&program.config)?;
-    let place = program.config.data.join("demo.json");
+    let mut desk = open::demo_desk(&program.config)?;
+    let place = place(&program.config);
     let mut kept = match std::fs::read(&place) {
-        Ok(raw) => serde_json::from_slice(&raw).with_context(|| {
-            format!("{} is damaged. Remove the demo's folder and start again", place.display())
-        })?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_demo(),
+        Ok(raw) => parse(&place, &raw)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => new_demo(),
         Err(error) => {
             return Err(anyhow::Error::new(error).context(format!("cannot read {}", place.display())).into());
         }
     };
     administrator(&desk, &kept.password)?;
     serve::to_the_end(async {
-        let mut bound = serve::bind(&program.config).await?;
+        let bound = serve::bind(&program.config).await?;
         let practice = practice::start(practice::Options {
             seed: kept.seed,
             listen_http: kept.http,
@@ -60,11 +86,6 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             clock: practice::Clock::system(),
         });
         let practice = practice.await.context("cannot start the practice provider")?;
-        bound.practice = Some(web::Practice {
-            portal: practice.portal_url().parse().context("the practice portal's address")?,
-            imap_port: practice.imap_addr.port(),
-            smtp_port: practice.smtp_addr.port(),
-        });
         kept.http = practice
             .http_url
             .trim_start_matches("http://")
@@ -80,6 +101,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         keep(&place, &kept)?;
         let ca = open::practice_folder(&program.config).join("ca.pem");
         std::fs::write(&ca, &practice.ca_pem).with_context(|| format!("cannot write {}", ca.display()))?;
+        desk.providers = kept.providers().into();
         let courier = serve::courier(&program.config, desk, Providers::Practice, bound.site.clone())?;
         welcome(&bound.site, &practice, &kept.password);
         serve::until_stopped(&program.config, courier, bound, serve::Mail::Flowing).await?;

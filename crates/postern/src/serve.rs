@@ -76,8 +76,6 @@ pub fn courier(config: &Config, desk: Desk, providers: Providers, site_url: Url)
 pub struct Bound {
     pub listener: TcpListener,
     pub site: Url,
-    /// In a demo: where forms and guide lead instead of the real provider.
-    pub practice: Option<web::Practice>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -94,7 +92,7 @@ pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let local = listener.local_addr().context("cannot tell the address that is listened on")?;
     let site = config.site_url.clone().unwrap_or_else(|| config::default_site(local));
-    Ok(Bound { listener, site, practice: None })
+    Ok(Bound { listener, site })
 }
 
 /// While there is no administrator, a one-time link is made anew at each start: shown on the terminal, or
@@ -155,10 +153,6 @@ pub async fn until_stopped(
         trusted_proxies: config.trusted_proxies.clone(),
     };
     let state = web::State::new(courier, pages, stopping.clone());
-    let state = match &bound.practice {
-        Some(practice) => state.with_practice(practice),
-        None => state,
-    };
     let (app, limits) = (web::app(state), connections::Limits::default());
     let server = tokio::spawn(connections::serve(bound.listener, app, limits, stopping));
     let signals = Signals::listen()?; // before anybody is told that this can be stopped

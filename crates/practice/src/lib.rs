@@ -25,6 +25,7 @@ mod people;
 mod permissions;
 mod portal;
 mod powershell;
+mod presets;
 mod read;
 mod sasl;
 mod smtp;
@@ -51,6 +52,7 @@ use world::{Places, Shared, World};
 
 pub use clock::Clock;
 pub use faults::{Fault, Faults, Place, Row, TABLE, Times};
+pub use presets::providers;
 
 /// How the TLS of the IMAP listener begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,6 @@ mod uploads;
 mod written;
 
 pub use error::Error;
-pub use mailboxes::preset::Practice;
 use session::Who;
 pub use state::{Site, State};
 

@@ -1,5 +1,5 @@
 //! What every page stands on: the courier's handle, the site's own address, and the end of the program.
-use crate::mailboxes::preset::{Practice, Presets};
+use crate::mailboxes::preset::Presets;
 use courier::Courier;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -65,11 +65,6 @@ impl State {
             seats: Arc::default(),
             letters: Arc::default(),
         }
-    }
-    /// Under the demo mark: forms and guide lead to the practice provider instead of the real one.
-    #[must_use]
-    pub fn with_practice(self, practice: &Practice) -> State {
-        State { presets: Arc::new(self.presets.with_practice(practice)), ..self }
     }
     /// The program runs under the demo mark, with a pretend provider on this machine.
     pub fn practice(&self) -> bool {

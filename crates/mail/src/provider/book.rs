@@ -42,6 +42,12 @@ impl Book {
         Ok(Book { presets: all })
     }
 
+    /// These alone, as a rehearsal has them.
+    #[must_use]
+    pub fn of(presets: Vec<Preset>) -> Book {
+        Book { presets }
+    }
+
     #[must_use]
     pub fn presets(&self) -> &[Preset] {
         &self.presets

@@ -1,25 +1,13 @@
-//! What the pages fill in when a provider is chosen: its servers and endpoints, or in a demo those of its practice
-//! provider.
+//! What the pages fill in when a provider is chosen: its servers and endpoints.
 use desk::mailboxes::choice;
 use desk::mailboxes::mailbox::Mailbox;
 use mail::provider::{self, Book, Family};
 use std::sync::Arc;
-use url::Url;
-
-/// A pretend Microsoft 365 on this machine, under the demo mark.
-#[derive(Clone, Debug)]
-pub struct Practice {
-    /// Its pages of app registrations; the endpoints have the same origin.
-    pub portal: Url,
-    pub imap_port: u16,
-    pub smtp_port: u16,
-}
 
 /// The providers that the pages offer.
 #[derive(Clone, Debug)]
 pub struct Presets {
     book: Arc<Book>,
-    practice: Option<Practice>,
 }
 
 /// One of the OAuth2 words under *Authentication*, with the servers that choosing it fills in.
@@ -48,6 +36,28 @@ pub struct Preset {
 }
 
 impl Preset {
+    fn of(preset: &provider::Preset) -> Preset {
+        let oauth2 = preset.oauth2.as_ref();
+        let endpoint = |of: fn(&provider::OAuth2) -> &String| {
+            let endpoint = oauth2.map(|oauth2| (of(oauth2), oauth2.tenant.as_deref()));
+            endpoint.map(|(endpoint, tenant)| match tenant {
+                Some(tenant) => endpoint.replace("{tenant}", tenant),
+                None => endpoint.clone(),
+            })
+        };
+        Preset {
+            label: preset.label.clone(),
+            portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
+            imap: Place::of(&preset.imap),
+            smtp: Place::of(&preset.smtp),
+            authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
+            token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
+            asks_for_tenant: preset.asks_for_tenant(),
+            needs_secret: choice::needs_secret(Some(preset)),
+            needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
+            warnings: preset.warnings.clone(),
+        }
+    }
     /// Of a provider that nothing is known of: it gives a secret, as nearly all do.
     fn nothing() -> Preset {
         Preset {
@@ -86,15 +96,7 @@ pub fn label(family: Family) -> &'static str {
 
 impl Presets {
     pub fn new(book: Arc<Book>) -> Presets {
-        Presets { book, practice: None }
-    }
-    #[must_use]
-    pub fn with_practice(&self, practice: &Practice) -> Presets {
-        Presets { practice: Some(practice.clone()), ..self.clone() }
-    }
-    /// A demo has a pretend Microsoft, and reaches nobody else.
-    fn families(&self) -> &'static [Family] {
-        if self.practice.is_some() { &FAMILIES[..1] } else { &FAMILIES }
+        Presets { book }
     }
     /// For the list *Authentication* of a mailbox.
     pub fn offers(&self, mailbox: &Mailbox) -> Vec<Offer> {
@@ -102,64 +104,25 @@ impl Presets {
             let preset = self.for_mailbox(*family, mailbox);
             Offer { word: family.word(), label: label(*family), imap: preset.imap, smtp: preset.smtp }
         };
-        self.families().iter().map(offer).collect()
+        FAMILIES.iter().map(offer).collect()
     }
     /// What choosing that authentication fills in.
     pub fn for_mailbox(&self, family: Family, mailbox: &Mailbox) -> Preset {
-        choice::preset_for(&self.book, family, mailbox)
-            .map_or_else(Preset::nothing, |preset| self.shown(preset))
+        choice::preset_for(&self.book, family, mailbox).map_or_else(Preset::nothing, Preset::of)
     }
     /// Of a registration.
     pub fn of(&self, provider: &str) -> Preset {
-        self.book.find(provider).map_or_else(Preset::nothing, |preset| self.shown(preset))
+        self.book.find(provider).map_or_else(Preset::nothing, Preset::of)
     }
     pub fn family(&self, provider: &str) -> Family {
         choice::family_of(&self.book, provider)
     }
     /// Key and label of the providers to choose from.
     pub fn choices(&self, family: Family) -> Vec<(String, String)> {
-        if self.practice.is_some() {
-            return Vec::new();
-        }
         let known = self.book.of_family(family).map(|preset| (preset.key.clone(), preset.label.clone()));
         let typed = (family == Family::Other)
             .then(|| (desk::mailboxes::client::OTHER.to_owned(), "— another one —".to_owned()));
         typed.into_iter().chain(known).collect()
-    }
-    fn shown(&self, preset: &provider::Preset) -> Preset {
-        let oauth2 = preset.oauth2.as_ref();
-        let endpoint = |of: fn(&provider::OAuth2) -> &String| {
-            let endpoint = oauth2.map(|oauth2| (of(oauth2), oauth2.tenant.as_deref()));
-            endpoint.map(|(endpoint, tenant)| match tenant {
-                Some(tenant) => endpoint.replace("{tenant}", tenant),
-                None => endpoint.clone(),
-            })
-        };
-        let shown = Preset {
-            label: preset.label.clone(),
-            portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
-            imap: Place::of(&preset.imap),
-            smtp: Place::of(&preset.smtp),
-            authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
-            token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
-            asks_for_tenant: preset.asks_for_tenant(),
-            needs_secret: choice::needs_secret(Some(preset)),
-            needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
-            warnings: preset.warnings.clone(),
-        };
-        let Some(practice) = self.practice.as_ref().filter(|_| preset.family == Family::Microsoft) else {
-            return shown;
-        };
-        let origin = practice.portal.origin().ascii_serialization();
-        let here = |port, security| Place { host: "localhost".to_owned(), port, security };
-        Preset {
-            portal: practice.portal.to_string(),
-            imap: here(practice.imap_port, "tls"),
-            smtp: here(practice.smtp_port, "starttls"),
-            authorization_endpoint: format!("{origin}/{{tenant}}/oauth2/v2.0/authorize"),
-            token_endpoint: format!("{origin}/{{tenant}}/oauth2/v2.0/token"),
-            ..shown
-        }
     }
 }
 

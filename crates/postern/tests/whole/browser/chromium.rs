@@ -1,6 +1,8 @@
 //! One Chromium of a test's own: its driver on a free port, its profile in a temporary folder, both gone with it.
+//! What it photographs ([`Browser::picture`]) stays: in `$POSTERN_ARTEFACTS`, else in `tmp/artefacts` of the target folder.
 use crate::practice_walk::until;
 use crate::rig::variable;
+use base64::Engine as _;
 use fantoccini::actions::{InputSource as _, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -8,12 +10,18 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 pub struct Browser {
     pub client: Client,
     driver: Driver,
     _profile: tempfile::TempDir,
+}
+
+fn artefacts() -> PathBuf {
+    let named = std::env::var_os("POSTERN_ARTEFACTS").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("artefacts"))
 }
 
 /// chromedriver and all that it started, ended together.
@@ -86,6 +94,21 @@ impl Browser {
         let parameters = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
         let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": parameters });
         self.ask("goog/cdp/execute", &command).await;
+    }
+    /// Keeps what the page looks like now, whole and named, for people to look at.
+    pub async fn picture(&self, name: &str) {
+        let size = "const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]";
+        let size = self.run(size).await;
+        let (width, height) = (size[0].as_u64().unwrap_or(1280), size[1].as_u64().unwrap_or(900));
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(6000), "scale": 1 });
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let command = json!({ "cmd": "Page.captureScreenshot", "params": parameters });
+        let answer = self.ask("goog/cdp/execute", &command).await;
+        let png = answer["value"]["data"].as_str().unwrap_or_else(|| panic!("no picture {name}: {answer}"));
+        let png = base64::engine::general_purpose::STANDARD.decode(png).unwrap();
+        let folder = artefacts();
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
     }
     pub async fn address(&self) -> String {
         self.client.current_url().await.unwrap().to_string()

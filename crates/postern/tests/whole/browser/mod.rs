@@ -1,5 +1,6 @@
 //! People at their browsers: Chromium with scripts and the content policy on, clicking.
 mod chromium;
+mod google;
 mod hostile;
 mod kept;
 mod keyboard;
