@@ -4,7 +4,7 @@ use crate::db::Query;
 use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::{self, Cursor};
-use crate::mailboxes::mailbox;
+use crate::mailboxes::{mailbox, usual};
 use crate::{Result, db::Tx, params};
 use std::collections::{HashMap, HashSet};
 
@@ -65,6 +65,7 @@ pub fn record(
     let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
     insert_new(tx, &place, &new)?;
     insert_again(tx, &place, &again)?;
+    usual::note(tx, claim.mailbox_id, new.iter().map(|arrival| arrival.received_at), now)?;
     cursor::set(tx, claim.mailbox_id, cursor)?;
     if !new.is_empty() {
         tx.wake("inbox");

@@ -5,3 +5,4 @@ pub mod cursor;
 pub mod grant;
 pub mod mailbox;
 mod tenant;
+pub mod usual;

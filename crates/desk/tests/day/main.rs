@@ -18,4 +18,5 @@ mod outsider;
 mod parcels;
 mod replies;
 mod search;
+mod silences;
 mod threading;

@@ -84,6 +84,19 @@ impl Scene {
         self.fulfil(id);
         id
     }
+    /// The mailbox is fetched.
+    fn fetches(&self, active: bool) {
+        let id = self.mailbox;
+        let update = |tx: &mut desk::db::Tx<'_>| {
+            Ok::<_, desk::Error>(
+                tx.execute("UPDATE mailbox SET active = $2 WHERE id = $1", params![id, active])?,
+            )
+        };
+        self.desk.db.write(update).unwrap();
+    }
+    fn due(&self, at: i64) -> Vec<i64> {
+        self.desk.db.read(|tx| grant::refresh_due(tx, at, 9)).unwrap()
+    }
     fn grant(&self, id: i64) -> Grant {
         self.desk.db.read(|tx| grant::find(tx, id)).unwrap().unwrap()
     }
@@ -251,7 +264,8 @@ fn a_deleted_token_is_gone_and_the_mailbox_says_so_at_its_next_round() {
 fn one_refresh_at_a_time_and_the_rotated_token_is_the_next_one_used() {
     let s = scene();
     let id = s.in_use();
-    let due = |at: i64| s.desk.db.read(|tx| grant::refresh_due(tx, at, 9)).unwrap();
+    s.fetches(true);
+    let due = |at: i64| s.due(at);
     let (early, at) = (NOW + 1799 * SECOND, NOW + 1800 * SECOND);
     assert_eq!((due(early).len(), due(at).len()), (0, 1));
     let lease = s.claim(id, at).unwrap();
@@ -268,6 +282,36 @@ fn one_refresh_at_a_time_and_the_rotated_token_is_the_next_one_used() {
         "refresh 2",
         "none came: the stored one is kept"
     );
+}
+
+#[test]
+fn what_nobody_uses_is_refreshed_weekly_and_not_more_often() {
+    let s = scene();
+    let day = 24 * 3600 * SECOND;
+    let id = s.authorized("state", "access 1"); // unproved: no side lives on it
+    let weekly = |s: &Scene| {
+        let mut refreshes = 0;
+        for hour in 1..=24 * 30 {
+            let at = s.grant(id).refreshed_at.unwrap().max(NOW + (hour - 1) * 3600 * SECOND) + 3600 * SECOND;
+            if s.due(at) == [id] {
+                let lease = s.claim(id, at).unwrap();
+                let next = NewTokens { refresh_due_at: at + 3240 * SECOND, ..tokens("access", None) };
+                assert!(s.refreshed(&lease, &next, at));
+                refreshes += 1;
+            }
+        }
+        refreshes
+    };
+    assert_eq!(weekly(&s), 4, "in thirty days");
+    s.fulfil(id);
+    s.fetches(false);
+    let at = NOW + 31 * day;
+    assert_eq!(s.due(at), [0; 0], "the mailbox is paused, and was refreshed three days ago");
+    s.fetches(true);
+    assert_eq!(s.due(at), [id], "one that is fetched does not wait for its week");
+    let lease = s.claim(id, at).unwrap();
+    assert!(s.failed(&lease, Setback::Retry, at + 600 * SECOND));
+    assert_eq!((s.due(at + 599 * SECOND).len(), s.due(at + 600 * SECOND)), (0, vec![id]));
 }
 
 #[test]
@@ -306,8 +350,8 @@ fn a_lapsed_grant_keeps_its_refresh_token_and_recovers() {
         (lapsed.state, lapsed.has_refresh_token, lapsed.reason.as_str()),
         (State::Lapsed, true, "Gone.")
     );
-    let due = s.desk.db.read(|tx| grant::refresh_due(tx, NOW + 100 * SECOND, 9)).unwrap();
-    assert_eq!(due, [id]);
+    s.fetches(true);
+    assert_eq!(s.due(NOW + 100 * SECOND), [id]);
     let lease = s.claim(id, NOW + 100 * SECOND).unwrap();
     assert!(s.refreshed(&lease, &tokens("access 2", None), NOW + 100 * SECOND));
     let back = s.grant(id);

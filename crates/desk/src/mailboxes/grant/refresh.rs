@@ -27,14 +27,23 @@ pub fn claim_refresh(
     Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, scopes }))
 }
 
-/// Grants whose refresh is due (fulfilled and unproved ones, and lapsed ones at long intervals).
+/// A grant that nobody uses is refreshed this often: refresh tokens die of disuse, Microsoft's after 90 days.
+const UNUSED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Grants whose refresh is due: those in use ahead of their token's end, those of paused mailboxes and unproved ones about
+/// weekly, lapsed ones at long intervals. One that was refreshed in the future was so before the clock was set back.
 pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
     let due: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent
          WHERE state IN ('unproved', 'fulfilled', 'lapsed') AND refresh_token IS NOT NULL
            AND refresh_due_at <= $1 AND leased_until <= $1
+           AND (refreshed_at IS NULL OR refreshed_at <= $3 OR refreshed_at > $1
+                OR EXISTS (SELECT 1 FROM mailbox m WHERE m.id = consent.mailbox_id
+                    AND ((m.active = 1 AND m.in_grant_id = consent.id)
+                      OR (m.out_active = 1 AND m.out_grant_id = consent.id)
+                      OR (m.out_active = 1 AND m.out_authentication = 'same' AND m.in_grant_id = consent.id))))
          ORDER BY refresh_due_at, id LIMIT $2",
-        params![now, limit],
+        params![now, limit, now.saturating_sub(UNUSED_MS)],
     )?;
     Ok(due.into_iter().map(|(id,)| id).collect())
 }
