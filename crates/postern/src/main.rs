@@ -172,7 +172,8 @@ fn main() -> ExitCode {
     // The process has one cryptography provider, named before anything uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    match outlive_the_limit_on_files().map_err(Failure::Failed).and_then(|()| run(cli)) {
+    let prepared = keep_memory_out_of_files().and_then(|()| outlive_the_limit_on_files());
+    match prepared.map_err(Failure::Failed).and_then(|()| run(cli)) {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Status(status)) => ExitCode::from(status),
         Err(failure) => {
@@ -180,6 +181,15 @@ fn main() -> ExitCode {
             ExitCode::from(failure.status())
         }
     }
+}
+
+/// Memory holds keys, secrets and tokens: no crash writes it into a file, and no other process of the same user reads it.
+fn keep_memory_out_of_files() -> anyhow::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("cannot switch core dumps off")?;
+    // A limit of 0 does not bind a core_pattern that pipes into a program; this does.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("cannot switch core dumps off")
 }
 
 /// A write past the limit on the size of files (`ulimit -f`) sends a signal that ends the process, unless somebody
@@ -299,6 +309,15 @@ mod tests {
         assert_eq!((level(&["serve"]).as_str(), level(&["demo"]).as_str()), ("debug", "debug"));
         assert_eq!(level(&["mailbox", "fetch", "a@example.org"]), "error");
         assert_eq!(level(&["check"]), "error");
+    }
+
+    #[test]
+    fn memory_is_written_into_no_core_dump() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        keep_memory_out_of_files().unwrap_or_else(|e| panic!("{e}"));
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+        assert_eq!(dumpable_behavior().ok(), Some(DumpableBehavior::NotDumpable));
     }
 
     #[test]

@@ -52,6 +52,10 @@ impl Program {
     pub fn with_few_files(self, files_max: u32) -> Program {
         Program { ulimit: Some(format!("-n {files_max}")), ..self }
     }
+    /// Whoever starts it lets it leave core dumps, as far as that may be.
+    pub fn with_cores(self) -> Program {
+        Program { ulimit: Some("-c $(ulimit -H -c)".to_owned()), ..self }
+    }
     /// No file of its commands grows past so many blocks of 512 bytes.
     pub fn limited(self, file_blocks: Option<u64>) -> Program {
         Program { ulimit: file_blocks.map(|blocks| format!("-f {blocks}")), ..self }
@@ -165,6 +169,9 @@ pub struct Server {
     log: PathBuf,
 }
 impl Server {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }

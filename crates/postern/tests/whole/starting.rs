@@ -89,6 +89,16 @@ fn a_database_that_nobody_uses_is_one_whole_file() {
 }
 
 #[test]
+fn a_server_leaves_no_core_dump_whatever_the_shell_allows() {
+    let program = Program::new().with_cores();
+    let server = program.serve();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<&str> = cores.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{cores}");
+}
+
+#[test]
 fn a_key_from_elsewhere_may_wait_for_its_desk() {
     let other = Program::new().administrator();
     let key = other.data().join("postern.key");
