@@ -10,7 +10,7 @@ use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
 use mail::explain::Class;
 use secrecy::SecretString;
 use std::time::Duration;
-use wire::oauth::{Protocol, TokenRequest, TokenSet};
+use wire::oauth::{ClientAuthentication, Protocol, TokenRequest, TokenSet};
 
 /// Outlasts the request with its time-outs.
 const LEASE_MS: i64 = 90_000;
@@ -244,7 +244,7 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
     let request = TokenRequest {
         endpoint: &endpoint,
         client_id: &known.client.client_id,
-        client_secret: known.secret.as_ref(),
+        authentication: ClientAuthentication::of_secret(known.secret.as_ref()),
         scope: registration::named_scope(providers, &known.client, &known.scope),
         extra: &extra,
     };

@@ -11,7 +11,7 @@ use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{OAuthError, Protocol, TokenRequest, exchange_code, is_same_issuer};
+use wire::oauth::{ClientAuthentication, OAuthError, Protocol, TokenRequest, exchange_code, is_same_issuer};
 
 /// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
 pub(super) async fn exchange(
@@ -41,7 +41,7 @@ pub(super) async fn exchange(
     let request = TokenRequest {
         endpoint: &token_endpoint,
         client_id: client.client_id.trim(),
-        client_secret: secret.as_ref(),
+        authentication: ClientAuthentication::of_secret(secret.as_ref()),
         scope: registration::named_scope(providers, client, &scope),
         extra: &extra,
     };

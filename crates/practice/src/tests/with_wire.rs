@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use wire::imap::{Fetched, Idle, Removal};
 use wire::net::{Net, Policy};
-use wire::oauth::{Expected, Proof, TokenRequest, exchange_code, identify, refresh};
+use wire::oauth::{ClientAuthentication, Expected, Proof, TokenRequest, exchange_code, identify, refresh};
 use wire::smtp::{Envelope, Fate};
 use wire::{Credential, Kind, Security, Server};
 
@@ -41,7 +41,7 @@ async fn a_grant_is_made_identified_and_refreshed() {
     let request = TokenRequest {
         endpoint: &endpoint,
         client_id: &app.client_id,
-        client_secret: Some(&secret),
+        authentication: ClientAuthentication::Secret(&secret),
         scope: None,
         extra: &[],
     };

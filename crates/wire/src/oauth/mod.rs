@@ -1,9 +1,11 @@
 //! OAuth 2.0 and the part of OpenID Connect that a mailbox needs: the address to send the administrator to,
 //! codes and refresh tokens exchanged, and who it was that signed in.
 //!
-//! No token is kept here, no clock is read, no random value is made: the caller hands them in.
+//! No token is kept here, no clock is read, no random value is made: the caller hands them in. (Salts of signatures are
+//! ring's own, like the keys of TLS.)
 
 pub mod access_token;
+pub mod assertion;
 pub mod authorization;
 pub mod details;
 pub mod discovery;
@@ -13,10 +15,13 @@ pub mod scope;
 pub mod token;
 
 pub use access_token::Inscription;
+pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey};
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
 pub use failure::OAuthError;
 pub use id_token::{Expected, Flaw, Identity, Proof, identify, is_same_issuer};
 pub use scope::Protocol;
-pub use token::{TokenRequest, TokenSet, exchange_code, refresh};
+pub use token::{
+    ClientAuthentication, TokenRequest, TokenSet, client_credentials, exchange_code, jwt_bearer, refresh,
+};

@@ -15,12 +15,50 @@ pub const EXPIRES_IN_S_DEFAULT: i64 = 3600;
 /// Longest life that is believed.
 pub const EXPIRES_IN_S_MAX: i64 = 366 * 24 * 3600;
 
-/// What every token request has in common. The client secret travels in the form.
+/// How a client shows that it is the one that was registered; it travels in the form (RFC 6749 §2.3.1, RFC 7523 §2.2).
+#[derive(Clone, Copy, Debug)]
+pub enum ClientAuthentication<'a> {
+    /// A public client, or a grant that says by itself who asks.
+    None,
+    Secret(&'a SecretString),
+    /// Signed for this request: see [`crate::oauth::ClientAssertion`].
+    Assertion(&'a SecretString),
+}
+
+impl<'a> ClientAuthentication<'a> {
+    /// None: it is a public client.
+    pub fn of_secret(secret: Option<&'a SecretString>) -> ClientAuthentication<'a> {
+        secret.map_or(ClientAuthentication::None, ClientAuthentication::Secret)
+    }
+
+    fn secret(self) -> Option<&'a str> {
+        match self {
+            ClientAuthentication::None => None,
+            ClientAuthentication::Secret(secret) | ClientAuthentication::Assertion(secret) => {
+                Some(secret.expose_secret())
+            }
+        }
+    }
+
+    fn parameters(self) -> Vec<(&'static str, &'a str)> {
+        const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        match self {
+            ClientAuthentication::None => Vec::new(),
+            ClientAuthentication::Secret(secret) => vec![("client_secret", secret.expose_secret())],
+            ClientAuthentication::Assertion(assertion) => {
+                vec![("client_assertion_type", JWT), ("client_assertion", assertion.expose_secret())]
+            }
+        }
+    }
+}
+
+/// What every token request has in common.
 #[derive(Clone, Debug)]
 pub struct TokenRequest<'a> {
     pub endpoint: &'a Url,
+    /// Empty where the grant names who asks (a service account's).
     pub client_id: &'a str,
-    pub client_secret: Option<&'a SecretString>,
+    pub authentication: ClientAuthentication<'a>,
     /// One resource only, plus OpenID scopes: see [`crate::oauth::scope::narrow`].
     pub scope: Option<&'a str>,
     /// What a provider wants besides (21Vianet's `resource`). May not set a parameter of ours again.
@@ -69,6 +107,21 @@ pub async fn refresh(
     post(net, "refresh the token", request, &grant, &[refresh_token.expose_secret()]).await
 }
 
+/// Gets a token for the application itself (RFC 6749 §4.4). There is no refresh token: one asks again.
+pub async fn client_credentials(net: &Net, request: &TokenRequest<'_>) -> Result<TokenSet> {
+    let grant = [("grant_type", "client_credentials")];
+    post(net, "ask for a token of the application", request, &grant, &[]).await
+}
+
+/// Gets a token for whom a signed assertion speaks of (RFC 7523 §2.1). There is no refresh token: one signs again.
+pub async fn jwt_bearer(net: &Net, request: &TokenRequest<'_>, assertion: &SecretString) -> Result<TokenSet> {
+    let grant = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", assertion.expose_secret()),
+    ];
+    post(net, "ask for a token of the service account", request, &grant, &[assertion.expose_secret()]).await
+}
+
 async fn post(
     net: &Net,
     tried: &str,
@@ -76,10 +129,9 @@ async fn post(
     grant: &[(&str, &str)],
     secrets: &[&str],
 ) -> Result<TokenSet> {
-    let client_secret = request.client_secret.map(|secret| secret.expose_secret());
     let mut form: Vec<(&str, &str)> = grant.to_vec();
-    form.push(("client_id", request.client_id));
-    form.extend(client_secret.map(|secret| ("client_secret", secret)));
+    form.extend(Some(("client_id", request.client_id)).filter(|(_, id)| !id.is_empty()));
+    form.extend(request.authentication.parameters());
     form.extend(request.scope.map(|scope| ("scope", scope)));
     for (name, value) in request.extra {
         if !form.iter().any(|(ours, _)| ours == name) {
@@ -89,7 +141,7 @@ async fn post(
     let answer = net.post_form(tried, request.endpoint, &form, ANSWER_BYTES_MAX).await;
     let host = host_of(request.endpoint);
     let token_set = answer.and_then(|answer| read(tried, &host, &answer));
-    let secrets: Vec<&str> = secrets.iter().copied().chain(client_secret).collect();
+    let secrets: Vec<&str> = secrets.iter().copied().chain(request.authentication.secret()).collect();
     token_set.map_err(|error| error.hiding(&secrets))
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
+mod assertion;
 mod dns;
 mod imap;
 mod oauth;

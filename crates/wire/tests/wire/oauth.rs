@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use url::Url;
 use wire::net::{Net, Policy};
-use wire::oauth::{self, Expected, Proof, TokenRequest};
+use wire::oauth::{self, ClientAuthentication, Expected, Proof, TokenRequest};
 use wire::{Error, Kind};
 
 const NOW_AT: i64 = 1_795_521_600_000;
@@ -91,7 +91,7 @@ async fn refreshed(answer: String) -> Result<oauth::TokenSet, Error> {
     let request = TokenRequest {
         endpoint: &endpoint,
         client_id: "client",
-        client_secret: Some(&secret),
+        authentication: ClientAuthentication::Secret(&secret),
         scope: Some("a b"),
         extra: &[("resource".into(), "r".into()), ("client_id".into(), "other".into())],
     };
@@ -136,8 +136,13 @@ async fn a_code_is_exchanged_with_its_verifier_and_redirect_address() {
     let provider = Provider::start().await;
     provider.answers("/t", http(200, "", r#"{"access_token":"at","id_token":"x.y.z"}"#));
     let endpoint = provider.url("/t");
-    let request =
-        TokenRequest { endpoint: &endpoint, client_id: "c", client_secret: None, scope: None, extra: &[] };
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: "c",
+        authentication: ClientAuthentication::None,
+        scope: None,
+        extra: &[],
+    };
     let verifier = SecretString::from("v");
     let set = oauth::exchange_code(&net(), &request, &"code/1".into(), "https://d.example/cb", &verifier)
         .await
@@ -480,4 +485,60 @@ async fn resource_details_that_are_refused_are_said_in_the_endpoints_words_witho
         assert!(sentence.contains(words) && !sentence.contains("the-access-token"), "{path}: {sentence}");
     }
     assert!(!provider.asked().iter().any(|asked| asked.starts_with("/stolen")));
+}
+
+#[tokio::test]
+async fn an_application_asks_with_what_it_signed_and_a_service_account_without_a_client() {
+    let provider = Provider::start().await;
+    provider.answers("/t", http(200, "", r#"{"access_token":"at","expires_in":3599}"#));
+    let endpoint = provider.url("/t");
+    let signed = SecretString::from("h.c.s");
+    let application = TokenRequest {
+        endpoint: &endpoint,
+        client_id: "app",
+        authentication: ClientAuthentication::Assertion(&signed),
+        scope: Some("r/.default"),
+        extra: &[],
+    };
+    let set = oauth::client_credentials(&net(), &application).await.unwrap();
+    assert!(set.refresh_token.is_none() && set.expires_in_s == 3599);
+    let account = TokenRequest {
+        client_id: "",
+        authentication: ClientAuthentication::None,
+        scope: None,
+        ..application.clone()
+    };
+    oauth::jwt_bearer(&net(), &account, &"a.b.c".into()).await.unwrap();
+    assert_eq!(
+        provider.asked(),
+        [
+            "/t grant_type=client_credentials&client_id=app&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+             client-assertion-type%3Ajwt-bearer&client_assertion=h.c.s&scope=r%2F.default",
+            "/t grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_that_echoes_an_assertion_does_not_show_it() {
+    let provider = Provider::start().await;
+    let signed = SecretString::from("eyJhbGciOiJQUzI1NiJ9.eyJpc3MiOiJ4In0.c2lnbmF0dXJlLW9mLXRoZS1rZXk");
+    let body =
+        json!({"error": "invalid_client", "error_description": format!("bad {}", signed.expose_secret())});
+    provider.answers("/t", http(401, "", &body.to_string()));
+    let endpoint = provider.url("/t");
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: "app",
+        authentication: ClientAuthentication::Assertion(&signed),
+        scope: None,
+        extra: &[],
+    };
+    let error = oauth::client_credentials(&net(), &request).await.unwrap_err();
+    assert!(
+        error.to_string().contains("bad [hidden]") && !format!("{error:?}").contains("c2lnbmF0"),
+        "{error:?}"
+    );
+    let error = oauth::jwt_bearer(&net(), &request, &signed).await.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("c2lnbmF0"), "{error:?}");
 }
