@@ -3,7 +3,7 @@ use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Program, json, mailbox, serve};
 use clap::Args;
-use courier::doctor::{self, Examination, Step};
+use courier::doctor::{self, Examination, Extent, Step};
 use serde_json::{Value, json};
 
 const BROKEN: u8 = 1;
@@ -11,6 +11,9 @@ const BROKEN: u8 = 1;
 #[derive(Args)]
 pub struct Doctor {
     address: String,
+    /// Also send a letter from the mailbox to itself, and wait until it comes back
+    #[arg(long)]
+    round_trip: bool,
 }
 
 pub fn run(program: &Program, asked: &Doctor) -> Result<Done, Failure> {
@@ -19,7 +22,8 @@ pub fn run(program: &Program, asked: &Doctor) -> Result<Done, Failure> {
     let id = mailbox::find(&desk, &asked.address)?.id;
     let providers = open::providers(&desk.db)?;
     let courier = serve::courier(&program.config, desk, providers, site)?;
-    let examination = serve::runtime()?.block_on(doctor::examine(&courier, id))?;
+    let extent = if asked.round_trip { Extent::WithRoundTrip } else { Extent::Links };
+    let examination = serve::runtime()?.block_on(doctor::examine(&courier, id, extent))?;
     output::print(program.json, &document(&examination), || examination.transcript())?;
     Ok(if examination.is_well() { Done::Fine } else { Done::Status(BROKEN) })
 }

@@ -1,12 +1,13 @@
 //! The Mailbox Doctor: from the address of the site to the right to send, link by link, each with what was found and
 //! the time it took. It stops at the first broken link of a side; the outgoing side is looked at whatever the incoming
-//! one came to. It reads no letter, changes none, and sends none.
+//! one came to. It reads no letter, changes none, and sends none, but the one to the mailbox itself that somebody asks for.
 mod authorization;
 mod callback;
 mod chart;
 mod domain;
 mod incoming;
 mod outgoing;
+mod round_trip;
 mod server;
 mod transcript;
 
@@ -23,6 +24,7 @@ pub use chart::{Link, Part, Publish, Result, Step};
 pub struct Examination {
     pub address: String,
     pub at: i64,
+    pub extent: Extent,
     pub steps: Vec<Step>,
 }
 
@@ -38,13 +40,22 @@ impl Examination {
     }
 }
 
-pub async fn examine(courier: &Courier, mailbox_id: i64) -> desk::Result<Examination> {
+/// How far an examination goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// No letter is read, changed or sent.
+    Links,
+    /// A letter is sent from the mailbox to itself.
+    WithRoundTrip,
+}
+
+pub async fn examine(courier: &Courier, mailbox_id: i64, extent: Extent) -> desk::Result<Examination> {
     let mailbox = probe::find(courier, mailbox_id).await?;
     let mut chart = Chart::new(Part::Incoming);
-    let came_to = examine_side(courier, &mailbox, Side::Incoming, &mut chart).await;
+    let incoming = examine_side(courier, &mailbox, Side::Incoming, &mut chart).await;
     chart.turn_to(Part::Outgoing);
     let shared = mailbox.outgoing.authentication == Authentication::Same && mailbox.shares_incoming();
-    let outgoing = match came_to {
+    let outgoing = match incoming {
         Err(Broken(link)) if shared && link.is_of_the_authorization() => {
             let why = "It opens with the authorization of the incoming side, which is broken.";
             chart.skipped(Link::Settings, why);
@@ -53,12 +64,25 @@ pub async fn examine(courier: &Courier, mailbox_id: i64) -> desk::Result<Examina
         // What is broken is in the chart.
         Ok(_) | Err(_) => examine_side(courier, &mailbox, Side::Outgoing, &mut chart).await.ok().flatten(),
     };
-    if let Some(way) = &outgoing {
+    let incoming = incoming.ok().flatten();
+    let signatures = match (extent, &incoming, &outgoing) {
+        (Extent::Links, ..) => Ok(None),
+        (Extent::WithRoundTrip, Some(incoming), Some(outgoing)) => {
+            let ways = round_trip::Ways { incoming, outgoing };
+            round_trip::examine(courier, &mailbox, ways, &mut chart).await.map(Some)
+        }
+        (Extent::WithRoundTrip, ..) => {
+            chart.turn_to(Part::RoundTrip);
+            chart.skipped(Link::Sent, "A letter can go round once both sides are set up and good.");
+            Ok(None)
+        }
+    };
+    if let (Some(way), Ok(signatures)) = (&outgoing, signatures) {
         let provider = provider_of(courier, way).await?;
-        let leaving = domain::Leaving { host: &way.server.host, provider, signatures: None };
+        let leaving = domain::Leaving { host: &way.server.host, provider, signatures };
         domain::examine(courier, &mailbox, leaving, &mut chart).await;
     }
-    Ok(Examination { address: mailbox.address, at: courier.now(), steps: chart.steps })
+    Ok(Examination { address: mailbox.address, at: courier.now(), extent, steps: chart.steps })
 }
 
 /// The key of the preset whose token opens it.

@@ -68,7 +68,7 @@ async fn sender(
         Ok(Some(refused)) => {
             let trouble = Trouble::of(&refused, &way.place);
             if is_about_the_sender(&refused) {
-                return Err(chart.bad(Link::SendAs, trouble));
+                return Err(chart.bad(Link::SendAs, no_send_as(trouble, address)));
             }
             let found =
                 format!("A letter from {address} may be begun, but not one to itself. {}", trouble.reason);
@@ -79,15 +79,27 @@ async fn sender(
             );
         }
         // A sender that is refused for good: whoever signs in may not write in its name.
-        Err(trouble) if trouble.code.starts_with('5') => return Err(chart.bad(Link::SendAs, trouble)),
+        Err(trouble) if trouble.code.starts_with('5') => {
+            return Err(chart.bad(Link::SendAs, no_send_as(trouble, address)));
+        }
         Err(trouble) => return Err(chart.bad(Link::Sender, trouble)),
     }
     send_as(courier, mailbox, way, chart).await;
     Ok(())
 }
 
+/// What to do about it, where nothing is known of the server's words.
+pub(super) fn no_send_as(mut trouble: Trouble, address: &str) -> Trouble {
+    if trouble.detail.is_empty() {
+        trouble.remedy = format!(
+            "Give the account that signs in to send the right to write as {address} (Send As), or sign in as {address}."
+        );
+    }
+    trouble
+}
+
 /// RFC 3463: `5.7.x` is a policy, `5.1.7` and `5.1.8` a bad sender; 553 without one says the same of a name.
-fn is_about_the_sender(refused: &wire::Error) -> bool {
+pub(super) fn is_about_the_sender(refused: &wire::Error) -> bool {
     let text = refused.server_text().unwrap_or_default();
     let holds = |code: &str| text.split(' ').any(|word| word.starts_with(code));
     refused.smtp_code().is_some_and(|code| code >= 500)

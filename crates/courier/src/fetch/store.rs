@@ -5,6 +5,7 @@ use crate::Courier;
 use crate::left;
 use desk::Desk;
 use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
+use desk::intake::round_trip;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
 use tokio::sync::mpsc;
@@ -95,13 +96,17 @@ fn put(
     }
     let contents: Vec<&[u8]> = raws.iter().map(AsRef::as_ref).collect();
     let stored = desk.store.put_all(&contents)?;
-    let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| Arrival {
-        uid: message.uid,
-        received_at: message.received_at.unwrap_or(now),
-        stored,
-        content_key: mail::message::content_key(raw),
-        message_id: mail::message::parse(head(raw)).message_id,
-        silent: message.silent,
+    let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| {
+        let read = mail::message::parse(head(raw));
+        Arrival {
+            uid: message.uid,
+            received_at: message.received_at.unwrap_or(now),
+            stored,
+            content_key: mail::message::content_key(raw),
+            marks: round_trip::marks(&read),
+            message_id: read.message_id,
+            silent: message.silent,
+        }
     });
     Ok((arrivals.collect(), left))
 }

@@ -4,7 +4,7 @@ use crate::pretend_provider::{PretendProvider, id_token};
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{ADDRESS, PASSWORD, Stage, letter};
 use courier::authorize::{self, CallbackQuery, Landing, Session};
-use courier::doctor::{self, Examination, Link, Part, Result};
+use courier::doctor::{self, Examination, Extent, Link, Part, Result};
 use desk::mailboxes::mailbox::{Fetched, Side, StartFrom};
 
 /// A mailbox that is opened with a password on both sides.
@@ -17,7 +17,7 @@ async fn with_password(fetched: Fetched) -> (Stage, PretendImap, PretendSmtp) {
 }
 
 async fn examine(stage: &Stage) -> Examination {
-    doctor::examine(&stage.courier, stage.mailbox_id).await.unwrap()
+    doctor::examine(&stage.courier, stage.mailbox_id, Extent::Links).await.unwrap()
 }
 
 /// The broken links, in their order, with everything that is said of them.

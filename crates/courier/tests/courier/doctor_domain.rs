@@ -3,7 +3,7 @@ use crate::doctor::authorized_at;
 use crate::pretend_dns::PretendDns;
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::Stage;
-use courier::doctor::{self, Examination, Link, Part, Result, Step};
+use courier::doctor::{self, Examination, Extent, Link, Part, Result, Step};
 
 const DOMAIN: &str = "contoso.example";
 
@@ -27,7 +27,7 @@ impl Case {
     }
 
     async fn examined(&self) -> Examination {
-        doctor::examine(&self.stage.courier, self.stage.mailbox_id).await.unwrap()
+        doctor::examine(&self.stage.courier, self.stage.mailbox_id, Extent::Links).await.unwrap()
     }
 }
 

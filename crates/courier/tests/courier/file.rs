@@ -24,6 +24,7 @@ fn recorded(stage: &Stage, names: &[&str], poisoned: &str) {
                 stored,
                 content_key: mail::message::content_key(&raw),
                 message_id: None,
+                marks: Vec::new(),
                 silent: false,
             }
         })

@@ -4,6 +4,7 @@
 mod authorize;
 mod doctor;
 mod doctor_domain;
+mod doctor_round_trip;
 mod fetch;
 mod file;
 mod google;

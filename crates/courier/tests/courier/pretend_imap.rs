@@ -36,6 +36,8 @@ pub struct State {
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
     pub sign_in: Option<String>,
+    /// A search by subject finds nothing.
+    pub hidden_from_subject_search: bool,
     /// Nobody is told of news.
     pub no_idle: bool,
     /// What SELECT and EXAMINE are answered with, instead of being looked at.
@@ -276,7 +278,17 @@ fn search(state: &State, criteria: &[&str]) -> String {
     let set = criteria.iter().position(|word| *word == "UID").and_then(|at| criteria.get(at + 1));
     let last = state.letters.last().map_or(0, |letter| letter.uid);
     let within = uids(set.unwrap_or(&"1:*"), last);
-    let found = state.letters.iter().filter(|letter| letter.at >= from && within(letter.uid));
+    let subject = criteria.iter().position(|word| *word == "SUBJECT").and_then(|at| criteria.get(at + 1));
+    let about = |letter: &Letter| {
+        let head = String::from_utf8_lossy(&letter.bytes).to_ascii_uppercase().replace("\r\n ", " ");
+        let line = head.lines().find(|line| line.starts_with("SUBJECT:")).unwrap_or_default().to_owned();
+        subject.is_none_or(|words| line.contains(words.trim_matches('"')))
+    };
+    if subject.is_some() && state.hidden_from_subject_search {
+        return String::new();
+    }
+    let found =
+        state.letters.iter().filter(|letter| letter.at >= from && within(letter.uid) && about(letter));
     found.map(|letter| letter.uid.to_string()).collect::<Vec<_>>().join(" ")
 }
 

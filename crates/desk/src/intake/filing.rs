@@ -2,6 +2,7 @@
 //! whether in `screen`, where in `threading`, reports in `bounce`.
 use super::bounce;
 use super::inbox::{self, Claim, Outcome};
+use super::round_trip;
 use super::screen::{self, Verdict};
 use super::threading::{self, Place};
 use crate::files::attachment::{self, NewAttachment};
@@ -67,6 +68,9 @@ fn whole(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resul
 fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
     let message = &prepared.message;
     if !claim.accepted {
+        if let Some(ended) = ended(round_trip::screen(tx, claim, message, now)?) {
+            return Ok(ended);
+        }
         if message.auto_reply.kind == Nature::Bounce {
             return bounce::file(tx, claim, message, now);
         }

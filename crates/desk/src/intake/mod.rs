@@ -6,5 +6,6 @@ pub mod inbox;
 pub mod joining;
 mod prepare;
 mod record;
+pub mod round_trip;
 pub mod screen;
 pub mod threading;

@@ -1,5 +1,6 @@
 //! Recording a batch that was fetched: the rows and the cursor in one transaction, in a fixed number of
 //! statements, so that a batch costs PostgreSQL a handful of round trips.
+use super::round_trip;
 use crate::db::Query;
 use crate::files::blob;
 use crate::files::store::Stored;
@@ -16,10 +17,13 @@ pub struct Arrival {
     pub stored: Stored,
     pub content_key: [u8; 32],
     pub message_id: Option<String>,
+    /// By which a letter of the Mailbox Doctor would be known (`round_trip::marks`).
+    pub marks: Vec<String>,
     pub silent: bool,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
+    /// Those of the Mailbox Doctor are no news.
     pub new: usize,
     /// The same source or the same content was there already.
     pub known: usize,
@@ -65,12 +69,19 @@ pub fn record(
     let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
     insert_new(tx, &place, &new)?;
     insert_again(tx, &place, &again)?;
-    usual::note(tx, claim.mailbox_id, new.iter().map(|arrival| arrival.received_at), now)?;
+    let news = news(tx, claim.mailbox_id, &new, now)?;
+    usual::note(tx, claim.mailbox_id, news.iter().map(|arrival| arrival.received_at), now)?;
     cursor::set(tx, claim.mailbox_id, cursor)?;
     if !new.is_empty() {
         tx.wake("inbox");
     }
-    Ok(Recorded { new: new.len(), known: arrivals.len() - new.len() })
+    Ok(Recorded { new: news.len(), known: arrivals.len() - new.len() })
+}
+/// Without what the Mailbox Doctor sent: that says nothing about whether mail comes.
+fn news<'a>(tx: &mut Tx<'_>, mailbox_id: i64, new: &[&'a Arrival], now: i64) -> Result<Vec<&'a Arrival>> {
+    let marks: Vec<&[String]> = new.iter().map(|arrival| arrival.marks.as_slice()).collect();
+    let own = round_trip::bear(tx, mailbox_id, &marks, now)?;
+    Ok(new.iter().zip(own).filter(|(_, own)| !own).map(|(arrival, _)| *arrival).collect())
 }
 struct Source<'a> {
     mailbox_id: i64,

@@ -17,6 +17,7 @@ mod outbox;
 mod outsider;
 mod parcels;
 mod replies;
+mod round_trips;
 mod search;
 mod silences;
 mod threading;

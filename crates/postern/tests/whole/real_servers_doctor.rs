@@ -5,11 +5,22 @@ use serde_json::Value;
 
 /// A desk with one mailbox on the real servers, and what the doctor finds there.
 fn examined(with: &[&str], password: &str, address: &str, incoming: &str, more: &str) -> Ran {
+    examined_as(with, password, address, incoming, more, &[])
+}
+
+fn examined_as(
+    with: &[&str],
+    password: &str,
+    address: &str,
+    incoming: &str,
+    more: &str,
+    asked: &[&str],
+) -> Ran {
     let program = Program::new().with(with).administrator();
     program.file("secret", password);
     let file = program.file("fleet.toml", &rig::mailbox_toml(address, incoming, &rig::submission(), more));
     program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
-    program.run(&["doctor", address, "--json"])
+    program.run(&[&["doctor", address, "--json"], asked].concat())
 }
 
 fn bad(found: &Value) -> Vec<(String, String)> {
@@ -59,4 +70,45 @@ async fn a_certificate_of_nobody_known_and_a_wrong_password_are_told() {
     let both = [("incoming".to_owned(), "sign_in".to_owned()), ("outgoing".to_owned(), "sign_in".to_owned())];
     assert_eq!(bad(&found), both, "{found:#}");
     assert!(!found.to_string().contains("not the password"), "{found:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_goes_round_through_postfix_and_dovecot_and_is_gone_again() {
+    let (ca, address) = (rig::ca(), rig::address("support", "contoso.example"));
+    rig::deliver(&address, &[rig::letter("ann@nordwind.example", &address, "Left alone", "x")]);
+    let trusted = ["--tls-extra-ca", ca.to_str().unwrap()];
+    let ran = examined_as(&trusted, rig::PASSWORD, &address, &rig::imaps(), "", &["--round-trip"]);
+    let found = ran.fine().json();
+    assert!(bad(&found).is_empty(), "{found:#}");
+    let steps = found["steps"].as_array().unwrap();
+    let step = |name: &str| {
+        steps.iter().find(|step| step["step"] == name).unwrap_or_else(|| panic!("{name}: {found:#}"))
+    };
+    assert!(step("sent")["found"].as_str().unwrap().contains("queued"), "{found:#}");
+    assert!(step("returned")["found"].as_str().unwrap().contains("in INBOX. It was removed"), "{found:#}");
+    assert_eq!(step("threads")["result"], "good", "{found:#}");
+    let lines = step("sent")["lines"].to_string();
+    assert!(lines.contains("RCPT TO") && !found.to_string().contains(rig::PASSWORD), "{lines}");
+    let left: Vec<String> =
+        rig::look(&address, "INBOX").await.into_iter().map(|letter| letter.subject).collect();
+    assert_eq!(left, ["Left alone"]);
+    assert_eq!(rig::unseen(&address).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dovecots_access_control_list_says_what_may_be_done_in_a_folder() {
+    let ca = rig::ca();
+    let trusted = ["--tls-extra-ca", ca.to_str().unwrap()];
+    for (fetched, right) in [("read", true), ("delete", false), ("move:Done", false)] {
+        let address = rig::address("support", "contoso.example");
+        rig::make_folder(&address, "Limited").await;
+        let incoming = format!("{}\nfolder = \"Limited\"", rig::imaps());
+        let found =
+            examined(&trusted, rig::PASSWORD, &address, &incoming, &format!("fetched = \"{fetched}\""))
+                .json();
+        let rights = found["steps"].as_array().unwrap().iter().find(|step| step["step"] == "rights").unwrap();
+        assert_eq!(rights["result"] == "good", right, "{fetched}: {rights:#}");
+        assert!(rights["found"].as_str().unwrap().contains("MYRIGHTS"), "{rights:#}");
+        assert!(rights["lines"].to_string().contains("MYRIGHTS Limited"), "{rights:#}");
+    }
 }

@@ -65,8 +65,14 @@ pub fn letter(from: &str, to: &str, subject: &str, text: &str) -> String {
     )
 }
 
-/// Looks into a mailbox with a client of our own choosing.
-pub async fn look(address: &str, folder: &str) -> Vec<mail::Message> {
+/// A folder that was not there.
+pub async fn make_folder(address: &str, folder: &str) {
+    let mut session = signed_in(address).await;
+    session.create(folder).await.unwrap();
+    session.logout().await.ok();
+}
+
+async fn signed_in(address: &str) -> imap::Session {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let policy = Policy { extra_ca_pem: Some(std::fs::read(ca()).unwrap()), ..Policy::default() };
     let net = Net::new(policy).unwrap();
@@ -74,6 +80,12 @@ pub async fn look(address: &str, folder: &str) -> Vec<mail::Message> {
         Server { host: "localhost".into(), port: port("POSTERN_TEST_IMAPS"), security: Security::Tls };
     let mut session = imap::connect(&net, &server).await.unwrap();
     session.login(&Credential::Password { user: address.into(), password: PASSWORD.into() }).await.unwrap();
+    session
+}
+
+/// Looks into a mailbox with a client of our own choosing.
+pub async fn look(address: &str, folder: &str) -> Vec<mail::Message> {
+    let mut session = signed_in(address).await;
     if session.examine(folder).await.is_err() {
         return Vec::new();
     }

@@ -8,7 +8,7 @@ use crate::{Error, State};
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use courier::doctor::{self, Examination, Part, Result as Found, Step};
+use courier::doctor::{self, Examination, Extent, Part, Result as Found, Step};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,6 +75,10 @@ impl DoctorPage {
         Part::ALL.into_iter().map(of).collect()
     }
 
+    fn went_round(&self) -> bool {
+        self.examination.as_ref().is_some_and(|found| found.extent == Extent::WithRoundTrip)
+    }
+
     fn color(step: &Step) -> &'static str {
         match step.result {
             Found::Good => "good",
@@ -109,13 +113,14 @@ pub async fn show(
 pub async fn begin(
     axum::extract::State(state): axum::extract::State<State>,
     Path(id): Path<i64>,
-    _form: Form,
+    form: Form,
 ) -> Result<Response, Error> {
     super::find(&state, id).await?;
+    let extent = if form.is_on("round_trip") { Extent::WithRoundTrip } else { Extent::Links };
     if state.examined.begin(id) {
         let (courier, examined) = (state.courier.clone(), state.examined.clone());
         // In tasks of their own: a request that is dropped stops no work, and work that breaks off is told.
-        let looking = tokio::spawn(async move { doctor::examine(&courier, id).await });
+        let looking = tokio::spawn(async move { doctor::examine(&courier, id, extent).await });
         let noting = tokio::spawn(async move {
             let kept = match looking.await {
                 Ok(Ok(found)) => Kept::Done(Arc::new(found)),

@@ -29,6 +29,7 @@ fn with(office: &Office, outcome: &Outcome) {
             stored: stored.clone(),
             content_key: [5; 32],
             message_id: Some("<odd@porter.example>".to_owned()),
+            marks: Vec::new(),
             silent: false,
         };
         inbox::record(tx, &claim, &cursor, &[arrival], now)?;
