@@ -1,11 +1,12 @@
 //! Who signed in, from the id_token or the Resource Details Endpoint, and whether that is who the mailbox belongs to (*Strict Matching*).
 use crate::Courier;
+use crate::authorize::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 use crate::refused::token_trouble;
 use crate::registration::{at_home, endpoint, resource_of};
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{Grant, Owner};
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::explain::Class;
 use std::collections::BTreeMap;
 use url::Url;
@@ -21,11 +22,14 @@ pub(crate) struct Owned {
     pub owner: Owner,
     /// What an administrator should know about it.
     pub note: Option<String>,
+    /// Somebody else than expected: a person decides before the tokens are used.
+    pub dispute: Option<Trouble>,
 }
 
 impl Owned {
-    /// Says so when another account than before has signed in: mostly a mistake, sometimes meant.
-    pub(crate) fn compare_with(&mut self, before: &Grant) {
+    /// Says so when another account than before has signed in: mostly a mistake, sometimes meant. To a shared mailbox
+    /// nothing else tells a mistake, so there *Strict Matching* asks.
+    pub(crate) fn compare_with(&mut self, before: &Grant, mailbox: &Mailbox, client: &Client) {
         let Some(subject) = before.owner_subject.as_deref().filter(|subject| !subject.is_empty()) else {
             return;
         };
@@ -33,6 +37,11 @@ impl Owned {
             return;
         }
         let name = |address: &Option<String>| address.clone().unwrap_or_else(|| "another account".to_owned());
+        if client.strict_matching && mailbox.shape == Shape::Shared {
+            self.dispute =
+                Some(another_opener(mailbox, &name(&before.owner_address), &name(&self.owner.address)));
+            return;
+        }
         let changed = format!(
             "Before, {} had signed in; now {}.",
             name(&before.owner_address),
@@ -53,8 +62,7 @@ pub(crate) struct Fresh<'a> {
 }
 
 /// Reads the checked id_token, and the Resource Details Endpoint where there is one. With *Strict Matching*
-/// another person's sign-in, or nobody's, is refused and its tokens are not used; without, it is said who it was
-/// (a shared mailbox, an alias).
+/// another person's sign-in is disputed, and nobody's is refused; without, it is said who it was.
 pub(crate) async fn signed_in(
     courier: &Courier,
     client: &Client,
@@ -85,7 +93,7 @@ pub(crate) async fn signed_in(
         Err(trouble) if !client.strict_matching => {
             let subject = identity.as_ref().map(subject).unwrap_or_default();
             let note = Some(trouble.whole_reason());
-            return Ok(Owned { owner: Owner { subject, address: None }, note });
+            return Ok(Owned { owner: Owner { subject, address: None }, note, dispute: None });
         }
         details => details?,
     };
@@ -96,18 +104,23 @@ pub(crate) async fn signed_in(
         (None, Some(details)) => details.get("sub").or(details.get("id")).cloned().unwrap_or_default(),
         (None, None) => String::new(),
     };
-    let wanted = mail::address::key(&mailbox.address);
+    let wanted = mail::address::key(mailbox.opens());
     let matches = addresses.iter().any(|address| mail::address::key(address) == wanted);
     let shown = addresses.first().cloned();
-    match (matches, client.strict_matching, &details) {
-        (false, true, _) if shown.is_some() => Err(another(mailbox, shown.as_deref().unwrap_or_default())),
-        (false, true, Some(_)) => Err(nothing_there(&asked)),
-        (false, true, None) => Err(nobody(mailbox)),
-        (matches, _, _) => Ok(Owned {
-            note: (!matches).then(|| note(mailbox, shown.as_deref())),
-            owner: Owner { subject, address: if matches { Some(mailbox.address.clone()) } else { shown } },
-        }),
-    }
+    // Whoever may open a shared mailbox is the right one, as long as it is known who it was.
+    let strict = client.strict_matching && (mailbox.shape != Shape::Shared || subject.is_empty());
+    let dispute = match (matches, strict, &shown, &details) {
+        (false, true, Some(shown), _) => Some(another(mailbox, shown)),
+        (false, true, None, Some(_)) => return Err(nothing_there(&asked)),
+        (false, true, None, None) => return Err(nobody(mailbox)),
+        (true, _, _, _) | (false, false, _, _) => None,
+    };
+    let own = matches && mailbox.shape == Shape::Own;
+    Ok(Owned {
+        note: (!own).then(|| note(mailbox, shown.as_deref())),
+        owner: Owner { subject, address: if matches { Some(mailbox.opens().to_owned()) } else { shown } },
+        dispute,
+    })
 }
 
 /// Where it is asked who signed in, and under which name the address stands there.
@@ -219,14 +232,30 @@ fn nothing_there(asked: &Asked) -> Trouble {
 }
 
 fn another(mailbox: &Mailbox, signed_in: &str) -> Trouble {
+    let wanted = mailbox.opens();
+    let of = if mailbox.shape == Shape::Own { String::new() } else { format!(" ({})", mailbox.address) };
     Trouble::new(
         Class::AuthorizeAgain,
-        "another_person",
-        format!("You signed in as {signed_in}, but this mailbox is {}. Nothing was stored.", mailbox.address),
+        ANOTHER_ADDRESS,
         format!(
-            "Press Submit again and choose {}. For a shared mailbox or an alias switch Strict Matching off in the tab Info.",
+            "{signed_in} has signed in, but this mailbox is {wanted}{of}. The tokens are kept, and not used."
+        ),
+        format!(
+            "Say within ten minutes whether {} is a shared mailbox or an alias, or sign in again as {wanted}.",
             mailbox.address
         ),
+    )
+}
+
+fn another_opener(mailbox: &Mailbox, before: &str, now: &str) -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        ANOTHER_OPENER,
+        format!(
+            "{now} has signed in, but it is {before} who opens the shared mailbox {}. The tokens are kept, and not used.",
+            mailbox.address
+        ),
+        format!("Say within ten minutes whether {now} opens it from now on, or sign in again as {before}."),
     )
 }
 
@@ -244,7 +273,7 @@ fn nobody(mailbox: &Mailbox) -> Trouble {
 
 fn note(mailbox: &Mailbox, shown: Option<&str>) -> String {
     match shown {
-        Some(shown) => format!("Signed in as {shown} to open {}.", mailbox.address),
+        Some(shown) => opened(mailbox, shown),
         None => "The provider did not say who signed in.".to_owned(),
     }
 }

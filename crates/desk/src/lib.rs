@@ -35,7 +35,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 6] = [
+pub const MIGRATIONS: [db::Migration; 7] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -46,4 +46,5 @@ pub const MIGRATIONS: [db::Migration; 6] = [
     db::Migration::both(4, include_str!("../migrations/0004_participants.sql")),
     db::Migration::both(5, include_str!("../migrations/0005_traffic.sql")),
     db::Migration::both(6, include_str!("../migrations/0006_round_trip.sql")),
+    db::Migration::both(7, include_str!("../migrations/0007_shape.sql")),
 ];

@@ -89,6 +89,8 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "address": m.address,
         "name": m.name,
         "department": view.department,
+        "shape": m.shape.word(),
+        "opens": m.opens(),
         "active": m.active,
         "next_try_at": if m.active { time(m.due_at) } else { Value::Null },
         "last_mail_at": maybe_time(m.last_mail_at),

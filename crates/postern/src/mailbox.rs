@@ -3,7 +3,7 @@ use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, apply, json, serve};
 use clap::Subcommand;
-use desk::mailboxes::{mailbox, mailbox::Mailbox};
+use desk::mailboxes::mailbox::{self, Mailbox, Shape};
 use desk::{By, Desk};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -128,6 +128,13 @@ fn details(view: &json::MailboxView) -> String {
     let at = |time: Option<i64>| json::maybe_time(time).as_str().unwrap_or("never").to_owned();
     let (incoming, outgoing) = (&m.incoming, &m.outgoing);
     let _ = writeln!(text, "  department: {}", view.department);
+    match &m.shape {
+        Shape::Own => {}
+        Shape::Shared => text.push_str("  a shared mailbox\n"),
+        Shape::Alias { opens } => {
+            let _ = writeln!(text, "  an alias; opens {opens}");
+        }
+    }
     let how = json::authentication(incoming.authentication);
     let _ = writeln!(
         text,
@@ -157,7 +164,8 @@ fn details(view: &json::MailboxView) -> String {
         let owner = grant.owner_address.as_deref().unwrap_or("unknown");
         let _ = writeln!(
             text,
-            "  authorized as {owner}, token until {}, next refresh {}",
+            "  signed in as {owner} to open {}, token until {}, next refresh {}",
+            m.opens(),
             at(grant.expires_at),
             at(grant.refresh_due_at)
         );

@@ -140,6 +140,8 @@ fn admin_panel() -> Vec<Route> {
             Admin,
             mailboxes::authorization::delete_token,
         ),
+        changes("/mailboxes/{id}/{side}/authorize", Admin, mailboxes::attempt::begin),
+        changes("/mailboxes/{id}/{side}/questions/{grant}", Admin, mailboxes::attempt::answer),
         changes("/mailboxes/{id}/{side}/prove", Admin, mailboxes::upkeep::prove),
         changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),
         reads("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::show),

@@ -13,6 +13,14 @@ use mail::explain::Class;
 use secrecy::SecretString;
 use wire::oauth::{ClientAuthentication, OAuthError, Protocol, TokenRequest, exchange_code, is_same_issuer};
 
+/// Tokens that are committed.
+pub(super) enum Exchanged {
+    /// To be proved.
+    Owned(Owned),
+    /// Kept until a person says what the mailbox is, for this reason.
+    Disputed(Trouble),
+}
+
 /// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
 pub(super) async fn exchange(
     courier: &Courier,
@@ -20,7 +28,7 @@ pub(super) async fn exchange(
     client: &Client,
     pending: &Pending,
     query: CallbackQuery,
-) -> Result<Owned, Trouble> {
+) -> Result<Exchanged, Trouble> {
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
         return Err(Trouble::of_oauth(&answer, family(courier, &client.provider), None));
@@ -59,7 +67,7 @@ pub(super) async fn exchange(
     if let Some(in_use) = mailbox.grant_id(pending.side)
         && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
     {
-        owned.compare_with(&before);
+        owned.compare_with(&before, &mailbox, client);
         if set.refresh_token.is_none() {
             set.refresh_token = kept_refresh_token(courier, client, &before, &owned).await?;
         }
@@ -71,8 +79,18 @@ pub(super) async fn exchange(
     let (vault, by, id, owner) =
         (courier.desk().vault.clone(), session.by.clone(), pending.grant_id, owned.owner.clone());
     let nonces = [courier.random(), courier.random()];
-    courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
-    Ok(owned)
+    let Some(trouble) = owned.dispute.take() else {
+        courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
+        return Ok(Exchanged::Owned(owned));
+    };
+    let why = trouble.clone();
+    courier
+        .write(move |tx| {
+            let why = (why.code.as_str(), why.reason.as_str(), why.remedy.as_str());
+            grant::dispute(tx, &vault, &by, id, &owner, &tokens, why, nonces)
+        })
+        .await?;
+    Ok(Exchanged::Disputed(trouble))
 }
 
 /// Where a provider says who it is with its answer (RFC 9207), it is the one that was asked.

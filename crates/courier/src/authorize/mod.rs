@@ -3,10 +3,13 @@
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
 mod discover;
+mod dispute;
 mod exchange;
 mod prove;
 
 pub use discover::{Discovered, discover};
+pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
+pub use dispute::{About, Answer, Question, answer, question};
 
 use crate::registration::{self, corrected, endpoint};
 use crate::{Courier, probe};
@@ -14,7 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, NewTry, Pending};
-use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
+use exchange::Exchanged;
 use prove::Subject;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -67,11 +71,21 @@ pub enum Banner {
         remedy: String,
         retry: bool,
     },
+    /// Somebody else than expected has signed in: the page asks (see [`Question`]).
+    Asks {
+        sentence: String,
+        remedy: String,
+    },
 }
 
 /// Stores the pending grant; the address of the provider's sign-in page.
 pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: Side) -> desk::Result<Url> {
-    let (mailbox, client) = courier.read(move |tx| registration(tx, mailbox_id, side)).await?;
+    let (client, hint) = courier
+        .read(move |tx| {
+            let (mailbox, client) = registration(tx, mailbox_id, side)?;
+            Ok((client, who_signs_in(tx, &mailbox, side)?))
+        })
+        .await?;
     if !client.active {
         let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
         return Err(desk::Refusal::Other(off.to_owned()).into());
@@ -98,7 +112,7 @@ pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: 
         state: &state,
         nonce: &nonce,
         code_challenge: &pkce(&verifier),
-        login_hint: Some(&mailbox.address),
+        login_hint: hint.as_deref(),
         prompt: None,
         extra: &extra,
     });
@@ -114,6 +128,18 @@ pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: 
     let (vault, by, seal) = (courier.desk().vault.clone(), session.by.clone(), courier.random());
     courier.write(move |tx| grant::begin(tx, &vault, &by, &new, seal)).await?;
     Ok(address)
+}
+
+/// The account that is asked for; to a shared mailbox it is who opened it before, as far as that is known.
+fn who_signs_in(tx: &mut desk::db::Tx<'_>, mailbox: &Mailbox, side: Side) -> desk::Result<Option<String>> {
+    match &mailbox.shape {
+        Shape::Own => Ok(Some(mailbox.address.clone())),
+        Shape::Alias { opens } => Ok(Some(opens.clone())),
+        Shape::Shared => {
+            let Some(in_use) = mailbox.grant_id(side) else { return Ok(None) };
+            Ok(grant::find(tx, in_use)?.and_then(|grant| grant.owner_address))
+        }
+    }
 }
 
 /// The mailbox and the registration that a side is bound to.
@@ -153,11 +179,12 @@ async fn take(
     };
     let (mailbox_id, side) = (pending.mailbox_id, pending.side);
     let banner = match exchange::exchange(courier, session, &client, &pending, query).await {
-        Ok(owned) => {
+        Ok(Exchanged::Owned(owned)) => {
             let mailbox = probe::find(courier, mailbox_id).await?;
             prove::prove(courier, &session.by, &mailbox, side, Subject::New(pending.grant_id), owned.note)
                 .await?
         }
+        Ok(Exchanged::Disputed(trouble)) => Banner::Asks { sentence: trouble.reason, remedy: trouble.remedy },
         Err(trouble) => {
             let (by, id, kept) = (session.by.clone(), pending.grant_id, trouble.clone());
             courier

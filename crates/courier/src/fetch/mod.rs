@@ -3,6 +3,7 @@
 //!
 //! A round goes from a claimed mailbox to a settled one: `plan` says what to fetch, `take` gets it from the server
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
+mod follow;
 mod mark;
 mod once;
 mod plan;
@@ -53,7 +54,7 @@ impl Link {
 }
 
 fn settings(mailbox: &Mailbox) -> (String, ServerSide) {
-    (mailbox.address.clone(), mailbox.incoming.clone())
+    (mailbox.user(Side::Incoming).to_owned(), mailbox.incoming.clone())
 }
 
 /// What a round fetched.
@@ -158,13 +159,18 @@ async fn fetch(
     tally: &mut Tally,
 ) -> Result<bool, Broke> {
     let mailbox_id = claim.mailbox_id;
-    let (mailbox, known) = courier
+    let (mailbox, known, fetched_by) = courier
         .read(move |tx| {
-            let mailbox = mailbox::find(tx, mailbox_id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
+            let mailbox = mailbox::get(tx, mailbox_id)?;
             let known = cursor::find(tx, mailbox_id, mailbox.folder_or_inbox())?;
-            Ok((mailbox, known))
+            let fetched_by = follow::fetched_by(tx, &mailbox)?;
+            Ok((mailbox, known, fetched_by))
         })
         .await?;
+    if let Some(other) = fetched_by {
+        *link = None;
+        return follow::health(&mailbox, &other).map_err(Broke::Trouble).map(|()| true);
+    }
     room(courier).await?;
     let selected = open(courier, &mailbox, link).await?;
     let Some(Link { session, .. }) = link else { return Ok(false) };

@@ -46,6 +46,12 @@ pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
 /// The same with a patience of one's own. An error when anything was not fetched or is not filed.
 pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Result<Summary> {
     let mailbox = probe::find(courier, mailbox_id).await?;
+    // The one that fetches for all that lie in its folder.
+    let first = courier.read(move |tx| {
+        super::follow::fetched_by(tx, &mailbox).map(|other| other.unwrap_or_else(|| mailbox.clone()))
+    });
+    let mailbox = first.await?;
+    let mailbox_id = mailbox.id;
     take_over(courier).await;
     let mut summary = Summary::default();
     let claim = claim(courier, &mailbox, patience.round, &mut summary.waited_for).await?;

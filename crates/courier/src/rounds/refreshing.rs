@@ -1,7 +1,7 @@
 //! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches.
 use super::wake::Wake;
-use crate::Courier;
 use crate::refresh::{self, Want};
+use crate::{Courier, authorize};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::Side;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
 
 async fn look(courier: &Courier) -> desk::Result<()> {
     let now = courier.now();
+    authorize::discard_disputed(courier).await?;
     let due = courier
         .read(move |tx| {
             let mut due = Vec::new();

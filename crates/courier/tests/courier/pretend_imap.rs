@@ -32,6 +32,8 @@ pub struct State {
     pub skipped: HashSet<u32>,
     /// The link is cut after so many more delivered messages.
     pub cut_after: Option<usize>,
+    /// Whom each token was given for.
+    pub users: Vec<String>,
     /// Only this token opens the mailbox, when it is set.
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
@@ -145,7 +147,9 @@ impl PretendImap {
             }
         };
         let (fixed, token) = {
-            let state = self.state();
+            let mut state = self.state();
+            let user = secret.strip_prefix("user=").and_then(|rest| rest.split('\u{1}').next());
+            state.users.extend(user.map(str::to_owned));
             (state.sign_in.clone(), state.token.clone())
         };
         let good = match token {

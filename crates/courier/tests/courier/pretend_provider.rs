@@ -89,11 +89,16 @@ impl PretendProvider {
 
 /// What the token endpoint says who signed in; unsigned, as its link is what makes it believable.
 pub fn id_token(address: &str, nonce: &str, now: i64) -> String {
+    id_token_of(address, "o", nonce, now)
+}
+
+/// The same with the account's own id, which no address changes.
+pub fn id_token_of(address: &str, oid: &str, nonce: &str, now: i64) -> String {
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = part(serde_json::json!({ "alg": "RS256" }));
     let claims = part(serde_json::json!({
         "iss": "https://login.example", "sub": "subject", "aud": "the-client", "exp": now / 1000 + 3600,
-        "iat": now / 1000, "nonce": nonce, "preferred_username": address, "email": address, "oid": "o", "tid": "t",
+        "iat": now / 1000, "nonce": nonce, "preferred_username": address, "email": address, "oid": oid, "tid": "t",
     }));
     format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("signature"))
 }

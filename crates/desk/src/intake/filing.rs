@@ -3,6 +3,7 @@
 use super::bounce;
 use super::inbox::{self, Claim, Outcome};
 use super::round_trip;
+use super::routing;
 use super::screen::{self, Verdict};
 use super::threading::{self, Place};
 use crate::files::attachment::{self, NewAttachment};
@@ -161,15 +162,12 @@ impl Letter<'_> {
         sender: &Person,
         refers_to_id: Option<i64>,
     ) -> Result<i64> {
-        let (department_id,) = tx.one::<(i64,)>(
-            "SELECT department_id FROM mailbox WHERE id = $1",
-            params![self.claim.mailbox_id],
-        )?;
+        let mailbox = routing::mailbox_of(tx, self.claim.mailbox_id, &self.prepared.message)?;
         let subject = self.prepared.message.subject.trim();
         let new = NewTicket {
             subject: if subject.is_empty() { "(no subject)".to_owned() } else { subject.to_owned() },
-            department_id,
-            mailbox_id: Some(self.claim.mailbox_id),
+            department_id: mailbox.department_id,
+            mailbox_id: Some(mailbox.id),
             requester_id: requester.id,
             requester_address: sender.address.clone(),
             refers_to_id,

@@ -7,5 +7,6 @@ pub mod joining;
 mod prepare;
 mod record;
 pub mod round_trip;
+mod routing;
 pub mod screen;
 pub mod threading;

@@ -1,6 +1,7 @@
 //! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`), nor for what a person then decides
 //! about held mail (`held`).
 use super::prepare::Prepared;
+use super::routing;
 use super::threading::Place;
 use crate::people::person::one_line;
 use crate::{Result, db::Tx, params};
@@ -20,17 +21,26 @@ pub enum Verdict {
 /// mailbox's own address to it, and theirs is mail like any other.
 pub fn screen(tx: &mut Tx<'_>, mailbox_id: i64, prepared: &Prepared) -> Result<Verdict> {
     let Some(message_id) = &prepared.message.message_id else { return Ok(Verdict::Accept) };
-    let ours = tx.maybe::<(Option<String>, i64, String, String, String)>(
-        "SELECT t.number, e.id, e.subject, e.text, m.address_key
+    let ours = tx.maybe::<(Option<String>, i64, String, String, String, String, i64)>(
+        "SELECT t.number, e.id, e.subject, e.text, m.address_key, m.opened_address, m.id
          FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id JOIN entry e ON e.id = o.entry_id
          LEFT JOIN ticket t ON t.id = o.ticket_id
-         WHERE o.message_id = $1 AND o.mailbox_id = $2 AND o.blob_id IS NOT NULL",
-        params![message_id, mailbox_id],
+         WHERE o.message_id = $1 AND o.blob_id IS NOT NULL",
+        params![message_id],
     )?;
-    let Some((number, entry_id, subject, text, address_key)) = ours else { return Ok(Verdict::Accept) };
+    let Some((number, entry_id, subject, text, address_key, opened, sent_by)) = ours else {
+        return Ok(Verdict::Accept);
+    };
+    if !routing::live_together(tx, mailbox_id, sent_by)? {
+        return Ok(Verdict::Accept);
+    }
     let message = &prepared.message;
     let author = message.author().and_then(|author| author.address.as_deref()).map(mail::address::key);
-    let says_the_same = author == Some(address_key)
+    // Exchange may put the opened mailbox in the place of an alias.
+    let is_us = author.is_some_and(|author| {
+        author == address_key || (!opened.is_empty() && author == mail::address::key(&opened))
+    });
+    let says_the_same = is_us
         && words(&message.subject).eq(words(&subject))
         && words(&message.text).eq(words(&text))
         && files(tx, entry_id)?

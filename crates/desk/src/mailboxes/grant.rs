@@ -1,9 +1,11 @@
 //! The consent of one owner to one client, and its life. In SQL the table is `consent` (GRANT is a
 //! reserved word).
+mod dispute;
 mod ending;
 mod pending;
 mod refresh;
 
+pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
 pub use ending::delete_tokens;
 pub(super) use ending::{Tokens, any_of_client, end_of_client, end_of_mailbox, end_of_side};
 pub use pending::{NewTry, PENDING_MS, Pending, begin, fail, take_pending};
@@ -119,14 +121,16 @@ pub fn store_tokens(
             tokens.refresh_due_at
         ],
     )?;
-    let Some((mailbox_id, side)) = stored else {
-        let sentence =
-            "This authorization was ended meanwhile, because the settings were changed. Press Submit again.";
-        return Err(Refusal::Other(sentence.into()).into());
-    };
+    let Some((mailbox_id, side)) = stored else { return Err(ended_meanwhile()) };
     store_access_token(tx, vault, id, tokens, for_access)?;
     let data = json!({ "grant": id, "side": side, "owner": owner.address, "scopes": tokens.scopes });
     note(tx, by, mailbox_id, "authorized", data)
+}
+
+fn ended_meanwhile() -> crate::Error {
+    let sentence =
+        "This authorization was ended meanwhile, because the settings were changed. Press Submit again.";
+    Refusal::Other(sentence.into()).into()
 }
 
 /// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
@@ -144,6 +148,7 @@ pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         params![id, by.at],
     )?;
     ending::end_others(tx, by, &grant)?;
+    dispute::end_of_side(tx, by, grant.mailbox_id, grant.side)?;
     point_to(tx, by, &grant)?;
     if grant.state != State::Fulfilled {
         note(tx, by, grant.mailbox_id, "proved", json!({ "grant": id, "side": grant.side.word() }))?;

@@ -6,12 +6,14 @@ mod row;
 mod rules;
 mod secret;
 mod server;
+mod shape;
 
 pub use change::{change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
 pub use rules::{BATCH, FREQUENCY_S};
 pub use secret::password_for_system;
+pub use shape::{Shape, change_shape, house};
 
 use crate::db::{Query, Tx};
 use crate::{Refusal, Result, params};
@@ -97,6 +99,7 @@ pub struct Mailbox {
     pub name: String,
     pub department_id: i64,
     pub notes: String,
+    pub shape: Shape,
     pub active: bool,
     pub removed_at: Option<i64>,
     pub incoming: ServerSide,
@@ -123,13 +126,13 @@ impl Mailbox {
     pub fn folder_or_inbox(&self) -> &str {
         if self.folder.is_empty() { "INBOX" } else { &self.folder }
     }
-    /// The login name of a side.
+    /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {
         let user = match side {
             Side::Incoming => &self.incoming.user,
             Side::Outgoing => &self.outgoing.user,
         };
-        if user.is_empty() { &self.address } else { user }
+        if user.is_empty() { self.opens() } else { user }
     }
     /// The grant a side lives on, following *Same as Remote Mailbox* to a server of the same house.
     pub fn grant_id(&self, side: Side) -> Option<i64> {
@@ -144,7 +147,7 @@ impl Mailbox {
 }
 
 /// Every column of a [`Mailbox`], in the order that it is read in.
-const SELECT: &str = "SELECT id, address, name, department_id, notes, active, removed_at,
+const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, opened_address, active, removed_at,
     in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
     in_folder,
     out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
@@ -181,11 +184,19 @@ pub fn list(tx: &mut Tx<'_>, after: Option<&str>, limit: i64) -> Result<Vec<Mail
     query.push(" ORDER BY address_key LIMIT ").bind(limit);
     Ok(tx.all(query.sql(), query.params())?)
 }
-/// Every address of the desk's own mailboxes (normalised), the removed ones too.
+/// Every address of the desk's own mailboxes (normalised), the removed ones too, and those that aliases open: what is
+/// written to them comes back here.
 pub fn own_addresses(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    let keys: Vec<(String,)> =
-        tx.all("SELECT address_key FROM mailbox ORDER BY address_key LIMIT 10000", params![])?;
-    Ok(keys.into_iter().map(|(key,)| key).collect())
+    let all: Vec<(String, String)> = tx
+        .all("SELECT address_key, opened_address FROM mailbox ORDER BY address_key LIMIT 10000", params![])?;
+    let mut own = Vec::with_capacity(all.len());
+    for (key, opened) in all {
+        own.push(key);
+        if !opened.is_empty() {
+            own.push(mail::address::key(&opened));
+        }
+    }
+    Ok(own)
 }
 
 /// The tab *Account*.
@@ -195,6 +206,7 @@ pub struct Account {
     pub name: String,
     pub department_id: i64,
     pub notes: String,
+    pub shape: Shape,
 }
 /// A server as entered. An empty password keeps the stored one, but only for the host it was entered
 /// for: another host asks again (`Refusal::SecretAgain`), ends pending grants, and is an event.

@@ -125,7 +125,7 @@ fn draft(mailbox: &Mailbox, written: Written, references: Vec<String>) -> mail::
 }
 /// With *Header Spoofing* off a letter that is sent through somebody else's sign-in says so.
 fn sender(mailbox: &Mailbox) -> Option<Address> {
-    use crate::mailboxes::mailbox::Authentication;
+    use crate::mailboxes::mailbox::{Authentication, Shape};
     let side = match mailbox.outgoing.authentication {
         Authentication::Same => Side::Incoming,
         Authentication::None => return None,
@@ -134,6 +134,11 @@ fn sender(mailbox: &Mailbox) -> Option<Address> {
         | Authentication::Other
         | Authentication::Password => Side::Outgoing,
     };
+    // Who opens a shared mailbox, or the one behind an alias, sends as it and not on its behalf.
+    match mailbox.shape {
+        Shape::Own => {}
+        Shape::Shared | Shape::Alias { .. } => return None,
+    }
     let user = mailbox.user(side);
     let other = mail::address::is_valid_mailbox(user)
         && mail::address::key(user) != mail::address::key(&mailbox.address);

@@ -1,7 +1,7 @@
 //! The file of `postern mailbox apply`: its words, and what they ask for. Not what they leave open (`asked`).
 use super::asked::{AskedClient, AskedOutgoing, AskedRemote, AskedServer};
 use anyhow::{Context as _, bail};
-use desk::mailboxes::mailbox::{Authentication, Fetched, Security, StartFrom};
+use desk::mailboxes::mailbox::{Authentication, Fetched, Security, Shape, StartFrom};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// A file's entry with its secrets read and its words understood.
 pub struct Wanted {
     pub entry: Entry,
+    pub shape: Option<Shape>,
     pub remote: AskedRemote,
     pub outgoing: Option<AskedOutgoing>,
     pub client: Option<AskedClient>,
@@ -26,6 +27,8 @@ pub struct Entry {
     pub address: String,
     pub name: Option<String>,
     pub department: Option<String>,
+    shape: Option<EnteredShape>,
+    opens: Option<String>,
     active: Option<bool>,
     start_from: Option<String>,
     fetched: Option<String>,
@@ -77,6 +80,13 @@ struct Client {
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
+enum EnteredShape {
+    Own,
+    Shared,
+    Alias,
+}
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Protocol {
     Imap,
 }
@@ -124,6 +134,20 @@ impl Entry {
         self.understood(folders).with_context(|| format!("mailbox {address}"))
     }
 
+    /// `None`: it stays what it is.
+    pub fn shape(&self) -> anyhow::Result<Option<Shape>> {
+        Ok(match (self.shape, &self.opens) {
+            (None, None) => None,
+            (Some(EnteredShape::Own), None) => Some(Shape::Own),
+            (Some(EnteredShape::Shared), None) => Some(Shape::Shared),
+            (Some(EnteredShape::Alias), Some(opens)) => Some(Shape::Alias { opens: opens.clone() }),
+            (Some(EnteredShape::Alias), None) => {
+                bail!("shape = \"alias\" needs opens = \"…\", the mailbox that is opened")
+            }
+            (_, Some(_)) => bail!("opens belongs to shape = \"alias\", and to nothing else"),
+        })
+    }
+
     fn understood(self, folders: &[PathBuf]) -> anyhow::Result<Wanted> {
         let Protocol::Imap = self.incoming.protocol;
         let (incoming, authentication) = (&self.incoming, Authentication::from(self.incoming.authentication));
@@ -150,7 +174,8 @@ impl Entry {
         };
         let outgoing = self.outgoing.as_ref().map(|o| o.asked(folders)).transpose()?;
         let client = self.client.as_ref().map(|c| c.asked(folders)).transpose()?;
-        Ok(Wanted { entry: self, remote, outgoing, client })
+        let shape = self.shape()?;
+        Ok(Wanted { entry: self, shape, remote, outgoing, client })
     }
 }
 

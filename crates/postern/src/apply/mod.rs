@@ -104,6 +104,7 @@ fn apply(
         name: entry.name.clone().unwrap_or_else(|| found.name.clone()),
         department_id: department(tx, entry.department.as_deref())?.unwrap_or(found.department_id),
         notes: found.notes.clone(),
+        shape: wanted.shape.clone().unwrap_or_else(|| found.shape.clone()),
     };
     mailbox::change_account(tx, by, id, &account)?;
     let has_client = wanted.client.is_some();

@@ -10,7 +10,8 @@ use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::response::Response;
-use desk::mailboxes::mailbox::{self, Account, Mailbox};
+use courier::authorize::About;
+use desk::mailboxes::mailbox::{self, Account, Mailbox, Shape};
 use desk::people::department::{self, Department};
 
 /// The fields as shown: stored, or as typed.
@@ -20,6 +21,10 @@ pub struct AccountForm {
     pub name: String,
     pub department_id: i64,
     pub notes: String,
+    /// `own`, `shared` or `alias`; a new one begins with its own.
+    pub shape: String,
+    /// The mailbox behind an alias.
+    pub opens: String,
 }
 impl AccountForm {
     pub fn entered(form: &Form) -> AccountForm {
@@ -28,6 +33,8 @@ impl AccountForm {
             name: form.text("name"),
             department_id: form.number("department").unwrap_or(1),
             notes: form.long_text("notes"),
+            shape: form.text("shape"),
+            opens: form.text("opens"),
         }
     }
     pub fn account(&self) -> Account {
@@ -36,7 +43,12 @@ impl AccountForm {
             name: self.name.clone(),
             department_id: self.department_id,
             notes: self.notes.clone(),
+            shape: Shape::from_words(&self.shape, &self.opens).unwrap_or_default(),
         }
+    }
+    /// Whether this choice is the one that is made.
+    pub fn is(&self, shape: &str) -> bool {
+        self.shape == shape || (self.shape.is_empty() && shape == "own")
     }
 }
 
@@ -48,6 +60,8 @@ impl TabForm for AccountForm {
             name: mailbox.name.clone(),
             department_id: mailbox.department_id,
             notes: mailbox.notes.clone(),
+            shape: mailbox.shape.word().to_owned(),
+            opens: mailbox.shape.opened().to_owned(),
         }
     }
     fn typed(form: &Form, _: &Mailbox, _: &Presets) -> AccountForm {

@@ -9,19 +9,18 @@ use super::{Tab, frame, provider, side, side_word};
 use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
-use crate::headers::Leaving;
 use crate::page::{Page, show_as};
 use crate::session::Visit;
-use crate::{Error, State, Who, error, headers};
+use crate::{Error, State, Who, error};
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use courier::authorize::{self, Discovered};
+use courier::authorize::{self, About, Discovered};
 use desk::db::Tx;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client, Scheme};
 use desk::mailboxes::grant::{self, Grant, State as GrantState};
-use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Shape, Side};
 use mail::provider::Family;
 use serde::Deserialize;
 
@@ -183,13 +182,7 @@ async fn show_tab(
         why,
     };
     let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let mut response = show_as(status, &shown)?;
-    let policy =
-        headers::content_policy_leaving(if state.practice() { Leaving::Practice } else { Leaving::Https });
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    Ok(response)
+    Ok(super::leaving(state, show_as(status, &shown)?))
 }
 
 async fn tokens(state: &State, mailbox: &Mailbox, side: Side, now: i64) -> Result<Vec<Token>, Error> {

@@ -29,6 +29,9 @@ impl From<Banner> for Shown {
             Banner::Red { sentence, detail, remedy, retry } => {
                 Shown { good: false, sentence, detail, remedy, retry }
             }
+            Banner::Asks { sentence, remedy } => {
+                Shown { good: false, sentence, detail: String::new(), remedy, retry: false }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
-use courier::authorize::{self, CallbackQuery, Landing};
+use courier::authorize::{self, Banner, CallbackQuery, Landing};
 
 #[derive(Template)]
 #[template(path = "mailboxes/callback.html")]
@@ -43,6 +43,10 @@ pub async fn land(
         Landing::Unknown { .. } if asked => Ok(see_other(&visit.path)),
         Landing::Unknown { sentence } => {
             plain(&state, &visit, "This sign-in does not count", &sentence).await
+        }
+        // The tab itself asks, as long as there is something to answer.
+        Landing::Tab { mailbox_id, side, banner: Banner::Asks { .. } } => {
+            Ok(see_other(&format!("/mailboxes/{mailbox_id}/{}", super::side_word(side))))
         }
         Landing::Tab { mailbox_id, side, banner } => {
             let to = banner::keep(&state, who, mailbox_id, side, Shown::from(banner)).await?;

@@ -32,6 +32,7 @@ fn words(kind: &str) -> String {
         "authorization_begun" => "began to authorize it",
         "authorization_failed" => "could not authorize it",
         "authorized" => "authorized it",
+        "disputed" => "signed in as somebody else",
         "proved" => "proved that it works",
         "not_proved" => "authorized it, but it did not work",
         "paused" => "paused fetching",

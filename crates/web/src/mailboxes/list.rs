@@ -10,7 +10,7 @@ use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use desk::mailboxes::mailbox::{self, Account, Mailbox};
+use desk::mailboxes::mailbox::{self, Mailbox};
 use desk::people::department::{self, Department};
 
 pub struct Line {
@@ -95,14 +95,7 @@ pub async fn create(
         .courier
         .write(move |tx| {
             let id = mailbox::create(tx, &by, &account.address, &account.name, account.department_id)?;
-            if !account.notes.is_empty() {
-                mailbox::change_account(
-                    tx,
-                    &by,
-                    id,
-                    &Account { notes: account.notes.clone(), ..account.clone() },
-                )?;
-            }
+            mailbox::change_account(tx, &by, id, &account)?;
             let answer = format!("/mailboxes/{id}/remote?done=made");
             form::record(once.as_ref(), tx, &answer, by.at)?;
             Ok(answer)

@@ -1,5 +1,6 @@
 //! Admin Panel › Emails › Emails: the System Emails, and what their three tabs share.
 pub mod account;
+pub mod attempt;
 pub mod authorization;
 mod banner;
 pub mod callback;
@@ -18,11 +19,16 @@ mod server_tab;
 pub mod tab;
 pub mod upkeep;
 
+use crate::headers::{self, Leaving};
 use crate::page::{Here, Page};
 use crate::session::Visit;
 use crate::{Error, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use banner::Shown;
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Side, StartFrom};
+use courier::authorize::{self, Question};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
 use happening::Happening;
 use health::Facts;
@@ -50,6 +56,10 @@ pub struct Frame {
     pub tab: Tab,
     pub banner: Option<Shown>,
     pub facts: Facts,
+    /// What is asked about who has signed in, a side each.
+    pub questions: Vec<Question>,
+    /// Who opened the incoming side, where the provider said so.
+    pub signed_in: Option<String>,
     /// The newest things that happened to it, newest first.
     pub events: Vec<Happening>,
 }
@@ -64,8 +74,24 @@ impl Frame {
     pub fn starts_now(&self) -> bool {
         self.mailbox.activated_at.is_none() && self.mailbox.start_from == StartFrom::Now
     }
+    /// Modern Authentication is set up: it can be authorized again at any time.
+    pub fn can_authorize(&self) -> bool {
+        self.mailbox.incoming.authentication.is_oauth() && self.mailbox.incoming.client_id.is_some()
+    }
+    /// A kind of mailbox that is to be said.
+    pub fn shape_words(&self) -> &'static str {
+        match self.mailbox.shape {
+            Shape::Own => "",
+            Shape::Shared => "a shared mailbox",
+            Shape::Alias { .. } => "the mailbox behind the alias",
+        }
+    }
     pub fn sends_nothing(&self) -> bool {
         self.mailbox.outgoing.authentication == Authentication::None
+    }
+    /// A side as paths name it.
+    pub fn path_of(&self, side: &Side) -> &'static str {
+        side_word(*side)
     }
     /// `aria-current` of a tab.
     pub fn current(&self, tab: Tab) -> &'static str {
@@ -105,7 +131,24 @@ pub async fn frame(
     };
     let facts = Facts::of(&mailbox, &page);
     let events = events.iter().map(Happening::of).collect();
-    Ok((page, Frame { mailbox, tab, banner, facts, events }))
+    let mut questions = Vec::new();
+    for side in [Side::Incoming, Side::Outgoing] {
+        questions.extend(authorize::question(&state.courier, id, side).await?);
+    }
+    let used = mailbox.incoming.grant_id;
+    let opened_by =
+        state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
+    let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
+    Ok((page, Frame { mailbox, tab, banner, facts, questions, signed_in, events }))
+}
+
+/// A page with a form that may lead to the provider: its policy lets it, also to one that was typed just now.
+pub fn leaving(state: &State, mut response: Response) -> Response {
+    let to = if state.practice() { Leaving::Practice } else { Leaving::Https };
+    if let Ok(policy) = HeaderValue::from_str(&headers::content_policy_leaving(to)) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 fn done_sentence(code: &str) -> Option<&'static str> {

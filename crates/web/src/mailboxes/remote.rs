@@ -9,6 +9,7 @@ use crate::page::{Page, show_as};
 use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
+use courier::authorize::About;
 use desk::Refusal;
 use desk::mailboxes::choice;
 use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};

@@ -66,5 +66,7 @@ async fn open<F: TabForm>(
         Some(typed) => F::typed(typed, &frame.mailbox, &state.presets),
         None => F::stored(&frame.mailbox),
     };
-    form.show(state, Around { status, page, frame, why }).await
+    let may_leave = frame.can_authorize() || !frame.questions.is_empty();
+    let response = form.show(state, Around { status, page, frame, why }).await?;
+    Ok(if may_leave { super::leaving(state, response) } else { response })
 }

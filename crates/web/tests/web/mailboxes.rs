@@ -201,7 +201,9 @@ async fn submit_leaves_for_the_provider_and_the_page_lets_it() {
     let page = maya.get("/mailboxes/1/remote/authorization").await;
     let policy = page.header("content-security-policy");
     assert!(policy.contains("form-action 'self' https:;"), "{policy}");
-    let other = maya.get("/mailboxes/1/remote").await;
+    let tab = maya.get("/mailboxes/1/remote").await; // it offers to authorize
+    assert!(tab.header("content-security-policy").contains("form-action 'self' https:;"));
+    let other = maya.get("/mailboxes").await;
     assert!(other.header("content-security-policy").contains("form-action 'self';"), "other pages stay");
     let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
     answer.hides(SECRET);
@@ -213,6 +215,35 @@ async fn submit_leaves_for_the_provider_and_the_page_lets_it() {
     assert_eq!(asked["code_challenge_method"], "S256");
     assert_eq!(asked["login_hint"], "support@contoso.example");
     assert_eq!(asked["redirect_uri"], callback(&page));
+    // Once saved, every tab leads there.
+    maya.get("/mailboxes/1").await.shows("nobody yet").shows(">Authorize<");
+    let answer = maya.post("/mailboxes/1/remote/authorize", &[]).await;
+    assert!(answer.location().starts_with(&format!("https://{}/{TENANT}/", to.host_str().unwrap())));
+}
+
+#[tokio::test]
+async fn the_account_says_whose_mailbox_it_is() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let account = |shape, opens| {
+        [
+            ("address", "support@contoso.example"),
+            ("name", "Support"),
+            ("department", "1"),
+            ("shape", shape),
+            ("opens", opens),
+        ]
+    };
+    let answer = maya.post("/mailboxes/1", &account("alias", "")).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("Opened mailbox is needed.").shows("value=\"alias\" checked");
+    let answer = maya.post("/mailboxes/1", &account("alias", "team@contoso.example")).await;
+    assert_eq!(answer.location(), "/mailboxes/1?done=saved", "{}", answer.body);
+    maya.follow(&answer).await.shows("team@contoso.example").shows("the mailbox behind the alias");
+    maya.get("/mailboxes/1/remote/authorization").await.shows("sign in there as team@contoso.example");
+    maya.post("/mailboxes/1", &account("shared", "")).await;
+    let page = maya.get("/mailboxes/1/remote/authorization").await;
+    page.shows("Whoever signed in first to open this shared mailbox");
 }
 
 #[tokio::test]

@@ -39,9 +39,10 @@ pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 
     tx.execute(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
                 reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
-         WHERE mailbox_id = $1 AND state = 'pending' AND pending_until <= $2",
+         WHERE mailbox_id = $1 AND state = 'pending' AND disputed_until IS NULL AND pending_until <= $2",
         params![new.mailbox_id, by.at],
     )?;
+    super::dispute::end_of_side(tx, by, new.mailbox_id, new.side)?;
     let id = tx.insert(
         "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, state_hash, nonce, pending_until,
                               authorized_by, state_since, created_at)
@@ -97,11 +98,13 @@ pub fn take_pending(
 pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
     let failed: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                reason_code = $3, reason = $4, remedy = $5
+                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, reason_code = $3, reason = $4,
+                remedy = $5
          WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
         params![id, by.at, code, reason, remedy],
     )?;
     let Some((mailbox_id, side)) = failed else { return Ok(()) };
+    tx.execute("DELETE FROM access_token WHERE consent_id = $1", params![id])?; // a disputed one had some
     let data = json!({ "grant": id, "side": side, "code": code, "reason": reason });
     note(tx, by, mailbox_id, "authorization_failed", data)
 }

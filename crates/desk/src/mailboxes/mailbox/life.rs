@@ -65,14 +65,15 @@ pub fn change_account(tx: &mut Tx<'_>, by: &By, id: i64, account: &Account) -> R
     if old.department_id != account.department_id {
         changed.insert("department_id".into(), json!([old.department_id, account.department_id]));
     }
-    if changed.is_empty() {
-        return Ok(());
+    if !changed.is_empty() {
+        tx.execute(
+            "UPDATE mailbox SET address = $2, address_key = $3, name = $4, department_id = $5, notes = $6
+             WHERE id = $1",
+            params![id, &address, &key, name, account.department_id, &account.notes],
+        )?;
+        event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "fields": changed }))?;
     }
-    tx.execute(
-        "UPDATE mailbox SET address = $2, address_key = $3, name = $4, department_id = $5, notes = $6 WHERE id = $1",
-        params![id, &address, &key, name, account.department_id, &account.notes],
-    )?;
-    event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "fields": changed }))
+    super::change_shape(tx, by, id, &account.shape)
 }
 
 /// Stops fetching; a round that runs loses its lease.
@@ -150,6 +151,7 @@ impl Mailbox {
             name: self.name.clone(),
             department_id: self.department_id,
             notes: self.notes.clone(),
+            shape: self.shape.clone(),
         }
     }
 }

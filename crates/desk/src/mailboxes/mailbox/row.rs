@@ -1,5 +1,5 @@
 //! How a mailbox stands in its table: words for its choices, and a row read.
-use super::{Authentication, Fetched, Health, Mailbox, Security, ServerSide, Side, StartFrom, State};
+use super::{Authentication, Fetched, Health, Mailbox, Security, ServerSide, Shape, Side, StartFrom, State};
 use crate::db::{Columns, Error, FromRow, Row};
 
 /// Words of the table for a choice, both ways.
@@ -125,6 +125,11 @@ impl FromRow for Mailbox {
             name: c.take()?,
             department_id: c.take()?,
             notes: c.take()?,
+            shape: {
+                let (word, opens): (&str, &str) = (c.take()?, c.take()?);
+                Shape::from_words(word, opens)
+                    .ok_or_else(|| Error::Decode(format!("the shape {word} is not known")))?
+            },
             active: c.take()?,
             removed_at: c.take()?,
             incoming: side(c)?,

@@ -1,0 +1,111 @@
+//! Somebody else than expected has signed in (*Strict Matching*): what is asked about it, and what the answer does.
+use super::{Banner, prove};
+use crate::{Courier, probe};
+use desk::Refusal;
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
+
+/// Tokens that are kept sealed, and used for nothing, until somebody answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub grant_id: i64,
+    pub side: Side,
+    pub about: About,
+    /// As the provider named it.
+    pub signed_in: String,
+    pub until: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The address that signed in is not the mailbox's.
+    Address,
+    /// The mailbox is shared, and another person opened it before.
+    Person,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// *It is a shared mailbox*.
+    Shared,
+    /// *It is an alias* of the mailbox that signed in.
+    Alias,
+    /// The person who signed in opens the shared mailbox from now on.
+    Person,
+}
+
+/// What the tokens of a try wait for, in the row's words.
+pub(crate) const ANOTHER_ADDRESS: &str = "another_person";
+pub(crate) const ANOTHER_OPENER: &str = "another_opener";
+
+/// What the side waits for a word about. One whose time has come is discarded by the look.
+pub async fn question(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Option<Question>> {
+    discard_disputed(courier).await?;
+    let now = courier.now();
+    let found = courier.read(move |tx| grant::disputed(tx, mailbox_id, side, now)).await?;
+    Ok(found.map(|dispute| Question {
+        grant_id: dispute.grant.id,
+        side,
+        about: if dispute.grant.reason_code == ANOTHER_OPENER { About::Person } else { About::Address },
+        signed_in: dispute.grant.owner_address.unwrap_or_default(),
+        until: dispute.until,
+    }))
+}
+
+/// The answer, and then the proof: the consent in use stays in use until that has succeeded.
+pub async fn answer(
+    courier: &Courier,
+    by: &desk::By,
+    mailbox_id: i64,
+    side: Side,
+    grant_id: i64,
+    answer: Answer,
+) -> desk::Result<Banner> {
+    let (courier, by) = (courier.clone(), by.clone());
+    let task = tokio::spawn(async move {
+        let Some(question) = question(&courier, mailbox_id, side).await?.filter(|q| q.grant_id == grant_id)
+        else {
+            let sentence =
+                "This question was answered already, or its ten minutes are over. Press Submit again.";
+            return Err(Refusal::Other(sentence.to_owned()).into());
+        };
+        let shape = match (question.about, answer) {
+            (About::Address, Answer::Shared) => Some(Shape::Shared),
+            (About::Address, Answer::Alias) => Some(Shape::Alias { opens: question.signed_in.clone() }),
+            (About::Person, Answer::Person) => None,
+            (About::Address, Answer::Person) | (About::Person, Answer::Shared | Answer::Alias) => {
+                return Err(Refusal::NotFound("question").into());
+            }
+        };
+        let acts = by.clone();
+        courier
+            .write(move |tx| {
+                grant::release(tx, &acts, grant_id)?;
+                shape.as_ref().map_or(Ok(()), |shape| mailbox::change_shape(tx, &acts, mailbox_id, shape))
+            })
+            .await?;
+        let mailbox = probe::find(&courier, mailbox_id).await?;
+        let note = opened(&mailbox, &question.signed_in);
+        prove::prove(&courier, &by, &mailbox, side, prove::Subject::New(grant_id), Some(note)).await
+    });
+    task.await.map_err(|error| anyhow::anyhow!("answering ended early: {error}"))?
+}
+
+/// Ends what nobody answered in time.
+pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
+    let now = courier.now();
+    if courier.read(move |tx| grant::any_dispute_over(tx, now)).await? {
+        courier.write(move |tx| grant::discard_disputed(tx, now)).await?;
+    }
+    Ok(())
+}
+
+/// Who signed in, and what is opened with it.
+pub(crate) fn opened(mailbox: &Mailbox, signed_in: &str) -> String {
+    match &mailbox.shape {
+        Shape::Alias { opens } => {
+            format!("Signed in as {signed_in}, to open {opens} for {}.", mailbox.address)
+        }
+        Shape::Own | Shape::Shared => format!("Signed in as {signed_in}, to open {}.", mailbox.address),
+    }
+}

@@ -1,0 +1,29 @@
+//! A mailbox that lies in the same folder as another one of the desk: that one's round fetches for both, and what it
+//! fetches is filed under the address that it was sent to.
+use crate::trouble::{TRIES_AGAIN, Trouble};
+use desk::db::Tx;
+use desk::mailboxes::mailbox::{self, Mailbox, State};
+use mail::explain::Class;
+
+/// Who fetches this mailbox's mail, where it is another one.
+pub(super) fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> desk::Result<Option<Mailbox>> {
+    let first = mailbox::house(tx, mailbox)?.into_iter().next();
+    Ok(first.filter(|first| first.active && first.id != mailbox.id))
+}
+
+/// What stops the other one stops this one.
+pub(super) fn health(mailbox: &Mailbox, other: &Mailbox) -> Result<(), Trouble> {
+    let health = &other.incoming_health;
+    let trouble = |class, remedy: &str| {
+        let reason = format!(
+            "The mail of {} is fetched with {}, and that stands. {}",
+            mailbox.address, other.address, health.reason
+        );
+        Err(Trouble::new(class, "fetched_elsewhere", reason, remedy))
+    };
+    match health.state {
+        State::New | State::Ok | State::Paused => Ok(()),
+        State::Waiting => trouble(Class::Retry, TRIES_AGAIN),
+        State::NeedsPerson => trouble(Class::Configuration, &health.remedy),
+    }
+}

@@ -1,0 +1,36 @@
+//! Whose a letter is, of the mailboxes that lie in one folder: the one whose address it was sent to.
+use crate::mailboxes::mailbox::{self, Mailbox};
+use crate::{Result, db::Tx};
+
+/// Written by the servers on the way, the original recipient first. Exchange writes none of them.
+const ENVELOPE: [&str; 3] = ["X-Original-To", "Envelope-To", "Delivered-To"];
+
+/// The mailbox that the letter was sent to; the one that fetched it where it names none of the house. Servers that
+/// resolve an alias write the opened mailbox into the envelope, so there only an alias counts.
+pub(super) fn mailbox_of(tx: &mut Tx<'_>, fetched_by: i64, message: &mail::Message) -> Result<Mailbox> {
+    let fetched_by = mailbox::get(tx, fetched_by)?;
+    let house = mailbox::house(tx, &fetched_by)?;
+    if house.len() < 2 {
+        return Ok(fetched_by);
+    }
+    let at = |address: &str| {
+        let key = mail::address::key(address);
+        house.iter().find(|mailbox| mail::address::key(&mailbox.address) == key)
+    };
+    let envelope =
+        ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list);
+    let is_alias =
+        |mailbox: &&Mailbox| mail::address::key(mailbox.opens()) != mail::address::key(&mailbox.address);
+    let by_envelope = envelope.filter_map(|to| at(to.address.as_deref()?)).find(is_alias);
+    let named = message.to.iter().chain(&message.cc).find_map(|to| at(to.address.as_deref()?));
+    Ok(by_envelope.or(named).cloned().unwrap_or(fetched_by))
+}
+
+/// Whether two mailboxes lie in one folder, so that what one of them sent may come back to the other.
+pub(super) fn live_together(tx: &mut Tx<'_>, one: i64, other: i64) -> Result<bool> {
+    if one == other {
+        return Ok(true);
+    }
+    let one = mailbox::get(tx, one)?;
+    Ok(mailbox::house(tx, &one)?.iter().any(|mailbox| mailbox.id == other))
+}

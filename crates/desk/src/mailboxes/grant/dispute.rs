@@ -1,0 +1,119 @@
+//! Somebody else than expected has signed in: the tokens are kept sealed, and used for nothing, until a person says
+//! what the mailbox is. Until then the try is still pending, which no statement about tokens in use looks at.
+use super::{Grant, NewTokens, Owner, PENDING_MS, SELECT, fail, note, refresh_row, store_access_token};
+use crate::db::{Query, Tx};
+use crate::mailboxes::mailbox::Side;
+use crate::site::vault::Vault;
+use crate::{By, Refusal, Result, params};
+use serde_json::json;
+
+const TOO_LATE: &str = "The tokens of this sign-in were discarded after ten minutes. Press Submit again.";
+
+/// Tokens that wait for a word.
+#[derive(Clone, Debug)]
+pub struct Dispute {
+    pub grant: Grant,
+    pub until: i64,
+}
+
+/// Seals them for ten minutes. Refused when the try was ended meanwhile.
+pub fn dispute(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    id: i64,
+    owner: &Owner,
+    tokens: &NewTokens,
+    why: (&str, &str, &str),
+    nonces: [[u8; 24]; 2],
+) -> Result<()> {
+    let (code, reason, remedy) = why;
+    let [for_access, for_refresh] = nonces;
+    let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
+    let until = by.at + PENDING_MS;
+    let kept: Option<(i64, String)> = tx.maybe(
+        "UPDATE consent SET state_since = $2, pending_until = $3, disputed_until = $3, owner_subject = $4,
+                owner_address = $5, authorized_by = $6, scopes = $7, refresh_token = $8, refreshed_at = $2,
+                refresh_due_at = $9, reason_code = $10, reason = $11, remedy = $12
+         WHERE id = $1 AND state = 'pending' AND state_hash IS NULL AND disputed_until IS NULL
+         RETURNING mailbox_id, side",
+        params![
+            id,
+            by.at,
+            until,
+            &owner.subject,
+            owner.address.as_deref(),
+            by.name(),
+            &tokens.scopes,
+            refresh,
+            tokens.refresh_due_at,
+            code,
+            reason,
+            remedy
+        ],
+    )?;
+    let Some((mailbox_id, side)) = kept else { return Err(super::ended_meanwhile()) };
+    store_access_token(tx, vault, id, tokens, for_access)?;
+    note(
+        tx,
+        by,
+        mailbox_id,
+        "disputed",
+        json!({ "grant": id, "side": side, "owner": owner.address, "code": code }),
+    )
+}
+
+/// What a side waits for a word about; never one whose time has come, whether or not it was discarded yet.
+pub fn disputed(tx: &mut Tx<'_>, mailbox_id: i64, side: Side, now: i64) -> Result<Option<Dispute>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
+    query.push(" AND state = 'pending' AND disputed_until > ").bind(now).push(" ORDER BY id DESC LIMIT 1");
+    let Some(grant) = tx.maybe::<Grant>(query.sql(), query.params())? else { return Ok(None) };
+    let (until,) = tx.one("SELECT disputed_until FROM consent WHERE id = $1", params![grant.id])?;
+    Ok(Some(Dispute { grant, until }))
+}
+
+/// A person has said what the mailbox is: the tokens are like any others that wait for their proof.
+pub fn release(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let released: Option<(i64, String)> = tx.maybe(
+        "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, disputed_until = NULL,
+                authorized_by = $3, reason_code = '', reason = '', remedy = '', generation = generation + 1
+         WHERE id = $1 AND state = 'pending' AND disputed_until > $2 RETURNING mailbox_id, side",
+        params![id, by.at, by.name()],
+    )?;
+    let Some((mailbox_id, side)) = released else { return Err(Refusal::Other(TOO_LATE.into()).into()) };
+    note(tx, by, mailbox_id, "authorized", json!({ "grant": id, "side": side, "disputed": true }))
+}
+
+/// Whether some wait that are to be discarded.
+pub fn any_dispute_over(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
+    let (any,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM consent WHERE state = 'pending' AND disputed_until <= $1)",
+        params![now],
+    )?;
+    Ok(any)
+}
+
+/// Destroys the tokens that nobody said a word about in time; how many tries that ended.
+pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
+    let over: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE state = 'pending' AND disputed_until <= $1 ORDER BY id LIMIT 100",
+        params![now],
+    )?;
+    for (id,) in &over {
+        let reason = "Nobody said within ten minutes what the mailbox is, so the tokens of this sign-in were discarded.";
+        fail(tx, &By::system(now), *id, "dispute_over", reason, "Press Submit again.")?;
+    }
+    Ok(over.len())
+}
+
+/// Another sign-in of the side takes the place of those that wait.
+pub(super) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
+    let waiting: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent
+         WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' AND disputed_until IS NOT NULL ORDER BY id",
+        params![mailbox_id, side.word()],
+    )?;
+    let reason = "Another sign-in took its place, so its tokens were discarded.";
+    waiting.into_iter().try_for_each(|(id,)| fail(tx, by, id, "superseded", reason, ""))
+}

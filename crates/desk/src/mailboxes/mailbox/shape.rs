@@ -1,0 +1,116 @@
+//! Whose mailbox an address opens, and which mailboxes of the desk lie in one.
+use super::{LIST_MAX, Mailbox, get, list};
+use crate::db::Tx;
+use crate::site::event::{self, Subject};
+use crate::{By, Refusal, Result, params};
+use serde_json::json;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// The address is a person's or a service's own and signs in itself.
+    #[default]
+    Own,
+    /// It has no sign-in of its own: people with access open it with theirs.
+    Shared,
+    /// A second address of another mailbox, which is the one that is opened.
+    Alias { opens: String },
+}
+
+impl Shape {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Shape::Own => "own",
+            Shape::Shared => "shared",
+            Shape::Alias { .. } => "alias",
+        }
+    }
+    pub fn from_words(word: &str, opens: &str) -> Option<Shape> {
+        match word {
+            "own" => Some(Shape::Own),
+            "shared" => Some(Shape::Shared),
+            "alias" => Some(Shape::Alias { opens: opens.to_owned() }),
+            _ => None,
+        }
+    }
+    /// The mailbox behind an alias; empty for the others.
+    pub fn opened(&self) -> &str {
+        match self {
+            Shape::Own | Shape::Shared => "",
+            Shape::Alias { opens } => opens,
+        }
+    }
+    fn checked(&self, address: &str) -> Result<Shape> {
+        let Shape::Alias { opens } = self else { return Ok(self.clone()) };
+        let opens = opens.trim();
+        if opens.is_empty() {
+            return Err(Refusal::Required("Opened mailbox").into());
+        }
+        if !mail::address::is_valid_mailbox(opens) {
+            return Err(Refusal::BadEmail(opens.to_owned()).into());
+        }
+        if mail::address::key(opens) == mail::address::key(address) {
+            let sentence = format!(
+                "An alias opens another mailbox than {address}. Name that one, or choose a mailbox of its own."
+            );
+            return Err(Refusal::Other(sentence).into());
+        }
+        Ok(Shape::Alias { opens: opens.to_owned() })
+    }
+}
+
+impl Mailbox {
+    /// The mailbox on the server: for an alias the one behind it.
+    pub fn opens(&self) -> &str {
+        match &self.shape {
+            Shape::Own | Shape::Shared => &self.address,
+            Shape::Alias { opens } => opens,
+        }
+    }
+    /// Whether both read one folder of one mailbox on one server.
+    fn lives_with(&self, other: &Mailbox) -> bool {
+        let place =
+            |m: &Mailbox| (mail::address::key(m.user(super::Side::Incoming)), m.incoming.host.clone());
+        place(self) == place(other)
+            && self.incoming.port == other.incoming.port
+            && self.folder_or_inbox() == other.folder_or_inbox()
+    }
+}
+
+/// The mailboxes of the desk that open the same folder as this one: the one that fetches for all of them first, this
+/// one among them. That is the mailbox that is opened itself where the desk has it, else the oldest of its aliases;
+/// one that is switched off fetches for nobody.
+pub fn house(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {
+    let (aliases,): (bool,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM mailbox WHERE shape = 'alias' AND removed_at IS NULL)",
+        params![],
+    )?;
+    if !aliases || mailbox.incoming.host.is_empty() {
+        return Ok(vec![mailbox.clone()]);
+    }
+    let mut house: Vec<Mailbox> =
+        list(tx, None, LIST_MAX)?.into_iter().filter(|other| other.lives_with(mailbox)).collect();
+    house.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
+    Ok(if house.is_empty() { vec![mailbox.clone()] } else { house })
+}
+
+/// A running round of the old shape loses its lease: another mailbox may be the one to open.
+pub fn change_shape(tx: &mut Tx<'_>, by: &By, id: i64, shape: &Shape) -> Result<()> {
+    let old = get(tx, id)?;
+    let shape = shape.checked(&old.address)?;
+    if shape == old.shape {
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE mailbox SET shape = $2, opened_address = $3, due_at = $4, leased_until = 0,
+                generation = generation + 1
+         WHERE id = $1",
+        params![id, shape.word(), shape.opened(), by.at],
+    )?;
+    let data = json!({ "fields": {
+        "shape": [old.shape.word(), shape.word()],
+        "opens": [old.shape.opened(), shape.opened()],
+    } });
+    event::append(tx, by, Subject::Mailbox(id), "changed", data)?;
+    tx.wake("mailbox");
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Two addresses of one mailbox: fetched once, filed under the one that was written to.
+use crate::desk::{Day, SUPPORT};
+use desk::By;
+use desk::intake::inbox::Outcome;
+use desk::mailboxes::mailbox::{self, Shape};
+use desk::params;
+use desk::tickets::ticket;
+
+const HELP: &str = "help@desk.example";
+
+/// help@ is an alias of support@, with a department of its own.
+fn day() -> Day {
+    let day = Day::new();
+    let help = day.mailbox(HELP, "Help");
+    let by = By::system(day.now());
+    day.write(|tx| {
+        let shape = Shape::Alias { opens: SUPPORT.to_owned() };
+        mailbox::change_shape(tx, &by, help, &shape)?;
+        let department =
+            tx.insert("INSERT INTO department (name) VALUES ('Help') RETURNING id", params![])?;
+        tx.execute("UPDATE mailbox SET department_id = $2 WHERE id = $1", params![help, department])?;
+        Ok(())
+    });
+    day
+}
+
+#[test]
+fn mail_is_filed_under_the_address_that_it_was_sent_to() {
+    let day = day();
+    for (head, to, mailbox) in [
+        ("", SUPPORT, SUPPORT),
+        ("", HELP, HELP),
+        ("", "help@DESK.example, support@desk.example", HELP),
+        ("", "support@desk.example, help@desk.example", SUPPORT),
+        ("", "everybody@list.example", SUPPORT),
+        (
+            "X-Original-To: help@desk.example\r\nDelivered-To: support@desk.example\r\n",
+            "undisclosed@list.example",
+            HELP,
+        ),
+        ("Delivered-To: support@desk.example\r\n", HELP, HELP),
+        ("Envelope-To: help@desk.example\r\n", SUPPORT, HELP),
+        ("X-Original-To: else@desk.example\r\n", "else@desk.example", SUPPORT),
+    ] {
+        let outcome = day.receive_raw(SUPPORT, &letter(&day, head, to), false);
+        let Outcome::Filed { ticket_id, .. } = outcome else { panic!("{head}{to}: {outcome:?}") };
+        let ticket = day.read(|tx| ticket::find_for_system(tx, ticket_id)).unwrap();
+        let department = if mailbox == HELP { "Help" } else { "Support" };
+        assert_eq!(
+            (ticket.mailbox.as_deref(), ticket.department.as_str()),
+            (Some(mailbox), department),
+            "{head}{to}"
+        );
+    }
+}
+
+#[test]
+fn one_of_them_fetches_for_both_and_it_is_the_mailbox_itself() {
+    let day = day();
+    let first = |address: &str| {
+        let id = day.mailbox_id(address);
+        day.read(|tx| {
+            let mailbox = mailbox::get(tx, id)?;
+            Ok(mailbox::house(tx, &mailbox)?.into_iter().map(|mailbox| mailbox.address).collect::<Vec<_>>())
+        })
+    };
+    assert_eq!(first(HELP), [SUPPORT, HELP]);
+    assert_eq!(first(SUPPORT), [SUPPORT, HELP]);
+    let by = By::system(day.now());
+    day.write(|tx| mailbox::pause(tx, &by, day.mailbox_id(SUPPORT)));
+    assert_eq!(first(HELP), [HELP, SUPPORT], "the alias fetches while the other is paused");
+    day.write(|tx| mailbox::change_shape(tx, &by, day.mailbox_id(HELP), &Shape::Own));
+    assert_eq!(first(HELP), [HELP]);
+}
+
+#[test]
+fn what_an_alias_opens_is_the_desks_own_address() {
+    let day = Day::new();
+    let help = day.mailbox(HELP, "Help");
+    let by = By::system(day.now());
+    let opens = "team@desk.example".to_owned();
+    day.write(|tx| mailbox::change_shape(tx, &by, help, &Shape::Alias { opens: opens.clone() }));
+    assert!(day.read(mailbox::own_addresses).contains(&opens));
+    let refused = |shape: Shape| {
+        day.try_write(|tx| mailbox::change_shape(tx, &by, help, &shape)).unwrap_err().to_string()
+    };
+    assert!(refused(Shape::Alias { opens: HELP.to_owned() }).contains("another mailbox"));
+    assert!(refused(Shape::Alias { opens: String::new() }).contains("is needed"));
+    assert!(refused(Shape::Alias { opens: "nobody".to_owned() }).contains("nobody"));
+}
+
+fn letter(day: &Day, head: &str, to: &str) -> Vec<u8> {
+    let id = day.later(1000);
+    format!(
+        "{head}From: Ann <ann@customer.example>\r\nTo: {to}\r\nSubject: Letter {id}\r\n\
+         Message-ID: <{id}@customer.example>\r\n\r\nText {id}\r\n"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn an_answer_from_an_alias_is_known_when_it_comes_back_also_under_the_other_address() {
+    let day = day();
+    for substituted in [HELP, SUPPORT] {
+        let outcome = day.receive_raw(SUPPORT, &letter(&day, "", HELP), false);
+        let Outcome::Filed { ticket_id, .. } = outcome else { panic!("{outcome:?}") };
+        let ticket = day.read(|tx| ticket::find_for_system(tx, ticket_id)).unwrap();
+        day.agent("Bob").replies(&ticket.number, "It is on its way.");
+        let sent = String::from_utf8(day.delivers().remove(0)).unwrap();
+        assert!(sent.contains(HELP) && !sent.contains("Sender:"), "{sent}");
+        let back = sent.replace(HELP, substituted);
+        let outcome = day.receive_raw(SUPPORT, back.as_bytes(), false);
+        assert!(matches!(&outcome, Outcome::Ignored { code, .. } if code == "own"), "{outcome:?}");
+    }
+}
