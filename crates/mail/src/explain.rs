@@ -199,7 +199,8 @@ fn unknown(by_error: Row, numbers: &[u32], fault: &Fault) -> String {
         cause.push_str(&format!(" Microsoft calls it AADSTS{number}, which Postern has no words for."));
     }
     if let Some(words) = fault.words() {
-        cause.push_str(&format!(" It said: {words}"));
+        let end = if words.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+        cause.push_str(&format!(" It said: {words}{end}"));
     }
     cause
 }
@@ -227,6 +228,13 @@ pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
         },
     };
     Explanation { cause: format!("The mail server answered: {said}"), ..row.explanation() }
+}
+
+/// A server that ends the connection when it is asked for the folders of a mailbox that it has just opened; `None` where
+/// that means no more than a broken link.
+#[must_use]
+pub fn lost_at_list(provider: &str) -> Option<Explanation> {
+    (Family::of(provider) == Family::Microsoft).then(|| symptom::LOST_AT_LIST.explanation())
 }
 
 /// What a server answered for a recipient, or a report says of one; `None` when nothing is known of the answer.

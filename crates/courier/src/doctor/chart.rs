@@ -203,6 +203,7 @@ impl Chart {
     pub fn turn_to(&mut self, part: Part) {
         self.part = part;
         self.began = Instant::now();
+        self.record.take(); // goodbyes of the part before
     }
 
     pub fn good(&mut self, link: Link, found: impl Into<String>) {

@@ -78,7 +78,7 @@ async fn folder(
         }
     }
     let folders = limited(&way.place, session.list()).await;
-    let folders = folders.map_err(|trouble| chart.bad(Link::Folders, trouble))?;
+    let folders = folders.map_err(|trouble| chart.bad(Link::Folders, lost(trouble, way)))?;
     let found = format!("Folders there: {}.", folders.len());
     match &mailbox.fetched {
         Fetched::Move(to) if !folders.iter().any(|there| &there.name == to) => chart.warning(
@@ -89,6 +89,18 @@ async fn folder(
         _ => chart.good(Link::Folders, found),
     }
     Ok(())
+}
+
+/// A link that ends at this very command has a cause of its own at Exchange.
+fn lost(trouble: Trouble, way: &Way) -> Trouble {
+    match mail::explain::lost_at_list(way.place.provider) {
+        Some(known) if trouble.code == "transient" && trouble.class == Class::Retry => {
+            let mut told = Trouble::new(known.class, &trouble.code, known.cause, known.remedy);
+            told.detail = trouble.whole_reason();
+            told
+        }
+        Some(_) | None => trouble,
+    }
 }
 
 /// By the folder's access control list, or else by what the server says may be changed in it: no letter is touched to

@@ -242,6 +242,11 @@ async fn what_was_said_stands_under_each_link_without_any_secret_even_where_a_se
         lines(Link::Sender)
     );
     assert!(found.transcript().contains("| C: "), "{}", found.transcript());
+    assert!(
+        lines(Link::Settings).is_empty(),
+        "the goodbye of one side is not the other's: {:?}",
+        lines(Link::Settings)
+    );
     holds_no_secret(&found, &[PASSWORD]);
 
     let echoes = forms(PASSWORD).join(" ");
@@ -313,4 +318,28 @@ async fn a_refused_registration_and_an_ended_grant_are_told_before_any_server_is
         is_broken_at(&found, Side::Incoming, Link::Client, &[words]);
         assert_eq!(imap.log().len(), before, "what comes after the broken link is not looked at");
     }
+}
+
+#[tokio::test]
+async fn a_link_that_ends_when_the_folders_are_asked_for_is_told_as_exchange_does_it() {
+    let (stage, provider, imap) = authorized().await;
+    provider.state().answers.clear();
+    provider.answers_tokens(2, 3600, None);
+    {
+        let mut state = imap.state();
+        (state.token, state.cut_at_list) = (Some("access-2".into()), true);
+    }
+    is_broken_at(
+        &examine(&stage).await,
+        Side::Incoming,
+        Link::Folders,
+        &["Global Administrator", "closed the link"],
+    );
+
+    // Elsewhere it is a broken link.
+    let (stage, imap, _smtp) = with_password(Fetched::Nothing).await;
+    imap.state().cut_at_list = true;
+    let found = examine(&stage).await;
+    assert!(!found.transcript().contains("Global Administrator"), "{}", found.transcript());
+    is_broken_at(&found, Side::Incoming, Link::Folders, &["closed the link"]);
 }

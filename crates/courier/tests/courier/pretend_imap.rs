@@ -38,6 +38,8 @@ pub struct State {
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
     pub sign_in: Option<String>,
+    /// The link is cut when the folders are asked for.
+    pub cut_at_list: bool,
     /// A search by subject finds nothing.
     pub hidden_from_subject_search: bool,
     /// Nobody is told of news.
@@ -223,6 +225,7 @@ impl PretendImap {
                 Some(rights) => format!("* MYRIGHTS {folder} {rights}\r\n{ok}").into_bytes(),
                 None => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),
             },
+            ["LIST", ..] if state.cut_at_list => return None,
             ["LIST", ..] => format!("* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{ok}").into_bytes(),
             ["UID", "SEARCH", criteria @ ..] => {
                 let found = search(&state, criteria);

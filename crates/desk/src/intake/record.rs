@@ -69,7 +69,7 @@ pub fn record(
     let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
     insert_new(tx, &place, &new)?;
     insert_again(tx, &place, &again)?;
-    let news = news(tx, claim.mailbox_id, &new, now)?;
+    let news = news(tx, &new, now)?;
     usual::note(tx, claim.mailbox_id, news.iter().map(|arrival| arrival.received_at), now)?;
     cursor::set(tx, claim.mailbox_id, cursor)?;
     if !new.is_empty() {
@@ -78,9 +78,9 @@ pub fn record(
     Ok(Recorded { new: news.len(), known: arrivals.len() - new.len() })
 }
 /// Without what the Mailbox Doctor sent: that says nothing about whether mail comes.
-fn news<'a>(tx: &mut Tx<'_>, mailbox_id: i64, new: &[&'a Arrival], now: i64) -> Result<Vec<&'a Arrival>> {
+fn news<'a>(tx: &mut Tx<'_>, new: &[&'a Arrival], now: i64) -> Result<Vec<&'a Arrival>> {
     let marks: Vec<&[String]> = new.iter().map(|arrival| arrival.marks.as_slice()).collect();
-    let own = round_trip::bear(tx, mailbox_id, &marks, now)?;
+    let own = round_trip::bear(tx, &marks, now)?;
     Ok(new.iter().zip(own).filter(|(_, own)| !own).map(|(arrival, _)| *arrival).collect())
 }
 struct Source<'a> {

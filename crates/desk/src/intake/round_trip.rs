@@ -45,32 +45,24 @@ pub fn marks(message: &mail::Message) -> Vec<String> {
     marks
 }
 
-/// Which of these messages, each by its marks, bear one of the mailbox.
-pub(super) fn bear(tx: &mut Tx<'_>, mailbox_id: i64, messages: &[&[String]], now: i64) -> Result<Vec<bool>> {
+/// Which of these messages, each by its marks, bear one.
+pub(super) fn bear(tx: &mut Tx<'_>, messages: &[&[String]], now: i64) -> Result<Vec<bool>> {
     let all: Vec<&String> = messages.iter().flat_map(|marks| marks.iter()).collect();
     let mut known: Vec<String> = Vec::new();
     for some in all.chunks(512) {
-        known.extend(
-            find(tx, mailbox_id, some.iter().map(|mark| mark.as_str()), now)?
-                .into_iter()
-                .map(|(_, mark)| mark),
-        );
+        known.extend(find(tx, some.iter().map(|mark| mark.as_str()), now)?.into_iter().map(|(_, mark)| mark));
     }
     Ok(messages.iter().map(|marks| marks.iter().any(|mark| known.contains(mark))).collect())
 }
 
-fn find<'a>(
-    tx: &mut Tx<'_>,
-    mailbox_id: i64,
-    marks: impl Iterator<Item = &'a str>,
-    now: i64,
-) -> Result<Vec<(i64, String)>> {
+fn find<'a>(tx: &mut Tx<'_>, marks: impl Iterator<Item = &'a str>, now: i64) -> Result<Vec<(i64, String)>> {
     let marks: Vec<&str> = marks.collect();
     if marks.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = Query::new("SELECT id, mark FROM round_trip WHERE mailbox_id = ");
-    query.bind(mailbox_id).push(" AND sent_at > ").bind(now.saturating_sub(LIVES_MS));
+    // Of whatever mailbox: a letter to an alias comes to the mailbox behind it.
+    let mut query = Query::new("SELECT id, mark FROM round_trip WHERE sent_at > ");
+    query.bind(now.saturating_sub(LIVES_MS));
     query.push(" AND mark IN ").bind_list(marks);
     Ok(tx.all(query.sql(), query.params())?)
 }
@@ -78,7 +70,7 @@ fn find<'a>(
 /// Before anything else is asked of a message: not even a delivery report about the letter is anybody's.
 pub(super) fn screen(tx: &mut Tx<'_>, claim: &Claim, message: &mail::Message, now: i64) -> Result<Verdict> {
     let marks = marks(message);
-    let found = find(tx, claim.mailbox_id, marks.iter().map(String::as_str), now)?;
+    let found = find(tx, marks.iter().map(String::as_str), now)?;
     let Some(&(id, _)) = found.first() else { return Ok(Verdict::Accept) };
     tx.execute(
         "UPDATE round_trip SET inbox_id = $2 WHERE id = $1 AND inbox_id IS NULL",

@@ -77,7 +77,7 @@ fn nobody_elses_mail_is_taken_for_it() {
     assert!(news == 1 && matches!(outcome, Outcome::Filed { .. }), "{outcome:?}");
     let longer = letter(&format!("{mark}0"), "b@b.example", "");
     assert!(matches!(comes(&day, SUPPORT, &longer).1, Outcome::Filed { .. }));
-    // A month later it is mail like any other, and so it is in another mailbox.
+    // A month later it is mail like any other.
     day.later(31 * DAY);
     let (news, outcome) = comes(&day, SUPPORT, &letter(&mark, "c@b.example", ""));
     assert!(news == 1 && matches!(outcome, Outcome::Filed { .. }), "{outcome:?}");

@@ -115,6 +115,60 @@ fn an_unknown_number_is_told_in_the_words_of_its_error_with_what_finds_the_event
     assert_eq!(explain::oauth("other", &fault).lookup, None);
 }
 
+/// Numbers that nobody has listed, spread over all that there can be.
+fn unknown_numbers() -> impl Iterator<Item = u32> {
+    let known: BTreeSet<u32> = numbers().map(|(number, _)| number).collect();
+    let mut drawn: u64 = 20_261_124;
+    std::iter::repeat_with(move || {
+        drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let part = |bits: u64| u32::try_from(drawn >> bits).expect("it fits");
+        part(33) % 10_u32.pow(3 + part(61) % 7)
+    })
+    .filter(move |number| *number > 0 && !known.contains(number))
+    .take(1_000)
+}
+
+#[test]
+fn a_thousand_numbers_that_nobody_knows_are_told_decently_and_decide_nothing() {
+    const ERRORS: [(&str, Class); 8] = [
+        ("invalid_grant", Class::AuthorizeAgain),
+        ("interaction_required", Class::AuthorizeAgain),
+        ("consent_required", Class::AuthorizeAgain),
+        ("invalid_client", Class::Configuration),
+        ("unauthorized_client", Class::Configuration),
+        ("invalid_request", Class::Configuration),
+        ("temporarily_unavailable", Class::Retry),
+        ("never_heard_of", Class::Configuration),
+    ];
+    for (number, (error, class)) in unknown_numbers().zip(ERRORS.into_iter().cycle()) {
+        let fault = Fault {
+            error: error.into(),
+            error_description: Some(format!(
+                "AADSTS{number}: Quite new\r\nTrace ID: x\r\n\
+                 Correlation ID: 3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c\r\nTimestamp: 2026-11-24 09:30:00Z"
+            )),
+            ..Fault::default()
+        };
+        let found = explain::oauth("microsoft", &fault);
+        assert_eq!(found.class, class, "{number} {error}: the error decides");
+        let (begins, ends) = (found.cause.starts_with(char::is_uppercase), found.cause.ends_with('.'));
+        assert!(begins && ends && found.cause.len() < 600, "{}", found.cause);
+        assert!(
+            found.cause.contains(&format!("AADSTS{number}, which Postern has no words for")),
+            "{}",
+            found.cause
+        );
+        assert!(found.cause.contains("Quite new."), "{}", found.cause);
+        assert!(found.remedy.ends_with('.') && !found.remedy.is_empty(), "{}", found.remedy);
+        assert_eq!(
+            found.lookup.as_deref(),
+            Some(format!("https://login.microsoftonline.com/error?code={number}").as_str())
+        );
+        assert_eq!(found.correlation_id.as_deref(), Some("3a26d1f3-6b1c-4a5e-9d5a-0d1e2f3a4b5c"));
+        assert_eq!(found.time.as_deref(), Some("2026-11-24 09:30:00Z"));
+    }
+}
+
 /// Begins a path of pages, or says what is not clicked.
 const BEGINNINGS: [&str; 7] = [
     "Postern › ",

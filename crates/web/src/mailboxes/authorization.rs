@@ -158,7 +158,8 @@ async fn show_tab(
         Some("token") if !tokens.is_empty() => "token",
         _ => "idp",
     };
-    let guide = Guide::of(state, &frame.mailbox, &client, tokens.iter().any(|token| token.color == "good"));
+    let is_authorized = tokens.iter().any(|token| token.color == "good");
+    let guide = Guide::of(state, &frame.mailbox, &client, &callback, is_authorized);
     let shown = AuthorizationPage {
         page,
         frame,

@@ -50,6 +50,14 @@ impl Examined {
         self.kept().get(&id).cloned()
     }
 
+    /// What was found when the mailbox was last looked at.
+    pub(super) fn found(&self, id: i64) -> Option<Arc<Examination>> {
+        match self.of(id) {
+            Some(Kept::Done(found)) => Some(found),
+            Some(Kept::Running | Kept::Failed(_)) | None => None,
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, HashMap<i64, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

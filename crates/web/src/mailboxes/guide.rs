@@ -1,12 +1,15 @@
-//! How far the provider's guide has come, for the numbered steps beside the form. Its words, which are the provider's
-//! own, stand in the templates.
+//! How far the provider's guide has come, for the numbered steps beside the form: what is stored, and what the last look
+//! of the Mailbox Doctor has proved. The words, which are the provider's own, stand in the templates.
+mod scripts;
+
 use crate::State;
+use courier::doctor::{Examination, Link, Part, Result as Found};
 use desk::mailboxes::client::Client;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{self, Mailbox};
 use mail::provider::Family;
+use scripts::{Scripts, Values};
 
 pub struct Guide {
-    pub family: Family,
     /// Where an app is registered; empty where it is not known.
     pub portal: String,
     /// What the provider is called.
@@ -14,52 +17,138 @@ pub struct Guide {
     /// What the registration may be called there.
     pub name: String,
     pub address: String,
-    done: usize,
+    /// The same by scripts, where the provider takes some.
+    pub scripts: Option<Scripts>,
+    pub facts: Facts,
+    done: Vec<bool>,
 }
 
-/// Those that are behind when there is a client id, and the last one, as the family's template numbers them.
-fn steps(family: Family) -> (usize, usize) {
-    match family {
-        Family::Microsoft => (3, 8),
-        Family::Google => (6, 8),
-        Family::Other => (1, 4),
+/// What is known to be behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    pub id: bool,
+    pub secret: bool,
+    /// A token was given for it.
+    pub secret_works: bool,
+    pub consent: bool,
+    pub opened: bool,
+    pub sends: bool,
+}
+
+impl Facts {
+    fn of(mailbox: &Mailbox, client: &Client, is_authorized: bool, looked: Option<&Examination>) -> Facts {
+        let proved = |part: Part, link: Link| {
+            let steps = looked.iter().flat_map(|found| &found.steps);
+            let mut of_link = steps.filter(|step| step.part == part && step.link == link);
+            of_link.any(|step| matches!(step.result, Found::Good | Found::Warning))
+        };
+        let is_ok = |health: &mailbox::Health| health.state == mailbox::State::Ok;
+        Facts {
+            id: !client.client_id.is_empty(),
+            secret: client.has_secret,
+            secret_works: is_authorized
+                || proved(Part::Incoming, Link::Client)
+                || proved(Part::Outgoing, Link::Client),
+            consent: is_authorized
+                || proved(Part::Incoming, Link::Token)
+                || proved(Part::Outgoing, Link::Token),
+            opened: is_ok(&mailbox.incoming_health) || proved(Part::Incoming, Link::Folder),
+            sends: is_ok(&mailbox.outgoing_health) || proved(Part::Outgoing, Link::Sender),
+        }
+    }
+
+    /// Step by step, as the family's template numbers them. An id exists only after the steps that make it, and a secret
+    /// that was entered after those before it.
+    fn steps(&self, family: Family, needs_secret: bool) -> Vec<bool> {
+        let secret = self.secret || !needs_secret;
+        let entered = self.consent || (self.id && secret);
+        let (id, consent) = (self.consent || self.id, self.consent);
+        let mut steps = match family {
+            Family::Microsoft => vec![id, id, id, entered, entered, entered, entered, consent],
+            Family::Google => vec![id, id, id, id, id, id, entered, consent],
+            Family::Other => vec![id, entered, entered, consent],
+        };
+        steps.extend([consent && self.opened, consent && self.sends]);
+        steps
     }
 }
 
 impl Guide {
-    pub fn of(state: &State, mailbox: &Mailbox, client: &Client, is_authorized: bool) -> Guide {
+    pub fn of(
+        state: &State,
+        mailbox: &Mailbox,
+        client: &Client,
+        callback: &str,
+        is_authorized: bool,
+    ) -> Guide {
         let preset = state.presets.of(&client.provider);
         let family = state.presets.family(&client.provider);
-        // What can be known from here: an id and a secret exist only after the steps that make them.
-        let has_secret = client.has_secret || !preset.needs_secret;
-        let (with_id, last) = steps(family);
-        let done = match (is_authorized, client.client_id.is_empty(), has_secret) {
-            (true, ..) => last,
-            (false, false, true) => last - 1,
-            (false, false, false) => with_id,
-            (false, true, _) => 0,
-        };
+        let facts = Facts::of(mailbox, client, is_authorized, state.examined.found(mailbox.id).as_deref());
+        let name = format!("{} mail", state.site.name);
+        // The practice portal takes none, and the real one is not what is rehearsed.
+        let oauth2 = state.presets.oauth2(&client.provider).filter(|_| !state.practice());
+        let values = Values { name: &name, callback, tenant: client.tenant.trim() };
         Guide {
-            family,
+            scripts: oauth2.and_then(|oauth2| Scripts::of(&values, oauth2)),
             provider: if preset.label.is_empty() { "the provider".to_owned() } else { preset.label },
             portal: preset.portal,
-            name: format!("{} mail", state.site.name),
             address: mailbox.address.clone(),
-            done,
+            done: facts.steps(family, preset.needs_secret),
+            facts,
+            name,
         }
     }
     pub fn steps(&self) -> usize {
-        steps(self.family).1
+        self.done.len()
     }
     pub fn done(&self) -> usize {
-        self.done
+        self.done.iter().filter(|done| **done).count()
+    }
+    fn is_done(&self, step: usize) -> bool {
+        step.checked_sub(1).and_then(|at| self.done.get(at)).copied().unwrap_or(false)
     }
     /// `done` for a step that is behind.
     pub fn class(&self, step: usize) -> &'static str {
-        if step <= self.done { "done" } else { "" }
+        if self.is_done(step) { "done" } else { "" }
     }
     /// `aria-current` of the step that comes next.
     pub fn current(&self, step: usize) -> &'static str {
-        if step == self.done + 1 { "step" } else { "false" }
+        let next = self.done.iter().position(|done| !done).map(|at| at + 1);
+        if next == Some(step) { "step" } else { "false" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_ticked_by_what_is_known() {
+        let facts = |id, secret, consent, opened, sends| Facts {
+            id,
+            secret,
+            secret_works: consent,
+            consent,
+            opened,
+            sends,
+        };
+        for (facts, family, done) in [
+            (facts(false, false, false, false, false), Family::Microsoft, 0),
+            (facts(true, false, false, false, false), Family::Microsoft, 3),
+            (facts(true, true, false, false, false), Family::Microsoft, 7),
+            (facts(true, true, true, false, false), Family::Microsoft, 8),
+            (facts(true, true, true, true, false), Family::Microsoft, 9),
+            (facts(true, true, true, true, true), Family::Microsoft, 10),
+            // Of another registration of the mailbox, say.
+            (facts(true, true, false, true, true), Family::Microsoft, 7),
+            (facts(true, false, false, false, false), Family::Google, 6),
+            (facts(true, true, true, false, true), Family::Google, 9),
+            (facts(true, true, true, true, true), Family::Other, 6),
+        ] {
+            let steps = facts.steps(family, true);
+            assert_eq!(steps.iter().filter(|step| **step).count(), done, "{facts:?} {family:?}");
+        }
+        let without = Facts { id: true, ..Facts::default() }.steps(Family::Other, false);
+        assert_eq!(without.iter().filter(|step| **step).count(), 3, "no secret is needed");
     }
 }

@@ -114,6 +114,9 @@ impl Presets {
     pub fn of(&self, provider: &str) -> Preset {
         self.book.find(provider).map_or_else(Preset::nothing, Preset::of)
     }
+    pub fn oauth2(&self, provider: &str) -> Option<&provider::OAuth2> {
+        self.book.find(provider).and_then(|preset| preset.oauth2.as_ref())
+    }
     pub fn family(&self, provider: &str) -> Family {
         choice::family_of(&self.book, provider)
     }

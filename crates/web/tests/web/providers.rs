@@ -51,6 +51,39 @@ async fn google_has_its_own_guide_and_everything_filled_in() {
     assert!(to.contains("access_type=offline") && to.contains("prompt=consent"), "{to}");
 }
 
+/// The text between two marks.
+fn between(page: &Answer, from: &str, to: &str) -> String {
+    let (_, rest) = page.body.split_once(from).unwrap_or_else(|| panic!("{from}: {}", page.body));
+    rest.split_once(to).unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn the_guide_for_microsoft_has_scripts_with_this_sites_values_and_ticks_what_the_doctor_proves() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "support@contoso.example", "microsoft").await;
+    let callback = between(&page, "id=\"guide-callback\">", "<");
+    for script in ["script-az", "script-graph", "script-manifest"] {
+        let text = between(&page, &format!("id=\"{script}\""), "</span>");
+        assert!(text.contains(&callback) && text.contains("mail"), "{script}: {text}");
+        page.shows(&format!("data-copy=\"#{script}\""));
+    }
+    page.shows("0 of 10").hides("It works");
+    let typed = [
+        ("status", "enabled"),
+        ("tenant", "contoso.example"),
+        ("client_id", "an-id"),
+        ("client_secret", "a~secret.value"),
+        ("authorization_endpoint", "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize"),
+        ("token_endpoint", "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"),
+        ("scopes", "openid offline_access https://outlook.office.com/IMAP.AccessAsUser.All"),
+        ("do", "save"),
+    ];
+    let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
+    maya.follow(&answer).await;
+    let page = maya.get("/mailboxes/1/remote/authorization").await;
+    page.shows("7 of 10").shows("tenant=&#39;contoso.example&#39;").hides("a~secret.value");
+}
+
 #[tokio::test]
 async fn another_provider_is_chosen_from_the_list_or_typed() {
     let office = Office::staffed();

@@ -1,0 +1,240 @@
+//! Scripts and a manifest that register the app as the guide's steps in the portal do, with this site's own values.
+//! A name that somebody chose stands in them as one quoted word, whatever it holds.
+use askama::Template;
+use mail::provider::OAuth2;
+use serde_json::json;
+
+/// The delegated permissions of the guide, by which both scripts look up their ids.
+pub const PERMISSIONS: [&str; 5] =
+    ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+/// Their ids in Microsoft Graph, the same in every tenant, as Microsoft's *permissions reference* has them: a manifest
+/// knows no names.
+const IDS: [&str; 5] = [
+    "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
+    "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+    "652390e4-393a-48de-9484-05f9b1212954",
+    "d7b7f2d9-0f45-4ea1-9d42-e50810c06991",
+    "258f6531-6087-4cc4-bb90-092c5fb3ed3f",
+];
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+
+pub struct Scripts {
+    /// `None` where Microsoft's command line does not know the cloud.
+    pub az: Option<String>,
+    pub powershell: Option<String>,
+    pub manifest: String,
+}
+
+pub struct Values<'a> {
+    pub name: &'a str,
+    pub callback: &'a str,
+    /// Empty while it is not known.
+    pub tenant: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/scripts/az.sh", escape = "none")]
+struct Az {
+    name: String,
+    callback: String,
+    permissions: String,
+    tenant: String,
+    cloud: String,
+    audience: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/scripts/graph.ps1", escape = "none")]
+struct PowerShell {
+    name: String,
+    callback: String,
+    permissions: String,
+    tenant: String,
+    environment: String,
+    audience: String,
+}
+
+impl Scripts {
+    pub fn of(values: &Values<'_>, oauth2: &OAuth2) -> Option<Scripts> {
+        if oauth2.az_cloud.is_none() && oauth2.graph_environment.is_none() {
+            return None;
+        }
+        let is_personal = oauth2.tenant.as_deref() == Some("consumers");
+        let audience = if is_personal { "AzureADandPersonalMicrosoftAccount" } else { "AzureADMyOrg" };
+        // `common` and its like are no directory to sign in to.
+        let shared = ["common", "organizations", "consumers"].contains(&values.tenant);
+        let tenant = if shared { "" } else { values.tenant };
+        let (name, permissions) = (plain(values.name), PERMISSIONS.join(" "));
+        let az = oauth2.az_cloud.as_deref().map(|cloud| Az {
+            name: in_shell(&name),
+            callback: in_shell(values.callback),
+            permissions: in_shell(&permissions),
+            tenant: in_shell(tenant),
+            cloud: in_shell(cloud),
+            audience,
+        });
+        let powershell = oauth2.graph_environment.as_deref().map(|environment| PowerShell {
+            name: in_powershell(&name),
+            callback: in_powershell(values.callback),
+            permissions: in_powershell(&permissions),
+            tenant: in_powershell(tenant),
+            environment: in_powershell(environment),
+            audience: in_powershell(audience),
+        });
+        Some(Scripts {
+            az: az.and_then(|script| script.render().ok()),
+            powershell: powershell.and_then(|script| script.render().ok()),
+            manifest: manifest(&name, values.callback, audience),
+        })
+    }
+}
+
+/// The parts of a registration's manifest that the steps fill in.
+fn manifest(name: &str, callback: &str, audience: &str) -> String {
+    let access: Vec<_> = IDS.iter().map(|id| json!({ "id": id, "type": "Scope" })).collect();
+    let parts = json!({
+        "displayName": name,
+        "signInAudience": audience,
+        "web": { "redirectUris": [callback] },
+        "requiredResourceAccess": [{ "resourceAppId": GRAPH, "resourceAccess": access }],
+    });
+    serde_json::to_string_pretty(&parts).unwrap_or_default()
+}
+
+/// One line; `@` at its beginning would make `az` read a file of that name.
+fn plain(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = name.trim().trim_start_matches(['@', '-', ' ']);
+    if name.is_empty() { "Postern mail".to_owned() } else { name.to_owned() }
+}
+
+/// One word of a POSIX shell: between single quotes nothing means anything but the quote itself.
+fn in_shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The same of PowerShell, to which typographic quotes are single quotes too; each is doubled.
+fn in_powershell(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        quoted.push(c);
+        if matches!(c, '\'' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}') {
+            quoted.push(c);
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Command;
+
+    const HOSTILE: &str = "O'Hara & \"Söhne\" `id` $(touch pwned) $HOME \\ %PATH%; rm -rf x ‘curly’ {{ mail";
+    const CALLBACK: &str = "https://help.example.org/oauth/callback/x_Y-9";
+
+    fn scripts(name: &str, tenant: &str) -> Scripts {
+        let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
+        Scripts::of(&Values { name, callback: CALLBACK, tenant }, oauth2).unwrap()
+    }
+
+    /// Runs the script with an `az` that writes down its words, one a line, and answers as the real one.
+    fn run(script: &str) -> (String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let az = folder.path().join("az");
+        let stub = "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\n' \"<$word>\" >> \"$LOG\"; done\n\
+            case \"$*\" in\n*\"ad sp show\"*) echo id-of-$$ ;;\n*\"app create\"*) echo the-app ;;\n*credential*) echo the-secret ;;\n*\"account show\"*) echo the-tenant ;;\nesac\n";
+        std::fs::write(&az, stub).unwrap();
+        std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let log = folder.path().join("log");
+        let ran = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", path)
+            .env("LOG", &log)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        assert!(!folder.path().join("pwned").exists(), "the name was run");
+        (String::from_utf8(ran.stdout).unwrap(), std::fs::read_to_string(log).unwrap())
+    }
+
+    #[test]
+    fn the_shell_script_registers_the_app_whatever_its_name_holds() {
+        let (said, log) = run(&scripts(HOSTILE, "contoso.example").az.unwrap());
+        for word in [
+            &format!("<--display-name={HOSTILE}>"),
+            &format!("<--web-redirect-uris={CALLBACK}>"),
+            "<--tenant=contoso.example>",
+            "<AzureCloud>",
+            "<AzureADMyOrg>",
+            "<User.Read offline_access IMAP.AccessAsUser.All POP.AccessAsUser.All SMTP.Send>",
+        ] {
+            assert!(log.lines().any(|line| line == word), "{word}: {log}");
+        }
+        assert_eq!(log.lines().filter(|line| line.ends_with("=Scope>")).count(), PERMISSIONS.len(), "{log}");
+        assert!(said.contains("the-app") && said.contains("the-tenant"), "{said}");
+        assert_eq!(said.matches("the-secret").count(), 1, "{said}");
+    }
+
+    #[test]
+    fn a_name_is_no_option_and_no_file_and_a_shared_tenant_is_not_signed_in_to() {
+        for (name, plain) in [("@/etc/passwd", "/etc/passwd"), ("--help", "help"), (" \n", "Postern mail")] {
+            let (_, log) = run(&scripts(name, "common").az.unwrap());
+            assert!(log.lines().any(|line| line == format!("<--display-name={plain}>")), "{log}");
+            assert!(!log.contains("--tenant"), "{log}");
+        }
+    }
+
+    #[test]
+    fn powershell_reads_the_name_as_one_word() {
+        let script = scripts(HOSTILE, "").powershell.unwrap();
+        let line = script.lines().find_map(|line| line.strip_prefix("$name = ")).unwrap();
+        let inside = line.strip_prefix('\'').and_then(|line| line.strip_suffix('\'')).unwrap();
+        // As PowerShell does: two quotes in a row are one, and one alone would end the word.
+        let (mut read, mut chars) = (String::new(), inside.chars());
+        while let Some(c) = chars.next() {
+            if matches!(c, '\'' | '\u{2018}' | '\u{2019}') {
+                assert!(
+                    matches!(chars.next(), Some('\'' | '\u{2018}' | '\u{2019}')),
+                    "it ends early: {line}"
+                );
+            }
+            read.push(c);
+        }
+        assert_eq!(read, HOSTILE);
+        assert!(script.contains("$tenant = ''") && script.contains("Environment = 'Global'"), "{script}");
+    }
+
+    #[test]
+    fn the_manifest_is_json_with_an_id_for_each_permission() {
+        let manifest: serde_json::Value = serde_json::from_str(&scripts(HOSTILE, "").manifest).unwrap();
+        assert_eq!(manifest["displayName"], HOSTILE);
+        assert_eq!(manifest["web"]["redirectUris"][0], CALLBACK);
+        let access = manifest["requiredResourceAccess"][0]["resourceAccess"].as_array().unwrap();
+        assert_eq!(access.len(), PERMISSIONS.len());
+        assert!(access.iter().all(|one| mail::provider::is_guid(one["id"].as_str().unwrap())));
+    }
+
+    #[test]
+    fn other_clouds_have_their_own_names_and_personal_accounts_their_audience() {
+        for (key, cloud, environment, audience) in [
+            ("microsoft-gcc-high", "AzureUSGovernment", "USGov", "AzureADMyOrg"),
+            ("microsoft-dod", "AzureUSGovernment", "USGovDoD", "AzureADMyOrg"),
+            ("microsoft-china", "AzureChinaCloud", "China", "AzureADMyOrg"),
+            ("microsoft-personal", "AzureCloud", "Global", "AzureADandPersonalMicrosoftAccount"),
+        ] {
+            let oauth2 = mail::provider::find(key).unwrap().oauth2.as_ref().unwrap();
+            let found = Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, oauth2).unwrap();
+            let (az, powershell) = (found.az.unwrap(), found.powershell.unwrap());
+            assert!(az.contains(&format!("'{cloud}'")) && az.contains(audience), "{key}: {az}");
+            assert!(powershell.contains(&format!("'{environment}'")), "{key}: {powershell}");
+            assert!(found.manifest.contains(audience), "{key}");
+        }
+        let google = mail::provider::find("google").unwrap().oauth2.as_ref().unwrap();
+        assert!(Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, google).is_none());
+    }
+}
