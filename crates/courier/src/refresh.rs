@@ -59,7 +59,7 @@ pub(crate) async fn access_token(
             Class::Retry,
             "no_token",
             "The provider gave an access token that has already ended.",
-            "Set this machine's clock right. Postern tries again by itself.",
+            "Set this machine's clock right. The next try asks for another one.",
         )
     })
 }

@@ -179,9 +179,15 @@ fn subject(identity: &Identity) -> String {
 fn identity_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
     let mut trouble = token_trouble(courier, error, provider);
     trouble.code = "id_token".to_owned();
-    trouble.remedy =
-        "Press Submit again. If it stays, check Client ID, the endpoints and this machine's clock."
-            .to_owned();
+    trouble.remedy = match error.kind() {
+        wire::Kind::Transient { .. } => {
+            "Press Submit again in a few minutes. If it stays, look whether this machine reaches the provider."
+        }
+        wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => {
+            "Press Submit again. If it stays, check Client ID, the endpoints and this machine's clock."
+        }
+    }
+    .to_owned();
     trouble
 }
 
@@ -197,15 +203,18 @@ fn details_trouble(error: &wire::Error, scope: &str) -> Trouble {
     } else {
         format!("the access token for {resource}")
     };
-    Trouble::new(
-        class,
-        "resource_details",
-        format!("The {DETAILS} was asked who signed in. {}", sentence(&error.to_string())),
-        format!(
+    let remedy = match class {
+        Class::Retry => format!(
+            "Press Submit again in a few minutes. If it stays, leave the {DETAILS} under Advanced empty: the id_token \
+             is read then."
+        ),
+        _ => format!(
             "Check it under Advanced: it is asked with {token}, which only that resource takes. Leave it empty to \
              read the id_token, then press Submit again."
         ),
-    )
+    };
+    let reason = format!("The {DETAILS} was asked who signed in. {}", sentence(&error.to_string()));
+    Trouble::new(class, "resource_details", reason, remedy)
 }
 
 fn two_issuers(said: &str, issuer: &str) -> Trouble {

@@ -31,7 +31,7 @@ pub(super) async fn exchange(
 ) -> Result<Exchanged, Trouble> {
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
-        return Err(Trouble::of_oauth(&answer, family(courier, &client.provider), None));
+        return Err(not_signed_in(courier, &answer, client));
     }
     let issuer = query.iss.clone();
     comes_from_its_provider(courier, client, issuer.as_deref())?;
@@ -145,6 +145,17 @@ async fn kept_refresh_token(
     }
     let (vault, id) = (courier.desk().vault.clone(), before.id);
     Ok(courier.read(move |tx| grant::refresh_token_for_system(tx, &vault, id)).await?)
+}
+
+/// What passes by itself is for a person to try again here: nobody else signs in.
+fn not_signed_in(courier: &Courier, answer: &OAuthError, client: &Client) -> Trouble {
+    let mut trouble = Trouble::of_oauth(answer, family(courier, &client.provider), None);
+    if trouble.class == Class::Retry {
+        trouble.remedy =
+            "Press Submit again in a few minutes. If it stays, look at the state of the provider's service."
+                .to_owned();
+    }
+    trouble
 }
 
 /// Nobody tries a code again: the person does.

@@ -3,7 +3,7 @@
 //!
 //! Each kill comes when a drawn number of rows has reached a stage, another one each time, and what is done is counted
 //! before and after it: a kill that found nothing or everything done proves nothing, and is made again with more work.
-//! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default; `dev/prove kills`
+//! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default, 5 in refreshing; `dev/prove kills`
 //! asks for more) and `POSTERN_TEST_SEED` where chance begins; both are printed.
 mod refreshing;
 mod starting;
@@ -22,13 +22,20 @@ const LETTERS: i64 = 20;
 const REPLIES: i64 = 6;
 
 fn kills() -> usize {
-    std::env::var("POSTERN_TEST_KILLS").ok().map_or(3, |n| n.parse().expect("POSTERN_TEST_KILLS is a number"))
+    kills_or(3)
+}
+fn kills_or(unasked: usize) -> usize {
+    let asked = std::env::var("POSTERN_TEST_KILLS").ok();
+    asked.map_or(unasked, |n| n.parse().expect("POSTERN_TEST_KILLS is a number"))
 }
 fn chance(what: &str) -> StdRng {
+    chance_of(what, kills())
+}
+fn chance_of(what: &str, kills: usize) -> StdRng {
     let seed = std::env::var("POSTERN_TEST_SEED")
         .ok()
         .map_or(20_261_124, |n| n.parse().expect("POSTERN_TEST_SEED is a number"));
-    println!("{what}: {} kills, seed {seed}", kills());
+    println!("{what}: {kills} kills, seed {seed}");
     StdRng::seed_from_u64(seed)
 }
 

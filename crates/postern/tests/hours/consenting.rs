@@ -1,0 +1,170 @@
+//! A person presses Submit, and the provider does this wrong on the way. Nothing is authorized, it is said why, nobody asks
+//! the provider again in the hour that follows, and a second Submit works.
+use crate::visitor::Page;
+use crate::world::{At, World};
+use crate::{Found, Row as _, each};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Row {
+    fault: &'static str,
+    at: At,
+    sampled: bool,
+    ends: Ends,
+    says: &'static [&'static str],
+    /// Fields of the registration that bring the endpoint into play.
+    userinfo: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ends {
+    /// On Postern's page, with these words.
+    Told,
+    /// On the provider's page: Postern never hears of it.
+    ThereOnly,
+    /// It does not matter.
+    Authorized,
+}
+
+impl crate::Row for Row {
+    fn name(&self) -> &str {
+        self.fault
+    }
+    fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+}
+
+const fn told(fault: &'static str, says: &'static [&'static str]) -> Row {
+    Row { fault, at: At::Entra, sampled: false, ends: Ends::Told, says, userinfo: false }
+}
+const fn there(fault: &'static str) -> Row {
+    Row { fault, at: At::Entra, sampled: false, ends: Ends::ThereOnly, says: &[], userinfo: false }
+}
+const fn fine(fault: &'static str) -> Row {
+    Row {
+        fault,
+        at: At::Entra,
+        sampled: false,
+        ends: Ends::Authorized,
+        says: &["is authorized"],
+        userinfo: false,
+    }
+}
+impl Row {
+    const fn sampled(self) -> Row {
+        Row { sampled: true, ..self }
+    }
+    const fn at(self, at: At) -> Row {
+        Row { at, ..self }
+    }
+    const fn userinfo(self) -> Row {
+        Row { at: At::Waldau, userinfo: true, ..self }
+    }
+}
+
+const ROWS: &[Row] = &[
+    there("authorize_429"),
+    there("authorize_500"),
+    there("authorize_503"),
+    there("authorize_garbage"),
+    there("authorize_stalls"),
+    there("authorize_drops"),
+    there("admin_approval"),
+    fine("authorize_slow"),
+    told("authorize_server_error", &["AADSTS50000", "Press Submit again"]),
+    told("authorize_unavailable", &["AADSTS90033", "Press Submit again"]),
+    told("conditional_access", &["AADSTS53003"]).sampled(),
+    told("wrong_state", &["does not count"]),
+    told("wrong_nonce", &["belongs to another sign-in"]),
+    told("wrong_issuer", &["elsewhere.example"]).at(At::Waldau).sampled(),
+    told("token_429", &["Press Submit again"]),
+    told("token_500", &["Press Submit again"]),
+    told("token_503", &["Press Submit again"]),
+    told("token_garbage", &["again"]),
+    told("token_stalls", &["Press Submit again"]),
+    told("token_drops", &["Press Submit again"]),
+    fine("token_slow"),
+    told("secret_expired", &["AADSTS7000222"]),
+    told("secret_wrong", &["AADSTS7000215"]),
+    told("app_missing", &["AADSTS700016"]),
+    told("no_refresh_token", &["offline_access"]),
+    told("wrong_resource", &["Prove again"]),
+    told("momentary_tokens", &["already ended"]),
+    told("narrowed_scope", &["https://mail.google.com/"]).at(At::Google).sampled(),
+    told("discovery_429", &["Press Submit again"]),
+    told("discovery_500", &["Press Submit again"]),
+    told("discovery_503", &["Press Submit again in a few minutes"]),
+    told("discovery_garbage", &["again"]).sampled(),
+    told("discovery_stalls", &["Press Submit again"]),
+    told("discovery_drops", &["Press Submit again"]),
+    fine("discovery_slow"),
+    told("keys_429", &["Press Submit again"]),
+    told("keys_500", &["Press Submit again"]),
+    told("keys_503", &["Press Submit again in a few minutes"]),
+    told("keys_garbage", &["again"]),
+    told("keys_stalls", &["Press Submit again"]),
+    told("keys_drops", &["Press Submit again"]),
+    fine("keys_slow"),
+    told("key_unpublished", &["again"]),
+    fine("keys_roll_over"),
+    // Ten minutes are forgiven: the keys and the nonce prove the id_token.
+    fine("clock_ahead").sampled(),
+    fine("clock_behind"),
+    told("userinfo_429", &["Press Submit again in a few minutes"]).userinfo(),
+    told("userinfo_500", &["Press Submit again"]).userinfo(),
+    told("userinfo_503", &["Press Submit again in a few minutes"]).userinfo(),
+    told("userinfo_garbage", &["Resource Details Endpoint"]).userinfo(),
+    told("userinfo_stalls", &["Press Submit again"]).userinfo(),
+    told("userinfo_drops", &["Press Submit again"]).userinfo(),
+    fine("userinfo_slow").userinfo(),
+];
+
+#[test]
+fn every_fault_of_a_consent_is_told_and_leaves_nothing_behind() {
+    each("consenting", ROWS, case);
+}
+
+async fn case(row: &'static Row) -> Found {
+    let mut world = World::new(row.at).await;
+    if row.userinfo {
+        let userinfo = format!("{}/userinfo", world.practice.waldau_url());
+        world.change(&[("resource_details_endpoint", userinfo.as_str()), ("email_attribute", "email")]).await;
+    }
+    let fault = world.arm(row.fault);
+    // Without an answer, or with one that is cut off, there is no page.
+    let patience = Duration::from_secs(if row.ends == Ends::ThereOnly { 3 } else { 60 });
+    let walk = AssertUnwindSafe(world.authorize()).catch_unwind();
+    let page = tokio::time::timeout(patience, walk).await.ok().and_then(Result::ok);
+    let words = page.as_ref().map(Page::words).unwrap_or_default();
+    let ours = page.as_ref().is_some_and(|page| world.is_ours(page));
+    assert_eq!(ours, row.ends != Ends::ThereOnly, "{} ended on {page:?}", row.name());
+    for said in row.says {
+        assert!(words.contains(said), "“{said}” is not said after {}:\n{words}", row.name());
+    }
+    let before = world.practice.faults.struck(fault);
+    world.start_rounds();
+    world.minutes(60).await;
+    let requests = world.practice.faults.struck(fault) - before;
+    let grant = world.mailbox().await.incoming.grant_id.is_some();
+    let state = if grant { "authorized" } else { "not authorized" };
+    assert_eq!(grant, row.ends == Ends::Authorized, "{}: {state}\n{words}", row.name());
+    if row.ends != Ends::Authorized {
+        assert_eq!(requests, 0, "{}: the provider was asked again by itself", row.name());
+    }
+    world.practice.faults.clear_all();
+    world.sign_in().await;
+    world.authorize().await.says("is authorized");
+    world.end().await;
+    let sentence = page.filter(|_| ours).map(|page| banner(&page)).unwrap_or_default();
+    Found { state: state.to_owned(), requests, sentence, well_after: "at the next Submit".to_owned() }
+}
+
+fn banner(page: &Page) -> String {
+    let html = scraper::Html::parse_document(&page.text);
+    let banner = scraper::Selector::parse("#banner > div p").unwrap();
+    let words = html.select(&banner).flat_map(|p| p.text().collect::<Vec<_>>());
+    words.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}

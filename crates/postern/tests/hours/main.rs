@@ -1,0 +1,85 @@
+//! What the provider does wrong, and the simulated hour after it: a row a fault, the clock moved by hand, so that hours
+//! take seconds. Of each row: the mailbox's state, the sentence on its page, how many requests the faulty endpoint got in
+//! the hour, and that the mailbox is well again when the fault has ended. Adding a fault is adding a row.
+//!
+//! A sample runs with the other tests; `dev/prove faults` sets `POSTERN_HOURS=all` (one fault's name
+//! runs that alone) and keeps what each row found in
+//! `POSTERN_HOURS_FILE`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests stand outside of the program, as browsers and providers do"
+)]
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
+mod consenting;
+mod refreshing;
+#[expect(dead_code, reason = "the whole program's tests use the rest of it")]
+#[path = "../whole/visitor.rs"]
+mod visitor;
+mod world;
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Rows side by side: most of their time is waiting.
+const AT_ONCE: usize = 4;
+
+/// What a row found, for the list.
+#[derive(Debug)]
+pub struct Found {
+    pub state: String,
+    pub requests: u32,
+    pub sentence: String,
+    pub well_after: String,
+}
+
+pub trait Row: Sync {
+    fn name(&self) -> &str;
+    /// Part of the sample.
+    fn is_sampled(&self) -> bool;
+}
+
+/// Every row is tried; those that failed are named at the end.
+fn each<R: Row>(title: &str, rows: &'static [R], case: impl AsyncFn(&'static R) -> Found + Sync) {
+    let which = std::env::var("POSTERN_HOURS").unwrap_or_default();
+    let wanted = |row: &&R| match which.as_str() {
+        "" => row.is_sampled(),
+        "all" => true,
+        name => row.name() == name,
+    };
+    let rows: Vec<&'static R> = rows.iter().filter(wanted).collect();
+    let next = AtomicUsize::new(0);
+    let (failed, lines) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let work = || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        loop {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            let Some(row) = rows.get(at) else { return };
+            match catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(row)))) {
+                Ok(found) => lines.lock().unwrap().push((at, line(row.name(), &found))),
+                Err(_) => failed.lock().unwrap().push(row.name()),
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
+    let (failed, mut lines) = (failed.into_inner().unwrap(), lines.into_inner().unwrap());
+    lines.sort();
+    let text = lines.into_iter().fold(format!("{title}\n"), |mut text, (_, line)| {
+        let _ = writeln!(text, "{line}");
+        text
+    });
+    println!("{text}");
+    if let Ok(file) = std::env::var("POSTERN_HOURS_FILE") {
+        use std::io::Write as _;
+        let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+    assert!(failed.is_empty(), "{} of {} rows failed: {failed:?}", failed.len(), rows.len());
+}
+
+fn line(name: &str, found: &Found) -> String {
+    let Found { state, requests, sentence, well_after } = found;
+    format!("{name:<34} {state:<13} {requests:>3} requests  well again {well_after}: {sentence}")
+}

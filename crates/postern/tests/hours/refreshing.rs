@@ -1,0 +1,138 @@
+//! A mailbox that works, a token that has ended, and a provider that answers its renewal so.
+use crate::world::{At, MINUTE, World};
+use crate::{Found, Row as _, each};
+
+#[derive(Debug)]
+pub struct Row {
+    fault: &'static str,
+    at: At,
+    sampled: bool,
+    state: &'static str,
+    /// Words of the page.
+    says: &'static [&'static str],
+    /// Requests that met the fault in the simulated hour, at most; there is one at least, or the row says nothing.
+    most: u32,
+    /// Simulated minutes after the end of the fault, at most.
+    well_within: i64,
+}
+
+impl crate::Row for Row {
+    fn name(&self) -> &str {
+        self.fault
+    }
+    fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+}
+
+const fn row(
+    fault: &'static str,
+    state: &'static str,
+    most: u32,
+    well_within: i64,
+    says: &'static [&'static str],
+) -> Row {
+    Row { fault, at: At::Entra, sampled: false, state, says, most, well_within }
+}
+impl Row {
+    const fn sampled(self) -> Row {
+        Row { sampled: true, ..self }
+    }
+    const fn at(self, at: At) -> Row {
+        Row { at, ..self }
+    }
+}
+
+/// Passing trouble is asked about four times in the first quarter of an hour and every quarter of an hour then.
+const PASSES: u32 = 8;
+/// What a person must mend is asked about once an hour at the most.
+const PERSON: u32 = 2;
+const QUARTER: i64 = 20;
+const HOUR: i64 = 62;
+/// A lapsed grant is tried every six hours.
+const LAPSED: i64 = 6 * 60 + 62;
+
+const ROWS: &[Row] = &[
+    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]).sampled(),
+    row("token_500", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("token_503", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]).sampled(),
+    row("token_drops", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("token_stalls", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("loop_detected", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("transient_grant", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("grant_revoked", "needs_person", PERSON, LAPSED, &["revoked"]).sampled(),
+    row("grant_expired", "needs_person", PERSON, LAPSED, &["AADSTS70008"]),
+    row("grant_inactive", "needs_person", PERSON, LAPSED, &["AADSTS700082"]),
+    row("sign_in_frequency", "needs_person", PERSON, LAPSED, &["AADSTS70043"]),
+    row("mfa_required", "needs_person", PERSON, LAPSED, &["AADSTS50076"]).sampled(),
+    row("account_disabled", "needs_person", PERSON, LAPSED, &["AADSTS50057"]),
+    row("blocked_by_policy", "needs_person", PERSON, LAPSED, &["AADSTS53003"]),
+    row("consent_removed", "needs_person", PERSON, LAPSED, &["AADSTS65001"]).sampled(),
+    row("password_changed", "needs_person", PERSON, LAPSED, &["AADSTS50133"]),
+    row("unknown_number", "needs_person", PERSON, LAPSED, &["AADSTS999999"]),
+    row("secret_expired", "needs_person", PERSON, HOUR, &["AADSTS7000222"]).sampled(),
+    row("secret_wrong", "needs_person", PERSON, HOUR, &["AADSTS7000215"]),
+    row("app_missing", "needs_person", PERSON, HOUR, &["AADSTS700016"]),
+    row("app_disabled", "needs_person", PERSON, HOUR, &["AADSTS7000112"]),
+    row("resource_unknown", "needs_person", PERSON, HOUR, &["AADSTS500011"]),
+    row("scope_invalid", "needs_person", PERSON, HOUR, &["AADSTS70011"]),
+    row("request_malformed", "needs_person", PERSON, HOUR, &["AADSTS9002313"]),
+    row("wrong_resource", "needs_person", PASSES, HOUR, &["gets no mail"]).sampled(),
+    // What a renewal does not mind.
+    row("token_slow", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("narrowed_scope", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("keys_roll_over", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("clock_ahead", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("clock_behind", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("short_tokens", "ok", 62, QUARTER, &["mail is fetched"]),
+    // The other providers.
+    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Google),
+    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Waldau),
+    row("grant_revoked", "needs_person", PERSON, LAPSED, &["gets no mail"]).at(At::Google),
+    row("reauthentication_demanded", "needs_person", PERSON, LAPSED, &["gets no mail"])
+        .at(At::Google)
+        .sampled(),
+    row("grant_revoked", "needs_person", PERSON, LAPSED, &["gets no mail"]).at(At::Waldau),
+    row("strict_rotation", "ok", PERSON, QUARTER, &["mail is fetched"]).sampled(),
+];
+
+#[test]
+fn every_fault_of_a_renewal_has_its_state_its_sentence_few_requests_and_an_end() {
+    each("refreshing", ROWS, case);
+}
+
+async fn case(row: &'static Row) -> Found {
+    let mut world = World::new(row.at).await;
+    world.authorize().await.says("is authorized");
+    world.enable().await;
+    let fault = world.arm(row.fault);
+    world.later(95 * MINUTE).await; // the access token has ended: Entra gives 60 to 90 minutes
+    world.start_rounds();
+    world.minutes(60).await;
+    world.settles().await;
+    let requests = world.practice.faults.struck(fault);
+    let mailbox = world.mailbox().await;
+    let state = format!("{:?}", mailbox.incoming_health.state);
+    let page = world.page().await;
+    let sentence = format!("{} {}", mailbox.incoming_health.reason, mailbox.incoming_health.remedy);
+    let told = format!("{} at {:?}: {state}, {requests} requests, “{sentence}”", row.name(), row.at);
+    assert_eq!(state.to_lowercase().replace("needsperson", "needs_person"), row.state, "{told}");
+    for words in row.says {
+        assert!(page.words().contains(words), "“{words}” is not on the page. {told}\n{}", page.words());
+    }
+    assert!((1..=row.most).contains(&requests), "{told}");
+
+    world.practice.faults.clear_all();
+    let mut minutes = 0;
+    while !world.is_well().await {
+        assert!(minutes <= row.well_within, "not well {minutes} minutes after the fault: {told}");
+        world.minutes(1).await;
+        minutes += 1;
+        if minutes % 15 == 0 {
+            world.settles().await;
+        }
+    }
+    world.end().await;
+    Found { state: row.state.to_owned(), requests, sentence, well_after: format!("{minutes} min") }
+}

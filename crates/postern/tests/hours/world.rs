@@ -1,0 +1,306 @@
+//! A desk, its pages and the practice provider in one process, under one clock that is moved by hand.
+use crate::visitor::{Page, Visitor};
+use courier::{Clock, Courier, Parts, Process, Random};
+use desk::db::{Db, Options};
+use desk::files::store::Store;
+use desk::mailboxes::mailbox::{self, Mailbox, State};
+use desk::people::agent::{self, NewAgent, Role};
+use desk::site::vault::Vault;
+use desk::{By, Desk, MIGRATIONS};
+use practice::{Fault, Practice, Times};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+/// 2026-11-24 12:00:00 UTC.
+const NOON: i64 = 1_795_521_600_000;
+pub const MINUTE: i64 = 60_000;
+const MAYA: &str = "maya@contoso.example";
+const PASSWORD: &str = "correct horse battery";
+
+/// Whose mailbox it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    Entra,
+    Google,
+    Waldau,
+}
+
+impl At {
+    pub fn address(self) -> &'static str {
+        match self {
+            At::Entra => "support@contoso.example",
+            At::Google => "care@fabrikam.example",
+            At::Waldau => "hilfe@waldau.example",
+        }
+    }
+    fn authentication(self) -> &'static str {
+        match self {
+            At::Entra => "microsoft",
+            At::Google => "google",
+            At::Waldau => "other",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct World {
+    pub at: At,
+    pub practice: Practice,
+    pub courier: Courier,
+    pub visitor: Visitor,
+    clock: Clock,
+    hand: Arc<AtomicI64>,
+    site: Url,
+    mailbox_id: i64,
+    stop: watch::Sender<bool>,
+    rounds: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// With a registered mailbox that nobody has authorized yet.
+    pub async fn new(at: At) -> World {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (time, hand) = practice::Clock::by_hand(NOON);
+        let options = practice::Options { clock: time, ..practice::Options::loopback([5; 32]) };
+        let practice = practice::start(options).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let site: Url =
+            format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(&folder, &practice);
+        let clock = Clock::by_hand(NOON);
+        let policy = wire::net::Policy {
+            extra_ca_pem: Some(practice.ca_pem.clone().into_bytes()),
+            practice: true,
+            ..wire::net::Policy::default()
+        };
+        let courier = Courier::new(Parts {
+            desk,
+            net: wire::net::Net::new(policy).unwrap(),
+            clock: clock.clone(),
+            random: Random::seeded(7),
+            site_url: site.clone(),
+            practice: true,
+            process: Process::named("test"),
+        });
+        let (stop, stopping) = watch::channel(false);
+        let pages = web::Site { url: site.clone(), name: "Contoso".to_owned(), trusted_proxies: Vec::new() };
+        let app = web::app(web::State::new(courier.clone(), pages, stopping));
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let mut world = World {
+            at,
+            practice,
+            courier,
+            visitor: Visitor::new(),
+            clock,
+            hand,
+            site,
+            mailbox_id: 1,
+            stop,
+            rounds: None,
+            _folder: folder,
+        };
+        world.register().await;
+        world
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site.as_str().trim_end_matches('/'))
+    }
+
+    pub async fn sign_in(&mut self) {
+        self.visitor = Visitor::new();
+        let page = self.visitor.get(self.url("/sign-in")).await;
+        let form = page.form("Sign in").set("email", MAYA).set("password", PASSWORD);
+        self.visitor.submit(form).await.says("Admin Panel");
+    }
+
+    async fn register(&mut self) {
+        self.sign_in().await;
+        let page = self.visitor.get(self.url("/mailboxes/new")).await;
+        let form = page.form("Add New Email").set("address", self.at.address()).set("name", "Support");
+        self.visitor.submit(form).await;
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        let form = page.form("Config").set("authentication", self.at.authentication());
+        let page = self.visitor.submit(form).await;
+        let html = scraper::Html::parse_document(&page.text);
+        let callback = html.select(&scraper::Selector::parse("#callback").unwrap()).next().unwrap();
+        let callback: String = callback.text().collect();
+        let app = match self.at {
+            At::Entra => self.practice.register("Postern", callback.trim()),
+            At::Google => self.practice.register_at_google("Postern", callback.trim()),
+            At::Waldau => self.practice.register_at_waldau("Postern", callback.trim()),
+        };
+        let mut form =
+            page.form("Save only").set("client_id", &app.client_id).set("client_secret", &app.client_secret);
+        if self.at == At::Entra {
+            form = form.set("tenant", &app.tenant_id);
+        }
+        self.visitor.submit(form).await.says("Saved");
+    }
+
+    /// *Submit*, the provider's pages, and what Postern says then; or the page at which it ended.
+    pub async fn authorize(&mut self) -> Page {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        let mut page = self.visitor.submit(page.form("Submit")).await;
+        if page.text.contains("Go there now") {
+            page = self.visitor.get(page.link("Go there now")).await;
+        }
+        self.at_the_provider(page).await
+    }
+
+    async fn at_the_provider(&mut self, mut page: Page) -> Page {
+        let address = self.at.address();
+        if self.is_ours(&page) || !page.text.contains("<form") {
+            return page;
+        }
+        if self.at == At::Entra {
+            if !page.text.contains("name=\"password\"") {
+                page = self.visitor.submit(page.form("Next").set("account", address)).await;
+            }
+            page = self.visitor.submit(page.form("Sign in").set("password", "practice")).await;
+            if page.text.contains("value=\"accept\"") {
+                page = self.visitor.submit(page.form("Accept")).await;
+            }
+            return page;
+        }
+        let form = page.form("Next").set("account", address).set("password", "practice");
+        page = self.visitor.submit(form).await;
+        if !self.is_ours(&page) && page.text.contains("Continue") {
+            let mut form = page.form("Continue");
+            if page.text.contains("type=\"checkbox\"") {
+                form = form.with("scope", "https://mail.google.com/");
+            }
+            page = self.visitor.submit(form).await;
+        }
+        page
+    }
+
+    pub fn is_ours(&self, page: &Page) -> bool {
+        page.url.as_str().starts_with(self.site.as_str())
+    }
+
+    /// Changes fields of the registration.
+    pub async fn change(&mut self, fields: &[(&str, &str)]) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        let mut form = page.form("Save only");
+        for (name, value) in fields {
+            form = form.set(name, value);
+        }
+        self.visitor.submit(form).await.says("Saved");
+    }
+
+    /// Fetching is switched on.
+    pub async fn enable(&mut self) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        let form = page.form("Save Changes").without("status").with("status", "enabled");
+        self.visitor.submit(form).await.says("Saved");
+    }
+
+    /// What the mailbox's page says.
+    pub async fn page(&mut self) -> Page {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        if page.text.contains("name=\"password\"") && page.words().contains("Sign in") {
+            self.sign_in().await; // the session has ended with the hours
+            return self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        }
+        page
+    }
+
+    pub fn arm(&self, fault: &str) -> Fault {
+        let fault = Fault::named(fault).unwrap_or_else(|| panic!("no fault {fault}"));
+        self.practice.faults.arm(fault, Times::UntilCleared);
+        fault
+    }
+
+    pub async fn mailbox(&self) -> Mailbox {
+        let id = self.mailbox_id;
+        self.courier.read(move |tx| mailbox::find(tx, id)).await.unwrap().unwrap()
+    }
+
+    pub async fn is_well(&self) -> bool {
+        self.mailbox().await.incoming_health.state == State::Ok
+    }
+
+    /// Both clocks move, and the rounds look at once instead of when their own second is over.
+    pub async fn later(&self, by_ms: i64) {
+        self.clock.advance(by_ms);
+        self.hand.fetch_add(by_ms, Ordering::SeqCst);
+        self.look().await;
+    }
+
+    async fn look(&self) {
+        let waking = self.courier.write(|tx| {
+            ["grant", "mailbox", "outbox"].into_iter().for_each(|topic| tx.wake(topic));
+            Ok(())
+        });
+        waking.await.unwrap();
+        tokio::time::sleep(Duration::from_millis(12)).await;
+        if self.rounds.is_some() {
+            self.settles().await; // or time would run away from what is in hand
+        }
+    }
+
+    pub fn start_rounds(&mut self) {
+        self.rounds = Some(courier::rounds::start(self.courier.clone(), self.stop.subscribe()));
+    }
+
+    /// So many minutes, one after the other.
+    pub async fn minutes(&self, count: i64) {
+        for _ in 0..count {
+            self.later(MINUTE).await;
+        }
+    }
+
+    /// What is in hand is let end: a request that is not answered is given up after half a minute.
+    pub async fn settles(&self) {
+        for _ in 0..5_600 {
+            let id = self.mailbox_id;
+            let busy = self.courier.read(move |tx| {
+                let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND mailbox_id = $1)
+                             + (SELECT count(*) FROM mailbox WHERE leased_by <> '' AND id = $1)";
+                let (busy,): (i64,) = tx.one(sql, desk::params![id])?;
+                Ok(busy)
+            });
+            if busy.await.unwrap() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(8)).await;
+        }
+        panic!("something was in hand for 45 seconds");
+    }
+
+    pub async fn end(mut self) {
+        let _ = self.stop.send(true);
+        if let Some(rounds) = self.rounds.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(15), rounds).await;
+        }
+        self.practice.shutdown().await;
+    }
+}
+
+fn desk(folder: &tempfile::TempDir, practice: &Practice) -> Desk {
+    let url = format!("sqlite:{}", folder.path().join("postern.db").display());
+    let db =
+        Db::open(&url, &Options { durability: desk::db::Durability::Off, ..Options::default() }).unwrap();
+    db.migrate(&MIGRATIONS).unwrap();
+    let password_hash = agent::hash_password(&PASSWORD.into(), [1; 16]).unwrap();
+    let maya = NewAgent {
+        email: MAYA.to_owned(),
+        name: "Maya Kern".to_owned(),
+        role: Role::Administrator,
+        password_hash,
+    };
+    db.write(|tx| agent::create(tx, &By::system(NOON), &maya)).unwrap();
+    let store = Store::open(&folder.path().join("blobs")).unwrap();
+    let providers =
+        practice::providers(&practice.http_url, practice.imap_addr.port(), practice.smtp_addr.port());
+    Desk { db, vault: Vault::from_key([7; 32]), store, providers: providers.into() }
+}
