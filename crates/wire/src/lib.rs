@@ -1,4 +1,4 @@
-//! Email as conversation: OAuth, SASL, IMAP and SMTP, and the one file that opens sockets (`net`).
+//! Email as conversation: OAuth, SASL, IMAP and SMTP, and the one place that opens sockets (`net`).
 //!
 //! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
 //! [`Kind`] says what to do next.

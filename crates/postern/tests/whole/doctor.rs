@@ -44,6 +44,13 @@ async fn each_fault_of_the_provider_is_told_at_its_link() {
     assert_eq!((broken(&found).len(), &found["ok"]), (0, &Value::Bool(true)), "{found:#}");
     let text = demo.run(&["doctor", SUPPORT]).out;
     assert!(text.contains("Send As") && text.contains("Nothing is broken."), "{text}");
+    let round = demo.run(&["doctor", SUPPORT, "--round-trip", "--json"]).json();
+    let good = |step: &str| {
+        let steps = round["steps"].as_array().unwrap();
+        steps.iter().any(|one| one["step"] == step && one["result"] == "good")
+    };
+    assert!(good("sent") && good("returned") && good("threads"), "{round:#}");
+    assert_eq!(round["ok"], true, "{round:#}");
     for row in ROWS {
         demo.goes_wrong(row.fault, 0).await;
         let ran = demo.program.run(&["doctor", SUPPORT, "--json"]);
