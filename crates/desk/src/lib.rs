@@ -2,7 +2,8 @@
 //!
 //! One noun, one file. Every rule is a plain function over a transaction: no `async`, no socket, no
 //! clock (the time is in [`By`]), no randomness (callers hand it in). Families, each using only those
-//! above it: db, site, people, mailboxes, files, tickets, outgoing, intake.
+//! above it: db, site, people, mailboxes, files, tickets, outgoing, alerts, intake.
+pub mod alerts;
 pub mod check;
 pub mod db;
 pub mod error;
@@ -35,7 +36,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 7] = [
+pub const MIGRATIONS: [db::Migration; 8] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -47,4 +48,5 @@ pub const MIGRATIONS: [db::Migration; 7] = [
     db::Migration::both(5, include_str!("../migrations/0005_traffic.sql")),
     db::Migration::both(6, include_str!("../migrations/0006_round_trip.sql")),
     db::Migration::both(7, include_str!("../migrations/0007_shape.sql")),
+    db::Migration::both(8, include_str!("../migrations/0008_alert.sql")),
 ];

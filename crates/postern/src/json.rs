@@ -1,4 +1,5 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
+use desk::alerts::{alert::Alert, fleet, fleet::Member};
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
 use desk::mailboxes::{client::Client, grant, grant::Grant};
 use desk::outgoing::delivery::{self, Delivery, Sending};
@@ -30,6 +31,8 @@ pub struct MailboxView {
     pub grant: Option<Grant>,
     pub client: Option<Client>,
     pub callback: Option<String>,
+    /// What keeps it alive: grants, secrets, traffic, alerts.
+    pub member: Member,
 }
 
 pub fn state(state: State) -> &'static str {
@@ -85,6 +88,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
     let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), "smtp");
     outgoing.insert("active".into(), json!(m.outgoing_active));
     outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
+    outgoing.insert("next_try_at".into(), maybe_time(view.member.next_sending_at));
     let mut object = json!({
         "address": m.address,
         "name": m.name,
@@ -101,11 +105,28 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "grant": view.grant.as_ref().map(grant),
         "callback": view.callback,
         "folders": Value::Null,
+        "secret_expires_at": maybe_time(view.member.secret_expires_at()),
+        "usual_a_week": view.member.usual.a_week,
+        "silence_watched": view.member.usual.watched,
+        "silence_unusual_at": maybe_time(view.member.usual.unusual_at),
+        "alerts": view.member.alerts.iter().map(alert).collect::<Vec<_>>(),
     });
     for (key, value) in health(&m.incoming_health) {
         object[key] = value;
     }
     object
+}
+
+fn alert(of: &Alert) -> Value {
+    json!({
+        "about": of.fact.kind.word(),
+        "code": text_or_null(&of.fact.code),
+        "reason": text_or_null(&of.fact.reason),
+        "remedy": text_or_null(&of.fact.remedy),
+        "since": time(of.fact.since),
+        "until": maybe_time(of.fact.until_at),
+        "begun_at": time(of.begun_at),
+    })
 }
 
 fn grant(of: &Grant) -> Value {
@@ -276,5 +297,6 @@ pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> des
         None => None,
     };
     let callback = client.as_ref().map(|c| courier::authorize::callback_url(site, &c.public_id).to_string());
-    Ok(MailboxView { mailbox, department, grant, client, callback })
+    let member = fleet::of(tx, mailbox.id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
+    Ok(MailboxView { mailbox, department, grant, client, callback, member })
 }

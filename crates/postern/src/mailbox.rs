@@ -116,10 +116,32 @@ fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result
     })
 }
 
+/// The same columns as the list of the Admin Panel, two lines a mailbox.
 fn line(view: &json::MailboxView) -> String {
     let m = &view.mailbox;
     let on = if m.active { "" } else { " (off)" };
-    format!("{}{on}  {}  {}\n", m.address, json::state(m.incoming_health.state), m.incoming_health.reason)
+    let at = |time: Option<i64>| json::maybe_time(time).as_str().unwrap_or("never").to_owned();
+    let side = |health: &mailbox::Health| {
+        let since = at(Some(health.since));
+        format!("{} since {since} {}", json::state(health.state), health.reason).trim_end().to_owned()
+    };
+    let mut text = format!("{}{on}  {}\n", m.address, side(&m.incoming_health));
+    let outgoing = if m.outgoing_active { side(&m.outgoing_health) } else { "off".to_owned() };
+    let until = |what: &str, time: Option<i64>| {
+        time.map(|time| format!("  {what}: {}", at(Some(time)))).unwrap_or_default()
+    };
+    let usual = view.member.usual.a_week.map(|count| format!(" (about {count} a week)")).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "    sending: {outgoing}{}{}  last mail: {}{usual}  last sent: {}{}{}",
+        until("token until", view.grant.as_ref().and_then(|grant| grant.expires_at)),
+        until("secret until", view.member.secret_expires_at()),
+        at(m.last_mail_at),
+        at(m.last_sent_at),
+        until("next try", Some(m.due_at).filter(|_| m.active)),
+        until("next sending", view.member.next_sending_at),
+    );
+    text
 }
 
 fn details(view: &json::MailboxView) -> String {

@@ -11,6 +11,7 @@
 //! `form::record(form.once(&who).as_ref(), tx, answer, at)` in the transaction of the change. A page with a
 //! form calls `form::given_back(&state, &who, query.kept)` and shows what it gets in place of what is stored.
 mod agents;
+mod alerts;
 mod assets;
 mod attachments;
 mod body;

@@ -6,6 +6,9 @@ use crate::{Error, State, assets, session};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use desk::alerts::alert::{self, Alert, Kind};
+use desk::alerts::condition::days_left;
+use desk::alerts::notice;
 use desk::intake::{held, inbox};
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
 use desk::tickets::queue::{self, Counts};
@@ -42,6 +45,8 @@ pub struct Trouble {
     pub since: Option<Moment>,
     pub sentence: String,
     pub link: String,
+    /// `bad`, or `warn` for what is yet to come.
+    pub color: &'static str,
     pub button: &'static str,
 }
 
@@ -78,22 +83,23 @@ impl Page {
         page.here = here;
         let Some(who) = &visit.who else { return Ok(page) };
         let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
-        let (counts, held, mailboxes, unfiled) = state
+        let (counts, held, mailboxes, unfiled, alerts, unsent) = state
             .courier
             .read(move |tx| {
                 let (counts, held) = (queue::counts(tx, &viewer)?, held::count(tx)?);
                 if !is_administrator {
-                    return Ok((counts, held, Vec::new(), 0));
+                    return Ok((counts, held, Vec::new(), 0, Vec::new(), None));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
-                Ok((counts, held, mailboxes, inbox::count(tx, inbox::State::Failed)?))
+                let unfiled = inbox::count(tx, inbox::State::Failed)?;
+                Ok((counts, held, mailboxes, unfiled, alert::open(tx)?, notice::why_unsent(tx)?))
             })
             .await?;
         page.person = Some(person(who));
         page.counts = counts;
         page.first_steps = is_administrator && mailboxes.is_empty();
         page.held = held;
-        page.strip = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, &page)).collect();
+        page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
     }
@@ -164,22 +170,76 @@ pub fn initials(name: &str) -> String {
     first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
 }
 
-/// What of this mailbox waits for a person.
-fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<Trouble> {
+/// A secret is nobody's trouble of today until it ends within so many days.
+const SECRET_DAYS: i64 = 14;
+
+/// One slim line for all emails: the worst one, and how many there are besides.
+fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: &Page) -> Option<Trouble> {
+    let mut all: Vec<(i64, Trouble)> = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, page)).collect();
+    let needy = |id: Option<i64>| mailboxes.iter().any(|m| Some(m.id) == id && !troubles(m, page).is_empty());
+    for alert in alerts.iter().filter(|alert| alert.gone_at.is_none()) {
+        let fact = &alert.fact;
+        let color = match fact.kind {
+            // Said by the mailbox itself; what is left is a grant that lapsed while its token still lives.
+            Kind::Incoming | Kind::Outgoing if needy(fact.mailbox_id) => continue,
+            Kind::Incoming | Kind::Outgoing | Kind::Silence => "warn",
+            Kind::Secret | Kind::Certificate => match fact.until_at.map(|at| days_left(at, page.now)) {
+                Some(0) => "bad",
+                Some(days) if days <= SECRET_DAYS => "warn",
+                Some(_) | None => continue,
+            },
+        };
+        let what = match fact.kind {
+            Kind::Incoming => format!("{} will get no mail soon", fact.name),
+            Kind::Outgoing => format!("{} will send no mail soon", fact.name),
+            Kind::Silence | Kind::Secret | Kind::Certificate => fact.headline(),
+        };
+        let sentence = if fact.until_at.is_some() {
+            fact.remedy.clone()
+        } else {
+            [fact.reason.as_str(), fact.remedy.as_str()].join(" ")
+        };
+        let trouble =
+            Trouble { what, since: None, sentence, link: fact.path(), color, button: "Put it right" };
+        all.push((fact.since, trouble));
+    }
+    // What is broken before what will be, and what lasts longest first.
+    all.sort_by_key(|(since, trouble)| (trouble.color != "bad", *since));
+    let more = all.len().saturating_sub(1);
+    let mut worst = all.into_iter().next()?.1;
+    if more > 0 {
+        worst.sentence = format!(
+            "{} And {more} more.",
+            worst.sentence.split_inclusive(". ").next().unwrap_or_default().trim()
+        );
+        worst.link = "/mailboxes?state=needs".to_owned();
+        worst.button = "See them all";
+    }
+    if let Some(unsent) = unsent {
+        worst.sentence = format!("{} {unsent}", worst.sentence);
+    }
+    Some(worst)
+}
+
+/// What of this mailbox waits for a person, and since when.
+fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
     let sides = [
         (&mailbox.incoming_health, "remote", "has got no mail since"),
         (&mailbox.outgoing_health, "outgoing", "has sent no mail since"),
     ];
     let needy = sides.into_iter().filter(|(health, ..)| health.state == Health::NeedsPerson);
-    needy
-        .map(|(health, tab, what)| Trouble {
+    let trouble = |(health, tab, what): (&desk::mailboxes::mailbox::Health, &str, &str)| {
+        let trouble = Trouble {
             what: format!("{} {what}", mailbox.address),
             since: Some(page.since(&health.since)),
             sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
             link: format!("/mailboxes/{}/{tab}", mailbox.id),
+            color: "bad",
             button: "Put it right",
-        })
-        .collect()
+        };
+        (health.since, trouble)
+    };
+    needy.map(trouble).collect()
 }
 
 /// Mail that is here and that no agent sees.
@@ -194,6 +254,7 @@ fn not_filed(page: &Page, count: i64) -> Option<Trouble> {
         since: None,
         sentence: "The Inbox has the reason of each; there it can be downloaded and tried again.".to_owned(),
         link: "/inbox".to_owned(),
+        color: "bad",
         button: "Look at the Inbox",
     })
 }

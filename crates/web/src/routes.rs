@@ -3,8 +3,8 @@
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
 use crate::{
-    State, agents, assets, attachments, drafts, held, home, inbox, letters, live, mailboxes, notes, profile,
-    replies, set_up, sign_in, tickets, uploads,
+    State, agents, alerts, assets, attachments, drafts, held, home, inbox, letters, live, mailboxes, notes,
+    profile, replies, set_up, sign_in, tickets, uploads,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -152,6 +152,13 @@ fn admin_panel() -> Vec<Route> {
         changes("/mailboxes/{id}/remove", Admin, mailboxes::upkeep::remove),
         // Public, because the provider leads here; it does nothing without the session that began it.
         reads("/oauth/callback/{client}", Policy::Public, mailboxes::callback::land),
+        changes("/mailboxes/{id}/fetch", Admin, mailboxes::upkeep::fetch),
+        changes("/mailboxes/{id}/silence", Admin, mailboxes::upkeep::watch_silence),
+        reads("/alerts", Admin, alerts::show),
+        changes("/alerts", Admin, alerts::change),
+        changes("/alerts/mail/test", Admin, alerts::test_mail),
+        changes("/alerts/webhook/test", Admin, alerts::test_post),
+        changes("/alerts/webhook/secret", Admin, alerts::new_secret),
         reads("/inbox", Admin, inbox::list),
         changes("/inbox/{id}/retry", Admin, inbox::retry),
         reads("/inbox/{id}/raw", Admin, inbox::raw),

@@ -15,6 +15,7 @@ mod record;
 pub mod sasl;
 pub mod server;
 pub mod smtp;
+pub mod webhook;
 
 pub use error::{Error, Kind};
 pub use record::Record;

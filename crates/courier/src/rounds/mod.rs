@@ -1,5 +1,6 @@
-//! When what is done: fetching, filing, sending and refreshing, woken by commits and by the clock. What is done is
+//! When what is done: fetching, filing, sending, refreshing and alerting, woken by commits and by the clock. What is done is
 //! elsewhere; here nothing escapes: it is logged once, and the round goes on.
+mod alerting;
 mod fetching;
 mod filing;
 mod refreshing;
@@ -7,6 +8,8 @@ mod sending;
 mod set_back;
 mod wake;
 
+pub use alerting::turn as look_for_alerts;
+pub use refreshing::look as refresh_due;
 pub(crate) use set_back::SET_BACK_MS;
 pub(crate) use wake::Wake;
 
@@ -34,6 +37,7 @@ pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()
         rounds.spawn(lasting("filing", courier.clone(), shutdown.clone(), filing::run));
         rounds.spawn(lasting("sending", courier.clone(), shutdown.clone(), sending::run));
         rounds.spawn(lasting("looking at the clock", courier.clone(), shutdown.clone(), set_back::run));
+        rounds.spawn(lasting("alerting", courier.clone(), shutdown.clone(), alerting::run));
         rounds.spawn(lasting("refreshing", courier, shutdown.clone(), refreshing::run));
         let mut shutdown = shutdown;
         let all = async { while rounds.join_next().await.is_some() {} };

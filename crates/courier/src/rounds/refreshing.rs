@@ -23,7 +23,8 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
     }
 }
 
-async fn look(courier: &Courier) -> desk::Result<()> {
+/// One turn of the round.
+pub async fn look(courier: &Courier) -> desk::Result<()> {
     let now = courier.now();
     authorize::discard_disputed(courier).await?;
     let due = courier

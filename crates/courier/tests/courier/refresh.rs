@@ -146,7 +146,9 @@ async fn a_provider_that_is_away_is_waited_for_and_never_taken_for_a_revocation(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_round_refreshes_ahead_of_the_end() {
-    let (stage, provider, _imap) = authorized().await;
+    let (stage, provider, imap) = authorized().await;
+    fetches(&stage, true);
+    imap.state().token = Some("access-2".into());
     provider.answers_tokens(2, 3600, None);
     stage.clock.advance(HOUR - 6 * 60_000); // a tenth of an hour before the end
     let (stop, stopped) = watch::channel(false);
@@ -156,4 +158,79 @@ async fn the_round_refreshes_ahead_of_the_end() {
     stop.send(true).unwrap();
     rounds.await.unwrap();
     assert_eq!(provider.state().asked.len(), 1);
+}
+
+/// The round, a turn a minute, for this long: how often the provider was asked.
+async fn asked_within(stage: &Stage, provider: &PretendProvider, minutes: i64) -> usize {
+    let before = provider.state().asked.len();
+    for _ in 0..minutes {
+        stage.clock.advance(60_000);
+        for _ in 0..3 {
+            rounds::refresh_due(&stage.courier).await.unwrap(); // it looks more often than once a minute
+        }
+    }
+    provider.state().asked.len() - before
+}
+fn fetches(stage: &Stage, active: bool) {
+    let id = stage.mailbox_id;
+    stage.write(|tx| {
+        Ok(tx.execute("UPDATE mailbox SET active = $2 WHERE id = $1", desk::params![id, active])?)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_day_a_well_grant_is_refreshed_a_little_more_than_once_an_hour() {
+    let (stage, provider, _imap) = authorized().await;
+    fetches(&stage, true);
+    provider.answers_tokens(2, 3600, None);
+    let asked = asked_within(&stage, &provider, 24 * 60).await;
+    assert!((25..=27).contains(&asked), "every 54 minutes: {asked}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_mailboxes_grant_is_refreshed_weekly_and_at_once_when_it_is_needed() {
+    let (stage, provider, imap) = authorized().await;
+    fetches(&stage, false);
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    let mut asked = 0;
+    for _ in 0..30 * 24 {
+        stage.clock.advance(HOUR - 60_000);
+        asked += asked_within(&stage, &provider, 1).await;
+    }
+    assert_eq!(asked, 4, "in thirty days");
+    let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(proof.ok, "a token that ended in a pause is no set-back: {proof:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_an_hour_of_trouble_the_provider_is_asked_as_often_as_its_kind_allows() {
+    for (status, body, least, most) in [
+        (503, json!("a proxy's page"), 5, 8),
+        (500, json!({ "error": "server_error" }), 5, 8),
+        (
+            400,
+            json!({ "error": "invalid_grant", "error_codes": [50173], "error_description": "AADSTS50173: x" }),
+            1,
+            1,
+        ),
+        (
+            401,
+            json!({ "error": "invalid_client", "error_codes": [7000222], "error_description": "AADSTS7000222: x" }),
+            1,
+            2,
+        ),
+    ] {
+        let (stage, provider, _imap) = authorized().await;
+        fetches(&stage, true);
+        provider.answers(status, body.clone());
+        stage.clock.advance(HOUR - 7 * 60_000);
+        let asked = asked_within(&stage, &provider, 61).await;
+        assert!((least..=most).contains(&asked), "{status} {body}: {asked}");
+        // The fault ends: well again by itself.
+        provider.state().answers.clear();
+        provider.answers_tokens(2, 3600, None);
+        assert!(asked_within(&stage, &provider, 7 * 60).await > 0);
+        assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
+    }
 }

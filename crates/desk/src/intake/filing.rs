@@ -1,5 +1,6 @@
 //! Turning an inbound message into an entry: one savepoint, all or nothing. It decides nothing by itself:
 //! whether in `screen`, where in `threading`, reports in `bounce`.
+use super::about_letter;
 use super::bounce;
 use super::inbox::{self, Claim, Outcome};
 use super::round_trip;
@@ -72,6 +73,9 @@ fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resu
         if let Some(ended) = ended(round_trip::screen(tx, claim, message, now)?) {
             return Ok(ended);
         }
+        if let Some(ended) = ended(about_letter::screen(tx, message, now)?) {
+            return Ok(ended);
+        }
         if message.auto_reply.kind == Nature::Bounce {
             return bounce::file(tx, claim, message, now);
         }
@@ -86,10 +90,13 @@ fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resu
         }
     }
     let place = threading::thread(tx, message)?;
-    if !claim.accepted
-        && let Some(ended) = ended(screen::unasked(message, place))
-    {
-        return Ok(ended);
+    if !claim.accepted {
+        if let Some(ended) = ended(about_letter::answered(tx, message, place)?) {
+            return Ok(ended);
+        }
+        if let Some(ended) = ended(screen::unasked(message, place)) {
+            return Ok(ended);
+        }
     }
     // A server's clock that is ahead does not put a letter into the future.
     let letter = Letter { claim, prepared, at: claim.received_at.min(now), now };

@@ -1,4 +1,5 @@
 //! From the inbox to a ticket entry.
+mod about_letter;
 pub mod bounce;
 pub mod filing;
 pub mod held;

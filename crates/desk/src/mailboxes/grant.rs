@@ -219,6 +219,19 @@ pub fn latest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Gra
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
+/// The same of every side of these mailboxes.
+pub fn latest_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Grant>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE mailbox_id IN ").bind_list(mailbox_ids.iter().copied());
+    query.push(" AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id");
+    let mut latest: Vec<Grant> = Vec::new();
+    for grant in tx.all::<Grant>(query.sql(), query.params())? {
+        latest.retain(|old| (old.mailbox_id, old.side) != (grant.mailbox_id, grant.side));
+        latest.push(grant);
+    }
+    Ok(latest)
+}
+
 /// The stored access token of a resource with its end, expired or not.
 pub fn access_token_for_system(
     tx: &mut Tx<'_>,

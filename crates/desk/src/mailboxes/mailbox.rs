@@ -184,6 +184,12 @@ pub fn list(tx: &mut Tx<'_>, after: Option<&str>, limit: i64) -> Result<Vec<Mail
     query.push(" ORDER BY address_key LIMIT ").bind(limit);
     Ok(tx.all(query.sql(), query.params())?)
 }
+/// These, in no order.
+pub fn of_ids(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Mailbox>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE id IN ").bind_list(ids.iter().copied());
+    Ok(tx.all(query.sql(), query.params())?)
+}
 /// Every address of the desk's own mailboxes (normalised), the removed ones too, and those that aliases open: what is
 /// written to them comes back here.
 pub fn own_addresses(tx: &mut Tx<'_>) -> Result<Vec<String>> {

@@ -137,6 +137,10 @@ pub fn learn_all(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
             "SELECT hour, messages FROM traffic WHERE mailbox_id = $1 AND hour > $2 ORDER BY hour",
             params![*mailbox_id, *last_hour - KEPT_WEEKS * WEEK_HOURS],
         )?;
+        tx.execute(
+            "DELETE FROM traffic WHERE mailbox_id = $1 AND hour <= $2",
+            params![*mailbox_id, *last_hour - KEPT_WEEKS * WEEK_HOURS],
+        )?;
         let first = hours.first().map(|hour| hour.hour * HOUR_MS);
         let known_since = first.into_iter().chain(*activated_at).min().unwrap_or(now);
         let learned = learn(&hours, *last_at, known_since);
@@ -147,8 +151,6 @@ pub fn learn_all(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
             params![*mailbox_id, *last_hour, *last_at, learned.a_week, learned.unusual_at],
         )?;
     }
-    let oldest = now / HOUR_MS - KEPT_WEEKS * WEEK_HOURS;
-    tx.execute("DELETE FROM traffic WHERE hour < $1", params![oldest])?;
     Ok(stale.len())
 }
 

@@ -1,5 +1,6 @@
 //! What the bytes of an outbox row are made from. The bytes themselves are made by `mail::compose`, outside
 //! the transaction, and fixed before the first attempt.
+use super::letter;
 use crate::db::{self, FromRow, Row};
 use crate::files::blob::{self, Blob};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
@@ -26,9 +27,7 @@ struct Written {
     ticket_id: i64,
     number: String,
     entry_id: i64,
-    mailbox_id: i64,
     message_id: String,
-    blob_id: Option<i64>,
     at: i64,
     to: Vec<Person>,
     cc: Vec<Person>,
@@ -42,14 +41,12 @@ impl FromRow for Written {
             ticket_id: row.get(0)?,
             number: row.get(1)?,
             entry_id: row.get(2)?,
-            mailbox_id: row.get(3)?,
-            message_id: row.get(4)?,
-            blob_id: row.get(5)?,
-            at: row.get(6)?,
-            to: people(row.get(7)?)?,
-            cc: people(row.get(8)?)?,
-            subject: row.get(9)?,
-            text: row.get(10)?,
+            message_id: row.get(3)?,
+            at: row.get(4)?,
+            to: people(row.get(5)?)?,
+            cc: people(row.get(6)?)?,
+            subject: row.get(7)?,
+            text: row.get(8)?,
         })
     }
 }
@@ -68,36 +65,49 @@ impl FromRow for MaterialFile {
 }
 
 pub fn material(tx: &mut Tx<'_>, outbox_id: i64) -> Result<Material> {
-    let written: Written = tx
-        .maybe(
-            "SELECT t.id, t.number, e.id, o.mailbox_id, o.message_id, o.blob_id, e.at, e.to_list, e.cc_list, e.subject, e.text
-             FROM outbox o JOIN entry e ON e.id = o.entry_id JOIN ticket t ON t.id = e.ticket_id WHERE o.id = $1",
-            params![outbox_id],
-        )?
-        .with_context(|| format!("outbox row {outbox_id} has no entry to be made from"))?;
-    let mailbox = mailbox::find(tx, written.mailbox_id)?
+    let (mailbox_id, blob_id): (i64, Option<i64>) =
+        tx.one("SELECT mailbox_id, blob_id FROM outbox WHERE id = $1", params![outbox_id])?;
+    let mailbox = mailbox::find(tx, mailbox_id)?
         .with_context(|| format!("outbox row {outbox_id} belongs to a mailbox that is not there"))?;
-    let files = tx.all(
-        "SELECT b.id, b.hash, b.size_bytes, b.place, a.name, a.media_type
-         FROM attachment a JOIN blob b ON b.id = a.blob_id WHERE a.entry_id = $1 ORDER BY a.position, a.id",
-        params![written.entry_id],
-    )?;
     let recipients = tx.all::<(String,)>(
         "SELECT recipient FROM delivery WHERE outbox_id = $1 AND state IN ('queued', 'deferred') ORDER BY id",
         params![outbox_id],
     )?;
-    let references = reference::chain_before(tx, written.ticket_id, written.entry_id)?;
-    let fixed = match written.blob_id {
+    let fixed = match blob_id {
         Some(id) => Some(blob::get(tx, id)?),
         None => None,
     };
+    let (draft, files) = match letter::draft(tx, outbox_id, &mailbox)? {
+        Some(draft) => (draft, Vec::new()),
+        None => of_entry(tx, outbox_id, &mailbox)?,
+    };
     Ok(Material {
-        draft: draft(&mailbox, written, references),
+        draft,
         files,
         fixed,
         envelope_from: mailbox.address,
         recipients: recipients.into_iter().map(|(recipient,)| recipient).collect(),
     })
+}
+fn of_entry(
+    tx: &mut Tx<'_>,
+    outbox_id: i64,
+    mailbox: &Mailbox,
+) -> Result<(mail::compose::Draft, Vec<MaterialFile>)> {
+    let written: Written = tx
+        .maybe(
+            "SELECT t.id, t.number, e.id, o.message_id, e.at, e.to_list, e.cc_list, e.subject, e.text
+             FROM outbox o JOIN entry e ON e.id = o.entry_id JOIN ticket t ON t.id = e.ticket_id WHERE o.id = $1",
+            params![outbox_id],
+        )?
+        .with_context(|| format!("outbox row {outbox_id} has no entry to be made from"))?;
+    let files = tx.all(
+        "SELECT b.id, b.hash, b.size_bytes, b.place, a.name, a.media_type
+         FROM attachment a JOIN blob b ON b.id = a.blob_id WHERE a.entry_id = $1 ORDER BY a.position, a.id",
+        params![written.entry_id],
+    )?;
+    let references = reference::chain_before(tx, written.ticket_id, written.entry_id)?;
+    Ok((draft(mailbox, written, references), files))
 }
 fn draft(mailbox: &Mailbox, written: Written, references: Vec<String>) -> mail::compose::Draft {
     let address = |person: Person| Address { name: person.name, address: Some(person.address) };
@@ -124,7 +134,7 @@ fn draft(mailbox: &Mailbox, written: Written, references: Vec<String>) -> mail::
     }
 }
 /// With *Header Spoofing* off a letter that is sent through somebody else's sign-in says so.
-fn sender(mailbox: &Mailbox) -> Option<Address> {
+pub(super) fn sender(mailbox: &Mailbox) -> Option<Address> {
     use crate::mailboxes::mailbox::{Authentication, Shape};
     let side = match mailbox.outgoing.authentication {
         Authentication::Same => Side::Incoming,

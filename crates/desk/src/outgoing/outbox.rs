@@ -98,8 +98,9 @@ pub(crate) fn place(tx: &mut Tx<'_>, new: &NewOutbox<'_>, now: i64) -> Result<i6
     Ok(id)
 }
 pub(crate) struct NewOutbox<'a> {
-    pub ticket_id: i64,
-    pub entry_id: i64,
+    /// None: a letter of the desk's own, see `letter`.
+    pub ticket_id: Option<i64>,
+    pub entry_id: Option<i64>,
     pub mailbox_id: i64,
     pub message_id: &'a str,
     pub recipients: &'a [&'a str],

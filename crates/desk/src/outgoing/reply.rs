@@ -87,8 +87,8 @@ pub fn send(tx: &mut Tx<'_>, viewer: &Viewer, by: &By, new: &NewReply) -> Result
     reference::add(tx, &message_id, ticket.id, entry_id, Maker::Desk)?;
     let recipients: Vec<&str> = addressed.all().map(|person| person.address.as_str()).collect();
     let place = NewOutbox {
-        ticket_id: ticket.id,
-        entry_id,
+        ticket_id: Some(ticket.id),
+        entry_id: Some(entry_id),
         mailbox_id: mailbox.id,
         message_id: &message_id,
         recipients: &recipients,

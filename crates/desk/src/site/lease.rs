@@ -16,6 +16,8 @@ pub fn release(tx: &mut Tx<'_>, owner: &str, now: i64) -> Result<u64> {
          WHERE leased_by = $1 AND leased_until > $2 AND state = 'new'",
         "UPDATE consent SET leased_until = 0, leased_by = '', generation = generation + 1
          WHERE leased_by = $1 AND leased_until > $2",
+        "UPDATE notice SET leased_until = 0, leased_by = '', generation = generation + 1
+         WHERE leased_by = $1 AND leased_until > $2 AND state = 'waiting'",
     ] {
         released += tx.execute(update, params![owner, now])?;
     }

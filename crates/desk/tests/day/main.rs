@@ -2,6 +2,7 @@
 //! moved by hand; on SQLite, and on PostgreSQL when `POSTERN_TEST_POSTGRES` names a server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod alerts;
 mod aliases;
 mod bounces;
 mod checking;

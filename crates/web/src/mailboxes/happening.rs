@@ -37,6 +37,10 @@ fn words(kind: &str) -> String {
         "not_proved" => "authorized it, but it did not work",
         "paused" => "paused fetching",
         "resumed" => "resumed fetching",
+        "alerted" => "told the administrators",
+        "well_again" => "told the administrators that it is well again",
+        "silence_watched" => "switched the alert about a silence on",
+        "silence_not_watched" => "switched the alert about a silence off",
         "token_deleted" => "deleted the token",
         // A kind that is not known here is said as it is called.
         other => return other.replace(['_', '-'], " "),

@@ -14,6 +14,13 @@ pub struct Side {
     pub remedy: String,
 }
 
+impl Side {
+    /// What is off or was never opened is so since it was made, which is no news.
+    pub fn tells_since(&self) -> bool {
+        !self.color.is_empty() || self.words.ends_with("paused")
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The tag beside the heading.

@@ -1,6 +1,6 @@
-//! The list of System Emails, and a new one.
+//! The list of System Emails: how each is, on one screen; and a new one.
 use super::account::AccountForm;
-use super::health::Facts;
+use super::fleet::{Act, Line};
 use crate::extract::Query;
 use crate::form::{self, Form};
 use crate::gate::see_other;
@@ -10,12 +10,31 @@ use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use desk::mailboxes::mailbox::{self, Mailbox};
+use desk::alerts::fleet::{self, Wanted};
+use desk::alerts::notice;
+use desk::mailboxes::mailbox::{self};
 use desk::people::department::{self, Department};
+use serde::Deserialize;
 
-pub struct Line {
-    mailbox: Mailbox,
-    facts: Facts,
+/// Mailboxes on one page.
+const LINES_MAX: i64 = 100;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    done: Option<String>,
+    state: Option<String>,
+    after: Option<String>,
+}
+impl Asked {
+    fn wanted(&self) -> (&'static str, Wanted) {
+        match self.state.as_deref() {
+            Some("needs") => ("needs", Wanted::NeedPerson),
+            Some("waiting") => ("waiting", Wanted::Waiting),
+            Some("well") => ("well", Wanted::Well),
+            Some("off") => ("off", Wanted::Off),
+            _ => ("", Wanted::All),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -23,6 +42,17 @@ pub struct Line {
 struct ListPage {
     page: Page,
     lines: Vec<Line>,
+    state: &'static str,
+    needing: i64,
+    /// Where the next page begins.
+    next: Option<String>,
+    /// Alerts that no mailbox could carry.
+    unsent: Option<String>,
+}
+impl ListPage {
+    fn current(&self, state: &str) -> &'static str {
+        if self.state == state { "page" } else { "false" }
+    }
 }
 
 #[derive(Template)]
@@ -42,19 +72,29 @@ pub async fn panel() -> Response {
 pub async fn show_list(
     axum::extract::State(state): axum::extract::State<State>,
     visit: Visit,
-    Query(asked): Query<super::Asked>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let mailboxes = state.courier.read(|tx| mailbox::list(tx, None, mailbox::LIST_MAX)).await?;
+    let (word, wanted) = asked.wanted();
+    let after = asked.after.clone();
+    let read = state.courier.read(move |tx| {
+        let members = fleet::list(tx, wanted, after.as_deref(), LINES_MAX + 1)?;
+        Ok((members, fleet::count_needing(tx)?, notice::why_unsent(tx)?))
+    });
+    let (mut members, needing, unsent) = read.await?;
+    let more = members.len() > LINES_MAX as usize;
+    members.truncate(LINES_MAX as usize);
+    let next = members.last().filter(|_| more).map(|member| member.mailbox.address.clone());
     let mut page = Page::new(&state, &visit, "Emails", Here::Emails).await?;
-    if asked.done.as_deref() == Some("removed") {
-        page.done = Some(
-            "The email is removed. Its tickets stay; adding the address again goes on where it stopped."
-                .into(),
-        );
+    page.done = match asked.done.as_deref() {
+        Some("removed") => {
+            Some("The email is removed. Its tickets stay; adding the address again goes on where it stopped.")
+        }
+        Some("fetched") => Some("It is fetched in a moment."),
+        _ => None,
     }
-    let lines =
-        mailboxes.into_iter().map(|mailbox| Line { facts: Facts::of(&mailbox, &page), mailbox }).collect();
-    show(&ListPage { page, lines })
+    .map(str::to_owned);
+    let lines = members.into_iter().map(|member| Line::of(member, &page)).collect();
+    show(&ListPage { page, lines, state: word, needing, next, unsent })
 }
 
 pub async fn show_new(

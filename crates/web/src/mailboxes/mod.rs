@@ -6,6 +6,7 @@ mod banner;
 pub mod callback;
 pub mod doctor;
 mod entered;
+mod fleet;
 mod guide;
 mod happening;
 mod health;
@@ -30,6 +31,7 @@ use courier::authorize::{self, Question};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
+use fleet::Line;
 use happening::Happening;
 use health::Facts;
 use serde::Deserialize;
@@ -60,6 +62,8 @@ pub struct Frame {
     pub questions: Vec<Question>,
     /// Who opened the incoming side, where the provider said so.
     pub signed_in: Option<String>,
+    /// The same as a line of the list.
+    pub line: Line,
     /// The newest things that happened to it, newest first.
     pub events: Vec<Happening>,
 }
@@ -121,7 +125,12 @@ pub async fn frame(
     asked: &Asked,
 ) -> Result<(Page, Frame), Error> {
     let mailbox = find(state, id).await?;
-    let mut events = state.courier.read(move |tx| event::list(tx, Subject::Mailbox(id), EVENTS_MAX)).await?;
+    let read = state.courier.read(move |tx| {
+        let events = event::list(tx, Subject::Mailbox(id), EVENTS_MAX)?;
+        let member = desk::alerts::fleet::of(tx, id)?.ok_or(desk::Refusal::NotFound("email"))?;
+        Ok((events, member))
+    });
+    let (mut events, member) = read.await?;
     events.reverse();
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
     page.done = asked.done.as_deref().and_then(done_sentence).map(str::to_owned);
@@ -131,6 +140,7 @@ pub async fn frame(
     };
     let facts = Facts::of(&mailbox, &page);
     let events = events.iter().map(Happening::of).collect();
+    let line = Line::of(member, &page);
     let mut questions = Vec::new();
     for side in [Side::Incoming, Side::Outgoing] {
         questions.extend(authorize::question(&state.courier, id, side).await?);
@@ -139,7 +149,7 @@ pub async fn frame(
     let opened_by =
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
     let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
-    Ok((page, Frame { mailbox, tab, banner, facts, questions, signed_in, events }))
+    Ok((page, Frame { mailbox, tab, banner, facts, line, questions, signed_in, events }))
 }
 
 /// A page with a form that may lead to the provider: its policy lets it, also to one that was typed just now.

@@ -13,6 +13,7 @@ use axum::response::Response;
 use courier::probe::{self, Proof};
 use courier::{Courier, authorize};
 use desk::mailboxes::mailbox::{self, Authentication, Round, Side};
+use desk::mailboxes::usual;
 
 /// *Check this mailbox*: both servers are opened and used, nothing is sent.
 pub async fn check(
@@ -124,6 +125,31 @@ pub async fn resume(
             Ok(see_other(&banner::keep(&state, &who, id, Side::Incoming, shown).await?))
         }
     }
+}
+
+/// *Fetch now*: at the next moment, whatever the clock says.
+pub async fn fetch(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    super::find(&state, id).await?;
+    let now = who.now();
+    state.courier.write(move |tx| mailbox::hurry(tx, id, now)).await?;
+    Ok(see_other("/mailboxes?done=fetched"))
+}
+
+/// Whether an unusual silence is told.
+pub async fn watch_silence(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+    form: Form,
+) -> Result<Response, Error> {
+    let mailbox = super::find(&state, id).await?;
+    let (by, watched) = (who.by(), form.is_on("watched"));
+    state.courier.write(move |tx| usual::watch(tx, &by, &mailbox, watched)).await?;
+    Ok(see_other(&format!("/mailboxes/{id}/remote?done=saved")))
 }
 
 #[derive(Template)]

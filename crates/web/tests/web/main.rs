@@ -3,6 +3,7 @@
 mod office;
 
 mod agents;
+mod alerts;
 mod away;
 mod belonging;
 mod doctor;

@@ -56,6 +56,21 @@ impl Net {
         send(tried, url, request.header("accept", "application/json"), bytes_max).await
     }
 
+    /// POST of a JSON text. Neither the text nor the headers appear in an error.
+    pub async fn post_json(
+        &self,
+        tried: &str,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: String,
+        bytes_max: usize,
+    ) -> Result<HttpAnswer> {
+        let request =
+            self.client_for(tried, url)?.post(url.clone()).header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        send(tried, url, request.body(body), bytes_max).await
+    }
+
     fn client_for(&self, tried: &str, url: &Url) -> Result<&reqwest::Client> {
         let host = host_of(url);
         let refuse = |why: &str| Error::rejected(tried, &*host).remedy(why);

@@ -1,0 +1,201 @@
+//! An alert: something that needs a person, from when it was seen until it has been well for a while.
+use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::{Result, params};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Incoming,
+    Outgoing,
+    Silence,
+    Secret,
+    Certificate,
+}
+impl Kind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Incoming => "incoming",
+            Kind::Outgoing => "outgoing",
+            Kind::Silence => "silence",
+            Kind::Secret => "secret",
+            Kind::Certificate => "certificate",
+        }
+    }
+    fn from_word(word: &str) -> Option<Kind> {
+        let all = [Kind::Incoming, Kind::Outgoing, Kind::Silence, Kind::Secret, Kind::Certificate];
+        all.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// What is wrong, as it is seen now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Names it: two facts with one subject are the same matter.
+    pub subject: String,
+    pub kind: Kind,
+    pub mailbox_id: Option<i64>,
+    pub client_id: Option<i64>,
+    pub consent_id: Option<i64>,
+    pub name: String,
+    pub code: String,
+    pub reason: String,
+    pub remedy: String,
+    pub since: i64,
+    /// When the secret or the certificate ends.
+    pub until_at: Option<i64>,
+}
+impl Fact {
+    /// What people read first: *support@contoso.example gets no mail*.
+    pub fn headline(&self) -> String {
+        match self.kind {
+            Kind::Incoming => format!("{} gets no mail", self.name),
+            Kind::Outgoing => format!("{} sends no mail", self.name),
+            Kind::Silence => format!("{} is unusually silent", self.name),
+            Kind::Secret | Kind::Certificate => self.reason.trim_end_matches('.').to_owned(),
+        }
+    }
+    /// The same when it is over.
+    pub fn well(&self) -> String {
+        match self.kind {
+            Kind::Incoming => format!("{} gets mail again", self.name),
+            Kind::Outgoing => format!("{} sends mail again", self.name),
+            Kind::Silence => format!("{} is no longer silent", self.name),
+            Kind::Secret => format!("{} has a new client secret", self.name),
+            Kind::Certificate => format!("{} has a new certificate", self.name),
+        }
+    }
+    /// The page where it is put right.
+    pub fn path(&self) -> String {
+        match (self.mailbox_id, self.kind) {
+            (None, _) => "/mailboxes".to_owned(),
+            (Some(id), Kind::Outgoing) => format!("/mailboxes/{id}/outgoing"),
+            (Some(id), Kind::Incoming | Kind::Silence) => format!("/mailboxes/{id}/remote"),
+            (Some(id), Kind::Secret | Kind::Certificate) => format!("/mailboxes/{id}/remote/authorization"),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Alert {
+    pub id: i64,
+    pub fact: Fact,
+    pub begun_at: i64,
+    /// Not found any more since: it ends when that has lasted.
+    pub gone_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub again_at: Option<i64>,
+    pub times: i64,
+}
+
+const SELECT: &str =
+    "SELECT id, subject, kind, mailbox_id, client_id, consent_id, name, reason_code, reason, remedy,
+    since, until_at, begun_at, gone_at, ended_at, again_at, times FROM alert";
+
+impl FromRow for Alert {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let c = &mut row.columns();
+        Ok(Alert {
+            id: c.take()?,
+            fact: Fact {
+                subject: c.take()?,
+                kind: {
+                    let word: &str = c.take()?;
+                    Kind::from_word(word)
+                        .ok_or_else(|| db::Error::Decode(format!("the alert {word} is not known")))?
+                },
+                mailbox_id: c.take()?,
+                client_id: c.take()?,
+                consent_id: c.take()?,
+                name: c.take()?,
+                code: c.take()?,
+                reason: c.take()?,
+                remedy: c.take()?,
+                since: c.take()?,
+                until_at: c.take()?,
+            },
+            begun_at: c.take()?,
+            gone_at: c.take()?,
+            ended_at: c.take()?,
+            again_at: c.take()?,
+            times: c.take()?,
+        })
+    }
+}
+
+/// Those that last, the oldest first.
+pub fn open(tx: &mut Tx<'_>) -> Result<Vec<Alert>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE ended_at IS NULL ORDER BY id LIMIT 5000");
+    Ok(tx.all(query.sql(), query.params())?)
+}
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Alert>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE id = ").bind(id);
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// `None`: another node was faster.
+pub(super) fn begin(tx: &mut Tx<'_>, fact: &Fact, again_at: Option<i64>, now: i64) -> Result<Option<i64>> {
+    let made: Option<(i64,)> = tx.maybe(
+        "INSERT INTO alert (subject, kind, mailbox_id, client_id, consent_id, name, reason_code, reason, remedy, since,
+                            until_at, begun_at, again_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (subject) WHERE ended_at IS NULL DO NOTHING RETURNING id",
+        params![
+            &fact.subject,
+            fact.kind.word(),
+            fact.mailbox_id,
+            fact.client_id,
+            fact.consent_id,
+            &fact.name,
+            &fact.code,
+            &fact.reason,
+            &fact.remedy,
+            fact.since,
+            fact.until_at,
+            now,
+            again_at
+        ],
+    )?;
+    Ok(made.map(|(id,)| id))
+}
+/// It lasts; what is said about it may have changed.
+pub(super) fn lasts(tx: &mut Tx<'_>, alert: &Alert, fact: &Fact, again_at: Option<i64>) -> Result<()> {
+    if alert.fact == *fact && alert.gone_at.is_none() && alert.again_at == again_at {
+        return Ok(());
+    }
+    tx.execute(
+        "UPDATE alert SET mailbox_id = $2, consent_id = $3, name = $4, reason_code = $5, reason = $6, remedy = $7,
+             since = $8, until_at = $9, again_at = $10, gone_at = NULL WHERE id = $1 AND ended_at IS NULL",
+        params![
+            alert.id,
+            fact.mailbox_id,
+            fact.consent_id,
+            &fact.name,
+            &fact.code,
+            &fact.reason,
+            &fact.remedy,
+            fact.since,
+            fact.until_at,
+            again_at
+        ],
+    )?;
+    Ok(())
+}
+/// Told once more; `false`: another node was faster.
+pub(super) fn told_again(tx: &mut Tx<'_>, alert: &Alert) -> Result<bool> {
+    let told = tx.execute(
+        "UPDATE alert SET times = times + 1 WHERE id = $1 AND times = $2 AND ended_at IS NULL",
+        params![alert.id, alert.times],
+    )?;
+    Ok(told == 1)
+}
+pub(super) fn gone(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
+    tx.execute("UPDATE alert SET gone_at = $2 WHERE id = $1 AND gone_at IS NULL", params![id, now])?;
+    Ok(())
+}
+/// `false`: another node was faster.
+pub(super) fn end(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<bool> {
+    let ended =
+        tx.execute("UPDATE alert SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", params![id, now])?;
+    Ok(ended == 1)
+}

@@ -1,0 +1,205 @@
+//! What is wrong now, read from the tables: sides that need a person, grants that lapsed or are refused, silences, and
+//! secrets that end. It remembers nothing.
+use super::alert::{Fact, Kind};
+use crate::db::Tx;
+use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
+use crate::mailboxes::usual;
+use crate::{Result, params};
+use std::collections::BTreeMap;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Days before a secret's end at which it is told, and the end itself.
+pub const DAYS_AHEAD: [i64; 7] = [60, 30, 14, 7, 3, 1, 0];
+/// A refusal of the token endpoint that passes by itself carries this code.
+const PASSES: &str = "refresh_retry";
+
+/// A grant in trouble.
+#[derive(Clone, Debug)]
+struct Broken {
+    consent_id: i64,
+    code: String,
+    reason: String,
+    remedy: String,
+    since: i64,
+}
+
+pub fn current(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
+    let mut facts = Vec::new();
+    let broken = broken_grants(tx)?;
+    let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
+    for mailbox in &mailboxes {
+        facts.extend(sides(mailbox, &broken));
+    }
+    let by_id: BTreeMap<i64, &Mailbox> = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox)).collect();
+    for (id, last_at, unusual_at) in usual::silent(tx, now)? {
+        facts.extend(by_id.get(&id).map(|mailbox| silence(mailbox, last_at, unusual_at)));
+    }
+    facts.extend(secrets(tx, now)?);
+    Ok(facts)
+}
+
+fn broken_grants(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, Broken>> {
+    let rows: Vec<(i64, String, String, String, i64)> = tx.all(
+        "SELECT id, reason_code, reason, remedy, state_since FROM consent
+         WHERE state = 'lapsed' OR (state = 'fulfilled' AND failures > 0 AND reason_code <> '' AND reason_code <> $1)
+         ORDER BY id LIMIT 10000",
+        params![PASSES],
+    )?;
+    let broken = rows.into_iter().map(|(consent_id, code, reason, remedy, since)| {
+        (consent_id, Broken { consent_id, code, reason, remedy, since })
+    });
+    Ok(broken.collect())
+}
+
+/// One matter is one alert: a side that does not work and its grant that lapsed are the same, and so are both sides when
+/// they live on one grant.
+fn sides(mailbox: &Mailbox, broken: &BTreeMap<i64, Broken>) -> Vec<Fact> {
+    let grant = |side| mailbox.grant_id(side).and_then(|id| broken.get(&id));
+    let mut facts = Vec::new();
+    let incoming = &mailbox.incoming_health;
+    if mailbox.active && incoming.state == State::NeedsPerson {
+        facts.push(of_health(mailbox, Kind::Incoming, incoming, mailbox.grant_id(Side::Incoming)));
+    } else if let Some(grant) = grant(Side::Incoming) {
+        facts.push(of_grant(mailbox, Kind::Incoming, grant));
+    }
+    if !mailbox.outgoing_active || mailbox.outgoing.authentication == Authentication::None {
+        return facts;
+    }
+    let outgoing = &mailbox.outgoing_health;
+    match grant(Side::Outgoing) {
+        Some(_) if mailbox.grant_id(Side::Outgoing) == mailbox.grant_id(Side::Incoming) => {}
+        _ if outgoing.state == State::NeedsPerson => {
+            facts.push(of_health(mailbox, Kind::Outgoing, outgoing, mailbox.grant_id(Side::Outgoing)));
+        }
+        Some(grant) => facts.push(of_grant(mailbox, Kind::Outgoing, grant)),
+        None => {}
+    }
+    facts
+}
+
+fn of_health(mailbox: &Mailbox, kind: Kind, health: &Health, consent_id: Option<i64>) -> Fact {
+    Fact {
+        code: health.reason_code.clone(),
+        reason: health.reason.clone(),
+        remedy: health.remedy.clone(),
+        consent_id,
+        ..of_mailbox(mailbox, kind, health.since)
+    }
+}
+fn of_grant(mailbox: &Mailbox, kind: Kind, grant: &Broken) -> Fact {
+    Fact {
+        code: grant.code.clone(),
+        reason: grant.reason.clone(),
+        remedy: grant.remedy.clone(),
+        consent_id: Some(grant.consent_id),
+        ..of_mailbox(mailbox, kind, grant.since)
+    }
+}
+fn silence(mailbox: &Mailbox, last_at: i64, unusual_at: i64) -> Fact {
+    let hours = (unusual_at - last_at) / (60 * 60 * 1000);
+    Fact {
+        code: "silence".to_owned(),
+        reason: format!(
+            "No mail has come for more than {hours} hours, although this mailbox usually gets some by now. \
+             Fetching works and finds nothing."
+        ),
+        remedy: "Send it a letter from outside. If that does not come, look at the MX record, at forwarding rules \
+                 and at the junk folder; if it does, this silence is only a quiet time."
+            .to_owned(),
+        ..of_mailbox(mailbox, Kind::Silence, last_at)
+    }
+}
+fn of_mailbox(mailbox: &Mailbox, kind: Kind, since: i64) -> Fact {
+    Fact {
+        subject: format!("mailbox:{}:{}", mailbox.id, kind.word()),
+        kind,
+        mailbox_id: Some(mailbox.id),
+        client_id: None,
+        consent_id: None,
+        name: mailbox.address.clone(),
+        code: String::new(),
+        reason: String::new(),
+        remedy: String::new(),
+        since,
+        until_at: None,
+    }
+}
+
+/// Secrets of registrations that a mailbox uses, from two months before their end.
+fn secrets(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
+    let far = DAYS_AHEAD.iter().max().copied().unwrap_or(0) * DAY_MS;
+    let rows: Vec<(i64, String, String, i64, i64)> = tx.all(
+        "SELECT c.id, c.name, c.provider, c.secret_expires_at, min(m.id)
+         FROM client c JOIN mailbox m ON (m.in_client_id = c.id OR m.out_client_id = c.id) AND m.removed_at IS NULL
+         WHERE c.active = 1 AND c.client_secret IS NOT NULL AND c.secret_expires_at <= $1
+         GROUP BY c.id, c.name, c.provider, c.secret_expires_at ORDER BY c.id LIMIT 1000",
+        params![now.saturating_add(far)],
+    )?;
+    let facts = rows.into_iter().map(|(client_id, name, provider, until_at, mailbox_id)| {
+        let name = if name.is_empty() { provider } else { name };
+        Fact {
+            subject: format!("client:{client_id}:{}", Kind::Secret.word()),
+            kind: Kind::Secret,
+            // Where its Config is found.
+            mailbox_id: Some(mailbox_id),
+            client_id: Some(client_id),
+            consent_id: None,
+            code: if until_at <= now { "secret_expired" } else { "secret_expires" }.to_owned(),
+            reason: ends("client secret", &name, until_at, now),
+            remedy: "Make a new one at the provider and enter it in Config with its date. Nobody has to authorize again."
+                .to_owned(),
+            name,
+            since: until_at - far,
+            until_at: Some(until_at),
+        }
+    });
+    Ok(facts.collect())
+}
+
+/// *The client secret of Contoso ends in 14 days.*
+pub(super) fn ends(what: &str, of: &str, until_at: i64, now: i64) -> String {
+    match days_left(until_at, now) {
+        _ if until_at <= now => format!("The {what} of {of} has expired."),
+        1 => format!("The {what} of {of} expires within a day."),
+        days => format!("The {what} of {of} expires in {days} days."),
+    }
+}
+/// Begun days count.
+pub fn days_left(until_at: i64, now: i64) -> i64 {
+    (until_at - now).max(0).div_euclid(DAY_MS) + i64::from((until_at - now).max(0).rem_euclid(DAY_MS) > 0)
+}
+/// When an end is told the next time: at the first of the days ahead that is yet to come.
+pub(super) fn next_telling(until_at: i64, now: i64) -> Option<i64> {
+    DAYS_AHEAD.iter().map(|days| until_at - days * DAY_MS).find(|at| *at > now)
+}
+/// Which of the days ahead has come: what is told once each.
+pub(super) fn threshold(until_at: i64, now: i64) -> i64 {
+    DAYS_AHEAD.iter().copied().filter(|days| until_at - days * DAY_MS <= now).min().unwrap_or(60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_threshold_comes_once_and_none_after_the_end() {
+        let end = 100 * DAY_MS;
+        let mut at = end - 60 * DAY_MS;
+        let mut told = vec![threshold(end, at)];
+        while let Some(next) = next_telling(end, at) {
+            at = next;
+            told.push(threshold(end, at));
+        }
+        assert_eq!(told, DAYS_AHEAD);
+        for (left, words) in [
+            (60 * DAY_MS, "in 60 days"),
+            (59 * DAY_MS + 1, "in 60 days"),
+            (DAY_MS, "within a day"),
+            (0, "has expired"),
+            (-DAY_MS, "has expired"),
+        ] {
+            let said = ends("client secret", "Contoso", end, end - left);
+            assert!(said.contains(words), "{left}: {said}");
+        }
+    }
+}

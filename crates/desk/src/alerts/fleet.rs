@@ -1,0 +1,122 @@
+//! Every mailbox with what keeps it alive: its grants, its registrations' secrets, its traffic, its alerts, its next tries.
+use super::alert::{self, Alert};
+use crate::Result;
+use crate::db::{Query, Tx};
+use crate::mailboxes::client::{self, Client};
+use crate::mailboxes::grant::{self, Grant};
+use crate::mailboxes::mailbox::{self, Mailbox, Side};
+use crate::mailboxes::usual::{self, Usual};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub mailbox: Mailbox,
+    /// The newest grant of each side that has tokens: the one in use, or an unproved newer one.
+    pub grants: Vec<Grant>,
+    /// The registrations that its sides use.
+    pub clients: Vec<Client>,
+    pub usual: Usual,
+    /// What lasts, and has not just become well.
+    pub alerts: Vec<Alert>,
+    /// When the next letter is tried; `None`: none waits.
+    pub next_sending_at: Option<i64>,
+}
+impl Member {
+    pub fn grant(&self, side: Side) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.side == side)
+    }
+    /// The client secret of its registrations that ends first.
+    pub fn secret_expires_at(&self) -> Option<i64> {
+        self.clients
+            .iter()
+            .filter(|client| client.has_secret)
+            .filter_map(|client| client.secret_expires_at)
+            .min()
+    }
+}
+
+/// Which mailboxes are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    #[default]
+    All,
+    NeedPerson,
+    Waiting,
+    Well,
+    Off,
+}
+
+/// By address, those behind the address `after`; not the removed ones.
+pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<&str>, limit: i64) -> Result<Vec<Member>> {
+    let mut query = Query::new("SELECT id FROM mailbox WHERE removed_at IS NULL");
+    query.push(match wanted {
+        Wanted::All => "",
+        Wanted::NeedPerson => NEED_PERSON,
+        Wanted::Waiting => " AND ((active = 1 AND state = 'waiting') OR (out_active = 1 AND out_state = 'waiting'))",
+        Wanted::Well => {
+            " AND active = 1 AND state = 'ok' AND NOT (out_active = 1 AND out_state IN ('waiting', 'needs_person'))"
+        }
+        Wanted::Off => " AND active = 0",
+    });
+    if let Some(after) = after {
+        query.push(" AND address_key > ").bind(mail::address::key(after));
+    }
+    query.push(" ORDER BY address_key LIMIT ").bind(limit);
+    let ids: Vec<i64> = tx.all::<(i64,)>(query.sql(), query.params())?.into_iter().map(|(id,)| id).collect();
+    members(tx, &ids)
+}
+const NEED_PERSON: &str = " AND ((active = 1 AND state = 'needs_person') OR (out_active = 1 AND out_state = 'needs_person')
+    OR EXISTS (SELECT 1 FROM alert a WHERE a.mailbox_id = mailbox.id AND a.ended_at IS NULL AND a.gone_at IS NULL
+               AND a.kind IN ('incoming', 'outgoing', 'silence')))";
+
+/// How many need a person, up to a bound.
+pub fn count_needing(tx: &mut Tx<'_>) -> Result<i64> {
+    let mut query = Query::new("SELECT count(*) FROM (SELECT 1 FROM mailbox WHERE removed_at IS NULL");
+    query.push(NEED_PERSON).push(" LIMIT 1001) AS needing");
+    Ok(tx.one::<(i64,)>(query.sql(), query.params())?.0)
+}
+pub fn of(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Option<Member>> {
+    Ok(members(tx, &[mailbox_id])?.into_iter().next())
+}
+
+fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut mailboxes: BTreeMap<i64, Mailbox> =
+        mailbox::of_ids(tx, ids)?.into_iter().map(|mailbox| (mailbox.id, mailbox)).collect();
+    let mut usual = usual::of(tx, ids)?;
+    let (grants, alerts, next) = (grant::latest_of(tx, ids)?, alert::open(tx)?, next_sendings(tx, ids)?);
+    let mut clients: BTreeMap<i64, Client> = BTreeMap::new();
+    let used = |mailbox: &Mailbox| [mailbox.incoming.client_id, mailbox.outgoing.client_id];
+    for id in mailboxes.values().flat_map(used).flatten().collect::<BTreeSet<i64>>() {
+        clients.extend(client::find(tx, id)?.map(|client| (id, client)));
+    }
+    let members = ids.iter().filter_map(|id| {
+        let mailbox = mailboxes.remove(id)?;
+        let of_its: BTreeSet<i64> = used(&mailbox).into_iter().flatten().collect();
+        let is_its = |alert: &&Alert| {
+            alert.gone_at.is_none()
+                && (alert
+                    .fact
+                    .client_id
+                    .map_or(alert.fact.mailbox_id == Some(*id), |client| of_its.contains(&client)))
+        };
+        Some(Member {
+            grants: grants.iter().filter(|grant| grant.mailbox_id == *id).cloned().collect(),
+            clients: of_its.iter().filter_map(|client| clients.get(client).cloned()).collect(),
+            usual: usual.remove(id).unwrap_or_default(),
+            alerts: alerts.iter().filter(is_its).cloned().collect(),
+            next_sending_at: next.get(id).copied(),
+            mailbox,
+        })
+    });
+    Ok(members.collect())
+}
+
+fn next_sendings(tx: &mut Tx<'_>, ids: &[i64]) -> Result<BTreeMap<i64, i64>> {
+    let mut query =
+        Query::new("SELECT mailbox_id, min(due_at) FROM outbox WHERE state = 'queued' AND mailbox_id IN ");
+    query.bind_list(ids.iter().copied()).push(" GROUP BY mailbox_id");
+    Ok(tx.all::<(i64, i64)>(query.sql(), query.params())?.into_iter().collect())
+}

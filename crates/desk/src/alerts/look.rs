@@ -1,0 +1,168 @@
+//! One look at everything that may need a person: alerts begin, are told again after a day, and end, and what is to be
+//! told is written down in the same transaction. So each is told once by each way, whoever looks, and whenever a look is
+//! broken off.
+use super::alert::{self, Alert, Fact, Kind};
+use super::notice::{self, Channel, Occasion};
+use super::{condition, telling, webhook};
+use crate::db::Tx;
+use crate::mailboxes::{mailbox, usual};
+use crate::site::event::{self, Subject};
+use crate::{By, Result};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What lasts is told again after this.
+pub const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
+/// Well for this long is well again: what comes and goes every minute is one matter.
+pub const WELL_MS: i64 = 10 * 60 * 1000;
+
+/// What a look needs from outside.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where the links of what is told lead.
+    pub site_url: String,
+    /// Fresh: a letter's Message-ID.
+    pub random: [u8; 16],
+}
+
+pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
+    usual::learn_all(tx, now)?;
+    let facts = condition::current(tx, now)?;
+    let mut open: BTreeMap<String, Alert> =
+        alert::open(tx)?.into_iter().map(|alert| (alert.fact.subject.clone(), alert)).collect();
+    let teller = Teller { asked, posts: webhook::find(tx)?.is_some(), now };
+    let mut changed = false;
+    for fact in &facts {
+        changed |= match open.remove(&fact.subject) {
+            None => teller.begins(tx, fact)?,
+            Some(alert) => teller.lasts(tx, &alert, fact)?,
+        };
+    }
+    for alert in open.values() {
+        changed |= teller.is_gone(tx, alert)?;
+    }
+    telling::send_mail(tx, asked, &facts, now)?;
+    if changed {
+        tx.wake("mailbox");
+    }
+    Ok(())
+}
+
+struct Teller<'a> {
+    asked: &'a Asked,
+    /// There is a webhook.
+    posts: bool,
+    now: i64,
+}
+impl Teller<'_> {
+    fn begins(&self, tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
+        let Some(id) = alert::begin(tx, fact, next(fact, self.now), self.now)? else { return Ok(false) };
+        note(tx, fact, "alerted", self.now)?;
+        self.tell(tx, id, Occasion::Begun, 1)?;
+        Ok(true)
+    }
+    fn lasts(&self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
+        let due = alert.gone_at.is_none() && alert.again_at.is_some_and(|at| at <= self.now);
+        let moved = alert.fact.until_at != fact.until_at;
+        let again_at = if due || moved { next(fact, self.now) } else { alert.again_at };
+        alert::lasts(tx, alert, fact, again_at)?;
+        // Another date of the same secret is told when its next threshold comes.
+        if due && !moved && alert::told_again(tx, alert)? {
+            self.tell(tx, alert.id, Occasion::Again, alert.times + 1)?;
+            return Ok(true);
+        }
+        Ok(alert.gone_at.is_some())
+    }
+    fn is_gone(&self, tx: &mut Tx<'_>, alert: &Alert) -> Result<bool> {
+        match alert.gone_at {
+            None => {
+                alert::gone(tx, alert.id, self.now)?;
+                Ok(true)
+            }
+            Some(gone_at) if self.now >= gone_at && self.now - gone_at < WELL_MS => Ok(false),
+            Some(_) => {
+                if !alert::end(tx, alert.id, self.now)? {
+                    return Ok(false);
+                }
+                notice::drop_waiting(tx, alert.id, self.now)?;
+                // What was paused or removed has not become well.
+                if is_wanted(tx, &alert.fact)? {
+                    note(tx, &alert.fact, "well_again", self.now)?;
+                    self.tell(tx, alert.id, Occasion::Ended, alert.times)?;
+                }
+                Ok(true)
+            }
+        }
+    }
+    /// A row for each way. That it is over is told where it was told to begin.
+    fn tell(&self, tx: &mut Tx<'_>, alert_id: i64, occasion: Occasion, number: i64) -> Result<()> {
+        let told = notice::channels_told(tx, alert_id)?;
+        let wants = |channel| occasion != Occasion::Ended || told.contains(&channel);
+        if wants(Channel::Mail) {
+            notice::place(tx, Some(alert_id), occasion, number, Channel::Mail, "", self.now)?;
+        }
+        if self.posts
+            && wants(Channel::Webhook)
+            && let Some(alert) = alert::find(tx, alert_id)?
+        {
+            let body = telling::body(&self.asked.site_url, Some(&alert), occasion, number, self.now);
+            notice::place(tx, Some(alert_id), occasion, number, Channel::Webhook, &body, self.now)?;
+        }
+        Ok(())
+    }
+}
+
+/// When it is told the next time.
+fn next(fact: &Fact, now: i64) -> Option<i64> {
+    match fact.until_at {
+        Some(until_at) => condition::next_telling(until_at, now),
+        None => Some(now + AGAIN_MS),
+    }
+}
+
+fn is_wanted(tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
+    let Some(id) = fact.mailbox_id else { return Ok(true) };
+    let found = mailbox::find(tx, id)?.filter(|mailbox| mailbox.removed_at.is_none());
+    Ok(found.is_some_and(|mailbox| match fact.kind {
+        Kind::Incoming | Kind::Silence => mailbox.active,
+        Kind::Outgoing => mailbox.outgoing_active,
+        Kind::Secret | Kind::Certificate => true,
+    }))
+}
+
+fn note(tx: &mut Tx<'_>, fact: &Fact, kind: &str, now: i64) -> Result<()> {
+    let data = json!({ "about": fact.kind.word(), "code": fact.code, "reason": fact.reason });
+    let subject = match (fact.client_id, fact.mailbox_id) {
+        (Some(id), _) => Subject::Client(id),
+        (None, Some(id)) => Subject::Mailbox(id),
+        (None, None) => Subject::Site,
+    };
+    event::append(tx, &By::system(now), subject, kind, data)
+}
+
+/// Mailboxes and grants that no alert may go out through.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    pub mailboxes: BTreeSet<i64>,
+    pub consents: BTreeSet<i64>,
+    pub clients: BTreeSet<i64>,
+}
+impl Broken {
+    pub fn of(facts: &[Fact], now: i64) -> Broken {
+        let mut broken = Broken::default();
+        for fact in facts {
+            match fact.kind {
+                Kind::Incoming | Kind::Outgoing | Kind::Silence => {
+                    broken.mailboxes.extend(fact.mailbox_id);
+                    broken.consents.extend(fact.consent_id);
+                }
+                Kind::Secret | Kind::Certificate if fact.until_at.is_some_and(|at| at <= now) => {
+                    broken.clients.extend(fact.client_id);
+                }
+                // It still works: its mailbox may say so itself.
+                Kind::Secret | Kind::Certificate => {}
+            }
+        }
+        broken
+    }
+}

@@ -1,0 +1,258 @@
+//! What is said about alerts: the letter, with the mailbox that carries it and whom it goes to, and the post's body.
+use super::alert::{self, Alert, Fact};
+use super::look::{Asked, Broken};
+use super::notice::{self, Channel, Occasion, Unwritten};
+use crate::db::Tx;
+use crate::mailboxes::mailbox::{self, Authentication, Mailbox, Side, State};
+use crate::outgoing::letter::{self, NewLetter};
+use crate::outgoing::outbox;
+use crate::people::agent::{self, Role};
+use crate::site::setting;
+use crate::{By, Refusal, Result, params};
+use serde_json::json;
+use std::cmp::Reverse;
+
+/// What breaks at the same time is told in one letter.
+pub const GATHER_MS: i64 = 60 * 1000;
+/// A fleet that breaks one by one does not fill anybody's inbox.
+pub const LETTER_EVERY_MS: i64 = 10 * 60 * 1000;
+/// In one letter; the others stand on the page that it leads to.
+const TOLD_MAX: i64 = 50;
+const RECIPIENTS: &str = "alert_recipients";
+const RECIPIENTS_MAX: usize = 50;
+
+const NO_CARRIER: &str = "No other email can send, so this alert could not be mailed to anybody.";
+const NOBODY: &str =
+    "Nobody is there to be told by mail: the addresses are those of emails that Postern itself reads.";
+
+/// Writes what waits into one letter, through a mailbox that can send and is not itself in trouble.
+pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64) -> Result<()> {
+    let broken = Broken::of(facts, now);
+    for (notice_id, outbox_id, mailbox_id, waits) in notice::stranded(tx, now)? {
+        if waits && !broken.mailboxes.contains(&mailbox_id) {
+            continue;
+        }
+        if waits {
+            // Several notices may share the letter; the first one has taken it back.
+            let _ = outbox::cancel(tx, &By::system(now), outbox_id);
+        }
+        notice::write_again(tx, notice_id)?;
+    }
+    notice::give_up(tx, now)?;
+    let waiting = notice::unwritten(tx, TOLD_MAX)?;
+    let Some(first) = waiting.first() else { return Ok(()) };
+    let (last,): (Option<i64>,) =
+        tx.one("SELECT max(at) FROM letter WHERE kind = $1 AND at <= $2", params![letter::ALERT, now])?;
+    if now - first.created_at < GATHER_MS || last.is_some_and(|at| now - at < LETTER_EVERY_MS) {
+        return Ok(());
+    }
+    let recipients = recipients(tx)?;
+    if recipients.is_empty() {
+        return notice::not_written(tx, NOBODY);
+    }
+    let Some(carrier) = carrier(tx, &broken)? else { return notice::not_written(tx, NO_CARRIER) };
+    let mut told = Vec::new();
+    for notice in &waiting {
+        told.extend(alert::find(tx, notice.alert_id)?.map(|alert| (*notice, alert)));
+    }
+    let (subject, text) = words(&asked.site_url, &carrier.address, &told, now);
+    let outbox_id = place(tx, &carrier, &recipients, &subject, &text, asked.random, now)?;
+    let ids: Vec<i64> = waiting.iter().map(|notice| notice.id).collect();
+    notice::written(tx, &ids, outbox_id, now)
+}
+
+fn place(
+    tx: &mut Tx<'_>,
+    carrier: &Mailbox,
+    recipients: &[String],
+    subject: &str,
+    text: &str,
+    random: [u8; 16],
+    now: i64,
+) -> Result<i64> {
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let new = NewLetter { kind: letter::ALERT, subject, text, recipients: &recipients, random };
+    letter::place(tx, carrier, &new, now)
+}
+
+/// *Send a test*: a letter at once.
+pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64) -> Result<()> {
+    let recipients = recipients(tx)?;
+    let refused = |why: &str| crate::Error::from(Refusal::Other(why.to_owned()));
+    if recipients.is_empty() {
+        return Err(refused(NOBODY));
+    }
+    let carrier = carrier(tx, &Broken::of(facts, now))?;
+    let carrier = carrier.ok_or_else(|| refused("No email can send now, so no test can be mailed."))?;
+    let text = format!(
+        "This is the test that was asked for at {}/alerts. Alerts reach you.\n\n{}",
+        base(&asked.site_url),
+        foot(&asked.site_url, &carrier.address)
+    );
+    let outbox_id =
+        place(tx, &carrier, &recipients, "[Postern] A test of the alerts", &text, asked.random, now)?;
+    let id = tx.insert(
+        "INSERT INTO notice (occasion, number, channel, body, state, attempts, outbox_id, due_at, created_at, settled_at)
+         VALUES ($1, 0, $2, '', 'told', 1, $3, $4, $4, $4) RETURNING id",
+        params![Occasion::Test.word(), Channel::Mail.word(), outbox_id, now],
+    )?;
+    tracing::debug!(notice = id, "a test of the alerts is in the outbox");
+    Ok(())
+}
+
+/// The mailbox that carries letters about trouble: one that has sent before everybody else.
+fn carrier(tx: &mut Tx<'_>, broken: &Broken) -> Result<Option<Mailbox>> {
+    let client = |mailbox: &Mailbox| match mailbox.outgoing.authentication {
+        Authentication::Same => mailbox.incoming.client_id,
+        _ => mailbox.outgoing.client_id,
+    };
+    let by_token = |mailbox: &Mailbox| match mailbox.outgoing.authentication {
+        Authentication::Same => mailbox.incoming.authentication.is_oauth(),
+        own => own.is_oauth(),
+    };
+    let mut able: Vec<Mailbox> = mailbox::list(tx, None, mailbox::LIST_MAX)?
+        .into_iter()
+        .filter(|m| m.outgoing_active && m.outgoing.authentication != Authentication::None)
+        .filter(|m| !matches!(m.outgoing_health.state, State::NeedsPerson | State::Paused))
+        .filter(|m| !broken.mailboxes.contains(&m.id))
+        .filter(|m| match m.grant_id(Side::Outgoing) {
+            Some(id) => !broken.consents.contains(&id),
+            None => !by_token(m),
+        })
+        .filter(|m| !by_token(m) || client(m).is_none_or(|id| !broken.clients.contains(&id)))
+        .collect();
+    let order = |state| match state {
+        State::Ok => 0,
+        State::New => 1,
+        State::Waiting | State::NeedsPerson | State::Paused => 2,
+    };
+    able.sort_by_key(|m| (order(m.outgoing_health.state), Reverse(m.last_sent_at), m.id));
+    Ok(able.into_iter().next())
+}
+
+/// Whom alerts are mailed to: the addresses of the setting, else every active administrator. Never a mailbox that is
+/// read here: a letter about trouble would become a ticket.
+pub(super) fn recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let chosen = chosen_recipients(tx)?;
+    let all = if chosen.is_empty() {
+        let agents = agent::list(tx)?.into_iter();
+        agents.filter(|a| a.active && a.role == Role::Administrator).map(|a| a.email).collect()
+    } else {
+        chosen
+    };
+    let own = mailbox::own_addresses(tx)?;
+    let outside = |address: &String| !own.contains(&mail::address::key(address));
+    Ok(all.into_iter().filter(outside).take(RECIPIENTS_MAX).collect())
+}
+pub(super) fn chosen_recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let stored = setting::find(tx, RECIPIENTS)?.unwrap_or_default();
+    Ok(stored.split_whitespace().map(str::to_owned).collect())
+}
+/// As typed: addresses with commas or blanks between them; none: every administrator.
+pub(super) fn choose_recipients(tx: &mut Tx<'_>, typed: &str) -> Result<()> {
+    let addresses: Vec<&str> =
+        typed.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|a| !a.is_empty()).collect();
+    let own = mailbox::own_addresses(tx)?;
+    for address in &addresses {
+        if !mail::address::is_valid_mailbox(address) {
+            return Err(Refusal::BadAddress((*address).to_owned()).into());
+        }
+        if own.contains(&mail::address::key(address)) {
+            let why = format!(
+                "{address} is read by Postern itself, so an alert to it would become a ticket. Name an address elsewhere."
+            );
+            return Err(Refusal::Other(why).into());
+        }
+    }
+    if addresses.len() > RECIPIENTS_MAX {
+        return Err(Refusal::Other(format!("Name at most {RECIPIENTS_MAX} addresses.")).into());
+    }
+    setting::set(tx, RECIPIENTS, &addresses.join(" "))
+}
+
+fn base(site_url: &str) -> &str {
+    site_url.trim_end_matches('/')
+}
+fn foot(site_url: &str, carrier: &str) -> String {
+    format!(
+        "-- \nPostern at {} sent this through {carrier}. Answers to it are read by nobody.\nWho is told: {}/alerts\n",
+        base(site_url),
+        base(site_url)
+    )
+}
+
+/// Subject and text of one letter about all of these.
+fn words(site_url: &str, carrier: &str, told: &[(Unwritten, Alert)], now: i64) -> (String, String) {
+    let over = |notice: &Unwritten| notice.occasion == Occasion::Ended;
+    let needy: Vec<_> = told.iter().filter(|(notice, _)| !over(notice)).collect();
+    let subject = match (needy.as_slice(), told) {
+        ([(_, one)], _) => one.fact.headline(),
+        ([], [(_, one)]) => one.fact.well(),
+        ([], all) => format!("{} emails are well again", all.len()),
+        (many, _) => format!("{} things need you", many.len()),
+    };
+    let mut text = String::new();
+    for (notice, alert) in told {
+        let fact = &alert.fact;
+        match notice.occasion {
+            Occasion::Ended => {
+                text += &format!("{}.\n\n", fact.well());
+                continue;
+            }
+            Occasion::Again => text += &format!("{}, still.\n", fact.headline()),
+            Occasion::Begun | Occasion::Test => text += &format!("{}.\n", fact.headline()),
+        }
+        if fact.until_at.is_none() {
+            text += &format!("Since {}.\n", said(fact.since));
+            text += &format!("{}\n", fact.reason);
+        } else if let Some(until_at) = fact.until_at {
+            text += &format!("Its date is {}.\n", said(until_at));
+        }
+        text += &format!("{}\n{}{}\n\n", fact.remedy, base(site_url), fact.path());
+    }
+    text += &format!("All emails: {}/mailboxes (looked at {})\n\n", base(site_url), said(now));
+    text += &foot(site_url, carrier);
+    (format!("[Postern] {subject}"), text)
+}
+fn said(at: i64) -> String {
+    jiff::Timestamp::from_millisecond(at)
+        .map(|at| at.strftime("%A, %-d %B %Y, %H:%M UTC").to_string())
+        .unwrap_or_default()
+}
+
+/// What is posted: documented in the manual, and only ever added to.
+pub(super) fn body(
+    site_url: &str,
+    alert: Option<&Alert>,
+    occasion: Occasion,
+    number: i64,
+    now: i64,
+) -> String {
+    let time =
+        |at: i64| jiff::Timestamp::from_millisecond(at).map(|at| format!("{at:.3}")).unwrap_or_default();
+    let about = alert.map(|alert| {
+        let fact = &alert.fact;
+        let of_mailbox = fact.client_id.is_none();
+        json!({
+            "id": alert.id,
+            "about": fact.kind.word(),
+            "mailbox": of_mailbox.then_some(&fact.name),
+            "registration": (!of_mailbox).then_some(&fact.name),
+            "summary": if occasion == Occasion::Ended { fact.well() } else { fact.headline() },
+            "code": fact.code,
+            "reason": fact.reason,
+            "remedy": fact.remedy,
+            "since": time(fact.since),
+            "until": fact.until_at.map(time),
+            "days_left": fact.until_at.map(|at| super::condition::threshold(at, now)),
+            "link": format!("{}{}", base(site_url), fact.path()),
+        })
+    });
+    let event = match occasion {
+        Occasion::Begun => "alert.begun",
+        Occasion::Again => "alert.again",
+        Occasion::Ended => "alert.ended",
+        Occasion::Test => "test",
+    };
+    json!({ "event": event, "number": number, "at": time(now), "site": site_url, "alert": about }).to_string()
+}

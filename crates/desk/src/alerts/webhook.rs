@@ -1,0 +1,124 @@
+//! Where alerts are posted to, the secret that signs them, and the two settings of who is told.
+use super::look::Asked;
+use super::notice::{self, Channel, Occasion};
+use super::{condition, telling};
+use crate::db::Tx;
+use crate::site::event::{self, Subject};
+use crate::site::vault::Vault;
+use crate::{By, Refusal, Result, params};
+use mail::provider::is_on_this_machine;
+use secrecy::SecretString;
+use serde_json::json;
+use url::Url;
+
+/// Which addresses may be posted to.
+pub use crate::mailboxes::client::Scheme;
+
+const ROW: &str = "webhook:1:secret";
+
+/// Where alerts are posted to.
+pub fn find(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    let found: Option<(String,)> = tx.maybe("SELECT url FROM webhook WHERE id = 1", &[])?;
+    Ok(found.map(|(url,)| url))
+}
+pub fn secret_for_system(tx: &mut Tx<'_>, vault: &Vault) -> Result<Option<SecretString>> {
+    let found: Option<(Vec<u8>,)> = tx.maybe("SELECT secret FROM webhook WHERE id = 1", &[])?;
+    found.map(|(sealed,)| vault.unseal(ROW, &sealed)).transpose()
+}
+
+/// What is set for a webhook.
+#[derive(Debug)]
+pub struct Set<'a> {
+    pub url: &'a str,
+    pub scheme: Scheme,
+    /// Used when a new one is due: there was none, the address leads to another host, or `anew`.
+    pub fresh: &'a SecretString,
+    pub nonce: [u8; 24],
+    /// A person asks for a new secret.
+    pub anew: bool,
+}
+/// Whether the fresh secret is the one from now on. It is shown once, by who made it; a kept one signs for the host that
+/// it was made for, and no other.
+pub fn set(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &Set<'_>) -> Result<bool> {
+    let url = new.url.trim();
+    let old = find(tx)?;
+    if url.is_empty() {
+        if old.is_some() {
+            tx.execute("DELETE FROM webhook WHERE id = 1", &[])?;
+            tx.execute(
+                "UPDATE notice SET state = 'dropped', settled_at = $1, generation = generation + 1
+                 WHERE channel = 'webhook' AND state = 'waiting'",
+                params![by.at],
+            )?;
+            event::append(tx, by, Subject::Site, "webhook_removed", json!({}))?;
+        }
+        return Ok(false);
+    }
+    check(url, new.scheme)?;
+    let origin = |url: &str| Url::parse(url).map(|url| url.origin().ascii_serialization()).ok();
+    let fresh = new.anew || old.as_deref().and_then(origin) != origin(url);
+    if fresh {
+        tx.execute(
+            "INSERT INTO webhook (id, url, secret) VALUES (1, $1, $2)
+             ON CONFLICT (id) DO UPDATE SET url = excluded.url, secret = excluded.secret",
+            params![url, vault.seal(ROW, new.fresh, new.nonce)],
+        )?;
+    } else if old.as_deref() != Some(url) {
+        tx.execute("UPDATE webhook SET url = $1 WHERE id = 1", params![url])?;
+    } else {
+        return Ok(false);
+    }
+    // The path may hold a token of the other side.
+    event::append(tx, by, Subject::Site, "webhook_set", json!({ "host": origin(url), "new_secret": fresh }))?;
+    Ok(fresh)
+}
+
+fn check(url: &str, scheme: Scheme) -> Result<()> {
+    let bad = |why: &str| Err(Refusal::BadEndpoint { field: "Webhook", why: why.to_owned() }.into());
+    let Ok(parsed) = Url::parse(url) else {
+        return bad("this is not a whole address. It begins with https://.");
+    };
+    let named = parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none();
+    if !named || parsed.host().is_none() || url.len() > 2000 {
+        return bad("use the plain address, without a user name and without #.");
+    }
+    match (parsed.scheme(), scheme) {
+        ("https", _) => Ok(()),
+        ("http", Scheme::Practice) if is_on_this_machine(&parsed) => Ok(()),
+        _ => bad("the address must begin with https://."),
+    }
+}
+
+/// Whom alerts are mailed to, as typed; empty: every active administrator.
+pub fn recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    telling::chosen_recipients(tx)
+}
+/// Who that is now.
+pub fn told_by_mail(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    telling::recipients(tx)
+}
+pub fn set_recipients(tx: &mut Tx<'_>, by: &By, typed: &str) -> Result<()> {
+    let old = recipients(tx)?;
+    telling::choose_recipients(tx, typed)?;
+    let new = recipients(tx)?;
+    if old != new {
+        event::append(tx, by, Subject::Site, "alert_recipients_set", json!({ "from": old, "to": new }))?;
+    }
+    Ok(())
+}
+
+/// *Send a test* by mail.
+pub fn test_mail(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
+    let facts = condition::current(tx, by.at)?;
+    telling::test_mail(tx, asked, &facts, by.at)?;
+    event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "mail" }))
+}
+/// *Send a test* to the webhook.
+pub fn test_post(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
+    if find(tx)?.is_none() {
+        return Err(Refusal::Required("Webhook").into());
+    }
+    let body = telling::body(&asked.site_url, None, Occasion::Test, 0, by.at);
+    notice::place(tx, None, Occasion::Test, 0, Channel::Webhook, &body, by.at)?;
+    event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "webhook" }))
+}

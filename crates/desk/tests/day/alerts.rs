@@ -1,0 +1,367 @@
+//! What needs a person is told once by each way, again after a day, and when it is over; through a mailbox that works.
+use crate::desk::{Day, MINUTE, SUPPORT};
+use crate::mail;
+use desk::alerts::alert::{self, Alert};
+use desk::alerts::look::{self, Asked};
+use desk::alerts::notice::{self, Channel, Outcome as Posted};
+use desk::alerts::webhook::{self, Scheme, Set};
+use desk::intake::inbox::Outcome;
+use desk::mailboxes::mailbox::{self, Round, Side};
+use desk::people::agent::Role;
+use desk::{By, Error, Refusal, params};
+
+const SALES: &str = "sales@desk.example";
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// Two mailboxes that send, and a webhook.
+fn day() -> Day {
+    let day = Day::new();
+    day.mailbox(SALES, "Sales");
+    day.write(|tx| {
+        tx.execute("UPDATE mailbox SET out_state = 'ok', state = 'ok'", params![])?;
+        // An address elsewhere: those of agents here are on the desk's own domain, which is no mailbox of it.
+        Ok(())
+    });
+    set_webhook(&day, "https://hooks.example/x", false).unwrap();
+    day
+}
+fn set_webhook(day: &Day, url: &str, anew: bool) -> desk::Result<bool> {
+    let by = By::system(day.now());
+    let fresh = "a secret".to_owned().into();
+    let set = Set { url, scheme: Scheme::HttpsOnly, fresh: &fresh, nonce: [1; 24], anew };
+    day.try_write(|tx| webhook::set(tx, &day.desk.vault, &by, &set))
+}
+fn breaks(day: &Day, address: &str, side: Side) {
+    let (id, now) = (day.mailbox_id(address), day.later(MINUTE));
+    let round = Round::NeedsPerson {
+        code: "AADSTS50173".into(),
+        reason: "The grant was revoked.".into(),
+        remedy: "Authorize again.".into(),
+        next_at: now,
+    };
+    settle(day, id, side, &round, now);
+}
+fn mended(day: &Day, address: &str, side: Side) {
+    let (id, now) = (day.mailbox_id(address), day.later(MINUTE));
+    settle(day, id, side, &Round::Done { mail: true, next_at: now }, now);
+}
+fn settle(day: &Day, id: i64, side: Side, round: &Round, now: i64) {
+    day.write(|tx| match side {
+        Side::Outgoing => mailbox::settle_outgoing(tx, id, round, now),
+        Side::Incoming => {
+            let claim = mailbox::claim(tx, id, now, 0, "test")?.unwrap();
+            mailbox::settle(tx, &claim, round, now).map(drop)
+        }
+    });
+}
+/// The round looks once a minute for this long.
+fn minutes(day: &Day, minutes: i64) {
+    for _ in 0..minutes {
+        let now = day.later(MINUTE);
+        let asked = asked(day);
+        day.write(|tx| look::look(tx, &asked, now));
+    }
+}
+fn asked(day: &Day) -> Asked {
+    let mut random = [0; 16];
+    random[..8].copy_from_slice(&day.now().to_be_bytes());
+    random[8..12].copy_from_slice(&day.next_serial().to_be_bytes());
+    Asked { site_url: "https://help.desk.example/".into(), random }
+}
+fn open(day: &Day) -> Vec<Alert> {
+    day.read(alert::open)
+}
+/// What is in the outbox goes out: from, subject and text of each letter, and the raw bytes.
+fn letters(day: &Day) -> Vec<(String, ::mail::Message, Vec<u8>)> {
+    let read = |raw: Vec<u8>| {
+        let message = ::mail::message::parse(&raw);
+        let from = message.author().unwrap().address.clone().unwrap();
+        (from, message, raw)
+    };
+    day.delivers().into_iter().map(read).collect()
+}
+/// The posts that are due, taken by the other side: their events.
+fn posts(day: &Day) -> Vec<String> {
+    let now = day.now();
+    let claims = day.write(|tx| notice::claim_posts(tx, now, MINUTE, "test", 50));
+    let told = claims.iter().map(|claim| {
+        assert!(day.write(|tx| notice::settle(tx, claim, &Posted::Told, "200", now)));
+        let body: serde_json::Value = serde_json::from_str(&claim.body).unwrap();
+        format!("{} {}", body["event"].as_str().unwrap(), body["alert"]["summary"].as_str().unwrap_or("-"))
+    });
+    told.collect()
+}
+
+#[test]
+fn a_broken_mailbox_is_told_once_through_another_one_again_after_a_day_and_once_when_it_is_well() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 30);
+    let told = letters(&day);
+    assert_eq!(told.len(), 1);
+    let (from, message, _) = &told[0];
+    assert_eq!(
+        (from.as_str(), message.subject.as_str()),
+        (SALES, "[Postern] support@desk.example gets no mail")
+    );
+    for words in [
+        "The grant was revoked.",
+        "Authorize again.",
+        "https://help.desk.example/mailboxes/",
+        "Monday, 2 March 2026",
+    ] {
+        assert!(message.text.contains(words), "{words} is not in {}", message.text);
+    }
+    assert_eq!(message.header("Auto-Submitted").unwrap().trim(), "auto-generated");
+    assert_eq!(message.header("X-Auto-Response-Suppress").unwrap().trim(), "OOF, AutoReply");
+    let to: Vec<_> = message.to.iter().filter_map(|to| to.address.clone()).collect();
+    assert_eq!(to, ["maya@desk.example"], "the administrators, and no agent");
+    assert_eq!(posts(&day), ["alert.begun support@desk.example gets no mail"]);
+
+    minutes(&day, 23 * 60);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty());
+    minutes(&day, 60);
+    assert_eq!(letters(&day)[0].1.text.matches("still").count(), 1);
+    assert_eq!(posts(&day), ["alert.again support@desk.example gets no mail"]);
+
+    mended(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 5);
+    breaks(&day, SUPPORT, Side::Incoming); // it comes and goes: one matter
+    minutes(&day, 5);
+    mended(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 5);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty() && open(&day).len() == 1);
+    minutes(&day, 30);
+    let well = letters(&day);
+    assert_eq!(
+        (well.len(), well[0].1.subject.as_str()),
+        (1, "[Postern] support@desk.example gets mail again")
+    );
+    assert_eq!(posts(&day), ["alert.ended support@desk.example gets mail again"]);
+    minutes(&day, 3 * 24 * 60 / 10);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty() && open(&day).is_empty());
+    day.is_whole();
+}
+
+#[test]
+fn two_nodes_that_look_at_once_tell_it_once() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Incoming);
+    for _ in 0..5 {
+        let now = day.later(MINUTE);
+        let (one, other) = (asked(&day), asked(&day));
+        let db = &day.desk.db;
+        std::thread::scope(|scope| {
+            for asked in [one, other] {
+                scope.spawn(move || db.write(|tx| look::look(tx, &asked, now)).unwrap());
+            }
+        });
+    }
+    assert_eq!((letters(&day).len(), posts(&day).len(), open(&day).len()), (1, 1, 1));
+}
+
+#[test]
+fn a_fleet_that_breaks_at_once_is_one_letter_and_a_post_each() {
+    let day = day();
+    for number in 0..12 {
+        let address = format!("box{number}@desk.example");
+        day.mailbox(&address, "Box");
+        breaks(&day, &address, Side::Incoming);
+        minutes(&day, 2);
+    }
+    minutes(&day, 15);
+    let told = letters(&day);
+    assert!(told.len() <= 4, "within forty minutes: {}", told.len());
+    let all: String = told.iter().map(|(_, message, _)| message.text.clone()).collect();
+    assert_eq!(all.matches(" gets no mail.").count(), 12);
+    assert_eq!(posts(&day).len(), 12);
+}
+
+#[test]
+fn the_only_mailbox_cannot_carry_its_own_alert_and_another_one_does_as_soon_as_it_can() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Outgoing);
+    breaks(&day, SALES, Side::Incoming); // it could send, but is in trouble itself
+    minutes(&day, 10);
+    assert!(letters(&day).is_empty());
+    let why = day.read(notice::why_unsent).unwrap();
+    assert!(why.contains("No other email can send"), "{why}");
+    mended(&day, SALES, Side::Incoming);
+    minutes(&day, 20);
+    assert_eq!(day.read(notice::why_unsent), None);
+    let told = letters(&day);
+    assert_eq!((told.len(), told[0].0.as_str()), (1, SALES));
+    assert!(told[0].1.text.contains("support@desk.example sends no mail"), "{}", told[0].1.text);
+    assert!(
+        !told[0].1.text.contains("sales@desk.example gets"),
+        "over before it could be told: {}",
+        told[0].1.text
+    );
+}
+
+#[test]
+fn a_letter_that_waits_for_a_mailbox_which_breaks_meanwhile_goes_out_through_another_one_once() {
+    let day = day();
+    day.mailbox("third@desk.example", "Third");
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET out_state = 'ok', state = 'ok'", params![])?));
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 2); // in the outbox of sales
+    breaks(&day, SALES, Side::Outgoing);
+    minutes(&day, 20);
+    let told = letters(&day);
+    assert!(told.iter().all(|(from, ..)| from == "third@desk.example"), "{told:?}");
+    let all: String = told.iter().map(|(_, message, _)| message.text.clone()).collect();
+    assert_eq!(all.matches("support@desk.example gets no mail.").count(), 1, "{all}");
+    assert_eq!(all.matches("sales@desk.example sends no mail.").count(), 1, "{all}");
+}
+
+#[test]
+fn what_a_person_pauses_or_removes_ends_without_a_word() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 3);
+    assert_eq!((letters(&day).len(), posts(&day).len()), (1, 1));
+    let (id, by) = (day.mailbox_id(SUPPORT), By::system(day.now()));
+    day.write(|tx| mailbox::pause(tx, &by, id));
+    minutes(&day, 20);
+    assert_eq!((letters(&day).len(), posts(&day).len(), open(&day).len()), (0, 0, 0));
+}
+
+#[test]
+fn a_secret_is_told_at_each_of_its_days_once_and_a_new_one_with_a_later_date_begins_anew() {
+    let day = day();
+    let end = day.now() + 61 * DAY + 60 * MINUTE;
+    let id = day.mailbox_id(SUPPORT);
+    day.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, client_secret, secret_expires_at, created_at)
+             VALUES ('x', 'microsoft', 'Contoso', $1, $2, 0) RETURNING id",
+            params![&[1_u8; 40], end],
+        )?;
+        Ok(tx.execute("UPDATE mailbox SET in_client_id = $2 WHERE id = $1", params![id, client])?)
+    });
+    let mut told = Vec::new();
+    for _ in 0..62 * 4 {
+        day.later(6 * 60 * MINUTE);
+        minutes(&day, 2);
+        told.extend(letters(&day).into_iter().map(|(_, message, _)| message.subject));
+        // Down for a while: nothing is told twice, and what was missed is told once.
+    }
+    let days: Vec<&str> =
+        told.iter().filter_map(|s| s.rsplit_once("Contoso ").map(|(_, rest)| rest)).collect();
+    assert_eq!(
+        days,
+        [
+            "expires in 60 days",
+            "expires in 30 days",
+            "expires in 14 days",
+            "expires in 7 days",
+            "expires in 3 days",
+            "expires within a day",
+            "has expired",
+        ]
+    );
+    day.write(|tx| Ok(tx.execute("UPDATE client SET secret_expires_at = $1", params![end + 90 * DAY])?));
+    minutes(&day, 30);
+    let over: Vec<String> = letters(&day).into_iter().map(|(_, message, _)| message.subject).collect();
+    assert_eq!(over, ["[Postern] Contoso has a new client secret"]);
+    day.later(end + 30 * DAY - day.now());
+    minutes(&day, 3);
+    assert!(letters(&day)[0].1.subject.contains("in 60 days"), "the next one begins anew");
+}
+
+#[test]
+fn answers_reports_and_copies_of_an_alert_open_no_ticket_and_alert_nobody() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Outgoing);
+    minutes(&day, 3);
+    let (_, message, raw) = letters(&day).pop().unwrap();
+    let id = message.message_id.clone().unwrap();
+    let code = |outcome: Outcome| match outcome {
+        Outcome::Ignored { code, .. } => code,
+        other => panic!("it opens nothing: {other:?}"),
+    };
+    let answer = mail::from("maya@desk.example", "Re: [Postern] support", "On it.").answers(&id);
+    assert_eq!(code(day.receive_at(SALES, answer)), "alert_answer");
+    let report = mail::report(&id, "maya@desk.example", "failed", "5.1.1", "550 5.1.1 no such user");
+    assert_eq!(code(day.receive_raw(SALES, &report, false)), "alert_report");
+    assert_eq!(code(day.receive_raw(SALES, &raw, false)), "own_letter");
+    let row = day.read(|tx| desk::outgoing::outbox::list(tx, None, None, 9)).remove(0);
+    assert_eq!(day.deliveries(row.id), "maya@desk.example bounced");
+    minutes(&day, 60);
+    assert_eq!((letters(&day).len(), open(&day).len()), (0, 1));
+    // Whoever has the id and writes to a ticket of theirs is heard all the same.
+    day.receive(mail::from("ann@example.org", "Printer", "It burns."));
+    let first = day.last_id("10001");
+    let both = mail::from("ann@example.org", "Re: Printer", "See below.").answers(&first);
+    assert!(matches!(day.receive(both), Outcome::Filed { .. }));
+    day.is_whole();
+}
+
+#[test]
+fn nobody_is_told_at_an_address_that_is_read_here() {
+    let day = day();
+    let by = By::system(day.now());
+    let refused =
+        day.try_write(|tx| webhook::set_recipients(tx, &by, "ops@elsewhere.example, Sales@desk.example"));
+    assert!(
+        matches!(refused, Err(Error::Refused(Refusal::Other(why))) if why.contains("would become a ticket"))
+    );
+    let refused = day.try_write(|tx| webhook::set_recipients(tx, &by, "ops"));
+    assert!(matches!(refused, Err(Error::Refused(Refusal::BadAddress(_)))));
+    day.write(|tx| webhook::set_recipients(tx, &by, " ops@elsewhere.example;it@elsewhere.example "));
+    assert_eq!(day.read(webhook::told_by_mail), ["ops@elsewhere.example", "it@elsewhere.example"]);
+    day.write(|tx| webhook::set_recipients(tx, &by, ""));
+    // An administrator whose own address became a mailbox.
+    day.hire("Root", Role::Administrator);
+    day.mailbox("maya@desk.example", "Maya");
+    assert_eq!(day.read(webhook::told_by_mail), ["root@desk.example"]);
+}
+
+#[test]
+fn a_post_is_tried_a_bounded_number_of_times_by_one_at_a_time() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 1);
+    let mut tries = 0;
+    let mut bodies = std::collections::BTreeSet::new();
+    for _ in 0..300 {
+        let now = day.later(MINUTE);
+        let claims = day.write(|tx| notice::claim_posts(tx, now, MINUTE, "one", 9));
+        assert!(day.write(|tx| notice::claim_posts(tx, now, MINUTE, "two", 9)).is_empty());
+        for claim in claims {
+            tries += 1;
+            assert_eq!(claim.attempts, tries);
+            bodies.insert(claim.body.clone());
+            let late = notice::Claim { generation: claim.generation - 1, ..claim.clone() };
+            assert!(!day.write(|tx| notice::settle(tx, &late, &Posted::Told, "late", now)));
+            let retry = Posted::Retry { next_at: now + MINUTE };
+            assert!(day.write(|tx| notice::settle(tx, &claim, &retry, "HTTP status 503", now)));
+        }
+    }
+    assert_eq!((tries, bodies.len()), (notice::ATTEMPTS_MAX, 1));
+    let last =
+        day.read(|tx| notice::list(tx, 9)).into_iter().find(|n| n.channel == Channel::Webhook).unwrap();
+    assert_eq!((last.state, last.answer.as_str()), (notice::State::Failed, "HTTP status 503"));
+}
+
+#[test]
+fn the_webhooks_secret_is_for_its_host_and_shown_when_it_is_new() {
+    let day = day();
+    assert!(!set_webhook(&day, "https://hooks.example/y", false).unwrap(), "another path is no other host");
+    assert!(set_webhook(&day, "https://other.example/y", false).unwrap());
+    assert!(set_webhook(&day, "https://other.example/y", true).unwrap());
+    for bad in
+        ["http://hooks.example/", "https://user:pw@hooks.example/", "hooks", "https://hooks.example/#a"]
+    {
+        assert!(
+            matches!(set_webhook(&day, bad, false), Err(Error::Refused(Refusal::BadEndpoint { .. }))),
+            "{bad}"
+        );
+    }
+    assert!(!set_webhook(&day, "", false).unwrap());
+    assert_eq!(day.read(webhook::find), None);
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 2);
+    assert!(posts(&day).is_empty());
+}

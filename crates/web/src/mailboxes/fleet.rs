@@ -1,0 +1,167 @@
+//! A mailbox as a line of the list: how it is, how long its tokens and secrets live, and the one button that fits.
+use super::health::Facts;
+use crate::moment::Moment;
+use crate::page::Page;
+use desk::alerts::condition::days_left;
+use desk::alerts::fleet::Member;
+use desk::mailboxes::grant::{Grant, State as Life};
+use desk::mailboxes::mailbox::{Mailbox, Side, State};
+
+/// A secret that ends within so many days is the next thing to do.
+const SECRET_DAYS: i64 = 14;
+
+/// What can be done about it from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A page where it goes on.
+    Open { words: &'static str, path: String },
+    /// Done at once.
+    Post { words: &'static str, path: String },
+}
+
+/// A life that counts down.
+#[derive(Clone, Debug)]
+pub struct Countdown {
+    pub color: &'static str,
+    pub words: String,
+}
+
+pub struct Line {
+    pub id: i64,
+    pub address: String,
+    pub name: String,
+    pub facts: Facts,
+    pub token: Option<Countdown>,
+    pub secret: Option<Countdown>,
+    /// *about 120 a week*
+    pub usual: String,
+    /// Why it is silent, when that is unusual.
+    pub silence: Option<String>,
+    /// From when on a silence is told, while nothing else comes.
+    pub unusual_at: Option<Moment>,
+    /// Whether it is told.
+    pub watched: bool,
+    pub next_sending: Option<Moment>,
+    pub act: Act,
+}
+impl Line {
+    pub fn of(member: Member, page: &Page) -> Line {
+        let mailbox = &member.mailbox;
+        let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
+        Line {
+            id: mailbox.id,
+            address: mailbox.address.clone(),
+            name: if mailbox.name == mailbox.address { String::new() } else { mailbox.name.clone() },
+            facts: Facts::of(mailbox, page),
+            token: token(&member, page),
+            secret: secret(&member, page.now),
+            usual: usual(&member),
+            silence: silent.map(|alert| alert.fact.reason.clone()),
+            unusual_at: member.usual.unusual_at.map(|at| page.moment(&at)),
+            watched: member.usual.watched,
+            next_sending: member.next_sending_at.map(|at| page.moment(&at.max(page.now))),
+            act: act(&member, page.now),
+        }
+    }
+}
+
+fn usual(member: &Member) -> String {
+    match member.usual.a_week {
+        None => String::new(),
+        Some(0) => "less than one a week".to_owned(),
+        Some(count) => format!("about {count} a week"),
+    }
+}
+
+fn token(member: &Member, page: &Page) -> Option<Countdown> {
+    let signs_in = member.mailbox.incoming.authentication.is_oauth();
+    let Some(grant) = member.grant(Side::Incoming).or(member.grant(Side::Outgoing)) else {
+        return signs_in.then(|| Countdown { color: "bad", words: "not authorized".to_owned() });
+    };
+    let (color, words) = match (grant.state, grant.expires_at) {
+        (Life::Lapsed, _) => ("bad", "consent lapsed".to_owned()),
+        (Life::Unproved, _) => ("warn", "not proved".to_owned()),
+        (_, Some(at)) if at > page.now => ("good", format!("token until {}", page.moment(&at).words())),
+        // A paused one is renewed about weekly, and at once when it is needed.
+        (_, Some(at)) if !member.mailbox.active => ("", format!("token ended {}", page.moment(&at).words())),
+        (_, Some(at)) => ("warn", format!("token ended {}", page.moment(&at).words())),
+        (_, None) => ("warn", "no token yet".to_owned()),
+    };
+    Some(Countdown { color, words })
+}
+
+fn secret(member: &Member, now: i64) -> Option<Countdown> {
+    member.secret_expires_at().map(|at| countdown("secret", at, now))
+}
+/// *secret for 61 days*
+pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
+    let days = days_left(at, now);
+    let color = match days {
+        0..=3 => "bad",
+        4..=SECRET_DAYS => "warn",
+        _ => "",
+    };
+    let words = match days {
+        _ if at <= now => format!("{what} expired"),
+        1 => format!("{what} ends within a day"),
+        days => format!("{what} for {days} days"),
+    };
+    Countdown { color, words }
+}
+
+fn act(member: &Member, now: i64) -> Act {
+    let mailbox = &member.mailbox;
+    let needs = |state| state == State::NeedsPerson;
+    if mailbox.incoming.host.is_empty() {
+        return Act::Open { words: "Set up", path: format!("/mailboxes/{}/remote", mailbox.id) };
+    }
+    if mailbox.active && needs(mailbox.incoming_health.state) {
+        return mend(member, Side::Incoming);
+    }
+    if mailbox.outgoing_active && needs(mailbox.outgoing_health.state) {
+        return mend(member, Side::Outgoing);
+    }
+    for side in [Side::Incoming, Side::Outgoing] {
+        if member.grant(side).is_some_and(|grant| grant.state != Life::Fulfilled || is_refused(grant)) {
+            return mend(member, side);
+        }
+    }
+    if mailbox.incoming.authentication.is_oauth() && mailbox.incoming.grant_id.is_none() {
+        return mend(member, Side::Incoming);
+    }
+    if member.secret_expires_at().is_some_and(|at| days_left(at, now) <= SECRET_DAYS) {
+        return config(mailbox, Side::Incoming, "Open Config…");
+    }
+    if !mailbox.active {
+        let words = if mailbox.activated_at.is_some() { "Resume" } else { "Start fetching" };
+        return Act::Post { words, path: format!("/mailboxes/{}/resume", mailbox.id) };
+    }
+    Act::Post { words: "Fetch now", path: format!("/mailboxes/{}/fetch", mailbox.id) }
+}
+
+/// A side that does not work: what its grant lacks, or its own settings.
+fn mend(member: &Member, side: Side) -> Act {
+    let mailbox = &member.mailbox;
+    let (word, signs_in) = match side {
+        Side::Incoming => ("remote", mailbox.incoming.authentication.is_oauth()),
+        Side::Outgoing => ("outgoing", mailbox.outgoing.authentication.is_oauth()),
+    };
+    match member.grant(side) {
+        Some(grant) if grant.state == Life::Unproved => {
+            Act::Post { words: "Prove again", path: format!("/mailboxes/{}/{word}/prove", mailbox.id) }
+        }
+        Some(grant) if grant.state == Life::Lapsed => config(mailbox, side, "Authorize again"),
+        Some(grant) if is_refused(grant) => config(mailbox, side, "Open Config…"),
+        None if signs_in => config(mailbox, side, "Authorize"),
+        Some(_) | None => {
+            Act::Open { words: "Put it right", path: format!("/mailboxes/{}/{word}", mailbox.id) }
+        }
+    }
+}
+/// The token endpoint says that the registration must be mended.
+fn is_refused(grant: &Grant) -> bool {
+    grant.state == Life::Fulfilled && !grant.reason_code.is_empty() && grant.reason_code != "refresh_retry"
+}
+fn config(mailbox: &Mailbox, side: Side, words: &'static str) -> Act {
+    Act::Open { words, path: format!("/mailboxes/{}/{}/authorization", mailbox.id, super::side_word(side)) }
+}

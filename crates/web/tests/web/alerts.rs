@@ -1,0 +1,166 @@
+//! The list of emails as one screen, and the page of alerts.
+use crate::office::{NOON, Office};
+use axum::http::StatusCode;
+use desk::alerts::look::{self, Asked};
+use desk::mailboxes::mailbox::{self, Round, Side};
+use desk::{By, params};
+
+/// A mailbox that is fetched and sends, by password.
+fn mailbox(office: &Office, address: &str) -> i64 {
+    let by = By::system(NOON);
+    office.write(|tx| {
+        let id = mailbox::create(tx, &by, address, "Support", 1)?;
+        tx.execute(
+            "UPDATE mailbox SET out_host = 'smtp.example', out_active = 1, out_authentication = 'password', active = 1,
+                 in_host = 'imap.example', in_authentication = 'password', state = 'ok', out_state = 'ok',
+                 activated_at = 1 WHERE id = $1",
+            params![id],
+        )?;
+        Ok(id)
+    })
+}
+fn breaks(office: &Office, id: i64) {
+    let now = office.clock.now();
+    let round = Round::NeedsPerson {
+        code: "535".into(),
+        reason: "It was refused.".into(),
+        remedy: "Enter the password again.".into(),
+        next_at: now,
+    };
+    office.write(|tx| mailbox::settle_outgoing(tx, id, &round, now));
+}
+fn look(office: &Office) {
+    let (now, asked) =
+        (office.clock.now(), Asked { site_url: crate::office::SITE.into(), random: office.courier.random() });
+    office.write(|tx| look::look(tx, &asked, now));
+}
+
+#[tokio::test]
+async fn the_strip_is_one_line_with_the_worst_and_a_count_and_agents_do_not_see_it() {
+    let office = Office::staffed();
+    let (one, two) = (mailbox(&office, "one@contoso.example"), mailbox(&office, "two@contoso.example"));
+    breaks(&office, one);
+    let (mut maya, mut leo) = (office.maya().await, office.leo().await);
+    let page = maya.get("/tickets").await;
+    page.shows("one@contoso.example has sent no mail since")
+        .shows("It was refused. Enter the password again.");
+    page.shows("Put it right").hides("more.");
+    office.clock.advance(60_000);
+    breaks(&office, two);
+    let page = maya.get("/tickets").await;
+    page.shows("one@contoso.example has sent no mail since")
+        .shows("And 1 more.")
+        .shows("/mailboxes?state=needs");
+    assert_eq!(page.body.matches("banner bad strip").count(), 1);
+    leo.get("/tickets").await.hides("contoso.example has sent").hides("banner bad strip");
+    maya.get("/mailboxes?state=needs").await.shows("one@contoso.example").shows("two@contoso.example");
+    maya.get("/mailboxes?state=off").await.shows("No email is off");
+    // Both are broken, and there is no third one.
+    look(&office);
+    office.clock.advance(5 * 60_000);
+    look(&office);
+    maya.get("/tickets").await.shows("No other email can send");
+    maya.get("/mailboxes").await.shows("told on these pages only");
+}
+
+#[tokio::test]
+async fn each_line_has_the_one_button_that_fits() {
+    let office = Office::staffed();
+    let ids: Vec<i64> =
+        ["a", "b", "c", "d"].map(|name| mailbox(&office, &format!("{name}@contoso.example"))).to_vec();
+    office.write(|tx| {
+        tx.execute("UPDATE mailbox SET active = 0, state = 'paused' WHERE id = $1", params![ids[1]])?;
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, client_secret, secret_expires_at, created_at)
+             VALUES ('x', 'microsoft', 'Contoso', $1, $2, 0) RETURNING id",
+            params![&[1_u8; 40], NOON + 10 * 24 * 3_600_000],
+        )?;
+        for (id, state) in [(ids[2], "lapsed"), (ids[3], "fulfilled")] {
+            let grant = tx.insert(
+                "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at)
+                 VALUES ($1, $2, 'incoming', $3, 0, 0) RETURNING id",
+                params![client, id, state],
+            )?;
+            tx.execute(
+                "UPDATE mailbox SET in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3 WHERE id = $1",
+                params![id, client, grant],
+            )?;
+        }
+        Ok(())
+    });
+    let mut maya = office.maya().await;
+    let page = maya.get("/mailboxes").await;
+    let line = |address: &str| {
+        let (_, rest) = page.body.split_once(&format!(">{address}</a>")).unwrap();
+        rest.split_once("</tr>").unwrap().0.to_owned()
+    };
+    for (address, button) in [
+        ("a@contoso.example", "Fetch now"),
+        ("b@contoso.example", "Resume"),
+        ("c@contoso.example", "Authorize again"),
+        ("d@contoso.example", "Open Config…"),
+    ] {
+        let line = line(address);
+        assert!(line.contains(button), "{address}: {line}");
+        assert_eq!(line.matches("class=\"button").count(), 1, "{address}: {line}");
+    }
+    assert!(
+        line("c@contoso.example").contains("consent lapsed")
+            && line("d@contoso.example").contains("secret for 10 days")
+    );
+    let answer = maya.post(&format!("/mailboxes/{}/fetch", ids[0]), &[]).await;
+    maya.follow(&answer).await.shows("It is fetched in a moment.");
+    let answer = maya.post(&format!("/mailboxes/{}/silence", ids[0]), &[("watched", "0")]).await;
+    maya.follow(&answer).await.shows("Tell me of a silence");
+}
+
+#[tokio::test]
+async fn a_hundred_emails_are_a_page_and_the_rest_is_the_next() {
+    let office = Office::staffed();
+    for number in 0..130 {
+        mailbox(&office, &format!("box{number:03}@contoso.example"));
+    }
+    let mut maya = office.maya().await;
+    let first = maya.get("/mailboxes").await;
+    first.shows("box099@contoso.example").hides("box100@contoso.example").shows("after=box099");
+    maya.get("/mailboxes?state=&after=box099@contoso.example")
+        .await
+        .shows("box100@")
+        .shows("box129@")
+        .hides("box099@");
+}
+
+#[tokio::test]
+async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
+    let office = Office::staffed();
+    let id = mailbox(&office, "one@contoso.example");
+    let mut maya = office.maya().await;
+    maya.get("/alerts").await.shows("every active administrator").shows("maya@contoso.example");
+    let typed = [("recipients", "ops@elsewhere.example"), ("url", "http://hooks.example/x")];
+    let answer = maya.post("/alerts", &typed).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("must begin with https://").shows("ops@elsewhere.example");
+    let typed = [("recipients", "ops@elsewhere.example"), ("url", "https://hooks.example/x")];
+    let answer = maya.post("/alerts", &typed).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    answer.shows("it is not shown again").shows("postern_");
+    assert!(answer.header("cache-control").contains("no-store"), "{:?}", answer.headers);
+    let again = maya.post("/alerts", &typed).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "the same form again shows nothing");
+    maya.get("/alerts").await.hides("postern_").shows("https://hooks.example/x");
+
+    let answer = maya.post("/alerts/mail/test", &[]).await;
+    maya.follow(&answer).await.shows("On its way through one@contoso.example.");
+    let answer = maya.post("/alerts/webhook/test", &[]).await;
+    maya.follow(&answer).await.shows("Goes out in a moment.");
+    breaks(&office, id);
+    maya.get("/alerts").await;
+    let answer = maya.post("/alerts/mail/test", &[]).await;
+    answer.shows("No email can send now");
+    maya.get("/alerts").await;
+    let answer = maya.post("/alerts/webhook/secret", &[]).await;
+    answer.shows("postern_");
+    maya.get("/alerts").await;
+    let answer = maya.post("/alerts", &[("recipients", ""), ("url", "")]).await;
+    maya.follow(&answer).await.hides("Send a test to the webhook").hides("hooks.example");
+}
