@@ -55,5 +55,5 @@ CREATE TABLE letter (
 CREATE TABLE webhook (
     id {int} PRIMARY KEY CHECK (id = 1),
     url {text} NOT NULL,
-    secret {bytes} NOT NULL                -- sealed: webhook:1:secret
+    secret {bytes}                         -- sealed: webhook:1:secret; none: lost, nothing is posted until there is a new one
 ) {strict};

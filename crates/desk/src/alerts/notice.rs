@@ -128,11 +128,12 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, answer: &str, n
         Outcome::Retry { .. } | Outcome::Failed => (State::Failed, now),
     };
     let answer: String = answer.chars().take(500).collect();
+    let settled_at = (state != State::Waiting).then_some(now);
     let settled = tx.execute(
         "UPDATE notice SET state = $3, answer = $4, due_at = $5, leased_until = 0, leased_by = '',
-             settled_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE $6 END
+             settled_at = $6
          WHERE id = $1 AND generation = $2 AND state = 'waiting'",
-        params![claim.id, claim.generation, state.word(), answer, next_at, now],
+        params![claim.id, claim.generation, state.word(), answer, next_at, settled_at],
     )?;
     tx.wake("mailbox");
     Ok(settled == 1)

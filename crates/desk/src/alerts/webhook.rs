@@ -22,8 +22,8 @@ pub fn find(tx: &mut Tx<'_>) -> Result<Option<String>> {
     Ok(found.map(|(url,)| url))
 }
 pub fn secret_for_system(tx: &mut Tx<'_>, vault: &Vault) -> Result<Option<SecretString>> {
-    let found: Option<(Vec<u8>,)> = tx.maybe("SELECT secret FROM webhook WHERE id = 1", &[])?;
-    found.map(|(sealed,)| vault.unseal(ROW, &sealed)).transpose()
+    let found: Option<(Option<Vec<u8>>,)> = tx.maybe("SELECT secret FROM webhook WHERE id = 1", &[])?;
+    found.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(ROW, &sealed)).transpose()
 }
 
 /// What is set for a webhook.

@@ -35,6 +35,8 @@ pub struct Line {
     pub secret: Option<Countdown>,
     /// *about 120 a week*
     pub usual: String,
+    /// What is wrong and what to do, each with its color.
+    pub why: Vec<(&'static str, String)>,
     /// Why it is silent, when that is unusual.
     pub silence: Option<String>,
     /// From when on a silence is told, while nothing else comes.
@@ -47,17 +49,30 @@ pub struct Line {
 impl Line {
     pub fn of(member: Member, page: &Page) -> Line {
         let mailbox = &member.mailbox;
+        let facts = Facts::of(mailbox, page);
+        let sides = [&facts.incoming, &facts.outgoing].into_iter();
+        let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
+        let mut why: Vec<(&str, String)> =
+            troubled.map(|side| (side.color, format!("{} {}", side.reason, side.remedy))).collect();
+        let grants = member.grants.iter().filter(|grant| grant.state != Life::Fulfilled || is_refused(grant));
+        for grant in grants.filter(|grant| !grant.reason.is_empty()) {
+            if !why.iter().any(|(_, said)| said.starts_with(&grant.reason)) {
+                why.push(("warn", format!("{} {}", grant.reason, grant.remedy)));
+            }
+        }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
+        why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
         Line {
             id: mailbox.id,
             address: mailbox.address.clone(),
             name: if mailbox.name == mailbox.address { String::new() } else { mailbox.name.clone() },
-            facts: Facts::of(mailbox, page),
+            facts,
             token: token(&member, page),
             secret: secret(&member, page.now),
             usual: usual(&member),
+            why,
             silence: silent.map(|alert| alert.fact.reason.clone()),
-            unusual_at: member.usual.unusual_at.map(|at| page.moment(&at)),
+            unusual_at: member.usual.unusual_at.filter(|at| *at > page.now).map(|at| page.since(&at)),
             watched: member.usual.watched,
             next_sending: member.next_sending_at.map(|at| page.moment(&at.max(page.now))),
             act: act(&member, page.now),
@@ -81,7 +96,7 @@ fn token(member: &Member, page: &Page) -> Option<Countdown> {
     let (color, words) = match (grant.state, grant.expires_at) {
         (Life::Lapsed, _) => ("bad", "consent lapsed".to_owned()),
         (Life::Unproved, _) => ("warn", "not proved".to_owned()),
-        (_, Some(at)) if at > page.now => ("good", format!("token until {}", page.moment(&at).words())),
+        (_, Some(at)) if at > page.now => ("good", format!("token ends {}", page.moment(&at).words())),
         // A paused one is renewed about weekly, and at once when it is needed.
         (_, Some(at)) if !member.mailbox.active => ("", format!("token ended {}", page.moment(&at).words())),
         (_, Some(at)) => ("warn", format!("token ended {}", page.moment(&at).words())),

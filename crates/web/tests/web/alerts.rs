@@ -2,7 +2,7 @@
 use crate::office::{NOON, Office};
 use axum::http::StatusCode;
 use desk::alerts::look::{self, Asked};
-use desk::mailboxes::mailbox::{self, Round, Side};
+use desk::mailboxes::mailbox::{self, Round};
 use desk::{By, params};
 
 /// A mailbox that is fetched and sends, by password.
