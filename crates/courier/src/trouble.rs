@@ -13,6 +13,9 @@ const RETRY_MS_MAX: i64 = 15 * 60_000;
 const PERSON_MS_MIN: i64 = 5 * 60_000;
 const PERSON_MS_MAX: i64 = 60 * 60_000;
 
+/// A time that the other side names is obeyed up to this: a slip of its clock or its unit must not end a mailbox.
+const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60_000;
+
 /// The remedy for what passes.
 pub(crate) const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
 
@@ -73,7 +76,7 @@ impl Trouble {
                         "Postern tries again by itself; look at the server's state if it lasts.".into();
                 }
                 trouble.class = Class::Retry;
-                trouble.retry_after_ms = retry_after_ms;
+                trouble.retry_after_ms = retry_after_ms.map(|ms| ms.clamp(0, RETRY_AFTER_MS_MAX));
             }
             wire::Kind::Unauthorized if trouble.class == Class::Retry => {
                 trouble.class = if place.by_token { Class::AuthorizeAgain } else { Class::Configuration };
@@ -244,6 +247,16 @@ pub(crate) fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_come_back_at_is_obeyed_up_to_a_day() {
+        let place = Place { provider: "other", service: Service::Imap, by_token: true };
+        for (said, obeyed) in [(7_000, 7_000), (i64::from(u32::MAX) * 1000, RETRY_AFTER_MS_MAX), (-5, 0)] {
+            let kind = wire::Kind::Transient { retry_after_ms: Some(said) };
+            let error = wire::Error::new(kind, "refresh the token", "id.example.org");
+            assert_eq!(Trouble::of(&error, &place).retry_after_ms, Some(obeyed), "{said}");
+        }
+    }
 
     #[test]
     fn the_providers_words_are_told_once_with_what_finds_the_event() {
