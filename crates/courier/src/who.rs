@@ -56,7 +56,8 @@ pub(crate) struct Fresh<'a> {
     pub set: &'a TokenSet,
     /// What the access token was asked for.
     pub scope: &'a str,
-    pub nonce: &'a str,
+    /// What the id_token must repeat, if anything.
+    pub nonce: Option<&'a str>,
     /// Who the authorization answer said it comes from, where it said so (RFC 9207).
     pub issuer: Option<&'a str>,
 }
@@ -72,7 +73,7 @@ pub(crate) async fn signed_in(
 ) -> Result<Owned, Trouble> {
     let identity = match &fresh.set.id_token {
         Some(id_token) => {
-            let (client_id, nonce) = (client.client_id.trim(), Some(fresh.nonce));
+            let (client_id, nonce) = (client.client_id.trim(), fresh.nonce);
             let expected = Expected { client_id, nonce, now_at: courier.now() };
             let known = at_home(&courier.desk().providers, client);
             let discovery = known.and_then(|oauth2| oauth2.discovery_endpoint.as_deref());

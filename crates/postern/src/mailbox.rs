@@ -1,7 +1,7 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Paging, Program, apply, json, serve};
+use crate::{Paging, Program, apply, consent, json, serve};
 use clap::Subcommand;
 use desk::mailboxes::mailbox::{self, Mailbox, Shape};
 use desk::{By, Desk};
@@ -31,6 +31,16 @@ pub enum Command {
         /// The mailbox's address
         address: String,
     },
+    /// Give a consent: prints what to open, waits, proves
+    Authorize(consent::Authorize),
+    /// The same again; what is in use stays in use until the new one is proved
+    Reauthorize(consent::Authorize),
+    /// Prove the access again
+    Prove(consent::Of),
+    /// Say what a mailbox is that somebody else has signed in for
+    Answer(consent::Said),
+    /// Delete the tokens, and tell the provider where it can be told
+    Revoke(consent::Of),
     /// Stop fetching until `resume`
     Pause {
         /// The mailbox's address
@@ -68,6 +78,12 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let view = desk.db.read(|tx| json::view(tx, found.clone(), &site))?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
+        Command::Authorize(asked) | Command::Reauthorize(asked) => {
+            consent::authorize(program, desk, site, &asked)
+        }
+        Command::Prove(of) => consent::prove(program, desk, site, &of),
+        Command::Answer(said) => consent::answer(program, desk, site, &said),
+        Command::Revoke(of) => consent::revoke(program, desk, site, &of),
         Command::Fetch { address } => fetch(program, desk, &address, site),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;

@@ -10,6 +10,7 @@ mod apply;
 mod check;
 mod config;
 mod connections;
+mod consent;
 mod demo;
 mod doctor;
 mod inbox;

@@ -141,6 +141,8 @@ fn admin_panel() -> Vec<Route> {
             mailboxes::authorization::delete_token,
         ),
         changes("/mailboxes/{id}/{side}/authorize", Admin, mailboxes::attempt::begin),
+        changes("/mailboxes/{id}/{side}/paste", Admin, mailboxes::attempt::paste),
+        reads("/mailboxes/{id}/{side}/tries/{grant}", Admin, mailboxes::attempt::show_device),
         changes("/mailboxes/{id}/{side}/questions/{grant}", Admin, mailboxes::attempt::answer),
         changes("/mailboxes/{id}/{side}/prove", Admin, mailboxes::upkeep::prove),
         changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),

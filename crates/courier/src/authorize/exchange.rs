@@ -11,7 +11,9 @@ use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{ClientAuthentication, OAuthError, Protocol, TokenRequest, exchange_code, is_same_issuer};
+use wire::oauth::{
+    ClientAuthentication, OAuthError, Protocol, TokenRequest, TokenSet, exchange_code, is_same_issuer,
+};
 
 /// Tokens that are committed.
 pub(super) enum Exchanged {
@@ -55,16 +57,52 @@ pub(super) async fn exchange(
     };
     let redirect_uri = callback_url(courier.site_url(), &client.public_id);
     let asked_at = courier.now();
-    let mut set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
+    let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)
         .await
         .map_err(|error| not_exchanged(courier, &error, client))?;
+    let given = Given {
+        grant_id: pending.grant_id,
+        mailbox_id: pending.mailbox_id,
+        side: pending.side,
+        set,
+        scope,
+        asked_at,
+        nonce: Some(pending.nonce.clone()),
+        issuer,
+    };
+    keep(courier, &session.by, client, given).await
+}
+
+/// Tokens that were just given, and what they were asked for.
+pub(super) struct Given {
+    pub grant_id: i64,
+    pub mailbox_id: i64,
+    pub side: Side,
+    pub set: TokenSet,
+    pub scope: String,
+    pub asked_at: i64,
+    /// What the id_token must repeat; a device code has none.
+    pub nonce: Option<String>,
+    pub issuer: Option<String>,
+}
+
+/// Who it was is compared, and the tokens are committed.
+pub(super) async fn keep(
+    courier: &Courier,
+    by: &desk::By,
+    client: &Client,
+    given: Given,
+) -> Result<Exchanged, Trouble> {
+    let Given { grant_id, mailbox_id, side, mut set, scope, asked_at, nonce, issuer } = given;
+    let providers = &courier.desk().providers;
     if let Some(scope) = registration::not_granted(providers, client, set.scope.as_deref()) {
         return Err(scope_taken_away(&scope));
     }
-    let mailbox = probe::find(courier, pending.mailbox_id).await?;
-    let fresh = Fresh { set: &set, scope: &scope, nonce: &pending.nonce, issuer: issuer.as_deref() };
+    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    let mailbox = probe::find(courier, mailbox_id).await?;
+    let fresh = Fresh { set: &set, scope: &scope, nonce: nonce.as_deref(), issuer: issuer.as_deref() };
     let mut owned = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await?;
-    if let Some(in_use) = mailbox.grant_id(pending.side)
+    if let Some(in_use) = mailbox.grant_id(side)
         && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
     {
         owned.compare_with(&before, &mailbox, client);
@@ -76,18 +114,19 @@ pub(super) async fn exchange(
         return Err(no_refresh_token(courier, client));
     }
     let tokens = new_tokens(set, &scope, asked_at);
-    let (vault, by, id, owner) =
-        (courier.desk().vault.clone(), session.by.clone(), pending.grant_id, owned.owner.clone());
+    let (vault, by, owner) = (courier.desk().vault.clone(), by.clone(), owned.owner.clone());
     let nonces = [courier.random(), courier.random()];
     let Some(trouble) = owned.dispute.take() else {
-        courier.write(move |tx| grant::store_tokens(tx, &vault, &by, id, &owner, &tokens, nonces)).await?;
+        courier
+            .write(move |tx| grant::store_tokens(tx, &vault, &by, grant_id, &owner, &tokens, nonces))
+            .await?;
         return Ok(Exchanged::Owned(owned));
     };
     let why = trouble.clone();
     courier
         .write(move |tx| {
             let why = (why.code.as_str(), why.reason.as_str(), why.remedy.as_str());
-            grant::dispute(tx, &vault, &by, id, &owner, &tokens, why, nonces)
+            grant::dispute(tx, &vault, &by, grant_id, &owner, &tokens, why, nonces)
         })
         .await?;
     Ok(Exchanged::Disputed(trouble))

@@ -2,21 +2,30 @@
 //!
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
+mod device;
 mod discover;
 mod dispute;
 mod exchange;
+mod paste;
 mod prove;
+mod revoke;
 
+pub(crate) use device::poll_devices;
+pub use device::{Device, begin_device, wait_for_device};
 pub use discover::{Discovered, discover};
 pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
 pub use dispute::{About, Answer, Question, answer, question};
 
+pub use paste::{awaits_paste, pasted};
+pub use revoke::{delete_tokens, remove, taken_back_where};
+
 use crate::registration::{self, corrected, endpoint};
+use crate::trouble::Trouble;
 use crate::{Courier, probe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant::{self, NewTry, Pending};
+use desk::mailboxes::grant::{self, NewTry, Pending, Way};
 use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
 use exchange::Exchanged;
 use prove::Subject;
@@ -31,6 +40,12 @@ pub struct Session {
     pub session_id: i64,
     pub by: desk::By,
 }
+impl Session {
+    /// No session of the web: the process itself knows what it began.
+    pub fn of_command_line(by: desk::By) -> Session {
+        Session { session_id: 0, by }
+    }
+}
 
 /// What the provider appended to the callback address. Never logged.
 #[derive(Clone, Default, Deserialize)]
@@ -41,6 +56,24 @@ pub struct CallbackQuery {
     pub error_description: Option<String>,
     /// Who answers (RFC 9207).
     pub iss: Option<String>,
+}
+impl CallbackQuery {
+    /// The first of each parameter; an address with two codes is not read more kindly than one with one.
+    pub fn parse(query: &str) -> CallbackQuery {
+        let mut read = CallbackQuery::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let field = match &*name {
+                "code" => &mut read.code,
+                "state" => &mut read.state,
+                "error" => &mut read.error,
+                "iss" => &mut read.iss,
+                "error_description" => &mut read.error_description,
+                _ => continue,
+            };
+            field.get_or_insert_with(|| value.into_owned());
+        }
+        read
+    }
 }
 impl std::fmt::Debug for CallbackQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,19 +113,33 @@ pub enum Banner {
 
 /// Stores the pending grant; the address of the provider's sign-in page.
 pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: Side) -> desk::Result<Url> {
+    begin_by(courier, session, mailbox_id, side, Way::Callback).await
+}
+
+/// The same for where no browser comes back to: the address that it ends at is pasted (see [`pasted`]).
+pub async fn begin_paste(
+    courier: &Courier,
+    session: &Session,
+    mailbox_id: i64,
+    side: Side,
+) -> desk::Result<Url> {
+    begin_by(courier, session, mailbox_id, side, Way::Paste).await
+}
+
+async fn begin_by(
+    courier: &Courier,
+    session: &Session,
+    mailbox_id: i64,
+    side: Side,
+    way: Way,
+) -> desk::Result<Url> {
     let (client, hint) = courier
         .read(move |tx| {
             let (mailbox, client) = registration(tx, mailbox_id, side)?;
             Ok((client, who_signs_in(tx, &mailbox, side)?))
         })
         .await?;
-    if !client.active {
-        let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
-        return Err(desk::Refusal::Other(off.to_owned()).into());
-    }
-    if client.client_id.trim().is_empty() {
-        return Err(desk::Refusal::Required("Client ID").into());
-    }
+    ready(&client)?;
     let authorization = endpoint(courier, "Authorization Endpoint", &client.authorization_endpoint)?;
     endpoint(courier, "Token Endpoint", &client.token_endpoint)?; // before the detour, not after it
 
@@ -121,6 +168,7 @@ pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: 
         mailbox_id,
         side,
         session_id: session.session_id,
+        way,
         state,
         verifier: SecretString::from(verifier),
         nonce,
@@ -128,6 +176,18 @@ pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: 
     let (vault, by, seal) = (courier.desk().vault.clone(), session.by.clone(), courier.random());
     courier.write(move |tx| grant::begin(tx, &vault, &by, &new, seal)).await?;
     Ok(address)
+}
+
+/// Whether anything can be asked with it.
+fn ready(client: &Client) -> desk::Result<()> {
+    if !client.active {
+        let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
+        return Err(desk::Refusal::Other(off.to_owned()).into());
+    }
+    if client.client_id.trim().is_empty() {
+        return Err(desk::Refusal::Required("Client ID").into());
+    }
+    Ok(())
 }
 
 /// The account that is asked for; to a shared mailbox it is who opened it before, as far as that is known.
@@ -178,17 +238,32 @@ async fn take(
         return Ok(Landing::Unknown { sentence: UNKNOWN.to_owned() });
     };
     let (mailbox_id, side) = (pending.mailbox_id, pending.side);
-    let banner = match exchange::exchange(courier, session, &client, &pending, query).await {
+    let exchanged = exchange::exchange(courier, session, &client, &pending, query).await;
+    let banner = settle(courier, &session.by, pending.grant_id, mailbox_id, side, exchanged).await?;
+    Ok(Landing::Tab { mailbox_id, side, banner })
+}
+
+/// What an exchange came to: proved, asked about, or failed with its reason.
+async fn settle(
+    courier: &Courier,
+    by: &desk::By,
+    grant_id: i64,
+    mailbox_id: i64,
+    side: Side,
+    exchanged: Result<Exchanged, Trouble>,
+) -> desk::Result<Banner> {
+    Ok(match exchanged {
         Ok(Exchanged::Owned(owned)) => {
             let mailbox = probe::find(courier, mailbox_id).await?;
-            prove::prove(courier, &session.by, &mailbox, side, Subject::New(pending.grant_id), owned.note)
-                .await?
+            prove::prove(courier, by, &mailbox, side, Subject::New(grant_id), owned.note).await?
         }
         Ok(Exchanged::Disputed(trouble)) => Banner::Asks { sentence: trouble.reason, remedy: trouble.remedy },
         Err(trouble) => {
-            let (by, id, kept) = (session.by.clone(), pending.grant_id, trouble.clone());
+            let (by, kept) = (by.clone(), trouble.clone());
             courier
-                .write(move |tx| grant::fail(tx, &by, id, &kept.code, &kept.whole_reason(), &kept.remedy))
+                .write(move |tx| {
+                    grant::fail(tx, &by, grant_id, &kept.code, &kept.whole_reason(), &kept.remedy)
+                })
                 .await?;
             Banner::Red {
                 sentence: trouble.reason,
@@ -197,8 +272,7 @@ async fn take(
                 retry: false,
             }
         }
-    };
-    Ok(Landing::Tab { mailbox_id, side, banner })
+    })
 }
 
 const UNKNOWN: &str = "This answer belongs to no sign-in that was begun here: it was used already, took longer than \

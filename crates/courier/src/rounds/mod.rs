@@ -1,6 +1,7 @@
 //! When what is done: fetching, filing, sending, refreshing and alerting, woken by commits and by the clock. What is done is
 //! elsewhere; here nothing escapes: it is logged once, and the round goes on.
 mod alerting;
+mod devices;
 mod fetching;
 mod filing;
 mod refreshing;
@@ -38,6 +39,7 @@ pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()
         rounds.spawn(lasting("sending", courier.clone(), shutdown.clone(), sending::run));
         rounds.spawn(lasting("looking at the clock", courier.clone(), shutdown.clone(), set_back::run));
         rounds.spawn(lasting("alerting", courier.clone(), shutdown.clone(), alerting::run));
+        rounds.spawn(lasting("asking about codes", courier.clone(), shutdown.clone(), devices::run));
         rounds.spawn(lasting("refreshing", courier, shutdown.clone(), refreshing::run));
         let mut shutdown = shutdown;
         let all = async { while rounds.join_next().await.is_some() {} };

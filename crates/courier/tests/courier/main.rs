@@ -19,3 +19,4 @@ mod refresh;
 mod rounds;
 mod send;
 mod stage;
+mod ways;

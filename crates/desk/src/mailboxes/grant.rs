@@ -1,14 +1,19 @@
 //! The consent of one owner to one client, and its life. In SQL the table is `consent` (GRANT is a
 //! reserved word).
+mod device;
 mod dispute;
 mod ending;
 mod pending;
 mod refresh;
 
+pub use device::{
+    DevicePoll, DeviceTry, NewDevice, begin_device, claim_device, device_due, device_over, device_try,
+    device_used, device_waits,
+};
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
-pub use ending::delete_tokens;
 pub(super) use ending::{Tokens, any_of_client, end_of_client, end_of_mailbox, end_of_side};
-pub use pending::{NewTry, PENDING_MS, Pending, begin, fail, take_pending};
+pub use ending::{delete_tokens, told_provider};
+pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
 
 use super::mailbox::Side;
@@ -107,15 +112,14 @@ pub fn store_tokens(
     let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
     let stored: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, owner_subject = $3,
-                owner_address = $4, authorized_by = $5, scopes = $6, refresh_token = $7, refreshed_at = $2,
-                refresh_due_at = $8, generation = generation + 1
+                owner_address = $4, scopes = $5, refresh_token = $6, refreshed_at = $2, refresh_due_at = $7,
+                generation = generation + 1
          WHERE id = $1 AND state = 'pending' AND state_hash IS NULL RETURNING mailbox_id, side",
         params![
             id,
             by.at,
             &owner.subject,
             owner.address.as_deref(),
-            by.name(),
             &tokens.scopes,
             refresh,
             tokens.refresh_due_at
@@ -193,6 +197,7 @@ pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, r
         params![id, code, reason, remedy],
     )?;
     let data = json!({ "grant": id, "side": grant.side.word(), "code": code, "reason": reason });
+    tx.wake("mailbox");
     note(tx, by, grant.mailbox_id, "not_proved", data)
 }
 

@@ -177,6 +177,7 @@ fn a_newer_consent_that_is_not_proved_does_not_hide_the_one_in_use() {
                 mailbox_id: id,
                 side: Side::Incoming,
                 session_id: 1,
+                way: grant::Way::Callback,
                 state: state.into(),
                 verifier: "the verifier".to_owned().into(),
                 nonce: "n".into(),

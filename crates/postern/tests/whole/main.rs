@@ -26,3 +26,4 @@ mod rig;
 mod starting;
 mod takeover;
 mod visitor;
+mod ways;

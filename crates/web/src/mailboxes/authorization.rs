@@ -2,10 +2,11 @@
 //!
 //! *Submit* saves the registration and leaves for the provider. Chromium applies `form-action` to
 //! redirects, so this page's policy lets its form lead to any provider, also one typed just now.
+use super::banner::Shown;
 use super::entered::ClientForm;
 use super::guide::Guide;
 use super::preset::{self, Preset};
-use super::{Tab, frame, provider, side, side_word};
+use super::{Tab, attempt, banner, frame, provider, side, side_word};
 use crate::extract::{Path, Query};
 use crate::form::{self, Form};
 use crate::gate::see_other;
@@ -255,12 +256,11 @@ pub async fn submit(
         if !leaves {
             return Ok(None);
         }
-        let session = authorize::Session { session_id: who.session.id, by: who.by() };
-        authorize::begin(&state.courier, &session, id, side).await.map(Some)
+        attempt::next(&state, &who, id, side, form.get("do")).await.map(Some)
     };
     match error::refusal(done.await)? {
         Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
-        Ok(Some(to)) => Ok(see_other(to.as_str())),
+        Ok(Some(next)) => attempt::go(&state, &visit, id, side, next).await,
         Err(refusal) => {
             let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
             show_tab(&state, &visit, id, side, &asked, Some(&form), Some(refusal.to_string())).await
@@ -298,18 +298,14 @@ pub async fn delete_token(
     who: Who,
     Path((id, word, grant_id)): Path<(i64, String, i64)>,
 ) -> Result<Response, Error> {
-    side(&word)?;
+    let side = side(&word)?;
     super::find(&state, id).await?;
-    let by = who.by();
-    state
-        .courier
-        .write(move |tx| {
-            let grant = grant::find(tx, grant_id)?.filter(|grant| grant.mailbox_id == id);
-            if grant.is_none() {
-                return Err(desk::Refusal::NotFound("token").into());
-            }
-            grant::delete_tokens(tx, &by, grant_id)
-        })
-        .await?;
-    Ok(see_other(&format!("/mailboxes/{id}/{word}?done=deleted")))
+    let found = state.courier.read(move |tx| grant::find(tx, grant_id)).await?;
+    if found.is_none_or(|grant| grant.mailbox_id != id) {
+        return Err(Error::NotFound);
+    }
+    let detail = authorize::delete_tokens(&state.courier, &who.by(), grant_id).await?;
+    let sentence = "The tokens are deleted. Authorize again to go on.".to_owned();
+    let shown = Shown { good: true, sentence, detail, remedy: String::new(), retry: false };
+    Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?))
 }

@@ -27,6 +27,16 @@ pub async fn land(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let asked = query.as_ref().is_some_and(|query| !query.is_empty());
+    let answer = CallbackQuery::parse(query.as_deref().unwrap_or_default());
+    let begun_elsewhere = match &visit.who {
+        Some(who) if who.is_administrator() => false,
+        Some(_) | None => {
+            authorize::awaits_paste(&state.courier, &public_id, answer.state.as_deref()).await?
+        }
+    };
+    if begun_elsewhere {
+        return copy_it(&state, &visit).await;
+    }
     let Some(who) = &visit.who else {
         if asked {
             return Ok(see_other(&visit.path));
@@ -38,7 +48,13 @@ pub async fn land(
         return Err(Error::NotAllowed);
     }
     let session = authorize::Session { session_id: who.session.id, by: who.by() };
-    match authorize::callback(&state.courier, &session, &public_id, read(query.as_deref())).await? {
+    let asked_by = answer.state.clone();
+    match authorize::callback(&state.courier, &session, &public_id, answer).await? {
+        Landing::Unknown { .. }
+            if authorize::awaits_paste(&state.courier, &public_id, asked_by.as_deref()).await? =>
+        {
+            copy_it(&state, &visit).await
+        }
         // The same address without its query says it: an unused code stays in no history.
         Landing::Unknown { .. } if asked => Ok(see_other(&visit.path)),
         Landing::Unknown { sentence } => {
@@ -55,21 +71,15 @@ pub async fn land(
     }
 }
 
-/// The first of each parameter; an address with two codes is not read more kindly than one with one.
-fn read(query: Option<&str>) -> CallbackQuery {
-    let mut read = CallbackQuery::default();
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let field = match &*name {
-            "code" => &mut read.code,
-            "state" => &mut read.state,
-            "error" => &mut read.error,
-            "iss" => &mut read.iss,
-            "error_description" => &mut read.error_description,
-            _ => continue,
-        };
-        field.get_or_insert_with(|| value.into_owned());
-    }
-    read
+/// The address has to stay where it can be copied from: nothing was used up.
+async fn copy_it(state: &State, visit: &Visit) -> Result<Response, Error> {
+    let page = Page::new(state, visit, "Copy this address", Here::Nowhere).await?;
+    let sentence = "You have signed in. Copy the whole address of this page from the address bar, and paste it where the \
+                    sign-in was begun: on the command line, or on the page of the email.";
+    show_as(
+        StatusCode::OK,
+        &CallbackPage { page, heading: "Copy this address", sentence: sentence.to_owned() },
+    )
 }
 
 async fn plain(

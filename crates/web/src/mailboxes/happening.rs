@@ -32,6 +32,8 @@ fn words(kind: &str) -> String {
         "authorization_begun" => "began to authorize it",
         "authorization_failed" => "could not authorize it",
         "authorized" => "authorized it",
+        "taken_back" => "told the provider that the token is deleted",
+        "not_taken_back" => "could not tell the provider that the token is deleted",
         "disputed" => "signed in as somebody else",
         "proved" => "proved that it works",
         "not_proved" => "authorized it, but it did not work",

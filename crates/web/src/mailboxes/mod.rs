@@ -167,7 +167,6 @@ fn done_sentence(code: &str) -> Option<&'static str> {
         "made" => "The email is here. Now say where its mail is.",
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
         "resumed" => "Mail is fetched from now on.",
-        "deleted" => "The tokens are deleted. Authorize again to go on.",
         _ => return None,
     })
 }

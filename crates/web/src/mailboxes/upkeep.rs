@@ -184,9 +184,8 @@ pub async fn remove(
     Path(id): Path<i64>,
 ) -> Result<Response, Error> {
     super::find(&state, id).await?;
-    let by = who.by();
-    match error::refusal(state.courier.write(move |tx| mailbox::remove(tx, &by, id)).await)? {
-        Ok(()) => Ok(see_other("/mailboxes?done=removed")),
+    match error::refusal(authorize::remove(&state.courier, &who.by(), id).await)? {
+        Ok(_) => Ok(see_other("/mailboxes?done=removed")),
         Err(refusal) => show_remove(&state, &visit, id, Some(refusal.to_string())).await,
     }
 }

@@ -8,9 +8,11 @@ pub mod access_token;
 pub mod assertion;
 pub mod authorization;
 pub mod details;
+pub mod device;
 pub mod discovery;
 pub mod failure;
 pub mod id_token;
+pub mod revocation;
 pub mod scope;
 pub mod token;
 
@@ -18,9 +20,11 @@ pub use access_token::Inscription;
 pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey};
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
+pub use device::{DeviceCode, Polled, SLOWER_S, device_code, poll_device};
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
 pub use failure::OAuthError;
 pub use id_token::{Expected, Flaw, Identity, Proof, identify, is_same_issuer};
+pub use revocation::revoke;
 pub use scope::Protocol;
 pub use token::{
     ClientAuthentication, TokenRequest, TokenSet, client_credentials, exchange_code, jwt_bearer, refresh,

@@ -40,7 +40,7 @@ impl<'a> ClientAuthentication<'a> {
         }
     }
 
-    fn parameters(self) -> Vec<(&'static str, &'a str)> {
+    pub(super) fn parameters(self) -> Vec<(&'static str, &'a str)> {
         const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         match self {
             ClientAuthentication::None => Vec::new(),
@@ -122,7 +122,7 @@ pub async fn jwt_bearer(net: &Net, request: &TokenRequest<'_>, assertion: &Secre
     post(net, "ask for a token of the service account", request, &grant, &[assertion.expose_secret()]).await
 }
 
-async fn post(
+pub(super) async fn post(
     net: &Net,
     tried: &str,
     request: &TokenRequest<'_>,

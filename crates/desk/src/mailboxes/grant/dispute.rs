@@ -33,8 +33,8 @@ pub fn dispute(
     let until = by.at + PENDING_MS;
     let kept: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state_since = $2, pending_until = $3, disputed_until = $3, owner_subject = $4,
-                owner_address = $5, authorized_by = $6, scopes = $7, refresh_token = $8, refreshed_at = $2,
-                refresh_due_at = $9, reason_code = $10, reason = $11, remedy = $12
+                owner_address = $5, scopes = $6, refresh_token = $7, refreshed_at = $2, refresh_due_at = $8,
+                reason_code = $9, reason = $10, remedy = $11
          WHERE id = $1 AND state = 'pending' AND state_hash IS NULL AND disputed_until IS NULL
          RETURNING mailbox_id, side",
         params![
@@ -43,7 +43,6 @@ pub fn dispute(
             until,
             &owner.subject,
             owner.address.as_deref(),
-            by.name(),
             &tokens.scopes,
             refresh,
             tokens.refresh_due_at,
@@ -54,6 +53,7 @@ pub fn dispute(
     )?;
     let Some((mailbox_id, side)) = kept else { return Err(super::ended_meanwhile()) };
     store_access_token(tx, vault, id, tokens, for_access)?;
+    tx.wake("mailbox");
     note(
         tx,
         by,

@@ -15,6 +15,14 @@ pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "token_deleted")
 }
 
+/// What the provider said when it was asked to take the tokens back.
+pub fn told_provider(tx: &mut Tx<'_>, by: &By, id: i64, refused: Option<&str>) -> Result<()> {
+    let grant = get(tx, id)?;
+    let kind = if refused.is_none() { "taken_back" } else { "not_taken_back" };
+    let data = json!({ "grant": id, "side": grant.side.word(), "reason": refused });
+    note(tx, by, grant.mailbox_id, kind, data)
+}
+
 /// The grants that a proved one replaces.
 pub(super) fn end_others(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
     let others: Vec<(i64,)> = tx.all(
@@ -103,6 +111,7 @@ fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: 
     // The generation goes on, so that the answer to a refresh that is under way is dropped.
     tx.execute(
         "UPDATE consent SET state = 'revoked', state_since = $2, refresh_token = NULL, verifier = NULL, nonce = NULL,
+                device_code = NULL,
                 state_hash = NULL, refresh_due_at = NULL, leased_until = 0, generation = generation + 1
          WHERE id = $1",
         params![id, by.at],

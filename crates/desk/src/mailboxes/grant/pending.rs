@@ -18,10 +18,28 @@ pub struct NewTry {
     pub client_id: i64,
     pub mailbox_id: i64,
     pub side: Side,
+    /// 0: begun on the command line, whose process alone knows the state.
     pub session_id: i64,
+    pub way: Way,
     pub state: String,
     pub verifier: SecretString,
     pub nonce: String,
+}
+/// How the answer of a try comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The browser is sent back here.
+    Callback,
+    /// A person pastes the address that the browser ended at.
+    Paste,
+}
+impl Way {
+    pub fn word(self) -> &'static str {
+        match self {
+            Way::Callback => "callback",
+            Way::Paste => "paste",
+        }
+    }
 }
 /// What the callback needs.
 #[derive(Clone, Debug)]
@@ -35,18 +53,11 @@ pub struct Pending {
 
 /// Stores a try to authorize. The state itself is kept by nobody but the browser.
 pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 24]) -> Result<i64> {
-    // Tries that ran out are ended here, so that they do not look alive for ever.
-    tx.execute(
-        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
-         WHERE mailbox_id = $1 AND state = 'pending' AND disputed_until IS NULL AND pending_until <= $2",
-        params![new.mailbox_id, by.at],
-    )?;
-    super::dispute::end_of_side(tx, by, new.mailbox_id, new.side)?;
+    end_before(tx, by, new.mailbox_id, new.side)?;
     let id = tx.insert(
         "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, state_hash, nonce, pending_until,
-                              authorized_by, state_since, created_at)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $9) RETURNING id",
+                              authorized_by, state_since, created_at, way)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $9, $10) RETURNING id",
         params![
             new.client_id,
             new.mailbox_id,
@@ -56,7 +67,8 @@ pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 
             &new.nonce,
             by.at + PENDING_MS,
             by.name(),
-            by.at
+            by.at,
+            new.way.word()
         ],
     )?;
     // Sealed for its row, which has its number only now.
@@ -64,6 +76,28 @@ pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 
     tx.execute("UPDATE consent SET verifier = $2 WHERE id = $1", params![id, sealed])?;
     note(tx, by, new.mailbox_id, "authorization_begun", json!({ "grant": id, "side": new.side.word() }))?;
     Ok(id)
+}
+
+/// Tries that ran out are ended, so that they do not look alive for ever, and what waits for a word or for a code makes
+/// room.
+pub(super) fn end_before(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
+    tx.execute(
+        "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
+                device_code = NULL, reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
+         WHERE mailbox_id = $1 AND state = 'pending' AND disputed_until IS NULL AND pending_until <= $2",
+        params![mailbox_id, by.at],
+    )?;
+    super::dispute::end_of_side(tx, by, mailbox_id, side)
+}
+
+/// Whether the address with this state is to be pasted where its try was begun.
+pub fn awaits_paste(tx: &mut Tx<'_>, client_id: i64, state: &str, now: i64) -> Result<bool> {
+    let (awaits,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM consent WHERE state_hash = $1 AND client_id = $2 AND way = 'paste'
+             AND state = 'pending' AND pending_until > $3)",
+        params![&hash(state), client_id, now],
+    )?;
+    Ok(awaits)
 }
 
 /// Right client, right state, right session, in time, once: the state is used up.
@@ -98,14 +132,15 @@ pub fn take_pending(
 pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
     let failed: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, reason_code = $3, reason = $4,
-                remedy = $5
+                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, device_code = NULL,
+                reason_code = $3, reason = $4, remedy = $5
          WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
         params![id, by.at, code, reason, remedy],
     )?;
     let Some((mailbox_id, side)) = failed else { return Ok(()) };
     tx.execute("DELETE FROM access_token WHERE consent_id = $1", params![id])?; // a disputed one had some
     let data = json!({ "grant": id, "side": side, "code": code, "reason": reason });
+    tx.wake("mailbox");
     note(tx, by, mailbox_id, "authorization_failed", data)
 }
 

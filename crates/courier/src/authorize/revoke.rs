@@ -1,0 +1,127 @@
+//! Tokens are taken back: destroyed here first, and then the provider is asked, where it can be (RFC 7009).
+use crate::Courier;
+use crate::registration::{at_home, endpoint};
+use crate::trouble::sentence;
+use desk::mailboxes::client::{self, Client};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{self, Side};
+use mail::provider::Family;
+use secrecy::SecretString;
+use std::time::Duration;
+use wire::oauth::ClientAuthentication;
+
+/// Nobody waits longer for a provider that no longer matters.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What is to be taken back at the provider when it is gone here.
+struct Held {
+    grant_id: i64,
+    client: Client,
+    secret: Option<SecretString>,
+    refresh_token: Option<SecretString>,
+}
+
+/// *Delete Token*. What the provider said, a sentence.
+pub async fn delete_tokens(courier: &Courier, by: &desk::By, grant_id: i64) -> desk::Result<String> {
+    let (courier, by) = (courier.clone(), by.clone());
+    let task = tokio::spawn(async move {
+        let held = held(&courier, grant_id).await?;
+        let acts = by.clone();
+        courier.write(move |tx| grant::delete_tokens(tx, &acts, grant_id)).await?;
+        match held {
+            Some(held) => take_back(&courier, &by, held).await,
+            None => Ok(String::new()),
+        }
+    });
+    task.await.map_err(|error| anyhow::anyhow!("taking tokens back ended early: {error}"))?
+}
+
+/// A mailbox is removed, and what was granted for it is taken back. What the providers said.
+pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::Result<String> {
+    let (courier, by) = (courier.clone(), by.clone());
+    let task = tokio::spawn(async move {
+        let granted = courier.read(move |tx| {
+            let mut granted = Vec::new();
+            for side in [Side::Incoming, Side::Outgoing] {
+                granted.extend(grant::latest(tx, mailbox_id, side)?.map(|grant| grant.id));
+                let mailbox = mailbox::get(tx, mailbox_id)?;
+                granted.extend(mailbox.grant_id(side));
+            }
+            granted.sort_unstable();
+            granted.dedup();
+            Ok(granted)
+        });
+        let mut all = Vec::new();
+        for id in granted.await? {
+            all.extend(held(&courier, id).await?);
+        }
+        let acts = by.clone();
+        courier.write(move |tx| mailbox::remove(tx, &acts, mailbox_id)).await?;
+        let mut said: Vec<String> = Vec::new();
+        for held in all {
+            let sentence = take_back(&courier, &by, held).await?;
+            if !said.contains(&sentence) {
+                said.push(sentence);
+            }
+        }
+        Ok(said.join(" "))
+    });
+    task.await.map_err(|error| anyhow::anyhow!("taking tokens back ended early: {error}"))?
+}
+
+async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
+    let vault = courier.desk().vault.clone();
+    let found = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)?.filter(|grant| grant.state.has_tokens()) else {
+            return Ok(None);
+        };
+        let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
+        let secret = client::secret_for_system(tx, &vault, client.id)?;
+        let refresh_token = grant::refresh_token_for_system(tx, &vault, grant_id)?;
+        Ok(Some(Held { grant_id, client, secret, refresh_token }))
+    });
+    found.await
+}
+
+/// Only at the provider that gave it: what is known of a provider is no word about an endpoint that somebody typed.
+async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<String> {
+    let known = at_home(&courier.desk().providers, &held.client);
+    let at = known.and_then(|oauth2| oauth2.revocation_endpoint.as_deref());
+    let (Some(at), Some(token)) = (at, held.refresh_token) else {
+        return Ok(taken_back_where(courier, &held.client.provider).to_owned());
+    };
+    let at = endpoint(courier, "Revocation Endpoint", at)?;
+    let authentication = ClientAuthentication::of_secret(held.secret.as_ref());
+    let client_id = held.client.client_id.trim();
+    let asked = wire::oauth::revoke(courier.net(), &at, client_id, authentication, &token);
+    let refused = match tokio::time::timeout(LIMIT, asked).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(sentence(&error.to_string())),
+        Err(_) => Some("The provider did not answer in time.".to_owned()),
+    };
+    let (by, grant_id, told) = (by.clone(), held.grant_id, refused.clone());
+    courier.write(move |tx| grant::told_provider(tx, &by, grant_id, told.as_deref())).await?;
+    Ok(match refused {
+        None => "The provider took it back too.".to_owned(),
+        Some(why) => {
+            format!(
+                "The provider could not be told. {why} {}",
+                taken_back_where(courier, &held.client.provider)
+            )
+        }
+    })
+}
+
+/// Where a person takes it back.
+pub fn taken_back_where(courier: &Courier, provider: &str) -> &'static str {
+    match Family::of(crate::registration::family(courier, provider)) {
+        Family::Microsoft => {
+            "Microsoft has no way to be told: whoever signed in takes Postern away at https://myapps.microsoft.com, or an \
+             administrator presses Revoke sessions on the person's page in Entra."
+        }
+        Family::Google => {
+            "Whoever signed in takes Postern's access away at https://myaccount.google.com/connections."
+        }
+        Family::Other => "If the provider lists what has access to the account, take Postern away there.",
+    }
+}

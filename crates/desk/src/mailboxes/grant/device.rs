@@ -1,0 +1,186 @@
+//! A try by a code that is typed in elsewhere (RFC 8628): one poller at a time across all processes, never before the
+//! interval is over.
+use super::{note, side_of};
+use crate::db::Tx;
+use crate::mailboxes::mailbox::Side;
+use crate::site::vault::Vault;
+use crate::{By, Result, params};
+use secrecy::SecretString;
+use serde_json::json;
+
+/// What the provider gave; the code that polls is sealed.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    pub client_id: i64,
+    pub mailbox_id: i64,
+    pub side: Side,
+    pub session_id: i64,
+    pub device_code: SecretString,
+    pub user_code: String,
+    pub verification_uri: String,
+    pub interval_s: i64,
+    pub expires_at: i64,
+}
+
+/// What a person is to do, while there is something to do.
+#[derive(Clone, Debug)]
+pub struct DeviceTry {
+    pub user_code: String,
+    pub verification_uri: String,
+    pub until: i64,
+    /// Nobody has used the code yet, as far as is known.
+    pub waits: bool,
+    pub poll_at: i64,
+}
+
+/// A try that this process asks about now.
+#[derive(Clone, Debug)]
+pub struct DevicePoll {
+    pub grant_id: i64,
+    pub generation: i64,
+    pub client_id: i64,
+    pub mailbox_id: i64,
+    pub side: Side,
+    pub device_code: SecretString,
+    pub interval_s: i64,
+    /// Its code has ended.
+    pub is_over: bool,
+}
+
+pub fn begin_device(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    new: &NewDevice,
+    nonce: [u8; 24],
+) -> Result<i64> {
+    super::pending::end_before(tx, by, new.mailbox_id, new.side)?;
+    let id = tx.insert(
+        "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, pending_until, authorized_by,
+                              state_since, created_at, way, user_code, verification_uri, poll_interval_s, poll_at)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $7, 'device', $8, $9, $10, $11) RETURNING id",
+        params![
+            new.client_id,
+            new.mailbox_id,
+            new.side.word(),
+            new.session_id,
+            new.expires_at,
+            by.name(),
+            by.at,
+            &new.user_code,
+            &new.verification_uri,
+            new.interval_s,
+            by.at.saturating_add(new.interval_s.saturating_mul(1000))
+        ],
+    )?;
+    let sealed = vault.seal(&device_row(id), &new.device_code, nonce);
+    tx.execute("UPDATE consent SET device_code = $2 WHERE id = $1", params![id, sealed])?;
+    tx.wake("grant");
+    let data = json!({ "grant": id, "side": new.side.word(), "way": "device" });
+    note(tx, by, new.mailbox_id, "authorization_begun", data)?;
+    Ok(id)
+}
+
+/// Code, page, end, whether it waits, next poll.
+type Shown = (String, String, Option<i64>, bool, Option<i64>);
+/// Row, generation, registration, mailbox, side, sealed code, interval, end.
+type Claimed = (i64, i64, i64, i64, String, Vec<u8>, i64, i64);
+
+/// `None`: it was no try of this kind.
+pub fn device_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeviceTry>> {
+    let found: Option<Shown> = tx.maybe(
+        "SELECT user_code, verification_uri, pending_until, state = 'pending' AND device_code IS NOT NULL, poll_at
+         FROM consent WHERE id = $1 AND way = 'device'",
+        params![id],
+    )?;
+    Ok(found.map(|(user_code, verification_uri, until, waits, poll_at)| DeviceTry {
+        user_code,
+        verification_uri,
+        until: until.unwrap_or(0),
+        waits,
+        poll_at: poll_at.unwrap_or(0),
+    }))
+}
+
+/// The try that is due first, or this one if it is due; nobody else asks about it till the lease ends.
+pub fn claim_device(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    only: Option<i64>,
+    now: i64,
+    lease_ms: i64,
+    owner: &str,
+) -> Result<Option<DevicePoll>> {
+    let claimed: Option<Claimed> = tx.maybe(
+        "UPDATE consent SET leased_until = $2, leased_by = $3, generation = generation + 1
+         WHERE id = (SELECT id FROM consent
+                     WHERE state = 'pending' AND way = 'device' AND device_code IS NOT NULL AND poll_at <= $1
+                       AND leased_until <= $1 AND ($4 = 0 OR id = $4)
+                     ORDER BY poll_at, id LIMIT 1)
+           AND state = 'pending' AND device_code IS NOT NULL AND poll_at <= $1 AND leased_until <= $1
+         RETURNING id, generation, client_id, mailbox_id, side, device_code, poll_interval_s, pending_until",
+        params![now, now.saturating_add(lease_ms), owner, only.unwrap_or(0)],
+    )?;
+    let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until)) = claimed else {
+        return Ok(None);
+    };
+    Ok(Some(DevicePoll {
+        grant_id,
+        generation,
+        client_id,
+        mailbox_id,
+        side: side_of(&side)?,
+        device_code: vault.unseal(&device_row(grant_id), &sealed)?,
+        interval_s,
+        is_over: until <= now,
+    }))
+}
+
+/// Whether any try is to be asked about now.
+pub fn device_due(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
+    let (due,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM consent WHERE state = 'pending' AND way = 'device'
+             AND device_code IS NOT NULL AND poll_at <= $1 AND leased_until <= $1)",
+        params![now],
+    )?;
+    Ok(due)
+}
+
+/// Nobody has signed in yet: asked again after the interval. `false`: another poller has it, or it has ended.
+pub fn device_waits(tx: &mut Tx<'_>, poll: &DevicePoll, interval_s: i64, now: i64) -> Result<bool> {
+    let waits = tx.execute(
+        "UPDATE consent SET poll_interval_s = $3, poll_at = $4, leased_until = 0, leased_by = ''
+         WHERE id = $1 AND generation = $2 AND state = 'pending'",
+        params![
+            poll.grant_id,
+            poll.generation,
+            interval_s,
+            now.saturating_add(interval_s.saturating_mul(1000))
+        ],
+    )?;
+    Ok(waits == 1)
+}
+
+/// Somebody has signed in: the code is used up. `false`: another poller has it, or it has ended.
+pub fn device_used(tx: &mut Tx<'_>, poll: &DevicePoll) -> Result<bool> {
+    let used = tx.execute(
+        "UPDATE consent SET device_code = NULL, leased_until = 0, leased_by = ''
+         WHERE id = $1 AND generation = $2 AND state = 'pending'",
+        params![poll.grant_id, poll.generation],
+    )?;
+    Ok(used == 1)
+}
+
+/// It has come to nothing. `false`: another poller has it, or it has ended.
+pub fn device_over(tx: &mut Tx<'_>, by: &By, poll: &DevicePoll, why: (&str, &str, &str)) -> Result<bool> {
+    if !device_used(tx, poll)? {
+        return Ok(false);
+    }
+    let (code, reason, remedy) = why;
+    super::fail(tx, by, poll.grant_id, code, reason, remedy)?;
+    Ok(true)
+}
+
+fn device_row(id: i64) -> String {
+    format!("consent:{id}:device_code")
+}

@@ -1,0 +1,190 @@
+//! `postern mailbox authorize`, `reauthorize`, `prove`, `revoke` and `answer`: a consent without a browser on this machine.
+use crate::output::{self, Done, Failure};
+use crate::{Program, mailbox, open, serve};
+use clap::{Args, ValueEnum};
+use courier::Courier;
+use courier::authorize::{self, Answer, Banner, Landing, Session};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::Side;
+use desk::{By, Desk};
+use serde_json::{Value, json};
+use std::io::BufRead as _;
+
+const NOT_DONE: u8 = 1;
+
+/// Which side of which mailbox.
+#[derive(Args)]
+pub struct Of {
+    /// The mailbox's address
+    pub address: String,
+    /// The registration of Outgoing (SMTP), where it has one of its own
+    #[arg(long)]
+    pub outgoing: bool,
+}
+#[derive(Args)]
+pub struct Authorize {
+    #[command(flatten)]
+    of: Of,
+    /// Sign in with a code, on any device
+    #[arg(long, conflicts_with = "paste")]
+    device: bool,
+    /// Paste the address that the browser ended at, on standard input [default]
+    #[arg(long)]
+    paste: bool,
+}
+#[derive(Args)]
+pub struct Said {
+    #[command(flatten)]
+    of: Of,
+    /// What it is that somebody else has signed in for
+    what: What,
+}
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// A shared mailbox that the person who signed in opens
+    Shared,
+    /// A second address of the mailbox that signed in
+    Alias,
+    /// The shared mailbox is opened by this person from now on
+    Person,
+}
+
+/// What a command has at hand.
+struct Hand<'a> {
+    program: &'a Program,
+    courier: Courier,
+    runtime: tokio::runtime::Runtime,
+    id: i64,
+    side: Side,
+    address: &'a str,
+    by: By,
+}
+
+impl<'a> Hand<'a> {
+    fn of(program: &'a Program, desk: Desk, site: url::Url, of: &'a Of) -> Result<Hand<'a>, Failure> {
+        let id = mailbox::find(&desk, &of.address)?.id;
+        let providers = open::providers(&desk.db)?;
+        let courier = serve::courier(&program.config, desk, providers, site)?;
+        let by = By::system(courier::Clock::system().now());
+        let side = if of.outgoing { Side::Outgoing } else { Side::Incoming };
+        Ok(Hand { program, courier, runtime: serve::runtime()?, id, side, address: &of.address, by })
+    }
+
+    /// What came of it, as the page says it.
+    fn tell(&self, banner: Banner) -> Result<Done, Failure> {
+        let (result, sentence, detail, remedy) = match banner {
+            Banner::Green { sentence, detail } => ("proved", sentence, detail, String::new()),
+            Banner::Red { sentence, detail, remedy, retry: true } => ("not_proved", sentence, detail, remedy),
+            Banner::Red { sentence, detail, remedy, retry: false } => ("failed", sentence, detail, remedy),
+            Banner::Asks { sentence, remedy } => {
+                let say = format!(
+                    "{remedy} `postern mailbox answer {} shared` (or alias, or person) says which.",
+                    self.address
+                );
+                ("asks", sentence, String::new(), say)
+            }
+        };
+        let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+        let document = json!({
+            "address": self.address,
+            "side": self.side.word(),
+            "result": result,
+            "sentence": sentence,
+            "detail": text(&detail),
+            "remedy": text(&remedy),
+        });
+        output::print(self.program.json, &document, || {
+            let parts = [&sentence, &detail, &remedy];
+            parts.into_iter().filter(|part| !part.is_empty()).map(|part| format!("{part}\n")).collect()
+        })?;
+        Ok(if result == "proved" { Done::Fine } else { Done::Status(NOT_DONE) })
+    }
+}
+
+pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, &asked.of)?;
+    let session = Session::of_command_line(hand.by.clone());
+    let banner = if asked.device { by_code(&hand, &session)? } else { by_pasting(&hand, &session)? };
+    hand.tell(banner)
+}
+
+fn by_code(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
+    let begun = authorize::begin_device(&hand.courier, session, hand.id, hand.side);
+    let device = hand.runtime.block_on(begun)?;
+    output::tell(&output::shown(&format!(
+        "Open {} on any device and enter the code {}. Waiting until somebody has signed in…",
+        device.verification_uri, device.user_code
+    )));
+    Ok(hand.runtime.block_on(authorize::wait_for_device(&hand.courier, &device))?)
+}
+
+fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
+    let begun = authorize::begin_paste(&hand.courier, session, hand.id, hand.side);
+    let page = hand.runtime.block_on(begun)?;
+    output::tell(&format!(
+        "Open this address in a browser, and sign in:\n\n  {}\n\nThe browser ends at an address of this site, which it may \
+         not be able to open. Paste all of that address here within ten minutes, and press Enter:",
+        output::shown(page.as_str())
+    ));
+    let mut pasted = String::new();
+    std::io::stdin().lock().read_line(&mut pasted)?;
+    if pasted.trim().is_empty() {
+        return Err(Failure::usage("Nothing was pasted, so nothing was authorized."));
+    }
+    let landed = authorize::pasted(&hand.courier, session, hand.id, hand.side, &pasted, Some(&page));
+    match hand.runtime.block_on(landed)? {
+        Landing::Tab { banner, .. } => Ok(banner),
+        Landing::Unknown { sentence } => Err(Failure::Failed(anyhow::anyhow!("{sentence}"))),
+    }
+}
+
+pub fn prove(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, of)?;
+    let proved = authorize::prove_again(&hand.courier, &hand.by, hand.id, hand.side);
+    hand.tell(hand.runtime.block_on(proved)?)
+}
+
+pub fn answer(program: &Program, desk: Desk, site: url::Url, said: &Said) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, &said.of)?;
+    let answer = match said.what {
+        What::Shared => Answer::Shared,
+        What::Alias => Answer::Alias,
+        What::Person => Answer::Person,
+    };
+    let answered = async {
+        let Some(question) = authorize::question(&hand.courier, hand.id, hand.side).await? else {
+            let sentence =
+                "Nothing waits for an answer: nobody else has signed in within the last ten minutes.";
+            return Err(desk::Refusal::Other(sentence.to_owned()).into());
+        };
+        authorize::answer(&hand.courier, &hand.by, hand.id, hand.side, question.grant_id, answer).await
+    };
+    hand.tell(hand.runtime.block_on(answered)?)
+}
+
+pub fn revoke(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, of)?;
+    let (id, side) = (hand.id, hand.side);
+    let revoked = async {
+        let grants = hand.courier.read(move |tx| {
+            let in_use = desk::mailboxes::mailbox::get(tx, id)?.grant_id(side);
+            let newest = grant::latest(tx, id, side)?.map(|grant| grant.id);
+            let mut grants: Vec<i64> = in_use.into_iter().chain(newest).collect();
+            grants.dedup();
+            Ok(grants)
+        });
+        let mut said = Vec::new();
+        for grant_id in grants.await? {
+            said.push(authorize::delete_tokens(&hand.courier, &hand.by, grant_id).await?);
+        }
+        Ok::<_, desk::Error>(said)
+    };
+    let said = hand.runtime.block_on(revoked)?;
+    let (done, address) = (if said.is_empty() { "nothing" } else { "revoked" }, hand.address);
+    let detail = said.join(" ");
+    let document = json!({ "address": address, "side": side.word(), "done": done, "detail": detail });
+    output::print(program.json, &document, || match done {
+        "nothing" => format!("{address} has no tokens."),
+        _ => format!("The tokens of {address} are deleted. {detail}"),
+    })
+}
