@@ -2,6 +2,7 @@
 //! The words come from `mail::explain`; here they are only put together.
 use crate::Courier;
 use desk::mailboxes::mailbox::Round;
+use desk::site::vault::DoesNotOpen;
 use mail::explain::{self, Class, Service};
 use mail::provider::Family;
 
@@ -207,6 +208,13 @@ impl From<desk::Error> for Trouble {
                 refusal.to_string(),
                 "Correct it on the mailbox's page.",
             ),
+            desk::Error::Failed(error) if error.is::<DoesNotOpen>() => Trouble::new(
+                Class::Configuration,
+                "sealed",
+                sentence(&format!("{error:#}")),
+                "Add the key that sealed it to the key file again (`postern key show` says which), or enter the secret \
+                 or authorize anew on the mailbox's page.",
+            ),
             desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
                 Class::Retry,
                 "store",
@@ -256,6 +264,21 @@ mod tests {
             let error = wire::Error::new(kind, "refresh the token", "id.example.org");
             assert_eq!(Trouble::of(&error, &place).retry_after_ms, Some(obeyed), "{said}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_does_not_open_is_a_matter_of_the_key_and_not_of_the_disk() {
+        use desk::site::vault::Vault;
+        let sealed = Vault::from_key([1; 32]).seal("mailbox:1:in_password", &"x".into(), [9; 24]);
+        let error = Vault::from_key([2; 32]).unseal("mailbox:1:in_password", &sealed).unwrap_err();
+        let trouble = Trouble::from(error);
+        assert_eq!((trouble.class, trouble.code.as_str()), (Class::Configuration, "sealed"));
+        let said = format!("{} {}", trouble.reason, trouble.remedy);
+        assert!(
+            said.contains("in_password does not open: it was sealed with another key")
+                && said.contains("postern key show"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Integrity: every raw message has its entry or its reason, every blob its hash, every outbox row a
-//! state. It reads in pages, each in a snapshot of its own, so that it may run beside a server at work; it
+//! state, and every secret opens. It reads in pages, each in a snapshot of its own, so that it may run beside a server at work; it
 //! changes nothing.
 use crate::db::FromRow;
 use crate::files::store::Store;
+use crate::site::sealed;
+use crate::site::vault::DoesNotOpen;
 use crate::{Desk, Result, params};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub struct Report {
     pub entries: i64,
     pub blobs: i64,
     pub outbox: i64,
+    pub secrets: i64,
     pub faults: Vec<Fault>,
 }
 const PAGE: i64 = 500;
@@ -37,8 +40,9 @@ pub fn check(desk: &Desk) -> Result<Report> {
     let outbox = pages(desk, OUTBOX, |row| outbox_row(faults, row))?;
     pages(desk, TICKETS, |row| ticket_row(faults, row))?;
     pages(desk, CURSORS, |row| cursor_row(faults, row))?;
+    let secrets = secrets(desk, faults)?;
     faults.truncate(FAULTS_MAX);
-    Ok(Report { inbox, entries, blobs, outbox, ..report })
+    Ok(Report { inbox, entries, blobs, outbox, secrets, ..report })
 }
 
 /// Reads all rows of a statement (`$1`: ids after this one, `$2`: how many) whose first column is the id.
@@ -207,4 +211,30 @@ fn cursor_row(
             remedy: format!("`postern mailbox fetch {address}` reads on; nothing is filed twice."),
         });
     }
+}
+
+/// Each is opened, which looks at all of its bytes; nothing of what is in it is said.
+fn secrets(desk: &Desk, faults: &mut Vec<Fault>) -> Result<i64> {
+    let mut count = 0;
+    sealed::each_batch(&desk.db, |values| {
+        for value in values {
+            count += 1;
+            let Err(why) = value.sealed_by(Some(&desk.vault)) else { continue };
+            let served = desk.db.read(|tx| value.mailboxes(tx))?.join(", ");
+            let of = if served.is_empty() { String::new() } else { format!(" of {served}") };
+            let remedy = match &why {
+                DoesNotOpen::UnknownKey(_) => {
+                    "If that key is kept anywhere, add it to the key file as a further line. If it is lost, "
+                }
+                DoesNotOpen::Damaged(_) => "Restore the database from a backup, or else: ",
+            };
+            faults.push(Fault {
+                kind: "secret_does_not_open",
+                what: format!("The secret {}{of} does not open: {why}.", value.row()),
+                remedy: format!("{remedy}`postern key forget` drops what does not open, and says what is to be entered again."),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(count)
 }

@@ -13,7 +13,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
     let fault = |f: &desk::check::Fault| json!({ "kind": f.kind, "what": f.what, "remedy": f.remedy });
     let document = json!({
         "ok": report.faults.is_empty(),
-        "counts": { "inbox": report.inbox, "entries": report.entries, "blobs": report.blobs, "outbox": report.outbox },
+        "counts": { "inbox": report.inbox, "entries": report.entries, "blobs": report.blobs, "outbox": report.outbox, "secrets": report.secrets },
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
     });
     output::print(program.json, &document, || {
@@ -24,8 +24,8 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
         let verdict = if report.faults.is_empty() { "No faults" } else { "Faults found" };
         let _ = writeln!(
             text,
-            "{verdict}: {} raw messages, {} entries, {} blobs, {} outgoing messages looked at.",
-            report.inbox, report.entries, report.blobs, report.outbox
+            "{verdict}: {} raw messages, {} entries, {} blobs, {} outgoing messages, {} secrets looked at.",
+            report.inbox, report.entries, report.blobs, report.outbox, report.secrets
         );
         text
     })?;

@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod inbox;
 mod json;
+mod key;
 mod mailbox;
 mod message;
 mod open;
@@ -119,6 +120,9 @@ enum Command {
     /// Outgoing messages
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// The key that seals secrets: show, rotate, give up a lost one
+    #[command(subcommand)]
+    Key(key::Command),
     /// Integrity: every raw message has its entry or its reason, every blob its hash
     Check,
     /// What Postern understands of a message; needs no database
@@ -236,6 +240,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Note(note) => reply::note(&program, note),
         Command::Inbox(command) => inbox::run(&program, command),
         Command::Outbox(command) => outbox::run(&program, command),
+        Command::Key(command) => key::run(&program, &command),
         Command::Check => check::run(&program),
         Command::Message(_) => unreachable!("answered above"),
     }
@@ -255,6 +260,7 @@ impl Command {
             | Command::Note(_)
             | Command::Inbox(_)
             | Command::Outbox(_)
+            | Command::Key(_)
             | Command::Check
             | Command::Message(_) => "error",
         }

@@ -72,7 +72,7 @@ fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
 }
 
 fn ready(config: &Config, db: Db, providers: Book) -> anyhow::Result<Desk> {
-    db.migrate(&MIGRATIONS).context("cannot bring the database up to date")?;
+    migrated(&db)?;
     let rehearsed = if is_demo(&db)? { crate::demo::providers(config)? } else { None };
     let providers = rehearsed.unwrap_or(providers);
     let vault = vault(&db, &config.key_file)?;
@@ -142,10 +142,26 @@ fn look_at_mode(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The fingerprint of the key that the database belongs to.
+pub fn known_key(db: &Db) -> anyhow::Result<Option<String>> {
+    Ok(db.read(|tx| setting::find(tx, setting::KEY_FINGERPRINT))?)
+}
+
+/// The database with whatever key lies there, or none: for who looks at keys, or gives a lost one up.
+pub fn with_any_key(config: &Config) -> anyhow::Result<(Db, Option<Vault>)> {
+    let (db, _) = database(config, Missing::Refuse)?;
+    migrated(&db)?;
+    let vault = config.key_file.exists().then(|| Vault::open(&config.key_file)).transpose()?;
+    Ok((db, vault))
+}
+
+fn migrated(db: &Db) -> anyhow::Result<()> {
+    db.migrate(&MIGRATIONS).context("cannot bring the database up to date")
+}
+
 fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
-    let known = db.read(|tx| setting::find(tx, setting::KEY_FINGERPRINT))?;
     let file = key_file.display();
-    let Some(known) = known else {
+    let Some(known) = known_key(db)? else {
         let vault = if key_file.exists() {
             Vault::open(key_file)?
         } else {
@@ -158,15 +174,24 @@ fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
     if !key_file.exists() {
         bail!(
             "the key of this database is missing: {file}. Put it back from where you keep it, or name its place with \
-             secrets.key_file. Without it the stored secrets cannot be read, so Postern does not start."
+             secrets.key_file. Without it the stored secrets cannot be read, so Postern does not start. If it is lost, \
+             `postern key forget` says what is to be entered again."
         );
     }
     let vault = Vault::open(key_file)?;
-    if vault.fingerprint() != known {
+    let keys = vault.fingerprints();
+    if !keys.contains(&known) {
         bail!(
-            "{file} is not the key of this database (its fingerprint is {}, the database was made with {known}). \
-             Name the right key with secrets.key_file.",
-            vault.fingerprint()
+            "{file} is not the key of this database (its fingerprint is {}, the database belongs to {known}). Name the \
+             right key with secrets.key_file, or add it to this file as a further line. If it is lost, \
+             `postern key forget` says what is to be entered again.",
+            keys.join(", ")
+        );
+    }
+    if keys.len() > 1 {
+        tracing::warn!(
+            "{file} holds {} keys. `postern key rotate` seals everything with the first of them and drops the others.",
+            keys.len()
         );
     }
     Ok(vault)

@@ -4,6 +4,7 @@ use super::notice::{self, Channel, Occasion};
 use super::{condition, telling};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
+use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Refusal, Result, params};
 use mail::provider::is_on_this_machine;
@@ -14,7 +15,10 @@ use url::Url;
 /// Which addresses may be posted to.
 pub use crate::mailboxes::client::Scheme;
 
-const ROW: &str = "webhook:1:secret";
+/// There is one row.
+fn secret_row() -> String {
+    sealed::WEBHOOK_SECRET.row(1)
+}
 
 /// Where alerts are posted to.
 pub fn find(tx: &mut Tx<'_>) -> Result<Option<String>> {
@@ -23,7 +27,7 @@ pub fn find(tx: &mut Tx<'_>) -> Result<Option<String>> {
 }
 pub fn secret_for_system(tx: &mut Tx<'_>, vault: &Vault) -> Result<Option<SecretString>> {
     let found: Option<(Option<Vec<u8>>,)> = tx.maybe("SELECT secret FROM webhook WHERE id = 1", &[])?;
-    found.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(ROW, &sealed)).transpose()
+    found.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&secret_row(), &sealed)).transpose()
 }
 
 /// What is set for a webhook.
@@ -61,7 +65,7 @@ pub fn set(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &Set<'_>) -> Result<boo
         tx.execute(
             "INSERT INTO webhook (id, url, secret) VALUES (1, $1, $2)
              ON CONFLICT (id) DO UPDATE SET url = excluded.url, secret = excluded.secret",
-            params![url, vault.seal(ROW, new.fresh, new.nonce)],
+            params![url, vault.seal(&secret_row(), new.fresh, new.nonce)],
         )?;
     } else if old.as_deref() != Some(url) {
         tx.execute("UPDATE webhook SET url = $1 WHERE id = 1", params![url])?;

@@ -6,6 +6,7 @@ use super::mailbox::Completeness;
 use super::tenant;
 use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
+use crate::site::sealed;
 use crate::site::vault::{self, Vault};
 use crate::{By, Error, Refusal, Result, params};
 use mail::provider::{Book, Preset, is_on_this_machine};
@@ -134,9 +135,10 @@ pub fn change(
         }
     }
     let mut changed = differences(&old, &new);
+    let kept = vault::if_it_opens(secret_for_system(tx, vault, id))?;
     let secret = match secret {
         // Entered again as it was: nothing changes, so that applying a file twice changes nothing.
-        Some(secret) if vault::is_same(secret_for_system(tx, vault, id)?.as_ref(), &secret) => None,
+        Some(secret) if vault::is_same(kept.as_ref(), &secret) => None,
         secret => secret,
     };
     if secret.is_some() {
@@ -175,7 +177,7 @@ const TOKEN: &str = "Token Endpoint";
 const DETAILS: &str = "Resource Details Endpoint";
 
 fn secret_row(id: i64) -> String {
-    format!("client:{id}:client_secret")
+    sealed::CLIENT_SECRET.row(id)
 }
 
 /// What is entered, made one and checked.

@@ -11,7 +11,7 @@ pub use device::{
     device_used, device_waits,
 };
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
-pub(super) use ending::{Tokens, any_of_client, end_of_client, end_of_mailbox, end_of_side};
+pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{delete_tokens, told_provider};
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
@@ -19,7 +19,8 @@ pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
 use super::mailbox::Side;
 use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
-use crate::site::vault::Vault;
+use crate::site::sealed;
+use crate::site::vault::{self, Vault};
 use crate::{By, Refusal, Result, params};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -95,7 +96,8 @@ pub enum Setback {
 pub fn refresh_token_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<Option<SecretString>> {
     let sealed: Option<(Option<Vec<u8>>,)> =
         tx.maybe("SELECT refresh_token FROM consent WHERE id = $1", params![id])?;
-    sealed.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&refresh_row(id), &sealed)).transpose()
+    let opened = sealed.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&refresh_row(id), &sealed));
+    vault::if_it_opens(opened.transpose())
 }
 
 /// Tokens sealed and committed as a new grant, unproved. Refused when the try was ended meanwhile.
@@ -275,10 +277,10 @@ fn note(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, kind: &str, data: Value) -> R
 }
 
 fn refresh_row(id: i64) -> String {
-    format!("consent:{id}:refresh_token")
+    sealed::REFRESH_TOKEN.row(id)
 }
 fn access_row(id: i64, resource: &str) -> String {
-    format!("access_token:{id}:{resource}")
+    sealed::ACCESS_TOKEN.row_of(id, resource)
 }
 fn side_of(word: &str) -> Result<Side, db::Error> {
     Side::from_word(word).ok_or_else(|| db::Error::Decode(format!("the side {word} is not known")))

@@ -3,6 +3,7 @@ pub mod choice;
 pub mod client;
 pub mod cursor;
 pub mod grant;
+pub mod lost_key;
 pub mod mailbox;
 mod tenant;
 pub mod usual;

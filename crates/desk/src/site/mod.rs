@@ -2,6 +2,8 @@
 pub mod due;
 pub mod event;
 pub mod lease;
+pub mod rotation;
+pub mod sealed;
 pub mod sequence;
 pub mod setting;
 pub mod vault;

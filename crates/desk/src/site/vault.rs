@@ -1,143 +1,229 @@
 //! Seals secrets at rest: XChaCha20-Poly1305 with a key kept outside the database, bound to their row.
 //!
-//! The key file is one line, `postern-key-1:` and the 32 bytes as base64url without padding; nobody but the user who
-//! runs Postern may read it. What is sealed: version byte 1, four bytes that name the key, the nonce of 24
-//! bytes, the encrypted secret with its tag. The name of the row is authenticated with it, so a secret that is
-//! copied into another row does not open there. Nothing here falls back to clear text.
-use crate::Result;
-use anyhow::{Context as _, anyhow, bail};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce, aead::Aead as _, aead::Payload};
-use secrecy::{ExposeSecret as _, SecretBox, SecretString};
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
-use std::sync::Arc;
+//! The key file may hold several keys: the first seals, the others open what they sealed before. What is sealed:
+//! version byte 1, four bytes that name the key, the nonce of 24 bytes, the encrypted secret with its tag. The name of
+//! the row is authenticated with it, so a secret that is copied into another row does not open there. Nothing here
+//! falls back to clear text.
+//!
+//! A key may be changed beside a running server. So a vault looks whether its file is another one before it seals, and
+//! reads it again when it meets a key that it does not know. A key that it has once read it keeps for as long as it
+//! lives: what it opens may have been read before the change.
+mod key;
+mod key_file;
+
+use crate::{Error, Result};
+use anyhow::{Context as _, bail};
+use key::{Key, Ring};
+use key_file::Stamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-const PREFIX: &str = "postern-key-1:";
-const VERSION: u8 = 1;
-const KEY_ID_BYTES: usize = 4;
-const NONCE_BYTES: usize = 24;
-
-/// The key. No `Display`, no revealing `Debug`, no `PartialEq`; clones share it.
+/// The keys. No `Display`, no revealing `Debug`, no `PartialEq`; clones share them.
 #[derive(Clone)]
-pub struct Vault(Arc<Key>);
-struct Key {
-    bytes: SecretBox<[u8; 32]>,
-    /// SHA-256 of the key and a label: tells keys apart, and says nothing about one.
-    print: [u8; 32],
+pub struct Vault(Arc<Inside>);
+struct Inside {
+    /// `None`: a key that lies nowhere, of a test.
+    file: Option<PathBuf>,
+    held: RwLock<Held>,
 }
-impl std::fmt::Debug for Vault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+#[derive(Clone)]
+struct Held {
+    /// What the file holds.
+    ring: Ring,
+    /// The same and what it held before.
+    all: Ring,
+    seen: Option<Stamp>,
+}
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vault(..)")
     }
+}
+
+/// Why a secret does not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DoesNotOpen {
+    /// The first eight digits of the fingerprint of a key that is not there.
+    UnknownKey(String),
+    Damaged(&'static str),
+}
+impl fmt::Display for DoesNotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DoesNotOpen::UnknownKey(id) => write!(f, "it was sealed with another key ({id}…)"),
+            DoesNotOpen::Damaged(why) => f.write_str(why),
+        }
+    }
+}
+impl std::error::Error for DoesNotOpen {}
+
+/// What a change of the key begins with.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The fingerprint of the key that seals from now on.
+    pub to: String,
+    /// Those that are to go.
+    pub from: Vec<String>,
+    /// Another one had been begun and not ended: no new key was made.
+    pub taken_up: bool,
 }
 
 impl Vault {
     /// Makes a new key file (0600) and refuses to replace one. `random` is fresh.
     pub fn create(path: &Path, random: [u8; 32]) -> Result<Vault> {
-        let random = Zeroizing::new(random);
-        let line = Zeroizing::new(format!("{PREFIX}{}\n", URL_SAFE_NO_PAD.encode(*random)));
-        write_new(path, line.as_bytes()).with_context(|| {
-            format!(
-                "the key file {} could not be made. Let the user who runs Postern write in its folder, or name \
-                 another place with secrets.key_file",
-                path.display()
-            )
-        })?;
-        Ok(Vault::from_key(*random))
+        key_file::create(path, &Ring::of(Key::new(random)))?;
+        Vault::open(path)
     }
 
     /// Opens an existing key file; an error says which file and what is wrong with it.
     pub fn open(path: &Path) -> Result<Vault> {
-        let name = path.display();
-        let mut file = File::open(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => anyhow!(
-                "the key file {name} is missing. The secrets in the database open with it alone: put it back, \
-                 or name its place with secrets.key_file"
-            ),
-            _ => unreadable(path, &e),
-        })?;
-        let about = file.metadata().map_err(|e| unreadable(path, &e))?;
-        if !about.is_file() {
-            Err(anyhow!(
-                "the key file {name} is not a file. Put the key there, or name its place with secrets.key_file"
-            ))?;
-        }
-        if about.mode() & 0o077 != 0 {
-            Err(anyhow!(
-                "the key file {name} can be read by other users of this machine. Run: chmod 600 {name}"
-            ))?;
-        }
-        let mut text = Zeroizing::new(String::new());
-        (&mut file).take(1024).read_to_string(&mut text).map_err(|e| unreadable(path, &e))?;
-        let key = parse(&text).with_context(|| format!("the key file {name} holds no key of Postern"))?;
-        Ok(Vault::from_key(*key))
+        let (ring, seen) = key_file::read(path)?;
+        Ok(Vault::holding(Some(path.to_owned()), ring, Some(seen)))
     }
 
     pub fn from_key(key: [u8; 32]) -> Vault {
-        let print =
-            Sha256::new().chain_update(b"postern key fingerprint").chain_update(key).finalize().into();
-        Vault(Arc::new(Key { bytes: SecretBox::new(Box::new(key)), print }))
+        Vault::holding(None, Ring::of(Key::new(key)), None)
     }
 
-    /// Tells one key from another, and nothing about it.
+    fn holding(file: Option<PathBuf>, ring: Ring, seen: Option<Stamp>) -> Vault {
+        Vault(Arc::new(Inside { file, held: RwLock::new(Held { all: ring.clone(), ring, seen }) }))
+    }
+
+    /// Tells the key that seals from another, and says nothing about it.
     pub fn fingerprint(&self) -> String {
-        self.0.print.iter().take(8).fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        self.held().ring.first().fingerprint()
+    }
+    /// Of all keys of the file, the one that seals first.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.held().ring.fingerprints()
     }
 
-    /// `row` names table, row and column (`client:12:client_secret`); the secret opens only there.
-    /// `nonce` is fresh random each time.
+    /// `row` names table, row and column (`client:12:client_secret`), as [`super::sealed`] has it; the secret opens
+    /// only there. `nonce` is fresh random each time. Within the transaction that keeps what was sealed, or a change
+    /// of the key passes it by.
     pub fn seal(&self, row: &str, secret: &SecretString, nonce: [u8; 24]) -> Vec<u8> {
-        let head = self.head();
-        let aad = [head.as_slice(), row.as_bytes()].concat();
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &aad };
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.expect("invariant: a secret is far shorter than what the cipher takes");
-        [head.as_slice(), &nonce, &sealed].concat()
+        self.now().ring.first().seal(row, secret, nonce)
     }
 
     /// Fails closed: a wrong key, a wrong row or one flipped bit is an error.
     pub fn unseal(&self, row: &str, sealed: &[u8]) -> Result<SecretString> {
-        Ok(self.try_unseal(row, sealed).with_context(|| format!("the secret {row} does not open"))?)
+        let opened = self.opened(row, sealed).map(|(_, secret)| secret);
+        Ok(opened.map_err(anyhow::Error::new).with_context(|| format!("the secret {row} does not open"))?)
     }
 
-    fn try_unseal(&self, row: &str, sealed: &[u8]) -> anyhow::Result<SecretString> {
-        let head = self.head();
-        let (theirs, rest) = sealed.split_at_checked(head.len()).context("it is cut off")?;
-        let (nonce, body) = rest.split_at_checked(NONCE_BYTES).context("it is cut off")?;
-        if theirs.first() != Some(&VERSION) {
-            bail!("it was sealed by a newer Postern");
+    /// The fingerprint of the key that sealed it.
+    pub fn sealed_by(&self, row: &str, sealed: &[u8]) -> Result<String, DoesNotOpen> {
+        self.opened(row, sealed).map(|(key, _)| key.fingerprint())
+    }
+
+    /// Whether it says of itself that the key of this fingerprint has sealed it.
+    pub(super) fn names(&self, fingerprint: &str, sealed: &[u8]) -> bool {
+        let held = self.held();
+        held.all.keys().iter().any(|key| key.fingerprint() == fingerprint && key.has_sealed(sealed))
+    }
+
+    /// The same secret, sealed by the key of this fingerprint; `None` where it already is.
+    pub(super) fn resealed(
+        &self,
+        row: &str,
+        sealed: &[u8],
+        to: &str,
+        nonce: [u8; 24],
+    ) -> Result<Option<Vec<u8>>, DoesNotOpen> {
+        let (key, secret) = self.opened(row, sealed)?;
+        let held = self.held();
+        match held.all.keys().iter().find(|key| key.fingerprint() == to) {
+            Some(to) if to.fingerprint() != key.fingerprint() => Ok(Some(to.seal(row, &secret, nonce))),
+            Some(_) | None => Ok(None),
         }
-        if theirs != head {
-            bail!("it was sealed with another key than {}", self.fingerprint());
+    }
+
+    fn opened(&self, row: &str, sealed: &[u8]) -> Result<(Arc<Key>, SecretString), DoesNotOpen> {
+        match self.held().all.open(row, sealed) {
+            Err(DoesNotOpen::UnknownKey(_)) => self.now().all.open(row, sealed),
+            opened => opened,
         }
-        let nonce: [u8; NONCE_BYTES] = nonce.try_into().context("it is cut off")?;
-        let aad = [head.as_slice(), row.as_bytes()].concat();
-        let clear = self.cipher().decrypt(&XNonce::from(nonce), Payload { msg: body, aad: &aad });
-        let clear = clear.map_err(|_| anyhow!("it was changed, or belongs to another row"))?;
-        let clear = String::from_utf8(clear).map_err(|e| {
-            drop(Zeroizing::new(e.into_bytes()));
-            anyhow!("it is not a text")
+    }
+
+    fn held(&self) -> Held {
+        self.0.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    fn hold(&self, ring: Ring, seen: Stamp) -> Held {
+        let mut held = self.0.held.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Held { all: ring.and(&held.all), ring, seen: Some(seen) };
+        held.clone()
+    }
+
+    /// What is held, after a look whether the file is another one. Where it cannot be read, what was read before
+    /// counts: the server goes on, and says so.
+    fn now(&self) -> Held {
+        let held = self.held();
+        let Some(file) = &self.0.file else { return held };
+        if Stamp::of(file) == held.seen {
+            return held;
+        }
+        match key_file::read(file) {
+            Ok((ring, seen)) => {
+                let (before, now) = (held.ring.first().fingerprint(), ring.first().fingerprint());
+                if before != now {
+                    tracing::info!(
+                        "the key file has changed: secrets are sealed with key {now}, no longer {before}"
+                    );
+                }
+                self.hold(ring, seen)
+            }
+            Err(error) => {
+                tracing::warn!("the key file has changed, and the key of before goes on: {error:#}");
+                held
+            }
+        }
+    }
+
+    /// Puts a new key before those of the file. Where there are several already, somebody has begun and not ended: the
+    /// first of them stays the one that seals, and there is no new one.
+    pub(super) fn begin_rotation(&self, random: [u8; 32]) -> Result<Rotation> {
+        let file = self.file()?;
+        let (ring, seen, taken_up) = key_file::change(file, |ring| {
+            let taken_up = ring.keys().len() > 1;
+            Ok(((!taken_up).then(|| ring.with_first(Key::new(random))), taken_up))
         })?;
-        Ok(SecretString::from(clear))
+        let mut from = ring.fingerprints();
+        let to = from.remove(0);
+        self.hold(ring, seen);
+        Ok(Rotation { to, from, taken_up })
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(self.0.bytes.expose_secret().into())
+    /// Takes the old keys out of the file. Refused when somebody has put another key before this one meanwhile.
+    pub(super) fn end_rotation(&self, rotation: &Rotation) -> Result<()> {
+        let file = self.file()?;
+        let (ring, seen, ()) = key_file::change(file, |ring| {
+            if ring.first().fingerprint() != rotation.to {
+                bail!("another rotation has begun meanwhile, and ends what this one began");
+            }
+            Ok((Some(ring.without(&rotation.from)), ()))
+        })?;
+        self.hold(ring, seen);
+        Ok(())
     }
 
-    fn head(&self) -> [u8; 1 + KEY_ID_BYTES] {
-        let [a, b, c, d, ..] = self.0.print;
-        [VERSION, a, b, c, d]
+    fn file(&self) -> anyhow::Result<&Path> {
+        self.0.file.as_deref().context("this key lies in no file")
+    }
+}
+
+/// Why it does not open where there is no key at all: it says itself which one it was.
+pub(super) fn without_key(sealed: &[u8]) -> DoesNotOpen {
+    key::key_id(sealed).map_or_else(|damaged| damaged, DoesNotOpen::UnknownKey)
+}
+
+/// One that does not open is as good as none, where another one may take its place.
+pub fn if_it_opens(kept: Result<Option<SecretString>>) -> Result<Option<SecretString>> {
+    match kept {
+        Err(Error::Failed(error)) if error.is::<DoesNotOpen>() => Ok(None),
+        kept => kept,
     }
 }
 
@@ -146,55 +232,12 @@ pub fn is_same(kept: Option<&SecretString>, entered: &SecretString) -> bool {
     kept.is_some_and(|kept| kept.expose_secret().as_bytes().ct_eq(entered.expose_secret().as_bytes()).into())
 }
 
-fn unreadable(path: &Path, e: &std::io::Error) -> anyhow::Error {
-    let name = path.display();
-    let remedy = match e.kind() {
-        std::io::ErrorKind::PermissionDenied => {
-            format!(
-                "It must belong to the user who runs Postern: run chown with that user's name on {name}, and chmod 600 {name}"
-            )
-        }
-        std::io::ErrorKind::InvalidData => {
-            "It holds no text: put the key back from where you keep it".to_owned()
-        }
-        _ => "Check the disk, or put the key back from where you keep it".to_owned(),
-    };
-    anyhow!("the key file {name} cannot be read ({e}). {remedy}")
-}
-
-fn parse(text: &str) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let line = text.trim_end();
-    let encoded = line.strip_prefix(PREFIX).with_context(|| format!("it should begin with {PREFIX}"))?;
-    let mut key = Zeroizing::new([0; 32]);
-    // The decoder's own error names bytes of what it read, which is the key.
-    match URL_SAFE_NO_PAD.decode_slice(encoded, key.as_mut_slice()) {
-        Ok(32) => Ok(key),
-        _ => Err(anyhow!("the key after {PREFIX} should be 32 bytes in base64url, 43 characters")),
-    }
-}
-
-/// Written under another name and linked into place, so that the file is whole from the moment it is there, and
-/// nothing is ever replaced.
-fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if path.exists() {
-        bail!("there is one already, and it is not replaced");
-    }
-    let part = path.with_extension(format!("part-{}", std::process::id()));
-    let made = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::hard_link(&part, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
-    }();
-    let _ = fs::remove_file(&part);
-    Ok(made?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
 
     const NONCE: [u8; 24] = [9; 24];
 
@@ -258,7 +301,7 @@ mod tests {
             assert!(e.contains("postern.key") && e.contains(what), "{e}");
         };
         said("missing");
-        let mut line = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode([5; 32]));
+        let mut line = format!("{}{}", key::PREFIX, URL_SAFE_NO_PAD.encode([5; 32]));
         fs::write(&path, &line).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         said("chmod 600");

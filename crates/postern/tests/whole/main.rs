@@ -14,6 +14,7 @@ mod crowd;
 mod doctor;
 mod faults;
 mod file_limit;
+mod keys;
 mod kills;
 mod on_postgres;
 mod practice_walk;

@@ -44,6 +44,7 @@ fn words(kind: &str) -> String {
         "silence_watched" => "switched the alert about a silence on",
         "silence_not_watched" => "switched the alert about a silence off",
         "token_deleted" => "deleted the token",
+        "key_forgotten" => "dropped its authorization, whose key is lost",
         // A kind that is not known here is said as it is called.
         other => return other.replace(['_', '-'], " "),
     };

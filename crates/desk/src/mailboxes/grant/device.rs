@@ -3,6 +3,7 @@
 use super::{note, side_of};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::Side;
+use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
 use secrecy::SecretString;
@@ -182,5 +183,5 @@ pub fn device_over(tx: &mut Tx<'_>, by: &By, poll: &DevicePoll, why: (&str, &str
 }
 
 fn device_row(id: i64) -> String {
-    format!("consent:{id}:device_code")
+    sealed::DEVICE_CODE.row(id)
 }

@@ -23,6 +23,12 @@ pub fn told_provider(tx: &mut Tx<'_>, by: &By, id: i64, refused: Option<&str>) -
     note(tx, by, grant.mailbox_id, kind, data)
 }
 
+/// Its refresh token opens with no key any more.
+pub(in crate::mailboxes) fn end_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let grant = get(tx, id)?;
+    revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "key_forgotten")
+}
+
 /// The grants that a proved one replaces.
 pub(super) fn end_others(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
     let others: Vec<(i64,)> = tx.all(

@@ -3,6 +3,7 @@
 use super::{note, side_of};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::Side;
+use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
 use secrecy::SecretString;
@@ -148,5 +149,5 @@ fn hash(state: &str) -> [u8; 32] {
     Sha256::digest(state.as_bytes()).into()
 }
 fn verifier_row(id: i64) -> String {
-    format!("consent:{id}:verifier")
+    sealed::VERIFIER.row(id)
 }

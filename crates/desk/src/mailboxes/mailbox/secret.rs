@@ -3,6 +3,7 @@ use super::{Authentication, EnteredServer, Mailbox, ServerSide, Side, get};
 use crate::db::Tx;
 use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
+use crate::site::sealed;
 use crate::site::vault::{self, Vault};
 use crate::{By, Refusal, Result, params};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,7 +43,11 @@ pub(super) fn entered(
     // A host that is emptied asks for nothing, and takes the password with it (see `host_changed`).
     let moved = !before.host.is_empty() && !new.host.is_empty() && before.host != new.host;
     match given {
-        Some(password) if vault::is_same(stored(tx, vault, old.id, side)?.as_ref(), password) => Ok(None),
+        Some(password)
+            if vault::is_same(vault::if_it_opens(stored(tx, vault, old.id, side))?.as_ref(), password) =>
+        {
+            Ok(None)
+        }
         Some(password) => Ok(Some(password.clone())),
         None if moved && before.has_password && new.authentication == Authentication::Password => {
             Err(Refusal::SecretAgain { field: "Password", from: before.host.clone(), to: new.host.clone() }
@@ -78,8 +83,8 @@ pub(super) fn host_changed(
 
 fn secret_row(id: i64, side: Side) -> String {
     match side {
-        Side::Incoming => format!("mailbox:{id}:in_password"),
-        Side::Outgoing => format!("mailbox:{id}:out_password"),
+        Side::Incoming => sealed::IN_PASSWORD.row(id),
+        Side::Outgoing => sealed::OUT_PASSWORD.row(id),
     }
 }
 
