@@ -2,6 +2,8 @@
 //! they end. What is asked and answered over them is the web's.
 //!
 //! axum's own server takes any number of connections and waits for ever for the end of a request's head.
+mod idle;
+
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
@@ -9,6 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use idle::{Answer, Attended, Connection, Idle};
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,7 +26,8 @@ use tokio::time::{Instant, Sleep};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// At once; further ones wait in the system's queue. Half of what a process may usually have open.
+    /// At once; a further one takes the place of the one that has waited longest for a request, or waits itself. Half of
+    /// what a process may usually have open.
     pub connections_max: u32,
     /// From the end of an answer, or from the beginning, to the end of the next request's head. Longer than a
     /// proxy usually keeps a connection that nobody uses, so that the proxy is who closes it.
@@ -43,6 +48,8 @@ impl Default for Limits {
     }
 }
 
+/// While everything is taken and in use, somebody may come to rest.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// That everything is taken is logged this often at most.
 const FULL_SAID: Duration = Duration::from_secs(60);
 
@@ -52,12 +59,12 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopping:
     let places = Arc::new(Semaphore::new(limits.connections_max as usize));
     let mut stop = stopping.clone();
     let accepting = async {
-        let mut full = Full::default();
+        let (idle, mut full) = (Idle::default(), Full::default());
         loop {
-            full.say(&places, limits);
-            let Ok(place) = places.clone().acquire_owned().await else { return };
             let (stream, peer) = accept(&listener, limits.rest).await;
-            tokio::spawn(attend(stream, peer, app.clone(), limits, stopping.clone(), place));
+            full.say(&places, limits);
+            let place = place(&places, &idle).await;
+            tokio::spawn(attend(stream, peer, app.clone(), limits, stopping.clone(), (idle.begin(), place)));
         }
     };
     tokio::select! {
@@ -67,6 +74,21 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopping:
     drop(listener);
     // Every connection holds one until it has ended.
     let _ = places.acquire_many(limits.connections_max).await;
+}
+
+/// A place for one more. Where there is none, one that has nothing under way makes room: whoever opens hundreds of
+/// connections and asks for nothing would silence the site.
+async fn place(places: &Arc<Semaphore>, idle: &Idle) -> OwnedSemaphorePermit {
+    if let Ok(place) = places.clone().try_acquire_owned() {
+        return place;
+    }
+    loop {
+        idle.end_longest();
+        let free = tokio::time::timeout(LOOK_AGAIN, places.clone().acquire_owned());
+        if let Ok(Ok(place)) = free.await {
+            return place;
+        }
+    }
 }
 
 /// Waits until the server is to stop.
@@ -99,15 +121,18 @@ async fn attend(
     app: Router,
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    (waiting, _place): (Attended, OwnedSemaphorePermit),
 ) {
     let _ = stream.set_nodelay(true); // events are small, and each is waited for
     let app = TowerToHyperService::new(app);
+    let connection = Connection::clone(&waiting);
+    let stream = TokioIo::new(Patient::new(stream, limits.stall, connection.clone()));
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let in_use = connection.asked();
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.call(request)
+        let answer = app.call(request);
+        async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer::new(body, in_use))) }
     });
-    let stream = TokioIo::new(Patient::new(stream, limits.stall));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -116,6 +141,7 @@ async fn attend(
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = waiting.told_to_end() => return,
         () = told(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -135,7 +161,10 @@ impl Full {
             return;
         }
         self.0 = Some(Instant::now());
-        tracing::warn!("all {} connections are taken; browsers wait for one to end", limits.connections_max);
+        tracing::warn!(
+            "all {} connections are taken: one that waits for nothing makes room, or browsers wait for one to end",
+            limits.connections_max
+        );
     }
 }
 
@@ -144,12 +173,14 @@ struct Patient {
     stream: TcpStream,
     stall: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
+    connection: Connection,
 }
 impl Patient {
-    fn new(stream: TcpStream, stall: Duration) -> Patient {
-        Patient { stream, stall, waiting: None }
+    fn new(stream: TcpStream, stall: Duration, connection: Connection) -> Patient {
+        Patient { stream, stall, waiting: None, connection }
     }
     fn bounded<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.connection.owes(polled.is_pending());
         if polled.is_ready() {
             self.waiting = None;
             return polled;
@@ -207,6 +238,8 @@ mod tests {
     use tokio::task::JoinHandle;
 
     const SHORT: Duration = Duration::from_millis(200);
+    /// More than the system keeps for a connection.
+    const LARGE: usize = 64 << 20;
     /// A test that waits longer than this for what comes at once has failed.
     const LONG: Duration = Duration::from_secs(20);
 
@@ -225,6 +258,7 @@ mod tests {
             .route("/", get(peer))
             .route("/endless", get(endless))
             .route("/silent", get(silent))
+            .route("/large", get(|| async { vec![b'x'; LARGE] }))
             .route(
                 "/slow",
                 get(|| async {
@@ -292,6 +326,57 @@ mod tests {
         assert!(waits.is_err(), "there is one place, and it is taken");
         drop(open);
         assert!(rest(second).await.ends_with("peer 127.0.0.1"));
+    }
+
+    #[tokio::test]
+    async fn where_every_place_is_taken_the_one_that_has_waited_longest_makes_room() {
+        let served = served(Limits { connections_max: 3, ..Limits::default() }).await;
+        let mut head = vec![0; 4096];
+        let mut in_use = served.asked(&get_of("/silent")).await;
+        assert!(in_use.read(&mut head).await.unwrap() > 0);
+        let silent = served.asked("").await;
+        let half = served.asked("GET / HTTP/1.1\r\nHost: loc").await;
+        tokio::time::sleep(SHORT).await;
+        // One that never asked, one whose head does not end, one that was answered: in the order in which they came.
+        let mut answered = served.asked(&get_of("/")).await;
+        assert!(tokio::time::timeout(LONG, answered.read(&mut head)).await.expect("no place").unwrap() > 0);
+        assert_eq!(rest(silent).await, "");
+        tokio::time::sleep(SHORT).await;
+        let mut another = served.asked(&get_of("/")).await;
+        assert!(tokio::time::timeout(LONG, another.read(&mut head)).await.expect("no place").unwrap() > 0);
+        assert_eq!(rest(half).await, "");
+        tokio::time::sleep(SHORT).await;
+        answered.write_all(get_of("/").as_bytes()).await.unwrap(); // it is in use again, so `another` is who goes
+        assert!(answered.read(&mut head).await.unwrap() > 0);
+        let third = served.asked(&get_of("/slow")).await;
+        assert_eq!(rest(another).await, "");
+        assert!(
+            tokio::time::timeout(SHORT, in_use.read(&mut head)).await.is_err(),
+            "what was in use was ended"
+        );
+        drop((third, answered));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_taken_yet_is_not_cut_off_to_make_room() {
+        let served = served(Limits { connections_max: 1, ..Limits::default() }).await;
+        let slow = served.asked(&get_of("/large")).await;
+        tokio::time::sleep(SHORT).await; // all of it is written, as far as the system takes it
+        let mut other = served.asked(&get_of("/")).await;
+        let mut head = vec![0; 4096];
+        assert!(
+            tokio::time::timeout(3 * SHORT, other.read(&mut head)).await.is_err(),
+            "somebody was cut off"
+        );
+        let mut slow = slow;
+        let mut left = LARGE;
+        let mut piece = vec![0; 1 << 20];
+        while left > 0 {
+            let taken = slow.read(&mut piece).await.unwrap();
+            assert!(taken > 0, "it was cut off {left} bytes before its end");
+            left = left.saturating_sub(taken);
+        }
+        assert!(tokio::time::timeout(LONG, other.read(&mut head)).await.expect("no place").unwrap() > 0);
     }
 
     #[tokio::test]
