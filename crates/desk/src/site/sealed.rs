@@ -95,8 +95,16 @@ pub const WEBHOOK_SECRET: Column =
     sealed_column!("webhook", "secret", OF_NONE, Lost::Enter("a new secret of the webhook"));
 
 /// All of them. What is destroyed together with another one stands before it, so that it is counted.
-pub const ALL: &[&Column] =
-    &[&CLIENT_SECRET, &IN_PASSWORD, &OUT_PASSWORD, &WEBHOOK_SECRET, &VERIFIER, &ACCESS_TOKEN, &REFRESH_TOKEN];
+pub const ALL: &[&Column] = &[
+    &CLIENT_SECRET,
+    &IN_PASSWORD,
+    &OUT_PASSWORD,
+    &WEBHOOK_SECRET,
+    &VERIFIER,
+    &DEVICE_CODE,
+    &ACCESS_TOKEN,
+    &REFRESH_TOKEN,
+];
 
 impl Column {
     /// The name that a value of this row is sealed under.
