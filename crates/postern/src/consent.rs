@@ -6,7 +6,7 @@ use courier::Courier;
 use courier::authorize::{self, Answer, Banner, Landing, Session};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::Side;
-use desk::{By, Desk};
+use desk::{By, Desk, Refusal};
 use serde_json::{Value, json};
 use std::io::BufRead as _;
 
@@ -126,15 +126,33 @@ fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
          not be able to open. Paste all of that address here within ten minutes, and press Enter:",
         output::shown(page.as_str())
     ));
-    let mut pasted = String::new();
-    std::io::stdin().lock().read_line(&mut pasted)?;
-    if pasted.trim().is_empty() {
-        return Err(Failure::usage("Nothing was pasted, so nothing was authorized."));
+    let (mut pasted, mut refused) = (String::new(), None);
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        // A long address may come in several lines; one that begins anew is another try to paste.
+        if line.contains("://") {
+            pasted.clear();
+        }
+        pasted.push_str(&line);
+        let landed = authorize::pasted(&hand.courier, session, hand.id, hand.side, &pasted, Some(&page));
+        match hand.runtime.block_on(landed) {
+            Ok(Landing::Tab { banner, .. }) => return Ok(banner),
+            Ok(Landing::Unknown { sentence }) => return Err(Failure::Failed(anyhow::anyhow!("{sentence}"))),
+            Err(desk::Error::Refused(refusal @ Refusal::Other(_))) => {
+                output::tell(&output::shown(&refusal.to_string()));
+                refused = Some(refusal);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    let landed = authorize::pasted(&hand.courier, session, hand.id, hand.side, &pasted, Some(&page));
-    match hand.runtime.block_on(landed)? {
-        Landing::Tab { banner, .. } => Ok(banner),
-        Landing::Unknown { sentence } => Err(Failure::Failed(anyhow::anyhow!("{sentence}"))),
+    match refused {
+        Some(_) => {
+            Err(Failure::Failed(anyhow::anyhow!("Nothing else was pasted, so nothing was authorized.")))
+        }
+        None => Err(Failure::usage("Nothing was pasted, so nothing was authorized.")),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::trouble::Trouble;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
 use desk::mailboxes::mailbox::Side;
-use desk::{By, Refusal};
+use desk::people::agent::{self, Role};
+use desk::{Actor, By, Refusal};
 use std::time::Duration;
 use wire::oauth::{ClientAuthentication, Polled, Protocol, SLOWER_S, TokenRequest};
 
@@ -79,8 +80,10 @@ pub(crate) async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::
     let mut last = None;
     loop {
         let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
-        let claim =
-            move |tx: &mut desk::db::Tx<'_>| grant::claim_device(tx, &vault, only, now, LEASE_MS, &node);
+        let claim = move |tx: &mut desk::db::Tx<'_>| {
+            grant::end_lost_devices(tx, now)?;
+            grant::claim_device(tx, &vault, only, now, LEASE_MS, &node)
+        };
         let Some(poll) = courier.write(claim).await? else { return Ok(last) };
         // In its own task: what is given is given once.
         let (of, asked) = (courier.clone(), poll.clone());
@@ -166,11 +169,17 @@ async fn ask(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner
         Ok(Ok(Polled::Given(set))) => {
             let poll = poll.clone();
             let (grant_id, mailbox_id, side) = (poll.grant_id, poll.mailbox_id, poll.side);
+            let by = who_began(courier, &poll).await?;
             if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
                 tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
                 return Ok(None);
             }
-            let by = By::system(courier.now());
+            let Some(by) = by else {
+                let by = By::system(courier.now());
+                return settle(courier, &by, grant_id, mailbox_id, side, Err(no_administrator()))
+                    .await
+                    .map(Some);
+            };
             let given =
                 Given { grant_id, mailbox_id, side, set: *set, scope, asked_at, nonce: None, issuer: None };
             let kept = keep(courier, &by, &client, given).await;
@@ -183,6 +192,15 @@ async fn ask(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner
         },
         Err(_) => again(courier, poll, poll.interval_s.saturating_mul(2)).await,
     }
+}
+
+/// Who acts: beginning it gives no right that has ended since. `None`: no administrator any more.
+async fn who_began(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<By>> {
+    let at = courier.now();
+    let Some(id) = poll.begun_by else { return Ok(Some(By::system(at))) };
+    let agent = courier.read(move |tx| agent::find(tx, id)).await?;
+    let agent = agent.filter(|agent| agent.active && agent.role == Role::Administrator);
+    Ok(agent.map(|agent| By { actor: Actor::Agent { id, name: agent.name }, at }))
 }
 
 async fn again(courier: &Courier, poll: &DevicePoll, interval_s: i64) -> desk::Result<Option<Banner>> {
@@ -217,6 +235,15 @@ fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Option<Tr
             Some(token_trouble(courier, error, &client.provider)).filter(|trouble| trouble.code != RETRY_CODE)
         }
     }
+}
+
+fn no_administrator() -> Trouble {
+    Trouble::new(
+        mail::explain::Class::AuthorizeAgain,
+        "no_administrator",
+        "Whoever asked for this code is no administrator any more, so its tokens were not kept.",
+        "Let an administrator get a new code.",
+    )
 }
 
 fn too_late() -> Trouble {

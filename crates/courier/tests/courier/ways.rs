@@ -203,3 +203,81 @@ async fn what_is_pasted_counts_once_for_the_sign_in_that_was_begun_and_for_nobod
     let landing = paste(&command_line, &address, Some(&late)).await.unwrap();
     assert!(matches!(landing, Landing::Unknown { .. }), "ten minutes: {landing:?}");
 }
+
+/// Takes the turn and is killed: before it has asked, or before the tokens that it was given are stored.
+fn killed_in_its_turn(try_: &Try, used: bool) {
+    let (now, vault) = (try_.stage.clock.now(), try_.stage.courier.desk().vault.clone());
+    let id = try_.device.grant_id;
+    try_.stage.write(|tx| {
+        let poll =
+            grant::claim_device(tx, &vault, Some(id), now, 90 * SECOND, "test:killed")?.expect("it is due");
+        assert!(!used || grant::device_used(tx, &poll)?);
+        Ok(())
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_killed_poller_waits_for_the_interval_too() {
+    let try_ = begun().await;
+    try_.gives();
+    try_.stage.clock.advance(5 * SECOND);
+    killed_in_its_turn(&try_, false);
+    let now = try_.stage.clock.now();
+    try_.stage.write(|tx| desk::site::lease::release(tx, "test:killed", now));
+    let waiting = try_.waiting(&try_.stage.courier);
+    try_.later(4).await;
+    assert_eq!(try_.polls(), 0, "the killed one may have asked just before");
+    try_.later(1).await;
+    assert!(matches!(waiting.await.unwrap().unwrap(), Banner::Green { .. }));
+    assert_eq!(try_.polls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_were_lost_with_their_process_are_told_and_not_asked_for_again() {
+    let try_ = begun().await;
+    try_.gives();
+    try_.stage.clock.advance(5 * SECOND);
+    killed_in_its_turn(&try_, true);
+    let waiting = try_.waiting(&try_.stage.courier);
+    try_.later(60).await;
+    assert_eq!(try_.state(), State::Pending, "it may still be at it");
+    try_.later(180).await;
+    match waiting.await.unwrap().unwrap() {
+        Banner::Red { sentence, retry: false, .. } => {
+            assert!(sentence.contains("before the tokens were stored"))
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((try_.state(), try_.polls()), (State::Failed, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_acts_for_who_began_it_and_for_nobody_who_may_no_longer() {
+    use desk::people::agent::{self, Agent, Role};
+    for still in [true, false] {
+        let try_ = begun().await;
+        let by = try_.session.by.clone();
+        let desk::Actor::Agent { id, .. } = by.actor else { panic!("an administrator") };
+        try_.stage.administrator("other@contoso.example");
+        let grant_id = try_.device.grant_id;
+        try_.stage.write(|tx| {
+            tx.execute("UPDATE consent SET begun_by = $2 WHERE id = $1", desk::params![grant_id, id])?;
+            let root = agent::find(tx, id)?.unwrap();
+            let role = if still { Role::Administrator } else { Role::Agent };
+            agent::change(tx, &try_.stage.by(), &Agent { role, ..root })
+        });
+        try_.gives();
+        let waiting = try_.waiting(&try_.stage.courier);
+        try_.later(5).await;
+        match (still, waiting.await.unwrap().unwrap()) {
+            (true, Banner::Green { .. }) => {}
+            (false, Banner::Red { sentence, .. }) => assert!(sentence.contains("no administrator any more")),
+            (_, other) => panic!("{other:?}"),
+        }
+        let events = try_.stage.read(|tx| {
+            desk::site::event::list(tx, desk::site::event::Subject::Mailbox(try_.stage.mailbox_id), 50)
+        });
+        let authorized = events.iter().find(|event| event.kind == "authorized");
+        assert_eq!(authorized.map(|event| event.actor.name()), still.then_some("root@contoso.example"));
+    }
+}

@@ -8,7 +8,7 @@ mod refresh;
 
 pub use device::{
     DevicePoll, DeviceTry, NewDevice, begin_device, claim_device, device_due, device_over, device_try,
-    device_used, device_waits,
+    device_used, device_waits, end_lost_devices,
 };
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
@@ -115,7 +115,7 @@ pub fn store_tokens(
     let stored: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, owner_subject = $3,
                 owner_address = $4, scopes = $5, refresh_token = $6, refreshed_at = $2, refresh_due_at = $7,
-                generation = generation + 1
+                leased_until = 0, leased_by = '', generation = generation + 1
          WHERE id = $1 AND state = 'pending' AND state_hash IS NULL RETURNING mailbox_id, side",
         params![
             id,

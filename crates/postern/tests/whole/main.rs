@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod applying;
 mod arrows;
+mod authorizing;
 mod browser;
 mod command_line;
 mod crowd;

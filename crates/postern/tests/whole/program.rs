@@ -134,6 +134,24 @@ impl Program {
         let mut command = self.command(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
+    /// A command that one talks with.
+    pub fn talk(&self, arguments: &[&str]) -> Talk {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (say, lines) = std::sync::mpsc::channel();
+        let streams: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for (stream, is_error) in streams.into_iter().zip([false, true]) {
+            let say = say.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = say.send((is_error, line));
+                }
+            });
+        }
+        Talk { child, lines, said: Ran { status: -1, out: String::new(), err: String::new() } }
+    }
     pub fn serve(&self) -> Server {
         self.start("serve", &[])
     }
@@ -155,6 +173,51 @@ impl Program {
     }
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// A command at work that reads what it is answered. Dropped, it is killed.
+pub struct Talk {
+    child: Child,
+    /// Whether it came on standard error, and the line.
+    lines: std::sync::mpsc::Receiver<(bool, String)>,
+    said: Ran,
+}
+impl Talk {
+    /// Waits for a line that has it.
+    pub fn until<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            let line = self.lines.recv_timeout(std::time::Duration::from_secs(60));
+            let (is_error, line) = line.unwrap_or_else(|e| panic!("{e}: {:?}", self.said));
+            let said = if is_error { &mut self.said.err } else { &mut self.said.out };
+            said.push_str(&line);
+            said.push('\n');
+            if let Some(found) = find(&line) {
+                return found;
+            }
+        }
+    }
+    pub fn answer(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+    /// It is answered nothing more; all that it said.
+    pub fn end(mut self) -> Ran {
+        drop(self.child.stdin.take());
+        let mut said =
+            std::mem::replace(&mut self.said, Ran { status: -1, out: String::new(), err: String::new() });
+        for (is_error, line) in &self.lines {
+            let all = if is_error { &mut said.err } else { &mut said.out };
+            all.push_str(&line);
+            all.push('\n');
+        }
+        said.status = self.child.wait().unwrap().code().unwrap_or(-1);
+        said
+    }
+}
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

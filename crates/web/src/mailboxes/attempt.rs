@@ -98,7 +98,7 @@ pub async fn paste(
     let side = side(&word)?;
     super::find(&state, id).await?;
     let session = authorize::Session { session_id: who.session.id, by: who.by() };
-    let typed = form.text("address");
+    let typed = form.long_text("pasted_secret");
     let landed = authorize::pasted(&state.courier, &session, id, side, &typed, None).await;
     let why = match error::refusal(landed)? {
         Ok(Landing::Tab { banner: Banner::Asks { .. }, .. }) => {

@@ -28,7 +28,7 @@ async fn with_email(office: &Office) -> Browser {
     maya.follow(&answer).await;
     maya
 }
-async fn with_config(office: &Office) -> (Browser, Answer) {
+pub async fn with_config(office: &Office) -> (Browser, Answer) {
     let mut maya = with_email(office).await;
     let answer = maya.post("/mailboxes/1/remote/config", &MICROSOFT).await;
     let page = maya.follow(&answer).await;

@@ -14,6 +14,7 @@ mod letters;
 mod live;
 mod lost_sessions;
 mod mailboxes;
+mod pasted;
 mod policies;
 mod post;
 mod providers;

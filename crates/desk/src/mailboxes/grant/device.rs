@@ -3,11 +3,15 @@
 use super::{note, side_of};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::Side;
+use crate::site::event::Actor;
 use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
 use secrecy::SecretString;
 use serde_json::json;
+
+/// Beyond the lease: who signed in is looked up before the tokens are stored.
+const STORING_MS: i64 = 2 * 60_000;
 
 /// What the provider gave; the code that polls is sealed.
 #[derive(Clone, Debug)]
@@ -46,6 +50,8 @@ pub struct DevicePoll {
     pub interval_s: i64,
     /// Its code has ended.
     pub is_over: bool,
+    /// The agent who acts in it; `None`: the command line.
+    pub begun_by: Option<i64>,
 }
 
 pub fn begin_device(
@@ -56,10 +62,14 @@ pub fn begin_device(
     nonce: [u8; 24],
 ) -> Result<i64> {
     super::pending::end_before(tx, by, new.mailbox_id, new.side)?;
+    let begun_by = match &by.actor {
+        Actor::Agent { id, .. } => Some(*id),
+        Actor::Requester { .. } | Actor::Rule { .. } | Actor::System => None,
+    };
     let id = tx.insert(
         "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, pending_until, authorized_by,
-                              state_since, created_at, way, user_code, verification_uri, poll_interval_s, poll_at)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $7, 'device', $8, $9, $10, $11) RETURNING id",
+                              state_since, created_at, way, user_code, verification_uri, poll_interval_s, poll_at, begun_by)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $7, 'device', $8, $9, $10, $11, $12) RETURNING id",
         params![
             new.client_id,
             new.mailbox_id,
@@ -71,7 +81,8 @@ pub fn begin_device(
             &new.user_code,
             &new.verification_uri,
             new.interval_s,
-            by.at.saturating_add(new.interval_s.saturating_mul(1000))
+            by.at.saturating_add(new.interval_s.saturating_mul(1000)),
+            begun_by
         ],
     )?;
     let sealed = vault.seal(&device_row(id), &new.device_code, nonce);
@@ -84,8 +95,8 @@ pub fn begin_device(
 
 /// Code, page, end, whether it waits, next poll.
 type Shown = (String, String, Option<i64>, bool, Option<i64>);
-/// Row, generation, registration, mailbox, side, sealed code, interval, end.
-type Claimed = (i64, i64, i64, i64, String, Vec<u8>, i64, i64);
+/// Row, generation, registration, mailbox, side, sealed code, interval, end, who began it.
+type Claimed = (i64, i64, i64, i64, String, Vec<u8>, i64, i64, Option<i64>);
 
 /// `None`: it was no try of this kind.
 pub fn device_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeviceTry>> {
@@ -113,16 +124,19 @@ pub fn claim_device(
     owner: &str,
 ) -> Result<Option<DevicePoll>> {
     let claimed: Option<Claimed> = tx.maybe(
-        "UPDATE consent SET leased_until = $2, leased_by = $3, generation = generation + 1
+        "UPDATE consent SET leased_until = $2, leased_by = $3, generation = generation + 1,
+             poll_at = $1 + poll_interval_s * 1000
          WHERE id = (SELECT id FROM consent
                      WHERE state = 'pending' AND way = 'device' AND device_code IS NOT NULL AND poll_at <= $1
                        AND leased_until <= $1 AND ($4 = 0 OR id = $4)
                      ORDER BY poll_at, id LIMIT 1)
            AND state = 'pending' AND device_code IS NOT NULL AND poll_at <= $1 AND leased_until <= $1
-         RETURNING id, generation, client_id, mailbox_id, side, device_code, poll_interval_s, pending_until",
+         RETURNING id, generation, client_id, mailbox_id, side, device_code, poll_interval_s, pending_until, begun_by",
         params![now, now.saturating_add(lease_ms), owner, only.unwrap_or(0)],
     )?;
-    let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until)) = claimed else {
+    let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until, begun_by)) =
+        claimed
+    else {
         return Ok(None);
     };
     Ok(Some(DevicePoll {
@@ -134,14 +148,15 @@ pub fn claim_device(
         device_code: vault.unseal(&device_row(grant_id), &sealed)?,
         interval_s,
         is_over: until <= now,
+        begun_by,
     }))
 }
 
-/// Whether any try is to be asked about now.
+/// Whether any try is to be asked about now, or was lost.
 pub fn device_due(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
     let (due,) = tx.one(
         "SELECT EXISTS (SELECT 1 FROM consent WHERE state = 'pending' AND way = 'device'
-             AND device_code IS NOT NULL AND poll_at <= $1 AND leased_until <= $1)",
+             AND leased_until <= $1 AND CASE WHEN device_code IS NULL THEN disputed_until IS NULL ELSE poll_at <= $1 END)",
         params![now],
     )?;
     Ok(due)
@@ -162,14 +177,26 @@ pub fn device_waits(tx: &mut Tx<'_>, poll: &DevicePoll, interval_s: i64, now: i6
     Ok(waits == 1)
 }
 
-/// Somebody has signed in: the code is used up. `false`: another poller has it, or it has ended.
+/// Somebody has signed in: the code is used up, and the lease lasts until the tokens are stored. `false`: another poller has it, or it has ended.
 pub fn device_used(tx: &mut Tx<'_>, poll: &DevicePoll) -> Result<bool> {
     let used = tx.execute(
-        "UPDATE consent SET device_code = NULL, leased_until = 0, leased_by = ''
+        "UPDATE consent SET device_code = NULL, leased_until = leased_until + $3
          WHERE id = $1 AND generation = $2 AND state = 'pending'",
-        params![poll.grant_id, poll.generation],
+        params![poll.grant_id, poll.generation, STORING_MS],
     )?;
     Ok(used == 1)
+}
+
+/// Tries whose process ended between the provider's tokens and their commit: they are told, and begun anew by a person.
+pub fn end_lost_devices(tx: &mut Tx<'_>, now: i64) -> Result<()> {
+    let lost: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE state = 'pending' AND way = 'device' AND device_code IS NULL
+             AND disputed_until IS NULL AND leased_until <= $1 ORDER BY id LIMIT 100",
+        params![now],
+    )?;
+    let reason = "Somebody signed in with the code, but Postern ended before the tokens were stored.";
+    lost.into_iter()
+        .try_for_each(|(id,)| super::fail(tx, &By::system(now), id, "broken_off", reason, "Get a new code."))
 }
 
 /// It has come to nothing. `false`: another poller has it, or it has ended.

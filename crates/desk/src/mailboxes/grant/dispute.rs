@@ -34,7 +34,7 @@ pub fn dispute(
     let kept: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state_since = $2, pending_until = $3, disputed_until = $3, owner_subject = $4,
                 owner_address = $5, scopes = $6, refresh_token = $7, refreshed_at = $2, refresh_due_at = $8,
-                reason_code = $9, reason = $10, remedy = $11
+                leased_until = 0, leased_by = '', reason_code = $9, reason = $10, remedy = $11
          WHERE id = $1 AND state = 'pending' AND state_hash IS NULL AND disputed_until IS NULL
          RETURNING mailbox_id, side",
         params![
