@@ -81,6 +81,10 @@ impl Courier {
         self.inside.parts.random.bytes()
     }
 
+    pub(crate) fn chance(&self) -> Random {
+        self.inside.parts.random.clone()
+    }
+
     pub fn site_url(&self) -> &Url {
         &self.inside.parts.site_url
     }

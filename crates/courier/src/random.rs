@@ -43,6 +43,11 @@ impl Random {
         bytes
     }
 
+    /// For what draws by itself: a generator fit for keys, seeded from here.
+    pub(crate) fn generator(&self) -> StdRng {
+        StdRng::from_seed(self.bytes())
+    }
+
     /// Evenly from 0 up to, and not including, `below` (0 when that is 0).
     pub fn below(&self, below: u64) -> u64 {
         let drawn = u64::from_le_bytes(self.bytes());

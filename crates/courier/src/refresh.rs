@@ -1,16 +1,18 @@
 //! Access tokens and their renewal: ahead of their end, one at a time for each grant, and what is rotated is
 //! committed before it is used.
 use crate::Courier;
+use crate::ask::{self, Refused};
 use crate::board::Seen;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
-use crate::registration::{self, endpoint, resource_of, token_scope};
+use crate::registration::{self, endpoint, is_unattended, resource_of, scope_of_grant};
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
+use desk::mailboxes::mailbox;
 use mail::explain::Class;
 use secrecy::SecretString;
 use std::time::Duration;
-use wire::oauth::{ClientAuthentication, Protocol, TokenRequest, TokenSet};
+use wire::oauth::{Protocol, TokenRequest, TokenSet};
 
 /// Outlasts the request with its time-outs.
 const LEASE_MS: i64 = 90_000;
@@ -68,7 +70,8 @@ pub(crate) async fn access_token(
 struct Known {
     grant: Grant,
     client: Client,
-    secret: Option<SecretString>,
+    /// As whom the mailbox's server is signed in to.
+    user: String,
     /// One resource only.
     scope: String,
     token: Option<(SecretString, i64)>,
@@ -79,10 +82,11 @@ async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<K
     let found = courier.read(move |tx| {
         let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
-        let secret = client::secret_for_system(tx, &vault, client.id)?;
-        let scope = token_scope(&providers, &client, &grant.scopes, protocol);
+        let mailbox = mailbox::get(tx, grant.mailbox_id)?;
+        let user = mailbox.user(grant.side).to_owned();
+        let scope = scope_of_grant(&providers, &client, &grant, protocol);
         let token = grant::access_token_for_system(tx, &vault, grant_id, &resource_of(&scope))?;
-        Ok(Some(Known { grant, client, secret, scope, token }))
+        Ok(Some(Known { grant, client, user, scope, token }))
     });
     found.await?.ok_or_else(not_authorized)
 }
@@ -94,6 +98,22 @@ pub(crate) fn not_authorized() -> Trouble {
         "Nobody has authorized this mailbox.",
         "Open Config beside Authentication, fill in the registration and press Submit.",
     )
+}
+
+impl Known {
+    /// There is a way to another token: a refresh token, or asking anew where nobody signed in.
+    fn can_go_on(&self) -> bool {
+        self.grant.state.has_tokens()
+            && (self.grant.has_refresh_token || is_unattended(&self.client, &self.grant))
+    }
+
+    fn ended(&self, courier: &Courier) -> Trouble {
+        if self.grant.state == grant::State::Revoked {
+            not_authorized()
+        } else {
+            no_refresh_token(courier, &self.client)
+        }
+    }
 }
 
 fn usable(known: &Known, now: i64) -> Option<SecretString> {
@@ -158,9 +178,8 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
         Need::SetBack(trouble) => return Err(trouble),
         Need::Yes => {}
     }
-    if !known.grant.has_refresh_token {
-        let revoked = known.grant.state == grant::State::Revoked;
-        return Err(if revoked { not_authorized() } else { no_refresh_token(&courier, &known.client) });
+    if !known.can_go_on() {
+        return Err(known.ended(&courier));
     }
     let Some(lease) = lease(&courier, &known, protocol).await? else { return Ok(()) };
     tries.note(|seen| seen.tried_at = Some(courier.now()));
@@ -217,8 +236,8 @@ async fn lease(
         if now.grant.refreshed_at != before.grant.refreshed_at {
             return Ok(None);
         }
-        if !now.grant.has_refresh_token {
-            return Err(no_refresh_token(courier, &now.client));
+        if !now.can_go_on() {
+            return Err(now.ended(courier));
         }
     }
     Err(Trouble::new(
@@ -238,20 +257,12 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
             "Switch it on in Config, tab Info.",
         ));
     }
-    let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
-    let providers = &courier.desk().providers;
-    let extra = registration::of_token_request(providers, &known.client);
-    let request = TokenRequest {
-        endpoint: &endpoint,
-        client_id: &known.client.client_id,
-        authentication: ClientAuthentication::of_secret(known.secret.as_ref()),
-        scope: registration::named_scope(providers, &known.client, &known.scope),
-        extra: &extra,
-    };
-    let asking = wire::oauth::refresh(courier.net(), &request, &lease.refresh_token);
-    match tokio::time::timeout(REQUEST_LIMIT, asking).await {
+    match tokio::time::timeout(REQUEST_LIMIT, another(courier, known, lease)).await {
         Ok(Ok(set)) => Ok(set),
-        Ok(Err(error)) => Err(refused::of_consent(courier, &error, &known.client, &known.grant)),
+        Ok(Err(Refused::Here(trouble))) => Err(trouble),
+        Ok(Err(Refused::There(error))) => {
+            Err(refused::of_consent(courier, &error, &known.client, &known.grant))
+        }
         Err(_) => Err(Trouble::new(
             Class::Retry,
             RETRY_CODE,
@@ -259,6 +270,25 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
             TRIES_AGAIN,
         )),
     }
+}
+
+/// For the refresh token that the lease holds, or asked for anew.
+async fn another(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<TokenSet, Refused> {
+    let Some(refresh_token) = &lease.refresh_token else {
+        return ask::unattended(courier, &known.client, &known.user, &known.scope).await;
+    };
+    let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
+    let providers = &courier.desk().providers;
+    let extra = registration::of_token_request(providers, &known.client);
+    let shown = ask::shown(courier, &known.client, &endpoint).await?;
+    let request = TokenRequest {
+        endpoint: &endpoint,
+        client_id: &known.client.client_id,
+        authentication: shown.authentication(),
+        scope: registration::named_scope(providers, &known.client, &known.scope),
+        extra: &extra,
+    };
+    Ok(wire::oauth::refresh(courier.net(), &request, refresh_token).await?)
 }
 
 async fn note_setback(

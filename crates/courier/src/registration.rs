@@ -1,7 +1,8 @@
 //! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
 use crate::Courier;
 use desk::mailboxes::choice::family_of;
-use desk::mailboxes::client::Client;
+use desk::mailboxes::client::{Client, Flow};
+use desk::mailboxes::grant::Grant;
 use mail::provider::{Book, OAuth2, Preset, is_on_this_machine};
 use url::Url;
 use wire::oauth::{Protocol, scope};
@@ -41,6 +42,32 @@ pub(crate) fn token_scope(providers: &Book, client: &Client, granted: &str, prot
     let kept: Vec<&str> =
         wanted.split_whitespace().filter(|scope| is_openid(scope) || holds(granted, scope)).collect();
     if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
+}
+
+/// The scopes with which a grant's next token is asked for: those that a person consented to, or the one of access without
+/// a person.
+pub(crate) fn scope_of_grant(providers: &Book, client: &Client, grant: &Grant, protocol: Protocol) -> String {
+    if is_unattended(client, grant) {
+        unattended_scope(providers, client)
+    } else {
+        token_scope(providers, client, &grant.scopes, protocol)
+    }
+}
+
+/// Nobody signed in for it. One that a person gave stays theirs, whatever the registration is now.
+pub(crate) fn is_unattended(client: &Client, grant: &Grant) -> bool {
+    client.flow.is_unattended() && !grant.has_refresh_token
+}
+
+/// The scope of access without a person: the provider's, else as it was typed.
+pub(crate) fn unattended_scope(providers: &Book, client: &Client) -> String {
+    let oauth2 = oauth2(providers, client);
+    let known = match client.flow {
+        Flow::Code => None,
+        Flow::AppOnly => oauth2.and_then(|oauth2| oauth2.app_only_scope.clone()),
+        Flow::ServiceAccount => oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()),
+    };
+    known.unwrap_or_else(|| corrected(providers, client))
 }
 
 /// The scopes that a token request names: where one resource's are to be chosen. Others have what was consented to.
@@ -108,6 +135,11 @@ mod tests {
             provider: "microsoft".into(),
             name: String::new(),
             active: true,
+            flow: Flow::Code,
+            authentication: desk::mailboxes::client::Authentication::Secret,
+            has_certificate: false,
+            account_address: String::new(),
+            account_key_id: String::new(),
             tenant: String::new(),
             client_id: String::new(),
             has_secret: true,

@@ -104,7 +104,15 @@ impl<'a> Hand<'a> {
 pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
     let session = Session::of_command_line(hand.by.clone());
-    let banner = if asked.device { by_code(&hand, &session)? } else { by_pasting(&hand, &session)? };
+    let needs_nobody = authorize::needs_nobody(&hand.courier, hand.id, hand.side);
+    let banner = if hand.runtime.block_on(needs_nobody)? {
+        let asked = authorize::ask_now(&hand.courier, &hand.by, hand.id, hand.side);
+        hand.runtime.block_on(asked)?
+    } else if asked.device {
+        by_code(&hand, &session)?
+    } else {
+        by_pasting(&hand, &session)?
+    };
     hand.tell(banner)
 }
 

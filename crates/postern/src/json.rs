@@ -1,5 +1,6 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
 use desk::alerts::{alert::Alert, fleet, fleet::Member};
+use desk::mailboxes::client::certificate;
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
 use desk::mailboxes::{client::Client, grant, grant::Grant};
 use desk::outgoing::delivery::{self, Delivery, Sending};
@@ -30,6 +31,8 @@ pub struct MailboxView {
     pub department: String,
     pub grant: Option<Grant>,
     pub client: Option<Client>,
+    /// Of the certificate that its registration shows.
+    pub certificate_expires_at: Option<i64>,
     pub callback: Option<String>,
     /// What keeps it alive: grants, secrets, traffic, alerts.
     pub member: Member,
@@ -103,6 +106,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "incoming": incoming,
         "outgoing": outgoing,
         "grant": view.grant.as_ref().map(grant),
+        "client": view.client.as_ref().map(|of| client(of, view.certificate_expires_at)),
         "callback": view.callback,
         "folders": Value::Null,
         "secret_expires_at": maybe_time(view.member.secret_expires_at()),
@@ -126,6 +130,19 @@ fn alert(of: &Alert) -> Value {
         "since": time(of.fact.since),
         "until": maybe_time(of.fact.until_at),
         "begun_at": time(of.begun_at),
+    })
+}
+
+/// The incoming side's registration, without a secret.
+fn client(of: &Client, certificate_expires_at: Option<i64>) -> Value {
+    json!({
+        "name": of.name,
+        "provider": of.provider,
+        "client_id": of.client_id,
+        "flow": of.flow.word(),
+        "authentication": of.authentication.word(),
+        "secret_expires_at": maybe_time(of.secret_expires_at),
+        "certificate_expires_at": maybe_time(certificate_expires_at),
     })
 }
 
@@ -298,5 +315,10 @@ pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> des
     };
     let callback = client.as_ref().map(|c| courier::authorize::callback_url(site, &c.public_id).to_string());
     let member = fleet::of(tx, mailbox.id)?.ok_or(desk::Refusal::NotFound("mailbox"))?;
-    Ok(MailboxView { mailbox, department, grant, client, callback, member })
+    let in_use = match &client {
+        Some(client) => certificate::in_use(tx, client.id)?,
+        None => None,
+    };
+    let certificate_expires_at = in_use.map(|one| one.not_after);
+    Ok(MailboxView { mailbox, department, grant, client, certificate_expires_at, callback, member })
 }

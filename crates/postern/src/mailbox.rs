@@ -1,7 +1,7 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Paging, Program, apply, consent, json, serve};
+use crate::{Paging, Program, apply, certificate, consent, json, serve};
 use clap::Subcommand;
 use desk::mailboxes::mailbox::{self, Mailbox, Shape};
 use desk::{By, Desk};
@@ -25,6 +25,19 @@ pub enum Command {
     Show {
         /// The mailbox's address
         address: String,
+    },
+    /// The public certificate of its registration, as a .cer file for the provider
+    Certificate {
+        /// The mailbox's address
+        address: String,
+        /// A step of the roll-over, before it is printed
+        step: Option<certificate::Step>,
+        /// Of the outgoing side, which has a registration of its own
+        #[arg(long)]
+        outgoing: bool,
+        /// The one that waits, not the one in use
+        #[arg(long)]
+        waiting: bool,
     },
     /// One round now; ends when the backlog is filed
     Fetch {
@@ -84,6 +97,9 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Prove(of) => consent::prove(program, desk, site, &of),
         Command::Answer(said) => consent::answer(program, desk, site, &said),
         Command::Revoke(of) => consent::revoke(program, desk, site, &of),
+        Command::Certificate { address, step, outgoing, waiting } => {
+            certificate::run(program, &desk, &by, &certificate::Asked { address, outgoing, waiting, step })
+        }
         Command::Fetch { address } => fetch(program, desk, &address, site),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
@@ -149,9 +165,10 @@ fn line(view: &json::MailboxView) -> String {
     let usual = view.member.usual.a_week.map(|count| format!(" (about {count} a week)")).unwrap_or_default();
     let _ = writeln!(
         text,
-        "    sending: {outgoing}{}{}  last mail: {}{usual}  last sent: {}{}{}",
+        "    sending: {outgoing}{}{}{}  last mail: {}{usual}  last sent: {}{}{}",
         until("token until", view.grant.as_ref().and_then(|grant| grant.expires_at)),
         until("secret until", view.member.secret_expires_at()),
+        until("certificate until", view.member.certificate_expires_at),
         at(m.last_mail_at),
         at(m.last_sent_at),
         until("next try", Some(m.due_at).filter(|_| m.active)),

@@ -7,6 +7,7 @@
 
 mod admin;
 mod apply;
+mod certificate;
 mod check;
 mod config;
 mod connections;

@@ -19,6 +19,13 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// A file that is read into a field: <input type="file" data-into="#id">. It is sent with the form as what was read.
+document.addEventListener("change", async (event) => {
+  const into = event.target.dataset?.into;
+  const file = into && event.target.files?.[0];
+  if (file && file.size < 65536) document.querySelector(into).value = await file.text();
+});
+
 // A button that takes a while says so and cannot be pressed twice; one that destroys asks first.
 document.addEventListener("submit", (event) => {
   const button = event.submitter;

@@ -144,6 +144,7 @@ fn admin_panel() -> Vec<Route> {
         changes("/mailboxes/{id}/{side}/paste", Admin, mailboxes::attempt::paste),
         reads("/mailboxes/{id}/{side}/tries/{grant}", Admin, mailboxes::attempt::show_device),
         changes("/mailboxes/{id}/{side}/questions/{grant}", Admin, mailboxes::attempt::answer),
+        reads("/mailboxes/{id}/{side}/certificates/{certificate}", Admin, mailboxes::credentials::download),
         changes("/mailboxes/{id}/{side}/prove", Admin, mailboxes::upkeep::prove),
         changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),
         reads("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::show),

@@ -5,15 +5,13 @@ use crate::refused::{no_refresh_token, token_trouble};
 use crate::registration::{self, at_home, endpoint, family, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
-use crate::{Courier, probe};
-use desk::mailboxes::client::{self, Client};
+use crate::{Courier, ask, probe};
+use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{
-    ClientAuthentication, OAuthError, Protocol, TokenRequest, TokenSet, exchange_code, is_same_issuer,
-};
+use wire::oauth::{OAuthError, Protocol, TokenRequest, TokenSet, exchange_code, is_same_issuer};
 
 /// Tokens that are committed.
 pub(super) enum Exchanged {
@@ -39,8 +37,7 @@ pub(super) async fn exchange(
     comes_from_its_provider(courier, client, issuer.as_deref())?;
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    let (vault, client_row) = (courier.desk().vault.clone(), client.id);
-    let secret = courier.read(move |tx| client::secret_for_system(tx, &vault, client_row)).await?;
+    let shown = ask::shown(courier, client, &token_endpoint).await?;
     let protocol = match pending.side {
         Side::Incoming => Protocol::Imap,
         Side::Outgoing => Protocol::Smtp,
@@ -51,7 +48,7 @@ pub(super) async fn exchange(
     let request = TokenRequest {
         endpoint: &token_endpoint,
         client_id: client.client_id.trim(),
-        authentication: ClientAuthentication::of_secret(secret.as_ref()),
+        authentication: shown.authentication(),
         scope: registration::named_scope(providers, client, &scope),
         extra: &extra,
     };

@@ -2,6 +2,7 @@
 //!
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
+mod certificate;
 mod device;
 mod discover;
 mod dispute;
@@ -9,12 +10,15 @@ mod exchange;
 mod paste;
 mod prove;
 mod revoke;
+mod unattended;
 
+pub use certificate::{make as make_certificate, new_certificate};
 pub(crate) use device::poll_devices;
 pub use device::{Device, begin_device, wait_for_device};
 pub use discover::{Discovered, discover};
 pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
 pub use dispute::{About, Answer, Question, answer, question};
+pub use unattended::{ask_now, needs_nobody};
 
 pub use paste::{awaits_paste, pasted};
 pub use revoke::{delete_tokens, remove, taken_back_where};

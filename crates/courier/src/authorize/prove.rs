@@ -1,5 +1,5 @@
 //! Proves what was authorized, settles grant and health, and says so.
-use super::Banner;
+use super::{Banner, unattended};
 use crate::Courier;
 use crate::connect::Which;
 use crate::probe::{self, Proof};
@@ -28,9 +28,10 @@ pub(super) async fn prove(
         Subject::New(id) => Which::This(id),
         Subject::InUse => Which::InUse,
     };
-    let proof = probe::prove(courier, mailbox, side, which).await;
+    let mut proof = probe::prove(courier, mailbox, side, which).await;
     if !proof.ok {
         if let Subject::New(id) = subject {
+            proof.remedy = unattended::with_patience(courier, id, proof.remedy).await?;
             let (by, proof) = (by.clone(), proof.clone());
             let reason = join(&proof.sentence, &proof.detail);
             courier

@@ -4,7 +4,7 @@ use super::chart::{Broken, Chart, Link};
 use crate::Courier;
 use crate::authorize::callback_url;
 use crate::refresh::{self, Want, access_token};
-use crate::registration::{oauth2, resource_of, token_scope};
+use crate::registration::{is_unattended, oauth2, resource_of, scope_of_grant, token_scope};
 use crate::trouble::Trouble;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client};
@@ -38,9 +38,12 @@ pub(super) async fn examine(
         Side::Incoming => Protocol::Imap,
         Side::Outgoing => Protocol::Smtp,
     };
-    let (_, client) = stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
+    let (grant, client) =
+        stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
     if asked == Asked::Now {
-        site(courier, &client, chart).await;
+        if !is_unattended(&client, &grant) {
+            site(courier, &client, chart).await;
+        }
         // Its answer is committed before it is used, as at any refresh: what works goes on working.
         match access_token(courier, grant_id, protocol, Want::Proved).await {
             Ok(_) => registration(courier, &client, chart),
@@ -122,9 +125,16 @@ fn inscription(
 ) -> Result<(), Broken> {
     let is_opaque = on_it.is_none();
     let on_it = on_it.unwrap_or_default();
-    let wanted = token_scope(&courier.desk().providers, client, "", protocol);
+    let providers = &courier.desk().providers;
+    let alone = is_unattended(client, grant);
+    // What an application may do stands under `roles`, and at Exchange also elsewhere: the sign-in shows it.
+    let wanted = if alone {
+        scope_of_grant(providers, client, grant, protocol)
+    } else {
+        token_scope(providers, client, "", protocol)
+    };
     let granted = on_it.scopes.as_deref().or(on_it.roles.as_deref()).unwrap_or(&grant.scopes);
-    let missing = missing(&wanted, granted);
+    let missing = if alone { Vec::new() } else { missing(&wanted, granted) };
     if !missing.is_empty() {
         let trouble = Trouble::new(
             Class::Configuration,

@@ -19,4 +19,5 @@ mod refresh;
 mod rounds;
 mod send;
 mod stage;
+mod unattended;
 mod ways;

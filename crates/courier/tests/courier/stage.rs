@@ -34,9 +34,20 @@ impl Stage {
 
     /// With a name server of its own.
     pub fn asking(dns: Option<SocketAddr>) -> Stage {
+        let dns_servers = dns.into_iter().collect();
+        Stage::with(wire::net::Policy { practice: true, dns_servers, ..wire::net::Policy::default() })
+    }
+
+    /// Of servers whose certificates this authority signs.
+    pub fn trusting(ca_pem: Vec<u8>) -> Stage {
+        let extra_ca_pem = Some(ca_pem);
+        Stage::with(wire::net::Policy { practice: true, extra_ca_pem, ..wire::net::Policy::default() })
+    }
+
+    fn with(policy: wire::net::Policy) -> Stage {
         let desk = TestDesk::new();
         let clock = Clock::by_hand(NOON);
-        let courier = courier_asking(&desk, &clock, Process::named("test:one"), dns);
+        let courier = courier_with(&desk, &clock, Process::named("test:one"), policy);
         let mailbox_id =
             apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
@@ -174,6 +185,10 @@ impl Stage {
                 tenant: old.tenant,
                 client_id: old.client_id,
                 client_secret: None,
+                flow: old.flow,
+                authentication: old.authentication,
+                secret_expires_at: old.secret_expires_at,
+                account_file: None,
                 authorization_endpoint: old.authorization_endpoint,
                 token_endpoint: old.token_endpoint,
                 scopes: old.scopes,
@@ -249,12 +264,11 @@ pub async fn until(courier: &Courier, mut done: impl FnMut() -> bool) {
 }
 
 fn courier(desk: &TestDesk, clock: &Clock, process: Process) -> Courier {
-    courier_asking(desk, clock, process, None)
+    let policy = wire::net::Policy { practice: true, ..wire::net::Policy::default() };
+    courier_with(desk, clock, process, policy)
 }
 
-fn courier_asking(desk: &TestDesk, clock: &Clock, process: Process, dns: Option<SocketAddr>) -> Courier {
-    let dns_servers = dns.into_iter().collect();
-    let policy = wire::net::Policy { practice: true, dns_servers, ..wire::net::Policy::default() };
+fn courier_with(desk: &TestDesk, clock: &Clock, process: Process, policy: wire::net::Policy) -> Courier {
     Courier::new(Parts {
         desk: (**desk).clone(),
         net: wire::net::Net::new(policy).unwrap(),

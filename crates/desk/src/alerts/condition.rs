@@ -35,6 +35,7 @@ pub fn current(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
         facts.extend(by_id.get(&id).map(|mailbox| silence(mailbox, last_at, unusual_at)));
     }
     facts.extend(secrets(tx, now)?);
+    facts.extend(certificates(tx, now)?);
     Ok(facts)
 }
 
@@ -127,33 +128,56 @@ fn of_mailbox(mailbox: &Mailbox, kind: Kind, since: i64) -> Fact {
 
 /// Secrets of registrations that a mailbox uses, from two months before their end.
 fn secrets(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
-    let far = DAYS_AHEAD.iter().max().copied().unwrap_or(0) * DAY_MS;
-    let rows: Vec<(i64, String, String, i64, i64)> = tx.all(
+    let rows: Vec<Ending> = tx.all(
         "SELECT c.id, c.name, c.provider, c.secret_expires_at, min(m.id)
          FROM client c JOIN mailbox m ON (m.in_client_id = c.id OR m.out_client_id = c.id) AND m.removed_at IS NULL
-         WHERE c.active = 1 AND c.client_secret IS NOT NULL AND c.secret_expires_at <= $1
+         WHERE c.active = 1 AND c.authentication = 'secret' AND c.client_secret IS NOT NULL
+           AND c.secret_expires_at <= $1
          GROUP BY c.id, c.name, c.provider, c.secret_expires_at ORDER BY c.id LIMIT 1000",
-        params![now.saturating_add(far)],
+        params![now.saturating_add(FAR_MS)],
     )?;
-    let facts = rows.into_iter().map(|(client_id, name, provider, until_at, mailbox_id)| {
-        let name = if name.is_empty() { provider } else { name };
-        Fact {
-            subject: format!("client:{client_id}:{}", Kind::Secret.word()),
-            kind: Kind::Secret,
-            // Where its Config is found.
-            mailbox_id: Some(mailbox_id),
-            client_id: Some(client_id),
-            consent_id: None,
-            code: if until_at <= now { "secret_expired" } else { "secret_expires" }.to_owned(),
-            reason: ends("client secret", &name, until_at, now),
-            remedy: "Make a new one at the provider and enter it in Config with its date. Nobody has to authorize again."
-                .to_owned(),
-            name,
-            since: until_at - far,
-            until_at: Some(until_at),
-        }
-    });
-    Ok(facts.collect())
+    let remedy =
+        "Make a new one at the provider and enter it in Config with its date. Nobody has to authorize again.";
+    Ok(rows.into_iter().map(|row| ending(Kind::Secret, "client secret", remedy, row, now)).collect())
+}
+
+/// The same of the certificates that they show.
+fn certificates(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
+    let rows: Vec<Ending> = tx.all(
+        "SELECT c.id, c.name, c.provider, k.not_after, min(m.id)
+         FROM client c JOIN mailbox m ON (m.in_client_id = c.id OR m.out_client_id = c.id) AND m.removed_at IS NULL
+             JOIN client_certificate k ON k.client_id = c.id AND k.state = 'in_use'
+         WHERE c.active = 1 AND c.authentication = 'certificate' AND k.not_after <= $1
+         GROUP BY c.id, c.name, c.provider, k.not_after ORDER BY c.id LIMIT 1000",
+        params![now.saturating_add(FAR_MS)],
+    )?;
+    let remedy = "Make the next one in Config, upload its .cer file at the provider, and use it. Nobody has to \
+                  authorize again.";
+    Ok(rows.into_iter().map(|row| ending(Kind::Certificate, "certificate", remedy, row, now)).collect())
+}
+
+/// From when on an end is told.
+const FAR_MS: i64 = 60 * DAY_MS;
+/// A registration's id, name and provider, when what it shows ends, and a mailbox where its Config is found.
+type Ending = (i64, String, String, i64, i64);
+
+fn ending(kind: Kind, what: &str, remedy: &str, row: Ending, now: i64) -> Fact {
+    let (client_id, name, provider, until_at, mailbox_id) = row;
+    let name = if name.is_empty() { provider } else { name };
+    let state = if until_at <= now { "expired" } else { "expires" };
+    Fact {
+        subject: format!("client:{client_id}:{}", kind.word()),
+        kind,
+        mailbox_id: Some(mailbox_id),
+        client_id: Some(client_id),
+        consent_id: None,
+        code: format!("{}_{state}", kind.word()),
+        reason: ends(what, &name, until_at, now),
+        remedy: remedy.to_owned(),
+        name,
+        since: until_at - FAR_MS,
+        until_at: Some(until_at),
+    }
 }
 
 /// *The client secret of Contoso ends in 14 days.*

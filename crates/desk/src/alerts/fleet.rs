@@ -2,7 +2,7 @@
 use super::alert::{self, Alert};
 use crate::Result;
 use crate::db::{Query, Tx};
-use crate::mailboxes::client::{self, Client};
+use crate::mailboxes::client::{self, Authentication, Client, certificate};
 use crate::mailboxes::grant::{self, Grant};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
 use crate::mailboxes::usual::{self, Usual};
@@ -15,6 +15,8 @@ pub struct Member {
     pub grants: Vec<Grant>,
     /// The registrations that its sides use.
     pub clients: Vec<Client>,
+    /// The certificate of these that ends first.
+    pub certificate_expires_at: Option<i64>,
     pub usual: Usual,
     /// What lasts, and has not just become well.
     pub alerts: Vec<Alert>,
@@ -29,7 +31,7 @@ impl Member {
     pub fn secret_expires_at(&self) -> Option<i64> {
         self.clients
             .iter()
-            .filter(|client| client.has_secret)
+            .filter(|client| client.has_secret && client.authentication == Authentication::Secret)
             .filter_map(|client| client.secret_expires_at)
             .min()
     }
@@ -89,8 +91,13 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
     let (grants, alerts, next) = (grant::latest_of(tx, ids)?, alert::open(tx)?, next_sendings(tx, ids)?);
     let mut clients: BTreeMap<i64, Client> = BTreeMap::new();
     let used = |mailbox: &Mailbox| [mailbox.incoming.client_id, mailbox.outgoing.client_id];
+    let mut certificates: BTreeMap<i64, i64> = BTreeMap::new();
     for id in mailboxes.values().flat_map(used).flatten().collect::<BTreeSet<i64>>() {
-        clients.extend(client::find(tx, id)?.map(|client| (id, client)));
+        let Some(client) = client::find(tx, id)? else { continue };
+        if client.authentication == Authentication::Certificate {
+            certificates.extend(certificate::in_use(tx, id)?.map(|one| (id, one.not_after)));
+        }
+        clients.insert(id, client);
     }
     let members = ids.iter().filter_map(|id| {
         let mailbox = mailboxes.remove(id)?;
@@ -105,6 +112,11 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
         Some(Member {
             grants: grants.iter().filter(|grant| grant.mailbox_id == *id).cloned().collect(),
             clients: of_its.iter().filter_map(|client| clients.get(client).cloned()).collect(),
+            certificate_expires_at: of_its
+                .iter()
+                .filter_map(|client| certificates.get(client))
+                .min()
+                .copied(),
             usual: usual.remove(id).unwrap_or_default(),
             alerts: alerts.iter().filter(is_its).cloned().collect(),
             next_sending_at: next.get(id).copied(),

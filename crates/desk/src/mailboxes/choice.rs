@@ -1,5 +1,5 @@
 //! Which provider a registration is at: what is offered for a mailbox, and another one chosen.
-use super::client::{self, Client, OTHER};
+use super::client::{self, Client, Flow, OTHER, certificate};
 use super::grant;
 use super::mailbox::{Authentication, Mailbox};
 use crate::db::Tx;
@@ -63,9 +63,12 @@ pub fn choose(tx: &mut Tx<'_>, providers: &Book, by: &By, id: i64, provider: &st
         endpoints.map(|endpoints| (endpoints.authorization, endpoints.token)).unwrap_or_default();
     tx.execute(
         "UPDATE client SET provider = $2, tenant = '', authorization_endpoint = $3, token_endpoint = $4, scopes = $5,
-                resource_details_endpoint = '', email_attribute = '', client_secret = NULL WHERE id = $1",
+                resource_details_endpoint = '', email_attribute = '', client_secret = NULL, secret_expires_at = NULL,
+                flow = 'code', authentication = 'secret', account_address = '', account_key_id = '', account_key = NULL
+         WHERE id = $1",
         params![id, provider, authorization, token, preset.map(Preset::scopes).unwrap_or_default()],
     )?;
+    certificate::retire_all(tx, by, id)?;
     let data = json!({ "provider": [old.provider, provider] });
     event::append(tx, by, Subject::Client(id), "changed", data)?;
     client::find(tx, id)?.ok_or_else(|| Refusal::NotFound("registration").into())
@@ -73,6 +76,23 @@ pub fn choose(tx: &mut Tx<'_>, providers: &Book, by: &By, id: i64, provider: &st
 
 fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {
     preset.and_then(|preset| preset.oauth2.as_ref())
+}
+
+/// How tokens can be had there. Of a provider that was typed in nothing is known, and a person is not the only way.
+pub fn flows(preset: Option<&Preset>) -> Vec<Flow> {
+    let has = |flow: &Flow| match (flow, oauth2(preset)) {
+        (Flow::Code, _) => true,
+        (Flow::AppOnly, Some(oauth2)) => oauth2.app_only_scope.is_some(),
+        (Flow::AppOnly, None) => preset.is_none(),
+        (Flow::ServiceAccount, Some(oauth2)) => oauth2.service_account_scope.is_some(),
+        (Flow::ServiceAccount, None) => false,
+    };
+    Flow::ALL.into_iter().filter(has).collect()
+}
+
+/// Whether a certificate may stand in place of a secret.
+pub fn takes_certificate(preset: Option<&Preset>) -> bool {
+    oauth2(preset).is_none_or(|oauth2| oauth2.certificate)
 }
 
 /// A registration without a secret is believed where the provider is known to give none.

@@ -1,18 +1,26 @@
 //! Postern's registration at a provider. Its row exists before its callback is shown, and the callback
 //! never changes.
-use super::choice::{self, known, needs_secret};
+mod account;
+pub mod certificate;
+mod flow;
+mod row;
+mod rules;
+
+pub use flow::{Authentication, Flow};
+
+use super::choice::{self, known};
 use super::grant::{self, Tokens};
-use super::mailbox::Completeness;
-use super::tenant;
-use crate::db::{self, FromRow, Query, Row, Tx};
+use super::mailbox::{Completeness, Side};
+use crate::db::{self, Query, Tx};
 use crate::site::event::{self, Subject};
 use crate::site::sealed;
 use crate::site::vault::{self, Vault};
-use crate::{By, Error, Refusal, Result, params};
-use mail::provider::{Book, Preset, is_on_this_machine};
+use crate::{By, Refusal, Result, params};
+use account::KeyFile;
+use mail::provider::{Book, Preset};
+use row::SELECT;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use url::Url;
 
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -23,10 +31,17 @@ pub struct Client {
     pub provider: String,
     pub name: String,
     pub active: bool,
+    pub flow: Flow,
+    pub authentication: Authentication,
     pub tenant: String,
     pub client_id: String,
     pub has_secret: bool,
     pub secret_expires_at: Option<i64>,
+    /// One is in use.
+    pub has_certificate: bool,
+    /// Of the service account; empty until its key file is entered.
+    pub account_address: String,
+    pub account_key_id: String,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub scopes: String,
@@ -41,9 +56,15 @@ pub struct Client {
 pub struct EnteredClient {
     pub name: String,
     pub active: bool,
+    pub flow: Flow,
+    pub authentication: Authentication,
     pub tenant: String,
     pub client_id: String,
     pub client_secret: Option<SecretString>,
+    /// When the provider ends it: told by a person, no answer says it.
+    pub secret_expires_at: Option<i64>,
+    /// The JSON of a service account; `None` keeps the stored one.
+    pub account_file: Option<SecretString>,
     pub authorization_endpoint: String,
     pub token_endpoint: String,
     pub scopes: String,
@@ -58,11 +79,6 @@ pub enum Scheme {
     /// Plain http to loopback too: under the demo mark only.
     Practice,
 }
-
-/// Every column of a [`Client`], in the order that it is read in.
-const SELECT: &str = "SELECT id, public_id, provider, name, active, tenant, client_id, client_secret IS NOT NULL,
-    secret_expires_at, authorization_endpoint, token_endpoint, scopes, resource_details_endpoint, email_attribute,
-    strict_matching, notes FROM client";
 
 /// The provider of a registration whose endpoints were typed: no preset says anything about it.
 pub const OTHER: &str = "other";
@@ -111,30 +127,32 @@ pub fn change(
 ) -> Result<Client> {
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let preset = providers.find(&old.provider);
-    let needs_secret = needs_secret(preset);
-    let completeness = if is_complete(&old, needs_secret) { Completeness::Complete } else { completeness };
-    let new = checked(&old, preset, entered, scheme, completeness)?;
-    let moved = moved(&old, &new);
+    let completeness = if rules::is_complete(&old, preset) { Completeness::Complete } else { completeness };
+    let file = entered.account_file.as_ref().map(KeyFile::read).transpose()?;
+    let new = rules::checked(&old, preset, entered, file.as_ref(), scheme, completeness)?;
+    let moved = rules::moved(&old, &new);
     let secret = entered.client_secret.as_ref().map(trimmed).filter(|s| !s.expose_secret().is_empty());
     if new.token_endpoint.is_empty() && (secret.is_some() || old.has_secret) {
-        return Err(Refusal::Required(TOKEN).into()); // it says where the secret may go
+        return Err(Refusal::Required(rules::TOKEN).into()); // it says where the secret may go
     }
     match &secret {
         Some(secret) if choice::is_secret_id(preset, secret.expose_secret()) => {
             return Err(Refusal::SecretLooksLikeId.into());
         }
         Some(_) => {}
-        None if !old.has_secret && needs_secret => needed("Client Secret", "", completeness)?,
+        None if !old.has_secret && rules::wants_secret(&new, preset) => {
+            rules::needed("Client Secret", "", completeness)?;
+        }
         None if !old.has_secret => {}
         None => {
             if let Some((from, to)) =
-                moved.iter().find(|m| m.field == TOKEN).map(|m| (m.from.clone(), m.to.clone()))
+                moved.iter().find(|m| m.field == rules::TOKEN).map(|m| (m.from.clone(), m.to.clone()))
             {
                 return Err(Refusal::SecretAgain { field: "Client Secret", from, to }.into());
             }
         }
     }
-    let mut changed = differences(&old, &new);
+    let mut changed = row::differences(&old, &new);
     let kept = vault::if_it_opens(secret_for_system(tx, vault, id))?;
     let secret = match secret {
         // Entered again as it was: nothing changes, so that applying a file twice changes nothing.
@@ -144,10 +162,22 @@ pub fn change(
     if secret.is_some() {
         changed.insert("client_secret".into(), json!("entered"));
     }
+    let key = match file.map(|file| file.key) {
+        Some(key) if vault::is_same(account_key_for_system(tx, vault, id)?.as_ref(), &key) => None,
+        key => key,
+    };
+    if key.is_some() {
+        changed.insert("account_key".into(), json!("entered"));
+    }
     if changed.is_empty() {
         return Ok(old);
     }
-    store(tx, &new)?;
+    row::store(tx, &new)?;
+    if let Some(key) = key {
+        // The same nonce for another row and another text would be one too many: it is derived for this one.
+        let sealed = vault.seal(&account_row(id), &key, another(nonce));
+        tx.execute("UPDATE client SET account_key = $2 WHERE id = $1", params![id, sealed])?;
+    }
     if let Some(secret) = secret {
         tx.execute(
             "UPDATE client SET client_secret = $2 WHERE id = $1",
@@ -160,7 +190,8 @@ pub fn change(
         event::append(tx, by, Subject::Client(id), "origin_changed", data)?;
     }
     if !moved.is_empty() {
-        let tokens = if moved.iter().any(|m| m.field == TOKEN) { Tokens::Destroy } else { Tokens::Keep };
+        let tokens =
+            if moved.iter().any(|m| m.field == rules::TOKEN) { Tokens::Destroy } else { Tokens::Keep };
         grant::end_of_client(tx, by, id, tokens)?;
     }
     find(tx, id)?.ok_or_else(|| db::Error::NotFound.into())
@@ -172,207 +203,68 @@ pub fn secret_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<Opti
     sealed.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&secret_row(id), &sealed)).transpose()
 }
 
-const AUTHORIZATION: &str = "Authorization Endpoint";
-const TOKEN: &str = "Token Endpoint";
-const DETAILS: &str = "Resource Details Endpoint";
+/// The key of the service account.
+pub fn account_key_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<Option<SecretString>> {
+    let sealed: Option<(Option<Vec<u8>>,)> =
+        tx.maybe("SELECT account_key FROM client WHERE id = $1", params![id])?;
+    sealed.and_then(|(sealed,)| sealed).map(|sealed| vault.unseal(&account_row(id), &sealed)).transpose()
+}
+
+/// A mailbox's side that signs in by this registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub mailbox_id: i64,
+    pub address: String,
+    pub side: Side,
+}
+
+/// Mailboxes that are shown on a page.
+const USES_MAX: i64 = 200;
+
+/// Who signs in by it: one registration serves many mailboxes, and its secret is changed once for all of them.
+pub fn uses(tx: &mut Tx<'_>, id: i64) -> Result<Vec<Use>> {
+    let found: Vec<(i64, String, bool, bool)> = tx.all(
+        "SELECT id, address, COALESCE(in_client_id = $1, FALSE), COALESCE(out_client_id = $1, FALSE) FROM mailbox
+         WHERE removed_at IS NULL AND (in_client_id = $1 OR out_client_id = $1) ORDER BY address_key LIMIT $2",
+        params![id, USES_MAX],
+    )?;
+    let sides = |(mailbox_id, address, incoming, outgoing): (i64, String, bool, bool)| {
+        let both = [(incoming, Side::Incoming), (outgoing, Side::Outgoing)];
+        let used = both.into_iter().filter(|(used, _)| *used);
+        used.map(move |(_, side)| Use { mailbox_id, address: address.clone(), side }).collect::<Vec<_>>()
+    };
+    Ok(found.into_iter().flat_map(sides).collect())
+}
+
+/// Every registration, by name, the first `limit` of them.
+pub fn list(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Client>> {
+    let mut query = Query::new(SELECT);
+    query.push(" ORDER BY name, id LIMIT ").bind(limit);
+    Ok(tx.all(query.sql(), query.params())?)
+}
+
+/// The oldest of that name.
+pub fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Client>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE name = ").bind(name).push(" ORDER BY id LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
 
 fn secret_row(id: i64) -> String {
     sealed::CLIENT_SECRET.row(id)
 }
-
-/// What is entered, made one and checked.
-fn checked(
-    old: &Client,
-    preset: Option<&Preset>,
-    entered: &EnteredClient,
-    scheme: Scheme,
-    completeness: Completeness,
-) -> Result<Client> {
-    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let client_id = entered.client_id.trim().to_owned();
-    needed("Client ID", &client_id, completeness)?;
-    if client_id.len() > 255 || client_id.bytes().any(|b| !b.is_ascii_graphic()) {
-        let why = "copy it from the provider's page; it holds no blanks and no special characters.".into();
-        return Err(Refusal::BadEndpoint { field: "Client ID", why }.into());
-    }
-    let asked = tenant::Fields {
-        tenant: entered.tenant.trim().to_owned(),
-        authorization: entered.authorization_endpoint.trim().to_owned(),
-        token: entered.token_endpoint.trim().to_owned(),
-    };
-    let fields = if let Some(preset) = preset.filter(|preset| preset.asks_for_tenant()) {
-        let stored = tenant::Fields {
-            tenant: old.tenant.clone(),
-            authorization: old.authorization_endpoint.clone(),
-            token: old.token_endpoint.clone(),
-        };
-        match tenant::agree(preset, &stored, &asked) {
-            // The example of the page stays until there is a tenant: a secret is bound to its origin already.
-            Err(Error::Refused(Refusal::Required(_))) if completeness == Completeness::Draft => asked,
-            agreed => agreed?,
-        }
-    } else {
-        tenant::or_of_preset(preset, asked)
-    };
-    let details = entered.resource_details_endpoint.trim().to_owned();
-    for (field, endpoint) in [(AUTHORIZATION, &fields.authorization), (TOKEN, &fields.token)] {
-        needed(field, endpoint, completeness)?;
-        if !endpoint.is_empty() {
-            check_endpoint(field, endpoint, scheme)?;
-        }
-    }
-    if !details.is_empty() {
-        check_endpoint(DETAILS, &details, scheme)?;
-    }
-    let scopes = line(&entered.scopes);
-    needed("Scopes", &scopes, completeness)?;
-    Ok(Client {
-        name: entered.name.trim().to_owned(),
-        active: entered.active,
-        tenant: fields.tenant,
-        client_id,
-        authorization_endpoint: fields.authorization,
-        token_endpoint: fields.token,
-        scopes,
-        resource_details_endpoint: details,
-        email_attribute: entered.email_attribute.trim().to_owned(),
-        strict_matching: entered.strict_matching,
-        notes: entered.notes.clone(),
-        ..old.clone()
-    })
+fn account_row(id: i64) -> String {
+    sealed::ACCOUNT_KEY.row(id)
 }
 
-/// Only a draft may be without it.
-fn needed(field: &'static str, value: &str, completeness: Completeness) -> Result<()> {
-    match completeness {
-        Completeness::Complete if value.is_empty() => Err(Refusal::Required(field).into()),
-        Completeness::Complete | Completeness::Draft => Ok(()),
+fn another([first, rest @ ..]: [u8; 24]) -> [u8; 24] {
+    let mut nonce = [!first; 24];
+    if let Some(end) = nonce.get_mut(1..) {
+        end.copy_from_slice(&rest);
     }
-}
-
-/// Everything is there that signing in needs.
-fn is_complete(client: &Client, needs_secret: bool) -> bool {
-    let endpoint = |endpoint: &str| !endpoint.is_empty() && !endpoint.contains("{tenant}");
-    (client.has_secret || !needs_secret)
-        && !client.client_id.is_empty()
-        && !client.scopes.is_empty()
-        && endpoint(&client.authorization_endpoint)
-        && endpoint(&client.token_endpoint)
-}
-
-fn check_endpoint(field: &'static str, endpoint: &str, scheme: Scheme) -> Result<()> {
-    let bad = |why: &str| Err(Refusal::BadEndpoint { field, why: why.to_owned() }.into());
-    let Ok(url) = Url::parse(endpoint) else {
-        return bad("this is not a whole address. It begins with https://.");
-    };
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.fragment().is_some()
-        || url.host().is_none()
-    {
-        return bad("use the plain address, without a user name and without #.");
-    }
-    match (url.scheme(), scheme) {
-        ("https", _) => Ok(()),
-        ("http", Scheme::Practice) if is_on_this_machine(&url) => Ok(()),
-        _ => bad("the address must begin with https://, because the secret is sent there."),
-    }
-}
-
-/// An endpoint that leads to another origin than before.
-struct Moved {
-    field: &'static str,
-    from: String,
-    to: String,
-}
-fn moved(old: &Client, new: &Client) -> Vec<Moved> {
-    let origin = |endpoint: &str| {
-        Url::parse(endpoint).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
-    };
-    [
-        (AUTHORIZATION, &old.authorization_endpoint, &new.authorization_endpoint),
-        (TOKEN, &old.token_endpoint, &new.token_endpoint),
-        (DETAILS, &old.resource_details_endpoint, &new.resource_details_endpoint),
-    ]
-    .into_iter()
-    // What was empty had no secret entered for it.
-    .filter(|(_, was, _)| !was.is_empty())
-    .map(|(field, was, is)| Moved { field, from: origin(was), to: origin(is) })
-    .filter(|m| m.from != m.to)
-    .collect()
+    nonce
 }
 
 fn trimmed(secret: &SecretString) -> SecretString {
     SecretString::from(secret.expose_secret().trim().to_owned())
-}
-
-fn differences(old: &Client, new: &Client) -> serde_json::Map<String, serde_json::Value> {
-    let of = |c: &Client| {
-        [
-            ("name", json!(c.name)),
-            ("active", json!(c.active)),
-            ("tenant", json!(c.tenant)),
-            ("client_id", json!(c.client_id)),
-            ("authorization_endpoint", json!(c.authorization_endpoint)),
-            ("token_endpoint", json!(c.token_endpoint)),
-            ("scopes", json!(c.scopes)),
-            ("resource_details_endpoint", json!(c.resource_details_endpoint)),
-            ("email_attribute", json!(c.email_attribute)),
-            ("strict_matching", json!(c.strict_matching)),
-            ("notes", json!(c.notes)),
-        ]
-    };
-    let pairs = of(old).into_iter().zip(of(new));
-    pairs
-        .filter(|((_, was), (_, is))| was != is)
-        .map(|((field, was), (_, is))| (field.into(), json!([was, is])))
-        .collect()
-}
-
-fn store(tx: &mut Tx<'_>, new: &Client) -> Result<()> {
-    tx.execute(
-        "UPDATE client SET name = $2, active = $3, tenant = $4, client_id = $5, authorization_endpoint = $6,
-                token_endpoint = $7, scopes = $8, resource_details_endpoint = $9, email_attribute = $10,
-                strict_matching = $11, notes = $12
-         WHERE id = $1",
-        params![
-            new.id,
-            &new.name,
-            new.active,
-            &new.tenant,
-            &new.client_id,
-            &new.authorization_endpoint,
-            &new.token_endpoint,
-            &new.scopes,
-            &new.resource_details_endpoint,
-            &new.email_attribute,
-            new.strict_matching,
-            &new.notes
-        ],
-    )?;
-    Ok(())
-}
-
-impl FromRow for Client {
-    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        let c = &mut row.columns();
-        Ok(Client {
-            id: c.take()?,
-            public_id: c.take()?,
-            provider: c.take()?,
-            name: c.take()?,
-            active: c.take()?,
-            tenant: c.take()?,
-            client_id: c.take()?,
-            has_secret: c.take()?,
-            secret_expires_at: c.take()?,
-            authorization_endpoint: c.take()?,
-            token_endpoint: c.take()?,
-            scopes: c.take()?,
-            resource_details_endpoint: c.take()?,
-            email_attribute: c.take()?,
-            strict_matching: c.take()?,
-            notes: c.take()?,
-        })
-    }
 }

@@ -13,7 +13,9 @@ pub use device::{
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{delete_tokens, told_provider};
-pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
+pub use pending::{
+    NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, begin_unattended, fail, take_pending,
+};
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
 
 use super::mailbox::Side;
@@ -79,7 +81,8 @@ pub struct RefreshLease {
     pub grant_id: i64,
     pub generation: i64,
     pub client_id: i64,
-    pub refresh_token: SecretString,
+    /// `None`: nobody signed in, and a token is asked for anew.
+    pub refresh_token: Option<SecretString>,
     pub scopes: String,
 }
 /// What a refused refresh means for the grant.

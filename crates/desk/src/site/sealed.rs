@@ -32,6 +32,7 @@ pub enum Lost {
 }
 
 const OF_CLIENT: &str = "SELECT DISTINCT address FROM mailbox WHERE (in_client_id = $1 OR out_client_id = $1) AND removed_at IS NULL";
+const OF_CERTIFICATE: &str = "SELECT DISTINCT address FROM mailbox m JOIN client_certificate c ON c.client_id IN (m.in_client_id, m.out_client_id) WHERE c.id = $1 AND m.removed_at IS NULL";
 const OF_MAILBOX: &str = "SELECT address FROM mailbox WHERE id = $1 AND removed_at IS NULL";
 const OF_CONSENT: &str = "SELECT m.address FROM mailbox m JOIN consent c ON c.mailbox_id = m.id WHERE c.id = $1 AND m.removed_at IS NULL";
 
@@ -82,6 +83,14 @@ pub const CLIENT_SECRET: Column = sealed_column!(
     OF_CLIENT,
     Lost::Enter("the client secret of its registration")
 );
+pub const ACCOUNT_KEY: Column =
+    sealed_column!("client", "account_key", OF_CLIENT, Lost::Enter("the key file of its service account"));
+pub const CERTIFICATE_KEY: Column = sealed_column!(
+    "client_certificate",
+    "private_key",
+    OF_CERTIFICATE,
+    Lost::Enter("another certificate of its registration, made anew and uploaded at the provider")
+);
 pub const IN_PASSWORD: Column =
     sealed_column!("mailbox", "in_password", OF_MAILBOX, Lost::Enter("the password of its remote mailbox"));
 pub const OUT_PASSWORD: Column =
@@ -97,6 +106,8 @@ pub const WEBHOOK_SECRET: Column =
 /// All of them. What is destroyed together with another one stands before it, so that it is counted.
 pub const ALL: &[&Column] = &[
     &CLIENT_SECRET,
+    &ACCOUNT_KEY,
+    &CERTIFICATE_KEY,
     &IN_PASSWORD,
     &OUT_PASSWORD,
     &WEBHOOK_SECRET,

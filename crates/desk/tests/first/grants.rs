@@ -271,16 +271,19 @@ fn one_refresh_at_a_time_and_the_rotated_token_is_the_next_one_used() {
     let (early, at) = (NOW + 1799 * SECOND, NOW + 1800 * SECOND);
     assert_eq!((due(early).len(), due(at).len()), (0, 1));
     let lease = s.claim(id, at).unwrap();
-    assert_eq!((lease.refresh_token.expose_secret(), lease.client_id), ("refresh 1", s.client));
+    assert_eq!(
+        (lease.refresh_token.as_ref().unwrap().expose_secret(), lease.client_id),
+        ("refresh 1", s.client)
+    );
     assert!(s.claim(id, at).is_none() && due(at).is_empty());
     let rotated = NewTokens { refresh_due_at: at + 1800 * SECOND, ..tokens("access 2", Some("refresh 2")) };
     assert!(s.refreshed(&lease, &rotated, at));
     assert_eq!(s.access(id).as_deref(), Some("access 2"));
     let lease = s.claim(id, at).unwrap();
-    assert_eq!(lease.refresh_token.expose_secret(), "refresh 2");
+    assert_eq!(lease.refresh_token.as_ref().unwrap().expose_secret(), "refresh 2");
     assert!(s.refreshed(&lease, &tokens("access 3", None), at));
     assert_eq!(
-        s.claim(id, at).unwrap().refresh_token.expose_secret(),
+        s.claim(id, at).unwrap().refresh_token.as_ref().unwrap().expose_secret(),
         "refresh 2",
         "none came: the stored one is kept"
     );

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod claims;
 mod clients;
+mod credentials;
 mod db;
 mod db_faults;
 mod grants;

@@ -8,12 +8,13 @@ use desk::testing::TestDesk;
 use std::collections::BTreeSet;
 
 /// Bytes that are no secret. A new column of bytes stands here or in `sealed::ALL`.
-const PLAIN: [&str; 5] = [
+const PLAIN: [&str; 6] = [
     "blob.hash",
     "consent.state_hash",
     "first_administrator.token_hash",
     "inbox.content_key",
     "session.token_hash",
+    "client_certificate.der",
 ];
 
 fn name(column: &Column) -> String {
@@ -93,6 +94,8 @@ const ROWS: &[&str] = &[
      VALUES (1, 1, 1, 'incoming', 'fulfilled', 1, 1)",
     "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at)
      VALUES (1, 'https://mail.example.org', $1, 's', 1)",
+    "INSERT INTO client_certificate (id, client_id, state, der, thumbprint, not_after, created_at)
+     VALUES (1, 1, 'in_use', $1, 't', 1, 1)",
     "INSERT INTO webhook (id, url) VALUES (1, 'https://hook.example.org')",
 ];
 

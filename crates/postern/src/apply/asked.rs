@@ -1,7 +1,7 @@
 //! What a file asks of a mailbox, laid over what is stored: what it does not say stays as it is, and a new mailbox has
 //! the defaults that it was made with.
 use desk::mailboxes::choice;
-use desk::mailboxes::client::{Client, EnteredClient, OTHER};
+use desk::mailboxes::client::{Authentication as ClientAuthentication, Client, EnteredClient, Flow, OTHER};
 use desk::mailboxes::mailbox::{
     Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, Security, ServerSide,
     StartFrom,
@@ -39,10 +39,17 @@ pub struct AskedOutgoing {
     pub server: AskedServer,
     pub header_spoofing: Option<bool>,
 }
+#[derive(Clone)]
 pub struct AskedClient {
+    pub name: Option<String>,
     /// A preset's key; the one that fits the address where none is named.
     pub provider: Option<String>,
-    pub client_id: String,
+    /// `None`: the stored one, or what the key file of a service account says.
+    pub client_id: Option<String>,
+    pub flow: Option<Flow>,
+    pub authentication: Option<ClientAuthentication>,
+    pub account_file: Option<SecretString>,
+    pub secret_expires_at: Option<i64>,
     pub client_secret: Option<SecretString>,
     pub tenant: Option<String>,
     pub authorization_endpoint: Option<String>,
@@ -92,13 +99,15 @@ impl AskedOutgoing {
     pub fn over(&self, stored: &Mailbox, stands: Stands, preset: Option<&Preset>) -> Result<OutgoingMailbox> {
         let side = &stored.outgoing;
         let shares = self.server.authentication == Some(Authentication::Same);
-        let preset = preset.filter(|_| shares);
+        let signs_in = self.server.authentication.is_some_and(Authentication::is_oauth);
+        let preset = preset.filter(|_| shares || signs_in);
         let server = self.server.over(side, preset.map(|p| &p.smtp));
         if self.server.authentication.is_none()
             && server.authentication == Authentication::None
             && self.server.host.is_some()
         {
-            let sentence = "outgoing.authentication is needed: password, same or none.";
+            let sentence =
+                "outgoing.authentication is needed: microsoft, google, other, password, same or none.";
             return Err(Refusal::Other(sentence.into()).into());
         }
         // It has no Status of its own in the file: one that was switched off stays so until it is to be another.
@@ -119,10 +128,18 @@ impl AskedClient {
     pub fn over(&self, stored: &Client, name: &str) -> EnteredClient {
         let or = |asked: &Option<String>, stored: &str| asked.clone().unwrap_or_else(|| stored.to_owned());
         EnteredClient {
-            name: if stored.name.is_empty() { name.to_owned() } else { stored.name.clone() },
+            name: match &self.name {
+                Some(name) => name.clone(),
+                None if stored.name.is_empty() => name.to_owned(),
+                None => stored.name.clone(),
+            },
             active: stored.active,
+            flow: self.flow.unwrap_or(stored.flow),
+            authentication: self.authentication.unwrap_or(stored.authentication),
+            secret_expires_at: self.secret_expires_at.or(stored.secret_expires_at),
+            account_file: self.account_file.clone(),
             tenant: or(&self.tenant, &stored.tenant),
-            client_id: self.client_id.clone(),
+            client_id: or(&self.client_id, &stored.client_id),
             client_secret: self.client_secret.clone(),
             authorization_endpoint: or(&self.authorization_endpoint, &stored.authorization_endpoint),
             token_endpoint: or(&self.token_endpoint, &stored.token_endpoint),

@@ -1,5 +1,6 @@
 //! The file of `postern mailbox apply`: its words, and what they ask for. Not what they leave open (`asked`).
-use super::asked::{AskedClient, AskedOutgoing, AskedRemote, AskedServer};
+use super::asked::{AskedOutgoing, AskedRemote, AskedServer};
+use super::registration::{Of, Registration, Wanted as WantedClient};
 use anyhow::{Context as _, bail};
 use desk::mailboxes::mailbox::{Authentication, Fetched, Security, Shape, StartFrom};
 use secrecy::SecretString;
@@ -12,7 +13,9 @@ pub struct Wanted {
     pub shape: Option<Shape>,
     pub remote: AskedRemote,
     pub outgoing: Option<AskedOutgoing>,
-    pub client: Option<AskedClient>,
+    pub client: Option<WantedClient>,
+    /// Of the outgoing side, where it signs in by one of its own.
+    pub outgoing_client: Option<WantedClient>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -20,6 +23,9 @@ pub struct Wanted {
 pub struct File {
     #[serde(default, rename = "mailbox")]
     pub mailboxes: Vec<Entry>,
+    /// Registrations that several mailboxes share, by name.
+    #[serde(default, rename = "client")]
+    pub clients: Vec<Registration>,
 }
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +42,7 @@ pub struct Entry {
     batch: Option<i64>,
     incoming: Incoming,
     outgoing: Option<Outgoing>,
-    client: Option<Client>,
+    client: Option<Of>,
 }
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,18 +71,7 @@ struct Outgoing {
     user: Option<String>,
     password_file: Option<PathBuf>,
     header_spoofing: Option<bool>,
-}
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Client {
-    provider: Option<String>,
-    client_id: String,
-    client_secret_file: Option<PathBuf>,
-    tenant: Option<String>,
-    authorization_endpoint: Option<String>,
-    token_endpoint: Option<String>,
-    scopes: Option<String>,
-    strict_matching: Option<bool>,
+    client: Option<Of>,
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -173,9 +168,11 @@ impl Entry {
             start_from: self.start_from.as_deref().map(start_from).transpose()?,
         };
         let outgoing = self.outgoing.as_ref().map(|o| o.asked(folders)).transpose()?;
-        let client = self.client.as_ref().map(|c| c.asked(folders)).transpose()?;
+        let client = self.client.as_ref().map(|c| c.wanted(folders, "client")).transpose()?;
+        let outgoing_client = self.outgoing.as_ref().and_then(|outgoing| outgoing.client.as_ref());
+        let outgoing_client = outgoing_client.map(|c| c.wanted(folders, "outgoing.client")).transpose()?;
         let shape = self.shape()?;
-        Ok(Wanted { entry: self, shape, remote, outgoing, client })
+        Ok(Wanted { entry: self, shape, remote, outgoing, client, outgoing_client })
     }
 }
 
@@ -198,22 +195,17 @@ impl Outgoing {
             (false, false, Some(OutgoingAuthentication::Same)) => Some(Authentication::Same),
             (false, false, Some(OutgoingAuthentication::None)) => Some(Authentication::None),
             (false, false, Some(OutgoingAuthentication::Password)) => Some(Authentication::Password),
-            (
-                false,
-                false,
-                Some(
-                    OutgoingAuthentication::Microsoft
-                    | OutgoingAuthentication::Google
-                    | OutgoingAuthentication::Other,
-                ),
-            ) => {
-                bail!(
-                    "outgoing.authentication: a registration of its own for sending is set up on the page; here use same = true"
-                )
-            }
+            (false, false, Some(OutgoingAuthentication::Microsoft)) => Some(Authentication::Microsoft),
+            (false, false, Some(OutgoingAuthentication::Google)) => Some(Authentication::Google),
+            (false, false, Some(OutgoingAuthentication::Other)) => Some(Authentication::Other),
             (false, false, None) => None,
             _ => bail!("outgoing: use one of same = true, none = true, or authentication"),
         };
+        if authentication.is_some_and(Authentication::is_oauth) != self.client.is_some() {
+            bail!(
+                "[mailbox.outgoing.client] belongs to outgoing.authentication = \"microsoft\", \"google\" or \"other\", and to nothing else"
+            );
+        }
         Ok(AskedOutgoing {
             server: AskedServer {
                 host: self.host.clone(),
@@ -228,23 +220,12 @@ impl Outgoing {
     }
 }
 
-impl Client {
-    fn asked(&self, folders: &[PathBuf]) -> anyhow::Result<AskedClient> {
-        Ok(AskedClient {
-            provider: self.provider.clone(),
-            client_id: self.client_id.clone(),
-            client_secret: secret(self.client_secret_file.as_deref(), folders, "client.client_secret_file")?,
-            tenant: self.tenant.clone(),
-            authorization_endpoint: self.authorization_endpoint.clone(),
-            token_endpoint: self.token_endpoint.clone(),
-            scopes: self.scopes.clone(),
-            strict_matching: self.strict_matching,
-        })
-    }
-}
-
 /// Beside the file that names it, or in the data folder; the last line end does not belong to it.
-fn secret(path: Option<&Path>, folders: &[PathBuf], key: &str) -> anyhow::Result<Option<SecretString>> {
+pub(super) fn secret(
+    path: Option<&Path>,
+    folders: &[PathBuf],
+    key: &str,
+) -> anyhow::Result<Option<SecretString>> {
     let Some(path) = path else { return Ok(None) };
     let places = folders.iter().map(|folder| folder.join(path));
     let place = places.clone().find(|p| p.exists()).or_else(|| places.clone().next()).context("no folder")?;

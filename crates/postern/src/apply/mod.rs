@@ -1,21 +1,24 @@
 //! `postern mailbox apply FILE.toml`: makes or changes the mailboxes of a file. Running it twice changes
 //! nothing the second time.
 mod asked;
+mod clients;
 mod file;
+mod registration;
 
 use crate::json;
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Program, config};
-use asked::{AskedClient, Stands};
+use asked::Stands;
 use desk::db::Tx;
-use desk::mailboxes::mailbox::{self, Account, Completeness, Mailbox, Side};
-use desk::mailboxes::{choice, client, grant};
+use desk::mailboxes::mailbox::{self, Account, Authentication, Completeness, Mailbox, Side};
+use desk::mailboxes::{client, grant};
 use desk::people::department;
 use desk::site::event;
 use desk::{By, Desk, Refusal};
 use file::{File, Wanted};
 use mail::provider::{Book, Preset};
+use registration::Wanted as WantedClient;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -36,24 +39,33 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
         return Err(Failure::usage(format!("{} holds no [[mailbox]].", file.display())));
     }
     let folders = [file.parent().unwrap_or(Path::new(".")).to_owned(), program.config.data.clone()];
+    let parsed_clients = parsed.clients;
     let wanted = parsed.mailboxes.into_iter().map(|entry| entry.wanted(&folders));
     let wanted: Vec<Wanted> = wanted
         .collect::<anyhow::Result<_>>()
+        .map_err(|e| Failure::Usage(e.context(file.display().to_string())))?;
+    let shared = clients::shared(&parsed_clients, &folders)
         .map_err(|e| Failure::Usage(e.context(file.display().to_string())))?;
     let desk = open::desk(&program.config, Missing::Make)?;
     let scheme = if open::is_demo(&desk.db)? { client::Scheme::Practice } else { client::Scheme::HttpsOnly };
     let site = open::site(&program.config, &desk.db)?;
     let by = By::system(courier::Clock::system().now());
     let random = courier::Random::system();
+    for (name, asked) in &shared {
+        let randoms = Randoms::draw(&random, scheme);
+        clients::apply_shared(&desk, &by, name, asked, &randoms, &random).map_err(|error| {
+            Failure::Failed(anyhow::Error::new(error).context(format!("the client {name} was not applied")))
+        })?;
+    }
     let mut outcomes = Vec::new();
     let wanted_count = wanted.len();
     for (position, wanted) in wanted.iter().enumerate() {
-        let randoms = Randoms {
-            public_id: public_id(&random),
-            nonces: [random.bytes(), random.bytes(), random.bytes()],
-            scheme,
-        };
-        match desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &site)) {
+        let randoms = [Randoms::draw(&random, scheme), Randoms::draw(&random, scheme)];
+        let made = clients::Made::for_mailbox(&desk, &random, by.at, wanted);
+        let done = made
+            .map_err(desk::Error::from)
+            .and_then(|made| desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &made, &site)));
+        match done {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
                 print(program, &outcomes)?; // these are done all the same
@@ -74,16 +86,21 @@ fn named(error: desk::Error, address: &str, behind: usize) -> Failure {
     Failure::Failed(anyhow::Error::new(error).context(format!("{address} was not applied{rest}")))
 }
 
-/// 128 random bits, as they stand in a Callback Endpoint.
-fn public_id(random: &courier::Random) -> String {
-    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random.bytes::<16>())
-}
-
 /// Drawn once a mailbox, since a transaction may run again.
 struct Randoms {
+    /// 128 random bits, as they stand in a Callback Endpoint.
     public_id: String,
-    nonces: [[u8; 24]; 3],
+    nonces: [[u8; 24]; 4],
     scheme: client::Scheme,
+}
+
+impl Randoms {
+    fn draw(random: &courier::Random, scheme: client::Scheme) -> Randoms {
+        let public_id =
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random.bytes::<16>());
+        let nonces = [random.bytes(), random.bytes(), random.bytes(), random.bytes()];
+        Randoms { public_id, nonces, scheme }
+    }
 }
 
 fn apply(
@@ -91,7 +108,8 @@ fn apply(
     desk: &Desk,
     by: &By,
     wanted: &Wanted,
-    randoms: &Randoms,
+    [randoms, of_outgoing]: &[Randoms; 2],
+    made: &clients::Made,
     site: &url::Url,
 ) -> desk::Result<Outcome> {
     let entry = &wanted.entry;
@@ -113,13 +131,25 @@ fn apply(
     let remote = wanted.remote.over(&found, stands, preset);
     mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
     if let Some(asked) = &wanted.client {
-        apply_client(tx, desk, by, id, asked, preset, randoms)?;
+        clients::apply(tx, desk, by, (id, Side::Incoming), asked, preset, randoms, made.incoming.as_ref())?;
     }
     if let Some(outgoing) = &wanted.outgoing {
         let found = mailbox::get(tx, id)?;
-        let outgoing = outgoing.over(&found, stands, preset)?;
+        let own = wanted.outgoing_client.as_ref();
+        let of_own = match own {
+            Some(client) => {
+                of_outgoing_side(tx, &desk.providers, client, outgoing.server.authentication, &found)?
+            }
+            None => None,
+        };
+        let outgoing = outgoing.over(&found, stands, if own.is_some() { of_own } else { preset })?;
         let (vault, providers) = (&desk.vault, &desk.providers);
+        let completeness = if own.is_some() { Completeness::Draft } else { completeness };
         mailbox::change_outgoing(tx, vault, providers, by, id, &outgoing, completeness, randoms.nonces[2])?;
+        if let Some(asked) = own {
+            let made = made.outgoing.as_ref();
+            clients::apply(tx, desk, by, (id, Side::Outgoing), asked, of_own, of_outgoing, made)?;
+        }
     }
     let done = match stands {
         Stands::Anew => "created",
@@ -168,39 +198,40 @@ fn provider<'a>(
     wanted: &Wanted,
     stored: &Mailbox,
 ) -> desk::Result<Option<&'a Preset>> {
-    let client = match stored.incoming.client_id {
-        Some(id) => client::find(tx, id)?,
-        None => None,
-    };
     let authentication = wanted.remote.server.authentication.unwrap_or(stored.incoming.authentication);
-    let named = wanted.client.as_ref().and_then(|client| client.provider.as_deref());
-    asked::preset(providers, authentication, named, client.as_ref().map(|c| c.provider.as_str()), stored)
+    let (named, registered) = named_or_registered(tx, wanted.client.as_ref(), stored.incoming.client_id)?;
+    asked::preset(providers, authentication, named.as_deref(), registered.as_deref(), stored)
 }
 
-fn apply_client(
+/// The same of a side that sends through a provider of its own.
+fn of_outgoing_side<'a>(
     tx: &mut Tx<'_>,
-    desk: &Desk,
-    by: &By,
-    mailbox_id: i64,
-    asked: &AskedClient,
-    preset: Option<&Preset>,
-    randoms: &Randoms,
-) -> desk::Result<()> {
-    let mailbox = mailbox::get(tx, mailbox_id)?;
-    let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
-    let id = match mailbox.incoming.client_id {
-        Some(id) => choice::choose(tx, &desk.providers, by, id, key)?.id,
-        None => {
-            let id = client::create(tx, &desk.providers, by, key, &randoms.public_id)?;
-            mailbox::set_client(tx, by, mailbox_id, Side::Incoming, id)?;
-            id
+    providers: &'a Book,
+    client: &WantedClient,
+    authentication: Option<Authentication>,
+    stored: &Mailbox,
+) -> desk::Result<Option<&'a Preset>> {
+    let authentication = authentication.unwrap_or(stored.outgoing.authentication);
+    let (named, registered) = named_or_registered(tx, Some(client), stored.outgoing.client_id)?;
+    asked::preset(providers, authentication, named.as_deref(), registered.as_deref(), stored)
+}
+
+/// The provider that a registration names, and that of the one that is there.
+fn named_or_registered(
+    tx: &mut Tx<'_>,
+    wanted: Option<&WantedClient>,
+    stored: Option<i64>,
+) -> desk::Result<(Option<String>, Option<String>)> {
+    let provider = |client: Option<client::Client>| client.map(|client| client.provider);
+    match wanted {
+        // A shared one is of its provider, whatever was there before.
+        Some(WantedClient::Shared(name)) => Ok((provider(client::find_by_name(tx, name)?), None)),
+        Some(WantedClient::Own(own)) => {
+            let found = stored.map(|id| client::find(tx, id)).transpose()?.flatten();
+            Ok((own.provider.clone(), provider(found)))
         }
-    };
-    let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
-    let entered = asked.over(&found, &mailbox.address);
-    let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
-    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, randoms.nonces[1])?;
-    Ok(())
+        None => Ok((None, provider(stored.map(|id| client::find(tx, id)).transpose()?.flatten()))),
+    }
 }
 
 fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {

@@ -146,6 +146,10 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
             tenant: found.tenant.clone(),
             client_id: found.client_id.clone(),
             client_secret: None,
+            flow: found.flow,
+            authentication: found.authentication,
+            secret_expires_at: found.secret_expires_at,
+            account_file: None,
             authorization_endpoint: found.authorization_endpoint.clone(),
             token_endpoint: found.token_endpoint.clone(),
             scopes: found.scopes.clone(),
@@ -254,4 +258,98 @@ fn every_provider_is_set_up_from_a_file() {
     program
         .run(&["mailbox", "apply", file.to_str().unwrap()])
         .fails(1, &["client.provider is “yandex”", "it is one of google"]);
+}
+
+/// A certificate that is asked for is made, its public half printed, and nothing secret of it ever.
+#[test]
+fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
+    let program = program();
+    let text = MICROSOFT_BOX
+        .replace("client_secret_file = \"value\"", "flow = \"app_only\"\nauthentication = \"certificate\"");
+    assert_eq!(done(&program, &text), "created");
+    let certificate = |words: &[&str]| {
+        let words: Vec<&str> =
+            ["mailbox", "certificate", "billing@contoso.example"].iter().chain(words).copied().collect();
+        program.run(&words).fine().out
+    };
+    let pem = certificate(&[]);
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n") && !pem.contains("PRIVATE"), "{pem}");
+    assert_eq!(done(&program, &text), "unchanged");
+    assert_eq!(certificate(&[]), pem, "the same one");
+    let shown = shown(&program, "billing@contoso.example");
+    assert_eq!(
+        (&shown["client"]["flow"], &shown["client"]["authentication"]),
+        (&"app_only".into(), &"certificate".into())
+    );
+    assert!(shown["client"]["certificate_expires_at"].is_string(), "{shown}");
+
+    let next = certificate(&["make"]);
+    assert!(next != pem && certificate(&[]) == pem && certificate(&["--waiting"]) == next);
+    assert_eq!(certificate(&["use"]), next);
+    certificate(&["retire"]);
+    program
+        .run(&["mailbox", "certificate", "billing@contoso.example", "--waiting"])
+        .fails(3, &["no such certificate"]);
+    assert_eq!(done(&program, &text), "unchanged", "the roll-over is not undone");
+}
+
+const SHARED: &str = r#"
+[[client]]
+name = "Contoso"
+provider = "microsoft"
+client_id = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11"
+client_secret_file = "value"
+client_secret_expires = "2028-01-31"
+tenant = "contoso.example"
+
+[[mailbox]]
+address = "billing@contoso.example"
+client = "Contoso"
+[mailbox.incoming]
+authentication = "microsoft"
+[mailbox.outgoing]
+authentication = "google"
+[mailbox.outgoing.client]
+client_id = "an-id.apps.googleusercontent.com"
+client_secret_file = "value"
+
+[[mailbox]]
+address = "support@contoso.example"
+client = "Contoso"
+[mailbox.incoming]
+authentication = "microsoft"
+"#;
+
+#[test]
+fn one_registration_serves_several_mailboxes_and_another_provider_sends() {
+    let program = program();
+    let file = program.file("fleet.toml", SHARED);
+    let apply = || program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
+    let first = apply();
+    let items = first["items"].as_array().unwrap();
+    assert!(items.iter().all(|item| item["done"] == "created"), "{first}");
+    assert_eq!(items[0]["callback"], items[1]["callback"], "one callback to register");
+    let again = apply();
+    assert!(again["items"].as_array().unwrap().iter().all(|item| item["done"] == "unchanged"), "{again}");
+    let billing = shown(&program, "billing@contoso.example");
+    assert_eq!(billing["client"]["name"], "Contoso");
+    assert_eq!(billing["client"]["secret_expires_at"], "2028-01-31T00:00:00.000Z");
+    assert_eq!(billing["outgoing"]["host"], "smtp.gmail.com");
+    let (registrations, sends) = on_the_page(&program, |tx, _, _| {
+        let id = id_of(tx, "billing@contoso.example")?;
+        Ok((client::list(tx, 9)?.len(), mailbox::get(tx, id)?.outgoing.client_id))
+    });
+    assert_eq!(registrations, 2, "the shared one, and one for sending");
+    assert!(sends.is_some());
+
+    for (wrong, words) in [
+        (SHARED.replace("client = \"Contoso\"", "client = \"Fabrikam\""), "no client “Fabrikam”"),
+        (SHARED.replace("2028-01-31", "next year"), "is no date"),
+        (SHARED.replace("tenant =", "tennant ="), "tennant"),
+        (SHARED.replace("provider = \"microsoft\"\n", ""), "provider is needed"),
+    ] {
+        let file = program.file("wrong.toml", &wrong);
+        let ran = program.run(&["mailbox", "apply", file.to_str().unwrap()]);
+        assert!(ran.status != 0 && ran.err.contains(words), "{words}: {}", ran.err);
+    }
 }

@@ -193,6 +193,7 @@ fn applying_a_file_twice_changes_nothing_the_second_time() {
         "incoming",
         "outgoing",
         "grant",
+        "client",
         "callback",
         "folders",
     ] {

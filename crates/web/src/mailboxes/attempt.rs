@@ -46,6 +46,14 @@ pub async fn begin(
 ) -> Result<Response, Error> {
     let side = side(&word)?;
     super::find(&state, id).await?;
+    // Where nobody signs in, it is asked for at once.
+    if error::refusal(authorize::needs_nobody(&state.courier, id, side).await)?.unwrap_or(false) {
+        let shown = match error::refusal(authorize::ask_now(&state.courier, &who.by(), id, side).await)? {
+            Ok(banner) => Shown::from(banner),
+            Err(refusal) => Shown::refused("It cannot be authorized yet.", &refusal),
+        };
+        return Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?));
+    }
     match error::refusal(next(&state, &who, id, side, form.get("way")).await)? {
         Ok(next) => go(&state, &visit, id, side, next).await,
         Err(refusal) => {

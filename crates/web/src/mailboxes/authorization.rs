@@ -3,6 +3,7 @@
 //! *Submit* saves the registration and leaves for the provider. Chromium applies `form-action` to
 //! redirects, so this page's policy lets its form lead to any provider, also one typed just now.
 use super::banner::Shown;
+use super::credentials::{self, Credentials};
 use super::entered::ClientForm;
 use super::guide::Guide;
 use super::preset::{self, Preset};
@@ -51,7 +52,7 @@ struct AuthorizationPage {
     side_label: &'static str,
     callback: String,
     form: ClientForm,
-    secret_expires_at: Option<i64>,
+    credentials: Credentials,
     tokens: Vec<Token>,
     guide: Guide,
     open_tab: &'static str,
@@ -146,6 +147,7 @@ async fn show_tab(
     page.given_back = typed.is_some() && why.is_none();
     let client = find(state, &frame.mailbox, side).await?;
     let tokens = tokens(state, &frame.mailbox, side, page.now).await?;
+    let credentials = Credentials::of(state, &client, frame.mailbox.id, page.now).await?;
     let form = match typed {
         Some(typed) => ClientForm::typed(typed, client.has_secret),
         None => ClientForm::stored(&client, &state.presets.of(&client.provider)),
@@ -167,7 +169,7 @@ async fn show_tab(
         side: side_word(side),
         side_label: if side == Side::Incoming { "Remote Mailbox" } else { "Outgoing (SMTP)" },
         callback,
-        secret_expires_at: client.secret_expires_at,
+        credentials,
         form,
         tokens,
         guide,
@@ -224,6 +226,15 @@ impl Token {
     }
 }
 
+/// What a button of the page came to.
+enum Done {
+    Saved,
+    /// A person signs in at the provider.
+    Leaves(attempt::Next),
+    /// Nobody does: it was asked and proved at once.
+    Asked(authorize::Banner),
+}
+
 /// *Submit* saves and leaves for the provider, for which everything is needed; *Save only* keeps what there is.
 pub async fn submit(
     axum::extract::State(state): axum::extract::State<State>,
@@ -235,32 +246,45 @@ pub async fn submit(
     let side = side(&word)?;
     let mailbox = super::find(&state, id).await?;
     let client = find(&state, &mailbox, side).await?;
-    let leaves = !matches!(form.get("do"), Some("save" | "provider" | "discover"));
+    let button = form.get("do").unwrap_or_default().to_owned();
+    let leaves = !matches!(button.as_str(), "save" | "provider" | "discover" | "registration")
+        && !button.starts_with("certificate_");
     let done = async {
-        match form.get("do") {
-            Some("provider") => {
+        match button.as_str() {
+            "provider" => {
                 let provider = form.text("provider");
                 return provider::choose(&state, &who, &mailbox, side, client.id, &provider)
                     .await
-                    .map(|()| None);
+                    .map(|()| Done::Saved);
             }
-            Some("discover") => {
+            "discover" => {
                 let found = authorize::discover(&state.courier, &form.text("issuer")).await?;
                 save(&state, &who, &client, &form, Completeness::Draft, Some(found)).await?;
-                return Ok(None);
+                return Ok(Done::Saved);
             }
-            _ => {}
+            "registration" => {
+                let chosen = form.number("registration").unwrap_or_default();
+                return credentials::share(&state, &who, &mailbox, side, chosen).await.map(|()| Done::Saved);
+            }
+            // Before what was typed is saved: a form that says Certificate needs one.
+            button => drop(credentials::step(&state, &who, &client, button).await?),
         }
         let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
-        save(&state, &who, &client, &form, completeness, None).await?;
+        let saved = save(&state, &who, &client, &form, completeness, None).await?;
         if !leaves {
-            return Ok(None);
+            return Ok(Done::Saved);
         }
-        attempt::next(&state, &who, id, side, form.get("do")).await.map(Some)
+        if saved.flow.is_unattended() {
+            return authorize::ask_now(&state.courier, &who.by(), id, side).await.map(Done::Asked);
+        }
+        attempt::next(&state, &who, id, side, form.get("do")).await.map(Done::Leaves)
     };
     match error::refusal(done.await)? {
-        Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
-        Ok(Some(next)) => attempt::go(&state, &visit, id, side, next).await,
+        Ok(Done::Saved) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
+        Ok(Done::Leaves(next)) => attempt::go(&state, &visit, id, side, next).await,
+        Ok(Done::Asked(banner)) => {
+            Ok(see_other(&banner::keep(&state, &who, id, side, Shown::from(banner)).await?))
+        }
         Err(refusal) => {
             let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
             show_tab(&state, &visit, id, side, &asked, Some(&form), Some(refusal.to_string())).await
@@ -275,8 +299,8 @@ async fn save(
     form: &Form,
     completeness: Completeness,
     discovered: Option<Discovered>,
-) -> desk::Result<()> {
-    let mut entered = ClientForm::typed(form, client.has_secret).entered(form);
+) -> desk::Result<Client> {
+    let mut entered = ClientForm::typed(form, client.has_secret).entered(form)?;
     if let Some(found) = discovered {
         entered.authorization_endpoint = found.authorization_endpoint;
         entered.token_endpoint = found.token_endpoint;
@@ -289,7 +313,7 @@ async fn save(
     let change = move |tx: &mut Tx<'_>| {
         client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonce)
     };
-    state.courier.write(change).await.map(drop)
+    state.courier.write(change).await
 }
 
 /// *Delete Token* of the tab *Token*.

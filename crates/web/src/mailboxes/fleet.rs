@@ -106,7 +106,9 @@ fn token(member: &Member, page: &Page) -> Option<Countdown> {
 }
 
 fn secret(member: &Member, now: i64) -> Option<Countdown> {
-    member.secret_expires_at().map(|at| countdown("secret", at, now))
+    let ends = [("secret", member.secret_expires_at()), ("certificate", member.certificate_expires_at)];
+    let first = ends.into_iter().filter_map(|(what, at)| Some((what, at?))).min_by_key(|(_, at)| *at);
+    first.map(|(what, at)| countdown(what, at, now))
 }
 /// *secret for 61 days*
 pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
@@ -144,7 +146,8 @@ fn act(member: &Member, now: i64) -> Act {
     if mailbox.incoming.authentication.is_oauth() && mailbox.incoming.grant_id.is_none() {
         return mend(member, Side::Incoming);
     }
-    if member.secret_expires_at().is_some_and(|at| days_left(at, now) <= SECRET_DAYS) {
+    let ends = [member.secret_expires_at(), member.certificate_expires_at];
+    if ends.into_iter().flatten().any(|at| days_left(at, now) <= SECRET_DAYS) {
         return config(mailbox, Side::Incoming, "Open Config…");
     }
     if !mailbox.active {

@@ -4,8 +4,10 @@ pub mod attempt;
 pub mod authorization;
 mod banner;
 pub mod callback;
+pub mod credentials;
 pub mod doctor;
 mod entered;
+mod expiry;
 mod fleet;
 mod guide;
 mod happening;
@@ -35,6 +37,9 @@ use fleet::Line;
 use happening::Happening;
 use health::Facts;
 use serde::Deserialize;
+
+/// For templates, which name no variant of another crate.
+pub const OUTGOING: Side = Side::Outgoing;
 
 /// The three tabs of a System Email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -147,3 +147,46 @@ async fn another_family_is_another_registration() {
     };
     assert_ne!(callback(&page), callback(&first), "one callback for each provider");
 }
+
+#[tokio::test]
+async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites_own_values() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "support@contoso.example", "microsoft").await;
+    page.shows("The application itself (app-only)").shows("Make a certificate").hides("A service account");
+    let tenant = "11111111-2222-3333-4444-555555555555";
+    let id = "99999999-8888-7777-6666-555555555555";
+    let typed = |button: &'static str| {
+        [
+            ("status", "enabled"),
+            ("flow", "app_only"),
+            ("client_authentication", "certificate"),
+            ("tenant", tenant),
+            ("client_id", id),
+            ("expires_on", ""),
+            ("do", button),
+        ]
+    };
+    let at = "/mailboxes/1/remote/authorization";
+    maya.post(at, &typed("submit")).await.shows("There is no certificate yet");
+    let made = maya.post(at, &typed("certificate_make")).await;
+    let page = maya.follow(&made).await;
+    page.shows("in use").shows("Make the next one").shows("Download .cer").hides("PRIVATE KEY");
+    page.shows(&format!("Connect-ExchangeOnline -Organization \"{tenant}\""));
+    page.shows(&format!("-AppId \"{id}\""))
+        .shows("Add-MailboxPermission -Identity \"support@contoso.example\"");
+    page.shows("up to two hours").shows("Enterprise applications");
+    let file = maya.get("/mailboxes/1/remote/certificates/1").await;
+    assert_eq!(file.headers["content-type"], "application/pkix-cert");
+    for nowhere in ["/mailboxes/1/outgoing/certificates/1", "/mailboxes/1/remote/certificates/2"] {
+        assert_eq!(maya.get(nowhere).await.status, 404, "{nowhere}");
+    }
+
+    let page = maya.post(at, &typed("certificate_make")).await;
+    maya.follow(&page).await.shows("Use the one that waits").shows("waits");
+    let page = maya.post(at, &typed("certificate_use")).await;
+    maya.follow(&page).await.shows("Retire the one that waits");
+    let page = maya.post(at, &typed("certificate_retire")).await;
+    maya.follow(&page).await.shows("Make the next one");
+    let bad = [("client_id", id), ("tenant", tenant), ("expires_on", "next year"), ("do", "save")];
+    maya.post(at, &bad).await.shows("next year is no date");
+}

@@ -72,7 +72,7 @@ pub struct ClientAssertion<'a> {
 }
 
 impl ClientAssertion<'_> {
-    /// PS256 with the certificate's SHA-256 thumbprint in the header (`x5t#S256`, RFC 7515 §4.1.8). `None`: ring could not
+    /// PS256 (RFC 7518 §3.5) with the certificate's SHA-256 thumbprint in the header (`x5t#S256`, RFC 7515 §4.1.8). `None`: ring could not
     /// draw a salt.
     pub fn signed_by(&self, key: &SigningKey) -> Option<SecretString> {
         let header = json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint(self.certificate) });

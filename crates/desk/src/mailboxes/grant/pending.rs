@@ -101,6 +101,23 @@ pub fn awaits_paste(tx: &mut Tx<'_>, client_id: i64, state: &str, now: i64) -> R
     Ok(awaits)
 }
 
+/// A try that no browser takes part in: nobody comes back, so there is nothing to come back with.
+pub fn begin_unattended(
+    tx: &mut Tx<'_>,
+    by: &By,
+    client_id: i64,
+    mailbox_id: i64,
+    side: Side,
+) -> Result<i64> {
+    let id = tx.insert(
+        "INSERT INTO consent (client_id, mailbox_id, side, state, pending_until, authorized_by, state_since, created_at)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $6) RETURNING id",
+        params![client_id, mailbox_id, side.word(), by.at + PENDING_MS, by.name(), by.at],
+    )?;
+    note(tx, by, mailbox_id, "authorization_begun", json!({ "grant": id, "side": side.word() }))?;
+    Ok(id)
+}
+
 /// Right client, right state, right session, in time, once: the state is used up.
 pub fn take_pending(
     tx: &mut Tx<'_>,

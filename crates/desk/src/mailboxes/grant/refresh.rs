@@ -6,7 +6,7 @@ use crate::site::vault::Vault;
 use crate::{By, Result, params};
 use serde_json::json;
 
-/// `None`: somebody else refreshes it now, or it holds no refresh token.
+/// `None`: somebody else refreshes it now, or it holds no refresh token where it needs one.
 pub fn claim_refresh(
     tx: &mut Tx<'_>,
     vault: &Vault,
@@ -15,15 +15,17 @@ pub fn claim_refresh(
     lease_ms: i64,
     owner: &str,
 ) -> Result<Option<RefreshLease>> {
-    let claimed: Option<(i64, i64, Vec<u8>, String)> = tx.maybe(
+    let claimed: Option<(i64, i64, Option<Vec<u8>>, String)> = tx.maybe(
         "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1
-         WHERE id = $1 AND leased_until <= $2 AND refresh_token IS NOT NULL
+         WHERE id = $1 AND leased_until <= $2
+           AND (refresh_token IS NOT NULL
+                OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))
            AND state IN ('unproved', 'fulfilled', 'lapsed')
          RETURNING generation, client_id, refresh_token, scopes",
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
     let Some((generation, client_id, sealed, scopes)) = claimed else { return Ok(None) };
-    let refresh_token = vault.unseal(&refresh_row(id), &sealed)?;
+    let refresh_token = sealed.map(|sealed| vault.unseal(&refresh_row(id), &sealed)).transpose()?;
     Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, scopes }))
 }
 
@@ -35,7 +37,9 @@ const UNUSED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
     let due: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent
-         WHERE state IN ('unproved', 'fulfilled', 'lapsed') AND refresh_token IS NOT NULL
+         WHERE state IN ('unproved', 'fulfilled', 'lapsed')
+           AND (refresh_token IS NOT NULL
+                OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))
            AND refresh_due_at <= $1 AND leased_until <= $1
            AND (refreshed_at IS NULL OR refreshed_at <= $3 OR refreshed_at > $1
                 OR EXISTS (SELECT 1 FROM mailbox m WHERE m.id = consent.mailbox_id

@@ -1,0 +1,160 @@
+//! Registrations are made or changed: of one mailbox, or shared by several. A certificate that is asked for and missing
+//! is made.
+use super::Randoms;
+use super::asked::AskedClient;
+use super::file::Wanted as WantedMailbox;
+use super::registration::{Registration, Wanted};
+use anyhow::{Context as _, bail};
+use desk::db::Tx;
+use desk::mailboxes::client::certificate::{self, NewCertificate};
+use desk::mailboxes::client::{Authentication, Client};
+use desk::mailboxes::mailbox::{self, Completeness, Side};
+use desk::mailboxes::{choice, client};
+use desk::{By, Desk, Refusal};
+use mail::provider::Preset;
+use std::path::PathBuf;
+
+/// Certificates for what the file asks, made outside of the transaction: it takes a second.
+pub struct Made {
+    pub incoming: Option<NewCertificate>,
+    pub outgoing: Option<NewCertificate>,
+}
+
+impl Made {
+    pub fn for_mailbox(
+        desk: &Desk,
+        random: &courier::Random,
+        now: i64,
+        wanted: &WantedMailbox,
+    ) -> anyhow::Result<Made> {
+        let address = &wanted.entry.address;
+        let of = |side: Side, asked: &Option<Wanted>| {
+            let Some(Wanted::Own(asked)) = asked else { return Ok(None) };
+            let stored = desk.db.read(|tx| {
+                let found = mailbox::find_by_address(tx, address)?;
+                let id = found.and_then(|found| match side {
+                    Side::Incoming => found.incoming.client_id,
+                    Side::Outgoing => found.outgoing.client_id,
+                });
+                id.map_or(Ok(None), |id| client::find(tx, id))
+            })?;
+            missing(random, now, asked, stored.as_ref(), address)
+        };
+        Ok(Made {
+            incoming: of(Side::Incoming, &wanted.client)?,
+            outgoing: of(Side::Outgoing, &wanted.outgoing_client)?,
+        })
+    }
+}
+
+fn missing(
+    random: &courier::Random,
+    now: i64,
+    asked: &AskedClient,
+    stored: Option<&Client>,
+    name: &str,
+) -> anyhow::Result<Option<NewCertificate>> {
+    let wanted = asked.authentication == Some(Authentication::Certificate);
+    if !wanted || stored.is_some_and(|stored| stored.has_certificate) {
+        return Ok(None);
+    }
+    courier::authorize::new_certificate(random, &format!("Postern {name}"), now).map(Some)
+}
+
+/// The `[[client]]` of a file, by name.
+pub fn shared(entries: &[Registration], folders: &[PathBuf]) -> anyhow::Result<Vec<(String, AskedClient)>> {
+    let mut shared: Vec<(String, AskedClient)> = Vec::new();
+    for entry in entries {
+        let name = entry.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        let name = name.context("a [[client]] needs a name, by which mailboxes name it")?;
+        if shared.iter().any(|(other, _)| other == name) {
+            bail!("two [[client]] are named “{name}”");
+        }
+        let asked = entry.asked(folders, "client").with_context(|| format!("client {name}"))?;
+        if asked.provider.is_none() {
+            bail!("client {name}: provider is needed, such as \"microsoft\" or \"google\"");
+        }
+        shared.push((name.to_owned(), asked));
+    }
+    Ok(shared)
+}
+
+pub fn apply_shared(
+    desk: &Desk,
+    by: &By,
+    name: &str,
+    asked: &AskedClient,
+    randoms: &Randoms,
+    random: &courier::Random,
+) -> desk::Result<()> {
+    let stored = desk.db.read(|tx| client::find_by_name(tx, name))?;
+    let made = missing(random, by.at, asked, stored.as_ref(), name)?;
+    let key = asked.provider.as_deref().unwrap_or(client::OTHER);
+    desk.db.write(|tx| {
+        let id = match client::find_by_name(tx, name)? {
+            Some(found) => choice::choose(tx, &desk.providers, by, found.id, key)?.id,
+            None => client::create(tx, &desk.providers, by, key, &randoms.public_id)?,
+        };
+        change(tx, desk, by, id, asked, name, randoms, made.as_ref())
+    })
+}
+
+/// A side of a mailbox gets its registration, or the shared one.
+pub fn apply(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    by: &By,
+    (mailbox_id, side): (i64, Side),
+    wanted: &Wanted,
+    preset: Option<&Preset>,
+    randoms: &Randoms,
+    made: Option<&NewCertificate>,
+) -> desk::Result<()> {
+    let mailbox = mailbox::get(tx, mailbox_id)?;
+    let asked = match wanted {
+        Wanted::Shared(name) => {
+            let found = client::find_by_name(tx, name)?.ok_or_else(|| {
+                Refusal::Other(format!(
+                    "There is no client “{name}”: neither a [[client]] of the file nor a registration."
+                ))
+            })?;
+            return mailbox::set_client(tx, by, mailbox_id, side, found.id);
+        }
+        Wanted::Own(asked) => asked,
+    };
+    let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
+    let stored = match side {
+        Side::Incoming => mailbox.incoming.client_id,
+        Side::Outgoing => mailbox.outgoing.client_id,
+    };
+    let id = match stored {
+        Some(id) => choice::choose(tx, &desk.providers, by, id, key)?.id,
+        None => {
+            let id = client::create(tx, &desk.providers, by, key, &randoms.public_id)?;
+            mailbox::set_client(tx, by, mailbox_id, side, id)?;
+            id
+        }
+    };
+    change(tx, desk, by, id, asked, &mailbox.address, randoms, made)
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    by: &By,
+    id: i64,
+    asked: &AskedClient,
+    name: &str,
+    randoms: &Randoms,
+    made: Option<&NewCertificate>,
+) -> desk::Result<()> {
+    let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
+    if let Some(made) = made.filter(|_| !found.has_certificate) {
+        certificate::add(tx, &desk.vault, by, id, made, randoms.nonces[3])?;
+    }
+    let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
+    let entered = asked.over(&found, name);
+    let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
+    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, randoms.nonces[1])?;
+    Ok(())
+}

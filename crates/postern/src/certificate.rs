@@ -1,0 +1,89 @@
+//! `postern mailbox certificate`: the public certificate for the provider's portal, and its roll-over. The private key is
+//! never printed.
+use crate::json;
+use crate::output::{self, Done, Failure};
+use crate::{Program, mailbox};
+use clap::ValueEnum;
+use desk::mailboxes::client::certificate::{self, Certificate, State};
+use desk::mailboxes::client::{self, Client};
+use desk::{By, Desk};
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// A step of the roll-over.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Step {
+    /// Make one; while another is in use, the new one waits
+    Make,
+    /// Use the one that waits; the one before waits from then on
+    Use,
+    /// Destroy the key of the one that waits
+    Retire,
+}
+
+/// What is asked of the mailbox's registration.
+#[derive(Debug)]
+pub struct Asked {
+    pub address: String,
+    /// The outgoing side's registration, where it has one of its own.
+    pub outgoing: bool,
+    /// The one that waits instead of the one in use.
+    pub waiting: bool,
+    pub step: Option<Step>,
+}
+
+pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Done, Failure> {
+    let found = mailbox::find(desk, &asked.address)?;
+    let id = if asked.outgoing { found.outgoing.client_id } else { found.incoming.client_id };
+    let id = id.ok_or_else(|| Failure::NotFound(format!("{} has no registration there.", asked.address)))?;
+    let client = desk.db.read(|tx| client::find(tx, id))?;
+    let client =
+        client.ok_or_else(|| Failure::NotFound(format!("{} has no registration there.", asked.address)))?;
+    match asked.step {
+        Some(Step::Make) => make(desk, by, &client)?,
+        Some(Step::Use) => desk.db.write(|tx| certificate::use_waiting(tx, by, id))?,
+        Some(Step::Retire) => desk.db.write(|tx| certificate::retire_waiting(tx, by, id))?,
+        None => {}
+    }
+    let there = desk.db.read(|tx| certificate::list(tx, id))?;
+    let waits = there.iter().any(|one| one.state == State::Waiting);
+    let wanted = if asked.waiting || matches!(asked.step, Some(Step::Make)) && waits {
+        State::Waiting
+    } else {
+        State::InUse
+    };
+    let shown = there.iter().find(|one| one.state == wanted).ok_or_else(|| {
+        let make = format!("Make one: postern mailbox certificate {} make.", asked.address);
+        Failure::NotFound(format!("There is no such certificate of {}. {make}", asked.address))
+    })?;
+    output::print(program.json, &document(shown), || pem(&shown.der))
+}
+
+fn make(desk: &Desk, by: &By, client: &Client) -> Result<(), Failure> {
+    let random = courier::Random::system();
+    let name = if client.name.is_empty() { "Postern".to_owned() } else { format!("Postern {}", client.name) };
+    let new = courier::authorize::new_certificate(&random, &name, by.at)?;
+    desk.db.write(|tx| certificate::add(tx, &desk.vault, by, client.id, &new, random.bytes()))?;
+    Ok(())
+}
+
+fn document(of: &Certificate) -> serde_json::Value {
+    json!({
+        "state": of.state.word(),
+        "thumbprint": of.thumbprint,
+        "expires_at": json::time(of.not_after),
+        "pem": pem(&of.der),
+    })
+}
+
+/// Lines of 64 letters (RFC 7468).
+fn pem(der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for line in lines {
+        let _ = writeln!(pem, "{line}");
+    }
+    pem + "-----END CERTIFICATE-----\n"
+}

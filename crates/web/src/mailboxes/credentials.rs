@@ -1,0 +1,162 @@
+//! What a registration shows at its provider, on the page *Config*: which flow, secret or certificate with its roll-over,
+//! a service account's key file; and which mailboxes share the registration.
+use super::expiry;
+use crate::extract::Path;
+use crate::{Error, State, Who};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use courier::authorize;
+use desk::mailboxes::choice;
+use desk::mailboxes::client::certificate::{self, Certificate, State as CertificateState};
+use desk::mailboxes::client::{self, Client, Flow, Use};
+use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use mail::provider::Family;
+
+/// Registrations to choose from.
+const OTHERS_MAX: i64 = 200;
+
+/// What the template shows of them.
+pub struct Credentials {
+    pub flows: Vec<(Flow, &'static str)>,
+    /// As it is stored: the steps beside the form are those of this flow.
+    pub stored: Flow,
+    pub takes_certificate: bool,
+    pub certificates: Vec<Certificate>,
+    /// Who signs in by this registration, when it is more than this mailbox.
+    pub uses: Vec<Use>,
+    /// Others of the same providers that this mailbox could use.
+    pub others: Vec<(i64, String)>,
+    /// The longest that the provider lets a secret last, from today.
+    pub suggested: Option<String>,
+    pub account_address: String,
+    /// The scope that the administrator of a domain delegates.
+    pub account_scope: String,
+}
+
+impl Credentials {
+    pub async fn of(state: &State, client: &Client, mailbox_id: i64, now: i64) -> Result<Credentials, Error> {
+        let desk = state.courier.desk().clone();
+        let (id, family) = (client.id, state.presets.family(&client.provider));
+        let (certificates, uses, others) = state
+            .courier
+            .read(move |tx| {
+                let all = client::list(tx, OTHERS_MAX)?;
+                let fits = |other: &Client| {
+                    other.id != id
+                        && !other.client_id.is_empty()
+                        && choice::family_of(&desk.providers, &other.provider) == family
+                };
+                let others: Vec<(i64, String)> =
+                    all.into_iter().filter(fits).map(|other| (other.id, called(&other))).collect();
+                Ok((certificate::list(tx, id)?, client::uses(tx, id)?, others))
+            })
+            .await?;
+        let preset = state.courier.desk().providers.find(&client.provider);
+        let oauth2 = preset.and_then(|preset| preset.oauth2.as_ref());
+        let months = oauth2.and_then(|oauth2| oauth2.secret_months_max);
+        let is_shared = uses.iter().any(|one| one.mailbox_id != mailbox_id);
+        Ok(Credentials {
+            flows: choice::flows(preset).into_iter().map(|flow| (flow, label(flow))).collect(),
+            stored: client.flow,
+            takes_certificate: choice::takes_certificate(preset),
+            certificates,
+            uses: if is_shared { uses } else { Vec::new() },
+            others,
+            suggested: months.and_then(|months| expiry::suggested(now, months)),
+            account_address: client.account_address.clone(),
+            account_scope: oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()).unwrap_or_default(),
+        })
+    }
+    pub fn waits(&self) -> bool {
+        self.certificates.iter().any(|one| one.state == CertificateState::Waiting)
+    }
+    pub fn offers(&self, word: &str) -> bool {
+        self.flows.iter().any(|(flow, _)| flow.word() == word)
+    }
+    /// With one there is nothing to choose.
+    pub fn has_choice(&self) -> bool {
+        self.flows.len() > 1
+    }
+}
+
+pub fn is_in_use(one: &Certificate) -> bool {
+    one.state == CertificateState::InUse
+}
+
+fn label(flow: Flow) -> &'static str {
+    match flow {
+        Flow::Code => "A person signs in",
+        Flow::AppOnly => "The application itself (app-only)",
+        Flow::ServiceAccount => "A service account",
+    }
+}
+
+/// By its name, and by what tells two of one name apart.
+fn called(client: &Client) -> String {
+    let name = if client.name.is_empty() { "without a name" } else { &client.name };
+    format!("{name} ({})", client.client_id)
+}
+
+/// A button of the block *Certificate*; `false`: it is another one's.
+pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> desk::Result<bool> {
+    let (by, id) = (who.by(), client.id);
+    match button {
+        "certificate_make" => {
+            let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
+            authorize::make_certificate(&state.courier, &by, id, &format!("Postern {name}")).await?;
+        }
+        "certificate_use" => {
+            state.courier.write(move |tx| certificate::use_waiting(tx, &by, id)).await?;
+        }
+        "certificate_retire" => {
+            state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id)).await?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// The mailbox signs in by a registration that is there already.
+pub async fn share(state: &State, who: &Who, mailbox: &Mailbox, side: Side, chosen: i64) -> desk::Result<()> {
+    let (by, id, desk) = (who.by(), mailbox.id, state.courier.desk().clone());
+    let own = match side {
+        Side::Incoming => mailbox.incoming.authentication,
+        Side::Outgoing => mailbox.outgoing.authentication,
+    };
+    state
+        .courier
+        .write(move |tx| {
+            let client = client::find(tx, chosen)?.ok_or(desk::Refusal::NotFound("registration"))?;
+            let family: Option<Family> = choice::family(own);
+            if family != Some(choice::family_of(&desk.providers, &client.provider)) {
+                let sentence =
+                    "That registration is at another provider. Choose another Authentication first.";
+                return Err(desk::Refusal::Other(sentence.to_owned()).into());
+            }
+            mailbox::set_client(tx, &by, id, side, chosen)
+        })
+        .await
+}
+
+/// The public certificate as a `.cer` file (DER), and nothing else of it.
+pub async fn download(
+    axum::extract::State(state): axum::extract::State<State>,
+    Path((id, word, certificate_id)): Path<(i64, String, i64)>,
+) -> Result<Response, Error> {
+    let side = super::side(&word)?;
+    let mailbox = super::find(&state, id).await?;
+    let client_id = match side {
+        Side::Incoming => mailbox.incoming.client_id,
+        Side::Outgoing => mailbox.outgoing.client_id,
+    };
+    let client_id = client_id.ok_or(Error::NotFound)?;
+    let there = state.courier.read(move |tx| certificate::list(tx, client_id)).await?;
+    let found = there.into_iter().find(|one| one.id == certificate_id).ok_or(Error::NotFound)?;
+    let name = found.thumbprint.get(..8).unwrap_or("certificate").to_owned();
+    let headers = [
+        (header::CONTENT_TYPE, "application/pkix-cert".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"postern-{name}.cer\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, found.der).into_response())
+}
