@@ -7,8 +7,7 @@ use desk::mailboxes::grant::{Grant, State};
 use mail::explain::{Class, Service};
 use mail::provider::Family;
 
-/// Marks a set-back that passes by itself, so that the row tells it from one that needs a person.
-pub(crate) const RETRY_CODE: &str = "refresh_retry";
+pub(crate) use desk::mailboxes::grant::RETRY_CODE;
 
 pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
     let remedy = match Family::of(family(courier, &client.provider)) {

@@ -7,7 +7,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use desk::alerts::alert::{self, Alert, Kind};
-use desk::alerts::condition::days_left;
+use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
 use desk::intake::{held, inbox};
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
@@ -170,9 +170,6 @@ pub fn initials(name: &str) -> String {
     first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
 }
 
-/// A secret is nobody's trouble of today until it ends within so many days.
-const SECRET_DAYS: i64 = 14;
-
 /// One slim line for all emails: the worst one, and how many there are besides.
 fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: &Page) -> Option<Trouble> {
     let mut all: Vec<(i64, Trouble)> = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, page)).collect();
@@ -185,7 +182,8 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
             Kind::Incoming | Kind::Outgoing | Kind::Silence => "warn",
             Kind::Secret | Kind::Certificate => match fact.until_at.map(|at| days_left(at, page.now)) {
                 Some(0) => "bad",
-                Some(days) if days <= SECRET_DAYS => "warn",
+                // Until then a secret is nobody's trouble of today.
+                Some(days) if days <= SOON_DAYS => "warn",
                 Some(_) | None => continue,
             },
         };

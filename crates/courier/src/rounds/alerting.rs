@@ -1,4 +1,4 @@
-//! The alerting round: looks once a minute, and when a mailbox changed, for what needs a person; and posts what is to be
+//! The alerting round: looks every 20 seconds, and when a mailbox changed, for what needs a person; and posts what is to be
 //! posted. What is told, and how often, is the desk's.
 use super::{AFTER_FAILURE, wake::Wake};
 use crate::Courier;

@@ -1,5 +1,5 @@
-//! When what is done: fetching, filing, sending, refreshing and alerting, woken by commits and by the clock. What is done is
-//! elsewhere; here nothing escapes: it is logged once, and the round goes on.
+//! When what is done: fetching, filing, sending, refreshing, alerting and asking about device codes, woken by commits and by
+//! the clock. What is done is elsewhere; here nothing escapes: it is logged once, and the round goes on.
 mod alerting;
 mod devices;
 mod fetching;

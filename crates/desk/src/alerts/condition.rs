@@ -2,6 +2,7 @@
 //! secrets that end. It remembers nothing.
 use super::alert::{Fact, Kind};
 use crate::db::Tx;
+use crate::mailboxes::grant::RETRY_CODE;
 use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
 use crate::mailboxes::usual;
 use crate::{Result, params};
@@ -10,8 +11,8 @@ use std::collections::BTreeMap;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Days before a secret's end at which it is told, and the end itself.
 pub const DAYS_AHEAD: [i64; 7] = [60, 30, 14, 7, 3, 1, 0];
-/// A refusal of the token endpoint that passes by itself carries this code.
-const PASSES: &str = "refresh_retry";
+/// A secret that ends within so many days is shown as the next thing to do.
+pub const SOON_DAYS: i64 = 14;
 
 /// A grant in trouble.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ fn broken_grants(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, Broken>> {
         "SELECT id, reason_code, reason, remedy, state_since FROM consent
          WHERE state = 'lapsed' OR (state = 'fulfilled' AND failures > 0 AND reason_code <> '' AND reason_code <> $1)
          ORDER BY id LIMIT 10000",
-        params![PASSES],
+        params![RETRY_CODE],
     )?;
     let broken = rows.into_iter().map(|(consent_id, code, reason, remedy, since)| {
         (consent_id, Broken { consent_id, code, reason, remedy, since })
@@ -180,7 +181,7 @@ fn ending(kind: Kind, what: &str, remedy: &str, row: Ending, now: i64) -> Fact {
     }
 }
 
-/// *The client secret of Contoso ends in 14 days.*
+/// *The client secret of Contoso expires in 14 days.*
 pub(super) fn ends(what: &str, of: &str, until_at: i64, now: i64) -> String {
     match days_left(until_at, now) {
         _ if until_at <= now => format!("The {what} of {of} has expired."),

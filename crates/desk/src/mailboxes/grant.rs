@@ -85,6 +85,9 @@ pub struct RefreshLease {
     pub refresh_token: Option<SecretString>,
     pub scopes: String,
 }
+/// The reason code of a refused refresh that passes by itself. Any other needs a person.
+pub const RETRY_CODE: &str = "refresh_retry";
+
 /// What a refused refresh means for the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setback {
@@ -308,6 +311,13 @@ impl State {
     /// Whether there is something to sign in with.
     pub fn has_tokens(self) -> bool {
         matches!(self, State::Unproved | State::Fulfilled | State::Lapsed)
+    }
+}
+
+impl Grant {
+    /// In use, and the token endpoint says that the registration must be mended.
+    pub fn is_refused(&self) -> bool {
+        self.state == State::Fulfilled && !self.reason_code.is_empty() && self.reason_code != RETRY_CODE
     }
 }
 

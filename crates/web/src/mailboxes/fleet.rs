@@ -2,13 +2,10 @@
 use super::health::Facts;
 use crate::moment::Moment;
 use crate::page::Page;
-use desk::alerts::condition::days_left;
+use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::fleet::Member;
-use desk::mailboxes::grant::{Grant, State as Life};
+use desk::mailboxes::grant::State as Life;
 use desk::mailboxes::mailbox::{Mailbox, Side, State};
-
-/// A secret that ends within so many days is the next thing to do.
-const SECRET_DAYS: i64 = 14;
 
 /// What can be done about it from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +51,8 @@ impl Line {
         let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
         let mut why: Vec<(&str, String)> =
             troubled.map(|side| (side.color, format!("{} {}", side.reason, side.remedy))).collect();
-        let grants = member.grants.iter().filter(|grant| grant.state != Life::Fulfilled || is_refused(grant));
+        let grants =
+            member.grants.iter().filter(|grant| grant.state != Life::Fulfilled || grant.is_refused());
         for grant in grants.filter(|grant| !grant.reason.is_empty()) {
             if !why.iter().any(|(_, said)| said.starts_with(&grant.reason)) {
                 why.push(("warn", format!("{} {}", grant.reason, grant.remedy)));
@@ -115,7 +113,7 @@ pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
     let days = days_left(at, now);
     let color = match days {
         0..=3 => "bad",
-        4..=SECRET_DAYS => "warn",
+        4..=SOON_DAYS => "warn",
         _ => "",
     };
     let words = match days {
@@ -139,7 +137,7 @@ fn act(member: &Member, now: i64) -> Act {
         return mend(member, Side::Outgoing);
     }
     for side in [Side::Incoming, Side::Outgoing] {
-        if member.grant(side).is_some_and(|grant| grant.state != Life::Fulfilled || is_refused(grant)) {
+        if member.grant(side).is_some_and(|grant| grant.state != Life::Fulfilled || grant.is_refused()) {
             return mend(member, side);
         }
     }
@@ -147,7 +145,7 @@ fn act(member: &Member, now: i64) -> Act {
         return mend(member, Side::Incoming);
     }
     let ends = [member.secret_expires_at(), member.certificate_expires_at];
-    if ends.into_iter().flatten().any(|at| days_left(at, now) <= SECRET_DAYS) {
+    if ends.into_iter().flatten().any(|at| days_left(at, now) <= SOON_DAYS) {
         return config(mailbox, Side::Incoming, "Open Config…");
     }
     if !mailbox.active {
@@ -169,16 +167,12 @@ fn mend(member: &Member, side: Side) -> Act {
             Act::Post { words: "Prove again", path: format!("/mailboxes/{}/{word}/prove", mailbox.id) }
         }
         Some(grant) if grant.state == Life::Lapsed => config(mailbox, side, "Authorize again"),
-        Some(grant) if is_refused(grant) => config(mailbox, side, "Open Config…"),
+        Some(grant) if grant.is_refused() => config(mailbox, side, "Open Config…"),
         None if signs_in => config(mailbox, side, "Authorize"),
         Some(_) | None => {
             Act::Open { words: "Put it right", path: format!("/mailboxes/{}/{word}", mailbox.id) }
         }
     }
-}
-/// The token endpoint says that the registration must be mended.
-fn is_refused(grant: &Grant) -> bool {
-    grant.state == Life::Fulfilled && !grant.reason_code.is_empty() && grant.reason_code != "refresh_retry"
 }
 fn config(mailbox: &Mailbox, side: Side, words: &'static str) -> Act {
     Act::Open { words, path: format!("/mailboxes/{}/{}/authorization", mailbox.id, super::side_word(side)) }
