@@ -202,10 +202,7 @@ async fn taken(courier: &Courier, grant_id: i64) -> Result<Taken, Trouble> {
 
 /// The server of a side. *Same* without a host of its own means the provider's.
 async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
-    let entered = match side {
-        Side::Incoming => &mailbox.incoming,
-        Side::Outgoing => &mailbox.outgoing,
-    };
+    let entered = mailbox.server(side);
     let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
     let registered = mailbox.incoming.client_id.filter(|_| mailbox.incoming.authentication.is_oauth());
     if same

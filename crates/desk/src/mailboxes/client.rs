@@ -50,6 +50,14 @@ pub struct Client {
     pub strict_matching: bool,
     pub notes: String,
 }
+/// When something ends of which a provider says only the day, such as `2028-01-31`: at its first moment, so that a warning
+/// never comes too late.
+pub fn first_moment(day: &str) -> Option<i64> {
+    let day = day.parse::<jiff::civil::Date>().ok()?;
+    let first = format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().ok()?;
+    Some(first.as_millisecond())
+}
+
 /// What the authorization page holds. An empty secret keeps the stored one, unless the token endpoint's
 /// origin changed.
 #[derive(Clone, Debug, Default)]

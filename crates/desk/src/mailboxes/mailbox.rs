@@ -126,12 +126,16 @@ impl Mailbox {
     pub fn folder_or_inbox(&self) -> &str {
         if self.folder.is_empty() { "INBOX" } else { &self.folder }
     }
+    /// A side's own server, also where it sends by the same as the Remote Mailbox.
+    pub fn server(&self, side: Side) -> &ServerSide {
+        match side {
+            Side::Incoming => &self.incoming,
+            Side::Outgoing => &self.outgoing,
+        }
+    }
     /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {
-        let user = match side {
-            Side::Incoming => &self.incoming.user,
-            Side::Outgoing => &self.outgoing.user,
-        };
+        let user = &self.server(side).user;
         if user.is_empty() { self.opens() } else { user }
     }
     /// The grant a side lives on, following *Same as Remote Mailbox* to a server of the same house.

@@ -32,10 +32,7 @@ impl Made {
             let Some(Wanted::Own(asked)) = asked else { return Ok(None) };
             let stored = desk.db.read(|tx| {
                 let found = mailbox::find_by_address(tx, address)?;
-                let id = found.and_then(|found| match side {
-                    Side::Incoming => found.incoming.client_id,
-                    Side::Outgoing => found.outgoing.client_id,
-                });
+                let id = found.and_then(|found| found.server(side).client_id);
                 id.map_or(Ok(None), |id| client::find(tx, id))
             })?;
             missing(random, now, asked, stored.as_ref(), address)
@@ -123,11 +120,7 @@ pub fn apply(
         Wanted::Own(asked) => asked,
     };
     let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
-    let stored = match side {
-        Side::Incoming => mailbox.incoming.client_id,
-        Side::Outgoing => mailbox.outgoing.client_id,
-    };
-    let id = match stored {
+    let id = match mailbox.server(side).client_id {
         Some(id) => choice::choose(tx, &desk.providers, by, id, key)?.id,
         None => {
             let id = client::create(tx, &desk.providers, by, key, &randoms.public_id)?;

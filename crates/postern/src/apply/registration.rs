@@ -3,7 +3,7 @@
 use super::asked::AskedClient;
 use super::file::secret;
 use anyhow::{Context as _, bail};
-use desk::mailboxes::client::{Authentication, Flow};
+use desk::mailboxes::client::{Authentication, Flow, first_moment};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
@@ -102,12 +102,8 @@ impl Registration {
     }
 }
 
-/// The first moment of that day, so that a warning never comes too late.
 fn day(text: &str) -> anyhow::Result<i64> {
-    let day = text.parse::<jiff::civil::Date>().ok();
-    let first = day.and_then(|day| format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().ok());
-    let first = first.with_context(|| format!("“{text}” is no date; expected one as in 2028-01-31"))?;
-    Ok(first.as_millisecond())
+    first_moment(text).with_context(|| format!("“{text}” is no date; expected one as in 2028-01-31"))
 }
 
 impl<'de> Deserialize<'de> for Of {

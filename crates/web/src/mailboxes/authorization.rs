@@ -113,11 +113,7 @@ pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Resul
 }
 
 async fn find(state: &State, mailbox: &Mailbox, side: Side) -> Result<Client, Error> {
-    let client_id = match side {
-        Side::Incoming => mailbox.incoming.client_id,
-        Side::Outgoing => mailbox.outgoing.client_id,
-    };
-    let client_id = client_id.ok_or(Error::NotFound)?;
+    let client_id = mailbox.server(side).client_id.ok_or(Error::NotFound)?;
     state.courier.read(move |tx| client::find(tx, client_id)).await?.ok_or(Error::NotFound)
 }
 

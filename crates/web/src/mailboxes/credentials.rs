@@ -119,10 +119,7 @@ pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> de
 /// The mailbox signs in by a registration that is there already.
 pub async fn share(state: &State, who: &Who, mailbox: &Mailbox, side: Side, chosen: i64) -> desk::Result<()> {
     let (by, id, desk) = (who.by(), mailbox.id, state.courier.desk().clone());
-    let own = match side {
-        Side::Incoming => mailbox.incoming.authentication,
-        Side::Outgoing => mailbox.outgoing.authentication,
-    };
+    let own = mailbox.server(side).authentication;
     state
         .courier
         .write(move |tx| {
@@ -145,11 +142,7 @@ pub async fn download(
 ) -> Result<Response, Error> {
     let side = super::side(&word)?;
     let mailbox = super::find(&state, id).await?;
-    let client_id = match side {
-        Side::Incoming => mailbox.incoming.client_id,
-        Side::Outgoing => mailbox.outgoing.client_id,
-    };
-    let client_id = client_id.ok_or(Error::NotFound)?;
+    let client_id = mailbox.server(side).client_id.ok_or(Error::NotFound)?;
     let there = state.courier.read(move |tx| certificate::list(tx, client_id)).await?;
     let found = there.into_iter().find(|one| one.id == certificate_id).ok_or(Error::NotFound)?;
     let name = found.thumbprint.get(..8).unwrap_or("certificate").to_owned();

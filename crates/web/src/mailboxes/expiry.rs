@@ -1,6 +1,6 @@
-//! Dates on which something at a provider ends: entered and shown as days, kept as their first moment, so that a warning
-//! never comes too late.
+//! Dates on which something at a provider ends: entered and shown as days, kept as their first moment.
 use desk::Refusal;
+use desk::mailboxes::client::first_moment;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -15,12 +15,10 @@ pub fn entered(text: &str) -> desk::Result<Option<i64>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let day = text.parse::<Date>().ok();
-    let first = day.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
-    let first = first.ok_or_else(|| {
+    let first = first_moment(text).ok_or_else(|| {
         Refusal::Other(format!("{text} is no date. Enter it as year, month and day, such as 2028-01-31."))
     })?;
-    Ok(Some(first.as_millisecond()))
+    Ok(Some(first))
 }
 
 /// What the page suggests: as long as the provider lets a secret last, from today.

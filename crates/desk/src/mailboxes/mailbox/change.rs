@@ -115,10 +115,7 @@ fn begins(old: &Mailbox, new: &Mailbox, side: Side) -> bool {
 /// Binds a side to a registration; called by *Config*.
 pub fn set_client(tx: &mut Tx<'_>, by: &By, id: i64, side: Side, client_id: i64) -> Result<()> {
     let old = get(tx, id)?;
-    let before = match side {
-        Side::Incoming => old.incoming.client_id,
-        Side::Outgoing => old.outgoing.client_id,
-    };
+    let before = old.server(side).client_id;
     if before == Some(client_id) {
         return Ok(());
     }

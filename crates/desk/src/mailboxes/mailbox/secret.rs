@@ -35,10 +35,7 @@ pub(super) fn entered(
     new: &ServerSide,
     side: Side,
 ) -> Result<Option<SecretString>> {
-    let before = match side {
-        Side::Incoming => &old.incoming,
-        Side::Outgoing => &old.outgoing,
-    };
+    let before = old.server(side);
     let given = entered.password.as_ref().filter(|password| !password.expose_secret().is_empty());
     // A host that is emptied asks for nothing, and takes the password with it (see `host_changed`).
     let moved = !before.host.is_empty() && !new.host.is_empty() && before.host != new.host;
