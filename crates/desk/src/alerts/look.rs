@@ -9,21 +9,14 @@ use crate::mailboxes::{mailbox, usual};
 use crate::site::event::{self, Subject};
 use crate::{By, Result};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+pub use super::telling::Asked;
 
 /// What lasts is told again after this.
 pub const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// Well for this long is well again: what comes and goes every minute is one matter.
 pub const WELL_MS: i64 = 10 * 60 * 1000;
-
-/// What a look needs from outside.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// Where the links of what is told lead.
-    pub site_url: String,
-    /// Fresh: a letter's Message-ID.
-    pub random: [u8; 16],
-}
 
 pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
     usual::learn_all(tx, now)?;
@@ -138,31 +131,4 @@ fn note(tx: &mut Tx<'_>, fact: &Fact, kind: &str, now: i64) -> Result<()> {
         (None, None) => Subject::Site,
     };
     event::append(tx, &By::system(now), subject, kind, data)
-}
-
-/// Mailboxes and grants that no alert may go out through.
-#[derive(Debug, Default)]
-pub(super) struct Broken {
-    pub mailboxes: BTreeSet<i64>,
-    pub consents: BTreeSet<i64>,
-    pub clients: BTreeSet<i64>,
-}
-impl Broken {
-    pub fn of(facts: &[Fact], now: i64) -> Broken {
-        let mut broken = Broken::default();
-        for fact in facts {
-            match fact.kind {
-                Kind::Incoming | Kind::Outgoing | Kind::Silence => {
-                    broken.mailboxes.extend(fact.mailbox_id);
-                    broken.consents.extend(fact.consent_id);
-                }
-                Kind::Secret | Kind::Certificate if fact.until_at.is_some_and(|at| at <= now) => {
-                    broken.clients.extend(fact.client_id);
-                }
-                // It still works: its mailbox may say so itself.
-                Kind::Secret | Kind::Certificate => {}
-            }
-        }
-        broken
-    }
 }

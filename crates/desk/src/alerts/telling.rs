@@ -1,6 +1,5 @@
 //! What is said about alerts: the letter, with the mailbox that carries it and whom it goes to, and the post's body.
-use super::alert::{self, Alert, Fact};
-use super::look::{Asked, Broken};
+use super::alert::{self, Alert, Fact, Kind};
 use super::notice::{self, Channel, Occasion, Unwritten};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::{self, Authentication, Mailbox, Side, State};
@@ -11,6 +10,7 @@ use crate::site::setting;
 use crate::{By, Refusal, Result, params};
 use serde_json::json;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// What breaks at the same time is told in one letter.
 pub const GATHER_MS: i64 = 60 * 1000;
@@ -25,11 +25,20 @@ const NO_CARRIER: &str = "No other email can send, so this alert could not be ma
 const NOBODY: &str =
     "Nobody is there to be told by mail: the addresses are those of emails that Postern itself reads.";
 
+/// What telling needs from outside.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where the links of what is told lead.
+    pub site_url: String,
+    /// Fresh: a letter's Message-ID.
+    pub random: [u8; 16],
+}
+
 /// Writes what waits into one letter, through a mailbox that can send and is not itself in trouble.
 pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64) -> Result<()> {
-    let broken = Broken::of(facts, now);
+    let unfit = Unfit::of(facts, now);
     for (notice_id, outbox_id, mailbox_id, waits) in notice::stranded(tx, now)? {
-        if waits && !broken.mailboxes.contains(&mailbox_id) {
+        if waits && !unfit.mailboxes.contains(&mailbox_id) {
             continue;
         }
         if waits {
@@ -50,7 +59,7 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     if recipients.is_empty() {
         return notice::not_written(tx, NOBODY);
     }
-    let Some(carrier) = carrier(tx, &broken)? else { return notice::not_written(tx, NO_CARRIER) };
+    let Some(carrier) = carrier(tx, &unfit)? else { return notice::not_written(tx, NO_CARRIER) };
     let mut told = Vec::new();
     for notice in &waiting {
         told.extend(alert::find(tx, notice.alert_id)?.map(|alert| (*notice, alert)));
@@ -82,7 +91,7 @@ pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     if recipients.is_empty() {
         return Err(refused(NOBODY));
     }
-    let carrier = carrier(tx, &Broken::of(facts, now))?;
+    let carrier = carrier(tx, &Unfit::of(facts, now))?;
     let carrier = carrier.ok_or_else(|| refused("No email can send now, so no test can be mailed."))?;
     let text = format!(
         "This is the test that was asked for at {}/alerts. Alerts reach you.\n\n{}",
@@ -100,8 +109,35 @@ pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     Ok(())
 }
 
+/// Mailboxes and grants that no alert may go out through.
+#[derive(Debug, Default)]
+struct Unfit {
+    mailboxes: BTreeSet<i64>,
+    consents: BTreeSet<i64>,
+    clients: BTreeSet<i64>,
+}
+impl Unfit {
+    fn of(facts: &[Fact], now: i64) -> Unfit {
+        let mut unfit = Unfit::default();
+        for fact in facts {
+            match fact.kind {
+                Kind::Incoming | Kind::Outgoing | Kind::Silence => {
+                    unfit.mailboxes.extend(fact.mailbox_id);
+                    unfit.consents.extend(fact.consent_id);
+                }
+                Kind::Secret | Kind::Certificate if fact.until_at.is_some_and(|at| at <= now) => {
+                    unfit.clients.extend(fact.client_id);
+                }
+                // It still works: its mailbox may say so itself.
+                Kind::Secret | Kind::Certificate => {}
+            }
+        }
+        unfit
+    }
+}
+
 /// The mailbox that carries letters about trouble: one that has sent before everybody else.
-fn carrier(tx: &mut Tx<'_>, broken: &Broken) -> Result<Option<Mailbox>> {
+fn carrier(tx: &mut Tx<'_>, unfit: &Unfit) -> Result<Option<Mailbox>> {
     let client = |mailbox: &Mailbox| match mailbox.outgoing.authentication {
         Authentication::Same => mailbox.incoming.client_id,
         _ => mailbox.outgoing.client_id,
@@ -114,12 +150,12 @@ fn carrier(tx: &mut Tx<'_>, broken: &Broken) -> Result<Option<Mailbox>> {
         .into_iter()
         .filter(|m| m.outgoing_active && m.outgoing.authentication != Authentication::None)
         .filter(|m| !matches!(m.outgoing_health.state, State::NeedsPerson | State::Paused))
-        .filter(|m| !broken.mailboxes.contains(&m.id))
+        .filter(|m| !unfit.mailboxes.contains(&m.id))
         .filter(|m| match m.grant_id(Side::Outgoing) {
-            Some(id) => !broken.consents.contains(&id),
+            Some(id) => !unfit.consents.contains(&id),
             None => !by_token(m),
         })
-        .filter(|m| !by_token(m) || client(m).is_none_or(|id| !broken.clients.contains(&id)))
+        .filter(|m| !by_token(m) || client(m).is_none_or(|id| !unfit.clients.contains(&id)))
         .collect();
     let order = |state| match state {
         State::Ok => 0,

@@ -1,7 +1,7 @@
 //! Where alerts are posted to, the secret that signs them, and the two settings of who is told.
-use super::look::Asked;
+use super::condition;
 use super::notice::{self, Channel, Occasion};
-use super::{condition, telling};
+use super::telling::{self, Asked};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
 use crate::site::sealed;

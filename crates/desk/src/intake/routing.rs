@@ -5,17 +5,17 @@ use crate::{Result, db::Tx};
 /// Written by the servers on the way, the original recipient first. Exchange writes none of them.
 const ENVELOPE: [&str; 3] = ["X-Original-To", "Envelope-To", "Delivered-To"];
 
-/// The mailbox that the letter was sent to; the one that fetched it where it names none of the house. Servers that
+/// The mailbox that the letter was sent to; the one that fetched it where it names none of them. Servers that
 /// resolve an alias write the opened mailbox into the envelope, so there only an alias counts.
 pub(super) fn mailbox_of(tx: &mut Tx<'_>, fetched_by: i64, message: &mail::Message) -> Result<Mailbox> {
     let fetched_by = mailbox::get(tx, fetched_by)?;
-    let house = mailbox::house(tx, &fetched_by)?;
-    if house.len() < 2 {
+    let there = mailbox::in_one_folder(tx, &fetched_by)?;
+    if there.len() < 2 {
         return Ok(fetched_by);
     }
     let at = |address: &str| {
         let key = mail::address::key(address);
-        house.iter().find(|mailbox| mail::address::key(&mailbox.address) == key)
+        there.iter().find(|mailbox| mail::address::key(&mailbox.address) == key)
     };
     let envelope =
         ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list);
@@ -32,5 +32,5 @@ pub(super) fn live_together(tx: &mut Tx<'_>, one: i64, other: i64) -> Result<boo
         return Ok(true);
     }
     let one = mailbox::get(tx, one)?;
-    Ok(mailbox::house(tx, &one)?.iter().any(|mailbox| mailbox.id == other))
+    Ok(mailbox::in_one_folder(tx, &one)?.iter().any(|mailbox| mailbox.id == other))
 }

@@ -13,7 +13,7 @@ pub use life::{change_account, create, pause, remove, resume};
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
 pub use rules::{BATCH, FREQUENCY_S};
 pub use secret::password_for_system;
-pub use shape::{Shape, change_shape, house};
+pub use shape::{Shape, change_shape, in_one_folder};
 
 use crate::db::{Query, Tx};
 use crate::{Refusal, Result, params};

@@ -61,7 +61,8 @@ fn one_of_them_fetches_for_both_and_it_is_the_mailbox_itself() {
         let id = day.mailbox_id(address);
         day.read(|tx| {
             let mailbox = mailbox::get(tx, id)?;
-            Ok(mailbox::house(tx, &mailbox)?.into_iter().map(|mailbox| mailbox.address).collect::<Vec<_>>())
+            let there = mailbox::in_one_folder(tx, &mailbox)?;
+            Ok(there.into_iter().map(|mailbox| mailbox.address).collect::<Vec<_>>())
         })
     };
     assert_eq!(first(HELP), [SUPPORT, HELP]);

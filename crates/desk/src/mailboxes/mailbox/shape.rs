@@ -79,7 +79,7 @@ impl Mailbox {
 /// The mailboxes of the desk that open the same folder as this one: the one that fetches for all of them first, this
 /// one among them. That is the mailbox that is opened itself where the desk has it, else the oldest of its aliases;
 /// one that is switched off fetches for nobody.
-pub fn house(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {
+pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {
     let (aliases,): (bool,) = tx.one(
         "SELECT EXISTS (SELECT 1 FROM mailbox WHERE shape = 'alias' AND removed_at IS NULL)",
         params![],
@@ -87,10 +87,10 @@ pub fn house(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {
     if !aliases || mailbox.incoming.host.is_empty() {
         return Ok(vec![mailbox.clone()]);
     }
-    let mut house: Vec<Mailbox> =
+    let mut there: Vec<Mailbox> =
         list(tx, None, LIST_MAX)?.into_iter().filter(|other| other.lives_with(mailbox)).collect();
-    house.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
-    Ok(if house.is_empty() { vec![mailbox.clone()] } else { house })
+    there.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
+    Ok(if there.is_empty() { vec![mailbox.clone()] } else { there })
 }
 
 /// A running round of the old shape loses its lease: another mailbox may be the one to open.
