@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Days before a secret's end at which it is told, and the end itself.
-pub const DAYS_AHEAD: [i64; 7] = [60, 30, 14, 7, 3, 1, 0];
+pub const DAYS_AHEAD: [i64; 7] = [FAR_DAYS, 30, 14, 7, 3, 1, 0];
+/// From when on an end is told.
+const FAR_DAYS: i64 = 60;
+const FAR_MS: i64 = FAR_DAYS * DAY_MS;
 /// A secret that ends within so many days is shown as the next thing to do.
 pub const SOON_DAYS: i64 = 14;
 
@@ -157,8 +160,6 @@ fn certificates(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
     Ok(rows.into_iter().map(|row| ending(Kind::Certificate, "certificate", remedy, row, now)).collect())
 }
 
-/// From when on an end is told.
-const FAR_MS: i64 = 60 * DAY_MS;
 /// A registration's id, name and provider, when what it shows ends, and a mailbox where its Config is found.
 type Ending = (i64, String, String, i64, i64);
 
@@ -199,7 +200,7 @@ pub(super) fn next_telling(until_at: i64, now: i64) -> Option<i64> {
 }
 /// Which of the days ahead has come: what is told once each.
 pub(super) fn threshold(until_at: i64, now: i64) -> i64 {
-    DAYS_AHEAD.iter().copied().filter(|days| until_at - days * DAY_MS <= now).min().unwrap_or(60)
+    DAYS_AHEAD.iter().copied().filter(|days| until_at - days * DAY_MS <= now).min().unwrap_or(FAR_DAYS)
 }
 
 #[cfg(test)]

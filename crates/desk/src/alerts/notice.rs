@@ -66,6 +66,15 @@ pub(super) fn place(
     tx.wake("notice");
     Ok(())
 }
+/// A test by mail, whose letter is in the outbox already. Its id.
+pub(super) fn test_written(tx: &mut Tx<'_>, outbox_id: i64, now: i64) -> Result<i64> {
+    let id = tx.insert(
+        "INSERT INTO notice (occasion, number, channel, body, state, attempts, outbox_id, due_at, created_at, settled_at)
+         VALUES ($1, 0, $2, '', 'told', 1, $3, $4, $4, $4) RETURNING id",
+        params![Occasion::Test.word(), Channel::Mail.word(), outbox_id, now],
+    )?;
+    Ok(id)
+}
 /// By which ways an alert was told.
 pub(super) fn channels_told(tx: &mut Tx<'_>, alert_id: i64) -> Result<Vec<Channel>> {
     let rows: Vec<(String,)> = tx.all(

@@ -1,13 +1,13 @@
 //! What is said about alerts: the letter, with the mailbox that carries it and whom it goes to, and the post's body.
 use super::alert::{self, Alert, Fact, Kind};
-use super::notice::{self, Channel, Occasion, Unwritten};
+use super::notice::{self, Occasion, Unwritten};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::{self, Authentication, Mailbox, Side, State};
 use crate::outgoing::letter::{self, NewLetter};
 use crate::outgoing::outbox;
 use crate::people::agent::{self, Role};
 use crate::site::setting;
-use crate::{By, Refusal, Result, params};
+use crate::{By, Refusal, Result};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -50,8 +50,7 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     notice::give_up(tx, now)?;
     let waiting = notice::unwritten(tx, TOLD_MAX)?;
     let Some(first) = waiting.first() else { return Ok(()) };
-    let (last,): (Option<i64>,) =
-        tx.one("SELECT max(at) FROM letter WHERE kind = $1 AND at <= $2", params![letter::ALERT, now])?;
+    let last = letter::last_at(tx, letter::ALERT, now)?;
     if now - first.created_at < GATHER_MS || last.is_some_and(|at| now - at < LETTER_EVERY_MS) {
         return Ok(());
     }
@@ -100,11 +99,7 @@ pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     );
     let outbox_id =
         place(tx, &carrier, &recipients, "[Postern] A test of the alerts", &text, asked.random, now)?;
-    let id = tx.insert(
-        "INSERT INTO notice (occasion, number, channel, body, state, attempts, outbox_id, due_at, created_at, settled_at)
-         VALUES ($1, 0, $2, '', 'told', 1, $3, $4, $4, $4) RETURNING id",
-        params![Occasion::Test.word(), Channel::Mail.word(), outbox_id, now],
-    )?;
+    let id = notice::test_written(tx, outbox_id, now)?;
     tracing::debug!(notice = id, "a test of the alerts is in the outbox");
     Ok(())
 }

@@ -37,6 +37,13 @@ pub(crate) fn place(tx: &mut Tx<'_>, carrier: &Mailbox, new: &NewLetter<'_>, now
     Ok(outbox_id)
 }
 
+/// When the last one of this kind was queued; what was queued in the future was so before the clock was set back.
+pub(crate) fn last_at(tx: &mut Tx<'_>, kind: &str, now: i64) -> Result<Option<i64>> {
+    let (last,): (Option<i64>,) =
+        tx.one("SELECT max(at) FROM letter WHERE kind = $1 AND at <= $2", params![kind, now])?;
+    Ok(last)
+}
+
 /// The outbox row of the first of these Message-IDs that is one of these letters.
 pub(crate) fn find(tx: &mut Tx<'_>, message_ids: &[&String]) -> Result<Option<i64>> {
     for id in message_ids {

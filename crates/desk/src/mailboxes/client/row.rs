@@ -7,7 +7,7 @@ use serde_json::json;
 /// Every column of a [`Client`], in the order that it is read in.
 pub(super) const SELECT: &str =
     "SELECT id, public_id, provider, name, active, flow, authentication, tenant, client_id, client_secret IS NOT NULL,
-    secret_expires_at, EXISTS (SELECT 1 FROM client_certificate c WHERE c.client_id = client.id AND c. state = 'in_use'),
+    secret_expires_at, EXISTS (SELECT 1 FROM client_certificate c WHERE c.client_id = client.id AND c.state = 'in_use'),
     account_address, account_key_id, authorization_endpoint, token_endpoint, scopes, resource_details_endpoint,
     email_attribute, strict_matching, notes FROM client";
 
