@@ -71,7 +71,9 @@ async fn another_persons_sign_in_is_named_and_not_used() {
     let mut visitor = demo.signed_in().await;
     let begun = submitted(&demo, &mut visitor, SUPPORT, Consent::ForAll).await;
     let page = sign_in(&mut visitor, begun.page, "mia.holt@contoso.example").await;
-    page.says("mia.holt@contoso.example").says("Strict Matching");
+    page.says("Another address has signed in")
+        .says("mia.holt@contoso.example")
+        .says("It is a shared mailbox");
     nothing_is_authorized(&demo, &page);
     authorize_again(&demo, &mut visitor, &begun.base, SUPPORT).await;
 }
