@@ -98,7 +98,8 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     };
     let _ = session.logout().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
-    Ok((sentence, format!("{folder} holds {} messages.", selected.exists)))
+    let letters = if selected.exists == 1 { "message" } else { "messages" };
+    Ok((sentence, format!("{folder} holds {} {letters}.", selected.exists)))
 }
 
 pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {

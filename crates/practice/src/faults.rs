@@ -83,6 +83,7 @@ faults! {
     ShortTokens             "short_tokens"              Token "access tokens live for 60 seconds"
     StrictRotation          "strict_rotation"           Token "a refresh token dies at its first use"
     MomentaryTokens         "momentary_tokens"          Token "access tokens live for one second"
+    LongTokens              "long_tokens"               Token "access tokens are 2.5 kB long, as those of people in many groups are"
     BriefTokens             "brief_tokens"              Token "access tokens live for 32 seconds: for a client that keeps half a minute in hand, two"
     AssertionUnknownKey     "assertion_unknown_key"     Token "certificate: invalid_client, AADSTS700027: the key was not found"
     AssertionOutOfTime      "assertion_out_of_time"     Token "certificate: invalid_client, AADSTS700024: not within its valid time range"

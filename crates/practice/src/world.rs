@@ -23,6 +23,8 @@ use crate::{letters, people, x509};
 pub(crate) type Shared = Arc<World>;
 
 const DAY_MS: i64 = 86_400_000;
+/// What makes an access token longer than 2.5 kB.
+const LONG_TOKEN: usize = 1_600;
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -201,6 +203,10 @@ impl World {
             .filter(|scope| scope.resource == Some(resource))
             .map(|scope| scope.permission)
             .collect();
+        let mut jti = self.chance.guid();
+        if self.faults.strike(Fault::LongTokens, Some(address)) {
+            jti.extend(std::iter::repeat_n('x', LONG_TOKEN));
+        }
         self.tokens.seal(&Access {
             aud: resource.to_owned(),
             scp: permissions.join(" "),
@@ -210,7 +216,7 @@ impl World {
             grant: String::new(),
             appid: client_id.to_owned(),
             exp: self.clock.now_at() / 1000 + seconds,
-            jti: self.chance.guid(),
+            jti,
         })
     }
 

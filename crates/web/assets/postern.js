@@ -81,7 +81,10 @@ const look = async () => {
     const next = fresh.getElementById(part.id);
     const event = new CustomEvent("postern:fresh", { bubbles: true, cancelable: true, detail: next });
     // A part may take the news in its own way (the list keeps the row under the pointer in place).
-    if (next && part.dispatchEvent(event) && next.innerHTML !== part.innerHTML) part.replaceChildren(...next.childNodes);
+    if (!next || !part.dispatchEvent(event) || next.innerHTML === part.innerHTML) continue;
+    const focused = part.contains(document.activeElement) && document.activeElement.id;
+    part.replaceChildren(...next.childNodes);
+    if (focused) document.getElementById(focused)?.focus();
   }
 };
 // One look after the other: an older answer that comes late would undo a newer one.

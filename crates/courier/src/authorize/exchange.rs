@@ -199,7 +199,12 @@ fn not_exchanged(courier: &Courier, error: &wire::Error, client: &Client) -> Tro
     let mut trouble = token_trouble(courier, error, &client.provider);
     if trouble.class == Class::Retry {
         trouble.code = "token_endpoint".to_owned();
-        trouble.remedy = "Press Submit again. If it stays, check the Token Endpoint.".to_owned();
+        // One that explains itself is the right one.
+        trouble.remedy = match error.oauth() {
+            Some(_) => "Press Submit again in a few minutes. If it stays, look at the state of the provider's service.",
+            None => "Press Submit again. If it stays, check the Token Endpoint.",
+        }
+        .to_owned();
     }
     trouble
 }

@@ -119,6 +119,7 @@ pub fn by_id(page: &Page, id: &str) -> String {
 }
 
 /// What the portal gives: client id, secret, endpoints.
+#[derive(Clone)]
 pub struct Registered {
     pub client_id: String,
     pub secret: String,
@@ -298,7 +299,12 @@ pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> Str
     let page = visitor.get(format!("{base}/remote/authorization")).await;
     page.says("Token").says("Delete Token").says("Next refresh").says(address);
     assert_eq!(by_id(&page, "callback"), callback, "the Callback Endpoint changed by Submit");
+    switched_on(demo, visitor, &base).await;
+    base
+}
 
+/// Sends with what fetching signs in with, and fetches all there is.
+pub async fn switched_on(demo: &Demo, visitor: &mut Visitor, base: &str) {
     let page = visitor.get(format!("{base}/outgoing")).await;
     let form = page.form("Save Changes").set("host", "localhost").set("port", &demo.smtp_port);
     let form = form
@@ -311,7 +317,6 @@ pub async fn connected(demo: &Demo, visitor: &mut Visitor, address: &str) -> Str
     let form =
         page.form("Save Changes").without("status").with("status", "enabled").set("start_from", "everything");
     visitor.submit(form).await;
-    base
 }
 
 #[tokio::test(flavor = "multi_thread")]

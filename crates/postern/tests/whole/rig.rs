@@ -3,9 +3,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
-use wire::imap;
 use wire::net::{Net, Policy};
-use wire::{Credential, Security, Server};
+use wire::{Credential, Security, Server, imap, smtp};
 
 /// Every mailbox of the rig opens with it.
 pub const PASSWORD: &str = "rehearsal";
@@ -73,14 +72,25 @@ pub async fn make_folder(address: &str, folder: &str) {
 }
 
 async fn signed_in(address: &str) -> imap::Session {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let policy = Policy { extra_ca_pem: Some(std::fs::read(ca()).unwrap()), ..Policy::default() };
-    let net = Net::new(policy).unwrap();
-    let server =
-        Server { host: "localhost".into(), port: port("POSTERN_TEST_IMAPS"), security: Security::Tls };
-    let mut session = imap::connect(&net, &server).await.unwrap();
+    let mut session = imap().await;
     session.login(&Credential::Password { user: address.into(), password: PASSWORD.into() }).await.unwrap();
     session
+}
+
+fn net() -> Net {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Net::new(Policy { extra_ca_pem: Some(std::fs::read(ca()).unwrap()), ..Policy::default() }).unwrap()
+}
+fn at(name: &str, security: Security) -> Server {
+    Server { host: "localhost".into(), port: port(name), security }
+}
+
+/// A link on which nobody has signed in yet.
+pub async fn imap() -> imap::Session {
+    imap::connect(&net(), &at("POSTERN_TEST_IMAPS", Security::Tls)).await.unwrap()
+}
+pub async fn smtp() -> smtp::Session {
+    smtp::connect(&net(), &at("POSTERN_TEST_SUBMISSION", Security::StartTls)).await.unwrap()
 }
 
 /// Looks into a mailbox with a client of our own choosing.

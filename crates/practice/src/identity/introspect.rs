@@ -7,7 +7,9 @@ use axum::extract::{Form, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::exchange::Access;
 use crate::faults::Fault;
+use crate::people::{Kind, PEOPLE};
 use crate::permissions::OUTLOOK;
 use crate::world::{Shared, World};
 
@@ -35,10 +37,20 @@ fn about(world: &World, token: &str) -> Option<Value> {
     Some(json!({
         "active": true,
         "username": access.upn,
+        // Exchange decides who opens which mailbox by itself; a server that asks here has it from us.
+        "shared": shared_mailbox_of(world, &access.upn).unwrap_or_default(),
         "scope": access.scp,
         "client_id": access.appid,
         "aud": access.aud,
         "exp": access.exp,
         "token_type": "Bearer",
     }))
+}
+
+/// The first shared mailbox to which this person has Full Access.
+fn shared_mailbox_of(world: &World, person: &str) -> Option<&'static str> {
+    let mut shared = PEOPLE.iter().filter(|known| known.kind == Kind::Shared).map(|known| known.address);
+    world
+        .directory
+        .read(|records| shared.find(|mailbox| records.exchange.allows(person, Access::Full, mailbox, None)))
 }

@@ -157,6 +157,13 @@ async fn a_mail_server_learns_whose_token_it_was_given_and_nothing_of_others() {
     assert_eq!((&said["active"], &said["username"]), (&true.into(), &SUPPORT.into()), "{said}");
     assert!(said["scope"].as_str().unwrap().contains("IMAP.AccessAsUser.All"), "{said}");
     assert_eq!(said["exp"], NOON / 1000 + 3600, "{said}");
+    assert_eq!(said["shared"], "billing@contoso.example", "{said}");
+    let of_mia = about(&practice.access_token(&app.client_id, "mia.holt@contoso.example")).await;
+    assert_eq!((&of_mia["active"], &of_mia["shared"]), (&true.into(), &"".into()), "{of_mia}");
+    practice.faults.arm(Fault::LongTokens, Times::Exactly(1));
+    let long = practice.access_token(&app.client_id, SUPPORT);
+    assert!(token.len() < 1_000 && (2_500..3_000).contains(&long.len()), "{}, {}", token.len(), long.len());
+    assert_eq!(about(&long).await["username"], SUPPORT);
     let nothing = serde_json::json!({ "active": false });
     assert_eq!(about("nonsense").await, nothing);
     assert_eq!(about(&format!("{token}x")).await, nothing);

@@ -6,8 +6,12 @@ use crate::State;
 use courier::doctor::{Examination, Link, Part, Result as Found};
 use desk::mailboxes::client::Client;
 use desk::mailboxes::mailbox::{self, Mailbox};
+use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
 use scripts::{Scripts, Values};
+
+/// The redirect URI, one tenant at `common`, the Client ID, the account, a shared mailbox's own account, the consent.
+const KEPT_THERE: [u32; 6] = [50011, 50194, 700_016, 50020, 50057, 90094];
 
 pub struct Guide {
     /// Where an app is registered; empty where it is not known.
@@ -103,6 +107,15 @@ impl Guide {
     }
     pub fn done(&self) -> usize {
         self.done.iter().filter(|done| **done).count()
+    }
+    /// What Microsoft shows on its own page and does not send the browser back with: number, cause, remedy.
+    pub fn kept_there(&self) -> Vec<(u32, Explanation)> {
+        KEPT_THERE
+            .map(|number| {
+                let fault = Fault { codes: vec![number], ..Fault::default() };
+                (number, explain::oauth(Family::Microsoft.word(), &fault))
+            })
+            .to_vec()
     }
     fn is_done(&self, step: usize) -> bool {
         step.checked_sub(1).and_then(|at| self.done.get(at)).copied().unwrap_or(false)

@@ -34,7 +34,7 @@ fn words(kind: &str) -> String {
         "authorized" => "authorized it",
         "taken_back" => "told the provider that the token is deleted",
         "not_taken_back" => "could not tell the provider that the token is deleted",
-        "disputed" => "signed in as somebody else",
+        "disputed" => "signed in at the provider as another address",
         "proved" => "proved that it works",
         "not_proved" => "authorized it, but it did not work",
         "paused" => "paused fetching",

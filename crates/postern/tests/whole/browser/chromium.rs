@@ -97,6 +97,8 @@ impl Browser {
     }
     /// Keeps what the page looks like now, whole and named, for people to look at.
     pub async fn picture(&self, name: &str) {
+        // What sticks to the top of the window belongs to the top of the picture.
+        self.run("scrollTo(0, 0)").await;
         let size = "const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]";
         let size = self.run(size).await;
         let (width, height) = (size[0].as_u64().unwrap_or(1280), size[1].as_u64().unwrap_or(900));

@@ -1,5 +1,7 @@
 //! People at their browsers: Chromium with scripts and the content policy on, clicking.
 mod chromium;
+mod consent_refused;
+mod device;
 mod google;
 mod hostile;
 mod kept;
@@ -8,11 +10,13 @@ mod narrow;
 mod newcomer;
 mod pointer;
 mod real_servers_oauth2;
+mod shared;
 
 use crate::practice_walk::Demo;
 use chromium::Browser;
 
 const SUPPORT: &str = "support@contoso.example";
+const BILLING: &str = "billing@contoso.example";
 const ANN: &str = "ann.porter@nordwind.example";
 
 /// Signs in as the demo's administrator.

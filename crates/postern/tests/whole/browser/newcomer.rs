@@ -1,7 +1,7 @@
 //! The newcomer's walk, by clicking: portal, guide, consent, a ticket that comes in by itself, reply, close.
 use super::chromium::Browser;
 use super::{ANN, SUPPORT, sign_in};
-use crate::practice_walk::{Demo, until};
+use crate::practice_walk::{Demo, Registered, until};
 use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,51 +31,20 @@ pub const ANSWER: &str = "Some oil will help.";
 
 /// Signs in, follows the guide, consents, and switches fetching and sending on.
 pub async fn connect(browser: &Browser, demo: &Demo) {
-    sign_in(browser, demo).await;
-
-    // Postern: a System Email, and its authorization page with the Callback Endpoint.
-    browser.click("Admin Panel").await;
-    browser.click("Emails").await;
-    browser.click("Add New Email").await;
-    browser.fill("address", SUPPORT).await;
-    browser.fill("name", "Contoso Support").await;
-    browser.click_on("main form button.primary").await;
-    browser.click("Remote Mailbox").await;
-    browser.fill("host", "localhost").await;
-    browser.fill("port", &demo.imap_port).await;
-    browser.choose("security", "tls").await;
-    browser.choose("authentication", "microsoft").await;
-    browser.click("Config").await;
-    let callback = browser.text_of("#callback").await;
+    let (config, callback) = as_far_as_config(browser, demo, SUPPORT).await;
     assert_eq!(browser.text_of("#guide-callback").await, callback, "the guide has this site's own values");
-    let config = browser.address().await;
     browser.no_complaints().await;
 
     // The portal, in the guide's order.
-    let (client_id, secret, endpoints) = in_the_portal(browser, demo, &callback).await;
+    let registered = in_the_portal(browser, demo, &callback).await;
     browser.no_complaints().await;
 
     // Back: paste, Submit, which leaves for the provider; consent; back again.
     browser.open(&config).await;
     assert_eq!(browser.text_of("#callback").await, callback, "it never changes");
-    browser.fill("client_id", &client_id).await;
-    browser.fill("client_secret", &secret).await;
-    browser.fill("authorization_endpoint", &endpoints[0]).await;
-    browser.fill("token_endpoint", &endpoints[1]).await;
+    fill_in(browser, &registered).await;
     browser.click("Submit").await;
-    browser.says("Pick an account").await;
-    browser.click("Contoso Support").await;
-    browser.fill("password", "practice").await;
-    browser.click("Sign in").await;
-    let came_back = format!("{SUPPORT} is authorized");
-    until("consent or the way back", async || {
-        let words = browser.words().await;
-        if words.contains("Permissions requested") {
-            browser.click("Accept").await;
-        }
-        words.contains(&came_back).then_some(())
-    })
-    .await;
+    consents(browser, SUPPORT, &format!("{SUPPORT} is authorized")).await;
     assert!(!browser.address().await.contains("code="));
     browser.no_complaints().await;
 
@@ -94,6 +63,49 @@ pub async fn connect(browser: &Browser, demo: &Demo) {
     browser.click("Save Changes").await;
     browser.says("Saved").await;
     browser.no_complaints().await;
+}
+
+/// Makes a System Email and opens its authorization page; that page's address, and the Callback Endpoint.
+pub async fn as_far_as_config(browser: &Browser, demo: &Demo, address: &str) -> (String, String) {
+    sign_in(browser, demo).await;
+    browser.click("Admin Panel").await;
+    browser.click("Emails").await;
+    browser.click("Add New Email").await;
+    browser.fill("address", address).await;
+    browser.fill("name", "Contoso Support").await;
+    browser.click_on("main form button.primary").await;
+    browser.click("Remote Mailbox").await;
+    browser.fill("host", "localhost").await;
+    browser.fill("port", &demo.imap_port).await;
+    browser.choose("security", "tls").await;
+    browser.choose("authentication", "microsoft").await;
+    browser.click("Config").await;
+    let callback = browser.text_of("#callback").await;
+    (browser.address().await, callback)
+}
+
+/// What the portal gave, pasted into the authorization page.
+pub async fn fill_in(browser: &Browser, registered: &Registered) {
+    browser.fill("client_id", &registered.client_id).await;
+    browser.fill("client_secret", &registered.secret).await;
+    browser.fill("authorization_endpoint", &registered.authorization_endpoint).await;
+    browser.fill("token_endpoint", &registered.token_endpoint).await;
+}
+
+/// Signs in at the provider and accepts what it asks, until a page says this.
+pub async fn consents(browser: &Browser, address: &str, until_it_says: &str) {
+    browser.says("Pick an account").await;
+    browser.click_on(&format!("button[name=account][value='{address}']")).await;
+    browser.fill("password", "practice").await;
+    browser.click("Sign in").await;
+    until(&format!("consent, or “{until_it_says}”"), async || {
+        let words = browser.words().await;
+        if words.contains("Permissions requested") {
+            browser.click("Accept").await;
+        }
+        words.contains(until_it_says).then_some(())
+    })
+    .await;
 }
 
 /// The list is open, and a mark tells whether it stays so.
@@ -121,8 +133,7 @@ pub async fn close(browser: &Browser) {
     browser.no_complaints().await;
 }
 
-/// Client ID, the secret's Value, both endpoints.
-async fn in_the_portal(browser: &Browser, demo: &Demo, callback: &str) -> (String, String, [String; 2]) {
+async fn in_the_portal(browser: &Browser, demo: &Demo, callback: &str) -> Registered {
     browser.open(&demo.portal).await;
     for step in ["Microsoft Entra ID", "App registrations", "New registration"] {
         browser.click(step).await;
@@ -153,5 +164,10 @@ async fn in_the_portal(browser: &Browser, demo: &Demo, callback: &str) -> (Strin
     browser.says("/oauth2/v2.0/token").await;
     let words = browser.words().await;
     let endpoint = |ending: &str| words.split(' ').find(|w| w.ends_with(ending)).unwrap().to_owned();
-    (client_id, secret, [endpoint("/oauth2/v2.0/authorize"), endpoint("/oauth2/v2.0/token")])
+    Registered {
+        client_id,
+        secret,
+        authorization_endpoint: endpoint("/oauth2/v2.0/authorize"),
+        token_endpoint: endpoint("/oauth2/v2.0/token"),
+    }
 }
