@@ -246,7 +246,9 @@ fn kind_word(kind: wire::Kind) -> &'static str {
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let mut sentence: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
-    if !sentence.ends_with(['.', '!', '?', '…', ')']) && !sentence.is_empty() {
+    // A parenthesis at the end belongs to the sentence, unless it holds one of its own.
+    let without = sentence.strip_suffix(')').unwrap_or(&sentence);
+    if !without.ends_with(['.', '!', '?', '…']) && !sentence.is_empty() {
         sentence.push('.');
     }
     sentence
@@ -279,6 +281,20 @@ mod tests {
                 && said.contains("postern key show"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_sentence_ends_with_one_full_stop_behind_a_parenthesis_too() {
+        for (text, whole) in [
+            ("it was refused", "It was refused."),
+            ("it was refused (correlation id 7)", "It was refused (correlation id 7)."),
+            ("it was refused. (Ask Kim.)", "It was refused. (Ask Kim.)"),
+            ("really?", "Really?"),
+            ("and so on…", "And so on…"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(text), whole);
+        }
     }
 
     #[test]

@@ -29,12 +29,13 @@ pub(super) async fn exchange(
     pending: &Pending,
     query: CallbackQuery,
 ) -> Result<Exchanged, Trouble> {
+    // A refusal says whose it is too (RFC 9207 §2.4), and one of somebody else is not to be told as the provider's.
+    let issuer = query.iss.clone();
+    comes_from_its_provider(courier, client, issuer.as_deref())?;
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
         return Err(not_signed_in(courier, &answer, client));
     }
-    let issuer = query.iss.clone();
-    comes_from_its_provider(courier, client, issuer.as_deref())?;
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
     let shown = ask::shown(courier, client, &token_endpoint).await?;
@@ -187,11 +188,19 @@ async fn kept_refresh_token(
 fn not_signed_in(courier: &Courier, answer: &OAuthError, client: &Client) -> Trouble {
     let mut trouble = Trouble::of_oauth(answer, family(courier, &client.provider), None);
     if trouble.class == Class::Retry {
-        trouble.remedy =
-            "Press Submit again in a few minutes. If it stays, look at the state of the provider's service."
-                .to_owned();
+        trouble.remedy = LATER.to_owned();
     }
     trouble
+}
+
+const LATER: &str =
+    "Press Submit again in a few minutes. If it stays, look at the state of the provider's service.";
+
+/// The provider is there and wants to be left alone for so long.
+fn wait_and_submit(wait_ms: i64) -> String {
+    let minutes = wait_ms.saturating_add(59_999).max(60_000) / 60_000;
+    let long = if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+    format!("The provider asks for patience: press Submit again in {long}.")
 }
 
 /// Nobody tries a code again: the person does.
@@ -199,12 +208,12 @@ fn not_exchanged(courier: &Courier, error: &wire::Error, client: &Client) -> Tro
     let mut trouble = token_trouble(courier, error, &client.provider);
     if trouble.class == Class::Retry {
         trouble.code = "token_endpoint".to_owned();
-        // One that explains itself is the right one.
-        trouble.remedy = match error.oauth() {
-            Some(_) => "Press Submit again in a few minutes. If it stays, look at the state of the provider's service.",
-            None => "Press Submit again. If it stays, check the Token Endpoint.",
-        }
-        .to_owned();
+        trouble.remedy = match (trouble.retry_after_ms, error.oauth()) {
+            (Some(wait_ms), _) => wait_and_submit(wait_ms),
+            // The right one speaks, and has a bad hour.
+            (None, Some(_)) => LATER.to_owned(),
+            (None, None) => "Press Submit again. If it stays, check the Token Endpoint.".to_owned(),
+        };
     }
     trouble
 }

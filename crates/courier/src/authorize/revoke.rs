@@ -91,6 +91,10 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
         return Ok(taken_back_where(courier, &held.client.provider).to_owned());
     };
     let at = endpoint(courier, "Revocation Endpoint", at)?;
+    // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
+    if endpoint(courier, "Token Endpoint", &held.client.token_endpoint)?.origin() != at.origin() {
+        return Ok(taken_back_where(courier, &held.client.provider).to_owned());
+    }
     let authentication = ClientAuthentication::of_secret(held.secret.as_ref());
     let client_id = held.client.client_id.trim();
     let asked = wire::oauth::revoke(courier.net(), &at, client_id, authentication, &token);

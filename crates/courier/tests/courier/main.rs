@@ -15,6 +15,7 @@ mod pretend_dns;
 mod pretend_imap;
 mod pretend_provider;
 mod pretend_smtp;
+mod promises;
 mod refresh;
 mod rounds;
 mod send;

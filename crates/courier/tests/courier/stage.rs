@@ -9,7 +9,8 @@ use desk::mailboxes::mailbox::{
 };
 use desk::people::viewer::Viewer;
 use desk::testing::TestDesk;
-use desk::{Actor, By};
+use desk::{Actor, By, Desk};
+use mail::provider::Book;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -61,6 +62,14 @@ impl Stage {
     /// A second process on the same desk.
     pub fn another(&self, process: Process) -> Courier {
         courier(&self.desk, &self.clock, process)
+    }
+
+    /// The same desk after a restart with other presets.
+    pub fn restarted_with(&self, providers: Book) -> Courier {
+        let mut desk = (*self.desk).clone();
+        desk.providers = providers.into();
+        let policy = wire::net::Policy { practice: true, ..wire::net::Policy::default() };
+        courier_of(desk, &self.clock, Process::named("test:restarted"), policy)
     }
 
     pub fn by(&self) -> By {
@@ -269,8 +278,12 @@ fn courier(desk: &TestDesk, clock: &Clock, process: Process) -> Courier {
 }
 
 fn courier_with(desk: &TestDesk, clock: &Clock, process: Process, policy: wire::net::Policy) -> Courier {
+    courier_of((**desk).clone(), clock, process, policy)
+}
+
+fn courier_of(desk: Desk, clock: &Clock, process: Process, policy: wire::net::Policy) -> Courier {
     Courier::new(Parts {
-        desk: (**desk).clone(),
+        desk,
         net: wire::net::Net::new(policy).unwrap(),
         clock: clock.clone(),
         random: Random::seeded(7),

@@ -21,6 +21,13 @@ pub enum Act {
 pub struct Countdown {
     pub color: &'static str,
     pub words: String,
+    /// What stands in its way, and what to do; mostly nothing.
+    pub why: String,
+}
+impl Countdown {
+    fn new(color: &'static str, words: String) -> Countdown {
+        Countdown { color, words, why: String::new() }
+    }
 }
 
 pub struct Line {
@@ -64,8 +71,8 @@ impl Line {
             id: mailbox.id,
             address: mailbox.address.clone(),
             name: if mailbox.name == mailbox.address { String::new() } else { mailbox.name.clone() },
-            facts,
-            token: token(&member, page),
+            facts: facts.clone(),
+            token: token(&member, &facts, page),
             secret: secret(&member, page.now),
             usual: usual(&member),
             why,
@@ -86,21 +93,32 @@ fn usual(member: &Member) -> String {
     }
 }
 
-fn token(member: &Member, page: &Page) -> Option<Countdown> {
+/// An open link outlives its token: a mailbox is well while the next token is not to be had, and that is said here.
+fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
     let signs_in = member.mailbox.incoming.authentication.is_oauth();
     let Some(grant) = member.grant(Side::Incoming).or(member.grant(Side::Outgoing)) else {
-        return signs_in.then(|| Countdown { color: "bad", words: "not authorized".to_owned() });
+        return signs_in.then(|| Countdown::new("bad", "not authorized".to_owned()));
     };
+    let lives = grant.expires_at.filter(|at| *at > page.now).map(|at| page.moment(&at).words().to_owned());
     let (color, words) = match (grant.state, grant.expires_at) {
         (Life::Lapsed, _) => ("bad", "consent lapsed".to_owned()),
         (Life::Unproved, _) => ("warn", "not proved".to_owned()),
+        (_, Some(_)) if !grant.reason_code.is_empty() && lives.is_some() => {
+            ("warn", "renewal fails".to_owned())
+        }
         (_, Some(at)) if at > page.now => ("good", format!("token ends {}", page.moment(&at).words())),
         // A paused one is renewed about weekly, and at once when it is needed.
         (_, Some(at)) if !member.mailbox.active => ("", format!("token ended {}", page.moment(&at).words())),
         (_, Some(at)) => ("warn", format!("token ended {}", page.moment(&at).words())),
         (_, None) => ("warn", "no token yet".to_owned()),
     };
-    Some(Countdown { color, words })
+    let told = [&facts.incoming, &facts.outgoing].iter().any(|side| side.reason.starts_with(&grant.reason));
+    if grant.reason.is_empty() || (told && lives.is_none()) {
+        return Some(Countdown::new(color, words));
+    }
+    let until = lives.map(|at| format!("The token in use ends {at}.")).unwrap_or_default();
+    let why = if told { until } else { format!("{until} {} {}", grant.reason, grant.remedy) };
+    Some(Countdown { color, words, why: why.trim().to_owned() })
 }
 
 fn secret(member: &Member, now: i64) -> Option<Countdown> {
@@ -121,7 +139,7 @@ pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
         1 => format!("{what} ends within a day"),
         days => format!("{what} for {days} days"),
     };
-    Countdown { color, words }
+    Countdown::new(color, words)
 }
 
 fn act(member: &Member, now: i64) -> Act {

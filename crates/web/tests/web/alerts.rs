@@ -164,3 +164,42 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     let answer = maya.post("/alerts", &[("recipients", ""), ("url", "")]).await;
     maya.follow(&answer).await.hides("Send a test to the webhook").hides("hooks.example");
 }
+
+#[tokio::test]
+async fn a_well_mailbox_whose_token_cannot_be_renewed_says_so_and_until_when_it_lives() {
+    let office = Office::staffed();
+    let id = mailbox(&office, "a@contoso.example");
+    let ends_at = NOON + 20 * 60_000;
+    office.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, created_at) VALUES ('x', 'microsoft', 'Contoso', 0)
+             RETURNING id",
+            params![],
+        )?;
+        let grant = tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason, remedy)
+             VALUES ($1, $2, 'incoming', 'fulfilled', 0, 0, 'refresh_retry', 'The provider is throttled.',
+                 'Nothing to do: Postern tries again by itself.') RETURNING id",
+            params![client, id],
+        )?;
+        tx.execute(
+            "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at) VALUES ($1, 'r', $2, '', $3)",
+            params![grant, &[1_u8; 40], ends_at],
+        )?;
+        let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3 WHERE id = $1";
+        Ok(tx.execute(bound, params![id, client, grant])?)
+    });
+    let mut maya = office.maya().await;
+    let page = maya.get(&format!("/mailboxes/{id}/remote")).await;
+    page.shows("mail is fetched").shows("renewal fails").shows("The token in use ends");
+    page.shows("The provider is throttled. Nothing to do: Postern tries again by itself.");
+    office.write(|tx| {
+        let sql = "UPDATE consent SET reason_code = '', reason = '', remedy = '' WHERE mailbox_id = $1";
+        Ok(tx.execute(sql, params![id])?)
+    });
+    maya.get(&format!("/mailboxes/{id}/remote"))
+        .await
+        .shows("token ends")
+        .hides("renewal fails")
+        .hides("throttled");
+}

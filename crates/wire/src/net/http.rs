@@ -7,8 +7,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::names::NoAddress;
 use super::policy::{Purpose, check};
-use super::{Net, NoAddress, certificate};
+use super::{Net, certificate};
 use crate::{Error, Kind, Result};
 
 /// A whole request, from resolving the name to the last byte. Shorter than the lease on a refresh.
@@ -18,7 +19,8 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct HttpAnswer {
     pub status: u16,
-    /// From `Retry-After` in seconds; the form with a date would need a clock.
+    /// From `Retry-After`: seconds, or a date against the answer's own `Date` (RFC 9110 §10.2.3), so that no clock of
+    /// ours decides how long the other side is left alone.
     pub retry_after_ms: Option<i64>,
     /// Where a redirect would lead, which is not followed.
     pub location: Option<String>,
@@ -108,10 +110,9 @@ async fn send(
 ) -> Result<HttpAnswer> {
     let host = host_of(url);
     let mut response = request.send().await.map_err(|error| explain(tried, &host, error))?;
-    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let retry_after_s = retry_after.and_then(|value| value.trim().parse::<u32>().ok());
-    let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-    let location = location.map(str::to_owned);
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after_ms = header("retry-after").and_then(|value| wait_ms(value, header("date")));
+    let location = header("location").map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(tried, &host, error))? {
         if body.len().saturating_add(chunk.len()) > bytes_max {
@@ -120,12 +121,20 @@ async fn send(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpAnswer {
-        status: response.status().as_u16(),
-        retry_after_ms: retry_after_s.map(|seconds| i64::from(seconds) * 1000),
-        location,
-        body,
-    })
+    Ok(HttpAnswer { status: response.status().as_u16(), retry_after_ms, location, body })
+}
+
+/// How long `Retry-After` asks to wait. A date that has passed is no wait; one without the answer's `Date` says nothing.
+fn wait_ms(retry_after: &str, date: Option<&str>) -> Option<i64> {
+    let text = retry_after.trim();
+    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX); // more digits than fit are a long time all the same
+        return Some(i64::from(seconds) * 1000);
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let said_at = httpdate::parse_http_date(date?.trim()).ok()?;
+    let wait = until.duration_since(said_at).unwrap_or(Duration::ZERO);
+    Some(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A refused address is for a person; everything else may be a captive portal or a bad hour: try again.
@@ -154,4 +163,33 @@ fn explain(tried: &str, host: &str, error: reqwest::Error) -> Error {
     let why =
         if timed_out { format!("no whole answer within {} s", HTTP_TIMEOUT.as_secs()) } else { deepest };
     Error::transient(tried, host).remedy(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wait_ms;
+
+    #[test]
+    fn a_time_to_come_back_at_is_seconds_or_a_date_in_each_of_its_three_forms() {
+        let date = Some("Tue, 24 Nov 2026 12:00:00 GMT");
+        for (retry_after, date, wait) in [
+            ("7", None, Some(7_000)),
+            (" 300 ", date, Some(300_000)),
+            ("0", None, Some(0)),
+            ("99999999999999999999", None, Some(i64::from(u32::MAX) * 1000)),
+            ("Tue, 24 Nov 2026 12:05:00 GMT", date, Some(300_000)),
+            ("Tuesday, 24-Nov-26 12:05:00 GMT", date, Some(300_000)),
+            ("Tue Nov 24 12:05:00 2026", date, Some(300_000)),
+            ("Tue, 24 Nov 2026 11:00:00 GMT", date, Some(0)),
+            // Without the time of the answer nobody knows how far off it is.
+            ("Tue, 24 Nov 2026 12:05:00 GMT", None, None),
+            ("Tue, 24 Nov 2026 12:05:00 GMT", Some("now"), None),
+            ("in a while", date, None),
+            ("-7", date, None),
+            ("7.5", date, None),
+            ("", date, None),
+        ] {
+            assert_eq!(wait_ms(retry_after, date), wait, "“{retry_after}” at {date:?}");
+        }
+    }
 }

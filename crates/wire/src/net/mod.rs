@@ -8,6 +8,7 @@ mod certificate;
 mod dns;
 mod http;
 mod look;
+mod names;
 mod policy;
 mod validity;
 
@@ -27,6 +28,7 @@ pub use dns::TEXT_TIMEOUT;
 pub use http::HttpAnswer;
 pub(crate) use http::host_of;
 pub use look::{Handshake, Watched};
+use names::{CheckedNames, Names, NoAddress, bare_host};
 use policy::Purpose;
 
 use crate::{Error, Record, Result, Security, Server};
@@ -76,6 +78,7 @@ pub struct Net {
 
 struct Inner {
     policy: Arc<Policy>,
+    names: Names,
     tls: Arc<rustls::ClientConfig>,
     https: reqwest::Client,
     /// Only in practice: http without TLS, to loopback.
@@ -91,14 +94,19 @@ impl fmt::Debug for Net {
 impl Net {
     /// Fails when `extra_ca_pem` holds no readable certificate.
     pub fn new(policy: Policy) -> Result<Net> {
+        Net::asking(policy, Names::System)
+    }
+
+    fn asking(policy: Policy, names: Names) -> Result<Net> {
         let tls = tls_config(policy.extra_ca_pem.as_deref())?;
         let policy = Arc::new(policy);
-        let https = http_client(&tls, &policy, Purpose::Https)?;
+        let checked = |purpose| CheckedNames { names: names.clone(), policy: policy.clone(), purpose };
+        let https = http_client(&tls, checked(Purpose::Https))?;
         let practice = match policy.practice {
-            true => Some(http_client(&tls, &policy, Purpose::PlainHttp)?),
+            true => Some(http_client(&tls, checked(Purpose::PlainHttp))?),
             false => None,
         };
-        Ok(Net { inner: Arc::new(Inner { policy, tls: Arc::new(tls), https, practice }) })
+        Ok(Net { inner: Arc::new(Inner { policy, names, tls: Arc::new(tls), https, practice }) })
     }
 
     /// Opens the link to a mail server: under TLS for [`Security::Tls`], bare otherwise.
@@ -118,7 +126,7 @@ impl Net {
             Security::Plain => Purpose::PlainMail,
         };
         let (host, tried) = (&*server.host, format!("connect to port {}", server.port));
-        resolve(&self.inner.policy, host, purpose).await.map_err(|refusal| match refusal {
+        self.inner.names.allowed(&self.inner.policy, host, purpose).await.map_err(|refusal| match refusal {
             NoAddress::Refused { .. } => Error::rejected(&*tried, host).remedy(refusal.to_string()),
             NoAddress::Unknown(_) => Error::transient(&*tried, host).remedy(refusal.to_string()),
         })
@@ -174,92 +182,18 @@ async fn dial(address: SocketAddr) -> std::io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-/// Why a name gave no address to connect to.
-#[derive(Debug)]
-enum NoAddress {
-    Unknown(String),
-    Refused { address: IpAddr, why: &'static str },
-}
-
-impl fmt::Display for NoAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NoAddress::Unknown(why) => {
-                write!(f, "the name could not be resolved ({why}); check the hostname")
-            }
-            NoAddress::Refused { address, why } => {
-                write!(f, "the address {address} is not used, because {why}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for NoAddress {}
-
-/// The addresses of a host that the policy lets through, in the resolver's order.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
-async fn resolve(policy: &Policy, host: &str, purpose: Purpose) -> Result<Vec<IpAddr>, NoAddress> {
-    let host = bare_host(host);
-    let found: Vec<IpAddr> = match host.parse() {
-        Ok(address) => vec![address],
-        Err(_) => match timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, 0))).await {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            Ok(Err(error)) => return Err(NoAddress::Unknown(error.to_string())),
-            Err(_) => return Err(NoAddress::Unknown("no answer in time".to_owned())),
-        },
-    };
-    let mut refused = None;
-    let mut allowed = Vec::new();
-    for address in found {
-        match policy::check(policy, purpose, address) {
-            Ok(()) => allowed.push(address),
-            Err(why) => refused = Some(NoAddress::Refused { address, why }),
-        }
-    }
-    match (allowed.is_empty(), refused) {
-        (false, _) => Ok(allowed),
-        (true, Some(refused)) => Err(refused),
-        (true, None) => Err(NoAddress::Unknown("it has no address".to_owned())),
-    }
-}
-
-fn bare_host(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-/// The resolver of the HTTP client: hands out checked addresses only.
-struct CheckedNames {
-    policy: Arc<Policy>,
-    purpose: Purpose,
-}
-
-impl reqwest::dns::Resolve for CheckedNames {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let (policy, purpose) = (self.policy.clone(), self.purpose);
-        Box::pin(async move {
-            let addresses = resolve(&policy, name.as_str(), purpose).await?;
-            let addresses =
-                addresses.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(addresses) as reqwest::dns::Addrs)
-        })
-    }
-}
-
 /// No redirects, no proxy from the environment (it would resolve names for itself), no retries.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-fn http_client(
-    tls: &rustls::ClientConfig,
-    policy: &Arc<Policy>,
-    purpose: Purpose,
-) -> Result<reqwest::Client> {
+fn http_client(tls: &rustls::ClientConfig, names: CheckedNames) -> Result<reqwest::Client> {
+    let https_only = names.purpose != Purpose::PlainHttp;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
-        .dns_resolver(CheckedNames { policy: policy.clone(), purpose })
+        .dns_resolver(names)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
         .referer(false)
-        .https_only(purpose != Purpose::PlainHttp)
+        .https_only(https_only)
         .http1_only()
         .connect_timeout(RESOLVE_TIMEOUT + CONNECT_TIMEOUT)
         .timeout(http::HTTP_TIMEOUT)

@@ -109,8 +109,11 @@ async fn document<T: for<'de> Deserialize<'de>>(net: &Net, tried: &str, url: &Ur
         };
         return Err(Error::new(kind, tried, host).said(&format!("HTTP status {}", answer.status)));
     }
+    // Where it is wrong, and not the parser's words, which quote what stands there.
     serde_json::from_slice(&answer.body).map_err(|error| {
-        Error::transient(tried, host).remedy(format!("its document cannot be read ({error})"))
+        let (line, column) = (error.line(), error.column());
+        let remedy = format!("its document cannot be read (line {line}, column {column})");
+        Error::transient(tried, host).remedy(remedy)
     })
 }
 

@@ -117,7 +117,15 @@ impl OAuthError {
     }
 
     pub(crate) fn hide(&mut self, secrets: &[&str]) {
-        for text in [&mut self.description, &mut self.suberror, &mut self.error_uri].into_iter().flatten() {
+        let texts = [
+            &mut self.description,
+            &mut self.suberror,
+            &mut self.error_uri,
+            &mut self.correlation_id,
+            &mut self.trace_id,
+            &mut self.timestamp,
+        ];
+        for text in texts.into_iter().flatten() {
             *text = hide(text, secrets);
         }
         self.error = hide(&self.error, secrets);

@@ -33,5 +33,6 @@ pub async fn revoke(
     }
     let said = oauth.map_or_else(|| format!("HTTP status {}", answer.status), |oauth| oauth.error);
     let error = Error::new(Kind::Rejected, TRIED, host_of(endpoint)).said(&said);
-    Err(error.hiding(&[token.expose_secret()]))
+    let secrets: Vec<&str> = authentication.secret().into_iter().chain([token.expose_secret()]).collect();
+    Err(error.hiding(&secrets))
 }

@@ -31,7 +31,7 @@ impl<'a> ClientAuthentication<'a> {
         secret.map_or(ClientAuthentication::None, ClientAuthentication::Secret)
     }
 
-    fn secret(self) -> Option<&'a str> {
+    pub(super) fn secret(self) -> Option<&'a str> {
         match self {
             ClientAuthentication::None => None,
             ClientAuthentication::Secret(secret) | ClientAuthentication::Assertion(secret) => {

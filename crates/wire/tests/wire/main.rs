@@ -5,6 +5,7 @@
 
 mod assertion;
 mod dns;
+mod hostile_answers;
 mod imap;
 mod oauth;
 mod pretend_dns;

@@ -18,14 +18,14 @@ use wire::{Error, Kind};
 const NOW_AT: i64 = 1_795_521_600_000;
 
 /// Path → raw HTTP answer; keeps the bodies of what was asked.
-struct Provider {
+pub struct Provider {
     origin: String,
     answers: Arc<Mutex<HashMap<String, String>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Provider {
-    async fn start() -> Provider {
+    pub async fn start() -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let (answers, asked) =
@@ -48,15 +48,15 @@ impl Provider {
         Provider { origin, answers, asked }
     }
 
-    fn answers(&self, path: &str, answer: String) {
+    pub fn answers(&self, path: &str, answer: String) {
         self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub fn url(&self, path: &str) -> Url {
         Url::parse(&format!("{}{path}", self.origin)).unwrap()
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -71,14 +71,14 @@ fn is_whole(input: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0)
 }
 
-fn http(status: u16, headers: &str, body: &str) -> String {
+pub fn http(status: u16, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
         body.len()
     )
 }
 
-fn net() -> Net {
+pub fn net() -> Net {
     Net::new(Policy { practice: true, ..Policy::default() }).unwrap()
 }
 

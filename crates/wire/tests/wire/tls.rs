@@ -128,6 +128,10 @@ async fn a_link_without_tls_goes_to_loopback_only_and_forbidden_addresses_are_ne
         ("169.254.169.254", Security::Tls, "cloud providers keep machine secrets there"),
         ("[::ffff:169.254.169.254]", Security::StartTls, "cloud providers keep machine secrets there"),
         ("0.0.0.0", Security::Plain, "it is the unspecified network"),
+        // The same in other writings, which the system's resolver understands.
+        ("2852039166", Security::Tls, "cloud providers keep machine secrets there"),
+        ("0xa9fea9fe", Security::Tls, "cloud providers keep machine secrets there"),
+        ("3232235777", Security::Plain, "a link without TLS is only allowed to this machine itself"),
     ] {
         let server = Server { host: host.into(), port: 143, security };
         let error = wire::imap::connect(&net, &server).await.unwrap_err();
