@@ -40,6 +40,36 @@ pub(crate) fn of_consent(courier: &Courier, error: &wire::Error, client: &Client
     trouble
 }
 
+/// The same where nobody tries again but the person who waits: `again` is what to do, `check` what to look at when the
+/// answers come from something else than the provider.
+pub(crate) fn of_a_try(
+    courier: &Courier,
+    error: &wire::Error,
+    provider: &str,
+    again: &str,
+    check: &str,
+) -> Trouble {
+    let mut trouble = token_trouble(courier, error, provider);
+    if trouble.class == Class::Retry {
+        trouble.code = "not_answered".to_owned();
+        trouble.remedy = match (trouble.retry_after_ms, error.oauth()) {
+            (Some(wait_ms), _) => {
+                let minutes = wait_ms.saturating_add(59_999).max(60_000) / 60_000;
+                let long = if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+                format!("The provider asks for patience. {again} in {long}.")
+            }
+            // The right one speaks, and has a bad hour.
+            (None, Some(_)) => bad_hour(again),
+            (None, None) => format!("{again}. If it stays, {check}."),
+        };
+    }
+    trouble
+}
+
+pub(crate) fn bad_hour(again: &str) -> String {
+    format!("{again} in a few minutes. If it stays, look at the state of the provider's service.")
+}
+
 /// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
 pub(crate) fn token_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
     let place = Place { provider: family(courier, provider), service: Service::Imap, by_token: true };

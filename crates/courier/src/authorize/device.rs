@@ -2,17 +2,17 @@
 //! the token on like every other try.
 use super::exchange::{Given, keep};
 use super::{Banner, Session, ready, registration as bound, settle};
-use crate::Courier;
-use crate::refused::{RETRY_CODE, token_trouble};
+use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
 use crate::registration::{self, corrected, endpoint, token_scope};
 use crate::trouble::Trouble;
+use crate::{Courier, ask};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
 use desk::mailboxes::mailbox::Side;
 use desk::people::agent::{self, Role};
 use desk::{Actor, By, Refusal};
 use std::time::Duration;
-use wire::oauth::{ClientAuthentication, Polled, Protocol, SLOWER_S, TokenRequest};
+use wire::oauth::{Polled, Protocol, SLOWER_S, TokenRequest};
 
 /// Outlasts the request with its time-outs.
 const LEASE_MS: i64 = 90_000;
@@ -51,7 +51,8 @@ pub async fn begin_device(
     let code = match tokio::time::timeout(REQUEST_LIMIT, asked).await {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
-            let trouble = token_trouble(courier, &error, &client.provider);
+            let check = "paste the address instead";
+            let trouble = of_a_try(courier, &error, &client.provider, "Ask for a code again", check);
             return Err(Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy)).into());
         }
         Err(_) => {
@@ -87,7 +88,7 @@ pub(crate) async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::
         let Some(poll) = courier.write(claim).await? else { return Ok(last) };
         // In its own task: what is given is given once.
         let (of, asked) = (courier.clone(), poll.clone());
-        let task = tokio::spawn(async move { ask(&of, &asked).await });
+        let task = tokio::spawn(async move { ask_about(&of, &asked).await });
         last = task.await.map_err(|error| anyhow::anyhow!("asking about a code ended early: {error}"))??;
     }
 }
@@ -135,18 +136,18 @@ async fn told(courier: &Courier, grant: &grant::Grant) -> desk::Result<Option<Ba
 }
 
 /// One poll. `None`: nobody has signed in yet, or another one has it.
-async fn ask(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
+async fn ask_about(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
     if poll.is_over {
         return over(courier, poll, too_late()).await;
     }
-    let (vault, id) = (courier.desk().vault.clone(), poll.client_id);
-    let found = courier.read(move |tx| {
-        let Some(client) = client::find(tx, id)? else { return Ok(None) };
-        let secret = client::secret_for_system(tx, &vault, id)?;
-        Ok(Some((client, secret)))
-    });
-    let (client, secret) = found.await?.ok_or(Refusal::NotFound("registration of this mailbox"))?;
+    let id = poll.client_id;
+    let found = courier.read(move |tx| client::find(tx, id));
+    let client = found.await?.ok_or(Refusal::NotFound("registration of this mailbox"))?;
     let at = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    let shown = match ask::shown(courier, &client, &at).await {
+        Ok(shown) => shown,
+        Err(trouble) => return over(courier, poll, trouble).await,
+    };
     let providers = &courier.desk().providers;
     let protocol = match poll.side {
         Side::Incoming => Protocol::Imap,
@@ -157,7 +158,7 @@ async fn ask(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner
     let request = TokenRequest {
         endpoint: &at,
         client_id: client.client_id.trim(),
-        authentication: ClientAuthentication::of_secret(secret.as_ref()),
+        authentication: shown.authentication(),
         scope: None,
         extra: &extra,
     };

@@ -1,7 +1,7 @@
 //! From the provider's answer to tokens that are stored: code exchanged, who signed in compared.
 use super::{CallbackQuery, Session, callback_url};
 use crate::refresh::new_tokens;
-use crate::refused::{no_refresh_token, token_trouble};
+use crate::refused::{bad_hour, no_refresh_token, of_a_try};
 use crate::registration::{self, at_home, endpoint, family, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
@@ -188,35 +188,16 @@ async fn kept_refresh_token(
 fn not_signed_in(courier: &Courier, answer: &OAuthError, client: &Client) -> Trouble {
     let mut trouble = Trouble::of_oauth(answer, family(courier, &client.provider), None);
     if trouble.class == Class::Retry {
-        trouble.remedy = LATER.to_owned();
+        trouble.remedy = bad_hour(AGAIN);
     }
     trouble
 }
 
-const LATER: &str =
-    "Press Submit again in a few minutes. If it stays, look at the state of the provider's service.";
-
-/// The provider is there and wants to be left alone for so long.
-fn wait_and_submit(wait_ms: i64) -> String {
-    let minutes = wait_ms.saturating_add(59_999).max(60_000) / 60_000;
-    let long = if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
-    format!("The provider asks for patience: press Submit again in {long}.")
-}
-
-/// Nobody tries a code again: the person does.
 fn not_exchanged(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
-    let mut trouble = token_trouble(courier, error, &client.provider);
-    if trouble.class == Class::Retry {
-        trouble.code = "token_endpoint".to_owned();
-        trouble.remedy = match (trouble.retry_after_ms, error.oauth()) {
-            (Some(wait_ms), _) => wait_and_submit(wait_ms),
-            // The right one speaks, and has a bad hour.
-            (None, Some(_)) => LATER.to_owned(),
-            (None, None) => "Press Submit again. If it stays, check the Token Endpoint.".to_owned(),
-        };
-    }
-    trouble
+    of_a_try(courier, error, &client.provider, AGAIN, "check the Token Endpoint")
 }
+
+const AGAIN: &str = "Press Submit again";
 
 fn no_code() -> Trouble {
     Trouble::new(

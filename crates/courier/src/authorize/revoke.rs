@@ -1,14 +1,14 @@
 //! Tokens are taken back: destroyed here first, and then the provider is asked, where it can be (RFC 7009).
-use crate::Courier;
 use crate::registration::{at_home, endpoint};
 use crate::trouble::sentence;
+use crate::{Courier, ask};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Side};
 use mail::provider::Family;
 use secrecy::SecretString;
 use std::time::Duration;
-use wire::oauth::ClientAuthentication;
+use url::Url;
 
 /// Nobody waits longer for a provider that no longer matters.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -17,7 +17,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 struct Held {
     grant_id: i64,
     client: Client,
-    secret: Option<SecretString>,
     refresh_token: Option<SecretString>,
 }
 
@@ -76,9 +75,8 @@ async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
             return Ok(None);
         };
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
-        let secret = client::secret_for_system(tx, &vault, client.id)?;
         let refresh_token = grant::refresh_token_for_system(tx, &vault, grant_id)?;
-        Ok(Some(Held { grant_id, client, secret, refresh_token }))
+        Ok(Some(Held { grant_id, client, refresh_token }))
     });
     found.await
 }
@@ -92,17 +90,11 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
     };
     let at = endpoint(courier, "Revocation Endpoint", at)?;
     // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
-    if endpoint(courier, "Token Endpoint", &held.client.token_endpoint)?.origin() != at.origin() {
+    let token_endpoint = endpoint(courier, "Token Endpoint", &held.client.token_endpoint)?;
+    if token_endpoint.origin() != at.origin() {
         return Ok(taken_back_where(courier, &held.client.provider).to_owned());
     }
-    let authentication = ClientAuthentication::of_secret(held.secret.as_ref());
-    let client_id = held.client.client_id.trim();
-    let asked = wire::oauth::revoke(courier.net(), &at, client_id, authentication, &token);
-    let refused = match tokio::time::timeout(LIMIT, asked).await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(sentence(&error.to_string())),
-        Err(_) => Some("The provider did not answer in time.".to_owned()),
-    };
+    let refused = told(courier, &held.client, &token_endpoint, &at, &token).await;
     let (by, grant_id, told) = (by.clone(), held.grant_id, refused.clone());
     courier.write(move |tx| grant::told_provider(tx, &by, grant_id, told.as_deref())).await?;
     Ok(match refused {
@@ -114,6 +106,27 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
             )
         }
     })
+}
+
+/// Why the provider does not know of it; `None`: it does.
+async fn told(
+    courier: &Courier,
+    client: &Client,
+    token_endpoint: &Url,
+    at: &Url,
+    token: &SecretString,
+) -> Option<String> {
+    let shown = match ask::shown(courier, client, token_endpoint).await {
+        Ok(shown) => shown,
+        Err(trouble) => return Some(trouble.whole_reason()),
+    };
+    let authentication = shown.authentication();
+    let asked = wire::oauth::revoke(courier.net(), at, client.client_id.trim(), authentication, token);
+    match tokio::time::timeout(LIMIT, asked).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(sentence(&error.to_string())),
+        Err(_) => Some("The provider did not answer in time.".to_owned()),
+    }
 }
 
 /// Where a person takes it back.

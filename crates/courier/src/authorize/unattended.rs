@@ -4,7 +4,7 @@ use super::prove::{self, Subject};
 use super::{Banner, registration};
 use crate::ask::{self, Refused};
 use crate::refresh::new_tokens;
-use crate::refused::token_trouble;
+use crate::refused::of_a_try;
 use crate::registration::unattended_scope;
 use crate::trouble::Trouble;
 use crate::{Courier, probe};
@@ -61,7 +61,9 @@ async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> d
 fn trouble(courier: &Courier, client: &Client, refused: Refused) -> Trouble {
     match refused {
         Refused::Here(trouble) => trouble,
-        Refused::There(error) => token_trouble(courier, &error, &client.provider),
+        Refused::There(error) => {
+            of_a_try(courier, &error, &client.provider, "Press Submit again", "check the Token Endpoint")
+        }
     }
 }
 

@@ -281,3 +281,23 @@ async fn a_code_acts_for_who_began_it_and_for_nobody_who_may_no_longer() {
         assert_eq!(authorized.map(|event| event.actor.name()), still.then_some("root@contoso.example"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_with_a_certificate_asks_about_its_code_with_that_and_not_with_the_secret_it_keeps() {
+    let try_ = begun().await;
+    let client = try_.stage.read(|tx| client::find_by_public_id(tx, "unguessable")).unwrap();
+    let by = try_.stage.by();
+    authorize::make_certificate(&try_.stage.courier, &by, client.id, "Postern").await.unwrap();
+    let shows = client::Authentication::Certificate;
+    try_.stage.change_client("unguessable", |entered| entered.authentication = shows);
+    try_.gives();
+    try_.stage.clock.advance(5 * SECOND);
+    let banner = try_.waiting(&try_.stage.courier).await.unwrap().unwrap();
+    assert!(matches!(banner, Banner::Green { .. }), "{banner:?}");
+    let asked = try_.provider.state().asked[0].clone();
+    assert!(
+        asked.contains_key("client_assertion") && !asked.contains_key("client_secret"),
+        "{:?}",
+        asked.keys()
+    );
+}

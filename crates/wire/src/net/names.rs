@@ -145,6 +145,7 @@ mod tests {
     }
 
     /// Counts who comes, and says nothing.
+    #[expect(clippy::disallowed_methods, reason = "a pretend server listens on loopback")]
     async fn door(address: &str) -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind(address).await.unwrap();
         let (port, came) = (listener.local_addr().unwrap().port(), Arc::<AtomicUsize>::default());
