@@ -8,16 +8,18 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Files that are looked at. A folder with more of them is somebody's mistake.
 const FILES_MAX: usize = 1_000;
 const FILE_BYTES_MAX: u64 = 1_000;
 
-/// This process, as leases name it. Dropped, it takes its file along.
+/// This process, as leases name it. Dropped, it takes its file along, unless it leaves work to the next one.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     place: Option<Place>,
+    leaves_work: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Ended {
 impl Process {
     /// One that knows nothing of others.
     pub fn named(name: &str) -> Process {
-        Process { name: name.to_owned(), place: None }
+        Process { name: name.to_owned(), place: None, leaves_work: AtomicBool::new(false) }
     }
 
     /// Called `machine:process:id`; nobody else ever has the id. Where its file cannot be written, what it holds when
@@ -55,17 +57,23 @@ impl Process {
         let name = format!("{}:{}:{id}", machine(), std::process::id());
         let folder = data.join("processes");
         let file = folder.join(&id);
-        match made(&folder).and_then(|()| write_locked(&file, &name)) {
-            Ok(lock) => Process { name, place: Some(Place { folder, file, _lock: lock }) },
+        let place = match made(&folder).and_then(|()| write_locked(&file, &name)) {
+            Ok(lock) => Some(Place { folder, file, _lock: lock }),
             Err(error) => {
                 tracing::warn!("{} could not be written: {error}", file.display());
-                Process { name, place: None }
+                None
             }
-        }
+        };
+        Process { name, place, leaves_work: AtomicBool::new(false) }
     }
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// It ends with leases in its name: whoever starts next is to find its file, as after a kill.
+    pub(crate) fn leaves_work(&self) {
+        self.leaves_work.store(true, Ordering::Relaxed);
     }
 
     /// Those that had the same data folder and are gone.
@@ -83,7 +91,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(place) = &self.place {
+        if let Some(place) = self.place.as_ref().filter(|_| !self.leaves_work.load(Ordering::Relaxed)) {
             let _ = std::fs::remove_file(&place.file); // else found unlocked at the next start
         }
     }

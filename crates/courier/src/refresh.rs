@@ -92,12 +92,8 @@ async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<K
 }
 
 pub(crate) fn not_authorized() -> Trouble {
-    Trouble::new(
-        Class::AuthorizeAgain,
-        "not_authorized",
-        "Nobody has authorized this mailbox.",
-        "Open Config beside Authentication, fill in the registration and press Submit.",
-    )
+    let (code, reason, remedy) = grant::NOT_AUTHORIZED;
+    Trouble::new(Class::AuthorizeAgain, code, reason, remedy)
 }
 
 impl Known {
@@ -133,6 +129,8 @@ fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
     // A time that is yet to come was noted before the clock was set back.
     let recent = |at: Option<i64>| at.is_some_and(|at| at <= now && now < at.saturating_add(RETRY_MS_MIN));
     let waits = known.grant.refresh_due_at.is_some_and(|due_at| now < due_at);
+    // Due since the last try: somebody has changed the registration, or the time has come.
+    let due = !waits && known.grant.refresh_due_at > seen.tried_at;
     let dead = known.token.as_ref().is_some_and(|(_, expires_at)| *expires_at <= now);
     match want {
         // Left alone as long as the provider asked for.
@@ -145,7 +143,7 @@ fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
         Want::New if recent(known.grant.refreshed_at) && usable(known, now).is_some() => Need::No,
         // Set back: the row says until when, and why.
         Want::Use if waits && dead => Need::SetBack(set_back(&known.grant)),
-        Want::Use | Want::Ahead | Want::New if recent(seen.tried_at) && seen.failures > 0 => {
+        Want::Use | Want::Ahead | Want::New if recent(seen.tried_at) && seen.failures > 0 && !due => {
             Need::SetBack(set_back(&known.grant))
         }
         Want::Use | Want::Ahead | Want::New => Need::Yes,

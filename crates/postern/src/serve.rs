@@ -152,6 +152,7 @@ pub async fn until_stopped(
         name: name.unwrap_or_else(|| "Postern".into()),
         trusted_proxies: config.trusted_proxies.clone(),
     };
+    let ending = courier.clone();
     let state = web::State::new(courier, pages, stopping.clone());
     let (app, limits) = (web::app(state), connections::Limits::default());
     let server = tokio::spawn(connections::serve(bound.listener, app, limits, stopping));
@@ -171,6 +172,7 @@ pub async fn until_stopped(
             "some requests or rounds did not end in {STOP_S_MAX} s and were dropped; their rows are claimed again"
         );
     }
+    courier::rounds::let_go(&ending).await;
     Ok(())
 }
 

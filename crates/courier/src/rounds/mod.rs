@@ -24,6 +24,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Of the ten seconds that stopping may take.
 const STOP_LIMIT: Duration = Duration::from_millis(9_500);
+/// A database that does not answer must not hold up the end.
+const LETTING_GO: Duration = Duration::from_millis(500);
 /// A round that could not ask the database looks again after this.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// A round that panicked begins anew after this.
@@ -106,5 +108,20 @@ pub(crate) async fn take_over(courier: &Courier) {
             }
         }
         Err(error) => tracing::warn!("old leases could not be ended: {error}"),
+    }
+}
+
+/// An orderly end, after the rounds: what was in hand is free at once, and what is still at somebody's server is left to
+/// the next start, which sees that this process is gone.
+pub async fn let_go(courier: &Courier) {
+    let (owner, now) = (courier.node().to_owned(), courier.now());
+    let gone = courier.write(move |tx| lease::let_go(tx, &owner, now));
+    match tokio::time::timeout(LETTING_GO, gone).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) | Err(_) => courier.process().leaves_work(),
+        Ok(Err(error)) => {
+            tracing::warn!("leases could not be ended: {error}");
+            courier.process().leaves_work();
+        }
     }
 }

@@ -234,3 +234,28 @@ async fn in_an_hour_of_trouble_the_provider_is_asked_as_often_as_its_kind_allows
         assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_is_corrected_brings_the_mailbox_back_at_once() {
+    let (stage, provider, imap) = authorized().await;
+    fetches(&stage, true);
+    provider.answers(
+        401,
+        json!({ "error": "invalid_client", "error_codes": [7000222], "error_description": "AADSTS7000222: x" }),
+    );
+    stage.clock.advance(HOUR);
+    rounds::refresh_due(&stage.courier).await.unwrap();
+    let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(!proof.ok && provider.state().asked.len() == 1, "{proof:?}");
+    assert!(grant(&stage).reason_code.contains("7000222"), "{:?}", grant(&stage));
+
+    provider.state().answers.clear();
+    provider.answers_tokens(2, 3600, None);
+    imap.state().token = Some("access-2".into());
+    stage.clock.advance(1_000); // less than the minute between two tries
+    stage.change_client("unguessable", |entered| entered.client_secret = Some("the next secret".into()));
+    rounds::refresh_due(&stage.courier).await.unwrap();
+    assert_eq!(provider.state().asked.len(), 2);
+    assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+}

@@ -110,3 +110,46 @@ async fn what_was_put_off_by_days_while_the_clock_was_ahead_is_looked_at_at_the_
     stop.send(true).unwrap();
     rounds.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_orderly_end_lets_go_at_once_and_leaves_what_is_at_a_server_to_the_next_start() {
+    use desk::mailboxes::{grant, mailbox};
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.authorized_at(imap.address, imap.address);
+    let data = tempfile::tempdir().unwrap();
+    let id = stage.mailbox_id;
+    for refreshes in [false, true] {
+        let number = 1 + u8::from(refreshes);
+        let process = Process::begin(data.path(), [number; 8]);
+        let name = process.name().to_owned();
+        let ending = stage.another(process);
+        let consent_lease = |tx: &mut desk::db::Tx<'_>| -> desk::Result<bool> {
+            let (leased,): (bool,) =
+                tx.one("SELECT EXISTS (SELECT 1 FROM consent WHERE leased_until > 0)", desk::params![])?;
+            Ok(leased)
+        };
+        stage.write(|tx| mailbox::claim(tx, id, NOON, 30_000, &name)).expect("it is free");
+        if refreshes {
+            stage.write(|tx| {
+                Ok(tx.execute(
+                    "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, leased_until, leased_by, created_at)
+                     SELECT id, $1, 'incoming', 'fulfilled', $2, $3, $4, $2 FROM client",
+                    desk::params![id, NOON, NOON + 90_000, name.as_str()],
+                )?)
+            });
+        }
+        rounds::let_go(&ending).await;
+        assert_eq!(stage.read(|tx| mailbox::holder(tx, id, NOON)), None);
+        assert_eq!(stage.read(consent_lease), refreshes, "its answer may still come");
+        drop(ending);
+        let file = data.path().join(format!("processes/{}", format!("{number:02x}").repeat(8)));
+        assert_eq!(file.exists(), refreshes);
+    }
+    let next = stage.another(Process::begin(data.path(), [3; 8]));
+    let (stop, stopped) = watch::channel(false);
+    let begun = rounds::start(next, stopped);
+    stop.send(true).unwrap();
+    begun.await.unwrap();
+    let left = stage.read(|tx| grant::latest(tx, id, mailbox::Side::Incoming)).unwrap();
+    assert_eq!(left.generation, 1, "its lease was ended");
+}

@@ -192,6 +192,9 @@ pub fn change(
             params![id, vault.seal(&secret_row(id), &secret, nonce)],
         )?;
     }
+    if changed.keys().any(|field| row::TOKENS_DEPEND_ON.contains(&field.as_str())) {
+        grant::ask_anew(tx, by, id)?;
+    }
     event::append(tx, by, Subject::Client(id), "changed", changed.into())?;
     for m in &moved {
         let data = json!({ "field": m.field, "from": m.from, "to": m.to });

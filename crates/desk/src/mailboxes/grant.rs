@@ -16,6 +16,7 @@ pub use ending::{delete_tokens, told_provider};
 pub use pending::{
     NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, begin_unattended, fail, take_pending,
 };
+pub(in crate::mailboxes) use refresh::ask_anew;
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
 
 use super::mailbox::Side;
@@ -144,6 +145,13 @@ fn ended_meanwhile() -> crate::Error {
         "This authorization was ended meanwhile, because the settings were changed. Press Submit again.";
     Refusal::Other(sentence.into()).into()
 }
+
+/// What a side without a grant is red for: code, reason, remedy.
+pub const NOT_AUTHORIZED: (&str, &str, &str) = (
+    "not_authorized",
+    "Nobody has authorized this mailbox.",
+    "Open Config beside Authentication, fill in the registration and press Submit.",
+);
 
 /// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
 pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A key is lost: what it sealed never opens again. It is dropped, so that it can be entered and authorized anew, and
 //! for each mailbox it is said what that is. Whatever opens stays.
+use super::client::certificate;
 use super::grant;
 use crate::db::{Db, Tx};
 use crate::site::event::{self, Subject};
@@ -92,6 +93,9 @@ fn drop_one(tx: &mut Tx<'_>, by: &By, value: &Value) -> Result<()> {
         Lost::TryAgain => {
             let reason = "The key that sealed this try to authorize is lost.";
             grant::fail(tx, by, value.id, "key_forgotten", reason, "Press Submit again.")
+        }
+        Lost::Enter(_) if value.of.table == sealed::CERTIFICATE_KEY.table => {
+            certificate::retire_lost(tx, by, value.id)
         }
         Lost::Enter(_) | Lost::Nothing => Ok(()),
     }

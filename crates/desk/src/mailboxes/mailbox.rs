@@ -10,6 +10,7 @@ mod shape;
 
 pub use change::{change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
+pub(in crate::mailboxes) use round::lost_grant;
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
 pub use rules::{BATCH, FREQUENCY_S};
 pub use secret::password_for_system;

@@ -9,7 +9,9 @@ pub fn not_beyond(tx: &mut Tx<'_>, beyond: i64, now: i64) -> Result<u64> {
         "UPDATE mailbox SET due_at = $1 WHERE due_at > $2 AND active = 1 AND removed_at IS NULL",
         "UPDATE inbox SET due_at = $1 WHERE due_at > $2 AND state = 'new'",
         "UPDATE outbox SET due_at = $1 WHERE due_at > $2 AND state = 'queued'",
-        "UPDATE consent SET refresh_due_at = $1 WHERE refresh_due_at > $2 AND refresh_token IS NOT NULL",
+        "UPDATE consent SET refresh_due_at = $1 WHERE refresh_due_at > $2
+             AND (refresh_token IS NOT NULL
+                  OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))",
         "UPDATE notice SET due_at = $1 WHERE due_at > $2 AND state = 'waiting'",
     ] {
         hurried += tx.execute(update, params![now, beyond])?;

@@ -244,15 +244,18 @@ fn a_new_grant_is_unproved_and_replaces_the_old_one_only_when_it_is_proved() {
 }
 
 #[test]
-fn a_deleted_token_is_gone_and_the_mailbox_says_so_at_its_next_round() {
+fn a_deleted_token_is_gone_and_the_mailbox_says_so_at_once() {
     let s = scene();
     let id = s.in_use();
+    s.fetches(true);
     s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
     s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
     assert_eq!(s.grant(id).state, State::Revoked);
     s.has_no_tokens(id);
     let mailbox = get(&s.desk, s.mailbox);
     assert_eq!((mailbox.grant_id(Side::Incoming), mailbox.due_at), (None, NOW));
+    let (state, _, code) = health(&s.desk, s.mailbox, Side::Incoming);
+    assert_eq!((state, code.as_str()), (mailbox::State::NeedsPerson, grant::NOT_AUTHORIZED.0));
     assert!(s.claim(id, NOW).is_none());
     let again = s.desk.db.write(|tx| grant::fulfil(tx, &by(), id));
     assert!(refused(again).to_string().contains("Authorize again"));
@@ -378,6 +381,62 @@ fn a_refused_secret_is_told_once_and_the_grant_stays() {
         kinds(&s.desk, Subject::Mailbox(s.mailbox)).iter().filter(|k| *k == "refresh_refused").count(),
         1
     );
+}
+
+#[test]
+fn a_registration_that_is_mended_is_asked_with_at_once() {
+    use desk::mailboxes::client::certificate::{self, NewCertificate};
+    let s = scene();
+    let id = s.in_use();
+    s.fetches(true);
+    let refused = || {
+        let lease = s.claim(id, NOW).unwrap();
+        assert!(s.failed(&lease, Setback::Configuration, NOW + 3600 * SECOND));
+        assert_eq!((s.due(NOW), s.grant(id).reason), (vec![], "Gone.".to_owned()));
+    };
+    let change = |change: &dyn Fn(&mut EnteredClient)| {
+        let client = s.desk.db.read(|tx| desk::mailboxes::client::find(tx, s.client)).unwrap().unwrap();
+        let mut entered = clients::shown(&client);
+        change(&mut entered);
+        clients::change(&s.desk, s.client, &entered).unwrap();
+    };
+    let mended = || assert_eq!((s.due(NOW), s.grant(id).reason), (vec![id], String::new()));
+    refused();
+    change(&|entered| entered.notes = "Asked Kim.".into());
+    assert!(s.due(NOW).is_empty(), "notes mend nothing");
+    change(&|entered| entered.client_secret = Some("8Q~another".to_owned().into()));
+    mended();
+    refused();
+    change(&|entered| entered.client_id = "99999999-8888-7777-6666-444444444444".into());
+    mended();
+    refused();
+    let new = NewCertificate {
+        der: vec![1],
+        private_key: "key".to_owned().into(),
+        not_after: NOW + 9_000 * SECOND,
+    };
+    s.desk.db.write(|tx| certificate::add(tx, &s.desk.vault, &by(), s.client, &new, [9; 24])).unwrap();
+    mended();
+}
+
+#[test]
+fn a_clock_that_was_set_right_makes_due_what_nobody_signed_in_for_too() {
+    let s = scene();
+    let id = s.in_use();
+    s.fetches(true);
+    let unattended = |tx: &mut desk::db::Tx<'_>| {
+        let far = NOW + 900_000 * SECOND;
+        tx.execute("UPDATE client SET flow = 'app_only' WHERE id = $1", params![s.client])?;
+        tx.execute(
+            "UPDATE consent SET refresh_token = NULL, refresh_due_at = $2 WHERE id = $1",
+            params![id, far],
+        )?;
+        Ok::<_, desk::Error>(())
+    };
+    s.desk.db.write(unattended).unwrap();
+    assert!(s.due(NOW).is_empty());
+    s.desk.db.write(|tx| desk::site::due::not_beyond(tx, NOW + 90_000 * SECOND, NOW)).unwrap();
+    assert_eq!(s.due(NOW), [id]);
 }
 
 #[test]

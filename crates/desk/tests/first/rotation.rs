@@ -269,8 +269,11 @@ fn a_lost_key_is_given_up_with_what_it_sealed_and_each_mailbox_is_told_what_is_m
     let would = lost_key::look(&s.desk.db, Some(&there)).unwrap();
     assert_eq!(would.values, sealed::ALL.len() - 1);
     let by = By::system(9);
+    let certificates = || s.desk.db.read(|tx| client::certificate::list(tx, 1)).unwrap().len();
+    assert_eq!(certificates(), 1);
     let done = lost_key::forget(&s.desk.db, &there, &by).unwrap();
     assert_eq!(done, would);
+    assert_eq!(certificates(), 0, "one without a key keeps its place from the next one");
     let again = &done.mailboxes["support@example.org"];
     assert!(again.authorize && again.enter.len() >= 2, "{again:?}");
     assert!(!again.enter.iter().any(|what| what.contains("remote mailbox")), "{again:?}");

@@ -1,6 +1,7 @@
 //! Certificates that a registration shows in place of a secret. One is in use; another may wait, so that it can be
 //! registered at the provider before it follows. The private key never leaves: only what is public is handed out.
 use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
 use crate::site::sealed;
 use crate::site::vault::Vault;
@@ -65,6 +66,9 @@ pub fn add(
     // Sealed for its row, which has its number only now.
     let sealed = vault.seal(&row(id), &new.private_key, nonce);
     tx.execute("UPDATE client_certificate SET private_key = $2 WHERE id = $1", params![id, sealed])?;
+    if state == State::InUse {
+        grant::ask_anew(tx, by, client_id)?;
+    }
     note(tx, by, client_id, "certificate_made", &thumbprint)?;
     Ok(id)
 }
@@ -85,7 +89,7 @@ pub fn use_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
         let state = if one.id == next.id { State::InUse } else { State::Waiting };
         tx.execute("UPDATE client_certificate SET state = $2 WHERE id = $1", params![one.id, state.word()])?;
     }
-    tx.wake("mailbox");
+    grant::ask_anew(tx, by, client_id)?;
     note(tx, by, client_id, "certificate_used", &next.thumbprint)
 }
 
@@ -99,6 +103,14 @@ pub fn retire_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
 /// All of them: the registration is at another provider from now on.
 pub(in crate::mailboxes) fn retire_all(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
     list(tx, client_id)?.iter().try_for_each(|one| retire(tx, by, one))
+}
+
+/// Its key is lost: it signs nothing any more, and another one takes its place.
+pub(in crate::mailboxes) fn retire_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE id = ").bind(id).push(" AND state <> 'retired'");
+    let lost: Option<Certificate> = tx.maybe(query.sql(), query.params())?;
+    lost.map_or(Ok(()), |lost| retire(tx, by, &lost))
 }
 
 fn retire(tx: &mut Tx<'_>, by: &By, old: &Certificate) -> Result<()> {

@@ -11,6 +11,21 @@ pub(super) const SELECT: &str =
     account_address, account_key_id, authorization_endpoint, token_endpoint, scopes, resource_details_endpoint,
     email_attribute, strict_matching, notes FROM client";
 
+/// A change of these may mend what the provider refused, or break what it gave.
+pub(super) const TOKENS_DEPEND_ON: [&str; 11] = [
+    "active",
+    "flow",
+    "authentication",
+    "tenant",
+    "client_id",
+    "client_secret",
+    "account_key",
+    "account_key_id",
+    "account_address",
+    "token_endpoint",
+    "scopes",
+];
+
 pub(super) fn differences(old: &Client, new: &Client) -> serde_json::Map<String, serde_json::Value> {
     let of = |c: &Client| {
         [

@@ -2,7 +2,7 @@
 //! are destroyed, the row and its story stay.
 use super::{Grant, fail, get, note};
 use crate::db::Tx;
-use crate::mailboxes::mailbox::Side;
+use crate::mailboxes::mailbox::{self, Side};
 use crate::{By, Result, params};
 use serde_json::json;
 
@@ -12,6 +12,7 @@ pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     if !grant.state.has_tokens() {
         return Ok(());
     }
+    mailbox::lost_grant(tx, id, by.at)?;
     revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "token_deleted")
 }
 
@@ -26,6 +27,7 @@ pub fn told_provider(tx: &mut Tx<'_>, by: &By, id: i64, refused: Option<&str>) -
 /// Its refresh token opens with no key any more.
 pub(in crate::mailboxes) fn end_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let grant = get(tx, id)?;
+    mailbox::lost_grant(tx, id, by.at)?;
     revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "key_forgotten")
 }
 
@@ -83,9 +85,10 @@ pub(in crate::mailboxes) fn end_of_client(
                  WHERE client_id = $1 AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
                 params![client_id],
             )?;
-            granted
-                .into_iter()
-                .try_for_each(|(id, mailbox_id, side)| revoke(tx, by, id, mailbox_id, &side, "revoked"))
+            granted.into_iter().try_for_each(|(id, mailbox_id, side)| {
+                mailbox::lost_grant(tx, id, by.at)?;
+                revoke(tx, by, id, mailbox_id, &side, "revoked")
+            })
         }
     }
 }

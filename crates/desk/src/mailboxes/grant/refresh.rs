@@ -137,6 +137,38 @@ pub fn refresh_failed(
     Ok(true)
 }
 
+/// The registration is another one: what it was refused for may be mended. Its grants are refreshed now, and the mailboxes
+/// that had trouble are tried now. A lapsed grant keeps its words until the provider has said something else.
+pub(in crate::mailboxes) fn ask_anew(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
+    // The words of a proof are the mail server's, and stay.
+    tx.execute(
+        "UPDATE consent SET refresh_due_at = $2, failures = 0,
+                reason_code = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE reason_code END,
+                reason = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE reason END,
+                remedy = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE remedy END
+         WHERE client_id = $1 AND refresh_due_at IS NOT NULL AND state IN ('unproved', 'fulfilled', 'lapsed')",
+        params![client_id, by.at],
+    )?;
+    tx.execute(
+        "UPDATE mailbox SET due_at = $2
+         WHERE due_at > $2 AND active = 1 AND removed_at IS NULL AND state IN ('waiting', 'needs_person')
+           AND in_grant_id IN (SELECT id FROM consent WHERE client_id = $1)",
+        params![client_id, by.at],
+    )?;
+    tx.execute(
+        "UPDATE mailbox SET out_state = 'new', out_state_since = $2, out_reason_code = '', out_reason = '',
+                out_remedy = ''
+         WHERE removed_at IS NULL AND out_state IN ('waiting', 'needs_person')
+           AND CASE WHEN out_authentication = 'same' THEN in_grant_id ELSE out_grant_id END
+               IN (SELECT id FROM consent WHERE client_id = $1)",
+        params![client_id, by.at],
+    )?;
+    for topic in ["grant", "mailbox", "outbox"] {
+        tx.wake(topic);
+    }
+    Ok(())
+}
+
 fn in_use(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
     let (yes,): (bool,) = tx.one(
         "SELECT EXISTS (SELECT 1 FROM mailbox WHERE in_grant_id = $1 OR out_grant_id = $1)",

@@ -4,6 +4,7 @@
 //! a pause, its removal) takes the generation further, so that a round of before stops and its result is dropped.
 use super::{Claim, Round, Side, State, get};
 use crate::db::{self, Tx};
+use crate::mailboxes::grant::NOT_AUTHORIZED;
 use crate::site::event::{self, Subject};
 use crate::{By, Result, params};
 use serde_json::json;
@@ -114,6 +115,29 @@ pub fn hurry_well(tx: &mut Tx<'_>, now: i64) -> Result<()> {
         "UPDATE mailbox SET due_at = $1 WHERE active = 1 AND removed_at IS NULL AND state = 'ok' AND due_at > $1",
         params![now],
     )?;
+    Ok(())
+}
+
+/// The sides that live on this grant have none from now on, and say so without waiting for a round.
+pub(in crate::mailboxes) fn lost_grant(tx: &mut Tx<'_>, grant_id: i64, now: i64) -> Result<()> {
+    let (code, reason, remedy) = NOT_AUTHORIZED;
+    let round =
+        Round::NeedsPerson { code: code.into(), reason: reason.into(), remedy: remedy.into(), next_at: now };
+    let sides: Vec<(i64, String, String, bool, bool)> = tx.all(
+        "SELECT id, state, out_state, active = 1 AND COALESCE(in_grant_id = $1, FALSE),
+                out_active = 1 AND COALESCE(CASE WHEN out_authentication = 'same' THEN in_grant_id
+                                                 ELSE out_grant_id END = $1, FALSE)
+         FROM mailbox WHERE removed_at IS NULL AND (in_grant_id = $1 OR out_grant_id = $1) ORDER BY id",
+        params![grant_id],
+    )?;
+    for (id, state, out_state, incoming, outgoing) in sides {
+        if incoming {
+            set_health(tx, id, Side::Incoming, &state, &round, now)?;
+        }
+        if outgoing {
+            set_health(tx, id, Side::Outgoing, &out_state, &round, now)?;
+        }
+    }
     Ok(())
 }
 
