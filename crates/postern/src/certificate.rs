@@ -41,8 +41,14 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
         client.ok_or_else(|| Failure::NotFound(format!("{} has no registration there.", asked.address)))?;
     match asked.step {
         Some(Step::Make) => make(desk, by, &client)?,
-        Some(Step::Use) => desk.db.write(|tx| certificate::use_waiting(tx, by, id))?,
-        Some(Step::Retire) => desk.db.write(|tx| certificate::retire_waiting(tx, by, id))?,
+        Some(Step::Use) => desk.db.write(|tx| {
+            let next = certificate::waiting(tx, id)?.ok_or_else(none_waits)?;
+            certificate::put_in_use(tx, by, id, next.id)
+        })?,
+        Some(Step::Retire) => desk.db.write(|tx| match certificate::waiting(tx, id)? {
+            Some(old) => certificate::retire_waiting(tx, by, id, old.id),
+            None => Ok(()),
+        })?,
         None => {}
     }
     let there = desk.db.read(|tx| certificate::list(tx, id))?;
@@ -57,6 +63,10 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
         Failure::NotFound(format!("There is no such certificate of {}. {make}", asked.address))
     })?;
     output::print(program.json, &document(shown), || pem(&shown.der))
+}
+
+fn none_waits() -> desk::Error {
+    desk::Refusal::Other("There is no second certificate to use. Make the next one first.".to_owned()).into()
 }
 
 fn make(desk: &Desk, by: &By, client: &Client) -> Result<(), Failure> {

@@ -66,7 +66,7 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
-    let typed = kept.map(|kept| Typed { recipients: kept.text("recipients"), url: kept.text("url") });
+    let typed = kept.map(|kept| Typed { recipients: kept.text("recipients"), url: kept.text("secret_url") });
     let done = match asked.done.as_deref() {
         Some("saved") => Some("Saved."),
         Some("mailed") => Some("A test letter is in the outbox. What becomes of it stands below."),
@@ -169,7 +169,7 @@ pub async fn change(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    let typed = Typed { recipients: form.text("recipients"), url: form.text("url") };
+    let typed = Typed { recipients: form.text("recipients"), url: form.text("secret_url") };
     save(&state, &visit, &who, &form, typed, false).await
 }
 

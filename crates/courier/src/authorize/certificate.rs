@@ -17,6 +17,10 @@ const LIFE_DAYS: i64 = 730;
 
 /// Makes one and stores it: the first is in use at once, a second one waits.
 pub async fn make(courier: &Courier, by: &desk::By, client_id: i64, name: &str) -> desk::Result<()> {
+    let waits = courier.read(move |tx| certificate::waiting(tx, client_id)).await?;
+    if waits.is_some() {
+        return Err(certificate::second());
+    }
     let (random, name, now) = (courier.chance(), name.to_owned(), courier.now());
     let making = tokio::task::spawn_blocking(move || new_certificate(&random, &name, now));
     let new =

@@ -100,7 +100,10 @@ fn unfit(callback: &Url, oauth2: Option<&OAuth2>) -> Option<&'static str> {
 
 fn registration(courier: &Courier, client: &Client, chart: &mut Chart) {
     let found = format!("The provider gave the registration {} a new access token.", client.client_id.trim());
-    let left = client.secret_expires_at.map(|at| (at, at.saturating_sub(courier.now())));
+    let left = client
+        .secret_expires_at
+        .filter(|_| client.shows_secret())
+        .map(|at| (at, at.saturating_sub(courier.now())));
     match left.filter(|(_, left)| *left < SECRET_MS_MIN) {
         None => chart.good(Link::Client, found),
         Some((at, left)) => {

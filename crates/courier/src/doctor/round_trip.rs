@@ -223,13 +223,29 @@ async fn look(
             Err(error) if error.kind() == wire::Kind::Rejected && name != fetched => continue,
             Err(error) => return Err(error),
         }
-        let Some(uid) = session.uids_with_subject(mark).await?.pop() else { continue };
-        let Some(bytes) = one(session, uid).await? else { continue };
         let is_junk = junk.is_some_and(|junk| junk.name == name);
-        let removed = remove(session, name, uid).await;
-        return Ok(Some(Found { bytes, place: Place::Folder { name: name.to_owned(), is_junk, removed } }));
+        // A server may search as it likes, and an answer to the letter quotes its subject.
+        for uid in session.uids_with_subject(mark).await?.into_iter().rev().take(LOOKED_AT_MAX) {
+            let Some(bytes) = one(session, uid).await?.filter(|bytes| is_our_letter(bytes, mark)) else {
+                continue;
+            };
+            let removed = remove(session, name, uid).await;
+            return Ok(Some(Found {
+                bytes,
+                place: Place::Folder { name: name.to_owned(), is_junk, removed },
+            }));
+        }
     }
     Ok(None)
+}
+
+const LOOKED_AT_MAX: usize = 5;
+
+/// Nothing is removed from a folder but the letter itself, whose subject is the whole subject and which answers nothing,
+/// or the delivery report in its place.
+fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
+    let letter = mail::message::parse(bytes);
+    (letter.subject.trim() == subject(mark) && letter.in_reply_to.is_empty()) || !letter.bounces.is_empty()
 }
 
 async fn open(courier: &Courier, way: &Way, chart: &Chart) -> wire::Result<(imap::Session, Vec<Folder>)> {

@@ -245,8 +245,12 @@ async fn certificates_roll_over_without_a_new_consent() {
     let first = scene.latest().unwrap();
 
     scene.make_certificate().await;
-    let use_waiting =
-        || scene.stage.write(|tx| certificate::use_waiting(tx, &scene.stage.by(), scene.client_id));
+    let use_waiting = || {
+        scene.stage.write(|tx| {
+            let next = certificate::waiting(tx, scene.client_id)?.unwrap();
+            certificate::put_in_use(tx, &scene.stage.by(), scene.client_id, next.id)
+        })
+    };
     use_waiting(); // too early
     let due = first.expires_at.unwrap();
     scene.at(due);
@@ -257,7 +261,12 @@ async fn certificates_roll_over_without_a_new_consent() {
     let proof = courier::probe::incoming(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap();
     assert!(proof.ok, "{proof:?}");
     assert_eq!(scene.latest().unwrap().id, first.id, "nobody consented again");
-    apart(|| scene.stage.write(|tx| certificate::retire_waiting(tx, &scene.stage.by(), scene.client_id)));
+    apart(|| {
+        scene.stage.write(|tx| {
+            let old = certificate::waiting(tx, scene.client_id)?.unwrap();
+            certificate::retire_waiting(tx, &scene.stage.by(), scene.client_id, old.id)
+        })
+    });
     assert_eq!(scene.stage.read(|tx| certificate::list(tx, scene.client_id)).len(), 1);
 }
 

@@ -135,7 +135,8 @@ fn secrets(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
     let rows: Vec<Ending> = tx.all(
         "SELECT c.id, c.name, c.provider, c.secret_expires_at, min(m.id)
          FROM client c JOIN mailbox m ON (m.in_client_id = c.id OR m.out_client_id = c.id) AND m.removed_at IS NULL
-         WHERE c.active = 1 AND c.authentication = 'secret' AND c.client_secret IS NOT NULL
+         WHERE c.active = 1 AND c.authentication = 'secret' AND c.flow <> 'service_account'
+           AND c.client_secret IS NOT NULL
            AND c.secret_expires_at <= $1
          GROUP BY c.id, c.name, c.provider, c.secret_expires_at ORDER BY c.id LIMIT 1000",
         params![now.saturating_add(FAR_MS)],
@@ -151,7 +152,7 @@ fn certificates(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
         "SELECT c.id, c.name, c.provider, k.not_after, min(m.id)
          FROM client c JOIN mailbox m ON (m.in_client_id = c.id OR m.out_client_id = c.id) AND m.removed_at IS NULL
              JOIN client_certificate k ON k.client_id = c.id AND k.state = 'in_use'
-         WHERE c.active = 1 AND c.authentication = 'certificate' AND k.not_after <= $1
+         WHERE c.active = 1 AND c.authentication = 'certificate' AND c.flow <> 'service_account' AND k.not_after <= $1
          GROUP BY c.id, c.name, c.provider, k.not_after ORDER BY c.id LIMIT 1000",
         params![now.saturating_add(FAR_MS)],
     )?;

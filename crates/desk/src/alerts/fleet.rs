@@ -2,7 +2,7 @@
 use super::alert::{self, Alert};
 use crate::Result;
 use crate::db::{Query, Tx};
-use crate::mailboxes::client::{self, Authentication, Client, certificate};
+use crate::mailboxes::client::{self, Client, certificate};
 use crate::mailboxes::grant::{self, Grant};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
 use crate::mailboxes::usual::{self, Usual};
@@ -31,7 +31,7 @@ impl Member {
     pub fn secret_expires_at(&self) -> Option<i64> {
         self.clients
             .iter()
-            .filter(|client| client.has_secret && client.authentication == Authentication::Secret)
+            .filter(|client| client.shows_secret())
             .filter_map(|client| client.secret_expires_at)
             .min()
     }
@@ -94,7 +94,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
     let mut certificates: BTreeMap<i64, i64> = BTreeMap::new();
     for id in mailboxes.values().flat_map(used).flatten().collect::<BTreeSet<i64>>() {
         let Some(client) = client::find(tx, id)? else { continue };
-        if client.authentication == Authentication::Certificate {
+        if client.shows_certificate() {
             certificates.extend(certificate::in_use(tx, id)?.map(|one| (id, one.not_after)));
         }
         clients.insert(id, client);

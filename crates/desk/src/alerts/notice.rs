@@ -66,6 +66,21 @@ pub(super) fn place(
     tx.wake("notice");
     Ok(())
 }
+/// Tests are told at most once in so many milliseconds: each reaches many people.
+const TEST_MS_MIN: i64 = 30_000;
+
+pub(super) fn not_again_so_soon(tx: &mut Tx<'_>, channel: Channel, now: i64) -> Result<()> {
+    let (soon,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM notice WHERE occasion = $1 AND channel = $2 AND created_at > $3 AND created_at <= $4)",
+        params![Occasion::Test.word(), channel.word(), now.saturating_sub(TEST_MS_MIN), now],
+    )?;
+    if soon {
+        let sentence = "A test was sent within the last half minute. Wait a little, and send another one.";
+        return Err(crate::Refusal::Other(sentence.to_owned()).into());
+    }
+    Ok(())
+}
+
 /// A test by mail, whose letter is in the outbox already. Its id.
 pub(super) fn test_written(tx: &mut Tx<'_>, outbox_id: i64, now: i64) -> Result<i64> {
     let id = tx.insert(

@@ -113,6 +113,7 @@ pub fn set_recipients(tx: &mut Tx<'_>, by: &By, typed: &str) -> Result<()> {
 
 /// *Send a test* by mail.
 pub fn test_mail(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
+    notice::not_again_so_soon(tx, Channel::Mail, by.at)?;
     let facts = condition::current(tx, by.at)?;
     telling::test_mail(tx, asked, &facts, by.at)?;
     event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "mail" }))
@@ -122,6 +123,7 @@ pub fn test_post(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
     if find(tx)?.is_none() {
         return Err(Refusal::Required("Webhook").into());
     }
+    notice::not_again_so_soon(tx, Channel::Webhook, by.at)?;
     let body = telling::body(&asked.site_url, None, Occasion::Test, 0, by.at);
     notice::place(tx, None, Occasion::Test, 0, Channel::Webhook, &body, by.at)?;
     event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "webhook" }))

@@ -58,6 +58,16 @@ pub fn first_moment(day: &str) -> Option<i64> {
     Some(first.as_millisecond())
 }
 
+impl Client {
+    /// Whether a secret is what it shows at the provider, so that its end matters.
+    pub fn shows_secret(&self) -> bool {
+        self.has_secret && self.authentication == Authentication::Secret && self.flow != Flow::ServiceAccount
+    }
+    /// The same of a certificate.
+    pub fn shows_certificate(&self) -> bool {
+        self.authentication == Authentication::Certificate && self.flow != Flow::ServiceAccount
+    }
+}
 /// What the authorization page holds. An empty secret keeps the stored one, unless the token endpoint's
 /// origin changed.
 #[derive(Clone, Debug, Default)]

@@ -91,8 +91,14 @@ fn one_certificate_follows_another_and_the_way_back_is_open() {
     add(&desk, id, &certificate(1, NOW + YEAR)).unwrap();
     assert_eq!(states(&desk, id), [(State::InUse, 1)]);
     assert_eq!(signs(&desk, id).as_deref(), Some("the key of 1"));
-    let used = |desk: &TestDesk| desk.db.write(|tx| certificate::use_waiting(tx, &by(), id));
-    assert!(refused(used(&desk)).to_string().contains("Make the next one first"));
+    let used = |desk: &TestDesk| {
+        desk.db.write(|tx| {
+            let next = certificate::waiting(tx, id)?.unwrap();
+            certificate::put_in_use(tx, &by(), id, next.id)
+        })
+    };
+    let waits = desk.db.read(|tx| certificate::waiting(tx, id)).unwrap();
+    assert!(waits.is_none(), "there is nothing to use yet");
 
     add(&desk, id, &certificate(2, NOW + 2 * YEAR)).unwrap();
     assert_eq!(states(&desk, id), [(State::InUse, 1), (State::Waiting, 2)]);
@@ -102,7 +108,12 @@ fn one_certificate_follows_another_and_the_way_back_is_open() {
         assert_eq!(states(&desk, id), [(State::InUse, letter), (State::Waiting, other)]);
         assert_eq!(signs(&desk, id), Some(format!("the key of {letter}")));
     }
-    desk.db.write(|tx| certificate::retire_waiting(tx, &by(), id)).unwrap();
+    desk.db
+        .write(|tx| {
+            let old = certificate::waiting(tx, id)?.unwrap();
+            certificate::retire_waiting(tx, &by(), id, old.id)
+        })
+        .unwrap();
     assert_eq!(states(&desk, id), [(State::InUse, 2)]);
     let (left,): (i64,) = desk
         .db

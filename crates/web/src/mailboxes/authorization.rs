@@ -263,7 +263,7 @@ pub async fn submit(
                 return credentials::share(&state, &who, &mailbox, side, chosen).await.map(|()| Done::Saved);
             }
             // Before what was typed is saved: a form that says Certificate needs one.
-            button => drop(credentials::step(&state, &who, &client, button).await?),
+            button => credentials::step(&state, &who, &client, button).await?,
         }
         let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
         let saved = save(&state, &who, &client, &form, completeness, None).await?;

@@ -67,8 +67,9 @@ impl Credentials {
             account_scope: oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()).unwrap_or_default(),
         })
     }
-    pub fn waits(&self) -> bool {
-        self.certificates.iter().any(|one| one.state == CertificateState::Waiting)
+    /// The certificate that waits.
+    pub fn waiting(&self) -> Option<i64> {
+        self.certificates.iter().find(|one| one.state == CertificateState::Waiting).map(|one| one.id)
     }
     pub fn offers(&self, word: &str) -> bool {
         self.flows.iter().any(|(flow, _)| flow.word() == word)
@@ -97,23 +98,27 @@ fn called(client: &Client) -> String {
     format!("{name} ({})", client.client_id)
 }
 
-/// A button of the block *Certificate*; `false`: it is another one's.
-pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> desk::Result<bool> {
+/// A button of the block *Certificate*. It names the certificate that its page showed (the next one by how many there
+/// were), so that a second click, or a page that is no longer true, changes nothing else.
+pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> desk::Result<()> {
     let (by, id) = (who.by(), client.id);
-    match button {
-        "certificate_make" => {
+    let Some((step, of)) = button.strip_prefix("certificate_").and_then(|rest| rest.split_once(':')) else {
+        return Ok(());
+    };
+    let of: i64 = of.parse().map_err(|_| desk::Refusal::NotFound("certificate"))?;
+    match step {
+        "make" => {
+            let there = state.courier.read(move |tx| certificate::list(tx, id)).await?;
+            if there.len() != usize::try_from(of).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
             let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
-            authorize::make_certificate(&state.courier, &by, id, &format!("Postern {name}")).await?;
+            authorize::make_certificate(&state.courier, &by, id, &format!("Postern {name}")).await
         }
-        "certificate_use" => {
-            state.courier.write(move |tx| certificate::use_waiting(tx, &by, id)).await?;
-        }
-        "certificate_retire" => {
-            state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id)).await?;
-        }
-        _ => return Ok(false),
+        "use" => state.courier.write(move |tx| certificate::put_in_use(tx, &by, id, of)).await,
+        "retire" => state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await,
+        _ => Err(desk::Refusal::NotFound("button").into()),
     }
-    Ok(true)
 }
 
 /// The mailbox signs in by a registration that is there already.

@@ -49,7 +49,7 @@ impl Facts {
         let is_ok = |health: &mailbox::Health| health.state == mailbox::State::Ok;
         Facts {
             id: !client.client_id.is_empty(),
-            secret: client.has_secret,
+            secret: client.has_secret || client.shows_certificate(),
             secret_works: is_authorized
                 || proved(Part::Incoming, Link::Client)
                 || proved(Part::Outgoing, Link::Client),
@@ -78,6 +78,11 @@ impl Facts {
 }
 
 impl Guide {
+    /// One word of PowerShell, whatever it holds; what is not known yet stands there by its name.
+    pub fn word(&self, text: &str, unknown: &str) -> String {
+        scripts::in_powershell(if text.trim().is_empty() { unknown } else { text.trim() })
+    }
+
     pub fn of(
         state: &State,
         mailbox: &Mailbox,

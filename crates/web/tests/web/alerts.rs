@@ -136,11 +136,11 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     let id = mailbox(&office, "one@contoso.example");
     let mut maya = office.maya().await;
     maya.get("/alerts").await.shows("every active administrator").shows("maya@contoso.example");
-    let typed = [("recipients", "ops@elsewhere.example"), ("url", "http://hooks.example/x")];
+    let typed = [("recipients", "ops@elsewhere.example"), ("secret_url", "http://hooks.example/x")];
     let answer = maya.post("/alerts", &typed).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     answer.shows("must begin with https://").shows("ops@elsewhere.example");
-    let typed = [("recipients", "ops@elsewhere.example"), ("url", "https://hooks.example/x")];
+    let typed = [("recipients", "ops@elsewhere.example"), ("secret_url", "https://hooks.example/x")];
     let answer = maya.post("/alerts", &typed).await;
     assert_eq!(answer.status, StatusCode::OK);
     answer.shows("it is not shown again").shows("postern_");
@@ -156,12 +156,15 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     breaks(&office, id);
     maya.get("/alerts").await;
     let answer = maya.post("/alerts/mail/test", &[]).await;
+    answer.shows("within the last half minute");
+    office.write(|tx| Ok(tx.execute("UPDATE notice SET created_at = created_at - 30000", params![])?));
+    let answer = maya.post("/alerts/mail/test", &[]).await;
     answer.shows("No email can send now");
     maya.get("/alerts").await;
     let answer = maya.post("/alerts/webhook/secret", &[]).await;
     answer.shows("postern_");
     maya.get("/alerts").await;
-    let answer = maya.post("/alerts", &[("recipients", ""), ("url", "")]).await;
+    let answer = maya.post("/alerts", &[("recipients", ""), ("secret_url", "")]).await;
     maya.follow(&answer).await.hides("Send a test to the webhook").hides("hooks.example");
 }
 

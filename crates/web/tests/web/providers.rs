@@ -168,25 +168,40 @@ async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites
     };
     let at = "/mailboxes/1/remote/authorization";
     maya.post(at, &typed("submit")).await.shows("There is no certificate yet");
-    let made = maya.post(at, &typed("certificate_make")).await;
+    let made = maya.post(at, &typed("certificate_make:0")).await;
     let page = maya.follow(&made).await;
     page.shows("in use").shows("Make the next one").shows("Download .cer").hides("PRIVATE KEY");
-    page.shows(&format!("Connect-ExchangeOnline -Organization \"{tenant}\""));
-    page.shows(&format!("-AppId \"{id}\""))
-        .shows("Add-MailboxPermission -Identity \"support@contoso.example\"");
+    page.shows(&format!("Connect-ExchangeOnline -Organization &#39;{tenant}&#39;"));
+    page.shows(&format!("-AppId &#39;{id}&#39;"))
+        .shows("Add-MailboxPermission -Identity &#39;support@contoso.example&#39;");
     page.shows("up to two hours").shows("Enterprise applications");
-    let file = maya.get("/mailboxes/1/remote/certificates/1").await;
-    assert_eq!(file.headers["content-type"], "application/pkix-cert");
-    for nowhere in ["/mailboxes/1/outgoing/certificates/1", "/mailboxes/1/remote/certificates/2"] {
-        assert_eq!(maya.get(nowhere).await.status, 404, "{nowhere}");
-    }
-
-    let page = maya.post(at, &typed("certificate_make")).await;
-    maya.follow(&page).await.shows("Use the one that waits").shows("waits");
-    let page = maya.post(at, &typed("certificate_use")).await;
-    maya.follow(&page).await.shows("Retire the one that waits");
-    let page = maya.post(at, &typed("certificate_retire")).await;
+    // A second click makes no second one.
+    let page = maya.post(at, &typed("certificate_make:0")).await;
     maya.follow(&page).await.shows("Make the next one");
+    let page = maya.post(at, &typed("certificate_make:1")).await;
+    maya.follow(&page).await.shows("Use the one that waits").shows("certificate_use:2");
+    for _ in 0..2 {
+        let page = maya.post(at, &typed("certificate_use:2")).await;
+        maya.follow(&page).await.shows("certificate_retire:1").hides("certificate_retire:2");
+    }
+    maya.post(at, &typed("certificate_retire:2")).await.shows("is in use by now");
+    for _ in 0..2 {
+        let page = maya.post(at, &typed("certificate_retire:1")).await;
+        maya.follow(&page).await.shows("Make the next one");
+    }
+    // What somebody chose as a name is one word of the commands that are copied from here.
+    let hostile = "x';iex(1);\"$(2)`";
+    let named: Vec<_> = typed("save")
+        .into_iter()
+        .map(|(name, value)| (name, if name == "client_id" { hostile } else { value }))
+        .collect();
+    let saved = maya.post(at, &named).await;
+    maya.follow(&saved).await.shows("-AppId &#39;x&#39;&#39;;iex(1);&#34;$(2)`&#39;");
     let bad = [("client_id", id), ("tenant", tenant), ("expires_on", "next year"), ("do", "save")];
     maya.post(at, &bad).await.shows("next year is no date");
+    let file = maya.get("/mailboxes/1/remote/certificates/2").await;
+    assert_eq!(file.headers["content-type"], "application/pkix-cert");
+    for nowhere in ["/mailboxes/1/outgoing/certificates/2", "/mailboxes/1/remote/certificates/3"] {
+        assert_eq!(maya.get(nowhere).await.status, 404, "{nowhere}");
+    }
 }

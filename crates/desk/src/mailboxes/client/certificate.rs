@@ -52,9 +52,7 @@ pub fn add(
 ) -> Result<i64> {
     let there = list(tx, client_id)?;
     if there.iter().any(|one| one.state == State::Waiting) {
-        let sentence =
-            "There is a second certificate already. Use it, or retire it, before another one is made.";
-        return Err(Refusal::Other(sentence.into()).into());
+        return Err(second());
     }
     let state = if there.is_empty() { State::InUse } else { State::Waiting };
     let thumbprint = thumbprint(&new.der);
@@ -73,13 +71,13 @@ pub fn add(
     Ok(id)
 }
 
-/// The waiting one is in use from now on, and the one before waits, so that one can go back.
-pub fn use_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
+/// This one is in use from now on, and the one before waits, so that one can go back. Asked twice nothing more happens.
+pub fn put_in_use(tx: &mut Tx<'_>, by: &By, client_id: i64, id: i64) -> Result<()> {
     let there = list(tx, client_id)?;
-    let Some(next) = there.iter().find(|one| one.state == State::Waiting) else {
-        let sentence = "There is no second certificate to use. Make the next one first.";
-        return Err(Refusal::Other(sentence.into()).into());
-    };
+    let next = there.iter().find(|one| one.id == id).ok_or_else(gone)?;
+    if next.state == State::InUse {
+        return Ok(());
+    }
     if next.not_after <= by.at {
         let sentence =
             "This certificate has ended: the provider takes it no longer. Retire it and make another one.";
@@ -93,11 +91,25 @@ pub fn use_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
     note(tx, by, client_id, "certificate_used", &next.thumbprint)
 }
 
-/// The waiting one ends, and its key is destroyed.
-pub fn retire_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
+/// This one ends while it waits, and its key is destroyed. One that has ended already stays so.
+pub fn retire_waiting(tx: &mut Tx<'_>, by: &By, client_id: i64, id: i64) -> Result<()> {
     let there = list(tx, client_id)?;
-    let Some(old) = there.iter().find(|one| one.state == State::Waiting) else { return Ok(()) };
+    let Some(old) = there.iter().find(|one| one.id == id) else { return Ok(()) };
+    if old.state == State::InUse {
+        let sentence = "This certificate is in use by now. Use the other one before it is retired.";
+        return Err(Refusal::Other(sentence.into()).into());
+    }
     retire(tx, by, old)
+}
+
+/// Why no third one is made.
+pub fn second() -> crate::Error {
+    let sentence = "There is a second certificate already. Use it, or retire it, before another one is made.";
+    Refusal::Other(sentence.into()).into()
+}
+
+fn gone() -> crate::Error {
+    Refusal::Other("This certificate was retired meanwhile. Make another one.".into()).into()
 }
 
 /// All of them: the registration is at another provider from now on.
@@ -129,6 +141,11 @@ pub fn list(tx: &mut Tx<'_>, client_id: i64) -> Result<Vec<Certificate>> {
         .bind(client_id)
         .push(" AND state <> 'retired' ORDER BY state, id LIMIT 2");
     Ok(tx.all(query.sql(), query.params())?)
+}
+
+/// The one that waits.
+pub fn waiting(tx: &mut Tx<'_>, client_id: i64) -> Result<Option<Certificate>> {
+    Ok(list(tx, client_id)?.into_iter().find(|one| one.state == State::Waiting))
 }
 
 /// The one that signs.

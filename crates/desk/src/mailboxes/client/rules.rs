@@ -68,8 +68,12 @@ pub(super) fn checked(
     if !details.is_empty() {
         check_endpoint(DETAILS, &details, scheme)?;
     }
-    let scopes = line(&entered.scopes);
-    needed("Scopes", &scopes, completeness)?;
+    let mut scopes = line(&entered.scopes);
+    if !entered.flow.is_unattended() {
+        needed("Scopes", &scopes, completeness)?;
+    } else if scopes.is_empty() {
+        scopes.clone_from(&old.scopes); // for the day when a person signs in again
+    }
     let (account_address, account_key_id) = match file {
         Some(file) => (file.address.clone(), file.key_id.clone()),
         None => (old.account_address.clone(), old.account_key_id.clone()),
@@ -155,7 +159,7 @@ pub(super) fn is_complete(client: &Client, preset: Option<&Preset>) -> bool {
     };
     shows_itself
         && !client.client_id.is_empty()
-        && !client.scopes.is_empty()
+        && (client.flow.is_unattended() || !client.scopes.is_empty())
         && (client.flow.is_unattended() || endpoint(&client.authorization_endpoint))
         && endpoint(&client.token_endpoint)
 }

@@ -107,13 +107,13 @@ pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
     Ok(over.len())
 }
 
-/// Another sign-in of the side takes the place of those that wait.
+/// Another sign-in of the side takes the place of those that wait for a word, or for a code.
 pub(super) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
     let waiting: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent
-         WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' AND disputed_until IS NOT NULL ORDER BY id",
+         WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' AND (disputed_until IS NOT NULL OR way = 'device') ORDER BY id",
         params![mailbox_id, side.word()],
     )?;
-    let reason = "Another sign-in took its place, so its tokens were discarded.";
+    let reason = "Another sign-in took its place, so what it had was discarded.";
     waiting.into_iter().try_for_each(|(id,)| fail(tx, by, id, "superseded", reason, ""))
 }

@@ -109,6 +109,7 @@ pub fn begin_unattended(
     mailbox_id: i64,
     side: Side,
 ) -> Result<i64> {
+    end_before(tx, by, mailbox_id, side)?;
     let id = tx.insert(
         "INSERT INTO consent (client_id, mailbox_id, side, state, pending_until, authorized_by, state_since, created_at)
          VALUES ($1, $2, $3, 'pending', $4, $5, $6, $6) RETURNING id",

@@ -114,7 +114,7 @@ fn in_shell(text: &str) -> String {
 }
 
 /// The same of PowerShell, to which typographic quotes are single quotes too; each is doubled.
-fn in_powershell(text: &str) -> String {
+pub(super) fn in_powershell(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {
         quoted.push(c);
