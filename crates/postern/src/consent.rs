@@ -28,7 +28,7 @@ pub struct Authorize {
     /// Sign in with a code, on any device
     #[arg(long, conflicts_with = "paste")]
     device: bool,
-    /// Paste the address that the browser ended at, on standard input [default]
+    /// Paste the address that the browser ended at, on standard input; what is done without a word
     #[arg(long)]
     paste: bool,
 }
