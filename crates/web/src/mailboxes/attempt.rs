@@ -168,6 +168,10 @@ pub async fn answer(
         Some("person") => Answer::Person,
         _ => return Err(Error::NotFound),
     };
+    let asked = state.courier.read(move |tx| grant::find(tx, grant_id)).await?;
+    if asked.is_none_or(|grant| grant.mailbox_id != id || grant.side != side) {
+        return Err(Error::NotFound);
+    }
     let answered = authorize::answer(&state.courier, &who.by(), id, side, grant_id, answer).await;
     let shown = match error::refusal(answered)? {
         Ok(Banner::Asks { .. }) => return Ok(see_other(&format!("/mailboxes/{id}/{}", side_word(side)))),
