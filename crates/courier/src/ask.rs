@@ -58,6 +58,34 @@ pub(crate) async fn shown(
     }
 }
 
+/// What one token request of a registration holds, whatever is asked with it.
+pub(crate) struct Prepared<'a> {
+    client: &'a Client,
+    endpoint: Url,
+    shown: Shown,
+    extra: Vec<(String, String)>,
+}
+
+/// Where it is asked, as whom, and what the provider wants besides.
+pub(crate) async fn prepare<'a>(courier: &Courier, client: &'a Client) -> Result<Prepared<'a>, Trouble> {
+    let endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    let shown = shown(courier, client, &endpoint).await?;
+    let extra = registration::of_token_request(&courier.desk().providers, client);
+    Ok(Prepared { client, endpoint, shown, extra })
+}
+
+impl Prepared<'_> {
+    pub(crate) fn request<'a>(&'a self, scope: Option<&'a str>) -> TokenRequest<'a> {
+        TokenRequest {
+            endpoint: &self.endpoint,
+            client_id: self.client.client_id.trim(),
+            authentication: self.shown.authentication(),
+            scope,
+            extra: &self.extra,
+        }
+    }
+}
+
 /// Why no token came: said by the provider, or seen before it was asked.
 pub(crate) enum Refused {
     There(wire::Error),
@@ -86,21 +114,14 @@ pub(crate) async fn unattended(
     mailbox_user: &str,
     scope: &str,
 ) -> Result<TokenSet, Refused> {
-    let endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    let extra = registration::of_token_request(&courier.desk().providers, client);
     let set = match client.flow {
         Flow::AppOnly => {
-            let shown = shown(courier, client, &endpoint).await?;
-            let request = TokenRequest {
-                endpoint: &endpoint,
-                client_id: client.client_id.trim(),
-                authentication: shown.authentication(),
-                scope: Some(scope),
-                extra: &extra,
-            };
-            client_credentials(courier.net(), &request).await?
+            let prepared = prepare(courier, client).await?;
+            client_credentials(courier.net(), &prepared.request(Some(scope))).await?
         }
         Flow::ServiceAccount => {
+            let endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+            let extra = registration::of_token_request(&courier.desk().providers, client);
             let (vault, id) = (courier.desk().vault.clone(), client.id);
             let key = courier.read(move |tx| client::account_key_for_system(tx, &vault, id)).await?;
             let key = key.ok_or_else(no_account)?;

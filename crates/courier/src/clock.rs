@@ -3,6 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// A day in milliseconds.
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Milliseconds UTC, from the system or set by hand. Clones show the same time.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);

@@ -119,7 +119,7 @@ impl Way {
         side: Side,
         which: Which,
     ) -> Result<Way, Trouble> {
-        let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+        let same = is_same(mailbox, side);
         if same && !mailbox.outgoing.host.is_empty() && !mailbox.shares_incoming() {
             return Err(of_another_house(mailbox));
         }
@@ -136,10 +136,7 @@ impl Way {
                     Which::InUse => in_use.ok_or_else(refresh::not_authorized)?,
                     Which::This(id) => id,
                 };
-                let protocol = match side {
-                    Side::Incoming => Protocol::Imap,
-                    Side::Outgoing => Protocol::Smtp,
-                };
+                let protocol = registration::protocol_of(side);
                 Key::Grant { id, protocol, taken: taken(courier, id).await? }
             }
         };
@@ -203,7 +200,7 @@ async fn taken(courier: &Courier, grant_id: i64) -> Result<Taken, Trouble> {
 /// The server of a side. *Same* without a host of its own means the provider's.
 async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Server, Trouble> {
     let entered = mailbox.server(side);
-    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+    let same = is_same(mailbox, side);
     let registered = mailbox.incoming.client_id.filter(|_| mailbox.incoming.authentication.is_oauth());
     if same
         && entered.host.is_empty()
@@ -229,9 +226,14 @@ async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Serv
     Ok(Server { host: entered.host.clone(), port: entered.port, security })
 }
 
+/// *Same as Remote Mailbox*: the side signs in as the incoming one does.
+fn is_same(mailbox: &Mailbox, side: Side) -> bool {
+    side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same
+}
+
 /// The login name of a side: *Same* signs in as the incoming side does.
 fn user(mailbox: &Mailbox, side: Side) -> &str {
-    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+    let same = is_same(mailbox, side);
     if same && mailbox.outgoing.user.is_empty() { mailbox.user(Side::Incoming) } else { mailbox.user(side) }
 }
 

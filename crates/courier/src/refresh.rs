@@ -4,7 +4,7 @@ use crate::Courier;
 use crate::ask::{self, Refused};
 use crate::board::Seen;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
-use crate::registration::{self, endpoint, is_unattended, resource_of, scope_of_grant};
+use crate::registration::{self, is_unattended, resource_of, scope_of_grant};
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
@@ -12,11 +12,11 @@ use desk::mailboxes::mailbox;
 use mail::explain::Class;
 use secrecy::SecretString;
 use std::time::Duration;
-use wire::oauth::{Protocol, TokenRequest, TokenSet};
+use wire::oauth::{Protocol, TokenSet};
 
 /// Outlasts the request with its time-outs.
-const LEASE_MS: i64 = 90_000;
-const REQUEST_LIMIT: Duration = Duration::from_secs(75);
+pub(crate) const LEASE_MS: i64 = 90_000;
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(75);
 /// A token that ends sooner is not begun with.
 const SLACK_MS: i64 = 30_000;
 /// A registration that was refused is asked again once an hour: somebody may have mended it.
@@ -275,18 +275,9 @@ async fn another(courier: &Courier, known: &Known, lease: &RefreshLease) -> Resu
     let Some(refresh_token) = &lease.refresh_token else {
         return ask::unattended(courier, &known.client, &known.user, &known.scope).await;
     };
-    let endpoint = endpoint(courier, "Token Endpoint", &known.client.token_endpoint)?;
-    let providers = &courier.desk().providers;
-    let extra = registration::of_token_request(providers, &known.client);
-    let shown = ask::shown(courier, &known.client, &endpoint).await?;
-    let request = TokenRequest {
-        endpoint: &endpoint,
-        client_id: &known.client.client_id,
-        authentication: shown.authentication(),
-        scope: registration::named_scope(providers, &known.client, &known.scope),
-        extra: &extra,
-    };
-    Ok(wire::oauth::refresh(courier.net(), &request, refresh_token).await?)
+    let scope = registration::named_scope(&courier.desk().providers, &known.client, &known.scope);
+    let prepared = ask::prepare(courier, &known.client).await?;
+    Ok(wire::oauth::refresh(courier.net(), &prepared.request(scope), refresh_token).await?)
 }
 
 async fn note_setback(

@@ -3,9 +3,18 @@ use crate::Courier;
 use desk::mailboxes::choice::family_of;
 use desk::mailboxes::client::{Client, Flow};
 use desk::mailboxes::grant::Grant;
+use desk::mailboxes::mailbox::Side;
 use mail::provider::{Book, OAuth2, Preset, is_on_this_machine};
 use url::Url;
 use wire::oauth::{Protocol, scope};
+
+/// What a side's server speaks.
+pub(crate) fn protocol_of(side: Side) -> Protocol {
+    match side {
+        Side::Incoming => Protocol::Imap,
+        Side::Outgoing => Protocol::Smtp,
+    }
+}
 
 /// What is known of the registration's provider.
 pub(crate) fn oauth2<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {

@@ -1,5 +1,6 @@
 //! A certificate that stands in place of a secret: an RSA key that is made here and never leaves, and its public half,
 //! signed with itself, for the provider's portal.
+use crate::clock::DAY_MS;
 use crate::{Courier, Random};
 use anyhow::Context as _;
 use desk::mailboxes::client::certificate::{self, NewCertificate};
@@ -11,7 +12,6 @@ use secrecy::SecretString;
 
 /// Enough for well past the life of a certificate, and taken by every provider.
 const KEY_BITS: usize = 3072;
-const DAY_MS: i64 = 24 * 60 * 60_000;
 /// Long enough that rolling over is seldom, short enough that it is not forgotten how.
 const LIFE_DAYS: i64 = 730;
 

@@ -2,8 +2,9 @@
 //! the token on like every other try.
 use super::exchange::{Given, keep};
 use super::{Banner, Session, ready, registration as bound, settle};
+use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
-use crate::registration::{self, corrected, endpoint, token_scope};
+use crate::registration::{self, corrected, endpoint, protocol_of, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask};
 use desk::mailboxes::client::{self, Client};
@@ -12,11 +13,8 @@ use desk::mailboxes::mailbox::Side;
 use desk::people::agent::{self, Role};
 use desk::{Actor, By, Refusal};
 use std::time::Duration;
-use wire::oauth::{Polled, Protocol, SLOWER_S, TokenRequest};
+use wire::oauth::{Polled, SLOWER_S};
 
-/// Outlasts the request with its time-outs.
-const LEASE_MS: i64 = 90_000;
-const REQUEST_LIMIT: Duration = Duration::from_secs(75);
 /// Longest wait between two polls.
 const INTERVAL_S_MAX: i64 = 120;
 
@@ -143,25 +141,12 @@ async fn ask_about(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<
     let id = poll.client_id;
     let found = courier.read(move |tx| client::find(tx, id));
     let client = found.await?.ok_or(Refusal::NotFound("registration of this mailbox"))?;
-    let at = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    let shown = match ask::shown(courier, &client, &at).await {
-        Ok(shown) => shown,
+    let prepared = match ask::prepare(courier, &client).await {
+        Ok(prepared) => prepared,
         Err(trouble) => return over(courier, poll, trouble).await,
     };
-    let providers = &courier.desk().providers;
-    let protocol = match poll.side {
-        Side::Incoming => Protocol::Imap,
-        Side::Outgoing => Protocol::Smtp,
-    };
-    let scope = token_scope(providers, &client, "", protocol);
-    let extra = registration::of_token_request(providers, &client);
-    let request = TokenRequest {
-        endpoint: &at,
-        client_id: client.client_id.trim(),
-        authentication: shown.authentication(),
-        scope: None,
-        extra: &extra,
-    };
+    let scope = token_scope(&courier.desk().providers, &client, "", protocol_of(poll.side));
+    let request = prepared.request(None);
     let asked_at = courier.now();
     let asking = wire::oauth::poll_device(courier.net(), &request, &poll.device_code);
     match tokio::time::timeout(REQUEST_LIMIT, asking).await {
@@ -217,8 +202,7 @@ async fn over(courier: &Courier, poll: &DevicePoll, trouble: Trouble) -> desk::R
         let reason = told.whole_reason();
         grant::device_over(tx, &by, &poll, (&told.code, &reason, &told.remedy))
     });
-    let Trouble { reason: sentence, detail, remedy, .. } = trouble;
-    Ok(ended.await?.then_some(Banner::Red { sentence, detail, remedy, retry: false }))
+    Ok(ended.await?.then(|| Banner::failed(trouble)))
 }
 
 /// Why there will be no token; `None` where it passes by itself.

@@ -2,7 +2,7 @@
 use super::{CallbackQuery, Session, callback_url};
 use crate::refresh::new_tokens;
 use crate::refused::{bad_hour, no_refresh_token, of_a_try};
-use crate::registration::{self, at_home, endpoint, family, token_scope};
+use crate::registration::{self, at_home, endpoint, family, protocol_of, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
 use crate::{Courier, ask, probe};
@@ -11,7 +11,7 @@ use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{OAuthError, Protocol, TokenRequest, TokenSet, exchange_code, is_same_issuer};
+use wire::oauth::{OAuthError, TokenSet, exchange_code, is_same_issuer};
 
 /// Tokens that are committed.
 pub(super) enum Exchanged {
@@ -37,22 +37,10 @@ pub(super) async fn exchange(
         return Err(not_signed_in(courier, &answer, client));
     }
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
-    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    let shown = ask::shown(courier, client, &token_endpoint).await?;
-    let protocol = match pending.side {
-        Side::Incoming => Protocol::Imap,
-        Side::Outgoing => Protocol::Smtp,
-    };
     let providers = &courier.desk().providers;
-    let scope = token_scope(providers, client, "", protocol);
-    let extra = registration::of_token_request(providers, client);
-    let request = TokenRequest {
-        endpoint: &token_endpoint,
-        client_id: client.client_id.trim(),
-        authentication: shown.authentication(),
-        scope: registration::named_scope(providers, client, &scope),
-        extra: &extra,
-    };
+    let scope = token_scope(providers, client, "", protocol_of(pending.side));
+    let prepared = ask::prepare(courier, client).await?;
+    let request = prepared.request(registration::named_scope(providers, client, &scope));
     let redirect_uri = callback_url(courier.site_url(), &client.public_id);
     let asked_at = courier.now();
     let set = exchange_code(courier.net(), &request, &code, redirect_uri.as_str(), &pending.verifier)

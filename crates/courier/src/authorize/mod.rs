@@ -114,6 +114,12 @@ pub enum Banner {
         remedy: String,
     },
 }
+impl Banner {
+    /// Nothing was kept.
+    fn failed(Trouble { reason: sentence, detail, remedy, .. }: Trouble) -> Banner {
+        Banner::Red { sentence, detail, remedy, retry: false }
+    }
+}
 
 /// Stores the pending grant; the address of the provider's sign-in page.
 pub async fn begin(courier: &Courier, session: &Session, mailbox_id: i64, side: Side) -> desk::Result<Url> {
@@ -183,11 +189,17 @@ async fn begin_by(
 }
 
 /// Whether anything can be asked with it.
-fn ready(client: &Client) -> desk::Result<()> {
-    if !client.active {
-        let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
-        return Err(desk::Refusal::Other(off.to_owned()).into());
+fn switched_on(client: &Client) -> desk::Result<()> {
+    if client.active {
+        return Ok(());
     }
+    let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
+    Err(desk::Refusal::Other(off.to_owned()).into())
+}
+
+/// A person can be sent to sign in by it.
+fn ready(client: &Client) -> desk::Result<()> {
+    switched_on(client)?;
     if client.client_id.trim().is_empty() {
         return Err(desk::Refusal::Required("Client ID").into());
     }
@@ -262,21 +274,17 @@ async fn settle(
             prove::prove(courier, by, &mailbox, side, Subject::New(grant_id), owned.note).await?
         }
         Ok(Exchanged::Disputed(trouble)) => Banner::Asks { sentence: trouble.reason, remedy: trouble.remedy },
-        Err(trouble) => {
-            let (by, kept) = (by.clone(), trouble.clone());
-            courier
-                .write(move |tx| {
-                    grant::fail(tx, &by, grant_id, &kept.code, &kept.whole_reason(), &kept.remedy)
-                })
-                .await?;
-            Banner::Red {
-                sentence: trouble.reason,
-                detail: trouble.detail,
-                remedy: trouble.remedy,
-                retry: false,
-            }
-        }
+        Err(trouble) => failed(courier, by, grant_id, trouble).await?,
     })
+}
+
+/// The try has come to nothing, for this reason.
+async fn failed(courier: &Courier, by: &desk::By, grant_id: i64, trouble: Trouble) -> desk::Result<Banner> {
+    let (by, kept) = (by.clone(), trouble.clone());
+    courier
+        .write(move |tx| grant::fail(tx, &by, grant_id, &kept.code, &kept.whole_reason(), &kept.remedy))
+        .await?;
+    Ok(Banner::failed(trouble))
 }
 
 const UNKNOWN: &str = "This answer belongs to no sign-in that was begun here: it was used already, took longer than \

@@ -1,7 +1,7 @@
 //! A mailbox whose registration needs nobody to sign in: a token is asked for at once, kept unproved, and proved past the
 //! sign-in. That a token was given proves nothing: Entra gives one without any permission.
 use super::prove::{self, Subject};
-use super::{Banner, registration};
+use super::{Banner, failed, registration, switched_on};
 use crate::ask::{self, Refused};
 use crate::refresh::new_tokens;
 use crate::refused::of_a_try;
@@ -33,10 +33,7 @@ async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> d
         let sentence = "With this registration a person signs in: press Submit on the page Config.";
         return Err(Refusal::Other(sentence.to_owned()).into());
     }
-    if !client.active {
-        let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
-        return Err(Refusal::Other(off.to_owned()).into());
-    }
+    switched_on(&client)?;
     let scope = unattended_scope(&courier.desk().providers, &client);
     let (begun_by, client_id) = (by.clone(), client.id);
     let begin =
@@ -65,12 +62,6 @@ fn trouble(courier: &Courier, client: &Client, refused: Refused) -> Trouble {
             of_a_try(courier, &error, &client.provider, "Press Submit again", "check the Token Endpoint")
         }
     }
-}
-
-async fn failed(courier: &Courier, by: &desk::By, id: i64, trouble: Trouble) -> desk::Result<Banner> {
-    let (by, kept) = (by.clone(), trouble.clone());
-    courier.write(move |tx| grant::fail(tx, &by, id, &kept.code, &kept.whole_reason(), &kept.remedy)).await?;
-    Ok(Banner::Red { sentence: trouble.reason, detail: trouble.detail, remedy: trouble.remedy, retry: false })
 }
 
 /// Permissions of an application reach Exchange late: what is refused now may be right already.

@@ -3,8 +3,9 @@ use super::callback::{self, Registered};
 use super::chart::{Broken, Chart, Link};
 use crate::Courier;
 use crate::authorize::callback_url;
+use crate::clock::DAY_MS;
 use crate::refresh::{self, Want, access_token};
-use crate::registration::{is_unattended, oauth2, resource_of, scope_of_grant, token_scope};
+use crate::registration::{is_unattended, oauth2, protocol_of, resource_of, scope_of_grant, token_scope};
 use crate::trouble::Trouble;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client};
@@ -15,7 +16,6 @@ use mail::provider::{OAuth2, is_guid};
 use url::Url;
 use wire::oauth::{Inscription, Protocol};
 
-const DAY_MS: i64 = 24 * 60 * 60_000;
 /// A secret that ends sooner is warned of.
 const SECRET_MS_MIN: i64 = 30 * DAY_MS;
 
@@ -34,10 +34,7 @@ pub(super) async fn examine(
     asked: Asked,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let protocol = match side {
-        Side::Incoming => Protocol::Imap,
-        Side::Outgoing => Protocol::Smtp,
-    };
+    let protocol = protocol_of(side);
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
     if asked == Asked::Now {

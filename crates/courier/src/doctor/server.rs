@@ -2,6 +2,7 @@
 use super::authorization::day;
 use super::chart::{Broken, Chart, Link};
 use crate::Courier;
+use crate::clock::DAY_MS;
 use crate::connect::Way;
 use crate::trouble::{Place, Trouble};
 use mail::explain::Class;
@@ -11,7 +12,6 @@ use wire::net::{BoxStream, Handshake, Secure as _, Watched};
 
 /// A person waits for it, at each link.
 const LIMIT: Duration = Duration::from_secs(45);
-const DAY_MS: i64 = 24 * 60 * 60_000;
 /// A certificate that ends sooner is warned of: machines renew theirs thirty days before the end.
 const CERTIFICATE_DAYS_MIN: i64 = 21;
 

@@ -1,12 +1,13 @@
 //! What is to be fetched: where reading begins (*Start From*), what lies after the cursor, and what is old mail.
 //! When UIDVALIDITY changes every remembered UID is void (RFC 3501 §2.3.1.1): the folder is read again by the same
 //! rules, and the desk knows by its content what it already has.
+use crate::clock::DAY_MS;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, StartFrom};
 use wire::imap::{Fetched, Selected, Session};
 
 /// Servers compare SINCE with dates in a time zone of their own.
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const SLACK_MS: i64 = DAY_MS;
 /// How many messages, newest first, are looked at for where *Now* begins: mostly the newest one is older already,
 /// and looking costs its whole body.
 const LOOK_BACK: [usize; 3] = [1, 4, 20];
@@ -83,7 +84,7 @@ pub(super) async fn begin(
 /// newest back, because a folder may hold years of mail and *Now* is a moment ago.
 async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::Result<u32> {
     let Some(from_at) = rules.from_at else { return Ok(0) };
-    let mut uids = session.uids_since_date(from_at.saturating_sub(DAY_MS)).await?;
+    let mut uids = session.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?;
     uids.retain(|uid| *uid <= last);
     let mut begin = last;
     let mut sizes = LOOK_BACK.into_iter();
@@ -114,7 +115,7 @@ pub(super) async fn uids(session: &mut Session, cursor: &Cursor, rules: &Rules) 
     let mut uids = Vec::new();
     if cursor.uid_last < cursor.start_after_uid {
         uids = match rules.from_at {
-            Some(from_at) => session.uids_since_date(from_at.saturating_sub(DAY_MS)).await?,
+            Some(from_at) => session.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?,
             None => session.uids_since(cursor.uid_last).await?,
         };
         uids.retain(|uid| *uid > cursor.uid_last && *uid <= cursor.start_after_uid);

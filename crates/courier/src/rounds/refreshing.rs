@@ -1,12 +1,11 @@
 //! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches.
 use super::wake::Wake;
 use crate::refresh::{self, Want};
+use crate::registration;
 use crate::{Courier, authorize};
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::Side;
 use std::time::Duration;
 use tokio::sync::watch;
-use wire::oauth::Protocol;
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const AT_ONCE: i64 = 20;
@@ -37,10 +36,7 @@ pub async fn look(courier: &Courier) -> desk::Result<()> {
         })
         .await?;
     let refreshing = due.into_iter().map(|(id, side)| async move {
-        let protocol = match side {
-            Side::Incoming => Protocol::Imap,
-            Side::Outgoing => Protocol::Smtp,
-        };
+        let protocol = registration::protocol_of(side);
         // What went wrong stands in the grant's row, and was logged.
         let _ = refresh::access_token(courier, id, protocol, Want::Ahead).await;
     });
