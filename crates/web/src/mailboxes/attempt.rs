@@ -19,6 +19,8 @@ pub enum Next {
     To(String),
     /// The page where the address is pasted, with the way to the provider.
     Paste(url::Url),
+    /// Nobody signs in: it was asked and proved at once.
+    Proved(Banner),
 }
 
 /// Begins a try in the way that a form names: the browser comes back, or else its address is pasted, or a code is typed in
@@ -26,6 +28,9 @@ pub enum Next {
 pub async fn next(state: &State, who: &Who, id: i64, side: Side, way: Option<&str>) -> desk::Result<Next> {
     let session = authorize::Session { session_id: who.session.id, by: who.by() };
     let courier = &state.courier;
+    if authorize::needs_nobody(courier, id, side).await? {
+        return authorize::ask_now(courier, &who.by(), id, side).await.map(Next::Proved);
+    }
     match way {
         Some("paste") => authorize::begin_paste(courier, &session, id, side).await.map(Next::Paste),
         Some("device") => {
@@ -46,16 +51,8 @@ pub async fn begin(
 ) -> Result<Response, Error> {
     let side = side(&word)?;
     super::find(&state, id).await?;
-    // Where nobody signs in, it is asked for at once.
-    if error::refusal(authorize::needs_nobody(&state.courier, id, side).await)?.unwrap_or(false) {
-        let shown = match error::refusal(authorize::ask_now(&state.courier, &who.by(), id, side).await)? {
-            Ok(banner) => Shown::from(banner),
-            Err(refusal) => Shown::refused("It cannot be authorized yet.", &refusal),
-        };
-        return Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?));
-    }
     match error::refusal(next(&state, &who, id, side, form.get("way")).await)? {
-        Ok(next) => go(&state, &visit, id, side, next).await,
+        Ok(next) => go(&state, &visit, &who, id, side, next).await,
         Err(refusal) => {
             let shown = Shown::refused("It cannot be authorized yet.", &refusal);
             Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?))
@@ -63,14 +60,24 @@ pub async fn begin(
     }
 }
 
-pub async fn go(state: &State, visit: &Visit, id: i64, side: Side, next: Next) -> Result<Response, Error> {
+pub async fn go(
+    state: &State,
+    visit: &Visit,
+    who: &Who,
+    id: i64,
+    side: Side,
+    next: Next,
+) -> Result<Response, Error> {
     match next {
+        Next::Proved(banner) => {
+            Ok(see_other(&banner::keep(state, who, id, side, Shown::from(banner)).await?))
+        }
         Next::To(to) => Ok(see_other(&to)),
         Next::Paste(to) => {
             let (page, frame) =
                 super::frame(state, visit, id, tab_of(side), &super::Asked::default()).await?;
             let side = side_word(side);
-            show(&PastePage { page, frame, side, to: Some(to.into()), typed: String::new(), why: None })
+            show(&PastePage { page, frame, side, to: Some(to.into()), why: None })
         }
     }
 }
@@ -90,8 +97,6 @@ struct PastePage {
     side: &'static str,
     /// The provider's page; it is shown once.
     to: Option<String>,
-    /// What was pasted and refused.
-    typed: String,
     why: Option<String>,
 }
 
@@ -121,7 +126,7 @@ pub async fn paste(
     let (page, frame) = super::frame(&state, &visit, id, tab_of(side), &super::Asked::default()).await?;
     let (side, why) = (side_word(side), Some(why));
     // What was pasted holds a code: it is not written into the page.
-    let shown = PastePage { page, frame, side, to: None, typed: String::new(), why };
+    let shown = PastePage { page, frame, side, to: None, why };
     show_as(StatusCode::UNPROCESSABLE_ENTITY, &shown)
 }
 

@@ -222,15 +222,6 @@ impl Token {
     }
 }
 
-/// What a button of the page came to.
-enum Done {
-    Saved,
-    /// A person signs in at the provider.
-    Leaves(attempt::Next),
-    /// Nobody does: it was asked and proved at once.
-    Asked(authorize::Banner),
-}
-
 /// *Submit* saves and leaves for the provider, for which everything is needed; *Save only* keeps what there is.
 pub async fn submit(
     axum::extract::State(state): axum::extract::State<State>,
@@ -251,36 +242,30 @@ pub async fn submit(
                 let provider = form.text("provider");
                 return provider::choose(&state, &who, &mailbox, side, client.id, &provider)
                     .await
-                    .map(|()| Done::Saved);
+                    .map(|()| None);
             }
             "discover" => {
                 let found = authorize::discover(&state.courier, &form.text("issuer")).await?;
                 save(&state, &who, &client, &form, Completeness::Draft, Some(found)).await?;
-                return Ok(Done::Saved);
+                return Ok(None);
             }
             "registration" => {
                 let chosen = form.number("registration").unwrap_or_default();
-                return credentials::share(&state, &who, &mailbox, side, chosen).await.map(|()| Done::Saved);
+                return credentials::share(&state, &who, &mailbox, side, chosen).await.map(|()| None);
             }
             // Before what was typed is saved: a form that says Certificate needs one.
             button => credentials::step(&state, &who, &client, button).await?,
         }
         let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
-        let saved = save(&state, &who, &client, &form, completeness, None).await?;
+        save(&state, &who, &client, &form, completeness, None).await?;
         if !leaves {
-            return Ok(Done::Saved);
+            return Ok(None);
         }
-        if saved.flow.is_unattended() {
-            return authorize::ask_now(&state.courier, &who.by(), id, side).await.map(Done::Asked);
-        }
-        attempt::next(&state, &who, id, side, form.get("do")).await.map(Done::Leaves)
+        attempt::next(&state, &who, id, side, form.get("do")).await.map(Some)
     };
     match error::refusal(done.await)? {
-        Ok(Done::Saved) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
-        Ok(Done::Leaves(next)) => attempt::go(&state, &visit, id, side, next).await,
-        Ok(Done::Asked(banner)) => {
-            Ok(see_other(&banner::keep(&state, &who, id, side, Shown::from(banner)).await?))
-        }
+        Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
+        Ok(Some(next)) => attempt::go(&state, &visit, &who, id, side, next).await,
         Err(refusal) => {
             let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
             show_tab(&state, &visit, id, side, &asked, Some(&form), Some(refusal.to_string())).await
@@ -295,7 +280,7 @@ async fn save(
     form: &Form,
     completeness: Completeness,
     discovered: Option<Discovered>,
-) -> desk::Result<Client> {
+) -> desk::Result<()> {
     let mut entered = ClientForm::typed(form, client.has_secret).entered(form)?;
     if let Some(found) = discovered {
         entered.authorization_endpoint = found.authorization_endpoint;
@@ -309,7 +294,7 @@ async fn save(
     let change = move |tx: &mut Tx<'_>| {
         client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonce)
     };
-    state.courier.write(change).await
+    state.courier.write(change).await.map(drop)
 }
 
 /// *Delete Token* of the tab *Token*.
