@@ -13,6 +13,7 @@ use desk::alerts::alert::{self, Alert};
 use desk::alerts::look::Asked as Look;
 use desk::alerts::notice::{self, Channel, Notice, Occasion, State as Fate};
 use desk::alerts::webhook::{self, Scheme, Set};
+use desk::alerts::{recipients, test};
 use desk::db::Tx;
 use desk::{By, Refusal};
 use secrecy::SecretString;
@@ -88,7 +89,7 @@ async fn show_page(state: &State, visit: &Visit, shown: Shown) -> Result<Respons
     let read = state.courier.read(|tx| {
         let notices = notice::list(tx, HISTORY_MAX)?;
         let alerts = about(tx, &notices)?;
-        Ok((webhook::recipients(tx)?, webhook::told_by_mail(tx)?, webhook::find(tx)?, notices, alerts))
+        Ok((recipients::chosen(tx)?, recipients::now(tx)?, webhook::find(tx)?, notices, alerts))
     });
     let (chosen, now_told, stored_url, notices, alerts) = read.await?;
     let mut page = Page::new(state, visit, "Alerts", Here::Emails).await?;
@@ -180,7 +181,7 @@ pub async fn new_secret(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    let stored = state.courier.read(|tx| Ok((webhook::recipients(tx)?, webhook::find(tx)?))).await?;
+    let stored = state.courier.read(|tx| Ok((recipients::chosen(tx)?, webhook::find(tx)?))).await?;
     let typed = Typed { recipients: stored.0.join(", "), url: stored.1.unwrap_or_default() };
     if typed.url.is_empty() {
         return refused(&state, &visit, typed, &Refusal::Required("Webhook")).await;
@@ -203,7 +204,7 @@ async fn save(
     let (secret, nonce) = (SecretString::from(fresh.clone()), state.courier.random());
     let (recipients, url) = (typed.recipients.clone(), typed.url.clone());
     let saved = state.courier.write(move |tx| {
-        webhook::set_recipients(tx, &by, &recipients)?;
+        recipients::choose(tx, &by, &recipients)?;
         let set = Set { url: &url, scheme, fresh: &secret, nonce, anew };
         let is_new = webhook::set(tx, &vault, &by, &set)?;
         form::record(once.as_ref(), tx, "/alerts?done=saved", by.at)?;
@@ -231,7 +232,7 @@ pub async fn test_mail(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    test(&state, &visit, &who, &form, "/alerts?done=mailed", webhook::test_mail).await
+    test(&state, &visit, &who, &form, "/alerts?done=mailed", test::mail).await
 }
 /// *Send a test* to the webhook.
 pub async fn test_post(
@@ -240,7 +241,7 @@ pub async fn test_post(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    test(&state, &visit, &who, &form, "/alerts?done=posted", webhook::test_post).await
+    test(&state, &visit, &who, &form, "/alerts?done=posted", test::post).await
 }
 
 type Test = fn(&mut Tx<'_>, &By, &Look) -> desk::Result<()>;

@@ -3,6 +3,7 @@ use crate::pretend_imap::PretendImap;
 use crate::stage::{Stage, until};
 use courier::{Process, rounds};
 use desk::alerts::notice::{self, State};
+use desk::alerts::test;
 use desk::alerts::webhook::{self, Scheme, Set};
 use desk::mailboxes::mailbox::{self, Round};
 use std::sync::{Arc, Mutex};
@@ -160,7 +161,7 @@ async fn the_round_looks_when_a_mailbox_changes_and_a_test_does_not_wait() {
     let rounds = rounds::start(stage.courier.clone(), stopped);
     until(&stage.courier, || !receiver.got().is_empty()).await;
     let asked = desk::alerts::look::Asked { site_url: "http://localhost:8080/".into(), random: [1; 16] };
-    stage.write(|tx| webhook::test_post(tx, &stage.by(), &asked));
+    stage.write(|tx| test::post(tx, &stage.by(), &asked));
     until(&stage.courier, || receiver.got().iter().any(|text| text.contains("\"event\":\"test\""))).await;
     stop.send(true).unwrap();
     rounds.await.unwrap();

@@ -1,12 +1,11 @@
 //! What is said about alerts: the letter, with the mailbox that carries it and whom it goes to, and the post's body.
 use super::alert::{self, Alert, Fact, Kind};
 use super::notice::{self, Occasion, Unwritten};
+use super::recipients;
 use crate::db::Tx;
 use crate::mailboxes::mailbox::{self, Authentication, Mailbox, Side, State};
 use crate::outgoing::letter::{self, NewLetter};
 use crate::outgoing::outbox;
-use crate::people::agent::{self, Role};
-use crate::site::setting;
 use crate::{By, Refusal, Result};
 use serde_json::json;
 use std::cmp::Reverse;
@@ -18,8 +17,6 @@ pub const GATHER_MS: i64 = 60 * 1000;
 pub const LETTER_EVERY_MS: i64 = 10 * 60 * 1000;
 /// In one letter; the others stand on the page that it leads to.
 const TOLD_MAX: i64 = 50;
-const RECIPIENTS: &str = "alert_recipients";
-const RECIPIENTS_MAX: usize = 50;
 
 const NO_CARRIER: &str = "No other email can send, so this alert could not be mailed to anybody.";
 const NOBODY: &str =
@@ -54,7 +51,7 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     if now - first.created_at < GATHER_MS || last.is_some_and(|at| now - at < LETTER_EVERY_MS) {
         return Ok(());
     }
-    let recipients = recipients(tx)?;
+    let recipients = recipients::now(tx)?;
     if recipients.is_empty() {
         return notice::not_written(tx, NOBODY);
     }
@@ -85,7 +82,7 @@ fn place(
 
 /// *Send a test*: a letter at once.
 pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64) -> Result<()> {
-    let recipients = recipients(tx)?;
+    let recipients = recipients::now(tx)?;
     let refused = |why: &str| crate::Error::from(Refusal::Other(why.to_owned()));
     if recipients.is_empty() {
         return Err(refused(NOBODY));
@@ -159,46 +156,6 @@ fn carrier(tx: &mut Tx<'_>, unfit: &Unfit) -> Result<Option<Mailbox>> {
     };
     able.sort_by_key(|m| (order(m.outgoing_health.state), Reverse(m.last_sent_at), m.id));
     Ok(able.into_iter().next())
-}
-
-/// Whom alerts are mailed to: the addresses of the setting, else every active administrator. Never a mailbox that is
-/// read here: a letter about trouble would become a ticket.
-pub(super) fn recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    let chosen = chosen_recipients(tx)?;
-    let all = if chosen.is_empty() {
-        let agents = agent::list(tx)?.into_iter();
-        agents.filter(|a| a.active && a.role == Role::Administrator).map(|a| a.email).collect()
-    } else {
-        chosen
-    };
-    let own = mailbox::own_addresses(tx)?;
-    let outside = |address: &String| !own.contains(&mail::address::key(address));
-    Ok(all.into_iter().filter(outside).take(RECIPIENTS_MAX).collect())
-}
-pub(super) fn chosen_recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    let stored = setting::find(tx, RECIPIENTS)?.unwrap_or_default();
-    Ok(stored.split_whitespace().map(str::to_owned).collect())
-}
-/// As typed: addresses with commas or blanks between them; none: every administrator.
-pub(super) fn choose_recipients(tx: &mut Tx<'_>, typed: &str) -> Result<()> {
-    let addresses: Vec<&str> =
-        typed.split(|c: char| c == ',' || c == ';' || c.is_whitespace()).filter(|a| !a.is_empty()).collect();
-    let own = mailbox::own_addresses(tx)?;
-    for address in &addresses {
-        if !mail::address::is_valid_mailbox(address) {
-            return Err(Refusal::BadAddress((*address).to_owned()).into());
-        }
-        if own.contains(&mail::address::key(address)) {
-            let why = format!(
-                "{address} is read by Postern itself, so an alert to it would become a ticket. Name an address elsewhere."
-            );
-            return Err(Refusal::Other(why).into());
-        }
-    }
-    if addresses.len() > RECIPIENTS_MAX {
-        return Err(Refusal::Other(format!("Name at most {RECIPIENTS_MAX} addresses.")).into());
-    }
-    setting::set(tx, RECIPIENTS, &addresses.join(" "))
 }
 
 fn base(site_url: &str) -> &str {

@@ -1,19 +1,18 @@
-//! Where alerts are posted to, the secret that signs them, and the two settings of who is told.
-use super::condition;
-use super::notice::{self, Channel, Occasion};
-use super::telling::{self, Asked};
+//! Where alerts are posted to, and the secret that signs them.
 use crate::db::Tx;
+use crate::site::endpoint;
 use crate::site::event::{self, Subject};
 use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Refusal, Result, params};
-use mail::provider::is_on_this_machine;
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
 /// Which addresses may be posted to.
-pub use crate::mailboxes::client::Scheme;
+pub use crate::site::endpoint::Scheme;
+
+const URL_BYTES_MAX: usize = 2000;
 
 /// There is one row.
 fn secret_row() -> String {
@@ -78,53 +77,10 @@ pub fn set(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &Set<'_>) -> Result<boo
 }
 
 fn check(url: &str, scheme: Scheme) -> Result<()> {
-    let bad = |why: &str| Err(Refusal::BadEndpoint { field: "Webhook", why: why.to_owned() }.into());
-    let Ok(parsed) = Url::parse(url) else {
-        return bad("this is not a whole address. It begins with https://.");
-    };
-    let named = parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none();
-    if !named || parsed.host().is_none() || url.len() > 2000 {
-        return bad("use the plain address, without a user name and without #.");
-    }
-    match (parsed.scheme(), scheme) {
-        ("https", _) => Ok(()),
-        ("http", Scheme::Practice) if is_on_this_machine(&parsed) => Ok(()),
-        _ => bad("the address must begin with https://."),
-    }
-}
-
-/// Whom alerts are mailed to, as typed; empty: every active administrator.
-pub fn recipients(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    telling::chosen_recipients(tx)
-}
-/// Who that is now.
-pub fn told_by_mail(tx: &mut Tx<'_>) -> Result<Vec<String>> {
-    telling::recipients(tx)
-}
-pub fn set_recipients(tx: &mut Tx<'_>, by: &By, typed: &str) -> Result<()> {
-    let old = recipients(tx)?;
-    telling::choose_recipients(tx, typed)?;
-    let new = recipients(tx)?;
-    if old != new {
-        event::append(tx, by, Subject::Site, "alert_recipients_set", json!({ "from": old, "to": new }))?;
+    const FIELD: &str = "Webhook";
+    endpoint::check(FIELD, url, scheme, "")?;
+    if url.len() > URL_BYTES_MAX {
+        return Err(Refusal::BadEndpoint { field: FIELD, why: endpoint::PLAIN.to_owned() }.into());
     }
     Ok(())
-}
-
-/// *Send a test* by mail.
-pub fn test_mail(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
-    notice::not_again_so_soon(tx, Channel::Mail, by.at)?;
-    let facts = condition::current(tx, by.at)?;
-    telling::test_mail(tx, asked, &facts, by.at)?;
-    event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "mail" }))
-}
-/// *Send a test* to the webhook.
-pub fn test_post(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
-    if find(tx)?.is_none() {
-        return Err(Refusal::Required("Webhook").into());
-    }
-    notice::not_again_so_soon(tx, Channel::Webhook, by.at)?;
-    let body = telling::body(&asked.site_url, None, Occasion::Test, 0, by.at);
-    notice::place(tx, None, Occasion::Test, 0, Channel::Webhook, &body, by.at)?;
-    event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "webhook" }))
 }

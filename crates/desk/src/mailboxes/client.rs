@@ -6,6 +6,7 @@ mod flow;
 mod row;
 mod rules;
 
+pub use crate::site::endpoint::Scheme;
 pub use flow::{Authentication, Flow};
 
 use super::choice::{self, known};
@@ -90,12 +91,6 @@ pub struct EnteredClient {
     pub email_attribute: String,
     pub strict_matching: bool,
     pub notes: String,
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    HttpsOnly,
-    /// Plain http to loopback too: under the demo mark only.
-    Practice,
 }
 
 /// The provider of a registration whose endpoints were typed: no preset says anything about it.

@@ -168,7 +168,7 @@ pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
         params![id, by.at],
     )?;
     ending::end_others(tx, by, &grant)?;
-    dispute::end_of_side(tx, by, grant.mailbox_id, grant.side)?;
+    dispute::make_room(tx, by, grant.mailbox_id, grant.side)?;
     point_to(tx, by, &grant)?;
     if grant.state != State::Fulfilled {
         note(tx, by, grant.mailbox_id, "proved", json!({ "grant": id, "side": grant.side.word() }))?;

@@ -1,5 +1,6 @@
 //! The site itself: settings, events, numbers, and the vault.
 pub mod due;
+pub mod endpoint;
 pub mod event;
 pub mod lease;
 pub mod rotation;

@@ -4,6 +4,7 @@ use crate::mail;
 use desk::alerts::alert::{self, Alert};
 use desk::alerts::look::{self, Asked};
 use desk::alerts::notice::{self, Channel, Outcome as Posted};
+use desk::alerts::recipients;
 use desk::alerts::webhook::{self, Scheme, Set};
 use desk::intake::inbox::Outcome;
 use desk::mailboxes::mailbox::{self, Round, Side};
@@ -303,19 +304,19 @@ fn nobody_is_told_at_an_address_that_is_read_here() {
     let day = day();
     let by = By::system(day.now());
     let refused =
-        day.try_write(|tx| webhook::set_recipients(tx, &by, "ops@elsewhere.example, Sales@desk.example"));
+        day.try_write(|tx| recipients::choose(tx, &by, "ops@elsewhere.example, Sales@desk.example"));
     assert!(
         matches!(refused, Err(Error::Refused(Refusal::Other(why))) if why.contains("would become a ticket"))
     );
-    let refused = day.try_write(|tx| webhook::set_recipients(tx, &by, "ops"));
+    let refused = day.try_write(|tx| recipients::choose(tx, &by, "ops"));
     assert!(matches!(refused, Err(Error::Refused(Refusal::BadAddress(_)))));
-    day.write(|tx| webhook::set_recipients(tx, &by, " ops@elsewhere.example;it@elsewhere.example "));
-    assert_eq!(day.read(webhook::told_by_mail), ["ops@elsewhere.example", "it@elsewhere.example"]);
-    day.write(|tx| webhook::set_recipients(tx, &by, ""));
+    day.write(|tx| recipients::choose(tx, &by, " ops@elsewhere.example;it@elsewhere.example "));
+    assert_eq!(day.read(recipients::now), ["ops@elsewhere.example", "it@elsewhere.example"]);
+    day.write(|tx| recipients::choose(tx, &by, ""));
     // An administrator whose own address became a mailbox.
     day.hire("Root", Role::Administrator);
     day.mailbox("maya@desk.example", "Maya");
-    assert_eq!(day.read(webhook::told_by_mail), ["root@desk.example"]);
+    assert_eq!(day.read(recipients::now), ["root@desk.example"]);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use super::account::KeyFile;
 use super::{Authentication, Client, EnteredClient, Flow, Scheme};
 use crate::mailboxes::mailbox::Completeness;
 use crate::mailboxes::{choice, tenant};
+use crate::site::endpoint;
 use crate::{Error, Refusal, Result};
-use mail::provider::{Preset, is_on_this_machine};
+use mail::provider::Preset;
 use url::Url;
 
 pub(super) const AUTHORIZATION: &str = "Authorization Endpoint";
@@ -164,23 +165,8 @@ pub(super) fn is_complete(client: &Client, preset: Option<&Preset>) -> bool {
         && endpoint(&client.token_endpoint)
 }
 
-fn check_endpoint(field: &'static str, endpoint: &str, scheme: Scheme) -> Result<()> {
-    let bad = |why: &str| Err(Refusal::BadEndpoint { field, why: why.to_owned() }.into());
-    let Ok(url) = Url::parse(endpoint) else {
-        return bad("this is not a whole address. It begins with https://.");
-    };
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.fragment().is_some()
-        || url.host().is_none()
-    {
-        return bad("use the plain address, without a user name and without #.");
-    }
-    match (url.scheme(), scheme) {
-        ("https", _) => Ok(()),
-        ("http", Scheme::Practice) if is_on_this_machine(&url) => Ok(()),
-        _ => bad("the address must begin with https://, because the secret is sent there."),
-    }
+fn check_endpoint(field: &'static str, text: &str, scheme: Scheme) -> Result<()> {
+    endpoint::check(field, text, scheme, ", because the secret is sent there").map(drop)
 }
 
 /// An endpoint that leads to another origin than before.

@@ -108,7 +108,7 @@ pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
 }
 
 /// Another sign-in of the side takes the place of those that wait for a word, or for a code.
-pub(super) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
+pub(super) fn make_room(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
     let waiting: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent
          WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' AND (disputed_until IS NOT NULL OR way = 'device') ORDER BY id",

@@ -88,7 +88,7 @@ pub(super) fn end_before(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) 
          WHERE mailbox_id = $1 AND state = 'pending' AND disputed_until IS NULL AND pending_until <= $2",
         params![mailbox_id, by.at],
     )?;
-    super::dispute::end_of_side(tx, by, mailbox_id, side)
+    super::dispute::make_room(tx, by, mailbox_id, side)
 }
 
 /// Whether the address with this state is to be pasted where its try was begun.
