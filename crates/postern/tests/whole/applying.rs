@@ -7,7 +7,7 @@ use desk::site::vault::Vault;
 use desk::{Actor, By};
 use serde_json::Value;
 
-const PASSWORD_BOX: &str = r#"
+pub const PASSWORD_BOX: &str = r#"
 [[mailbox]]
 address = "support@contoso.example"
 name = "Support"
@@ -19,7 +19,7 @@ authentication = "password"
 password_file = "secret"
 "#;
 
-const MICROSOFT_BOX: &str = r#"
+pub const MICROSOFT_BOX: &str = r#"
 [[mailbox]]
 address = "billing@contoso.example"
 
@@ -36,7 +36,7 @@ authorization_endpoint = "https://login.microsoftonline.com/contoso.example/oaut
 token_endpoint = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"
 "#;
 
-fn program() -> Program {
+pub fn program() -> Program {
     let program = Program::new();
     program.file("secret", "rehearsal\n");
     program.file("value", "a~secret.Value_of+40-characters\n");

@@ -1,45 +1,26 @@
 //! The key that seals secrets: shown, changed beside a server, and given up when it is lost.
+use crate::applying::{self, MICROSOFT_BOX, PASSWORD_BOX};
 use crate::program::Program;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-const FLEET: &str = r#"
-[[mailbox]]
-address = "support@contoso.example"
-[mailbox.incoming]
-host = "localhost"
-port = 1993
-authentication = "password"
-password_file = "secret"
+const OUTGOING: &str = r#"
 [mailbox.outgoing]
 host = "localhost"
 port = 1587
 authentication = "password"
 password_file = "secret"
-
-[[mailbox]]
-address = "billing@contoso.example"
-[mailbox.incoming]
-authentication = "microsoft"
-[mailbox.outgoing]
-same = true
-[mailbox.client]
-client_id = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11"
-client_secret_file = "value"
-tenant = "contoso.example"
 "#;
 
 /// A desk with three secrets: two passwords and a client secret.
 fn fleet() -> Program {
-    let program = Program::new();
-    program.file("secret", "rehearsal\n");
-    program.file("value", "a~secret.Value_of+40-characters\n");
+    let program = applying::program();
     apply(&program, "created");
     program
 }
 fn apply(program: &Program, done: &str) {
-    let file = program.file("fleet.toml", FLEET);
+    let file = program.file("fleet.toml", &[PASSWORD_BOX, OUTGOING, MICROSOFT_BOX].concat());
     let applied = program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
     assert_eq!((&applied["items"][0]["done"], &applied["items"][1]["done"]), (&done.into(), &done.into()));
 }

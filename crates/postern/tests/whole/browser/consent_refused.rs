@@ -1,7 +1,7 @@
 //! Each kind of failure once, from the guide's page to the sentence: a row a failure, with a picture of what is said.
 //! One mailbox goes through them all, and is well at the end.
 use super::chromium::Browser;
-use super::newcomer::{as_far_as_config, fill_in};
+use super::newcomer::{as_far_as_config, fill_in, sends_by_the_same};
 use super::{ANN, SUPPORT};
 use crate::practice_walk::{Consent, Demo, Registered, register, until};
 use crate::visitor::Visitor;
@@ -135,14 +135,7 @@ async fn told_by_the_guide(browser: &Browser, config: &str, row: &Row) {
 /// *Authenticated SMTP* is not ticked, which is how a new Microsoft 365 has it.
 async fn sending_is_switched_off(browser: &Browser, demo: &Demo) {
     switch(demo, "smtp_auth", false).await;
-    browser.click("Outgoing (SMTP)").await;
-    browser.fill("host", "localhost").await;
-    browser.fill("port", &demo.smtp_port).await;
-    browser.choose("security", "starttls").await;
-    browser.choose("authentication", "same").await;
-    browser.click("Enable").await;
-    browser.click("Save Changes").await;
-    browser.says("Saved").await;
+    sends_by_the_same(browser, demo).await;
     browser.click("Check this mailbox").await;
     for words in ["5.7.139", "Authenticated SMTP"] {
         browser.says(words).await;

@@ -49,6 +49,17 @@ pub async fn connect(browser: &Browser, demo: &Demo) {
     browser.no_complaints().await;
 
     // Outgoing and fetching.
+    sends_by_the_same(browser, demo).await;
+    browser.click("Remote Mailbox").await;
+    browser.choose("start_from", "everything").await;
+    browser.click("Enable").await;
+    browser.click("Save Changes").await;
+    browser.says("Saved").await;
+    browser.no_complaints().await;
+}
+
+/// *Outgoing (SMTP)*: the practice provider's server, with the consent of *Remote Mailbox*.
+pub async fn sends_by_the_same(browser: &Browser, demo: &Demo) {
     browser.click("Outgoing (SMTP)").await;
     browser.fill("host", "localhost").await;
     browser.fill("port", &demo.smtp_port).await;
@@ -57,12 +68,6 @@ pub async fn connect(browser: &Browser, demo: &Demo) {
     browser.click("Enable").await;
     browser.click("Save Changes").await;
     browser.says("Saved").await;
-    browser.click("Remote Mailbox").await;
-    browser.choose("start_from", "everything").await;
-    browser.click("Enable").await;
-    browser.click("Save Changes").await;
-    browser.says("Saved").await;
-    browser.no_complaints().await;
 }
 
 /// Makes a System Email and opens its authorization page; that page's address, and the Callback Endpoint.
