@@ -177,7 +177,7 @@ impl Stage {
                 &entered,
                 Scheme::Practice,
                 Completeness::Complete,
-                [3; 24],
+                [[3; 24], [8; 24]],
             )?;
             Ok("unguessable".to_owned())
         })
@@ -216,7 +216,7 @@ impl Stage {
                 &entered,
                 Scheme::Practice,
                 Completeness::Complete,
-                [4; 24],
+                [[4; 24], [8; 24]],
             )
         });
     }

@@ -109,7 +109,17 @@ impl Scene {
             let client_id = client::create(tx, providers, &by, provider, "unguessable")?;
             mailbox::set_client(tx, &by, id, Side::Incoming, client_id)?;
             let (complete, scheme) = (Completeness::Complete, Scheme::Practice);
-            client::change(tx, vault, providers, &by, client_id, &entered, scheme, complete, [3; 24])?;
+            client::change(
+                tx,
+                vault,
+                providers,
+                &by,
+                client_id,
+                &entered,
+                scheme,
+                complete,
+                [[3; 24], [8; 24]],
+            )?;
             Ok(client_id)
         });
         Scene { stage, practice, hand, app, client_id }

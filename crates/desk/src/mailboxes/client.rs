@@ -136,8 +136,9 @@ pub fn change(
     entered: &EnteredClient,
     scheme: Scheme,
     completeness: Completeness,
-    nonce: [u8; 24],
+    nonces: [[u8; 24]; 2],
 ) -> Result<Client> {
+    let [for_secret, for_key] = nonces;
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let preset = providers.find(&old.provider);
     let completeness = if rules::is_complete(&old, preset) { Completeness::Complete } else { completeness };
@@ -187,14 +188,13 @@ pub fn change(
     }
     row::store(tx, &new)?;
     if let Some(key) = key {
-        // The same nonce for another row and another text would be one too many: it is derived for this one.
-        let sealed = vault.seal(&account_row(id), &key, another(nonce));
+        let sealed = vault.seal(&account_row(id), &key, for_key);
         tx.execute("UPDATE client SET account_key = $2 WHERE id = $1", params![id, sealed])?;
     }
     if let Some(secret) = secret {
         tx.execute(
             "UPDATE client SET client_secret = $2 WHERE id = $1",
-            params![id, vault.seal(&secret_row(id), &secret, nonce)],
+            params![id, vault.seal(&secret_row(id), &secret, for_secret)],
         )?;
     }
     if changed.keys().any(|field| row::TOKENS_DEPEND_ON.contains(&field.as_str())) {
@@ -271,14 +271,6 @@ fn secret_row(id: i64) -> String {
 }
 fn account_row(id: i64) -> String {
     sealed::ACCOUNT_KEY.row(id)
-}
-
-fn another([first, rest @ ..]: [u8; 24]) -> [u8; 24] {
-    let mut nonce = [!first; 24];
-    if let Some(end) = nonce.get_mut(1..) {
-        end.copy_from_slice(&rest);
-    }
-    nonce
 }
 
 fn trimmed(secret: &SecretString) -> SecretString {

@@ -68,10 +68,10 @@ fn add(db: &Db, found: &mut Forgotten, lost: &[Value]) -> Result<()> {
         found.values += 1;
         let served = db.read(|tx| value.mailboxes(tx))?;
         match value.of.lost {
-            Lost::Enter(what) if served.is_empty() => {
+            Lost::Enter(what) | Lost::MakeAnew(what) if served.is_empty() => {
                 found.others.insert(what);
             }
-            Lost::Enter(what) => served.into_iter().for_each(|address| {
+            Lost::Enter(what) | Lost::MakeAnew(what) => served.into_iter().for_each(|address| {
                 found.mailboxes.entry(address).or_default().enter.insert(what);
             }),
             Lost::Authorize => served.into_iter().for_each(|address| {
@@ -94,9 +94,7 @@ fn drop_one(tx: &mut Tx<'_>, by: &By, value: &Value) -> Result<()> {
             let reason = "The key that sealed this try to authorize is lost.";
             grant::fail(tx, by, value.id, "key_forgotten", reason, "Press Submit again.")
         }
-        Lost::Enter(_) if value.of.table == sealed::CERTIFICATE_KEY.table => {
-            certificate::retire_lost(tx, by, value.id)
-        }
+        Lost::MakeAnew(_) => certificate::retire_lost(tx, by, value.id),
         Lost::Enter(_) | Lost::Nothing => Ok(()),
     }
 }

@@ -23,6 +23,8 @@ pub struct Column {
 pub enum Lost {
     /// It is entered again: what it is called on the page.
     Enter(&'static str),
+    /// Another one is made: what it is called on the page. What is left of the row ends.
+    MakeAnew(&'static str),
     /// The mailbox is authorized again: a column of `consent`, which ends.
     Authorize,
     /// The try to authorize is made again, by whoever is in the middle of it: a column of `consent`, which fails.
@@ -89,7 +91,7 @@ pub const CERTIFICATE_KEY: Column = sealed_column!(
     "client_certificate",
     "private_key",
     OF_CERTIFICATE,
-    Lost::Enter("another certificate of its registration, made anew and uploaded at the provider")
+    Lost::MakeAnew("another certificate of its registration, made anew and uploaded at the provider")
 );
 pub const IN_PASSWORD: Column =
     sealed_column!("mailbox", "in_password", OF_MAILBOX, Lost::Enter("the password of its remote mailbox"));

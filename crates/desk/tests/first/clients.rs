@@ -36,7 +36,7 @@ pub fn change_with(desk: &TestDesk, id: i64, entered: &EnteredClient, scheme: Sc
             entered,
             scheme,
             Completeness::Complete,
-            [4; 24],
+            [[4; 24], [8; 24]],
         )
     })
 }
@@ -52,7 +52,7 @@ fn draft(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
             entered,
             scheme,
             Completeness::Draft,
-            [5; 24],
+            [[5; 24], [8; 24]],
         )
     })
 }

@@ -339,7 +339,17 @@ fn what_does_not_open_is_no_hindrance_to_what_is_entered_in_its_place() {
     s.desk
         .db
         .write(|tx| {
-            client::change(tx, &s.vault, &s.desk.providers, &by, 1, &entered, https, complete, [6; 24])
+            client::change(
+                tx,
+                &s.vault,
+                &s.desk.providers,
+                &by,
+                1,
+                &entered,
+                https,
+                complete,
+                [[6; 24], [8; 24]],
+            )
         })
         .unwrap();
     let secret = s.desk.db.read(|tx| client::secret_for_system(tx, &s.vault, 1)).unwrap().unwrap();

@@ -148,6 +148,7 @@ fn change(
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let entered = asked.over(&found, name);
     let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
-    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, randoms.nonces[1])?;
+    let nonces = [randoms.nonces[1], randoms.nonces[4]];
+    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, nonces)?;
     Ok(())
 }

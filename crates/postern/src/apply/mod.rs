@@ -90,7 +90,7 @@ fn named(error: desk::Error, address: &str, behind: usize) -> Failure {
 struct Randoms {
     /// 128 random bits, as they stand in a Callback Endpoint.
     public_id: String,
-    nonces: [[u8; 24]; 4],
+    nonces: [[u8; 24]; 5],
     scheme: client::Scheme,
 }
 
@@ -98,7 +98,7 @@ impl Randoms {
     fn draw(random: &courier::Random, scheme: client::Scheme) -> Randoms {
         let public_id =
             base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random.bytes::<16>());
-        let nonces = [random.bytes(), random.bytes(), random.bytes(), random.bytes()];
+        let nonces = std::array::from_fn(|_| random.bytes());
         Randoms { public_id, nonces, scheme }
     }
 }

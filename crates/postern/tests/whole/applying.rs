@@ -160,7 +160,7 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
         };
         let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
         let book = mail::provider::Book::builtin();
-        client::change(tx, vault, book, by, found.id, &entered, https, complete, [9; 24])
+        client::change(tx, vault, book, by, found.id, &entered, https, complete, [[9; 24], [8; 24]])
     });
     let before = format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx)));
     assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");

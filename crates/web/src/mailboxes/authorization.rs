@@ -290,9 +290,10 @@ async fn save(
         }
     }
     let scheme = if state.practice() { Scheme::Practice } else { Scheme::HttpsOnly };
-    let (by, desk, nonce, id) = (who.by(), state.courier.desk().clone(), state.courier.random(), client.id);
+    let (by, desk, id) = (who.by(), state.courier.desk().clone(), client.id);
+    let nonces = [state.courier.random(), state.courier.random()];
     let change = move |tx: &mut Tx<'_>| {
-        client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonce)
+        client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonces)
     };
     state.courier.write(change).await.map(drop)
 }

@@ -122,9 +122,12 @@ fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
 }
 
 fn secret(member: &Member, now: i64) -> Option<Countdown> {
+    first_end(member).map(|(what, at)| countdown(what, at, now))
+}
+/// What its registrations show that ends first.
+fn first_end(member: &Member) -> Option<(&'static str, i64)> {
     let ends = [("secret", member.secret_expires_at()), ("certificate", member.certificate_expires_at)];
-    let first = ends.into_iter().filter_map(|(what, at)| Some((what, at?))).min_by_key(|(_, at)| *at);
-    first.map(|(what, at)| countdown(what, at, now))
+    ends.into_iter().filter_map(|(what, at)| Some((what, at?))).min_by_key(|(_, at)| *at)
 }
 /// *secret for 61 days*
 pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
@@ -162,8 +165,7 @@ fn act(member: &Member, now: i64) -> Act {
     if mailbox.incoming.authentication.is_oauth() && mailbox.incoming.grant_id.is_none() {
         return mend(member, Side::Incoming);
     }
-    let ends = [member.secret_expires_at(), member.certificate_expires_at];
-    if ends.into_iter().flatten().any(|at| days_left(at, now) <= SOON_DAYS) {
+    if first_end(member).is_some_and(|(_, at)| days_left(at, now) <= SOON_DAYS) {
         return config(mailbox, Side::Incoming, "Open Config…");
     }
     if !mailbox.active {
@@ -176,10 +178,7 @@ fn act(member: &Member, now: i64) -> Act {
 /// A side that does not work: what its grant lacks, or its own settings.
 fn mend(member: &Member, side: Side) -> Act {
     let mailbox = &member.mailbox;
-    let (word, signs_in) = match side {
-        Side::Incoming => ("remote", mailbox.incoming.authentication.is_oauth()),
-        Side::Outgoing => ("outgoing", mailbox.outgoing.authentication.is_oauth()),
-    };
+    let (word, signs_in) = (super::side_word(side), mailbox.server(side).authentication.is_oauth());
     match member.grant(side) {
         Some(grant) if grant.state == Life::Unproved => {
             Act::Post { words: "Prove again", path: format!("/mailboxes/{}/{word}/prove", mailbox.id) }
