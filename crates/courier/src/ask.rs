@@ -84,6 +84,15 @@ impl Prepared<'_> {
             extra: &self.extra,
         }
     }
+
+    /// The same at another endpoint. What was entered for one origin is not sent to another.
+    pub(crate) fn request_at<'a>(&'a self, endpoint: &'a Url, scope: &'a str) -> TokenRequest<'a> {
+        let authentication = match endpoint.origin() == self.endpoint.origin() {
+            true => self.shown.authentication(),
+            false => ClientAuthentication::None,
+        };
+        TokenRequest { endpoint, authentication, ..self.request(Some(scope)) }
+    }
 }
 
 /// Why no token came: said by the provider, or seen before it was asked.

@@ -4,7 +4,7 @@ use super::exchange::{Given, keep};
 use super::{Banner, Session, ready, registration as bound, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
-use crate::registration::{self, corrected, endpoint, protocol_of, token_scope};
+use crate::registration::{self, endpoint, protocol_of, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask};
 use desk::mailboxes::client::{self, Client};
@@ -12,8 +12,10 @@ use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
 use desk::mailboxes::mailbox::Side;
 use desk::people::agent::{self, Role};
 use desk::{Actor, By, Refusal};
+use mail::explain::Class;
 use std::time::Duration;
-use wire::oauth::{Polled, SLOWER_S};
+use url::Url;
+use wire::oauth::{DeviceCode, Polled, SLOWER_S, TokenSet};
 
 /// Longest wait between two polls.
 const INTERVAL_S_MAX: i64 = 120;
@@ -25,6 +27,12 @@ pub struct Device {
     pub user_code: String,
     pub verification_uri: String,
     pub until: i64,
+}
+
+/// Whether the registration's provider is known to give codes; its own endpoints may not be filled in yet.
+pub fn device_is_offered(courier: &Courier, client: &Client) -> bool {
+    let known = registration::oauth2(&courier.desk().providers, client);
+    known.is_some_and(|oauth2| oauth2.device_endpoint.is_some())
 }
 
 /// Asks the provider for a code and stores the try.
@@ -44,19 +52,9 @@ pub async fn begin_device(
         return Err(Refusal::Other(sentence.to_owned()).into());
     };
     let at = endpoint(courier, "Device Endpoint", &known.replace("{tenant}", client.tenant.trim()))?;
-    let scopes = corrected(providers, &client);
-    let asked = wire::oauth::device_code(courier.net(), &at, client.client_id.trim(), &scopes);
-    let code = match tokio::time::timeout(REQUEST_LIMIT, asked).await {
-        Ok(Ok(code)) => code,
-        Ok(Err(error)) => {
-            let check = "paste the address instead";
-            let trouble = of_a_try(courier, &error, &client.provider, "Ask for a code again", check);
-            return Err(Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy)).into());
-        }
-        Err(_) => {
-            return Err(Refusal::Other("The provider did not answer in time. Try again.".to_owned()).into());
-        }
-    };
+    let code = code_of(courier, &client, side, &at).await.map_err(|trouble| {
+        Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy).trim().to_owned())
+    })?;
     let new = NewDevice {
         client_id: client.id,
         mailbox_id,
@@ -74,8 +72,37 @@ pub async fn begin_device(
     Ok(Device { grant_id, user_code: code.user_code, verification_uri, until })
 }
 
+/// The client shows itself as at the token endpoint (RFC 8628 §3.1). Of one resource, since the poll that brings the
+/// token names none.
+async fn code_of(courier: &Courier, client: &Client, side: Side, at: &Url) -> Result<DeviceCode, Trouble> {
+    let prepared = ask::prepare(courier, client).await?;
+    let scope = scope_of(courier, client, side);
+    let request = prepared.request_at(at, &scope);
+    let asked = wire::oauth::device_code(courier.net(), &request);
+    match tokio::time::timeout(REQUEST_LIMIT, asked).await {
+        Ok(Ok(code)) => Ok(code),
+        Ok(Err(error)) => Err(of_a_try(
+            courier,
+            &error,
+            &client.provider,
+            "Ask for a code again",
+            "paste the address instead",
+        )),
+        Err(_) => Err(Trouble::new(
+            Class::Retry,
+            RETRY_CODE,
+            "The provider did not answer in time.",
+            "Ask for a code again.",
+        )),
+    }
+}
+
+fn scope_of(courier: &Courier, client: &Client, side: Side) -> String {
+    token_scope(&courier.desk().providers, client, "", protocol_of(side))
+}
+
 /// Asks about every try that is due and that nobody else asks about; about this one alone, where one is named.
-pub(crate) async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::Result<Option<Banner>> {
+pub async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::Result<Option<Banner>> {
     let mut last = None;
     loop {
         let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
@@ -86,7 +113,7 @@ pub(crate) async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::
         let Some(poll) = courier.write(claim).await? else { return Ok(last) };
         // In its own task: what is given is given once.
         let (of, asked) = (courier.clone(), poll.clone());
-        let task = tokio::spawn(async move { ask_about(&of, &asked).await });
+        let task = tokio::spawn(async move { poll_one(&of, &asked).await });
         last = task.await.map_err(|error| anyhow::anyhow!("asking about a code ended early: {error}"))??;
     }
 }
@@ -134,50 +161,64 @@ async fn told(courier: &Courier, grant: &grant::Grant) -> desk::Result<Option<Ba
 }
 
 /// One poll. `None`: nobody has signed in yet, or another one has it.
-async fn ask_about(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
+async fn poll_one(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
     if poll.is_over {
         return over(courier, poll, too_late()).await;
     }
     let id = poll.client_id;
     let found = courier.read(move |tx| client::find(tx, id));
     let client = found.await?.ok_or(Refusal::NotFound("registration of this mailbox"))?;
+    if !client.active {
+        return over(courier, poll, switched_off()).await;
+    }
     let prepared = match ask::prepare(courier, &client).await {
         Ok(prepared) => prepared,
         Err(trouble) => return over(courier, poll, trouble).await,
     };
-    let scope = token_scope(&courier.desk().providers, &client, "", protocol_of(poll.side));
+    let scope = scope_of(courier, &client, poll.side);
     let request = prepared.request(None);
     let asked_at = courier.now();
     let asking = wire::oauth::poll_device(courier.net(), &request, &poll.device_code);
+    let twice = poll.interval_s.saturating_mul(2);
     match tokio::time::timeout(REQUEST_LIMIT, asking).await {
-        Ok(Ok(Polled::Pending)) => again(courier, poll, poll.interval_s).await,
-        Ok(Ok(Polled::SlowDown)) => again(courier, poll, poll.interval_s.saturating_add(SLOWER_S)).await,
-        Ok(Ok(Polled::Given(set))) => {
-            let poll = poll.clone();
-            let (grant_id, mailbox_id, side) = (poll.grant_id, poll.mailbox_id, poll.side);
-            let by = who_began(courier, &poll).await?;
-            if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
-                tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
-                return Ok(None);
-            }
-            let Some(by) = by else {
-                let by = By::system(courier.now());
-                return settle(courier, &by, grant_id, mailbox_id, side, Err(no_administrator()))
-                    .await
-                    .map(Some);
-            };
-            let given =
-                Given { grant_id, mailbox_id, side, set: *set, scope, asked_at, nonce: None, issuer: None };
-            let kept = keep(courier, &by, &client, given).await;
-            settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some)
+        Ok(Ok(Polled::Pending)) => again(courier, poll, poll.interval_s, None).await,
+        Ok(Ok(Polled::SlowDown { retry_after_ms })) => {
+            again(courier, poll, poll.interval_s.saturating_add(SLOWER_S), retry_after_ms).await
         }
-        Ok(Err(error)) => match refused(courier, &error, &client) {
-            Some(trouble) => over(courier, poll, trouble).await,
+        Ok(Ok(Polled::Given(set))) => given(courier, poll, &client, *set, scope, asked_at).await,
+        Ok(Err(error)) => match passes(&error) {
             // A bad hour of the provider: half as often from now on (RFC 8628 §3.5).
-            None => again(courier, poll, poll.interval_s.saturating_mul(2)).await,
+            Some(retry_after_ms) => again(courier, poll, twice, retry_after_ms).await,
+            None => over(courier, poll, refused(courier, &error, &client)).await,
         },
-        Err(_) => again(courier, poll, poll.interval_s.saturating_mul(2)).await,
+        Err(_) => again(courier, poll, twice, None).await,
     }
+}
+
+/// The tokens are here. Never again will they be given for this code.
+async fn given(
+    courier: &Courier,
+    poll: &DevicePoll,
+    client: &Client,
+    set: TokenSet,
+    scope: String,
+    asked_at: i64,
+) -> desk::Result<Option<Banner>> {
+    let (grant_id, mailbox_id, side) = (poll.grant_id, poll.mailbox_id, poll.side);
+    let by = who_began(courier, poll).await?;
+    let poll = poll.clone();
+    if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
+        tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
+        return Ok(None);
+    }
+    let Some(by) = by else {
+        let by = By::system(courier.now());
+        let kept = Err(no_administrator());
+        return settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some);
+    };
+    let given = Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None };
+    let kept = keep(courier, &by, client, given).await;
+    settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some)
 }
 
 /// Who acts: beginning it gives no right that has ended since. `None`: no administrator any more.
@@ -189,10 +230,18 @@ async fn who_began(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<
     Ok(agent.map(|agent| By { actor: Actor::Agent { id, name: agent.name }, at }))
 }
 
-async fn again(courier: &Courier, poll: &DevicePoll, interval_s: i64) -> desk::Result<Option<Banner>> {
-    let (poll, now) = (poll.clone(), courier.now());
+async fn again(
+    courier: &Courier,
+    poll: &DevicePoll,
+    interval_s: i64,
+    retry_after_ms: Option<i64>,
+) -> desk::Result<Option<Banner>> {
     let interval_s = interval_s.clamp(1, INTERVAL_S_MAX);
-    courier.write(move |tx| grant::device_waits(tx, &poll, interval_s, now)).await?;
+    let pause_ms = interval_s.saturating_mul(1000).max(retry_after_ms.unwrap_or(0));
+    let (poll, poll_at) = (poll.clone(), courier.now().saturating_add(pause_ms));
+    if !courier.write(move |tx| grant::device_waits(tx, &poll, interval_s, poll_at)).await? {
+        tracing::info!("a late answer about a device code was dropped");
+    }
     Ok(None)
 }
 
@@ -205,26 +254,46 @@ async fn over(courier: &Courier, poll: &DevicePoll, trouble: Trouble) -> desk::R
     Ok(ended.await?.then(|| Banner::failed(trouble)))
 }
 
-/// Why there will be no token; `None` where it passes by itself.
-fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Option<Trouble> {
-    let word = error.oauth().map(|oauth| oauth.error.as_str())?;
-    match word {
-        "expired_token" => Some(too_late()),
-        "authorization_declined" | "access_denied" => Some(Trouble::new(
-            mail::explain::Class::AuthorizeAgain,
-            "declined",
-            "Whoever entered the code said no, so nothing was granted.",
-            "Begin again, and accept what is asked for.",
-        )),
-        _ => {
-            Some(token_trouble(courier, error, &client.provider)).filter(|trouble| trouble.code != RETRY_CODE)
-        }
+/// No answer to the question: the code is as good as before. How long the provider wants to be left alone.
+fn passes(error: &wire::Error) -> Option<Option<i64>> {
+    // However they are answered, also with the status of a bad hour.
+    const FINAL: [&str; 5] = [
+        "access_denied",
+        "authorization_declined",
+        "expired_token",
+        "bad_verification_code",
+        "invalid_grant",
+    ];
+    let is_final = error.oauth().is_some_and(|answer| FINAL.contains(&answer.error.as_str()));
+    match error.kind() {
+        wire::Kind::Transient { retry_after_ms } if !is_final => Some(retry_after_ms),
+        wire::Kind::Transient { .. }
+        | wire::Kind::Unauthorized
+        | wire::Kind::Rejected
+        | wire::Kind::Broken => None,
     }
+}
+
+/// Why there will be no token, with the provider's words.
+fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
+    match error.oauth() {
+        Some(answer) => Trouble::of_oauth(answer, registration::family(courier, &client.provider), None),
+        None => token_trouble(courier, error, &client.provider),
+    }
+}
+
+fn switched_off() -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "registration_off",
+        "This registration is switched off.",
+        "Switch it on in the tab Info, then get a new code.",
+    )
 }
 
 fn no_administrator() -> Trouble {
     Trouble::new(
-        mail::explain::Class::AuthorizeAgain,
+        Class::AuthorizeAgain,
         "no_administrator",
         "Whoever asked for this code is no administrator any more, so its tokens were not kept.",
         "Let an administrator get a new code.",
@@ -233,7 +302,7 @@ fn no_administrator() -> Trouble {
 
 fn too_late() -> Trouble {
     Trouble::new(
-        mail::explain::Class::AuthorizeAgain,
+        Class::AuthorizeAgain,
         "expired_token",
         "Nobody signed in with the code before it ended.",
         "Begin again to get a new code.",

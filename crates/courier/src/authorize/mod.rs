@@ -13,8 +13,7 @@ mod revoke;
 mod unattended;
 
 pub use certificate::{make as make_certificate, new_certificate};
-pub(crate) use device::poll_devices;
-pub use device::{Device, begin_device, wait_for_device};
+pub use device::{Device, begin_device, device_is_offered, poll_devices, wait_for_device};
 pub use discover::{Discovered, discover};
 pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
 pub use dispute::{About, Answer, Question, answer, question};

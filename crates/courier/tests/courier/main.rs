@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod alerts;
 mod authorize;
+mod device;
 mod doctor;
 mod doctor_domain;
 mod doctor_round_trip;

@@ -17,6 +17,8 @@ pub struct State {
     pub bearers: Vec<String>,
     /// Status and body of the next answers; the last one stays.
     pub answers: Vec<(u16, String)>,
+    /// When it wants to be asked again, in seconds.
+    pub retry_after: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -71,14 +73,17 @@ impl PretendProvider {
             let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
             let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
             let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
-            let (status, body) = {
+            let (status, body, more) = {
                 let mut state = self.state();
                 state.asked.push(form);
                 state.bearers.extend(bearer.map(str::to_owned));
-                if state.answers.len() > 1 { state.answers.remove(0) } else { state.answers[0].clone() }
+                let many = state.answers.len() > 1;
+                let (status, body) = if many { state.answers.remove(0) } else { state.answers[0].clone() };
+                let after = state.retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n"));
+                (status, body, after.unwrap_or_default())
             };
             let head = format!(
-                "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                "HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{more}\r\n",
                 body.len()
             );
             stream.write_all(head.as_bytes()).await?;

@@ -110,34 +110,6 @@ async fn a_code_is_asked_about_no_sooner_than_the_provider_lets_it_and_by_one_pr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_that_was_declined_or_has_ended_is_told_and_not_asked_about_again() {
-    for (error, word) in [
-        ("authorization_declined", "said no"),
-        ("access_denied", "said no"),
-        ("expired_token", "before it ended"),
-    ] {
-        let try_ = begun().await;
-        try_.answers(error);
-        try_.stage.clock.advance(5 * SECOND);
-        match try_.waiting(&try_.stage.courier).await.unwrap().unwrap() {
-            Banner::Red { sentence, retry, .. } => assert!(sentence.contains(word) && !retry, "{sentence}"),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(try_.state(), State::Failed);
-        try_.later(60).await;
-        assert_eq!(try_.polls(), 1, "{error}");
-    }
-    let late = begun().await;
-    late.stage.clock.advance(900 * SECOND);
-    let banner = late.waiting(&late.stage.courier).await.unwrap().unwrap();
-    assert!(
-        matches!(&banner, Banner::Red { sentence, .. } if sentence.contains("before it ended")),
-        "{banner:?}"
-    );
-    assert_eq!(late.polls(), 0, "what has ended here is not asked about");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_poller_is_followed_by_the_rounds_when_its_lease_has_ended() {
     let try_ = begun().await;
     try_.gives();

@@ -7,8 +7,8 @@ mod pending;
 mod refresh;
 
 pub use device::{
-    DevicePoll, DeviceTry, NewDevice, begin_device, claim_device, device_due, device_over, device_try,
-    device_used, device_waits, end_lost_devices,
+    DevicePoll, DeviceTry, NewDevice, begin_device, cancel_device, claim_device, device_due, device_over,
+    device_try, device_used, device_waits, end_lost_devices, newest_device,
 };
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};

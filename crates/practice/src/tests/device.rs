@@ -28,7 +28,7 @@ async fn enter(practice: &Practice, typed: &str) -> Answer {
     post(&format!("{}/devicelogin", practice.http_url), &[("otc", typed)]).await
 }
 
-async fn approve(practice: &Practice, codes: &Value) -> Answer {
+pub(super) async fn approve(practice: &Practice, codes: &Value) -> Answer {
     let page = enter(practice, codes["user_code"].as_str().unwrap()).await;
     let url = format!("{}/{}/login", practice.http_url, practice.tenant_id());
     post(&url, &[("flow", &page.field("flow")), ("account", SUPPORT), ("password", "x")]).await

@@ -6,7 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use wire::imap::{Fetched, Idle, Removal};
 use wire::net::{Net, Policy};
-use wire::oauth::{ClientAuthentication, Expected, Proof, TokenRequest, exchange_code, identify, refresh};
+use wire::oauth::{
+    ClientAuthentication, Expected, Polled, Proof, TokenRequest, device_code, exchange_code, identify,
+    poll_device, refresh,
+};
 use wire::smtp::{Envelope, Fate};
 use wire::{Credential, Kind, Security, Server};
 
@@ -66,6 +69,50 @@ async fn a_grant_is_made_identified_and_refreshed() {
     let error = refresh(&net, &request, &old).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Transient { retry_after_ms: Some(7000) });
     assert!(refresh(&net, &request, &old).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_code_for_another_device_is_polled_until_somebody_has_entered_it() {
+    let (practice, clock) = start().await;
+    let net = net(&practice);
+    let app = practice.register("Postern", CALLBACK);
+    let codes = format!("{}/{}/oauth2/v2.0/devicecode", practice.http_url, app.tenant_id);
+    let (codes, endpoint) = (Url::parse(&codes).unwrap(), Url::parse(&practice.token_endpoint()).unwrap());
+    let secret = SecretString::from(app.client_secret.clone());
+    let request = TokenRequest {
+        endpoint: &codes,
+        client_id: &app.client_id,
+        authentication: ClientAuthentication::Secret(&secret),
+        scope: Some("openid offline_access https://outlook.office.com/IMAP.AccessAsUser.All"),
+        extra: &[],
+    };
+    let given = device_code(&net, &request).await.unwrap();
+    assert_eq!((given.expires_in_s, given.interval_s), (900, 5));
+    let unknown =
+        device_code(&net, &TokenRequest { client_id: "nobody", ..request.clone() }).await.unwrap_err();
+    assert_eq!(unknown.kind(), Kind::Rejected, "{unknown}");
+
+    let request = TokenRequest { endpoint: &endpoint, scope: None, ..request };
+    let poll = async || poll_device(&net, &request, &given.device_code).await;
+    assert!(matches!(poll().await, Ok(Polled::Pending)));
+    assert!(matches!(poll().await, Ok(Polled::SlowDown { .. })));
+    clock.fetch_add(10_000, std::sync::atomic::Ordering::SeqCst);
+    super::device::approve(&practice, &serde_json::json!({ "user_code": given.user_code })).await;
+    let Ok(Polled::Given(set)) = poll().await else { panic!("somebody has entered it") };
+    assert!(set.refresh_token.is_some() && set.id_token.is_some());
+    let error = poll().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.oauth().unwrap().codes.as_slice()),
+        (Kind::Unauthorized, [54005].as_slice())
+    );
+    let told = format!("{error} {error:?}");
+    assert!(
+        !told.contains(given.device_code.expose_secret()) && !told.contains(secret.expose_secret()),
+        "{told}"
+    );
+    practice.faults.arm(Fault::DeviceThrottled, Times::Exactly(1));
+    let error = device_code(&net, &TokenRequest { endpoint: &codes, ..request.clone() }).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Transient { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -122,6 +122,16 @@ pub async fn jwt_bearer(net: &Net, request: &TokenRequest<'_>, assertion: &Secre
     post(net, "ask for a token of the service account", request, &grant, &[assertion.expose_secret()]).await
 }
 
+impl<'a> TokenRequest<'a> {
+    /// What stands in no error: what a request of its own holds, and what the client shows itself with.
+    pub(super) fn secrets<'b>(&self, own: &[&'b str]) -> Vec<&'b str>
+    where
+        'a: 'b,
+    {
+        own.iter().copied().chain(self.authentication.secret()).collect()
+    }
+}
+
 pub(super) async fn post(
     net: &Net,
     tried: &str,
@@ -129,6 +139,19 @@ pub(super) async fn post(
     grant: &[(&str, &str)],
     secrets: &[&str],
 ) -> Result<TokenSet> {
+    let answer = ask(net, tried, request, grant).await;
+    let host = host_of(request.endpoint);
+    let token_set = answer.and_then(|answer| read(tried, &host, &answer));
+    token_set.map_err(|error| error.hiding(&request.secrets(secrets)))
+}
+
+/// The form with the client's own parameters, and whatever is answered to it.
+pub(super) async fn ask(
+    net: &Net,
+    tried: &str,
+    request: &TokenRequest<'_>,
+    grant: &[(&str, &str)],
+) -> Result<HttpAnswer> {
     let mut form: Vec<(&str, &str)> = grant.to_vec();
     form.extend(Some(("client_id", request.client_id)).filter(|(_, id)| !id.is_empty()));
     form.extend(request.authentication.parameters());
@@ -138,11 +161,7 @@ pub(super) async fn post(
             form.push((name, value));
         }
     }
-    let answer = net.post_form(tried, request.endpoint, &form, ANSWER_BYTES_MAX).await;
-    let host = host_of(request.endpoint);
-    let token_set = answer.and_then(|answer| read(tried, &host, &answer));
-    let secrets: Vec<&str> = secrets.iter().copied().chain(request.authentication.secret()).collect();
-    token_set.map_err(|error| error.hiding(&secrets))
+    net.post_form(tried, request.endpoint, &form, ANSWER_BYTES_MAX).await
 }
 
 #[derive(Deserialize)]
@@ -155,12 +174,17 @@ struct Body {
     token_type: Option<String>,
 }
 
-/// What an answer means. Only 400 and 401 with an OAuth error may ask for a person: everything else may be a
-/// proxy's page or a bad hour.
 fn read(tried: &str, host: &str, answer: &HttpAnswer) -> Result<TokenSet> {
     let later = Kind::Transient { retry_after_ms: answer.retry_after_ms };
+    token_set(accepted(tried, host, answer)?).map_err(|why| Error::new(later, tried, host).remedy(why))
+}
+
+/// What an answer means. Only 400 and 401 with an OAuth error may ask for a person: everything else may be a
+/// proxy's page or a bad hour.
+pub(super) fn accepted<'a>(tried: &str, host: &str, answer: &'a HttpAnswer) -> Result<&'a [u8]> {
+    let later = Kind::Transient { retry_after_ms: answer.retry_after_ms };
     if answer.status == 200 {
-        return token_set(&answer.body).map_err(|why| Error::new(later, tried, host).remedy(why));
+        return Ok(&answer.body);
     }
     let Some(oauth) = OAuthError::from_body(&answer.body) else {
         let remedy = match answer.status {
@@ -194,11 +218,6 @@ fn token_set(body: &[u8]) -> Result<TokenSet, &'static str> {
     if !body.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer")) {
         return Err("the answer holds a token that is no bearer token, which no mail server takes");
     }
-    // Some servers write the number as a string, or as a fraction.
-    let expires_in_s = body.expires_in.as_ref().and_then(|value| match value {
-        serde_json::Value::String(text) => text.trim().parse::<i64>().ok(),
-        value => value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64)),
-    });
     let scope = match body.scope {
         Some(serde_json::Value::String(text)) => Some(text).filter(|text| !text.is_empty()),
         Some(serde_json::Value::Array(scopes)) => {
@@ -209,11 +228,22 @@ fn token_set(body: &[u8]) -> Result<TokenSet, &'static str> {
     Ok(TokenSet {
         access_token,
         refresh_token: body.refresh_token.filter(filled),
-        expires_in_s: expires_in_s
-            .filter(|seconds| *seconds > 0)
+        expires_in_s: body
+            .expires_in
+            .as_ref()
+            .and_then(seconds)
             .unwrap_or(EXPIRES_IN_S_DEFAULT)
             .min(EXPIRES_IN_S_MAX),
         scope,
         id_token: body.id_token.filter(filled),
     })
+}
+
+/// Some servers write the number as a string, or as a fraction.
+pub(super) fn seconds(value: &serde_json::Value) -> Option<i64> {
+    let seconds = match value {
+        serde_json::Value::String(text) => text.trim().parse::<i64>().ok(),
+        value => value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64)),
+    };
+    seconds.filter(|seconds| *seconds > 0)
 }

@@ -114,6 +114,23 @@ pub fn device_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeviceTry>> {
     }))
 }
 
+/// The newest try of a side, if it is one by a code.
+pub fn newest_device(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<i64>> {
+    let newest: Option<(i64, String)> = tx.maybe(
+        "SELECT id, way FROM consent WHERE mailbox_id = $1 AND side = $2 ORDER BY id DESC LIMIT 1",
+        params![mailbox_id, side.word()],
+    )?;
+    Ok(newest.filter(|(_, way)| way == "device").map(|(id, _)| id))
+}
+
+/// A code that nobody has used yet counts no more. Once somebody has, what comes of it goes on.
+pub fn cancel_device(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    if device_try(tx, id)?.is_some_and(|device| device.waits) {
+        super::fail(tx, by, id, "cancelled", "It was cancelled.", "")?;
+    }
+    Ok(())
+}
+
 /// The try that is due first, or this one if it is due; nobody else asks about it till the lease ends.
 pub fn claim_device(
     tx: &mut Tx<'_>,
@@ -162,17 +179,12 @@ pub fn device_due(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
     Ok(due)
 }
 
-/// Nobody has signed in yet: asked again after the interval. `false`: another poller has it, or it has ended.
-pub fn device_waits(tx: &mut Tx<'_>, poll: &DevicePoll, interval_s: i64, now: i64) -> Result<bool> {
+/// Nobody has signed in yet: asked again then, and once more at its end. `false`: another poller has it, or it has ended.
+pub fn device_waits(tx: &mut Tx<'_>, poll: &DevicePoll, interval_s: i64, poll_at: i64) -> Result<bool> {
     let waits = tx.execute(
-        "UPDATE consent SET poll_interval_s = $3, poll_at = $4, leased_until = 0, leased_by = ''
+        "UPDATE consent SET poll_interval_s = $3, poll_at = CASE WHEN pending_until < $4 THEN pending_until ELSE $4 END, leased_until = 0, leased_by = ''
          WHERE id = $1 AND generation = $2 AND state = 'pending'",
-        params![
-            poll.grant_id,
-            poll.generation,
-            interval_s,
-            now.saturating_add(interval_s.saturating_mul(1000))
-        ],
+        params![poll.grant_id, poll.generation, interval_s, poll_at],
     )?;
     Ok(waits == 1)
 }

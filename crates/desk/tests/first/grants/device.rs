@@ -27,7 +27,7 @@ fn a_device_code_is_asked_about_by_one_at_a_time_and_ends_with_its_try() {
     let second = claim(NOW + 65 * SECOND).unwrap();
     let late = s.desk.db.write(|tx| grant::device_used(tx, &first)).unwrap();
     assert!(!late, "the first one's answer comes too late");
-    assert!(s.desk.db.write(|tx| grant::device_waits(tx, &second, 10, NOW + 65 * SECOND)).unwrap());
+    assert!(s.desk.db.write(|tx| grant::device_waits(tx, &second, 10, NOW + 75 * SECOND)).unwrap());
     assert!(claim(NOW + 74 * SECOND).is_none());
     let third = claim(NOW + 75 * SECOND).unwrap();
     assert!(!third.is_over);
