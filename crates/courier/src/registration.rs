@@ -134,10 +134,10 @@ pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> de
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn client(scopes: &str) -> Client {
+    pub(crate) fn client(scopes: &str) -> Client {
         Client {
             id: 1,
             public_id: String::new(),

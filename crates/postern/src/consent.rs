@@ -1,4 +1,4 @@
-//! `postern mailbox authorize`, `reauthorize`, `prove`, `revoke` and `answer`: a consent without a browser on this machine.
+//! `postern mailbox authorize`, `reauthorize`, `consent-link`, `prove`, `revoke` and `answer`: a consent without a browser on this machine.
 use crate::output::{self, Done, Failure};
 use crate::{Program, mailbox, open, serve};
 use clap::{Args, ValueEnum};
@@ -162,6 +162,14 @@ fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
         }
         None => Err(Failure::usage("Nothing was pasted, so nothing was authorized.")),
     }
+}
+
+pub fn link(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, of)?;
+    let begun = authorize::begin_admin_consent(&hand.courier, &hand.by, hand.id, hand.side);
+    let links: Vec<String> = hand.runtime.block_on(begun)?.into_iter().map(String::from).collect();
+    let document = json!({ "address": hand.address, "side": hand.side.word(), "links": links });
+    output::print(program.json, &document, || links.iter().map(|link| format!("{link}\n")).collect())
 }
 
 pub fn prove(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {

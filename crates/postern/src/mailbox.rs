@@ -48,6 +48,8 @@ pub enum Command {
     Authorize(consent::Authorize),
     /// The same again; what is in use stays in use until the new one is proved
     Reauthorize(consent::Authorize),
+    /// Print a link by which an administrator of the tenant consents for everybody
+    ConsentLink(consent::Of),
     /// Prove the access again
     Prove(consent::Of),
     /// Say what a mailbox is that somebody else has signed in for
@@ -94,6 +96,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Authorize(asked) | Command::Reauthorize(asked) => {
             consent::authorize(program, desk, site, &asked)
         }
+        Command::ConsentLink(of) => consent::link(program, desk, site, &of),
         Command::Prove(of) => consent::prove(program, desk, site, &of),
         Command::Answer(said) => consent::answer(program, desk, site, &said),
         Command::Revoke(of) => consent::revoke(program, desk, site, &of),

@@ -2,6 +2,7 @@
 //!
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
+mod admin_consent;
 mod certificate;
 mod device;
 mod discover;
@@ -12,6 +13,7 @@ mod prove;
 mod revoke;
 mod unattended;
 
+pub use admin_consent::{AdminAnswer, admin_consented, begin_admin_consent, has_admin_consent};
 pub use certificate::{make as make_certificate, new_certificate};
 pub use device::{Device, begin_device, device_is_offered, poll_devices, wait_for_device};
 pub use discover::{Discovered, discover};
@@ -57,6 +59,8 @@ pub struct CallbackQuery {
     pub state: Option<String>,
     pub error: Option<String>,
     pub error_description: Option<String>,
+    /// An administrator was asked to consent for everybody: whether they did.
+    pub admin_consent: Option<String>,
     /// Who answers (RFC 9207).
     pub iss: Option<String>,
 }
@@ -70,6 +74,7 @@ impl CallbackQuery {
                 "state" => &mut read.state,
                 "error" => &mut read.error,
                 "iss" => &mut read.iss,
+                "admin_consent" => &mut read.admin_consent,
                 "error_description" => &mut read.error_description,
                 _ => continue,
             };

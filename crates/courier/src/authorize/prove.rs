@@ -1,5 +1,5 @@
 //! Proves what was authorized, settles grant and health, and says so.
-use super::{Banner, unattended};
+use super::{Banner, revoke, unattended};
 use crate::Courier;
 use crate::connect::Which;
 use crate::probe::{self, Proof};
@@ -40,11 +40,15 @@ pub(super) async fn prove(
         }
         return Ok(red(proof, note));
     }
-    let (by, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
+    let replaced = match subject {
+        Subject::New(id) => revoke::replaced_by(courier, id).await?,
+        Subject::InUse => Vec::new(),
+    };
+    let (acts, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
     courier
         .write(move |tx| {
             if let Subject::New(id) = subject {
-                grant::fulfil(tx, &by, id)?;
+                grant::fulfil(tx, &acts, id)?;
             }
             match side {
                 Side::Incoming => mailbox::hurry(tx, mailbox_id, now),
@@ -52,6 +56,7 @@ pub(super) async fn prove(
             }
         })
         .await?;
+    revoke::take_back_replaced(courier, by, replaced).await;
     let shares = side == Side::Incoming
         && mailbox.outgoing_active
         && mailbox.outgoing.authentication == Authentication::Same;

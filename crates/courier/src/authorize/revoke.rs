@@ -14,7 +14,7 @@ use url::Url;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be taken back at the provider when it is gone here.
-struct Held {
+pub(super) struct Held {
     grant_id: i64,
     client: Client,
     refresh_token: Option<SecretString>,
@@ -68,6 +68,27 @@ pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::
     task.await.map_err(|error| anyhow::anyhow!("taking tokens back ended early: {error}"))?
 }
 
+/// What a grant will replace, as it is before that: to be given to [`take_back_replaced`].
+pub(super) async fn replaced_by(courier: &Courier, grant_id: i64) -> desk::Result<Vec<Held>> {
+    let mut all = Vec::new();
+    for id in courier.read(move |tx| grant::replaced_by(tx, grant_id)).await? {
+        all.extend(held(courier, id).await?);
+    }
+    Ok(all)
+}
+
+/// What another person had given is taken back at the provider. Of the same person nothing is: at Google that would end
+/// the new grant too, since one token that is taken back ends all that a person has given to the project. It goes on by
+/// itself there, and is destroyed here.
+pub(super) async fn take_back_replaced(courier: &Courier, by: &desk::By, replaced: Vec<Held>) {
+    for held in replaced {
+        let id = held.grant_id;
+        if let Err(error) = take_back(courier, by, held).await {
+            tracing::warn!(grant = id, "a replaced token was not taken back at its provider: {error}");
+        }
+    }
+}
+
 async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
     let vault = courier.desk().vault.clone();
     let found = courier.read(move |tx| {
@@ -88,6 +109,12 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
     let (Some(at), Some(token)) = (at, held.refresh_token) else {
         return Ok(taken_back_where(courier, &held.client.provider).to_owned());
     };
+    let id = held.grant_id;
+    if let Some(address) = courier.read(move |tx| grant::same_person_elsewhere(tx, id)).await? {
+        return Ok(format!(
+            "The provider was not told: it would end what the same person has given for {address} too."
+        ));
+    }
     let at = endpoint(courier, "Revocation Endpoint", at)?;
     // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
     let token_endpoint = endpoint(courier, "Token Endpoint", &held.client.token_endpoint)?;

@@ -13,6 +13,7 @@ use desk::intake::round_trip;
 use desk::mailboxes::mailbox::Mailbox;
 use mail::explain::Class;
 use mail::nature::Nature;
+use mail::provider::Family;
 use mail::sending::dkim::{self, Signature};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -56,6 +57,7 @@ pub(super) async fn examine(
         return Err(chart.bad(Link::Returned, came_as_report(&message)));
     }
     returned(mailbox, &found.place, sent.elapsed(), chart);
+    written_as(mailbox, ways.outgoing.place.provider, &message, chart);
     threads(&letter.message_id, message.message_id.as_deref(), chart);
     Ok(dkim::signatures(&message.headers))
 }
@@ -305,6 +307,40 @@ fn returned(mailbox: &Mailbox, place: &Place, took: Duration, chart: &mut Chart)
     }
 }
 
+/// Whether customers see the address that they wrote to: Exchange writes the mailbox's own in the place of an alias, and
+/// Google that of the account that signed in.
+fn written_as(mailbox: &Mailbox, provider: &str, message: &mail::Message, chart: &mut Chart) {
+    let address = &mailbox.address;
+    let from: Vec<&str> = message.from.iter().filter_map(|from| from.address.as_deref()).collect();
+    if from.iter().any(|from| mail::address::key(from) == mail::address::key(address)) {
+        return chart.good(Link::SendAs, format!("It came back with {address} as its sender."));
+    }
+    let other = from.first().map_or_else(|| "no sender at all".to_owned(), |from| (*from).to_owned());
+    let found = format!(
+        "It was sent as {address} and came back as {other}: the server has put another address in its place, and customers \
+         see and answer that one."
+    );
+    chart.warning(Link::SendAs, found, own_sender(provider, address));
+}
+
+/// How the server is told to leave the address as it is.
+fn own_sender(provider: &str, address: &str) -> String {
+    match Family::of(provider) {
+        Family::Microsoft => {
+            "If it is an alias, an Exchange administrator lets people send as their aliases: Set-OrganizationConfig \
+             -SendFromAliasEnabled $true in Exchange Online PowerShell. Then check once more; such a change is not seen at once."
+                .to_owned()
+        }
+        Family::Google => format!(
+            "Whoever signs in adds {address} in Gmail › Settings › Accounts › Send mail as, confirms it, and you check once \
+             more."
+        ),
+        Family::Other => format!(
+            "Let that server take {address} as an address of the account that signs in to send, or sign in as {address}."
+        ),
+    }
+}
+
 fn threads(ours: &str, theirs: Option<&str>, chart: &mut Chart) {
     if theirs == Some(ours) {
         let found = "It has kept its Message-ID, so that an answer to a letter from here finds its ticket.";
@@ -353,4 +389,21 @@ fn came_as_report(message: &mail::Message) -> Trouble {
         }
     }
     trouble
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_sender;
+
+    #[test]
+    fn each_provider_has_its_own_way_to_write_as_an_alias() {
+        for (provider, words) in [
+            ("microsoft", "Set-OrganizationConfig -SendFromAliasEnabled $true"),
+            ("google", "adds help@contoso.example in Gmail › Settings › Accounts › Send mail as"),
+            ("other", "take help@contoso.example as an address of the account"),
+        ] {
+            let remedy = own_sender(provider, "help@contoso.example");
+            assert!(remedy.contains(words), "{provider}: {remedy}");
+        }
+    }
 }

@@ -62,6 +62,7 @@ async fn the_letter_goes_round_and_leaves_nothing_behind() {
     for (link, word) in [
         (Link::Sent, "2.0.0 taken"),
         (Link::Returned, "removed again"),
+        (Link::SendAs, "with support@contoso.example as its sender"),
         (Link::Threads, "kept its Message-ID"),
     ] {
         let step = step(&found, link);
@@ -131,6 +132,25 @@ async fn a_letter_that_fetching_has_taken_away_is_found_in_the_desk() {
     let inbox = post.stage.inbox();
     assert_eq!(inbox.len(), 1);
     assert!(inbox[0].reason.contains("Mailbox Doctor"), "{:?}", inbox[0]);
+}
+
+#[tokio::test]
+async fn a_sender_that_the_server_put_in_the_place_of_the_address_is_told() {
+    let post = Post::of(Stage::new(), |text| {
+        let at = text.find("From: ").unwrap();
+        let end = at + text[at..].find('\r').unwrap();
+        Some(format!("{}From: Ann <ann@contoso.example>{}", &text[..at], &text[end..]))
+    })
+    .await;
+    let found = post.examined().await;
+    let send_as = step(&found, Link::SendAs);
+    assert_eq!(send_as.result, Result::Warning, "{send_as:?}");
+    assert!(
+        send_as.found.contains(&format!("sent as {ADDRESS} and came back as ann@contoso.example"))
+            && send_as.remedy.contains("sign in as support@contoso.example"),
+        "{send_as:?}"
+    );
+    assert!(found.is_well(), "letters do go out");
 }
 
 #[tokio::test]

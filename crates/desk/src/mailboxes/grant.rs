@@ -1,18 +1,20 @@
 //! The consent of one owner to one client, and its life. In SQL the table is `consent` (GRANT is a
 //! reserved word).
+mod admin_consent;
 mod device;
 mod dispute;
 mod ending;
 mod pending;
 mod refresh;
 
+pub use admin_consent::{ADMIN_CONSENT_MS, awaits_admin_consent, begin_admin_consent, take_admin_consent};
 pub use device::{
     DevicePoll, DeviceTry, NewDevice, begin_device, cancel_device, claim_device, device_due, device_over,
     device_try, device_used, device_waits, end_lost_devices, newest_device,
 };
 pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
-pub use ending::{delete_tokens, told_provider};
+pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider};
 pub use pending::{
     NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, begin_unattended, fail, take_pending,
 };

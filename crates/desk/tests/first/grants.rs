@@ -1,6 +1,7 @@
 //! The life of a consent: asked once, proved, refreshed by one at a time, ended with its tokens.
 mod device;
 mod disputes;
+mod giving;
 mod refreshing;
 
 use super::mailboxes::{NOW, SECOND, activate, by, get, health, kinds, mailbox, refused, remote};

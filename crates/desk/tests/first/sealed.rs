@@ -8,8 +8,9 @@ use desk::testing::TestDesk;
 use std::collections::BTreeSet;
 
 /// Bytes that are no secret. A new column of bytes stands here or in `sealed::ALL`.
-const PLAIN: [&str; 6] = [
+const PLAIN: [&str; 7] = [
     "blob.hash",
+    "admin_consent.state_hash",
     "consent.state_hash",
     "first_administrator.token_hash",
     "inbox.content_key",

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod consenting;
 mod refreshing;
+mod taking_back;
 #[expect(dead_code, reason = "the whole program's tests use the rest of it")]
 #[path = "../whole/visitor.rs"]
 mod visitor;

@@ -3,11 +3,13 @@ use crate::visitor::{Page, Visitor};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::db::{Db, Options};
 use desk::files::store::Store;
-use desk::mailboxes::mailbox::{self, Mailbox, State};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::{self, Mailbox, Side, State};
 use desk::people::agent::{self, NewAgent, Role};
 use desk::site::vault::Vault;
 use desk::{By, Desk, MIGRATIONS};
 use practice::{Fault, Practice, Times};
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -148,16 +150,19 @@ impl World {
 
     /// *Submit*, the provider's pages, and what Postern says then; or the page at which it ended.
     pub async fn authorize(&mut self) -> Page {
+        self.authorize_as(self.at.address()).await
+    }
+
+    pub async fn authorize_as(&mut self, address: &str) -> Page {
         let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
         let mut page = self.visitor.submit(page.form("Submit")).await;
         if page.text.contains("Go there now") {
             page = self.visitor.get(page.link("Go there now")).await;
         }
-        self.at_the_provider(page).await
+        self.at_the_provider(page, address).await
     }
 
-    async fn at_the_provider(&mut self, mut page: Page) -> Page {
-        let address = self.at.address();
+    async fn at_the_provider(&mut self, mut page: Page, address: &str) -> Page {
         if self.is_ours(&page) || !page.text.contains("<form") {
             return page;
         }
@@ -202,6 +207,41 @@ impl World {
         let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
         let form = page.form("Save Changes").without("status").with("status", "enabled");
         self.visitor.submit(form).await.says("Saved");
+    }
+
+    /// *Delete Token*, and what the page says then.
+    pub async fn delete_token(&mut self) -> Page {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization?tab=token")).await;
+        self.visitor.submit(page.form("Delete Token")).await
+    }
+
+    /// The refresh token in use.
+    pub async fn refresh_token(&self) -> SecretString {
+        let (vault, id) = (self.courier.desk().vault.clone(), self.mailbox_id);
+        let found = self.courier.read(move |tx| {
+            let in_use = mailbox::get(tx, id)?.grant_id(Side::Incoming).unwrap();
+            grant::refresh_token_for_system(tx, &vault, in_use)
+        });
+        found.await.unwrap().unwrap()
+    }
+
+    /// Whether Google still takes this token: it is taken back by asking.
+    pub async fn ends_now(&self, token: &SecretString) -> bool {
+        let url = format!("{}/google/revoke", self.practice.http_url);
+        let form = format!("token={}", token.expose_secret().replace('/', "%2F").replace('+', "%2B"));
+        let asked = crate::visitor::client()
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        asked.send().await.unwrap().status().is_success()
+    }
+
+    /// Who signs in at the mailbox's server.
+    pub async fn opened_by(&mut self, user: &str) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        self.visitor.submit(page.form("Save Changes").set("user", user)).await.says("Saved");
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        self.visitor.submit(page.form("Save only").without("strict_matching")).await.says("Saved");
     }
 
     /// What the mailbox's page says.

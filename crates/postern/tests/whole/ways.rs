@@ -72,3 +72,59 @@ async fn by_code(demo: &Arc<Demo>, visitor: &mut Visitor, base: &str) {
     assert_ne!(demo.mailbox(BILLING)["grant"]["refreshed_at"], before);
     visitor.get(page.url.as_str()).await.says("is authorized and works");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_of_the_tenant_consents_by_a_link_and_nothing_else_is_believed() {
+    let demo = Demo::start();
+    let mut visitor = demo.signed_in().await;
+    let Submitted { base, .. } = submitted(&demo, &mut visitor, SUPPORT, Consent::OfEach).await;
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let page = visitor.submit(page.form("Link for your administrator")).await;
+    page.says("good for one week, and once");
+    let link = by_id(&page, "admin-consent-link-1");
+    assert!(link.contains("/v2.0/adminconsent?") && link.contains("IMAP.AccessAsUser.All"), "{link}");
+
+    let mut elsewhere = Visitor::new();
+    let page = elsewhere.get(&link).await;
+    let page = sign_in(&mut elsewhere, page, "admin@contoso.example").await;
+    page.says("the consent is given").says_not("To the emails");
+    let answer = page.url.clone();
+    assert!(
+        answer.as_str().contains("admin_consent=True") && answer.as_str().contains("tenant="),
+        "{answer}"
+    );
+    elsewhere.get(answer.as_str()).await.says("This link does not count any more");
+    let forged = answer.as_str().split('?').next().unwrap().to_owned() + "?admin_consent=True&state=forged";
+    let page = elsewhere.get(&forged).await;
+    assert_eq!(page.status, 400);
+    page.says("This link does not count any more");
+    visitor.get(&base).await.says("was told that the administrator of the tenant consented");
+    assert!(demo.mailbox(SUPPORT)["grant"].is_null(), "a consent for everybody signs nobody in");
+
+    // Nobody is asked any more.
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let mut page = visitor.submit(page.form("Submit")).await;
+    if page.text.contains("Go there now") {
+        page = visitor.get(page.link("Go there now")).await;
+    }
+    if !page.text.contains("name=\"password\"") {
+        page = visitor.submit(page.form("Next").set("account", SUPPORT)).await;
+    }
+    let page = visitor.submit(page.form("Sign in").set("password", "practice")).await;
+    page.says(&format!("{SUPPORT} is authorized and works"));
+
+    let printed = demo.run(&["mailbox", "consent-link", SUPPORT]).out;
+    let printed_once = printed.trim();
+    let other = demo.run(&["mailbox", "consent-link", SUPPORT, "--json"]).json();
+    assert_eq!((other["address"].as_str(), other["side"].as_str()), (Some(SUPPORT), Some("incoming")));
+    assert_ne!(other["links"][0].as_str(), Some(printed_once), "each has a state of its own");
+    let mut page = elsewhere.get(printed_once).await;
+    if !page.text.contains("name=\"password\"") {
+        page = elsewhere.submit(page.form("Next").set("account", "admin@contoso.example")).await;
+    }
+    let page = elsewhere.submit(page.form("Sign in").set("password", "practice")).await;
+    let page = elsewhere.submit(page.form("Cancel")).await;
+    page.says("The consent was not given").says("declined").says("send a new one");
+    visitor.get(&base).await.says("the administrator of the tenant did not consent");
+    assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled", "what is in use stays");
+}

@@ -21,6 +21,8 @@ pub enum Next {
     Paste(url::Url),
     /// Nobody signs in: it was asked and proved at once.
     Proved(Banner),
+    /// What an administrator of the tenant is to be sent.
+    AdminConsent(Vec<url::Url>),
 }
 
 /// Begins a try in the way that a form names: the browser comes back, or else its address is pasted, or a code is typed in
@@ -28,6 +30,11 @@ pub enum Next {
 pub async fn next(state: &State, who: &Who, id: i64, side: Side, way: Option<&str>) -> desk::Result<Next> {
     let session = authorize::Session { session_id: who.session.id, by: who.by() };
     let courier = &state.courier;
+    // Nobody signs in here by this, so it goes before what needs nobody.
+    if way == Some("admin-consent") {
+        let links = authorize::begin_admin_consent(courier, &session.by, id, side).await?;
+        return Ok(Next::AdminConsent(links));
+    }
     if authorize::needs_nobody(courier, id, side).await? {
         return authorize::ask_now(courier, &who.by(), id, side).await.map(Next::Proved);
     }
@@ -79,6 +86,12 @@ pub async fn go(
             let side = side_word(side);
             show(&PastePage { page, frame, side, to: Some(to.into()), why: None })
         }
+        Next::AdminConsent(links) => {
+            let (page, frame) =
+                super::frame(state, visit, id, tab_of(side), &super::Asked::default()).await?;
+            let links = links.into_iter().map(String::from).collect();
+            show(&AdminConsentPage { page, frame, side: side_word(side), links })
+        }
     }
 }
 
@@ -87,6 +100,15 @@ fn tab_of(side: Side) -> Tab {
         Side::Incoming => Tab::Remote,
         Side::Outgoing => Tab::Outgoing,
     }
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/admin_consent.html")]
+struct AdminConsentPage {
+    page: Page,
+    frame: Frame,
+    side: &'static str,
+    links: Vec<String>,
 }
 
 #[derive(Template)]

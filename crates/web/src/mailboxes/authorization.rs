@@ -64,6 +64,8 @@ struct AuthorizationPage {
     provider: String,
     /// Keys and labels; with one there is nothing to choose.
     choices: Vec<(String, String)>,
+    /// An administrator of the tenant can be sent a link.
+    has_admin_consent: bool,
     /// Its endpoints are nobody's that is known: they can be looked up.
     is_typed: bool,
     /// The provider takes no callback to this site.
@@ -174,6 +176,7 @@ async fn show_tab(
         title: preset::label(family),
         family,
         choices: state.presets.choices(family),
+        has_admin_consent: authorize::has_admin_consent(&state.courier, &client),
         is_typed: client.provider == client::OTHER,
         provider: client.provider,
         preset,
@@ -236,6 +239,8 @@ pub async fn submit(
     let button = form.get("do").unwrap_or_default().to_owned();
     let leaves = !matches!(button.as_str(), "save" | "provider" | "discover" | "registration")
         && !button.starts_with("certificate_");
+    // Nobody signs in by this: what the link says is enough.
+    let only_asks = button == "admin-consent";
     let done = async {
         match button.as_str() {
             "provider" => {
@@ -256,7 +261,7 @@ pub async fn submit(
             // Before what was typed is saved: a form that says Certificate needs one.
             button => credentials::step(&state, &who, &client, button).await?,
         }
-        let completeness = if leaves { Completeness::Complete } else { Completeness::Draft };
+        let completeness = if leaves && !only_asks { Completeness::Complete } else { Completeness::Draft };
         save(&state, &who, &client, &form, completeness, None).await?;
         if !leaves {
             return Ok(None);

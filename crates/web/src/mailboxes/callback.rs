@@ -28,6 +28,11 @@ pub async fn land(
 ) -> Result<Response, Error> {
     let asked = query.as_ref().is_some_and(|query| !query.is_empty());
     let answer = CallbackQuery::parse(query.as_deref().unwrap_or_default());
+    if let Some(said) = authorize::admin_consented(&state.courier, &public_id, &answer).await? {
+        let page = Page::new(&state, &visit, said.heading, Here::Nowhere).await?;
+        let status = if said.good { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        return show_as(status, &CallbackPage { page, heading: said.heading, sentence: said.sentence });
+    }
     let begun_elsewhere = match &visit.who {
         Some(who) if who.is_administrator() => false,
         Some(_) | None => {

@@ -34,6 +34,9 @@ fn words(kind: &str) -> String {
         "authorized" => "authorized it",
         "taken_back" => "told the provider that the token is deleted",
         "not_taken_back" => "could not tell the provider that the token is deleted",
+        "admin_consent_asked" => "made a link for the administrator of the tenant",
+        "admin_consent_said" => "was told that the administrator of the tenant consented",
+        "admin_consent_refused" => "was told that the administrator of the tenant did not consent",
         "disputed" => "signed in at the provider as another address",
         "proved" => "proved that it works",
         "not_proved" => "authorized it, but it did not work",
@@ -69,7 +72,17 @@ mod tests {
     /// The kinds that `desk` appends to a mailbox. A new one that has no words here reads like a column of a table.
     #[test]
     fn every_kind_has_words_that_follow_a_name() {
-        for kind in ["created", "added_again", "changed", "host_changed", "removed", "client_set"] {
+        for kind in [
+            "created",
+            "added_again",
+            "changed",
+            "host_changed",
+            "removed",
+            "client_set",
+            "admin_consent_asked",
+            "admin_consent_said",
+            "admin_consent_refused",
+        ] {
             assert_ne!(super::words(kind), kind.replace('_', " "), "{kind}");
         }
     }

@@ -11,7 +11,7 @@ use askama::Template;
 use axum::response::Response;
 use courier::authorize::About;
 use desk::mailboxes::choice;
-use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Shape, Side};
 
 /// The fields as shown: stored, or as typed.
 #[derive(Clone, Debug)]
@@ -50,7 +50,8 @@ impl TabForm for OutgoingForm {
         let offers = state.presets.offers(&frame.mailbox);
         let shared = choice::family(frame.mailbox.incoming.authentication)
             .map(|family| state.presets.for_mailbox(family, &frame.mailbox).smtp);
-        show_as(status, &OutgoingPage { page, frame, form: self, shared, offers, practice, why })
+        let is_shared = frame.mailbox.shape == Shape::Shared;
+        show_as(status, &OutgoingPage { page, frame, form: self, shared, offers, practice, is_shared, why })
     }
 }
 
@@ -75,6 +76,8 @@ struct OutgoingPage {
     shared: Option<Place>,
     offers: Vec<Offer>,
     practice: bool,
+    /// Who signs in and whose address it is are two.
+    is_shared: bool,
     why: Option<String>,
 }
 

@@ -244,6 +244,23 @@ async fn the_account_says_whose_mailbox_it_is() {
     maya.post("/mailboxes/1", &account("shared", "")).await;
     let page = maya.get("/mailboxes/1/remote/authorization").await;
     page.shows("Whoever signed in first to open this shared mailbox");
+
+    // Who signs in to send, and as whom, are two settings.
+    let page = maya.get("/mailboxes/1/outgoing").await;
+    page.shows("two ways to sign in for sending").shows("550 5.7.60").shows("Send As");
+    let sent = [
+        ("status", "enabled"),
+        ("host", "smtp.office365.com"),
+        ("port", "587"),
+        ("security", "starttls"),
+        ("authentication", "microsoft"),
+        ("user", "robot@contoso.example"),
+        ("config", "1"),
+    ];
+    maya.post("/mailboxes/1/outgoing/config", &sent).await;
+    maya.get("/mailboxes/1/outgoing").await.shows("value=\"robot@contoso.example\"");
+    maya.post("/mailboxes/1", &account("own", "")).await;
+    maya.get("/mailboxes/1/outgoing").await.hides("550 5.7.60").shows("Who signs in to send");
 }
 
 #[tokio::test]

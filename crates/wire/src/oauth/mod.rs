@@ -5,6 +5,7 @@
 //! ring's own, like the keys of TLS.)
 
 pub mod access_token;
+pub mod admin_consent;
 pub mod assertion;
 pub mod authorization;
 pub mod details;
@@ -17,6 +18,7 @@ pub mod scope;
 pub mod token;
 
 pub use access_token::Inscription;
+pub use admin_consent::admin_consent_url;
 pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey};
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;

@@ -33,14 +33,40 @@ pub(in crate::mailboxes) fn end_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Resul
 
 /// The grants that a proved one replaces.
 pub(super) fn end_others(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
+    others(tx, grant)?
+        .into_iter()
+        .try_for_each(|id| revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "replaced"))
+}
+
+/// Those that this one replaces when it is proved.
+pub fn replaced_by(tx: &mut Tx<'_>, id: i64) -> Result<Vec<i64>> {
+    let grant = get(tx, id)?;
+    others(tx, &grant)
+}
+
+fn others(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<i64>> {
     let others: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND id <> $3
              AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
         params![grant.mailbox_id, grant.side.word(), grant.id],
     )?;
-    others
-        .into_iter()
-        .try_for_each(|(id,)| revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "replaced"))
+    Ok(others.into_iter().map(|(id,)| id).collect())
+}
+
+/// For which mailbox the same person has given something at the same provider that is still there: at some providers one
+/// token that is taken back ends all that its person has given.
+pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>> {
+    let found: Option<(String,)> = tx.maybe(
+        "SELECT mailbox.address FROM consent mine
+             JOIN client asked ON asked.id = mine.client_id
+             JOIN consent other ON other.id <> mine.id AND other.refresh_token IS NOT NULL
+                 AND (other.owner_subject = mine.owner_subject OR other.owner_address = mine.owner_address)
+             JOIN client ON client.id = other.client_id AND client.token_endpoint = asked.token_endpoint
+             JOIN mailbox ON mailbox.id = other.mailbox_id
+         WHERE mine.id = $1 ORDER BY other.id LIMIT 1",
+        params![id],
+    )?;
+    Ok(found.map(|(address,)| address))
 }
 
 /// Every grant of a mailbox ends: it is removed.

@@ -163,7 +163,7 @@ pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy:
     note(tx, by, mailbox_id, "authorization_failed", data)
 }
 
-fn hash(state: &str) -> [u8; 32] {
+pub(super) fn hash(state: &str) -> [u8; 32] {
     Sha256::digest(state.as_bytes()).into()
 }
 fn verifier_row(id: i64) -> String {

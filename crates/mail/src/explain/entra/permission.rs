@@ -5,13 +5,13 @@ use super::{Place, Row, Rows};
 pub(super) const ROWS: Rows = rows! {
     65001 => AuthorizeAgain, AppPermissions,
         "Nobody has consented to the permissions that the Scopes name.",
-        "Authorize the mailbox again and accept, or press Grant admin consent.";
+        "Authorize the mailbox again and accept, or press Grant admin consent; Link for your administrator in Config asks somebody else to.";
     65004 => AuthorizeAgain, Registration,
         "The person declined to consent.",
         "Press Submit again and accept.";
     90094, 90095 => Configuration, AppPermissions,
         "Only an administrator of the organization may consent to this app.",
-        "Ask an Entra administrator to press Grant admin consent, then authorize the mailbox again.";
+        "Send an Entra administrator the Link for your administrator of Config, or ask one to press Grant admin consent; then authorize the mailbox again.";
     65005, 650056, 650057 => Configuration, AppPermissions,
         "A permission that the Scopes ask for is not listed in the app registration, or nobody consented to it.",
         "Add the permission and press Grant admin consent; also compare the Client ID.";

@@ -1,0 +1,42 @@
+//! Tokens are taken back at a provider that can be told, and only those that nothing else needs.
+use crate::world::{At, World};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_deleted_is_taken_back_and_one_that_cannot_be_is_told() {
+    let mut world = World::new(At::Google).await;
+    world.authorize().await.says("is authorized and works");
+    let token = world.refresh_token().await;
+    world.delete_token().await.says("The tokens are deleted").says("The provider took it back too.");
+    assert!(!world.ends_now(&token).await, "it is gone at the provider");
+    world.page().await.says("told the provider that the token is deleted");
+
+    world.authorize().await.says("is authorized and works");
+    let token = world.refresh_token().await;
+    let fault = world.arm("revoke_503");
+    let page = world.delete_token().await;
+    page.says("The tokens are deleted")
+        .says("The provider could not be told")
+        .says("temporarily_unavailable");
+    page.says("myaccount.google.com/connections");
+    world.practice.faults.clear(fault);
+    assert!(world.mailbox().await.incoming.grant_id.is_none(), "it is destroyed here all the same");
+    assert!(world.ends_now(&token).await);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_replaced_is_taken_back_from_another_person_and_never_from_the_same() {
+    let mut world = World::new(At::Google).await;
+    world.authorize().await.says("is authorized and works");
+    let first = world.refresh_token().await;
+    world.authorize().await.says("is authorized and works");
+    let second = world.refresh_token().await;
+    assert!(world.ends_now(&first).await, "taking it back would end the new one at Google");
+
+    world.opened_by("lena.fox@gmail.example").await;
+    world.authorize_as("lena.fox@gmail.example").await.says("is authorized and works");
+    assert!(!world.ends_now(&second).await, "nobody needs it any more");
+    let third = world.refresh_token().await;
+    assert!(world.ends_now(&third).await);
+    world.end().await;
+}
