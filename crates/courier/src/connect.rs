@@ -4,7 +4,7 @@ use crate::Courier;
 use crate::refresh::{self, Want};
 use crate::registration;
 use crate::trouble::{Place, Trouble};
-use desk::mailboxes::client;
+use desk::mailboxes::client::{self, Flow};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
 use mail::explain::{Class, Service};
@@ -64,6 +64,17 @@ pub(crate) async fn outgoing(
     }
 }
 
+/// The same with who signs in, which the registration says: what a server says to an application is mended otherwise.
+pub(crate) async fn place_of_flow(courier: &Courier, mailbox: &Mailbox, side: Side) -> Place {
+    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
+    let by = if same { Side::Incoming } else { side };
+    let client_id = mailbox.server(by).client_id;
+    let found = courier.read(move |tx| Ok(client_id.map(|id| client::find(tx, id)).transpose()?.flatten()));
+    // What stands in the words is not worth another failure.
+    let client = found.await.ok().flatten();
+    Place { is_alone: client.is_some_and(|client| client.flow == Flow::AppOnly), ..place(mailbox, side) }
+}
+
 /// The words for what a mailbox's server says on a side.
 pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
     let authentication = effective(mailbox, side);
@@ -81,6 +92,7 @@ pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
             Side::Outgoing => Service::Smtp,
         },
         by_token: authentication.is_oauth(),
+        is_alone: false,
     }
 }
 
@@ -140,7 +152,7 @@ impl Way {
                 Key::Grant { id, protocol, taken: taken(courier, id).await? }
             }
         };
-        let place = place(mailbox, side);
+        let place = place_of_flow(courier, mailbox, side).await;
         Ok(Way {
             server: server(courier, mailbox, side).await?,
             user: user(mailbox, side).to_owned(),

@@ -86,7 +86,8 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     let selected = match session.examine(folder).await {
         Ok(selected) => selected,
         Err(error) => {
-            let mut trouble = Trouble::of(&error, &connect::place(mailbox, Side::Incoming));
+            let mut trouble =
+                Trouble::of(&error, &connect::place_of_flow(courier, mailbox, Side::Incoming).await);
             if error.kind() == wire::Kind::Rejected
                 && let Ok(folders) = session.list().await
                 && !folders.iter().any(|there| there.name == folder)
@@ -115,7 +116,7 @@ pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Tr
 
 async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
     let mut session = connect::outgoing(courier, mailbox, which).await?;
-    let place = connect::place(mailbox, Side::Outgoing);
+    let place = connect::place_of_flow(courier, mailbox, Side::Outgoing).await;
     session.probe(&mailbox.address).await.map_err(|error| Trouble::of(&error, &place))?;
     let _ = session.quit().await; // the proof stands
     let sentence = format!("Outgoing mail works: the server takes mail from {}.", mailbox.address);

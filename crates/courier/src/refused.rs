@@ -72,7 +72,8 @@ pub(crate) fn bad_hour(again: &str) -> String {
 
 /// Only an OAuth error means that something must be done: a proxy's page or a captive portal passes.
 pub(crate) fn token_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> Trouble {
-    let place = Place { provider: family(courier, provider), service: Service::Imap, by_token: true };
+    let provider = family(courier, provider);
+    let place = Place { provider, service: Service::Imap, by_token: true, is_alone: false };
     let mut trouble = match error.oauth() {
         Some(_) => Trouble::of(error, &place),
         None => {

@@ -42,6 +42,8 @@ pub(crate) struct Place {
     pub service: Service,
     /// A token opens it, not a password.
     pub by_token: bool,
+    /// The application opens it as itself: no person signs in.
+    pub is_alone: bool,
 }
 
 impl Trouble {
@@ -132,6 +134,7 @@ impl Trouble {
             wire::Kind::Unauthorized if !place.by_token => {
                 explain::password(place.provider, place.service, text)
             }
+            _ if place.is_alone => explain::server_alone(place.provider, place.service, text),
             wire::Kind::Unauthorized
             | wire::Kind::Transient { .. }
             | wire::Kind::Rejected
@@ -260,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_time_to_come_back_at_is_obeyed_up_to_a_day() {
-        let place = Place { provider: "other", service: Service::Imap, by_token: true };
+        let place = Place { provider: "other", service: Service::Imap, by_token: true, is_alone: false };
         for (said, obeyed) in [(7_000, 7_000), (i64::from(u32::MAX) * 1000, RETRY_AFTER_MS_MAX), (-5, 0)] {
             let kind = wire::Kind::Transient { retry_after_ms: Some(said) };
             let error = wire::Error::new(kind, "refresh the token", "id.example.org");

@@ -230,6 +230,13 @@ pub fn server(provider: &str, service: Service, answer: &str) -> Explanation {
     Explanation { cause: format!("The mail server answered: {said}"), ..row.explanation() }
 }
 
+/// The same to an application that signed in as itself: no person can mend it by signing in.
+#[must_use]
+pub fn server_alone(provider: &str, service: Service, answer: &str) -> Explanation {
+    let known = symptom::row_alone(Family::of(provider), service, &crate::word::one_line(answer));
+    known.map_or_else(|| server(provider, service, answer), Row::explanation)
+}
+
 /// A server that ends the connection when it is asked for the folders of a mailbox that it has just opened; `None` where
 /// that means no more than a broken link.
 #[must_use]

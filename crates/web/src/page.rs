@@ -187,16 +187,8 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
                 Some(_) | None => continue,
             },
         };
-        let what = match fact.kind {
-            Kind::Incoming => format!("{} will get no mail soon", fact.name),
-            Kind::Outgoing => format!("{} will send no mail soon", fact.name),
-            Kind::Silence | Kind::Secret | Kind::Certificate => fact.headline(),
-        };
-        let sentence = if fact.until_at.is_some() {
-            fact.remedy.clone()
-        } else {
-            [fact.reason.as_str(), fact.remedy.as_str()].join(" ")
-        };
+        let what = fact.headline();
+        let sentence = first_sentence(if fact.until_at.is_some() { &fact.remedy } else { &fact.reason });
         let trouble =
             Trouble { what, since: None, sentence, link: fact.path(), color, button: "Put it right" };
         all.push((fact.since, trouble));
@@ -206,10 +198,7 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
     let more = all.len().saturating_sub(1);
     let mut worst = all.into_iter().next()?.1;
     if more > 0 {
-        worst.sentence = format!(
-            "{} And {more} more.",
-            worst.sentence.split_inclusive(". ").next().unwrap_or_default().trim()
-        );
+        worst.sentence = format!("{} And {more} more.", worst.sentence);
         worst.link = "/mailboxes?state=needs".to_owned();
         worst.button = "See them all";
     }
@@ -217,6 +206,11 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
         worst.sentence = format!("{} {unsent}", worst.sentence);
     }
     Some(worst)
+}
+
+/// Postern's own words: what the provider said, its numbers and the remedy stand on the mailbox's page.
+fn first_sentence(text: &str) -> String {
+    text.split_inclusive(". ").next().unwrap_or_default().trim().to_owned()
 }
 
 /// What of this mailbox waits for a person, and since when.
@@ -230,7 +224,7 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
         let trouble = Trouble {
             what: format!("{} {what}", mailbox.address),
             since: Some(page.since(&health.since)),
-            sentence: [health.reason.as_str(), health.remedy.as_str()].join(" ").trim().to_owned(),
+            sentence: first_sentence(&health.reason),
             link: format!("/mailboxes/{}/{tab}", mailbox.id),
             color: "bad",
             button: "Put it right",

@@ -66,7 +66,11 @@ async fn folder(
     let name = mailbox.folder_or_inbox();
     match limited(&way.place, session.examine(name)).await {
         Ok(selected) => {
-            chart.good(Link::Folder, format!("{name} was opened; it holds {} messages.", selected.exists));
+            let held = match selected.exists {
+                1 => "1 message".to_owned(),
+                count => format!("{count} messages"),
+            };
+            chart.good(Link::Folder, format!("{name} was opened; it holds {held}."));
         }
         Err(trouble) if trouble.code != "rejected" => return Err(chart.bad(Link::Folder, trouble)),
         Err(trouble) => {

@@ -64,12 +64,17 @@ pub(super) fn greeted<S>(
     opened.map_err(|trouble| chart.bad(Link::Capabilities, trouble))
 }
 
+/// Ten years.
+const FAR_DAYS: i64 = 3_653;
+
 fn protected(courier: &Courier, way: &Way, handshake: Option<Handshake>, chart: &mut Chart) {
     let Some(handshake) = handshake else { return };
     let host = &way.server.host;
     let left = |at: i64| at.saturating_sub(courier.now()).div_euclid(DAY_MS);
     let until = handshake.ends_at.map(|at| match left(at) {
         1 => format!(", until {} (1 day left)", day(at)),
+        // So far ahead the days say nothing.
+        days if days > FAR_DAYS => format!(", until {}", day(at)),
         days => format!(", until {} ({days} days left)", day(at)),
     });
     let until = until.unwrap_or_default();

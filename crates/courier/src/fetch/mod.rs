@@ -238,7 +238,13 @@ async fn open(
     }
     let link = link.insert(Link::open(courier, mailbox).await?);
     let selected = link.session.select(folder).await;
-    selected.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))
+    match selected {
+        Ok(selected) => Ok(selected),
+        Err(error) => {
+            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+            Err(Trouble::of(&error, &place))
+        }
+    }
 }
 
 async fn keep_cursor(courier: &Courier, claim: &Claim, cursor: &Cursor) -> Result<(), Broke> {

@@ -32,6 +32,8 @@ pub struct Fact {
     /// Names it: two facts with one subject are the same matter.
     pub subject: String,
     pub kind: Kind,
+    /// The side still works, by a token that is not replaced any more.
+    pub is_ahead: bool,
     pub mailbox_id: Option<i64>,
     pub client_id: Option<i64>,
     pub consent_id: Option<i64>,
@@ -47,6 +49,8 @@ impl Fact {
     /// What people read first: *support@contoso.example gets no mail*.
     pub fn headline(&self) -> String {
         match self.kind {
+            Kind::Incoming if self.is_ahead => format!("{} will get no mail soon", self.name),
+            Kind::Outgoing if self.is_ahead => format!("{} will send no mail soon", self.name),
             Kind::Incoming => format!("{} gets no mail", self.name),
             Kind::Outgoing => format!("{} sends no mail", self.name),
             Kind::Silence => format!("{} is unusually silent", self.name),
@@ -88,12 +92,15 @@ pub struct Alert {
 
 const SELECT: &str =
     "SELECT id, subject, kind, mailbox_id, client_id, consent_id, name, reason_code, reason, remedy,
-    since, until_at, begun_at, gone_at, ended_at, again_at, times FROM alert";
+    since, until_at, begun_at, gone_at, ended_at, again_at, times,
+    EXISTS (SELECT 1 FROM mailbox m WHERE m.id = alert.mailbox_id
+            AND CASE alert.kind WHEN 'incoming' THEN m.state WHEN 'outgoing' THEN m.out_state ELSE '' END = 'ok')
+    FROM alert";
 
 impl FromRow for Alert {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
         let c = &mut row.columns();
-        Ok(Alert {
+        let mut alert = Alert {
             id: c.take()?,
             fact: Fact {
                 subject: c.take()?,
@@ -102,6 +109,7 @@ impl FromRow for Alert {
                     Kind::from_word(word)
                         .ok_or_else(|| db::Error::Decode(format!("the alert {word} is not known")))?
                 },
+                is_ahead: false,
                 mailbox_id: c.take()?,
                 client_id: c.take()?,
                 consent_id: c.take()?,
@@ -117,7 +125,9 @@ impl FromRow for Alert {
             ended_at: c.take()?,
             again_at: c.take()?,
             times: c.take()?,
-        })
+        };
+        alert.fact.is_ahead = c.take()?;
+        Ok(alert)
     }
 }
 

@@ -97,6 +97,12 @@ fn of_grant(mailbox: &Mailbox, kind: Kind, grant: &Broken) -> Fact {
         reason: grant.reason.clone(),
         remedy: grant.remedy.clone(),
         consent_id: Some(grant.consent_id),
+        is_ahead: match kind {
+            Kind::Outgoing => mailbox.outgoing_health.state == State::Ok,
+            Kind::Incoming | Kind::Silence | Kind::Secret | Kind::Certificate => {
+                mailbox.incoming_health.state == State::Ok
+            }
+        },
         ..of_mailbox(mailbox, kind, grant.since)
     }
 }
@@ -118,6 +124,7 @@ fn of_mailbox(mailbox: &Mailbox, kind: Kind, since: i64) -> Fact {
     Fact {
         subject: format!("mailbox:{}:{}", mailbox.id, kind.word()),
         kind,
+        is_ahead: false,
         mailbox_id: Some(mailbox.id),
         client_id: None,
         consent_id: None,
@@ -171,6 +178,7 @@ fn ending(kind: Kind, what: &str, remedy: &str, row: Ending, now: i64) -> Fact {
     Fact {
         subject: format!("client:{client_id}:{}", kind.word()),
         kind,
+        is_ahead: false,
         mailbox_id: Some(mailbox_id),
         client_id: Some(client_id),
         consent_id: None,

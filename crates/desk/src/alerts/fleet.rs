@@ -18,6 +18,8 @@ pub struct Member {
     /// The certificate of these that ends first.
     pub certificate_expires_at: Option<i64>,
     pub usual: Usual,
+    /// Sides of which a person has to say who has signed in, and until when that can be said.
+    pub disputes: Vec<(Side, i64)>,
     /// What lasts, and has not just become well.
     pub alerts: Vec<Alert>,
     /// When the next letter is tried; `None`: none waits.
@@ -89,6 +91,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
         mailbox::of_ids(tx, ids)?.into_iter().map(|mailbox| (mailbox.id, mailbox)).collect();
     let mut usual = usual::of(tx, ids)?;
     let (grants, alerts, next) = (grant::latest_of(tx, ids)?, alert::open(tx)?, next_sendings(tx, ids)?);
+    let disputes = grant::disputes_of(tx, ids)?;
     let mut clients: BTreeMap<i64, Client> = BTreeMap::new();
     let used = |mailbox: &Mailbox| [mailbox.incoming.client_id, mailbox.outgoing.client_id];
     let mut certificates: BTreeMap<i64, i64> = BTreeMap::new();
@@ -118,6 +121,11 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
                 .min()
                 .copied(),
             usual: usual.remove(id).unwrap_or_default(),
+            disputes: disputes
+                .iter()
+                .filter(|(of, ..)| of == id)
+                .map(|(_, side, until)| (*side, *until))
+                .collect(),
             alerts: alerts.iter().filter(is_its).cloned().collect(),
             next_sending_at: next.get(id).copied(),
             mailbox,

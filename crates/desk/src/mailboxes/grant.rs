@@ -12,7 +12,7 @@ pub use device::{
     DevicePoll, DeviceTry, NewDevice, begin_device, cancel_device, claim_device, device_due, device_over,
     device_try, device_used, device_waits, end_lost_devices, newest_device,
 };
-pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, release};
+pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, disputes_of, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider};
 pub use pending::{

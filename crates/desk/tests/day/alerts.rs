@@ -366,3 +366,34 @@ fn the_webhooks_secret_is_for_its_host_and_shown_when_it_is_new() {
     minutes(&day, 2);
     assert!(posts(&day).is_empty());
 }
+
+#[test]
+fn a_side_that_still_works_by_its_last_token_is_not_said_to_have_stopped() {
+    let day = day();
+    let id = day.mailbox_id(SUPPORT);
+    day.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, created_at)
+             VALUES ('x', 'microsoft', 'Contoso', 0) RETURNING id",
+            params![],
+        )?;
+        let grant = tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason)
+             VALUES ($1, $2, 'incoming', 'lapsed', 0, 0, 'AADSTS50173', 'The grant was revoked.') RETURNING id",
+            params![client, id],
+        )?;
+        tx.execute(
+            "UPDATE mailbox SET active = 1, in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3
+             WHERE id = $1",
+            params![id, client, grant],
+        )?;
+        Ok(())
+    });
+    minutes(&day, 1);
+    let headline = || open(&day)[0].fact.headline();
+    assert_eq!(headline(), "support@desk.example will get no mail soon");
+    assert_eq!(posts(&day), ["alert.begun support@desk.example will get no mail soon"]);
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 1);
+    assert_eq!(headline(), "support@desk.example gets no mail");
+}

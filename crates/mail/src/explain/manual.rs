@@ -52,15 +52,24 @@ pub fn entries() -> Vec<Entry> {
     let errors = oauth::ROWS.iter().map(|(error, row)| entry(Source::OAuth, vec![(*error).into()], row));
     let other = [entry(Source::OAuth, vec!["anything else".into()], &oauth::UNKNOWN)];
     let lost = "the link ends at the list of the folders (Exchange)";
-    let servers = symptom::SYMPTOMS.iter().map(server);
+    let servers = symptom::SYMPTOMS.iter().map(|symptom| server(symptom, ""));
+    let alone = symptom::ALONE.iter().map(|symptom| server(symptom, ", app-only"));
     let lost = [
         entry(Source::Server, vec![lost.into()], &symptom::LOST_AT_LIST),
         entry(Source::Server, vec!["a password refused in other words".into()], &symptom::PASSWORD_REFUSED),
     ];
-    numbered.chain(google).chain(week).chain(errors).chain(other).chain(servers).chain(lost).collect()
+    numbered
+        .chain(google)
+        .chain(week)
+        .chain(errors)
+        .chain(other)
+        .chain(servers)
+        .chain(alone)
+        .chain(lost)
+        .collect()
 }
 
-fn server(symptom: &symptom::Symptom) -> Entry {
+fn server(symptom: &symptom::Symptom, flow: &str) -> Entry {
     let words = symptom.words.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(" … ");
     let services: Vec<&str> = symptom
         .services
@@ -76,7 +85,7 @@ fn server(symptom: &symptom::Symptom) -> Entry {
         Some(crate::provider::Family::Google) => "Gmail, ",
         Some(crate::provider::Family::Other) | None => "",
     };
-    entry(Source::Server, vec![format!("{words} ({family}{})", services.join(", "))], &symptom.row)
+    entry(Source::Server, vec![format!("{words} ({family}{}{flow})", services.join(", "))], &symptom.row)
 }
 
 /// What a word means that people who keep a mailbox may not have met.

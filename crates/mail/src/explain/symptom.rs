@@ -183,6 +183,20 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
         "Choose an Authentication for Outgoing (SMTP).";
 };
 
+/// An application that signs in as itself, without a person: what these say is put right in Exchange and Entra, and by
+/// nobody's sign-in.
+pub(super) const ALONE: &[Symptom] = symptoms! {
+    READING, MICROSOFT, ["authenticated but not connected"] => Configuration, EnterpriseApp,
+        "The sign-in was good, but the application may not open this mailbox, or IMAP is switched off for it.",
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP is ticked for it. New permissions take up to two hours. Then press Prove again.";
+    READING, MICROSOFT, ["authenticate failed"] => Configuration, EnterpriseApp,
+        "The server does not accept the application's token for this mailbox.",
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP.AccessAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";
+    SMTP, MICROSOFT, ["535", "5.7.3"] => Configuration, EnterpriseApp,
+        "The server does not accept the application's token for sending.",
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, that Authenticated SMTP is ticked for it, and that SMTP.SendAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";
+};
+
 /// Exchange closes the link on a list of the folders when the mailbox is of one who administers everything.
 pub(super) const LOST_AT_LIST: Row = Row {
     class: Class::Configuration,
@@ -201,8 +215,17 @@ pub(super) const PASSWORD_REFUSED: Row = Row {
 
 /// The first row that fits.
 pub(super) fn row(family: Family, service: Service, answer: &str) -> Option<Row> {
+    first(SYMPTOMS, family, service, answer)
+}
+
+/// The same for an application that signs in as itself.
+pub(super) fn row_alone(family: Family, service: Service, answer: &str) -> Option<Row> {
+    first(ALONE, family, service, answer)
+}
+
+fn first(symptoms: &[Symptom], family: Family, service: Service, answer: &str) -> Option<Row> {
     let answer = answer.to_lowercase();
-    SYMPTOMS
+    symptoms
         .iter()
         .filter(|s| s.services.contains(&service) && s.family.is_none_or(|only| only == family))
         .find(|s| s.words.iter().all(|w| holds(&answer, w)))

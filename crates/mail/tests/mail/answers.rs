@@ -216,3 +216,24 @@ fn what_servers_are_known_to_say_is_explained() {
     let other = explain::server("other", Service::Imap, "NO AUTHENTICATE failed.");
     assert!(other.cause.contains("AUTHENTICATE failed."), "{other:?}");
 }
+
+#[test]
+fn an_application_is_not_told_to_sign_in_again() {
+    for (service, answer, word) in [
+        (Service::Imap, "NO AUTHENTICATE failed.", "IMAP.AccessAsApp"),
+        (Service::Imap, "BAD User is authenticated but not connected.", "Add-MailboxPermission"),
+        (Service::Smtp, "535 5.7.3 Authentication unsuccessful", "SMTP.SendAsApp"),
+    ] {
+        let found = explain::server_alone("microsoft", service, answer);
+        assert!(found.remedy.contains(word) && found.remedy.contains("Prove again"), "{found:?}");
+        assert!(!found.remedy.contains("authorize again") && !found.remedy.contains("Scopes"), "{found:?}");
+        assert_ne!(found.remedy, explain::server("microsoft", service, answer).remedy);
+    }
+    // What is no matter of who signs in is said as ever.
+    let full = "554 5.2.2 mailbox full";
+    let (alone, person) = (
+        explain::server_alone("microsoft", Service::Smtp, full),
+        explain::server("microsoft", Service::Smtp, full),
+    );
+    assert_eq!(alone, person);
+}

@@ -46,8 +46,12 @@ impl Credentials {
                         && !other.client_id.is_empty()
                         && choice::family_of(&desk.providers, &other.provider) == family
                 };
-                let others: Vec<(i64, String)> =
-                    all.into_iter().filter(fits).map(|other| (other.id, called(&other))).collect();
+                let mut others: Vec<(i64, String)> = Vec::new();
+                for other in all.into_iter().filter(fits) {
+                    let preset = desk.providers.find(&other.provider);
+                    let provider = preset.map_or(other.provider.as_str(), |preset| preset.label.as_str());
+                    others.push((other.id, called(&other, provider, &client::uses(tx, other.id)?)));
+                }
                 Ok((certificate::list(tx, id)?, client::uses(tx, id)?, others))
             })
             .await?;
@@ -66,6 +70,10 @@ impl Credentials {
             account_address: client.account_address.clone(),
             account_scope: oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()).unwrap_or_default(),
         })
+    }
+    /// The other mailboxes that it serves.
+    pub fn shared_with(&self, mailbox_id: &i64) -> Vec<&Use> {
+        self.uses.iter().filter(|one| one.mailbox_id != *mailbox_id).collect()
     }
     /// The certificate that waits.
     pub fn waiting(&self) -> Option<i64> {
@@ -92,10 +100,13 @@ fn label(flow: Flow) -> &'static str {
     }
 }
 
-/// By its name, and by what tells two of one name apart.
-fn called(client: &Client) -> String {
-    let name = if client.name.is_empty() { "without a name" } else { &client.name };
-    format!("{name} ({})", client.client_id)
+/// By its name, and by what tells two of one name apart; without a name by its provider and a mailbox that it serves.
+fn called(client: &Client, provider: &str, uses: &[Use]) -> String {
+    match uses.first() {
+        _ if !client.name.is_empty() => format!("{} ({})", client.name, client.client_id),
+        Some(one) => format!("{provider} · {}", one.address),
+        None => format!("{provider} ({})", client.client_id),
+    }
 }
 
 /// A button of the block *Certificate*. It names the certificate that its page showed (the next one by how many there

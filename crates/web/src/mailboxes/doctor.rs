@@ -8,7 +8,7 @@ use crate::{Error, State};
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use courier::doctor::{self, Examination, Extent, Part, Result as Found, Step};
+use courier::doctor::{self, Examination, Extent, Link, Part, Result as Found, Step};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -83,8 +83,11 @@ impl DoctorPage {
         Part::ALL.into_iter().map(of).collect()
     }
 
-    fn went_round(&self) -> bool {
-        self.examination.as_ref().is_some_and(|found| found.extent == Extent::WithRoundTrip)
+    /// A letter went out: a round trip that a broken link ended before has sent none.
+    fn has_sent(&self) -> bool {
+        let sent =
+            |step: &Step| step.link == Link::Sent && matches!(step.result, Found::Good | Found::Warning);
+        self.examination.as_ref().is_some_and(|found| found.steps.iter().any(sent))
     }
 
     fn color(step: &Step) -> &'static str {

@@ -65,6 +65,9 @@ impl Line {
                 why.push(("warn", format!("{} {}", grant.reason, grant.remedy)));
             }
         }
+        if asks(&member, page.now).is_some() {
+            why.insert(0, ("warn", "Another address has signed in.".to_owned()));
+        }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
         Line {
@@ -145,11 +148,20 @@ pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
     Countdown::new(color, words)
 }
 
+/// The side of which a person has to say who has signed in.
+fn asks(member: &Member, now: i64) -> Option<Side> {
+    member.disputes.iter().find(|(_, until)| *until > now).map(|(side, _)| *side)
+}
+
 fn act(member: &Member, now: i64) -> Act {
     let mailbox = &member.mailbox;
     let needs = |state| state == State::NeedsPerson;
     if mailbox.incoming.host.is_empty() {
         return Act::Open { words: "Set up", path: format!("/mailboxes/{}/remote", mailbox.id) };
+    }
+    if let Some(side) = asks(member, now) {
+        let path = format!("/mailboxes/{}/{}", mailbox.id, super::side_word(side));
+        return Act::Open { words: "Answer…", path };
     }
     if mailbox.active && needs(mailbox.incoming_health.state) {
         return mend(member, Side::Incoming);

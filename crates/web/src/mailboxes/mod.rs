@@ -30,6 +30,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use banner::Shown;
 use courier::authorize::{self, Question};
+use desk::mailboxes::client::Flow;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
@@ -67,6 +68,10 @@ pub struct Frame {
     pub questions: Vec<Question>,
     /// Who opened the incoming side, where the provider said so.
     pub signed_in: Option<String>,
+    /// Who is signed in instead of a person, when nobody signs in.
+    pub signs_in_alone: Option<&'static str>,
+    /// A person may sign in by a code on another device.
+    pub has_code: bool,
     /// The same as a line of the list.
     pub line: Line,
     /// The newest things that happened to it, newest first.
@@ -93,6 +98,23 @@ impl Frame {
             Shape::Own => "",
             Shape::Shared => "a shared mailbox",
             Shape::Alias { .. } => "the mailbox behind the alias",
+        }
+    }
+    /// The account that signs in at the provider, where it is known.
+    pub fn account(&self) -> Option<&str> {
+        match &self.mailbox.shape {
+            Shape::Own | Shape::Alias { .. } => Some(self.mailbox.opens()),
+            Shape::Shared => self.signed_in.as_deref(),
+        }
+    }
+    /// The same in the words of a step of the guide, under which the account stands.
+    pub fn account_words(&self) -> String {
+        match (&self.mailbox.shape, self.account()) {
+            (Shape::Own, _) => "this email".to_owned(),
+            (Shape::Shared | Shape::Alias { .. }, Some(_)) => "this account".to_owned(),
+            (Shape::Shared | Shape::Alias { .. }, None) => {
+                format!("the service account that may open {}", self.mailbox.address)
+            }
         }
     }
     pub fn sends_nothing(&self) -> bool {
@@ -145,6 +167,14 @@ pub async fn frame(
     };
     let facts = Facts::of(&mailbox, &page);
     let events = events.iter().map(Happening::of).collect();
+    let client = member.clients.iter().find(|client| Some(client.id) == mailbox.incoming.client_id);
+    let signs_in_alone = client.and_then(|client| match client.flow {
+        Flow::Code => None,
+        Flow::AppOnly => Some("nobody: the application itself"),
+        Flow::ServiceAccount => Some("nobody: the service account"),
+    });
+    let oauth2 = client.and_then(|client| state.presets.oauth2(&client.provider));
+    let has_code = signs_in_alone.is_none() && oauth2.is_some_and(|known| known.device_endpoint.is_some());
     let line = Line::of(member, &page);
     let mut questions = Vec::new();
     for side in [Side::Incoming, Side::Outgoing] {
@@ -154,7 +184,9 @@ pub async fn frame(
     let opened_by =
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
     let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
-    Ok((page, Frame { mailbox, tab, banner, facts, line, questions, signed_in, events }))
+    let frame =
+        Frame { mailbox, tab, banner, facts, line, questions, signed_in, signs_in_alone, has_code, events };
+    Ok((page, frame))
 }
 
 /// A page with a form that may lead to the provider: its policy lets it, also to one that was typed just now.

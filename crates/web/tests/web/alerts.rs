@@ -43,7 +43,8 @@ async fn the_strip_is_one_line_with_the_worst_and_a_count_and_agents_do_not_see_
     let (mut maya, mut leo) = (office.maya().await, office.leo().await);
     let page = maya.get("/tickets").await;
     page.shows("one@contoso.example has sent no mail since")
-        .shows("It was refused. Enter the password again.");
+        .shows("It was refused.")
+        .hides("Enter the password again.");
     page.shows("Put it right").hides("more.");
     office.clock.advance(60_000);
     breaks(&office, two);
@@ -205,4 +206,64 @@ async fn a_well_mailbox_whose_token_cannot_be_renewed_says_so_and_until_when_it_
         .shows("token ends")
         .hides("renewal fails")
         .hides("throttled");
+}
+
+#[tokio::test]
+async fn an_open_question_is_answered_from_the_list_until_its_time_is_over() {
+    let office = Office::staffed();
+    let id = mailbox(&office, "one@contoso.example");
+    let until = office.clock.now() + 60_000;
+    office.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, created_at)
+             VALUES ('x', 'microsoft', 'Contoso', 0) RETURNING id",
+            params![],
+        )?;
+        tx.execute(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, pending_until, disputed_until)
+             VALUES ($1, $2, 'outgoing', 'pending', 0, 0, $3, $3)",
+            params![client, id, until],
+        )?;
+        Ok(())
+    });
+    let mut maya = office.maya().await;
+    maya.get("/mailboxes")
+        .await
+        .shows("Another address has signed in.")
+        .shows("Answer…")
+        .shows(&format!("/mailboxes/{id}/outgoing"));
+    office.clock.advance(60_001);
+    maya.get("/mailboxes").await.hides("Another address has signed in.").shows("Fetch now");
+}
+
+#[tokio::test]
+async fn where_no_person_signs_in_nobody_is_asked_to() {
+    let office = Office::staffed();
+    let id = mailbox(&office, "one@contoso.example");
+    let by = |flow: &'static str, provider: &'static str| {
+        office.write(|tx| {
+            tx.execute("UPDATE client SET public_id = 'old' || id WHERE public_id = 'x'", params![])?;
+            let client = tx.insert(
+                "INSERT INTO client (public_id, provider, flow, name, created_at)
+                 VALUES ('x', $1, $2, 'Contoso', 0) RETURNING id",
+                params![provider, flow],
+            )?;
+            tx.execute(
+                "UPDATE mailbox SET in_authentication = $3, in_client_id = $2 WHERE id = $1",
+                params![id, client, if provider == "microsoft" { "microsoft" } else { "other" }],
+            )?;
+            Ok(())
+        });
+    };
+    let mut maya = office.maya().await;
+    let path = format!("/mailboxes/{id}/remote");
+    by("app_only", "microsoft");
+    let page = maya.get(&path).await;
+    page.shows("nobody: the application itself").hides("nobody yet").hides("value=\"device\"");
+    page.hides("value=\"paste\"");
+    by("code", "microsoft");
+    let page = maya.get(&path).await;
+    page.shows("nobody yet").shows("value=\"device\"").shows("value=\"paste\"");
+    by("code", "nowhere");
+    maya.get(&path).await.hides("value=\"device\"").shows("value=\"paste\"");
 }
