@@ -39,11 +39,25 @@ pub(crate) async fn shown(
     let (vault, id) = (courier.desk().vault.clone(), client.id);
     match client.authentication {
         Authentication::Secret => {
-            let secret = courier.read(move |tx| client::secret_for_system(tx, &vault, id)).await?;
+            let (asked, at) = (client.clone(), token_endpoint.clone());
+            let read = courier.read(move |tx| {
+                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
+                    return Ok(None);
+                }
+                client::secret_for_system(tx, &vault, id).map(Some)
+            });
+            let secret = read.await?.ok_or_else(settings_changed)?;
             Ok(secret.map_or(Shown::Nothing, Shown::Secret))
         }
         Authentication::Certificate => {
-            let found = courier.read(move |tx| certificate::in_use_for_system(tx, &vault, id)).await?;
+            let (asked, at) = (client.clone(), token_endpoint.clone());
+            let read = courier.read(move |tx| {
+                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
+                    return Ok(None);
+                }
+                certificate::in_use_for_system(tx, &vault, id).map(Some)
+            });
+            let found = read.await?.ok_or_else(settings_changed)?;
             let (certificate, key) = found.ok_or_else(no_certificate)?;
             let key = SigningKey::from_pem(&key).ok_or_else(unusable_key)?;
             let assertion = ClientAssertion {
@@ -132,7 +146,14 @@ pub(crate) async fn unattended(
             let endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
             let extra = registration::of_token_request(&courier.desk().providers, client);
             let (vault, id) = (courier.desk().vault.clone(), client.id);
-            let key = courier.read(move |tx| client::account_key_for_system(tx, &vault, id)).await?;
+            let (asked, at) = (client.clone(), endpoint.clone());
+            let read = courier.read(move |tx| {
+                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
+                    return Ok(None);
+                }
+                client::account_key_for_system(tx, &vault, id).map(Some)
+            });
+            let key = read.await?.ok_or_else(settings_changed)?;
             let key = key.ok_or_else(no_account)?;
             let assertion = ServiceAccountAssertion {
                 issuer: &client.account_address,
@@ -157,6 +178,25 @@ pub(crate) async fn unattended(
     };
     // One asks again: a refresh token that comes all the same would be one secret more.
     Ok(TokenSet { refresh_token: None, ..set })
+}
+
+/// What is kept now was entered for another place than the one that is to be asked.
+fn is_another(now: Option<&Client>, asked: &Client, at: &Url) -> bool {
+    let same = |now: &Client| {
+        now.authentication == asked.authentication
+            && now.flow == asked.flow
+            && Url::parse(now.token_endpoint.trim()).is_ok_and(|endpoint| endpoint.origin() == at.origin())
+    };
+    !now.is_some_and(same)
+}
+
+fn settings_changed() -> Trouble {
+    Trouble::new(
+        Class::Retry,
+        "settings_changed",
+        "The registration was changed while a token was asked for.",
+        crate::trouble::TRIES_AGAIN,
+    )
 }
 
 fn no_certificate() -> Trouble {

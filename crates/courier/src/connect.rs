@@ -153,13 +153,11 @@ impl Way {
             }
         };
         let place = place_of_flow(courier, mailbox, side).await;
-        Ok(Way {
-            server: server(courier, mailbox, side).await?,
-            user: user(mailbox, side).to_owned(),
-            place,
-            key,
-            want: Want::Use,
-        })
+        let server = server(courier, mailbox, side).await?;
+        if let Key::Grant { id, .. } = &key {
+            may_have_token(courier, *id, &server.host).await?;
+        }
+        Ok(Way { server, user: user(mailbox, side).to_owned(), place, key, want: Want::Use })
     }
 
     /// Who signs in.
@@ -195,6 +193,36 @@ impl Way {
         }
         Err(Trouble::of(&error, &self.place))
     }
+}
+
+/// Whether a token that needs nobody may go to that server; one that a person gave may.
+async fn may_have_token(courier: &Courier, grant_id: i64, host: &str) -> Result<(), Trouble> {
+    let (desk, host) = (courier.desk().clone(), host.to_owned());
+    let checked = courier.read(move |tx| {
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(()) };
+        match client::find(tx, grant.client_id)? {
+            Some(client) if registration::is_unattended(&client, &grant) => {
+                client::hosts::check(tx, &desk.providers, &client, &host)
+            }
+            Some(_) | None => Ok(()),
+        }
+    });
+    Ok(checked.await?)
+}
+
+/// The server that a side's token would go to: where a token is asked for at once, it is known first.
+pub(crate) async fn check_host(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    side: Side,
+    client: &client::Client,
+) -> desk::Result<()> {
+    let server = match server(courier, mailbox, side).await {
+        Ok(server) => server,
+        Err(trouble) => return Err(desk::Refusal::Other(trouble.reason).into()),
+    };
+    let (desk, client) = (courier.desk().clone(), client.clone());
+    courier.read(move |tx| client::hosts::check(tx, &desk.providers, &client, &server.host)).await
 }
 
 /// How the servers of the grant's provider take a token. Of one that was typed in nothing is known.

@@ -4,7 +4,7 @@ use desk::mailboxes::choice::family_of;
 use desk::mailboxes::client::{Client, Flow};
 use desk::mailboxes::grant::Grant;
 use desk::mailboxes::mailbox::Side;
-use mail::provider::{Book, OAuth2, Preset, is_on_this_machine};
+use mail::provider::{Book, OAuth2, is_on_this_machine};
 use url::Url;
 use wire::oauth::{Protocol, scope};
 
@@ -24,9 +24,7 @@ pub(crate) fn oauth2<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAu
 /// The same, where the registration's tokens do come from there: what is known of a provider is no word about an
 /// endpoint that somebody typed.
 pub(crate) fn at_home<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {
-    let preset: &Preset = providers.find(&client.provider)?;
-    let endpoints = preset.endpoints(&client.tenant)?;
-    preset.oauth2.as_ref().filter(|_| endpoints.token == client.token_endpoint.trim())
+    client.at_home(providers)?.oauth2.as_ref()
 }
 
 /// What every request to the provider holds beside the standard's own parameters.

@@ -74,6 +74,13 @@ pub enum Refusal {
         from: String,
         to: String,
     },
+    /// A token that needs nobody is only sent to the servers that what it is made from was entered for.
+    OtherHost {
+        field: &'static str,
+        from: String,
+        to: String,
+        remedy: &'static str,
+    },
     MoveToFetchedFolder(String),
     PlainOnlyLoopback(String),
     UnsentMail(i64),
@@ -122,6 +129,9 @@ impl fmt::Display for Refusal {
                 f,
                 "{field} was entered for {from} and is not sent to {to}. Enter it again for the new address."
             ),
+            Refusal::OtherHost { field, from, to, remedy } => {
+                write!(f, "{field} was entered for {from}, and no token made with it is sent to {to}. {remedy}")
+            }
             Refusal::MoveToFetchedFolder(folder) => {
                 write!(f, "{folder} is the folder that is fetched. Choose another one to move mail to.")
             }

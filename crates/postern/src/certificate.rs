@@ -40,7 +40,7 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
     let client =
         client.ok_or_else(|| Failure::NotFound(format!("{} has no registration there.", asked.address)))?;
     match asked.step {
-        Some(Step::Make) => make(desk, by, &client)?,
+        Some(Step::Make) => make(desk, by, &client, found.id)?,
         Some(Step::Use) => desk.db.write(|tx| {
             let next = certificate::waiting(tx, id)?.ok_or_else(none_waits)?;
             certificate::put_in_use(tx, by, id, next.id)
@@ -69,11 +69,13 @@ fn none_waits() -> desk::Error {
     desk::Refusal::Other("There is no second certificate to use. Make the next one first.".to_owned()).into()
 }
 
-fn make(desk: &Desk, by: &By, client: &Client) -> Result<(), Failure> {
+fn make(desk: &Desk, by: &By, client: &Client, mailbox_id: i64) -> Result<(), Failure> {
     let random = courier::Random::system();
     let name = if client.name.is_empty() { "Postern".to_owned() } else { format!("Postern {}", client.name) };
     let new = courier::authorize::new_certificate(&random, &name, by.at)?;
-    desk.db.write(|tx| certificate::add(tx, &desk.vault, by, client.id, &new, random.bytes()))?;
+    desk.db.write(|tx| {
+        certificate::add(tx, &desk.vault, by, client.id, &new, Some(mailbox_id), random.bytes())
+    })?;
     Ok(())
 }
 

@@ -16,7 +16,13 @@ const KEY_BITS: usize = 3072;
 const LIFE_DAYS: i64 = 730;
 
 /// Makes one and stores it: the first is in use at once, a second one waits.
-pub async fn make(courier: &Courier, by: &desk::By, client_id: i64, name: &str) -> desk::Result<()> {
+pub async fn make(
+    courier: &Courier,
+    by: &desk::By,
+    client_id: i64,
+    mailbox_id: i64,
+    name: &str,
+) -> desk::Result<()> {
     let waits = courier.read(move |tx| certificate::waiting(tx, client_id)).await?;
     if waits.is_some() {
         return Err(certificate::second());
@@ -26,7 +32,10 @@ pub async fn make(courier: &Courier, by: &desk::By, client_id: i64, name: &str) 
     let new =
         making.await.map_err(|error| anyhow::anyhow!("making a certificate ended early: {error}"))??;
     let (vault, by, nonce) = (courier.desk().vault.clone(), by.clone(), courier.random());
-    courier.write(move |tx| certificate::add(tx, &vault, &by, client_id, &new, nonce)).await.map(drop)
+    courier
+        .write(move |tx| certificate::add(tx, &vault, &by, client_id, &new, Some(mailbox_id), nonce))
+        .await
+        .map(drop)
 }
 
 /// Takes a second of computing.

@@ -7,7 +7,7 @@ use crate::refresh::new_tokens;
 use crate::refused::of_a_try;
 use crate::registration::unattended_scope;
 use crate::trouble::Trouble;
-use crate::{Courier, probe};
+use crate::{Courier, connect, probe};
 use desk::Refusal;
 use desk::mailboxes::client::{self, Client, Flow};
 use desk::mailboxes::grant::{self, Owner};
@@ -34,6 +34,7 @@ async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> d
         return Err(Refusal::Other(sentence.to_owned()).into());
     }
     switched_on(&client)?;
+    connect::check_host(courier, &mailbox, side, &client).await?;
     let scope = unattended_scope(&courier.desk().providers, &client);
     let (begun_by, client_id) = (by.clone(), client.id);
     let begin =

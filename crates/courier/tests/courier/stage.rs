@@ -160,6 +160,7 @@ impl Stage {
             token_endpoint: format!("http://{address}/token"),
             scopes: scopes.into(),
             strict_matching: true,
+            entered_for: Some(self.mailbox_id),
             ..EnteredClient::default()
         };
         let vault = &self.desk.vault;
@@ -197,6 +198,7 @@ impl Stage {
                 flow: old.flow,
                 authentication: old.authentication,
                 secret_expires_at: old.secret_expires_at,
+                entered_for: Some(self.mailbox_id),
                 account_file: None,
                 authorization_endpoint: old.authorization_endpoint,
                 token_endpoint: old.token_endpoint,

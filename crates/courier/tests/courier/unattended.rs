@@ -98,6 +98,7 @@ impl Scene {
             token_endpoint: token_endpoint.into(),
             authorization_endpoint: token_endpoint.replace("/token", "/authorize"),
             scopes: "openid".into(),
+            entered_for: Some(stage.mailbox_id),
             ..entered
         };
         let desk = stage.courier.desk().clone();
@@ -169,11 +170,49 @@ impl Scene {
 
     async fn make_certificate(&self) {
         let (courier, by) = (&self.stage.courier, self.stage.by());
-        authorize::make_certificate(courier, &by, self.client_id, "Postern").await.unwrap();
+        authorize::make_certificate(courier, &by, self.client_id, self.stage.mailbox_id, "Postern")
+            .await
+            .unwrap();
     }
 
     fn change(&self, change: impl Fn(&mut EnteredClient) + Sync) {
         self.stage.change_client("unguessable", change);
+    }
+
+    /// The mailbox is led to another server; with what was kept nothing is entered again.
+    fn lead_to(&self, host: &str) {
+        let old = self.stage.mailbox();
+        let remote = RemoteMailbox {
+            server: EnteredServer {
+                host: host.into(),
+                port: old.incoming.port,
+                security: old.incoming.security,
+                authentication: old.incoming.authentication,
+                user: old.incoming.user,
+                password: None,
+            },
+            folder: String::new(),
+            active: false,
+            frequency_s: 60,
+            batch: 3,
+            fetched: Fetched::Nothing,
+            start_from: StartFrom::Now,
+        };
+        let vault = &self.stage.courier.desk().vault;
+        self.stage.write(|tx| {
+            let (by, id, draft) = (self.stage.by(), self.stage.mailbox_id, Completeness::Draft);
+            mailbox::change_remote(tx, vault, &by, id, &remote, draft, [5; 24])
+        });
+    }
+
+    async fn refused(&self) -> String {
+        let (courier, by) = (&self.stage.courier, self.stage.by());
+        let asked = authorize::ask_now(courier, &by, self.stage.mailbox_id, Side::Incoming).await;
+        assert!(self.latest().is_none_or(|grant| !grant.state.has_tokens()), "no token is asked for");
+        match asked {
+            Err(desk::Error::Refused(refusal)) => refusal.to_string(),
+            other => panic!("it is to be refused: {other:?}"),
+        }
     }
 }
 
@@ -303,4 +342,62 @@ async fn a_service_account_with_another_key_is_refused_and_nothing_is_stored() {
     let Banner::Red { sentence, retry, .. } = scene.submit().await else { panic!("refused") };
     assert!(!retry && !sentence.is_empty(), "{sentence}");
     assert!(scene.latest().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_made_from_a_kept_secret_goes_to_the_servers_alone_that_it_was_entered_for() {
+    let scene = Scene::at_microsoft().await;
+    scene.let_in();
+    assert!(is_green(&scene.submit().await));
+    let kept = scene.app.client_secret.clone();
+    scene.lead_to("127.0.0.1"); // the same machine by another name
+    let said = scene.refused().await;
+    assert!(said.contains("Client Secret was entered for localhost") && said.contains("127.0.0.1"), "{said}");
+    scene.change(|entered| entered.notes = "no secret with it".into());
+    scene.refused().await;
+    scene.change(move |entered| entered.client_secret = Some(kept.clone().into()));
+    assert!(
+        !matches!(scene.submit().await, Banner::Red { retry: false, .. }),
+        "entered again: it is asked for"
+    );
+    assert!(scene.latest().unwrap().state.has_tokens());
+
+    // Looked at where a connection is prepared too: a token from before opens nothing.
+    scene.lead_to("localhost");
+    assert!(is_green(&scene.submit().await));
+    let (held, before) = (client::hosts::Held::Secret, client::hosts::Before::Another);
+    scene.stage.write(|tx| client::hosts::enter(tx, scene.client_id, held, None, before));
+    let proof = courier::probe::incoming(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap();
+    assert!(!proof.ok && proof.sentence.contains("entered for no mail server yet"), "{proof:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_signs_for_the_servers_alone_that_it_was_made_for() {
+    let scene = Scene::at_microsoft().await;
+    scene.make_certificate().await;
+    scene.change(|entered| entered.authentication = Shown::Certificate);
+    scene.lead_to("127.0.0.1");
+    let said = scene.refused().await;
+    assert!(
+        said.starts_with("The certificate was entered for localhost") && said.contains("Make a new one"),
+        "{said}"
+    );
+    // One that only waits opens nothing.
+    scene.make_certificate().await;
+    scene.refused().await;
+    scene.stage.write(|tx| {
+        let next = certificate::waiting(tx, scene.client_id)?.unwrap();
+        certificate::put_in_use(tx, &scene.stage.by(), scene.client_id, next.id)
+    });
+    assert!(matches!(scene.submit().await, Banner::Red { .. }), "asked for; its .cer is not uploaded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_accounts_key_is_for_the_servers_that_its_file_was_entered_for() {
+    let scene = Scene::at_google(|practice| practice.service_account_file("postern").unwrap()).await;
+    scene.lead_to("127.0.0.1");
+    let said = scene.refused().await;
+    assert!(said.starts_with("Key file of the service account was entered for localhost"), "{said}");
+    scene.lead_to("localhost");
+    assert!(is_green(&scene.submit().await));
 }

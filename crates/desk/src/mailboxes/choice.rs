@@ -1,7 +1,7 @@
 //! Which provider a registration is at: what is offered for a mailbox, and another one chosen.
 use super::client::{self, Client, Flow, OTHER, certificate};
 use super::grant;
-use super::mailbox::{Authentication, Mailbox};
+use super::mailbox::{self, Authentication, Mailbox, Side};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result, params};
@@ -64,6 +64,7 @@ pub fn choose(tx: &mut Tx<'_>, providers: &Book, by: &By, id: i64, provider: &st
     tx.execute(
         "UPDATE client SET provider = $2, tenant = '', authorization_endpoint = $3, token_endpoint = $4, scopes = $5,
                 resource_details_endpoint = '', email_attribute = '', client_secret = NULL, secret_expires_at = NULL,
+                secret_hosts = '', account_hosts = '',
                 flow = 'code', authentication = 'secret', account_address = '', account_key_id = '', account_key = NULL
          WHERE id = $1",
         params![id, provider, authorization, token, preset.map(Preset::scopes).unwrap_or_default()],
@@ -72,6 +73,38 @@ pub fn choose(tx: &mut Tx<'_>, providers: &Book, by: &By, id: i64, provider: &st
     let data = json!({ "provider": [old.provider, provider] });
     event::append(tx, by, Subject::Client(id), "changed", data)?;
     client::find(tx, id)?.ok_or_else(|| Refusal::NotFound("registration").into())
+}
+
+/// The side signs in by a registration that is there already: one of the provider that it is at, and one whose token may go
+/// to its server.
+pub fn share(
+    tx: &mut Tx<'_>,
+    providers: &Book,
+    by: &By,
+    mailbox_id: i64,
+    side: Side,
+    chosen: i64,
+) -> Result<()> {
+    let client = client::find(tx, chosen)?.ok_or(Refusal::NotFound("registration"))?;
+    let stored = mailbox::get(tx, mailbox_id)?;
+    let own = stored.server(side);
+    let elsewhere = |first: &str| {
+        let sentence = format!("That registration is at another provider. Choose {first} first.");
+        Err(Refusal::Other(sentence).into())
+    };
+    let family = family(own.authentication);
+    if family != Some(family_of(providers, &client.provider)) {
+        return elsewhere("another Authentication");
+    }
+    let bound = own.client_id.map(|id| client::find(tx, id)).transpose()?.flatten();
+    if family == Some(Family::Other) && bound.is_none_or(|bound| bound.provider != client.provider) {
+        return elsewhere("that provider for this mailbox");
+    }
+    // Without a server there is nowhere to send a token to yet; it is looked at again before one is.
+    if !own.host.is_empty() {
+        client::hosts::check(tx, providers, &client, &own.host)?;
+    }
+    mailbox::set_client(tx, by, mailbox_id, side, chosen)
 }
 
 fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {

@@ -3,6 +3,7 @@
 mod account;
 pub mod certificate;
 mod flow;
+pub mod hosts;
 mod row;
 mod rules;
 
@@ -68,6 +69,13 @@ impl Client {
     pub fn shows_certificate(&self) -> bool {
         self.authentication == Authentication::Certificate && self.flow != Flow::ServiceAccount
     }
+    /// What is known of its provider, where its tokens do come from there: what is known of a provider is no word about an
+    /// endpoint that somebody typed.
+    pub fn at_home<'a>(&self, providers: &'a Book) -> Option<&'a Preset> {
+        let preset = providers.find(&self.provider)?;
+        let endpoints = preset.endpoints(&self.tenant)?;
+        (endpoints.token == self.token_endpoint.trim()).then_some(preset)
+    }
 }
 /// What the authorization page holds. An empty secret keeps the stored one, unless the token endpoint's
 /// origin changed.
@@ -82,6 +90,8 @@ pub struct EnteredClient {
     pub client_secret: Option<SecretString>,
     /// When the provider ends it: told by a person, no answer says it.
     pub secret_expires_at: Option<i64>,
+    /// The mailbox that secret and key file are entered for: tokens that need nobody go to its servers.
+    pub entered_for: Option<i64>,
     /// The JSON of a service account; `None` keeps the stored one.
     pub account_file: Option<SecretString>,
     pub authorization_endpoint: String,
@@ -142,7 +152,9 @@ pub fn change(
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let preset = providers.find(&old.provider);
     let completeness = if rules::is_complete(&old, preset) { Completeness::Complete } else { completeness };
-    let file = entered.account_file.as_ref().map(KeyFile::read).transpose()?;
+    // A key file says which client it is: one that comes with another flow would change the client behind a kept secret.
+    let account_file = entered.account_file.as_ref().filter(|_| entered.flow == Flow::ServiceAccount);
+    let file = account_file.map(KeyFile::read).transpose()?;
     let new = rules::checked(&old, preset, entered, file.as_ref(), scheme, completeness)?;
     let moved = rules::moved(&old, &new);
     let secret = entered.client_secret.as_ref().map(trimmed).filter(|s| !s.expose_secret().is_empty());
@@ -168,6 +180,7 @@ pub fn change(
     }
     let mut changed = row::differences(&old, &new);
     let kept = vault::if_it_opens(secret_for_system(tx, vault, id))?;
+    let is_given = secret.is_some();
     let secret = match secret {
         // Entered again as it was: nothing changes, so that applying a file twice changes nothing.
         Some(secret) if vault::is_same(kept.as_ref(), &secret) => None,
@@ -176,12 +189,19 @@ pub fn change(
     if secret.is_some() {
         changed.insert("client_secret".into(), json!("entered"));
     }
+    if is_given {
+        hosts::enter(tx, id, hosts::Held::Secret, entered.entered_for, before(secret.is_some()))?;
+    }
+    let is_given = file.is_some();
     let key = match file.map(|file| file.key) {
         Some(key) if vault::is_same(account_key_for_system(tx, vault, id)?.as_ref(), &key) => None,
         key => key,
     };
     if key.is_some() {
         changed.insert("account_key".into(), json!("entered"));
+    }
+    if is_given {
+        hosts::enter(tx, id, hosts::Held::Account, entered.entered_for, before(key.is_some()))?;
     }
     if changed.is_empty() {
         return Ok(old);
@@ -264,6 +284,10 @@ pub fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Client>> {
     let mut query = Query::new(SELECT);
     query.push(" WHERE name = ").bind(name).push(" ORDER BY id LIMIT 1");
     Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+fn before(is_another: bool) -> hosts::Before {
+    if is_another { hosts::Before::Another } else { hosts::Before::TheSame }
 }
 
 fn secret_row(id: i64) -> String {

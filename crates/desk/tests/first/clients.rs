@@ -70,6 +70,7 @@ pub fn shown(client: &Client) -> EnteredClient {
         flow: client.flow,
         authentication: client.authentication,
         secret_expires_at: client.secret_expires_at,
+        entered_for: None,
         account_file: None,
         authorization_endpoint: client.authorization_endpoint.clone(),
         token_endpoint: client.token_endpoint.clone(),

@@ -19,7 +19,7 @@ fn certificate(letter: u8, not_after: i64) -> NewCertificate {
     NewCertificate { der: vec![letter; 40], private_key: format!("the key of {letter}").into(), not_after }
 }
 fn add(desk: &TestDesk, id: i64, new: &NewCertificate) -> desk::Result<i64> {
-    desk.db.write(|tx| certificate::add(tx, &desk.vault, &by(), id, new, [7; 24]))
+    desk.db.write(|tx| certificate::add(tx, &desk.vault, &by(), id, new, None, [7; 24]))
 }
 fn states(desk: &TestDesk, id: i64) -> Vec<(State, u8)> {
     let there = desk.db.read(|tx| certificate::list(tx, id)).unwrap();
@@ -214,6 +214,69 @@ fn a_key_file_is_taken_apart_and_its_key_sealed() {
     change(&desk, id, &EnteredClient { account_file: Some(key_file(|_| {}).into()), ..shown(&saved) })
         .unwrap();
     assert_eq!(kinds(&desk, Subject::Client(id)).len(), before, "the same again is no change");
+}
+
+#[test]
+fn a_key_file_that_comes_with_another_flow_changes_nothing() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let saved = change(&desk, id, &entered()).unwrap();
+    let file = Some(key_file(|_| {}).into());
+    let after = change(&desk, id, &EnteredClient { account_file: file, ..shown(&saved) }).unwrap();
+    assert_eq!((after.client_id, after.account_address.as_str()), (saved.client_id, ""));
+    let key = desk.db.read(|tx| client::account_key_for_system(tx, &desk.vault, id)).unwrap();
+    assert!(key.is_none());
+}
+
+#[test]
+fn a_token_that_needs_nobody_goes_to_the_servers_of_its_provider() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let person = change(&desk, id, &entered()).unwrap();
+    let check = |client: &client::Client, host: &str| {
+        desk.db.read(|tx| client::hosts::check(tx, &desk.providers, client, host))
+    };
+    check(&person, "imap.evil.example").unwrap(); // a person's consent is bound to its mailbox
+    let nobody = change(&desk, id, &EnteredClient { flow: Flow::AppOnly, ..shown(&person) }).unwrap();
+    for own in ["outlook.office365.com", "smtp.office365.com", "Outlook.Office365.com"] {
+        check(&nobody, own).unwrap();
+    }
+    let said = refused(check(&nobody, "imap.evil.example")).to_string();
+    assert!(said.contains("goes to outlook.office365.com or smtp.office365.com alone"), "{said}");
+
+    // Where the endpoint was typed, what is known of the provider says nothing.
+    let typed = EnteredClient {
+        client_secret: entered().client_secret,
+        tenant: String::new(),
+        authorization_endpoint: "https://id.contoso.example/authorize".into(),
+        token_endpoint: "https://id.contoso.example/token".into(),
+        ..shown(&nobody)
+    };
+    let other =
+        desk.db.write(|tx| client::create(tx, &desk.providers, &by(), client::OTHER, "another")).unwrap();
+    let mailbox_id = mailbox(&desk, "support@contoso.example");
+    let at = |host: &str| {
+        let remote = super::mailboxes::remote(host, None);
+        let draft = mailbox::Completeness::Draft;
+        desk.db
+            .write(|tx| mailbox::change_remote(tx, &desk.vault, &by(), mailbox_id, &remote, draft, [1; 24]))
+            .unwrap();
+    };
+    at("imap.contoso.example");
+    let of_typed = change(&desk, other, &typed).unwrap();
+    let said = refused(check(&of_typed, "imap.contoso.example")).to_string();
+    assert!(said.contains("no mail server yet") && said.contains("Enter it again"), "{said}");
+    change(&desk, other, &EnteredClient { entered_for: Some(mailbox_id), ..typed.clone() }).unwrap();
+    check(&of_typed, "imap.contoso.example").unwrap();
+    at("imap.evil.example");
+    // Without the secret nothing is added, and another secret is not for the servers of the one before.
+    let silent = EnteredClient { client_secret: None, entered_for: Some(mailbox_id), ..typed.clone() };
+    change(&desk, other, &silent).unwrap();
+    refused(check(&of_typed, "imap.evil.example"));
+    let another = Some("another one".to_owned().into());
+    change(&desk, other, &EnteredClient { client_secret: another, ..silent }).unwrap();
+    check(&of_typed, "imap.evil.example").unwrap();
+    refused(check(&of_typed, "imap.contoso.example"));
 }
 
 #[test]

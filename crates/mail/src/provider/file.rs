@@ -5,10 +5,11 @@ mod value;
 
 use serde::Deserialize;
 use toml::Spanned;
+use url::Url;
 
 use super::{
     ClientSecret, Dns, Family, OAuth2, Password, Preset, Profile, Registration, Sasl, Scopes, Security,
-    Server,
+    Server, TENANT,
 };
 use value::{Claim, Domain, Endpoint, Host, Key, Parameters, Port, Record, Scope, Sentence, Tenant};
 
@@ -293,10 +294,27 @@ pub(super) fn read(text: &str, known: &[Entry]) -> Result<(Vec<Entry>, Vec<Prese
         let preset = entry.preset().map_err(|missing| {
             format!("Line {line}: the provider “{key}” has no {missing}. Name it, or name with like = \"…\" a provider to take it from.")
         })?;
+        if let Some(field) = preset.oauth2.as_ref().and_then(elsewhere) {
+            return Err(format!(
+                "Line {line}: the {field} of “{key}” is at another address than its token_endpoint, and the secret and the \
+                 tokens would go there. Name one at the same host, or {field} = \"\" for none."
+            ));
+        }
         entries.push(entry);
         presets.push(preset);
     }
     Ok((entries, presets))
+}
+
+/// An endpoint that is shown the secret or a refresh token and is not where the token endpoint is.
+fn elsewhere(oauth2: &OAuth2) -> Option<&'static str> {
+    // The tenant stands in a path or, at some, in the host.
+    let origin = |endpoint: &str| Some(Url::parse(&endpoint.replace(TENANT, "tenant")).ok()?.origin());
+    let home = origin(&oauth2.token_endpoint);
+    [("device_endpoint", &oauth2.device_endpoint), ("revocation_endpoint", &oauth2.revocation_endpoint)]
+        .into_iter()
+        .find(|(_, at)| at.as_deref().is_some_and(|at| origin(at) != home))
+        .map(|(field, _)| field)
 }
 
 /// A sentence with the line.

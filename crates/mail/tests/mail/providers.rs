@@ -212,3 +212,27 @@ fn a_wrong_file_is_a_sentence_with_the_line() {
     let long = format!("# {}\n", "x".repeat(300_000));
     assert!(Book::with_file(&long).unwrap_err().contains("at most"));
 }
+
+#[test]
+fn what_is_shown_the_secret_is_where_the_token_endpoint_is() {
+    let moved = |more: &str| {
+        Book::with_file(&format!(
+            "[[provider]]\nkey = \"mine\"\nlabel = \"Mine\"\nlike = \"google\"\n[provider.oauth2]\n\
+             token_endpoint = \"https://id.contoso.example/token\"\n{more}"
+        ))
+    };
+    for elsewhere in [
+        "",
+        "revocation_endpoint = \"https://id.contoso.example.evil.example/revoke\"",
+        "revocation_endpoint = \"https://id.contoso.example:8443/revoke\"",
+    ] {
+        let said = moved(elsewhere).unwrap_err();
+        assert!(said.contains("the revocation_endpoint of “mine” is at another address"), "{said}");
+    }
+    let device = "revocation_endpoint = \"\"\ndevice_endpoint = \"https://login.evil.example/device\"";
+    assert!(moved(device).unwrap_err().contains("the device_endpoint of “mine”"));
+    for fine in ["revocation_endpoint = \"\"", "revocation_endpoint = \"https://id.contoso.example/revoke\""]
+    {
+        moved(fine).unwrap();
+    }
+}

@@ -137,6 +137,8 @@ impl AskedClient {
             flow: self.flow.unwrap_or(stored.flow),
             authentication: self.authentication.unwrap_or(stored.authentication),
             secret_expires_at: self.secret_expires_at.or(stored.secret_expires_at),
+            // See `clients::entered_for`: the outgoing side may stand only later.
+            entered_for: None,
             account_file: self.account_file.clone(),
             tenant: or(&self.tenant, &stored.tenant),
             client_id: or(&self.client_id, &stored.client_id),

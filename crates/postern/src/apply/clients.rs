@@ -7,6 +7,7 @@ use super::registration::{Registration, Wanted};
 use anyhow::{Context as _, bail};
 use desk::db::Tx;
 use desk::mailboxes::client::certificate::{self, NewCertificate};
+use desk::mailboxes::client::hosts::{self, Before, Held};
 use desk::mailboxes::client::{Authentication, Client};
 use desk::mailboxes::mailbox::{self, Completeness, Side};
 use desk::mailboxes::{choice, client};
@@ -131,6 +132,33 @@ pub fn apply(
     change(tx, desk, by, id, asked, &mailbox.address, randoms, made)
 }
 
+/// What the file holds is entered for the mailboxes that it names: for their servers as they stand at the end of it.
+pub fn entered_for(
+    tx: &mut Tx<'_>,
+    (mailbox_id, side): (i64, Side),
+    wanted: &Wanted,
+    shared: &[(String, AskedClient)],
+    made: Option<&NewCertificate>,
+) -> desk::Result<()> {
+    let Some(id) = mailbox::get(tx, mailbox_id)?.server(side).client_id else { return Ok(()) };
+    let asked = match wanted {
+        Wanted::Own(asked) => Some(&**asked),
+        Wanted::Shared(name) => shared.iter().find(|(other, _)| other == name).map(|(_, asked)| asked),
+    };
+    let Some(asked) = asked else { return Ok(()) };
+    let certificate = match made {
+        Some(made) => certificate::in_use(tx, id)?.filter(|one| one.der == made.der),
+        None => None,
+    };
+    let held = [
+        asked.client_secret.as_ref().map(|_| Held::Secret),
+        asked.account_file.as_ref().map(|_| Held::Account),
+        certificate.map(|one| Held::Certificate(one.id)),
+    ];
+    let mut held = held.into_iter().flatten();
+    held.try_for_each(|held| hosts::enter(tx, id, held, Some(mailbox_id), Before::TheSame))
+}
+
 fn change(
     tx: &mut Tx<'_>,
     desk: &Desk,
@@ -143,7 +171,7 @@ fn change(
 ) -> desk::Result<()> {
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     if let Some(made) = made.filter(|_| !found.has_certificate) {
-        certificate::add(tx, &desk.vault, by, id, made, randoms.nonces[3])?;
+        certificate::add(tx, &desk.vault, by, id, made, None, randoms.nonces[3])?;
     }
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let entered = asked.over(&found, name);

@@ -62,9 +62,9 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
     for (position, wanted) in wanted.iter().enumerate() {
         let randoms = [Randoms::draw(&random, scheme), Randoms::draw(&random, scheme)];
         let made = clients::Made::for_mailbox(&desk, &random, by.at, wanted);
-        let done = made
-            .map_err(desk::Error::from)
-            .and_then(|made| desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &made, &site)));
+        let done = made.map_err(desk::Error::from).and_then(|made| {
+            desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &made, &site, &shared))
+        });
         match done {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
@@ -111,6 +111,7 @@ fn apply(
     [randoms, of_outgoing]: &[Randoms; 2],
     made: &clients::Made,
     site: &url::Url,
+    shared: &[(String, asked::AskedClient)],
 ) -> desk::Result<Outcome> {
     let entry = &wanted.entry;
     let (id, stands) = stand(tx, by, wanted)?;
@@ -149,6 +150,14 @@ fn apply(
         if let Some(asked) = own {
             let made = made.outgoing.as_ref();
             clients::apply(tx, desk, by, (id, Side::Outgoing), asked, of_own, of_outgoing, made)?;
+        }
+    }
+    for (side, asked, made) in [
+        (Side::Incoming, &wanted.client, &made.incoming),
+        (Side::Outgoing, &wanted.outgoing_client, &made.outgoing),
+    ] {
+        if let Some(asked) = asked {
+            clients::entered_for(tx, (id, side), asked, shared, made.as_ref())?;
         }
     }
     let done = match stands {

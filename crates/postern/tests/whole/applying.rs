@@ -149,6 +149,7 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
             flow: found.flow,
             authentication: found.authentication,
             secret_expires_at: found.secret_expires_at,
+            entered_for: None,
             account_file: None,
             authorization_endpoint: found.authorization_endpoint.clone(),
             token_endpoint: found.token_endpoint.clone(),

@@ -251,18 +251,18 @@ pub async fn submit(
             }
             "discover" => {
                 let found = authorize::discover(&state.courier, &form.text("issuer")).await?;
-                save(&state, &who, &client, &form, Completeness::Draft, Some(found)).await?;
+                save(&state, &who, (&client, id), &form, Completeness::Draft, Some(found)).await?;
                 return Ok(None);
             }
             "registration" => {
                 let chosen = form.number("registration").unwrap_or_default();
-                return credentials::share(&state, &who, &mailbox, side, chosen).await.map(|()| None);
+                return credentials::share(&state, &who, id, side, chosen).await.map(|()| None);
             }
             // Before what was typed is saved: a form that says Certificate needs one.
-            button => credentials::step(&state, &who, &client, button).await?,
+            button => credentials::step(&state, &who, &client, id, button).await?,
         }
         let completeness = if leaves && !only_asks { Completeness::Complete } else { Completeness::Draft };
-        save(&state, &who, &client, &form, completeness, None).await?;
+        save(&state, &who, (&client, id), &form, completeness, None).await?;
         if !leaves {
             return Ok(None);
         }
@@ -281,12 +281,13 @@ pub async fn submit(
 async fn save(
     state: &State,
     who: &Who,
-    client: &Client,
+    (client, mailbox_id): (&Client, i64),
     form: &Form,
     completeness: Completeness,
     discovered: Option<Discovered>,
 ) -> desk::Result<()> {
     let mut entered = ClientForm::typed(form, client.has_secret).entered(form)?;
+    entered.entered_for = Some(mailbox_id);
     if let Some(found) = discovered {
         entered.authorization_endpoint = found.authorization_endpoint;
         entered.token_endpoint = found.token_endpoint;

@@ -9,7 +9,7 @@ use courier::authorize;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::certificate::{self, Certificate, State as CertificateState};
 use desk::mailboxes::client::{self, Client, Flow, Use};
-use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use desk::mailboxes::mailbox::Side;
 use mail::provider::Family;
 
 /// Registrations to choose from.
@@ -37,6 +37,7 @@ impl Credentials {
     pub async fn of(state: &State, client: &Client, mailbox_id: i64, now: i64) -> Result<Credentials, Error> {
         let desk = state.courier.desk().clone();
         let (id, family) = (client.id, state.presets.family(&client.provider));
+        let provider = client.provider.clone();
         let (certificates, uses, others) = state
             .courier
             .read(move |tx| {
@@ -45,6 +46,7 @@ impl Credentials {
                     other.id != id
                         && !other.client_id.is_empty()
                         && choice::family_of(&desk.providers, &other.provider) == family
+                        && (family != Family::Other || other.provider == provider)
                 };
                 let mut others: Vec<(i64, String)> = Vec::new();
                 for other in all.into_iter().filter(fits) {
@@ -111,7 +113,13 @@ fn called(client: &Client, provider: &str, uses: &[Use]) -> String {
 
 /// A button of the block *Certificate*. It names the certificate that its page showed (the next one by how many there
 /// were), so that a second click, or a page that is no longer true, changes nothing else.
-pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> desk::Result<()> {
+pub async fn step(
+    state: &State,
+    who: &Who,
+    client: &Client,
+    mailbox_id: i64,
+    button: &str,
+) -> desk::Result<()> {
     let (by, id) = (who.by(), client.id);
     let Some((step, of)) = button.strip_prefix("certificate_").and_then(|rest| rest.split_once(':')) else {
         return Ok(());
@@ -124,7 +132,7 @@ pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> de
                 return Ok(());
             }
             let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
-            authorize::make_certificate(&state.courier, &by, id, &format!("Postern {name}")).await
+            authorize::make_certificate(&state.courier, &by, id, mailbox_id, &format!("Postern {name}")).await
         }
         "use" => state.courier.write(move |tx| certificate::put_in_use(tx, &by, id, of)).await,
         "retire" => state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await,
@@ -133,22 +141,9 @@ pub async fn step(state: &State, who: &Who, client: &Client, button: &str) -> de
 }
 
 /// The mailbox signs in by a registration that is there already.
-pub async fn share(state: &State, who: &Who, mailbox: &Mailbox, side: Side, chosen: i64) -> desk::Result<()> {
-    let (by, id, desk) = (who.by(), mailbox.id, state.courier.desk().clone());
-    let own = mailbox.server(side).authentication;
-    state
-        .courier
-        .write(move |tx| {
-            let client = client::find(tx, chosen)?.ok_or(desk::Refusal::NotFound("registration"))?;
-            let family: Option<Family> = choice::family(own);
-            if family != Some(choice::family_of(&desk.providers, &client.provider)) {
-                let sentence =
-                    "That registration is at another provider. Choose another Authentication first.";
-                return Err(desk::Refusal::Other(sentence.to_owned()).into());
-            }
-            mailbox::set_client(tx, &by, id, side, chosen)
-        })
-        .await
+pub async fn share(state: &State, who: &Who, id: i64, side: Side, chosen: i64) -> desk::Result<()> {
+    let (by, desk) = (who.by(), state.courier.desk().clone());
+    state.courier.write(move |tx| choice::share(tx, &desk.providers, &by, id, side, chosen)).await
 }
 
 /// The public certificate as a `.cer` file (DER), and nothing else of it.

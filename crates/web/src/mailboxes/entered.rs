@@ -77,6 +77,7 @@ impl ClientForm {
             flow: self.flow,
             authentication: self.authentication,
             secret_expires_at,
+            entered_for: None,
             account_file: form.secret("account_secret"),
             authorization_endpoint: with_tenant(self.authorization_endpoint),
             token_endpoint: with_tenant(self.token_endpoint),

@@ -1,5 +1,6 @@
 //! Certificates that a registration shows in place of a secret. One is in use; another may wait, so that it can be
 //! registered at the provider before it follows. The private key never leaves: only what is public is handed out.
+use super::hosts;
 use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
@@ -41,13 +42,15 @@ pub struct NewCertificate {
     pub not_after: i64,
 }
 
-/// The first one is in use at once, a second one waits; a third has to wait for one to be retired.
+/// The first one is in use at once, a second one waits; a third has to wait for one to be retired. Tokens made with it go to
+/// the servers of the mailbox that it is made for.
 pub fn add(
     tx: &mut Tx<'_>,
     vault: &Vault,
     by: &By,
     client_id: i64,
     new: &NewCertificate,
+    entered_for: Option<i64>,
     nonce: [u8; 24],
 ) -> Result<i64> {
     let there = list(tx, client_id)?;
@@ -67,6 +70,7 @@ pub fn add(
     if state == State::InUse {
         grant::ask_anew(tx, by, client_id)?;
     }
+    hosts::enter(tx, client_id, hosts::Held::Certificate(id), entered_for, hosts::Before::Another)?;
     note(tx, by, client_id, "certificate_made", &thumbprint)?;
     Ok(id)
 }

@@ -151,7 +151,7 @@ fn a_registration_that_is_mended_is_asked_with_at_once() {
         private_key: "key".to_owned().into(),
         not_after: NOW + 9_000 * SECOND,
     };
-    s.desk.db.write(|tx| certificate::add(tx, &s.desk.vault, &by(), s.client, &new, [9; 24])).unwrap();
+    s.desk.db.write(|tx| certificate::add(tx, &s.desk.vault, &by(), s.client, &new, None, [9; 24])).unwrap();
     mended();
 }
 
