@@ -45,6 +45,8 @@ pub(crate) struct Exchange {
     /// For the whole tenant; a mailbox of its own mind overrides it.
     pub smtp_auth_disabled: bool,
     pub send_from_alias: bool,
+    /// Of the window of PowerShell: what `$name` stands for.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Exchange {

@@ -1,5 +1,7 @@
 //! The commands of Exchange Online PowerShell that an administrator of a mailbox meets, read as they are
-//! typed or pasted. Each line is answered by itself. Not a shell: no variables, no pipes.
+//! typed or pasted. Each line is answered by itself. Not a shell: a variable holds one word, and there are no pipes.
+
+use std::collections::BTreeMap;
 
 use crate::exchange::{Access, Principal};
 use crate::people::{self, Kind};
@@ -13,10 +15,41 @@ pub(crate) fn run(world: &World, script: &str) -> Vec<Result<String, String>> {
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| {
-            let call = Call::read(line);
+            // What was set by an earlier paste is still there, as in one window of PowerShell.
+            let variables = world.directory.read(|records| records.exchange.variables.clone());
+            if let Some((name, value)) = assignment(line, &variables) {
+                return set(world, name, value);
+            }
+            let call = Call::read(line, &variables);
             execute(world, &call).map_err(|why| format!("{}: {why}", call.cmdlet))
         })
         .collect()
+}
+
+/// As many variables as a person sets.
+const VARIABLES_MAX: usize = 100;
+
+fn is_constant(name: &str) -> bool {
+    ["true", "false", "null"].contains(&name)
+}
+
+/// `$name = 'value'`; names have no case.
+fn assignment(line: &str, variables: &BTreeMap<String, String>) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix('$')?.split_once('=')?;
+    let name = name.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then(|| (name.to_lowercase(), words(value, variables).join(" ")))
+}
+
+fn set(world: &World, name: String, value: String) -> Result<String, String> {
+    if is_constant(&name) {
+        return Err(format!("Cannot overwrite variable {name} because it is read-only or constant."));
+    }
+    let there = world.directory.read(|records| records.exchange.variables.len());
+    if there >= VARIABLES_MAX {
+        return Err("Practice remembers no more variables.".to_owned());
+    }
+    change(world, |exchange| drop(exchange.variables.insert(name, value)))
 }
 
 struct Call {
@@ -25,8 +58,8 @@ struct Call {
 }
 
 impl Call {
-    fn read(line: &str) -> Call {
-        let mut words = words(line).into_iter().peekable();
+    fn read(line: &str, variables: &BTreeMap<String, String>) -> Call {
+        let mut words = words(line, variables).into_iter().peekable();
         let cmdlet = words.next().unwrap_or_default();
         let mut parameters = Vec::new();
         while let Some(word) = words.next() {
@@ -76,14 +109,29 @@ fn not_found(name: &str) -> String {
     format!("The operation couldn't be performed because object '{name}' couldn't be found on 'practice'.")
 }
 
-/// Words of a line; quotes hold what is between them together.
-fn words(line: &str) -> Vec<String> {
+/// Words of a line; quotes hold what is between them together, and only single ones keep a `$`. A variable that nobody set
+/// is empty.
+fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let (mut quote, mut any) = (None, false);
-    for c in line.chars() {
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
         match quote {
             Some(end) if c == end => quote = None,
+            None | Some('"') if c == '$' => {
+                let mut name = String::new();
+                while let Some(next) = rest.next_if(|next| next.is_alphanumeric() || *next == '_') {
+                    name.extend(next.to_lowercase());
+                }
+                if name.is_empty() || is_constant(&name) {
+                    word.push('$');
+                    word.push_str(&name);
+                } else if let Some(value) = variables.get(&name) {
+                    word.push_str(value);
+                }
+                any = true;
+            }
             None if matches!(c, '"' | '\'') => (quote, any) = (Some(c), true),
             None if c.is_whitespace() => {
                 if any {
@@ -109,6 +157,7 @@ fn execute(world: &World, call: &Call) -> Result<String, String> {
             Ok(String::new())
         }
         "new-serviceprincipal" => new_service_principal(world, call),
+        "remove-serviceprincipal" => remove_service_principal(world, call),
         "add-mailboxpermission" => rights(world, call, "User", Access::Full, true),
         "remove-mailboxpermission" => rights(world, call, "User", Access::Full, false),
         "add-recipientpermission" => rights(world, call, "Trustee", Access::SendAs, true),
@@ -139,13 +188,42 @@ fn new_service_principal(world: &World, call: &Call) -> Result<String, String> {
     if world.directory.app(&app_id).is_none() {
         return Err(not_found(&app_id));
     }
-    if world.directory.read(|records| records.exchange.principals.iter().any(|known| known.app_id == app_id))
-    {
-        return Err(format!("A service principal with the AppId {app_id} is there already."));
+    if !is_guid(&object_id) {
+        return Err(format!(
+            "Cannot process argument transformation on parameter 'ObjectId': '{object_id}' is no GUID."
+        ));
+    }
+    let there = world.directory.read(|records| {
+        let known = records.exchange.principals.iter().find(|known| known.app_id == app_id);
+        known.map(|known| known.object_id.clone())
+    });
+    if let Some(there) = there {
+        return Err(format!(
+            "A service principal with the AppId {app_id} is there already, with the ObjectId {there}. To take it away: Remove-ServicePrincipal -Identity {there}"
+        ));
     }
     let text = format!("DisplayName ServiceId AppId\n{object_id} {app_id}");
     change(world, |exchange| exchange.principals.push(Principal { app_id, object_id }))?;
     Ok(text)
+}
+
+/// With what it was given, so that one that was made by mistake leaves nothing behind.
+fn remove_service_principal(world: &World, call: &Call) -> Result<String, String> {
+    let name = call.need("Identity")?.to_lowercase();
+    let found = world
+        .directory
+        .read(|records| records.exchange.principal(&name).map(|principal| principal.object_id.clone()));
+    let object_id = found.ok_or_else(|| not_found(&name))?;
+    change(world, |exchange| {
+        exchange.principals.retain(|known| known.object_id != object_id);
+        exchange.rights.retain(|right| right.trustee != object_id);
+    })
+}
+
+fn is_guid(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.chars().all(|c| c.is_ascii_hexdigit()))
 }
 
 fn rights(world: &World, call: &Call, who: &str, access: Access, yes: bool) -> Result<String, String> {
@@ -187,9 +265,18 @@ fn set_cas_mailbox(world: &World, call: &Call) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::words;
+    use std::collections::BTreeMap;
 
     #[test]
     fn quotes_hold_words_together() {
-        assert_eq!(words("A -B \"c d\" -E 'f'  -G \"\""), ["A", "-B", "c d", "-E", "f", "-G", ""]);
+        let none = BTreeMap::new();
+        assert_eq!(words("A -B \"c d\" -E 'f'  -G \"\"", &none), ["A", "-B", "c d", "-E", "f", "-G", ""]);
+    }
+
+    #[test]
+    fn a_variable_stands_for_its_word_but_not_in_single_quotes() {
+        let variables = BTreeMap::from([("objectid".to_owned(), "a b".to_owned())]);
+        let read = words("A -B $objectId -C \"<$OBJECTID>\" -D '$objectId' -E:$false -F $other", &variables);
+        assert_eq!(read, ["A", "-B", "a b", "-C", "<a b>", "-D", "$objectId", "-E:$false", "-F", ""]);
     }
 }

@@ -20,6 +20,7 @@ pub use discover::{Discovered, discover};
 pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
 pub use dispute::{About, Answer, Question, answer, question};
 pub use unattended::{ask_now, needs_nobody};
+pub use wire::oauth::thumbprint_sha1;
 
 pub use paste::{awaits_paste, pasted};
 pub use revoke::{delete_tokens, remove, taken_back_where};

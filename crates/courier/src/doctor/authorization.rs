@@ -5,19 +5,19 @@ use crate::Courier;
 use crate::authorize::callback_url;
 use crate::clock::DAY_MS;
 use crate::refresh::{self, Want, access_token};
-use crate::registration::{is_unattended, oauth2, protocol_of, resource_of, scope_of_grant, token_scope};
+use crate::registration::{
+    family, is_unattended, oauth2, protocol_of, resource_of, scope_of_grant, token_scope,
+};
 use crate::trouble::Trouble;
+use desk::alerts::condition::SOON_DAYS;
 use desk::mailboxes::choice;
-use desk::mailboxes::client::{self, Client};
+use desk::mailboxes::client::{self, Client, Flow, certificate};
 use desk::mailboxes::grant::{self, Grant};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
-use mail::provider::{OAuth2, is_guid};
+use mail::provider::{Family, OAuth2, is_guid};
 use url::Url;
 use wire::oauth::{Inscription, Protocol};
-
-/// A secret that ends sooner is warned of.
-const SECRET_MS_MIN: i64 = 30 * DAY_MS;
 
 /// Whether the provider is asked for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ pub(super) async fn examine(
         }
         // Its answer is committed before it is used, as at any refresh: what works goes on working.
         match access_token(courier, grant_id, protocol, Want::Proved).await {
-            Ok(_) => registration(courier, &client, chart),
+            Ok(_) => {
+                let shown =
+                    last_day(courier, &client).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
+                registration(courier, &client, shown, chart);
+            }
             Err(trouble) => return Err(chart.bad(Link::Client, trouble)),
         }
     }
@@ -95,24 +99,47 @@ fn unfit(callback: &Url, oauth2: Option<&OAuth2>) -> Option<&'static str> {
         .then_some("which is no name of the public Internet: this provider wants one.")
 }
 
-fn registration(courier: &Courier, client: &Client, chart: &mut Chart) {
+/// What the registration shows that ends, until when, and what is done then.
+type LastDay = (&'static str, i64, &'static str);
+
+async fn last_day(courier: &Courier, client: &Client) -> Result<Option<LastDay>, Trouble> {
+    if client.shows_secret() {
+        let remedy = "Make a new secret at the provider, enter it in Config and press Submit.";
+        return Ok(client.secret_expires_at.map(|at| ("secret", at, remedy)));
+    }
+    let id = client.id;
+    let in_use = courier.read(move |tx| certificate::in_use(tx, id)).await?;
+    let remedy = "Make the next certificate in Config, upload it at the provider, and then use it.";
+    Ok(in_use.filter(|_| client.shows_certificate()).map(|one| ("certificate", one.not_after, remedy)))
+}
+
+fn registration(courier: &Courier, client: &Client, shown: Option<LastDay>, chart: &mut Chart) {
     let found = format!("The provider gave the registration {} a new access token.", client.client_id.trim());
-    let left = client
-        .secret_expires_at
-        .filter(|_| client.shows_secret())
-        .map(|at| (at, at.saturating_sub(courier.now())));
-    match left.filter(|(_, left)| *left < SECRET_MS_MIN) {
-        None => chart.good(Link::Client, found),
-        Some((at, left)) => {
-            let ends = if left > 0 { "ends" } else { "was to end" };
-            chart.warning(
-                Link::Client,
-                format!("{found} Its secret {ends} on {}.", day(at)),
-                "Make a new secret at the provider, enter it in Config and press Submit.",
-            );
-        }
+    let Some((what, at, remedy)) = shown else { return chart.good(Link::Client, found) };
+    let left = at.saturating_sub(courier.now());
+    let ends = if left > 0 { "ends" } else { "was to end" };
+    let found = format!("{found} Its {what} {ends} on {}.", day(at));
+    if left > SOON_DAYS * DAY_MS {
+        chart.good(Link::Client, found)
+    } else {
+        chart.warning(Link::Client, found, remedy)
     }
 }
+
+/// What Exchange wants to read on an application's token. It can also be let in by a role of Exchange, so this is no more
+/// than a warning: the sign-in decides.
+fn lacks_role(roles: &str, protocol: Protocol) -> Option<(String, &'static str)> {
+    let (role, remedy) = match protocol {
+        Protocol::Imap => ("IMAP.AccessAsApp", ADD_ROLE),
+        Protocol::Pop => ("POP.AccessAsApp", ADD_ROLE),
+        Protocol::Smtp => ("SMTP.SendAsApp", ADD_ROLE),
+    };
+    let has_it = roles.split_whitespace().any(|one| one.eq_ignore_ascii_case(role));
+    (!has_it).then(|| (format!("The role {role} is not on it."), remedy))
+}
+
+const ADD_ROLE: &str = "If the sign-in is refused: add this application permission of Office 365 Exchange Online to the app registration and \
+     grant admin consent. Only a token that is given after that has it.";
 
 /// What stands on the token, read without being believed; of one that cannot be read, what was stored with it.
 fn inscription(
@@ -127,7 +154,6 @@ fn inscription(
     let on_it = on_it.unwrap_or_default();
     let providers = &courier.desk().providers;
     let alone = is_unattended(client, grant);
-    // What an application may do stands under `roles`, and at Exchange also elsewhere: the sign-in shows it.
     let wanted = if alone {
         scope_of_grant(providers, client, grant, protocol)
     } else {
@@ -157,7 +183,11 @@ fn inscription(
     if is_opaque {
         found.push_str(" Tokens of this provider cannot be read: this is what came with it.");
     }
-    match astray(client, &on_it, &wanted).or_else(|| ended(ends_at, courier.now())) {
+    let is_app = alone && !is_opaque && client.flow == Flow::AppOnly;
+    let at_exchange = Family::of(family(courier, &client.provider)) == Family::Microsoft;
+    let roles =
+        || lacks_role(on_it.roles.as_deref().unwrap_or_default(), protocol).filter(|_| is_app && at_exchange);
+    match astray(client, &on_it, &wanted).or_else(|| ended(ends_at, courier.now())).or_else(roles) {
         None => chart.good(Link::Token, found),
         Some((why, remedy)) => chart.warning(Link::Token, format!("{found} {why}"), remedy),
     }
@@ -222,6 +252,15 @@ mod tests {
         assert!(missing(wanted, "").is_empty(), "nothing is known");
         assert_eq!(missing(wanted, "SMTP.Send"), ["https://outlook.office.com/IMAP.AccessAsUser.All"]);
         assert!(missing("https://mail.google.com/", "https://mail.google.com/").is_empty());
+    }
+
+    #[test]
+    fn a_role_that_an_application_lacks_is_named() {
+        let (why, remedy) = lacks_role("Mail.Read POP.AccessAsApp", Protocol::Imap).unwrap();
+        assert!(why.contains("IMAP.AccessAsApp") && remedy.contains("admin consent"), "{why} {remedy}");
+        assert!(lacks_role("", Protocol::Smtp).unwrap().0.contains("SMTP.SendAsApp"));
+        assert!(lacks_role("imap.accessasapp SMTP.SendAsApp", Protocol::Imap).is_none());
+        assert!(lacks_role("POP.AccessAsApp", Protocol::Pop).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! service account. Proved past the sign-in, and asked for anew where others are refreshed.
 use crate::stage::{ADDRESS, NOON, Stage, apart};
 use courier::authorize::{self, Banner};
+use courier::doctor::{self, Extent, Link, Result as Found};
 use desk::mailboxes::client::certificate;
 use desk::mailboxes::client::{self, Authentication as Shown, EnteredClient, Flow, Scheme};
 use desk::mailboxes::grant::{self, Grant, State};
@@ -242,6 +243,29 @@ async fn a_token_of_an_application_is_kept_until_its_permissions_have_come() {
     let fulfilled = scene.latest().unwrap();
     assert_eq!((fulfilled.id, fulfilled.state), (kept.id, State::Fulfilled));
     assert!(fulfilled.expires_at > kept.expires_at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_warns_of_a_certificate_that_ends_and_looks_for_no_callback() {
+    let scene = Scene::at_microsoft().await;
+    scene.let_in();
+    scene.make_certificate().await;
+    let there = scene.stage.read(|tx| certificate::list(tx, scene.client_id));
+    scene.practice.upload_certificate(&scene.app.client_id, &there[0].der).unwrap();
+    scene.change(|entered| entered.authentication = Shown::Certificate);
+    assert!(is_green(&scene.submit().await));
+    let look = async || {
+        let found = doctor::examine(&scene.stage.courier, scene.stage.mailbox_id, Extent::Links).await;
+        let steps = found.unwrap().steps;
+        assert!(!steps.iter().any(|step| step.link == Link::Site), "an application leads nobody back");
+        assert!(!format!("{steps:?}").contains("is not on it"), "{steps:?}");
+        steps.into_iter().find(|step| step.link == Link::Client).unwrap()
+    };
+    let client = look().await;
+    assert!(client.result == Found::Good && client.found.contains("Its certificate ends on"), "{client:?}");
+    scene.at(there[0].not_after - 13 * 86_400_000);
+    let client = look().await;
+    assert!(client.result == Found::Warning && client.remedy.contains("next certificate"), "{client:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ pub const DAYS_AHEAD: [i64; 7] = [FAR_DAYS, 30, 14, 7, 3, 1, 0];
 /// From when on an end is told.
 const FAR_DAYS: i64 = 60;
 const FAR_MS: i64 = FAR_DAYS * DAY_MS;
-/// A secret that ends within so many days is shown as the next thing to do.
+/// What ends within so many days is the next thing to do, on every page and to the doctor.
 pub const SOON_DAYS: i64 = 14;
 
 /// A grant in trouble.

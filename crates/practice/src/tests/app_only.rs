@@ -113,6 +113,50 @@ async fn the_object_id_of_the_registration_registers_and_then_fails() {
     assert!(read(&practice, BILLING, &token).await.contains("NO AUTHENTICATE failed."));
 }
 
+/// The commands as Postern's guide prints them, pasted block by block, and a mistake that is taken back.
+#[tokio::test]
+async fn the_commands_of_the_guide_are_pasted_whole_and_a_mistake_spoils_nothing() {
+    let (practice, _) = start().await;
+    let app = practice.register("Postern", CALLBACK);
+    practice.allow_app_only(&app.client_id);
+    let first = |object: &str| {
+        format!(
+            "$objectId = '{object}'\nInstall-Module ExchangeOnlineManagement\nConnect-ExchangeOnline -Organization '{}'\nNew-ServicePrincipal -AppId '{}' -ObjectId $objectId",
+            app.tenant_id, app.client_id
+        )
+    };
+    let refused = |script: &str| practice.powershell(script).unwrap_err().to_string();
+    assert!(refused(&first("PASTE-THE-OBJECT-ID")).contains("no GUID"));
+    let wrong = practice.world.directory.app(&app.client_id).unwrap().object_id;
+    practice.powershell(&first(&wrong)).unwrap();
+    let read_it =
+        format!("Add-MailboxPermission -Identity '{BILLING}' -User $objectId -AccessRights FullAccess");
+    practice.powershell(&read_it).unwrap();
+    let token = token(&practice, &app).await;
+    assert!(read(&practice, BILLING, &token).await.contains("NO AUTHENTICATE failed."));
+
+    let right = practice.service_principal_id(&app.client_id);
+    let way_out = format!("Remove-ServicePrincipal -Identity {wrong}");
+    assert!(refused(&first(&right)).contains(&way_out));
+    practice.powershell(&format!("{way_out} -Confirm:$false")).unwrap();
+    practice.powershell(&first(&right)).unwrap();
+    assert!(read(&practice, BILLING, &token).await.contains("not connected"), "its rights went with it");
+    practice.powershell(&read_it).unwrap();
+    let send_it = format!(
+        "Add-RecipientPermission -Identity '{BILLING}' -Trustee $objectId -AccessRights SendAs -Confirm:$false\nSet-CASMailbox -Identity '{BILLING}' -SmtpClientAuthenticationDisabled $false"
+    );
+    practice.powershell(&send_it).unwrap();
+    assert!(read(&practice, BILLING, &token).await.contains("t OK "));
+    assert!(send(&practice, BILLING, &token).await.starts_with("250 "));
+    assert!(
+        refused(
+            "Add-MailboxPermission -Identity billing@contoso.example -User $nobody -AccessRights FullAccess"
+        )
+        .contains("User")
+    );
+    assert!(refused("$true = 1").contains("read-only"));
+}
+
 #[tokio::test]
 async fn the_portal_shows_the_way_of_an_application() {
     let (practice, _) = start().await;

@@ -58,6 +58,11 @@ pub async fn keep(
     side: Side,
     shown: Shown,
 ) -> Result<String, Error> {
+    keep_at(state, who, &format!("/mailboxes/{mailbox_id}/{}", super::side_word(side)), shown).await
+}
+
+/// The same for another page than a mailbox's tab.
+pub async fn keep_at(state: &State, who: &Who, path: &str, shown: Shown) -> Result<String, Error> {
     let id = session::random_token(state);
     let flag = |on: bool| if on { "1" } else { "" }.to_owned();
     let fields = vec![
@@ -70,7 +75,7 @@ pub async fn keep(
     let kept = KeptForm { id: id.clone(), place: PLACE.to_owned(), fields, files: Vec::new() };
     let (agent_id, at) = (who.agent().id, who.now());
     state.courier.write(move |tx| kept_form::keep(tx, agent_id, &kept, at)).await?;
-    Ok(format!("/mailboxes/{mailbox_id}/{}?banner={id}", super::side_word(side)))
+    Ok(format!("{path}?banner={id}"))
 }
 
 pub async fn take(state: &State, who: &Who, id: Option<&str>) -> Result<Option<Shown>, Error> {

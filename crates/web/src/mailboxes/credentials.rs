@@ -90,6 +90,11 @@ impl Credentials {
     }
 }
 
+/// As the provider's own list of certificates has it.
+pub fn thumbprint_there(one: &Certificate) -> String {
+    authorize::thumbprint_sha1(&one.der)
+}
+
 pub fn is_in_use(one: &Certificate) -> bool {
     one.state == CertificateState::InUse
 }

@@ -4,7 +4,7 @@ mod scripts;
 
 use crate::State;
 use courier::doctor::{Examination, Link, Part, Result as Found};
-use desk::mailboxes::client::Client;
+use desk::mailboxes::client::{Client, Flow};
 use desk::mailboxes::mailbox::{self, Mailbox};
 use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
@@ -98,7 +98,10 @@ impl Guide {
         let oauth2 = state.presets.oauth2(&client.provider).filter(|_| !state.practice());
         let values = Values { name: &name, callback, tenant: client.tenant.trim() };
         Guide {
-            scripts: oauth2.and_then(|oauth2| Scripts::of(&values, oauth2)),
+            scripts: oauth2.and_then(|oauth2| match client.flow {
+                Flow::AppOnly => Scripts::of_app_only(&values, oauth2),
+                Flow::Code | Flow::ServiceAccount => Scripts::of(&values, oauth2),
+            }),
             provider: if preset.label.is_empty() { "the provider".to_owned() } else { preset.label },
             portal: preset.portal,
             address: mailbox.address.clone(),

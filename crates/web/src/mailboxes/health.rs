@@ -92,7 +92,7 @@ fn outgoing(mailbox: &Mailbox, page: &Page) -> Side {
         State::Ok if signs_in.is_oauth() && mailbox.grant_id(mailbox::Side::Outgoing).is_none() => {
             ("", "not authorized")
         }
-        State::New => ("", "not opened yet"),
+        State::New => ("", "nothing sent yet"),
         State::Ok => ("good", "mail is sent"),
         State::Waiting => ("warn", "tried again by itself"),
         State::NeedsPerson => ("bad", "sends no mail"),

@@ -1,5 +1,6 @@
 //! The list of System Emails: how each is, on one screen; and a new one.
 use super::account::AccountForm;
+use super::banner;
 use super::fleet::{Act, Line};
 use crate::extract::Query;
 use crate::form::{self, Form};
@@ -19,9 +20,13 @@ use serde::Deserialize;
 /// Mailboxes on one page.
 const LINES_MAX: i64 = 100;
 
+pub const REMOVED: &str =
+    "The email is removed. Its tickets stay; adding the address again goes on where it stopped.";
+
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Asked {
     done: Option<String>,
+    banner: Option<String>,
     state: Option<String>,
     after: Option<String>,
 }
@@ -86,13 +91,16 @@ pub async fn show_list(
     let next = members.last().filter(|_| more).map(|member| member.mailbox.address.clone());
     let mut page = Page::new(&state, &visit, "Emails", Here::Emails).await?;
     page.done = match asked.done.as_deref() {
-        Some("removed") => {
-            Some("The email is removed. Its tickets stay; adding the address again goes on where it stopped.")
-        }
+        Some("removed") => Some(REMOVED),
         Some("fetched") => Some("It is fetched in a moment."),
         _ => None,
     }
     .map(str::to_owned);
+    if let Some(who) = &visit.who
+        && let Some(shown) = banner::take(&state, who, asked.banner.as_deref()).await?
+    {
+        page.done = Some(format!("{} {}", shown.sentence, shown.detail));
+    }
     let lines = members.into_iter().map(|member| Line::of(member, &page)).collect();
     show(&ListPage { page, lines, state: word, needing, next, unsent })
 }

@@ -185,7 +185,13 @@ pub async fn remove(
 ) -> Result<Response, Error> {
     super::find(&state, id).await?;
     match error::refusal(authorize::remove(&state.courier, &who.by(), id).await)? {
-        Ok(_) => Ok(see_other("/mailboxes?done=removed")),
+        Ok(said) if said.is_empty() => Ok(see_other("/mailboxes?done=removed")),
+        // What the provider said of the tokens, and what a person has to do where it could not be told.
+        Ok(said) => {
+            let (sentence, remedy) = (super::list::REMOVED.to_owned(), String::new());
+            let shown = Shown { good: true, sentence, detail: said, remedy, retry: false };
+            Ok(see_other(&banner::keep_at(&state, &who, "/mailboxes", shown).await?))
+        }
         Err(refusal) => show_remove(&state, &visit, id, Some(refusal.to_string())).await,
     }
 }

@@ -453,3 +453,29 @@ async fn removing_asks_first_and_the_email_is_gone_from_the_pages() {
     maya.follow(&answer).await.shows("The email is removed").hides("href=\"/mailboxes/1\"");
     assert_eq!(maya.get("/mailboxes/1").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_the_provider_says_when_an_email_is_removed_is_told_once() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    office.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, created_at) VALUES ('x', 'microsoft', 'Contoso', 0)
+             RETURNING id",
+            desk::params![],
+        )?;
+        let grant = tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at)
+             VALUES ($1, 1, 'incoming', 'fulfilled', 0, 0) RETURNING id",
+            desk::params![client],
+        )?;
+        let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_client_id = $1, in_grant_id = $2 WHERE id = 1";
+        Ok(tx.execute(bound, desk::params![client, grant])?)
+    });
+    let answer = maya.post("/mailboxes/1/remove", &[]).await;
+    let page = maya.follow(&answer).await;
+    page.shows("The email is removed")
+        .shows("Microsoft has no way to be told")
+        .shows("https://myapps.microsoft.com");
+    maya.get("/mailboxes").await.hides("Microsoft has no way to be told");
+}

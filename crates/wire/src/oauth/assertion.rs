@@ -122,6 +122,12 @@ impl ServiceAccountAssertion<'_> {
     }
 }
 
+/// SHA-1 of a certificate's DER, by which Entra's list of certificates names it: to be compared by a person, never trusted.
+pub fn thumbprint_sha1(certificate: &[u8]) -> String {
+    let sha1 = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
+    sha1.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// SHA-256 of a certificate's DER as a JOSE header has it.
 pub fn thumbprint(certificate: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(certificate))

@@ -19,7 +19,7 @@ pub mod token;
 
 pub use access_token::Inscription;
 pub use admin_consent::admin_consent_url;
-pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey};
+pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey, thumbprint_sha1};
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
 pub use device::{DeviceCode, Polled, SLOWER_S, device_code, poll_device};

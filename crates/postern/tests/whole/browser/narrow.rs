@@ -23,18 +23,41 @@ async fn pages_of_360_px_do_not_scroll_sideways() {
         "/profile".to_owned(),
         "/inbox".to_owned(),
     ] {
-        browser.open(&demo.url(&path)).await;
-        let size = browser
-            .run("return [innerWidth, document.documentElement.scrollWidth, document.body.scrollWidth]")
-            .await;
-        assert_eq!(size[0], 360, "{path}");
-        let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
-        assert_eq!(browser.run(status).await, 200, "{path}");
-        let widest = "return [...document.querySelectorAll('body *')].map((e) => [e.getBoundingClientRect().right, e.outerHTML.slice(0, 120)]).filter((e) => e[0] > 361).slice(0, 5)";
-        let widest = browser.run(widest).await;
-        assert!(size[1].as_u64().unwrap() <= 360, "{path} scrolls sideways: {size}\n{widest:#}");
+        does_not_scroll_sideways(&browser, &demo.url(&path)).await;
+    }
+    // The portal that is rehearsed in, with every page of a registration.
+    let practice = demo.portal.trim_end_matches("/portal").to_owned();
+    browser.open(&format!("{practice}/portal/apps")).await;
+    let app = "return document.querySelector('main a[href^=\"/portal/apps/\"]:not([href$=new])').getAttribute('href')";
+    let app = browser.run(app).await.as_str().unwrap().to_owned();
+    let of_app =
+        ["", "/authentication", "/secrets", "/certificates", "/permissions", "/permissions/add?api=exchange"];
+    let others = [
+        "/portal",
+        "/portal/entra",
+        "/portal/users",
+        "/portal/apps",
+        "/portal/exchange",
+        "/mail",
+        "/practice/faults",
+    ];
+    for path in of_app.map(|page| format!("{app}{page}")).into_iter().chain(others.map(str::to_owned)) {
+        does_not_scroll_sideways(&browser, &format!("{practice}{path}")).await;
     }
     browser.no_complaints().await;
+}
+
+async fn does_not_scroll_sideways(browser: &Browser, url: &str) {
+    browser.open(url).await;
+    let size = browser
+        .run("return [innerWidth, document.documentElement.scrollWidth, document.body.scrollWidth]")
+        .await;
+    assert_eq!(size[0], 360, "{url}");
+    let status = "return performance.getEntriesByType('navigation')[0].responseStatus";
+    assert_eq!(browser.run(status).await, 200, "{url}");
+    let widest = "return [...document.querySelectorAll('body *')].map((e) => [e.getBoundingClientRect().right, e.outerHTML.slice(0, 120)]).filter((e) => e[0] > 361).slice(0, 5)";
+    let widest = browser.run(widest).await;
+    assert!(size[1].as_u64().unwrap() <= 360, "{url} scrolls sideways: {size}\n{widest:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

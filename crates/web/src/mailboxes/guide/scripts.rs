@@ -22,8 +22,12 @@ pub struct Scripts {
     /// `None` where Microsoft's command line does not know the cloud.
     pub az: Option<String>,
     pub powershell: Option<String>,
-    pub manifest: String,
+    /// `None` where a manifest alone cannot say what is to be allowed.
+    pub manifest: Option<String>,
 }
+
+/// The application permissions of Office 365 Exchange Online, by which both scripts look up their ids.
+const ROLES: [&str; 3] = ["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"];
 
 pub struct Values<'a> {
     pub name: &'a str,
@@ -54,16 +58,58 @@ struct PowerShell {
     audience: String,
 }
 
+#[derive(Template)]
+#[template(path = "mailboxes/scripts/az_app_only.sh", escape = "none")]
+struct AzAppOnly {
+    name: String,
+    roles: String,
+    tenant: String,
+    cloud: String,
+}
+
+#[derive(Template)]
+#[template(path = "mailboxes/scripts/graph_app_only.ps1", escape = "none")]
+struct PowerShellAppOnly {
+    name: String,
+    roles: String,
+    tenant: String,
+    environment: String,
+}
+
+/// `common` and its like are no directory to sign in to.
+fn directory<'a>(values: &Values<'a>) -> &'a str {
+    let shared = ["common", "organizations", "consumers"].contains(&values.tenant);
+    if shared { "" } else { values.tenant }
+}
+
 impl Scripts {
+    /// For an application that signs in by itself. Its part in Exchange remains, which is PowerShell as it stands.
+    pub fn of_app_only(values: &Values<'_>, oauth2: &OAuth2) -> Option<Scripts> {
+        let (name, tenant, roles) = (plain(values.name), directory(values), ROLES.join(" "));
+        let az = oauth2.az_cloud.as_deref().map(|cloud| AzAppOnly {
+            name: in_shell(&name),
+            roles: in_shell(&roles),
+            tenant: in_shell(tenant),
+            cloud: in_shell(cloud),
+        });
+        let powershell = oauth2.graph_environment.as_deref().map(|environment| PowerShellAppOnly {
+            name: in_powershell(&name),
+            roles: in_powershell(&roles),
+            tenant: in_powershell(tenant),
+            environment: in_powershell(environment),
+        });
+        let az = az.and_then(|script| script.render().ok());
+        let powershell = powershell.and_then(|script| script.render().ok());
+        (az.is_some() || powershell.is_some()).then_some(Scripts { az, powershell, manifest: None })
+    }
+
     pub fn of(values: &Values<'_>, oauth2: &OAuth2) -> Option<Scripts> {
         if oauth2.az_cloud.is_none() && oauth2.graph_environment.is_none() {
             return None;
         }
         let is_personal = oauth2.tenant.as_deref() == Some("consumers");
         let audience = if is_personal { "AzureADandPersonalMicrosoftAccount" } else { "AzureADMyOrg" };
-        // `common` and its like are no directory to sign in to.
-        let shared = ["common", "organizations", "consumers"].contains(&values.tenant);
-        let tenant = if shared { "" } else { values.tenant };
+        let tenant = directory(values);
         let (name, permissions) = (plain(values.name), PERMISSIONS.join(" "));
         let az = oauth2.az_cloud.as_deref().map(|cloud| Az {
             name: in_shell(&name),
@@ -84,7 +130,7 @@ impl Scripts {
         Some(Scripts {
             az: az.and_then(|script| script.render().ok()),
             powershell: powershell.and_then(|script| script.render().ok()),
-            manifest: manifest(&name, values.callback, audience),
+            manifest: Some(manifest(&name, values.callback, audience)),
         })
     }
 }
@@ -145,7 +191,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let az = folder.path().join("az");
         let stub = "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\n' \"<$word>\" >> \"$LOG\"; done\n\
-            case \"$*\" in\n*\"ad sp show\"*) echo id-of-$$ ;;\n*\"app create\"*) echo the-app ;;\n*credential*) echo the-secret ;;\n*\"account show\"*) echo the-tenant ;;\nesac\n";
+            case \"$*\" in\n*\"ad sp show\"*) echo id-of-$$ ;;\n*\"ad sp create\"*) echo the-principal ;;\n*\"cloud show\"*) echo https://graph.example/ ;;\n*\"app create\"*) echo the-app ;;\n*credential*) echo the-secret ;;\n*\"account show\"*) echo the-tenant ;;\nesac\n";
         std::fs::write(&az, stub).unwrap();
         std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
@@ -181,6 +227,29 @@ mod tests {
     }
 
     #[test]
+    fn the_scripts_of_an_application_consent_to_each_of_its_permissions_and_say_its_object_id() {
+        let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
+        let values = Values { name: HOSTILE, callback: CALLBACK, tenant: "contoso.example" };
+        let found = Scripts::of_app_only(&values, oauth2).unwrap();
+        let (said, log) = run(&found.az.unwrap());
+        assert!(log.lines().any(|line| line == format!("<--display-name={HOSTILE}>")), "{log}");
+        assert!(!log.contains(CALLBACK), "nobody is led back: {log}");
+        assert_eq!(log.lines().filter(|line| line.ends_with("=Role>")).count(), ROLES.len(), "{log}");
+        let url = "<https://graph.example/v1.0/servicePrincipals/the-principal/appRoleAssignments>";
+        assert_eq!(log.lines().filter(|line| *line == url).count(), ROLES.len(), "{log}");
+        let body = log.lines().find_map(|line| line.strip_prefix("<{")).unwrap().trim_end_matches('>');
+        let body: serde_json::Value = serde_json::from_str(&format!("{{{body}")).unwrap();
+        assert_eq!(body["principalId"], "the-principal");
+        assert!(body["appRoleId"].as_str().unwrap().starts_with("id-of-"), "{body}");
+        assert!(said.contains("Object ID:      the-principal") && said.contains("the-app"), "{said}");
+        assert_eq!(said.matches("the-secret").count(), 1, "{said}");
+        let powershell = found.powershell.unwrap();
+        assert!(powershell.contains("IMAP.AccessAsApp POP.AccessAsApp SMTP.SendAsApp"), "{powershell}");
+        assert!(powershell.contains("New-MgServicePrincipalAppRoleAssignment"), "{powershell}");
+        assert!(found.manifest.is_none());
+    }
+
+    #[test]
     fn a_name_is_no_option_and_no_file_and_a_shared_tenant_is_not_signed_in_to() {
         for (name, plain) in [("@/etc/passwd", "/etc/passwd"), ("--help", "help"), (" \n", "Postern mail")] {
             let (_, log) = run(&scripts(name, "common").az.unwrap());
@@ -211,7 +280,8 @@ mod tests {
 
     #[test]
     fn the_manifest_is_json_with_an_id_for_each_permission() {
-        let manifest: serde_json::Value = serde_json::from_str(&scripts(HOSTILE, "").manifest).unwrap();
+        let manifest: serde_json::Value =
+            serde_json::from_str(&scripts(HOSTILE, "").manifest.unwrap()).unwrap();
         assert_eq!(manifest["displayName"], HOSTILE);
         assert_eq!(manifest["web"]["redirectUris"][0], CALLBACK);
         let access = manifest["requiredResourceAccess"][0]["resourceAccess"].as_array().unwrap();
@@ -232,7 +302,7 @@ mod tests {
             let (az, powershell) = (found.az.unwrap(), found.powershell.unwrap());
             assert!(az.contains(&format!("'{cloud}'")) && az.contains(audience), "{key}: {az}");
             assert!(powershell.contains(&format!("'{environment}'")), "{key}: {powershell}");
-            assert!(found.manifest.contains(audience), "{key}");
+            assert!(found.manifest.as_deref().unwrap().contains(audience), "{key}");
         }
         let google = mail::provider::find("google").unwrap().oauth2.as_ref().unwrap();
         assert!(Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, google).is_none());
