@@ -192,8 +192,7 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
         Err(trouble) => {
             let failures = tries.seen().failures;
             tries.note(|seen| seen.failures += 1);
-            note_setback(&courier, lease, &trouble, failures).await?;
-            Err(trouble)
+            Err(note_setback(&courier, lease, trouble, failures).await?)
         }
     }
 }
@@ -247,6 +246,9 @@ async fn lease(
 }
 
 async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<TokenSet, Trouble> {
+    if let Some(why) = &lease.unopened {
+        return Err(Trouble::of_sealed(why));
+    }
     if !known.client.active {
         return Err(Trouble::new(
             Class::Configuration,
@@ -280,12 +282,13 @@ async fn another(courier: &Courier, known: &Known, lease: &RefreshLease) -> Resu
     Ok(wire::oauth::refresh(courier.net(), &prepared.request(scope), refresh_token).await?)
 }
 
+/// What is to be told: nothing final of an answer that came too late.
 async fn note_setback(
     courier: &Courier,
     lease: RefreshLease,
-    trouble: &Trouble,
+    trouble: Trouble,
     failures: i64,
-) -> Result<(), Trouble> {
+) -> Result<Trouble, Trouble> {
     let now = courier.now();
     let (setback, wait) = match trouble.class {
         Class::Retry => (Setback::Retry, back_off(courier, failures, RETRY_MS_MIN, RETRY_MS_MAX)),
@@ -301,15 +304,16 @@ async fn note_setback(
         "access token not refreshed: {}",
         trouble.reason
     );
-    let trouble = trouble.clone();
+    let told = trouble.clone();
     let stored = courier.write(move |tx| {
-        let (code, reason, remedy) = (&trouble.code, trouble.whole_reason(), &trouble.remedy);
+        let (code, reason, remedy) = (&told.code, told.whole_reason(), &told.remedy);
         grant::refresh_failed(tx, &lease, setback, code, &reason, remedy, next_at, now)
     });
-    if !stored.await? {
-        tracing::info!("a late result of a refresh was dropped");
+    if stored.await? {
+        return Ok(trouble);
     }
-    Ok(())
+    tracing::info!("a late result of a refresh was dropped");
+    Ok(Trouble { class: Class::Retry, remedy: TRIES_AGAIN.to_owned(), retry_after_ms: None, ..trouble })
 }
 
 /// Stores what was rotated. A database that is busy or full must not cost the grant: tried until the lease ends.

@@ -1,10 +1,10 @@
 //! What a registration says about asking its provider: endpoints that may be asked, scopes for one resource at a time.
 use crate::Courier;
 use desk::mailboxes::choice::family_of;
-use desk::mailboxes::client::{Client, Flow};
+use desk::mailboxes::client::{Client, Flow, Scheme};
 use desk::mailboxes::grant::Grant;
 use desk::mailboxes::mailbox::Side;
-use mail::provider::{Book, OAuth2, is_on_this_machine};
+use mail::provider::{Book, OAuth2};
 use url::Url;
 use wire::oauth::{Protocol, scope};
 
@@ -119,16 +119,11 @@ pub(crate) fn resource_of(scopes: &str) -> String {
 
 /// An endpoint that may be asked: https, or plain http to this machine under the demo's mark.
 pub(crate) fn endpoint(courier: &Courier, field: &'static str, text: &str) -> desk::Result<Url> {
-    let refuse = |why: &str| desk::Refusal::BadEndpoint { field, why: why.to_owned() };
     if text.trim().is_empty() {
         return Err(desk::Refusal::Required(field).into());
     }
-    let url = Url::parse(text.trim()).map_err(|_| refuse("this is not an address of the web."))?;
-    match url.scheme() {
-        "https" if url.has_host() => Ok(url),
-        "http" if courier.practice() && is_on_this_machine(&url) => Ok(url),
-        _ => Err(refuse("it must begin with https://.").into()),
-    }
+    let scheme = if courier.practice() { Scheme::Practice } else { Scheme::HttpsOnly };
+    desk::site::endpoint::check(field, text.trim(), scheme, "")
 }
 
 #[cfg(test)]

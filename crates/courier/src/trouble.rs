@@ -63,6 +63,17 @@ impl Trouble {
         }
     }
 
+    /// What is kept does not open.
+    pub(crate) fn of_sealed(why: &str) -> Trouble {
+        Trouble::new(
+            Class::Configuration,
+            "sealed",
+            sentence(why),
+            "Add the key that sealed it to the key file again (`postern key show` says which), or enter the secret \
+             or authorize anew on the mailbox's page.",
+        )
+    }
+
     pub(crate) fn of(error: &wire::Error, place: &Place) -> Trouble {
         let mut trouble = if let Some(answer) = error.oauth() {
             Trouble::of_oauth(answer, place.provider, None)
@@ -211,13 +222,9 @@ impl From<desk::Error> for Trouble {
                 refusal.to_string(),
                 "Correct it on the mailbox's page.",
             ),
-            desk::Error::Failed(error) if error.is::<DoesNotOpen>() => Trouble::new(
-                Class::Configuration,
-                "sealed",
-                sentence(&format!("{error:#}")),
-                "Add the key that sealed it to the key file again (`postern key show` says which), or enter the secret \
-                 or authorize anew on the mailbox's page.",
-            ),
+            desk::Error::Failed(error) if error.is::<DoesNotOpen>() => {
+                Trouble::of_sealed(&format!("{error:#}"))
+            }
             desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
                 Class::Retry,
                 "store",

@@ -36,7 +36,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 13] = [
+pub const MIGRATIONS: [db::Migration; 14] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -54,4 +54,5 @@ pub const MIGRATIONS: [db::Migration; 13] = [
     db::Migration::both(11, include_str!("../migrations/0011_flow.sql")),
     db::Migration::both(12, include_str!("../migrations/0012_admin_consent.sql")),
     db::Migration::both(13, include_str!("../migrations/0013_mail_hosts.sql")),
+    db::Migration::both(14, include_str!("../migrations/0014_one_certificate.sql")),
 ];

@@ -42,13 +42,20 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
     match asked.step {
         Some(Step::Make) => make(desk, by, &client, found.id)?,
         Some(Step::Use) => desk.db.write(|tx| {
-            let next = certificate::waiting(tx, id)?.ok_or_else(none_waits)?;
+            let next = certificate::waiting(tx, id)?.ok_or_else(|| none_waits("use"))?;
             certificate::put_in_use(tx, by, id, next.id)
         })?,
-        Some(Step::Retire) => desk.db.write(|tx| match certificate::waiting(tx, id)? {
-            Some(old) => certificate::retire_waiting(tx, by, id, old.id),
-            None => Ok(()),
-        })?,
+        Some(Step::Retire) => {
+            let ended = desk.db.write(|tx| {
+                let old = certificate::waiting(tx, id)?.ok_or_else(|| none_waits("retire"))?;
+                certificate::retire_waiting(tx, by, id, old.id)?;
+                Ok::<_, desk::Error>(old)
+            })?;
+            let retired = Certificate { state: State::Retired, ..ended };
+            return output::print(program.json, &document(&retired), || {
+                format!("The certificate {} is retired: its key is destroyed.\n", retired.thumbprint)
+            });
+        }
         None => {}
     }
     let there = desk.db.read(|tx| certificate::list(tx, id))?;
@@ -65,17 +72,18 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
     output::print(program.json, &document(shown), || pem(&shown.der))
 }
 
-fn none_waits() -> desk::Error {
-    desk::Refusal::Other("There is no second certificate to use. Make the next one first.".to_owned()).into()
+fn none_waits(to: &str) -> desk::Error {
+    let next = if to == "use" { " Make the next one first." } else { "" };
+    desk::Refusal::Other(format!("There is no second certificate to {to}.{next}")).into()
 }
 
 fn make(desk: &Desk, by: &By, client: &Client, mailbox_id: i64) -> Result<(), Failure> {
+    let after = desk.db.read(|tx| certificate::newest(tx, client.id))?;
     let random = courier::Random::system();
     let name = if client.name.is_empty() { "Postern".to_owned() } else { format!("Postern {}", client.name) };
     let new = courier::authorize::new_certificate(&random, &name, by.at)?;
-    desk.db.write(|tx| {
-        certificate::add(tx, &desk.vault, by, client.id, &new, Some(mailbox_id), random.bytes())
-    })?;
+    let asked = certificate::For { client_id: client.id, mailbox_id: Some(mailbox_id), after };
+    desk.db.write(|tx| certificate::add(tx, &desk.vault, by, asked, &new, random.bytes()))?;
     Ok(())
 }
 

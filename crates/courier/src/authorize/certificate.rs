@@ -3,7 +3,7 @@
 use crate::clock::DAY_MS;
 use crate::{Courier, Random};
 use anyhow::Context as _;
-use desk::mailboxes::client::certificate::{self, NewCertificate};
+use desk::mailboxes::client::certificate::{self, For, NewCertificate};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
@@ -16,13 +16,8 @@ const KEY_BITS: usize = 3072;
 const LIFE_DAYS: i64 = 730;
 
 /// Makes one and stores it: the first is in use at once, a second one waits.
-pub async fn make(
-    courier: &Courier,
-    by: &desk::By,
-    client_id: i64,
-    mailbox_id: i64,
-    name: &str,
-) -> desk::Result<()> {
+pub async fn make(courier: &Courier, by: &desk::By, asked: For, name: &str) -> desk::Result<()> {
+    let client_id = asked.client_id;
     let waits = courier.read(move |tx| certificate::waiting(tx, client_id)).await?;
     if waits.is_some() {
         return Err(certificate::second());
@@ -32,10 +27,7 @@ pub async fn make(
     let new =
         making.await.map_err(|error| anyhow::anyhow!("making a certificate ended early: {error}"))??;
     let (vault, by, nonce) = (courier.desk().vault.clone(), by.clone(), courier.random());
-    courier
-        .write(move |tx| certificate::add(tx, &vault, &by, client_id, &new, Some(mailbox_id), nonce))
-        .await
-        .map(drop)
+    courier.write(move |tx| certificate::add(tx, &vault, &by, asked, &new, nonce)).await.map(drop)
 }
 
 /// Takes a second of computing.

@@ -12,7 +12,10 @@ use desk::Refusal;
 use desk::mailboxes::client::{self, Client, Flow};
 use desk::mailboxes::grant::{self, Owner};
 use desk::mailboxes::mailbox::Side;
+use mail::explain::Class;
 use mail::provider::Family;
+
+const AGAIN: &str = "Press Submit again";
 
 /// Runs in its own task: a dropped request stops no work.
 pub async fn ask_now(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> desk::Result<Banner> {
@@ -58,9 +61,13 @@ async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> d
 
 fn trouble(courier: &Courier, client: &Client, refused: Refused) -> Trouble {
     match refused {
+        // Nothing is kept of this try, so nothing tries again.
+        Refused::Here(trouble) if trouble.class == Class::Retry => {
+            Trouble { remedy: format!("{AGAIN}."), ..trouble }
+        }
         Refused::Here(trouble) => trouble,
         Refused::There(error) => {
-            of_a_try(courier, &error, &client.provider, "Press Submit again", "check the Token Endpoint")
+            of_a_try(courier, &error, &client.provider, AGAIN, "check the Token Endpoint")
         }
     }
 }

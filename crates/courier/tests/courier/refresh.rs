@@ -259,3 +259,27 @@ async fn a_secret_that_is_corrected_brings_the_mailbox_back_at_once() {
     assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
     assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_that_does_not_open_is_told_and_not_passed_over_in_silence() {
+    let (stage, provider, _imap) = authorized().await;
+    let id = grant(&stage).id;
+    stage.write(|tx| {
+        tx.execute("UPDATE consent SET refresh_token = $2 WHERE id = $1", desk::params![id, vec![1_u8; 60]])?;
+        tx.execute(
+            "UPDATE access_token SET token = $2 WHERE consent_id = $1",
+            desk::params![id, vec![1_u8; 60]],
+        )?;
+        Ok::<_, desk::Error>(())
+    });
+    stage.clock.advance(8 * 24 * HOUR); // nobody fetches: it is due weekly
+    rounds::refresh_due(&stage.courier).await.unwrap();
+    let told = grant(&stage);
+    assert_eq!((told.state, told.reason_code.as_str()), (State::Fulfilled, "sealed"));
+    assert!(told.reason.contains("refresh_token") && told.remedy.contains("postern key show"), "{told:?}");
+    assert!(told.refresh_due_at.unwrap() > stage.clock.now(), "not tried without end");
+    let events = stage
+        .read(|tx| desk::site::event::list(tx, desk::site::event::Subject::Mailbox(stage.mailbox_id), 50));
+    assert!(events.iter().any(|event| event.kind == "refresh_refused"), "{events:?}");
+    assert!(provider.state().asked.is_empty(), "nobody was asked");
+}

@@ -171,9 +171,10 @@ impl Scene {
 
     async fn make_certificate(&self) {
         let (courier, by) = (&self.stage.courier, self.stage.by());
-        authorize::make_certificate(courier, &by, self.client_id, self.stage.mailbox_id, "Postern")
-            .await
-            .unwrap();
+        let after = self.stage.read(|tx| certificate::newest(tx, self.client_id));
+        let (client_id, mailbox_id) = (self.client_id, Some(self.stage.mailbox_id));
+        let asked = certificate::For { client_id, mailbox_id, after };
+        authorize::make_certificate(courier, &by, asked, "Postern").await.unwrap();
     }
 
     fn change(&self, change: impl Fn(&mut EnteredClient) + Sync) {

@@ -86,7 +86,11 @@ pub struct RefreshLease {
     pub client_id: i64,
     /// `None`: nobody signed in, and a token is asked for anew.
     pub refresh_token: Option<SecretString>,
+    /// Why the refresh token that is kept cannot be used.
+    pub unopened: Option<String>,
     pub scopes: String,
+    /// When it was due as it was claimed: another time by the end says that the registration was changed meanwhile.
+    due_at: Option<i64>,
 }
 /// The reason code of a refused refresh that passes by itself. Any other needs a person.
 pub const RETRY_CODE: &str = "refresh_retry";
@@ -267,7 +271,8 @@ pub fn access_token_for_system(
         params![id, resource],
     )?;
     let Some((sealed, expires_at)) = found else { return Ok(None) };
-    Ok(Some((vault.unseal(&access_row(id, resource), &sealed)?, expires_at)))
+    let opened = vault::if_it_opens(vault.unseal(&access_row(id, resource), &sealed).map(Some))?;
+    Ok(opened.map(|token| (token, expires_at)))
 }
 
 fn store_access_token(

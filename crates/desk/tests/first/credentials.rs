@@ -19,7 +19,12 @@ fn certificate(letter: u8, not_after: i64) -> NewCertificate {
     NewCertificate { der: vec![letter; 40], private_key: format!("the key of {letter}").into(), not_after }
 }
 fn add(desk: &TestDesk, id: i64, new: &NewCertificate) -> desk::Result<i64> {
-    desk.db.write(|tx| certificate::add(tx, &desk.vault, &by(), id, new, None, [7; 24]))
+    let after = desk.db.read(|tx| certificate::newest(tx, id))?;
+    add_after(desk, id, new, after)
+}
+fn add_after(desk: &TestDesk, client_id: i64, new: &NewCertificate, after: i64) -> desk::Result<i64> {
+    let asked = certificate::For { client_id, mailbox_id: None, after };
+    desk.db.write(|tx| certificate::add(tx, &desk.vault, &by(), asked, new, [7; 24]))
 }
 fn states(desk: &TestDesk, id: i64) -> Vec<(State, u8)> {
     let there = desk.db.read(|tx| certificate::list(tx, id)).unwrap();
@@ -214,6 +219,56 @@ fn a_key_file_is_taken_apart_and_its_key_sealed() {
     change(&desk, id, &EnteredClient { account_file: Some(key_file(|_| {}).into()), ..shown(&saved) })
         .unwrap();
     assert_eq!(kinds(&desk, Subject::Client(id)).len(), before, "the same again is no change");
+}
+
+#[test]
+fn of_two_certificates_made_at_once_one_is_in_use_and_the_other_is_none() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let (desk, together) = (&desk, std::sync::Barrier::new(2));
+    let done = std::thread::scope(|scope| {
+        let make = |letter: u8| {
+            let (new, together) = (certificate(letter, NOW + YEAR), &together);
+            scope.spawn(move || {
+                together.wait();
+                add_after(desk, id, &new, 0)
+            })
+        };
+        [make(1), make(2)].map(|making| making.join().unwrap())
+    });
+    let (made, lost): (Vec<_>, Vec<_>) = done.into_iter().partition(Result::is_ok);
+    assert_eq!((made.len(), lost.len()), (1, 1));
+    for lost in lost {
+        let said = refused(lost).to_string();
+        assert!(said.contains("Another certificate was made meanwhile"), "{said}");
+    }
+    assert_eq!(states(desk, id).len(), 1);
+    // The database says no itself.
+    let twice = desk.db.write(|tx| {
+        tx.execute(
+            "INSERT INTO client_certificate (client_id, state, der, thumbprint, not_after, created_at)
+             VALUES ($1, 'in_use', $2, 'ab', 1, 1)",
+            params![id, vec![1_u8]],
+        )?;
+        Ok::<_, desk::Error>(())
+    });
+    assert!(twice.is_err());
+}
+
+#[test]
+fn asked_again_after_a_whole_roll_over_no_further_certificate_is_made() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let first = add(&desk, id, &certificate(1, NOW + YEAR)).unwrap();
+    let next = add_after(&desk, id, &certificate(2, NOW + YEAR), first).unwrap();
+    desk.db
+        .write(|tx| {
+            certificate::put_in_use(tx, &by(), id, next)?;
+            certificate::retire_waiting(tx, &by(), id, first)
+        })
+        .unwrap();
+    refused(add_after(&desk, id, &certificate(3, NOW + YEAR), first));
+    assert_eq!(states(&desk, id), [(State::InUse, 2)]);
 }
 
 #[test]

@@ -171,7 +171,8 @@ fn change(
 ) -> desk::Result<()> {
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     if let Some(made) = made.filter(|_| !found.has_certificate) {
-        certificate::add(tx, &desk.vault, by, id, made, None, randoms.nonces[3])?;
+        let asked = certificate::For { client_id: id, mailbox_id: None, after: certificate::newest(tx, id)? };
+        certificate::add(tx, &desk.vault, by, asked, made, randoms.nonces[3])?;
     }
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let entered = asked.over(&found, name);

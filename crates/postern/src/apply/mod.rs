@@ -26,8 +26,13 @@ use std::path::Path;
 struct Outcome {
     address: String,
     done: &'static str,
+    /// `None` too where nobody comes back to it.
     callback: Option<String>,
     authorize_at: Option<String>,
+    /// Nobody signs in: a token is asked for at once.
+    is_unattended: bool,
+    /// A consent was in use that another registration holds, and it is not any longer.
+    consent_ended: bool,
 }
 
 pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
@@ -118,6 +123,7 @@ fn apply(
     // Whatever changes is an event of this transaction.
     let before = event::newest(tx)?;
     let found = mailbox::get(tx, id)?;
+    let had = [found.grant_id(Side::Incoming), found.grant_id(Side::Outgoing)];
     let account = Account {
         address: entry.address.clone(),
         name: entry.name.clone().unwrap_or_else(|| found.name.clone()),
@@ -167,10 +173,16 @@ fn apply(
     };
     let found = mailbox::get(tx, id)?;
     let view = json::view(tx, found, site)?;
+    let is_unattended = view.client.as_ref().is_some_and(|client| client.flow.is_unattended());
+    let mut consent_ended = false;
+    for id in had.into_iter().flatten() {
+        consent_ended |= grant::find(tx, id)?.is_some_and(|grant| grant.state == grant::State::Revoked);
+    }
     let consented = view.grant.as_ref().is_some_and(|g| g.state == grant::State::Fulfilled);
     let authorize_at =
         (view.client.is_some() && !consented).then(|| web::links::mailbox(site, id).to_string());
-    Ok(Outcome { address: view.mailbox.address, done, callback: view.callback, authorize_at })
+    let callback = view.callback.filter(|_| !is_unattended);
+    Ok(Outcome { address: view.mailbox.address, done, callback, authorize_at, is_unattended, consent_ended })
 }
 
 /// The mailbox of that address. One that was removed is added again, with its tickets, its mail and its settings.
@@ -244,7 +256,7 @@ fn named_or_registered(
 }
 
 fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
-    let item = |o: &Outcome| serde_json::json!({ "address": o.address, "done": o.done, "callback": o.callback, "authorize_at": o.authorize_at });
+    let item = |o: &Outcome| serde_json::json!({ "address": o.address, "done": o.done, "callback": o.callback, "authorize_at": o.authorize_at, "consent_ended": o.consent_ended });
     let document = output::page(outcomes.iter().map(item).collect(), None);
     output::print(program.json, &document, || {
         outcomes.iter().fold(String::new(), |mut text, o| {
@@ -252,7 +264,18 @@ fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
             if let Some(callback) = &o.callback {
                 let _ = writeln!(text, "  Callback Endpoint: {callback}");
             }
-            if let Some(place) = &o.authorize_at {
+            if o.consent_ended {
+                text.push_str(
+                    "  It signs in by another registration now, and the consent that was in use has ended.\n",
+                );
+            }
+            if o.is_unattended && o.authorize_at.is_some() {
+                let _ = writeln!(
+                    text,
+                    "  Nobody has to sign in. Ask for its token: postern mailbox authorize {}",
+                    o.address
+                );
+            } else if let Some(place) = &o.authorize_at {
                 let _ = writeln!(text, "  Consent is missing. Give it here: {place}");
             }
             text

@@ -210,6 +210,11 @@ fn a_newer_consent_that_is_not_proved_does_not_hide_the_one_in_use() {
     assert_eq!((&grant["state"], &grant["owner"]), (&"fulfilled".into(), &"first@contoso.example".into()));
     let again = applied(&program, MICROSOFT_BOX);
     assert_eq!((&again["done"], &again["authorize_at"]), (&"unchanged".into(), &Value::Null));
+    assert_eq!(again["consent_ended"], false);
+    // Another registration ends the consent at once, and that is said.
+    let elsewhere = applied(&program, SHARED);
+    assert_eq!((&elsewhere["done"], &elsewhere["consent_ended"]), (&"changed".into(), &true.into()));
+    assert_eq!(applied(&program, SHARED)["consent_ended"], false, "once");
 }
 
 #[test]
@@ -268,6 +273,10 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
     let text = MICROSOFT_BOX
         .replace("client_secret_file = \"value\"", "flow = \"app_only\"\nauthentication = \"certificate\"");
     assert_eq!(done(&program, &text), "created");
+    let file = program.file("fleet.toml", &text);
+    let said = program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine().out;
+    assert!(said.contains("postern mailbox authorize billing@contoso.example"), "{said}");
+    assert!(!said.contains("/oauth/callback/"), "nobody comes back to it: {said}");
     let certificate = |words: &[&str]| {
         let words: Vec<&str> =
             ["mailbox", "certificate", "billing@contoso.example"].iter().chain(words).copied().collect();
@@ -287,7 +296,11 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
     let next = certificate(&["make"]);
     assert!(next != pem && certificate(&[]) == pem && certificate(&["--waiting"]) == next);
     assert_eq!(certificate(&["use"]), next);
-    certificate(&["retire"]);
+    let retired = certificate(&["retire"]);
+    assert!(retired.contains("is retired: its key is destroyed") && !retired.contains("BEGIN"), "{retired}");
+    for (step, said) in [("retire", "no second certificate to retire"), ("use", "Make the next one first")] {
+        program.run(&["mailbox", "certificate", "billing@contoso.example", step]).fails(1, &[said]);
+    }
     program
         .run(&["mailbox", "certificate", "billing@contoso.example", "--waiting"])
         .fails(3, &["no such certificate"]);

@@ -22,6 +22,8 @@ pub struct Credentials {
     pub stored: Flow,
     pub takes_certificate: bool,
     pub certificates: Vec<Certificate>,
+    /// The last that was made, retired or not.
+    pub newest: i64,
     /// Who signs in by this registration, when it is more than this mailbox.
     pub uses: Vec<Use>,
     /// Others of the same providers that this mailbox could use.
@@ -38,7 +40,7 @@ impl Credentials {
         let desk = state.courier.desk().clone();
         let (id, family) = (client.id, state.presets.family(&client.provider));
         let provider = client.provider.clone();
-        let (certificates, uses, others) = state
+        let (certificates, newest, uses, others) = state
             .courier
             .read(move |tx| {
                 let all = client::list(tx, OTHERS_MAX)?;
@@ -54,7 +56,7 @@ impl Credentials {
                     let provider = preset.map_or(other.provider.as_str(), |preset| preset.label.as_str());
                     others.push((other.id, called(&other, provider, &client::uses(tx, other.id)?)));
                 }
-                Ok((certificate::list(tx, id)?, client::uses(tx, id)?, others))
+                Ok((certificate::list(tx, id)?, certificate::newest(tx, id)?, client::uses(tx, id)?, others))
             })
             .await?;
         let preset = state.courier.desk().providers.find(&client.provider);
@@ -66,6 +68,7 @@ impl Credentials {
             stored: client.flow,
             takes_certificate: choice::takes_certificate(preset),
             certificates,
+            newest,
             uses: if is_shared { uses } else { Vec::new() },
             others,
             suggested: months.and_then(|months| expiry::suggested(now, months)),
@@ -116,8 +119,8 @@ fn called(client: &Client, provider: &str, uses: &[Use]) -> String {
     }
 }
 
-/// A button of the block *Certificate*. It names the certificate that its page showed (the next one by how many there
-/// were), so that a second click, or a page that is no longer true, changes nothing else.
+/// A button of the block *Certificate*. It names the certificate that its page showed (the next one the newest that was
+/// ever there), so that a second click, or a page that is no longer true, changes nothing else.
 pub async fn step(
     state: &State,
     who: &Who,
@@ -132,12 +135,12 @@ pub async fn step(
     let of: i64 = of.parse().map_err(|_| desk::Refusal::NotFound("certificate"))?;
     match step {
         "make" => {
-            let there = state.courier.read(move |tx| certificate::list(tx, id)).await?;
-            if there.len() != usize::try_from(of).unwrap_or(usize::MAX) {
+            if state.courier.read(move |tx| certificate::newest(tx, id)).await? != of {
                 return Ok(());
             }
             let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
-            authorize::make_certificate(&state.courier, &by, id, mailbox_id, &format!("Postern {name}")).await
+            let asked = certificate::For { client_id: id, mailbox_id: Some(mailbox_id), after: of };
+            authorize::make_certificate(&state.courier, &by, asked, &format!("Postern {name}")).await
         }
         "use" => state.courier.write(move |tx| certificate::put_in_use(tx, &by, id, of)).await,
         "retire" => state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await,

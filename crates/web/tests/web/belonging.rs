@@ -65,7 +65,8 @@ fn grant(office: &Office, word: &str) -> (i64, i64, i64) {
             private_key: "a key".into(),
             not_after: now + 1_000_000,
         };
-        let certificate = certificate::add(tx, &office.desk.vault, &by, client, &new, None, [7; 24])?;
+        let first = certificate::For { client_id: client, mailbox_id: None, after: 0 };
+        let certificate = certificate::add(tx, &office.desk.vault, &by, first, &new, [7; 24])?;
         Ok((mailbox, grant, certificate))
     })
 }

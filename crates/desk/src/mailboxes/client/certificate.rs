@@ -42,17 +42,32 @@ pub struct NewCertificate {
     pub not_after: i64,
 }
 
-/// The first one is in use at once, a second one waits; a third has to wait for one to be retired. Tokens made with it go to
-/// the servers of the mailbox that it is made for.
+/// Who asks for one more.
+#[derive(Clone, Copy, Debug)]
+pub struct For {
+    pub client_id: i64,
+    /// Tokens made with it go to the servers of this mailbox.
+    pub mailbox_id: Option<i64>,
+    /// The newest that was there when it was asked for (see [`newest`]): asked twice, one is made.
+    pub after: i64,
+}
+
+/// The first one is in use at once, a second one waits; a third has to wait for one to be retired.
 pub fn add(
     tx: &mut Tx<'_>,
     vault: &Vault,
     by: &By,
-    client_id: i64,
+    asked: For,
     new: &NewCertificate,
-    entered_for: Option<i64>,
     nonce: [u8; 24],
 ) -> Result<i64> {
+    let For { client_id, mailbox_id, after } = asked;
+    // Two at once must change one row: what is looked at next is safe only so.
+    tx.execute("UPDATE client SET name = name WHERE id = $1", params![client_id])?;
+    if newest(tx, client_id)? != after {
+        let sentence = "Another certificate was made meanwhile. Look at it before a further one is made.";
+        return Err(Refusal::Other(sentence.into()).into());
+    }
     let there = list(tx, client_id)?;
     if there.iter().any(|one| one.state == State::Waiting) {
         return Err(second());
@@ -70,7 +85,7 @@ pub fn add(
     if state == State::InUse {
         grant::ask_anew(tx, by, client_id)?;
     }
-    hosts::enter(tx, client_id, hosts::Held::Certificate(id), entered_for, hosts::Before::Another)?;
+    hosts::enter(tx, client_id, hosts::Held::Certificate(id), mailbox_id, hosts::Before::Another)?;
     note(tx, by, client_id, "certificate_made", &thumbprint)?;
     Ok(id)
 }
@@ -145,6 +160,15 @@ pub fn list(tx: &mut Tx<'_>, client_id: i64) -> Result<Vec<Certificate>> {
         .bind(client_id)
         .push(" AND state <> 'retired' ORDER BY state, id LIMIT 2");
     Ok(tx.all(query.sql(), query.params())?)
+}
+
+/// The number of the last one that was made, retired or not; 0 where none ever was.
+pub fn newest(tx: &mut Tx<'_>, client_id: i64) -> Result<i64> {
+    let (id,): (i64,) = tx.one(
+        "SELECT COALESCE(MAX(id), 0) FROM client_certificate WHERE client_id = $1",
+        params![client_id],
+    )?;
+    Ok(id)
 }
 
 /// The one that waits.

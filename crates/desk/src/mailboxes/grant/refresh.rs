@@ -2,8 +2,8 @@
 //! token is used. A result is stored only if the generation is still the one claimed.
 use super::{NewTokens, RefreshLease, Setback, State, get, note, refresh_row, store_access_token};
 use crate::db::Tx;
-use crate::site::vault::Vault;
-use crate::{By, Result, params};
+use crate::site::vault::{DoesNotOpen, Vault};
+use crate::{By, Error, Result, params};
 use serde_json::json;
 
 /// `None`: somebody else refreshes it now, or it holds no refresh token where it needs one.
@@ -25,8 +25,15 @@ pub fn claim_refresh(
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
     let Some((generation, client_id, sealed, scopes)) = claimed else { return Ok(None) };
-    let refresh_token = sealed.map(|sealed| vault.unseal(&refresh_row(id), &sealed)).transpose()?;
-    Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, scopes }))
+    let due_at = get(tx, id)?.refresh_due_at;
+    let (refresh_token, unopened) = match sealed.map(|sealed| vault.unseal(&refresh_row(id), &sealed)) {
+        None => (None, None),
+        Some(Ok(token)) => (Some(token), None),
+        // Claimed all the same, so that somebody settles it and it is told.
+        Some(Err(Error::Failed(why))) if why.is::<DoesNotOpen>() => (None, Some(format!("{why:#}"))),
+        Some(Err(error)) => return Err(error),
+    };
+    Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, unopened, scopes, due_at }))
 }
 
 /// A grant that nobody uses is refreshed this often: refresh tokens die of disuse, Microsoft's after 90 days.
@@ -99,7 +106,8 @@ pub fn store_refreshed(
     Ok(true)
 }
 
-/// `false`: too late, dropped. The refresh token is kept whatever the provider said: it has been wrong before.
+/// `false`: too late, dropped; so is what was asked with a registration that has been changed meanwhile, which is asked
+/// again now. The refresh token is kept whatever the provider said: it has been wrong before.
 pub fn refresh_failed(
     tx: &mut Tx<'_>,
     lease: &RefreshLease,
@@ -111,6 +119,14 @@ pub fn refresh_failed(
     now: i64,
 ) -> Result<bool> {
     let old = get(tx, lease.grant_id)?;
+    if old.refresh_due_at != lease.due_at {
+        tx.execute(
+            "UPDATE consent SET leased_until = 0, leased_by = '' WHERE id = $1 AND generation = $2",
+            params![lease.grant_id, lease.generation],
+        )?;
+        tx.wake("grant");
+        return Ok(false);
+    }
     let state = match setback {
         Setback::Lapsed => State::Lapsed,
         Setback::Retry | Setback::Configuration => old.state,

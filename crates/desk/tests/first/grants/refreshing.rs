@@ -151,8 +151,28 @@ fn a_registration_that_is_mended_is_asked_with_at_once() {
         private_key: "key".to_owned().into(),
         not_after: NOW + 9_000 * SECOND,
     };
-    s.desk.db.write(|tx| certificate::add(tx, &s.desk.vault, &by(), s.client, &new, None, [9; 24])).unwrap();
+    let first = certificate::For { client_id: s.client, mailbox_id: None, after: 0 };
+    s.desk.db.write(|tx| certificate::add(tx, &s.desk.vault, &by(), first, &new, [9; 24])).unwrap();
     mended();
+}
+
+#[test]
+fn a_refusal_of_the_secret_that_was_corrected_meanwhile_sets_nothing_back() {
+    let s = scene();
+    let id = s.in_use();
+    s.fetches(true);
+    let lease = s.claim(id, NOW).unwrap();
+    let client = s.desk.db.read(|tx| desk::mailboxes::client::find(tx, s.client)).unwrap().unwrap();
+    let mut entered = clients::shown(&client);
+    entered.client_secret = Some("8Q~the right one".to_owned().into());
+    clients::change(&s.desk, s.client, &entered).unwrap();
+    assert!(!s.failed(&lease, Setback::Configuration, NOW + 3_600 * SECOND), "it is not told");
+    let grant = s.grant(id);
+    assert_eq!((grant.state, grant.reason_code.as_str()), (State::Fulfilled, ""));
+    assert_eq!(s.due(NOW), [id], "asked again now");
+    let next = s.claim(id, NOW).unwrap();
+    assert!(s.failed(&next, Setback::Configuration, NOW + 3_600 * SECOND));
+    assert!(s.due(NOW).is_empty());
 }
 
 #[test]
