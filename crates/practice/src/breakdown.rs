@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -17,8 +17,10 @@ use crate::world::{Shared, World};
 
 /// Longer than a person likes to wait, shorter than a client's patience should be.
 const SLOW: Duration = Duration::from_secs(4);
+/// A wait that is longer than a client's own.
+const LONG_S: u32 = 300;
 
-/// The seven ways, in the order of the columns below.
+/// The seven ways, in the order of the columns below, and two more.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Throttled,
@@ -28,6 +30,9 @@ enum Way {
     Stalls,
     Slow,
     Drops,
+    /// Of the token endpoint alone.
+    ThrottledLong,
+    ThrottledUntil,
 }
 
 const WAYS: [Way; 7] =
@@ -102,19 +107,44 @@ pub(crate) async fn strike(State(world): State<Shared>, request: Request, next: 
             let text = "A transient error has occurred. Please try again.";
             Problem::new("temporarily_unavailable", 90033, text).to_json(&world)
         }
-        Some(Way::Throttled) => {
-            let text = "The tenant is throttled due to too many incoming requests.";
-            let mut response = Problem::new("temporarily_unavailable", 90055, text).to_json(&world);
-            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            response.headers_mut().insert(header::RETRY_AFTER, 7.into());
+        Some(Way::Throttled) => throttled(&world, 7.into()),
+        Some(Way::ThrottledLong) => throttled(&world, LONG_S.into()),
+        Some(Way::ThrottledUntil) => {
+            // Its own clock says when the answer was made, and not this machine's.
+            let now_at = world.clock.now_at();
+            let mut response = throttled(&world, http_date(now_at + i64::from(LONG_S) * 1000));
+            response.headers_mut().insert(header::DATE, http_date(now_at));
             response
         }
     }
 }
 
+fn throttled(world: &World, until: HeaderValue) -> Response {
+    let text = "The tenant is throttled due to too many incoming requests.";
+    let mut response = Problem::new("temporarily_unavailable", 90055, text).to_json(world);
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(header::RETRY_AFTER, until);
+    response
+}
+
+/// RFC 9110 §5.6.7.
+fn http_date(at: i64) -> HeaderValue {
+    let time = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+    let text = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}
+
 fn way(world: &World, path: &str) -> Option<Way> {
     let (place, provider) = endpoint(path)?;
     let (_, faults) = ROWS.iter().find(|(row, _)| *row == place)?;
+    let more =
+        [(Fault::TokenThrottledLong, Way::ThrottledLong), (Fault::TokenThrottledUntil, Way::ThrottledUntil)];
+    if place == Place::Token
+        && let Some((_, way)) =
+            more.into_iter().find(|(fault, _)| world.faults.strike(*fault, Some(provider)))
+    {
+        return Some(way);
+    }
     let mut pairs = faults.iter().zip(WAYS);
     pairs.find(|(fault, _)| world.faults.strike(**fault, Some(provider))).map(|(_, way)| way)
 }

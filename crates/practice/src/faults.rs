@@ -56,6 +56,8 @@ faults! {
     TokenServerError        "token_500"                 Token "HTTP 500 with a page that is not JSON"
     TokenUnavailable        "token_503"                 Token "HTTP 503, temporarily_unavailable, AADSTS90033"
     TokenThrottled          "token_429"                 Token "HTTP 429 with Retry-After: 7"
+    TokenThrottledLong      "token_429_long"            Token "HTTP 429 with Retry-After: 300"
+    TokenThrottledUntil     "token_429_date"            Token "HTTP 429 with a date five minutes ahead in Retry-After"
     TokenDrops              "token_drops"               Token "closes the connection without an answer"
     TokenStalls             "token_stalls"              Token "never answers"
     LoopDetected            "loop_detected"             Token "invalid_request, AADSTS50196: a request loop was detected"

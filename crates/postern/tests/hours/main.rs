@@ -2,22 +2,27 @@
 //! take seconds. Of each row: the mailbox's state, the sentence on its page, how many requests the faulty endpoint got in
 //! the hour, and that the mailbox is well again when the fault has ended. Adding a fault is adding a row.
 //!
-//! A sample runs with the other tests; `dev/prove faults` sets `POSTERN_HOURS=all` (one fault's name
-//! runs that alone) and keeps what each row found in
-//! `POSTERN_HOURS_FILE`.
+//! A sample of each table runs with the other tests, another one each time; `POSTERN_TEST_SEED` repeats one, and it is
+//! printed. `dev/prove faults` sets `POSTERN_HOURS=all` (one fault's name runs that alone) and keeps what each row found
+//! in `POSTERN_HOURS_FILE`.
 #![expect(
     clippy::disallowed_methods,
     reason = "tests stand outside of the program, as browsers and providers do"
 )]
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod consenting;
+mod devices;
 mod refreshing;
+mod revoking;
 mod taking_back;
 #[expect(dead_code, reason = "the whole program's tests use the rest of it")]
 #[path = "../whole/visitor.rs"]
 mod visitor;
 mod world;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -37,19 +42,36 @@ pub struct Found {
 
 pub trait Row: Sync {
     fn name(&self) -> &str;
-    /// Part of the sample.
-    fn is_sampled(&self) -> bool;
+    /// Waits for seconds that no clock of ours moves: no part of a sample.
+    fn is_slow(&self) -> bool;
 }
 
-/// Every row is tried; those that failed are named at the end.
-fn each<R: Row>(title: &str, rows: &'static [R], case: impl AsyncFn(&'static R) -> Found + Sync) {
+/// So many of them, by chance that can be repeated.
+fn sample<R: Row>(title: &str, rows: &'static [R], count: usize) -> Vec<&'static R> {
+    let seed = std::env::var("POSTERN_TEST_SEED").ok();
+    let seed = seed.map(|n| n.parse().expect("POSTERN_TEST_SEED is a number"));
+    let by_time = || std::time::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
+    let seed: u64 = seed.unwrap_or_else(by_time);
+    println!("{title}: a sample of {count}, POSTERN_TEST_SEED={seed}");
+    let mut quick: Vec<&'static R> = rows.iter().filter(|row| !row.is_slow()).collect();
+    quick.shuffle(&mut StdRng::seed_from_u64(seed));
+    quick.truncate(count);
+    quick
+}
+
+/// A sample of so many rows, or all: every one is tried, and those that failed are named at the end.
+fn each<R: Row>(
+    title: &str,
+    rows: &'static [R],
+    count: usize,
+    case: impl AsyncFn(&'static R) -> Found + Sync,
+) {
     let which = std::env::var("POSTERN_HOURS").unwrap_or_default();
-    let wanted = |row: &&R| match which.as_str() {
-        "" => row.is_sampled(),
-        "all" => true,
-        name => row.name() == name,
+    let rows: Vec<&'static R> = match which.as_str() {
+        "" => sample(title, rows, count),
+        "all" => rows.iter().collect(),
+        name => rows.iter().filter(|row| row.name() == name).collect(),
     };
-    let rows: Vec<&'static R> = rows.iter().filter(wanted).collect();
     let next = AtomicUsize::new(0);
     let (failed, lines) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let work = || {

@@ -28,6 +28,10 @@ const PASSWORD: &str = "correct horse battery";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     Entra,
+    /// There, by the application itself: with its secret.
+    Application,
+    /// The same with a certificate.
+    Certificate,
     Google,
     Waldau,
 }
@@ -35,14 +39,14 @@ pub enum At {
 impl At {
     pub fn address(self) -> &'static str {
         match self {
-            At::Entra => "support@contoso.example",
+            At::Entra | At::Application | At::Certificate => "support@contoso.example",
             At::Google => "care@fabrikam.example",
             At::Waldau => "hilfe@waldau.example",
         }
     }
     fn authentication(self) -> &'static str {
         match self {
-            At::Entra => "microsoft",
+            At::Entra | At::Application | At::Certificate => "microsoft",
             At::Google => "google",
             At::Waldau => "other",
         }
@@ -136,16 +140,47 @@ impl World {
         let callback = html.select(&scraper::Selector::parse("#callback").unwrap()).next().unwrap();
         let callback: String = callback.text().collect();
         let app = match self.at {
-            At::Entra => self.practice.register("Postern", callback.trim()),
+            At::Entra | At::Application | At::Certificate => {
+                self.practice.register("Postern", callback.trim())
+            }
             At::Google => self.practice.register_at_google("Postern", callback.trim()),
             At::Waldau => self.practice.register_at_waldau("Postern", callback.trim()),
         };
         let mut form =
             page.form("Save only").set("client_id", &app.client_id).set("client_secret", &app.client_secret);
-        if self.at == At::Entra {
+        if matches!(self.at, At::Entra | At::Application | At::Certificate) {
             form = form.set("tenant", &app.tenant_id);
         }
+        if matches!(self.at, At::Application | At::Certificate) {
+            self.let_in(&app);
+            form = form.without("flow").with("flow", "app_only");
+        }
         self.visitor.submit(form).await.says("Saved");
+        if self.at == At::Certificate {
+            self.certify(&app).await;
+        }
+    }
+
+    /// What the administrators of the tenant and of Exchange do.
+    fn let_in(&self, app: &practice::Registration) {
+        self.practice.allow_app_only(&app.client_id);
+        let (id, object) = (&app.client_id, self.practice.service_principal_id(&app.client_id));
+        let mailbox = self.at.address();
+        let script = format!(
+            "New-ServicePrincipal -AppId {id} -ObjectId {object}\n\
+             Add-MailboxPermission -Identity {mailbox} -User {object} -AccessRights FullAccess"
+        );
+        self.practice.powershell(&script).unwrap();
+    }
+
+    /// A certificate is made, uploaded, and shown from now on.
+    async fn certify(&mut self, app: &practice::Registration) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        let form = page.form("Make a certificate").without("client_authentication");
+        self.visitor.submit(form.with("client_authentication", "certificate")).await;
+        let made = self.courier.read(|tx| desk::mailboxes::client::certificate::list(tx, 1)).await.unwrap();
+        assert_eq!(made.len(), 1, "one certificate is made");
+        self.practice.upload_certificate(&app.client_id, &made[0].der).unwrap();
     }
 
     /// *Submit*, the provider's pages, and what Postern says then; or the page at which it ended.
@@ -166,7 +201,7 @@ impl World {
         if self.is_ours(&page) || !page.text.contains("<form") {
             return page;
         }
-        if self.at == At::Entra {
+        if matches!(self.at, At::Entra | At::Application | At::Certificate) {
             if !page.text.contains("name=\"password\"") {
                 page = self.visitor.submit(page.form("Next").set("account", address)).await;
             }
@@ -190,6 +225,22 @@ impl World {
 
     pub fn is_ours(&self, page: &Page) -> bool {
         page.url.as_str().starts_with(self.site.as_str())
+    }
+
+    /// *With a code*: the page with the code, or the one that says why there is none.
+    pub async fn ask_for_code(&mut self) -> Page {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        self.visitor.submit(page.form("With a code")).await
+    }
+
+    /// Somebody enters the code that this page shows, and signs in.
+    pub async fn enter(&mut self, page: &Page) {
+        let html = scraper::Html::parse_document(&page.text);
+        let code = html.select(&scraper::Selector::parse("#user-code").unwrap()).next();
+        let code: String = code.unwrap_or_else(|| panic!("no code on {}", page.words())).text().collect();
+        let entered = self.visitor.get(page.link("/devicelogin")).await;
+        let entered = self.visitor.submit(entered.form("Next").set("otc", code.trim())).await;
+        self.at_the_provider(entered, self.at.address()).await;
     }
 
     /// Changes fields of the registration.
@@ -304,7 +355,7 @@ impl World {
         for _ in 0..5_600 {
             let id = self.mailbox_id;
             let busy = self.courier.read(move |tx| {
-                let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND mailbox_id = $1)
+                let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND state <> 'failed' AND mailbox_id = $1)
                              + (SELECT count(*) FROM mailbox WHERE leased_by <> '' AND id = $1)";
                 let (busy,): (i64,) = tx.one(sql, desk::params![id])?;
                 Ok(busy)

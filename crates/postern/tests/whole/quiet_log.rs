@@ -1,7 +1,8 @@
 //! The log tells no secret at any level: no query string, no SASL line, no token, no password, no cookie.
-use crate::practice_walk::{Demo, connected, until};
+use crate::practice_walk::{Demo, by_id, connected, sign_in, until};
 use crate::program::{ADMINISTRATOR, Program};
 use crate::rig;
+use crate::visitor::Visitor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use desk::db::{Db, Options};
@@ -127,6 +128,77 @@ async fn the_walks_are_logged_in_full_without_a_query_string_a_token_or_a_sasl_l
     }
     secrets.extend(kept);
     is_silent(log, &secrets);
+}
+
+/// The code that a try asks with, which only the provider and the database know.
+fn device_codes(program: &Program) -> Vec<String> {
+    let url = format!("sqlite:{}", program.data().join("postern.db").display());
+    let db = Db::open(&url, &Options::default()).unwrap();
+    let vault = Vault::open(&program.data().join("postern.key")).unwrap();
+    let sql = "SELECT id, device_code FROM consent WHERE device_code IS NOT NULL";
+    let sealed = db.read(|tx| tx.all::<(i64, Vec<u8>)>(sql, params![])).unwrap();
+    let opened = sealed.into_iter().map(|(id, sealed)| {
+        vault.unseal(&format!("consent:{id}:device_code"), &sealed).unwrap().expose_secret().to_owned()
+    });
+    opened.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_by_code_or_by_pasting_and_a_webhook_are_logged_without_what_is_secret_of_them() {
+    let demo = Demo::on(Program::new().with(&["--log-level", "trace"]));
+    let mut visitor = demo.signed_in().await;
+    let base = connected(&demo, &mut visitor, SUPPORT).await;
+    let mut secrets = Vec::new();
+
+    let page = visitor.get(format!("{base}/remote")).await;
+    let page = visitor.submit(page.form("With a code")).await;
+    let device = device_codes(&demo.program);
+    assert!(device.len() == 1 && device[0].len() > 20, "{} codes", device.len());
+    secrets.extend(device);
+    let mut person = Visitor::new();
+    let entered = person.get(page.link("/devicelogin")).await;
+    let entered = person.submit(entered.form("Next").set("otc", &by_id(&page, "user-code"))).await;
+    sign_in(&mut person, entered, SUPPORT).await;
+    until("the sign-in by code", async || {
+        visitor.get(page.url.as_str()).await.text.contains("is authorized and works").then_some(())
+    })
+    .await;
+    secrets.extend(tokens(&demo.program));
+
+    let page = visitor.get(format!("{base}/remote")).await;
+    let page = visitor.submit(page.form("By pasting")).await;
+    let mut elsewhere = Visitor::new();
+    let at_the_provider = elsewhere.get(page.link("Open the sign-in page")).await;
+    sign_in(&mut elsewhere, at_the_provider, SUPPORT).await;
+    let ended = elsewhere.asked.iter().rev().find(|url| url.path().starts_with("/oauth/callback/"));
+    let ended = ended.expect("the browser ends at the callback").clone();
+    let form = page.form("Authorize").set("pasted_secret", ended.as_str());
+    visitor.submit(form).await.says("is authorized");
+    for (name, value) in ended.query_pairs() {
+        if ["code", "state"].contains(&name.as_ref()) {
+            secrets.push(value.into_owned());
+        }
+    }
+    secrets.extend(tokens(&demo.program));
+
+    let page = visitor.get(demo.url("/alerts")).await;
+    let form = page
+        .form("Save Changes")
+        .set("secret_url", &format!("{}/nowhere", demo.portal.trim_end_matches('/')));
+    let page = visitor.submit(form).await;
+    secrets.push(by_id(&page, "webhook-secret"));
+    visitor.submit(page.form("Send a test to the webhook")).await;
+    until("a post to the webhook", async || {
+        visitor.get(demo.url("/alerts")).await.words().contains("404").then_some(())
+    })
+    .await;
+
+    let log = demo.server.log();
+    let log = &log[log.find("Practice mailboxes").unwrap()..];
+    assert!(log.contains(SUPPORT) && secrets.iter().all(|secret| secret.len() > 16), "{secrets:?}");
+    let with_sasl: Vec<String> = secrets.iter().flat_map(|secret| sasl_lines(SUPPORT, secret)).collect();
+    is_silent(log, &secrets);
+    is_silent(log, &with_sasl);
 }
 
 #[tokio::test(flavor = "multi_thread")]

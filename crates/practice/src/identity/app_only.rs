@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Tenant;
 use super::problem::Problem;
 use crate::directory::App;
+use crate::faults::Fault;
 use crate::permissions;
 use crate::world::World;
 
@@ -32,7 +33,9 @@ pub(super) fn answer(
         );
         return Err(Problem::new("invalid_scope", 1002012, text));
     };
-    let resource = resource.map_err(|bad| Problem::bad_scope(&app.name, bad))?;
+    let asked = resource.map_err(|bad| Problem::bad_scope(&app.name, bad))?;
+    let strikes = world.faults.strike(Fault::WrongResource, Some(&app.client_id));
+    let resource = if strikes { permissions::GRAPH } else { asked };
     Ok(json!({
         "token_type": "Bearer",
         "expires_in": seconds,
