@@ -71,6 +71,7 @@ pub fn store_refreshed(
     let [for_access, for_refresh] = nonces;
     let id = lease.grant_id;
     let old = get(tx, id)?;
+    let (failures,): (i64,) = tx.one("SELECT failures FROM consent WHERE id = $1", params![id])?;
     // A lapsed grant that works again is what it was: in use, if its side points to it.
     let state = match old.state {
         State::Lapsed if in_use(tx, id)? => State::Fulfilled,
@@ -93,6 +94,9 @@ pub fn store_refreshed(
         return Ok(false);
     }
     store_access_token(tx, vault, id, tokens, for_access)?;
+    if failures > 0 {
+        hurry(tx, id, now)?;
+    }
     if old.state == State::Lapsed {
         note(
             tx,
@@ -104,6 +108,28 @@ pub fn store_refreshed(
         tx.wake("mailbox");
     }
     Ok(true)
+}
+
+/// The provider gives tokens again: what waited for them does not sit out a wait of its own on top. What a person must mend
+/// on the way out is mended by no token, and stays told.
+fn hurry(tx: &mut Tx<'_>, grant_id: i64, now: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE mailbox SET due_at = $2
+         WHERE due_at > $2 AND active = 1 AND removed_at IS NULL AND state IN ('waiting', 'needs_person')
+           AND in_grant_id = $1",
+        params![grant_id, now],
+    )?;
+    tx.execute(
+        "UPDATE mailbox SET out_state = 'new', out_state_since = $2, out_reason_code = '', out_reason = '',
+                out_remedy = ''
+         WHERE removed_at IS NULL AND out_state = 'waiting'
+           AND CASE WHEN out_authentication = 'same' THEN in_grant_id ELSE out_grant_id END = $1",
+        params![grant_id, now],
+    )?;
+    for topic in ["mailbox", "outbox"] {
+        tx.wake(topic);
+    }
+    Ok(())
 }
 
 /// `false`: too late, dropped; so is what was asked with a registration that has been changed meanwhile, which is asked

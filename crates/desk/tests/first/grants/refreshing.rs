@@ -105,6 +105,42 @@ fn a_lapsed_grant_keeps_its_refresh_token_and_recovers() {
 }
 
 #[test]
+fn a_renewal_that_succeeds_after_failures_hurries_the_mailbox_that_waited_for_it() {
+    let s = scene();
+    let id = s.in_use();
+    s.fetches(true);
+    let (later, quarter) = (NOW + 60 * SECOND, NOW + 900 * SECOND);
+    let waits = |at| {
+        let claim =
+            s.desk.db.write(|tx| mailbox::claim(tx, s.mailbox, at, 60 * SECOND, "node")).unwrap().unwrap();
+        let round = mailbox::Round::Retry {
+            code: "refresh_retry".into(),
+            reason: "Too many requests.".into(),
+            remedy: "It is tried again by itself.".into(),
+            next_at: quarter,
+        };
+        assert!(s.desk.db.write(|tx| mailbox::settle(tx, &claim, &round, at)).unwrap());
+    };
+    let due = |at| {
+        let claim = |tx: &mut desk::db::Tx<'_>| mailbox::claim_due(tx, at, 1, "node", 9);
+        s.desk.db.write(claim).unwrap().len()
+    };
+    waits(NOW);
+    let lease = s.claim(id, NOW).unwrap();
+    assert!(s.refreshed(&lease, &tokens("access 2", None), later));
+    assert_eq!(due(later), 0, "it waits for something else: the tokens were never refused");
+    let lease = s.claim(id, NOW).unwrap();
+    assert!(s.failed(&lease, Setback::Retry, later));
+    let lease = s.claim(id, later).unwrap();
+    assert!(s.refreshed(&lease, &tokens("access 3", None), later));
+    assert_eq!(due(later), 1);
+    waits(later + SECOND);
+    let lease = s.claim(id, later + SECOND).unwrap();
+    assert!(s.refreshed(&lease, &tokens("access 4", None), later + SECOND));
+    assert_eq!(due(later + 2 * SECOND), 0, "hurried once");
+}
+
+#[test]
 fn a_refused_secret_is_told_once_and_the_grant_stays() {
     let s = scene();
     let id = s.in_use();
