@@ -41,6 +41,37 @@ pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
     Ok(())
 }
 
+/// Whether a look now would change anything: a read tells, and most looks find nothing. It says yes rather too often: what
+/// no mailbox can carry is looked at in vain.
+pub fn is_needed(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
+    if usual::is_stale(tx)? {
+        return Ok(true);
+    }
+    let facts = condition::current(tx, now)?;
+    let mut open: BTreeMap<String, Alert> =
+        alert::open(tx)?.into_iter().map(|alert| (alert.fact.subject.clone(), alert)).collect();
+    for fact in &facts {
+        match open.remove(&fact.subject) {
+            Some(alert) if alert.fact == *fact && alert.gone_at.is_none() && !is_due(&alert, now) => {}
+            Some(_) | None => return Ok(true),
+        }
+    }
+    if open.values().any(|alert| alert.gone_at.is_none_or(|gone_at| !is_resting(gone_at, now))) {
+        return Ok(true);
+    }
+    telling::is_needed(tx, &facts, now)
+}
+
+/// It is time to tell it again.
+fn is_due(alert: &Alert, now: i64) -> bool {
+    alert.gone_at.is_none() && alert.again_at.is_some_and(|at| at <= now)
+}
+
+/// Well, but not yet for long enough.
+fn is_resting(gone_at: i64, now: i64) -> bool {
+    now >= gone_at && now - gone_at < WELL_MS
+}
+
 struct Teller<'a> {
     asked: &'a Asked,
     /// There is a webhook.
@@ -55,7 +86,7 @@ impl Teller<'_> {
         Ok(true)
     }
     fn lasts(&self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
-        let due = alert.gone_at.is_none() && alert.again_at.is_some_and(|at| at <= self.now);
+        let due = is_due(alert, self.now);
         let moved = alert.fact.until_at != fact.until_at;
         let again_at = if due || moved { next(fact, self.now) } else { alert.again_at };
         alert::lasts(tx, alert, fact, again_at)?;
@@ -72,7 +103,7 @@ impl Teller<'_> {
                 alert::gone(tx, alert.id, self.now)?;
                 Ok(true)
             }
-            Some(gone_at) if self.now >= gone_at && self.now - gone_at < WELL_MS => Ok(false),
+            Some(gone_at) if is_resting(gone_at, self.now) => Ok(false),
             Some(_) => {
                 if !alert::end(tx, alert.id, self.now)? {
                     return Ok(false);

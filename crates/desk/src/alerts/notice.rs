@@ -209,6 +209,13 @@ pub(super) fn give_up(tx: &mut Tx<'_>, now: i64) -> Result<()> {
     )?;
     Ok(())
 }
+pub(super) fn any_too_old(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
+    let (any,): (bool,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM notice WHERE state = 'waiting' AND channel = 'mail' AND created_at <= $1)",
+        params![now - LIFE_MS],
+    )?;
+    Ok(any)
+}
 /// Letters whose outbox row came to nothing, or waits for a mailbox that broke meanwhile: notice, outbox row, its
 /// mailbox, and whether it still waits.
 pub(super) fn stranded(tx: &mut Tx<'_>, now: i64) -> Result<Vec<(i64, i64, i64, bool)>> {

@@ -47,8 +47,7 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     notice::give_up(tx, now)?;
     let waiting = notice::unwritten(tx, TOLD_MAX)?;
     let Some(first) = waiting.first() else { return Ok(()) };
-    let last = letter::last_at(tx, letter::ALERT, now)?;
-    if now - first.created_at < GATHER_MS || last.is_some_and(|at| now - at < LETTER_EVERY_MS) {
+    if !is_time(tx, first, now)? {
         return Ok(());
     }
     let recipients = recipients::now(tx)?;
@@ -64,6 +63,28 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     let outbox_id = place(tx, &carrier, &recipients, &subject, &text, asked.random, now)?;
     let ids: Vec<i64> = waiting.iter().map(|notice| notice.id).collect();
     notice::written(tx, &ids, outbox_id, now)
+}
+
+/// Whether [`send_mail`] would do anything.
+pub(super) fn is_needed(tx: &mut Tx<'_>, facts: &[Fact], now: i64) -> Result<bool> {
+    let unfit = Unfit::of(facts, now);
+    let stranded = notice::stranded(tx, now)?;
+    if stranded.iter().any(|(_, _, mailbox_id, waits)| !waits || unfit.mailboxes.contains(mailbox_id)) {
+        return Ok(true);
+    }
+    if notice::any_too_old(tx, now)? {
+        return Ok(true);
+    }
+    match notice::unwritten(tx, 1)?.first() {
+        Some(first) => is_time(tx, first, now),
+        None => Ok(false),
+    }
+}
+
+/// What breaks together has been gathered, and the last letter was long ago.
+fn is_time(tx: &mut Tx<'_>, first: &Unwritten, now: i64) -> Result<bool> {
+    let last = letter::last_at(tx, letter::ALERT, now)?;
+    Ok(now - first.created_at >= GATHER_MS && last.is_none_or(|at| now - at >= LETTER_EVERY_MS))
 }
 
 fn place(

@@ -122,16 +122,28 @@ pub fn learn(hours: &[Hour], last_at: i64, known_since: i64) -> Usual {
     }
 }
 
-/// Learns anew what mail of a later hour than before makes different. How many mailboxes that were.
-pub fn learn_all(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
-    let stale: Vec<(i64, i64, i64, Option<i64>)> = tx.all(
+/// A mailbox, the hour of its last mail, that mail's time, and since when it is fetched.
+type Stale = (i64, i64, i64, Option<i64>);
+
+/// Those with mail of a later hour than is learned.
+fn stale(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Stale>> {
+    Ok(tx.all(
         "SELECT m.id, t.hour, t.last_at, m.activated_at
          FROM mailbox m JOIN traffic t ON t.mailbox_id = m.id
               AND t.hour = (SELECT max(hour) FROM traffic WHERE mailbox_id = m.id)
          LEFT JOIN usual u ON u.mailbox_id = m.id
-         WHERE m.removed_at IS NULL AND (u.last_hour IS NULL OR u.last_hour <> t.hour) LIMIT 1000",
-        params![],
-    )?;
+         WHERE m.removed_at IS NULL AND (u.last_hour IS NULL OR u.last_hour <> t.hour) LIMIT $1",
+        params![limit],
+    )?)
+}
+/// There is something to learn.
+pub fn is_stale(tx: &mut Tx<'_>) -> Result<bool> {
+    Ok(!stale(tx, 1)?.is_empty())
+}
+
+/// Learns anew what mail of a later hour than before makes different. How many mailboxes that were.
+pub fn learn_all(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
+    let stale = stale(tx, 1_000)?;
     for (mailbox_id, last_hour, last_at, activated_at) in &stale {
         let hours: Vec<Hour> = tx.all(
             "SELECT hour, messages FROM traffic WHERE mailbox_id = $1 AND hour > $2 ORDER BY hour",

@@ -1,5 +1,6 @@
 //! What needs a person is told once by each way, again after a day, and when it is over; through a mailbox that works.
 use crate::desk::{Day, MINUTE, SUPPORT};
+use crate::looks::written;
 use crate::mail;
 use desk::alerts::alert::{self, Alert};
 use desk::alerts::look::{self, Asked};
@@ -15,12 +16,11 @@ const SALES: &str = "sales@desk.example";
 const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Two mailboxes that send, and a webhook.
-fn day() -> Day {
+pub(crate) fn day() -> Day {
     let day = Day::new();
     day.mailbox(SALES, "Sales");
     day.write(|tx| {
         tx.execute("UPDATE mailbox SET out_state = 'ok', state = 'ok'", params![])?;
-        // An address elsewhere: those of agents here are on the desk's own domain, which is no mailbox of it.
         Ok(())
     });
     set_webhook(&day, "https://hooks.example/x", false).unwrap();
@@ -32,7 +32,7 @@ fn set_webhook(day: &Day, url: &str, anew: bool) -> desk::Result<bool> {
     let set = Set { url, scheme: Scheme::HttpsOnly, fresh: &fresh, nonce: [1; 24], anew };
     day.try_write(|tx| webhook::set(tx, &day.desk.vault, &by, &set))
 }
-fn breaks(day: &Day, address: &str, side: Side) {
+pub(crate) fn breaks(day: &Day, address: &str, side: Side) {
     let (id, now) = (day.mailbox_id(address), day.later(MINUTE));
     let round = Round::NeedsPerson {
         code: "AADSTS50173".into(),
@@ -42,7 +42,7 @@ fn breaks(day: &Day, address: &str, side: Side) {
     };
     settle(day, id, side, &round, now);
 }
-fn mended(day: &Day, address: &str, side: Side) {
+pub(crate) fn mended(day: &Day, address: &str, side: Side) {
     let (id, now) = (day.mailbox_id(address), day.later(MINUTE));
     settle(day, id, side, &Round::Done { mail: true, next_at: now }, now);
 }
@@ -56,11 +56,13 @@ fn settle(day: &Day, id: i64, side: Side, round: &Round, now: i64) {
     });
 }
 /// The round looks once a minute for this long.
-fn minutes(day: &Day, minutes: i64) {
+pub(crate) fn minutes(day: &Day, minutes: i64) {
     for _ in 0..minutes {
-        let now = day.later(MINUTE);
-        let asked = asked(day);
+        let (now, asked) = (day.later(MINUTE), asked(day));
+        // The round asks first: every test here is held to that.
+        let (needed, before) = (day.read(|tx| look::is_needed(tx, now)), day.read(written));
         day.write(|tx| look::look(tx, &asked, now));
+        assert!(needed || day.read(written) == before, "changed something, and was not needed");
     }
 }
 fn asked(day: &Day) -> Asked {
@@ -73,7 +75,7 @@ fn open(day: &Day) -> Vec<Alert> {
     day.read(alert::open)
 }
 /// What is in the outbox goes out: from, subject and text of each letter, and the raw bytes.
-fn letters(day: &Day) -> Vec<(String, ::mail::Message, Vec<u8>)> {
+pub(crate) fn letters(day: &Day) -> Vec<(String, ::mail::Message, Vec<u8>)> {
     let read = |raw: Vec<u8>| {
         let message = ::mail::message::parse(&raw);
         let from = message.author().unwrap().address.clone().unwrap();

@@ -13,6 +13,7 @@ mod held;
 mod inbox;
 mod joining;
 mod lists;
+mod looks;
 mod loops;
 mod mail;
 mod outbox;
