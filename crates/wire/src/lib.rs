@@ -1,4 +1,4 @@
-//! Email as conversation: OAuth, SASL, IMAP and SMTP, and the one place that opens sockets (`net`).
+//! Email as conversation: OAuth, SASL, IMAP, POP3 and SMTP, and the one place that opens sockets (`net`).
 //!
 //! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
 //! [`Kind`] says what to do next.
@@ -11,10 +11,12 @@ pub mod imap;
 mod line;
 pub mod net;
 pub mod oauth;
+pub mod pop3;
 mod record;
 pub mod sasl;
 pub mod server;
 pub mod smtp;
+mod spoken;
 pub mod webhook;
 
 pub use error::{Error, Kind};

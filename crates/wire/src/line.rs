@@ -1,4 +1,4 @@
-//! A stream read by lines and counted bytes, each with a limit and a time-out; shared by IMAP and SMTP.
+//! A stream read by lines and counted bytes, each with a limit and a time-out; shared by IMAP, POP3 and SMTP.
 //!
 //! Reading a line and writing out are cancel-safe: what was read stays buffered, what was not written stays
 //! queued.
@@ -16,6 +16,8 @@ use crate::{Error, Record};
 
 /// What one read from the socket takes at most.
 const READ_BYTES: usize = 16 * 1024;
+/// What a piece of a long line has at least.
+const PIECE_BYTES_MAX: usize = 4 * 1024;
 
 pub(crate) struct LineStream {
     stream: BoxStream,
@@ -101,6 +103,24 @@ impl LineStream {
         }
         let count = usize::try_from(max).unwrap_or(usize::MAX).min(self.input.len());
         Ok(self.input.split_to(count).freeze())
+    }
+
+    /// The next piece of a text that comes line by line: a line with its end (LF), or a part of one that is longer
+    /// than [`PIECE_BYTES_MAX`].
+    pub(crate) async fn read_piece(&mut self, wait: Duration) -> Result<BytesMut, Fault> {
+        let deadline = Instant::now() + wait;
+        let mut looked_at = 0;
+        loop {
+            let fresh = self.input.get(looked_at..).unwrap_or_default();
+            if let Some(found) = fresh.iter().position(|byte| *byte == b'\n') {
+                return Ok(self.input.split_to(looked_at + found + 1));
+            }
+            looked_at = self.input.len();
+            if looked_at > PIECE_BYTES_MAX {
+                return Ok(self.input.split());
+            }
+            self.fill(deadline, wait).await?;
+        }
     }
 
     async fn fill(&mut self, deadline: Instant, wait: Duration) -> Result<(), Fault> {

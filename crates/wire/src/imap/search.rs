@@ -3,7 +3,7 @@
 use super::reader::{Limits, USUAL};
 use super::response::Untagged;
 use super::session::Session;
-use super::{SEARCH_LINE_BYTES_MAX, UIDS_MAX, date, refusal};
+use super::{SEARCH_LINE_BYTES_MAX, UIDS_MAX, date};
 use crate::{Error, Kind, Result};
 
 const TRIED: &str = "list the messages";
@@ -59,7 +59,7 @@ impl Session {
 /// A NO to reading what is there is the server's trouble, not a decision.
 pub(super) fn later(error: Error) -> Error {
     match error.kind() {
-        Kind::Rejected => error.with_kind(refusal::LATER),
+        Kind::Rejected => error.with_kind(crate::spoken::LATER),
         Kind::Unauthorized | Kind::Transient { .. } | Kind::Broken => error,
     }
 }

@@ -1,4 +1,4 @@
-//! The conversations of this crate through its public door: transcripts for IMAP and SMTP, small servers on
+//! The conversations of this crate through its public door: transcripts for IMAP, POP3 and SMTP, small servers on
 //! loopback for OAuth and TLS.
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
@@ -8,6 +8,7 @@ mod dns;
 mod hostile_answers;
 mod imap;
 mod oauth;
+mod pop3;
 mod pretend_dns;
 mod smtp;
 mod tls;

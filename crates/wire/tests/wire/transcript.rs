@@ -3,7 +3,7 @@
 //! ```text
 //! # anything                 a remark
 //! @ security starttls        tls (default), starttls, plain
-//! > verb arguments           a call of the client; see imap.rs and smtp.rs
+//! > verb arguments           a call of the client; see imap.rs, pop3.rs and smtp.rs
 //! = text                     its result, one line each
 //! S: text                    the server sends a line (CRLF is added)
 //! S~ text                    the server sends bytes without CRLF

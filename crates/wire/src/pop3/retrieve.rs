@@ -1,0 +1,176 @@
+//! Messages as raw bytes, several commands on their way at once, one message in memory at a time.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::refusal::{code, refusal};
+use super::session::{Session, Status};
+use super::{
+    ANSWER_TIMEOUT, MESSAGE_BYTES_PER_S_MIN, MESSAGE_TIMEOUT, PIPELINED_MAX, READ_PAST_BYTES_MAX,
+    STALL_TIMEOUT,
+};
+use crate::line::Fault;
+use crate::{Kind, Result};
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retrieved {
+    Message {
+        number: u32,
+        bytes: Vec<u8>,
+    },
+    /// Over the limit: read past, not kept.
+    TooBig {
+        number: u32,
+        size_bytes: u64,
+    },
+    /// The server refuses this one.
+    Missing {
+        number: u32,
+    },
+}
+
+/// Messages being retrieved; call [`Retrieve::next`] until it gives `None`.
+#[derive(Debug)]
+pub struct Retrieve<'a> {
+    session: &'a mut Session,
+    what: What,
+    limit_bytes: u64,
+    /// Not asked for yet.
+    to_ask: VecDeque<u32>,
+    /// Asked for and not answered yet.
+    asked: VecDeque<u32>,
+    window: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Whole,
+    Header,
+}
+
+impl What {
+    /// One wording for all, by which the caller knows that it concerns messages.
+    const TRIED: &'static str = "fetch messages";
+
+    fn command(self, number: u32) -> String {
+        match self {
+            What::Whole => format!("RETR {number}"),
+            What::Header => format!("TOP {number} 0"),
+        }
+    }
+}
+
+impl Session {
+    /// Whole messages, in this order.
+    pub async fn retrieve(&mut self, numbers: &[u32], limit_bytes: u64) -> Result<Retrieve<'_>> {
+        Retrieve::begin(self, What::Whole, numbers, limit_bytes)
+    }
+
+    /// Their header fields only (TOP). A server without it gives all as missing.
+    pub async fn headers(&mut self, numbers: &[u32], limit_bytes: u64) -> Result<Retrieve<'_>> {
+        Retrieve::begin(self, What::Header, numbers, limit_bytes)
+    }
+}
+
+impl<'a> Retrieve<'a> {
+    fn begin(
+        session: &'a mut Session,
+        what: What,
+        numbers: &[u32],
+        limit_bytes: u64,
+    ) -> Result<Retrieve<'a>> {
+        session.begin(What::TRIED)?;
+        session.done();
+        let window = if session.has("PIPELINING") { PIPELINED_MAX } else { 1 };
+        let (to_ask, asked) = (numbers.iter().copied().collect(), VecDeque::new());
+        Ok(Retrieve { session, what, limit_bytes, to_ask, asked, window })
+    }
+
+    /// The next message, in the order in which they were asked for. Dropping the rest before its end closes the
+    /// session to later commands.
+    pub async fn next(&mut self) -> Result<Option<Retrieved>> {
+        let tried = What::TRIED;
+        self.ask().await?;
+        let Some(number) = self.asked.pop_front() else { return Ok(None) };
+        let status = self.session.status(tried, ANSWER_TIMEOUT).await?;
+        let answer = match status {
+            Status::Good(_) => self.content(number).await?,
+            Status::Refused(text) => {
+                let error = refusal(tried, &self.session.host, &text);
+                // A code says that it is not about the message.
+                if error.kind() != Kind::Rejected || code(&text).is_some() {
+                    self.session.state = super::session::State::Over;
+                    return Err(error);
+                }
+                Retrieved::Missing { number }
+            }
+            Status::Challenge(_) => {
+                return Err(self.session.broken(tried, "it asked for a line that is not due"));
+            }
+        };
+        if self.asked.is_empty() {
+            self.session.done();
+        }
+        Ok(Some(answer))
+    }
+
+    /// Asks for as many as may be on their way; refills when half of them are answered, so that one write asks for
+    /// several.
+    async fn ask(&mut self) -> Result<()> {
+        if self.to_ask.is_empty() || self.asked.len() > self.window / 2 {
+            return Ok(());
+        }
+        if self.asked.is_empty() {
+            self.session.begin(What::TRIED)?;
+        }
+        while self.asked.len() < self.window
+            && let Some(number) = self.to_ask.pop_front()
+        {
+            self.session.queue(&self.what.command(number));
+            self.asked.push_back(number);
+        }
+        self.session.flush(What::TRIED).await
+    }
+
+    /// Up to the line with a dot alone; the dot that hides one is taken off (RFC 1939 §3). Only CRLF ends a line here:
+    /// a bare LF is content, or a letter could end itself and go on as the server.
+    async fn content(&mut self, number: u32) -> Result<Retrieved> {
+        let (begun, mut size, mut kept) = (Instant::now(), 0u64, Vec::new());
+        let (mut at_line_start, mut after_cr) = (true, false);
+        loop {
+            let piece = self.session.line.read_piece(STALL_TIMEOUT).await;
+            let piece = piece.map_err(|fault| self.session.fault(What::TRIED, fault))?;
+            if at_line_start && *piece == *b".\r\n" {
+                break;
+            }
+            let bytes = match piece.strip_prefix(b".") {
+                Some(unstuffed) if at_line_start => unstuffed,
+                _ => &piece,
+            };
+            at_line_start = piece.ends_with(b"\r\n") || (after_cr && *piece == *b"\n");
+            after_cr = piece.ends_with(b"\r");
+            size = size.saturating_add(bytes.len() as u64);
+            if size <= self.limit_bytes {
+                kept.extend_from_slice(bytes);
+            } else {
+                kept = Vec::new();
+            }
+            let slow = MESSAGE_TIMEOUT.as_secs() + size / MESSAGE_BYTES_PER_S_MIN;
+            if begun.elapsed().as_secs() > slow {
+                return Err(self.session.fault(What::TRIED, Fault::TimedOut(MESSAGE_TIMEOUT)));
+            }
+            if size > READ_PAST_BYTES_MAX.max(self.limit_bytes) {
+                return Err(self.session.broken(What::TRIED, "a message has no end"));
+            }
+        }
+        if let Some(record) = self.session.line.record() {
+            record.letter('S', size);
+        }
+        Ok(match size <= self.limit_bytes {
+            true => Retrieved::Message { number, bytes: kept },
+            false => Retrieved::TooBig { number, size_bytes: size },
+        })
+    }
+}
