@@ -6,13 +6,12 @@ use crate::registration;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client::{self, Flow};
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Security, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol, Security, Side};
 use mail::explain::{Class, Service};
 use mail::provider::Family;
 use secrecy::SecretString;
-use wire::oauth::Protocol;
 use wire::sasl::Taken;
-use wire::{Credential, Server, imap, smtp};
+use wire::{Credential, Server, imap, oauth, pop3, smtp};
 
 /// Which grant opens the side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +21,35 @@ pub(crate) enum Which {
     This(i64),
 }
 
+/// A session with the incoming server, in the mailbox's protocol.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Imap(imap::Session),
+    Pop3(pop3::Session),
+}
+
 /// Signed in to the incoming server.
 pub(crate) async fn incoming(
     courier: &Courier,
     mailbox: &Mailbox,
     which: Which,
-) -> Result<imap::Session, Trouble> {
+) -> Result<Incoming, Trouble> {
     let mut way = Way::find(courier, mailbox, Side::Incoming, which).await?;
     loop {
         let credential = way.credential(courier).await?;
         let opened = async {
-            let mut session = imap::connect(courier.net(), &way.server).await?;
-            session.login(&credential).await?;
-            Ok(session)
+            match mailbox.protocol {
+                Protocol::Imap => {
+                    let mut session = imap::connect(courier.net(), &way.server).await?;
+                    session.login(&credential).await?;
+                    Ok(Incoming::Imap(session))
+                }
+                Protocol::Pop3 => {
+                    let mut session = pop3::connect(courier.net(), &way.server).await?;
+                    session.login(&credential).await?;
+                    Ok(Incoming::Pop3(session))
+                }
+            }
         };
         match opened.await {
             Ok(session) => return Ok(session),
@@ -87,9 +102,10 @@ pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
             | Authentication::Password
             | Authentication::Other => Family::Other.word(),
         },
-        service: match side {
-            Side::Incoming => Service::Imap,
-            Side::Outgoing => Service::Smtp,
+        service: match (side, mailbox.protocol) {
+            (Side::Incoming, Protocol::Imap) => Service::Imap,
+            (Side::Incoming, Protocol::Pop3) => Service::Pop,
+            (Side::Outgoing, _) => Service::Smtp,
         },
         by_token: authentication.is_oauth(),
         is_alone: false,
@@ -121,7 +137,7 @@ pub(crate) struct Way {
 }
 enum Key {
     Password(SecretString),
-    Grant { id: i64, protocol: Protocol, taken: Taken },
+    Grant { id: i64, protocol: oauth::Protocol, taken: Taken },
 }
 
 impl Way {

@@ -1,6 +1,6 @@
 //! Proves a side of a mailbox by doing what it is for, past the sign-in: a token alone proves nothing.
 use crate::Courier;
-use crate::connect::{self, Which};
+use crate::connect::{self, Incoming, Which};
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::mailbox::{self, Mailbox, Side};
 use std::time::Duration;
@@ -81,7 +81,10 @@ impl From<Trouble> for Proof {
 }
 
 async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
-    let mut session = connect::incoming(courier, mailbox, which).await?;
+    let mut session = match connect::incoming(courier, mailbox, which).await? {
+        Incoming::Imap(session) => session,
+        Incoming::Pop3(session) => return read_pop3(courier, mailbox, session).await,
+    };
     let folder = mailbox.folder_or_inbox();
     let selected = match session.examine(folder).await {
         Ok(selected) => selected,
@@ -101,6 +104,29 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
     let letters = if selected.exists == 1 { "message" } else { "messages" };
     Ok((sentence, format!("{folder} holds {} {letters}.", selected.exists)))
+}
+
+/// The mailbox opened, and its messages named: without lasting names none could be told from another.
+async fn read_pop3(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    mut session: wire::pop3::Session,
+) -> Result<(String, String), Trouble> {
+    let opened = async {
+        session.totals().await?;
+        session.list().await
+    };
+    let listed = match opened.await {
+        Ok(listed) => listed,
+        Err(error) => {
+            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+            return Err(Trouble::of(&error, &place));
+        }
+    };
+    let _ = session.quit().await; // the proof stands
+    let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
+    let letters = if listed.len() == 1 { "message" } else { "messages" };
+    Ok((sentence, format!("The mailbox holds {} {letters}.", listed.len())))
 }
 
 pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {

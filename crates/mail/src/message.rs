@@ -1,10 +1,12 @@
 //! One Internet message (RFC 5322, MIME) as a value: what a reader of the mail needs, and what was wrong.
 //! Not for writing messages (`compose`) nor for deciding what to do with one.
 
+mod arrival;
 mod content_key;
 mod raw;
 mod unpack;
 
+pub use arrival::{arrived_at, head};
 pub use unpack::unpack;
 
 use sha2::{Digest, Sha256};

@@ -241,6 +241,13 @@ pub struct Endpoints {
 const TENANT: &str = "{tenant}";
 
 impl Preset {
+    /// Whether mail is read at that server, by IMAP or by POP3.
+    #[must_use]
+    pub fn is_read_at(&self, host: &str) -> bool {
+        let pop = self.pop.as_ref().map(|pop| pop.host.as_str());
+        [Some(self.imap.host.as_str()), pop].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(host))
+    }
+
     /// For all protocols; empty where there is only a password.
     #[must_use]
     pub fn scopes(&self) -> String {

@@ -86,7 +86,7 @@ fn server(side: &ServerSide, user: &str, protocol: &str) -> serde_json::Map<Stri
 
 pub fn mailbox(view: &MailboxView) -> Value {
     let m = &view.mailbox;
-    let mut incoming = server(&m.incoming, m.user(Side::Incoming), "imap");
+    let mut incoming = server(&m.incoming, m.user(Side::Incoming), m.protocol.word());
     incoming.insert("folder".into(), json!(m.folder_or_inbox()));
     let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), "smtp");
     outgoing.insert("active".into(), json!(m.outgoing_active));

@@ -46,6 +46,13 @@ document.addEventListener("change", (event) => {
   form.host.value = host; form.port.value = port; form.security.value = security;
 });
 
+// The port follows the protocol, unless another one was chosen.
+const ports = { imap: "993", pop3: "995" };
+document.addEventListener("change", (event) => {
+  const { id, form, value } = event.target;
+  if (id === "protocol" && Object.values(ports).includes(form.port.value.trim())) form.port.value = ports[value];
+});
+
 // Tenant fills both endpoints; a pasted endpoint fills Tenant. The server does the same, and judges.
 const endpoint = /^(https?:\/\/[^/]+)\/([^/]+)\/oauth2\/v2\.0\/(authorize|token)$/;
 document.addEventListener("change", (event) => {

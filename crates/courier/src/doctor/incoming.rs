@@ -66,11 +66,7 @@ async fn folder(
     let name = mailbox.folder_or_inbox();
     match limited(&way.place, session.examine(name)).await {
         Ok(selected) => {
-            let held = match selected.exists {
-                1 => "1 message".to_owned(),
-                count => format!("{count} messages"),
-            };
-            chart.good(Link::Folder, format!("{name} was opened; it holds {held}."));
+            chart.good(Link::Folder, format!("{name} was opened; it holds {}.", held(selected.exists)));
         }
         Err(trouble) if trouble.code != "rejected" => return Err(chart.bad(Link::Folder, trouble)),
         Err(trouble) => {
@@ -93,6 +89,13 @@ async fn folder(
         _ => chart.good(Link::Folders, found),
     }
     Ok(())
+}
+
+pub(super) fn held(messages: u32) -> String {
+    match messages {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    }
 }
 
 /// A link that ends at this very command has a cause of its own at Exchange.

@@ -7,6 +7,7 @@ mod chart;
 mod domain;
 mod incoming;
 mod outgoing;
+mod pop3;
 mod round_trip;
 mod server;
 mod transcript;
@@ -14,7 +15,7 @@ mod transcript;
 use crate::connect::{self, Way, Which};
 use crate::{Courier, probe};
 use chart::{Broken, Chart};
-use desk::mailboxes::mailbox::{Authentication, Mailbox, Side};
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Protocol, Side};
 use desk::mailboxes::{client, grant};
 
 pub use chart::{Link, Part, Publish, Result, Step};
@@ -125,7 +126,10 @@ async fn examine_side(
         authorization::examine(courier, grant_id, side, asked, chart).await?;
     }
     match side {
-        Side::Incoming => incoming::examine(courier, mailbox, &way, chart).await?,
+        Side::Incoming => match mailbox.protocol {
+            Protocol::Imap => incoming::examine(courier, mailbox, &way, chart).await?,
+            Protocol::Pop3 => pop3::examine(courier, mailbox, &way, chart).await?,
+        },
         Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await?,
     }
     Ok(Some(way))

@@ -5,12 +5,13 @@
 //! no ticket of it.
 use super::chart::{Broken, Chart, Link, Part};
 use super::outgoing::{is_about_the_sender, no_send_as};
+use super::pop3;
 use super::server::limited;
 use crate::Courier;
 use crate::connect::Way;
 use crate::trouble::{Trouble, sentence};
 use desk::intake::round_trip;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{Mailbox, Protocol};
 use mail::explain::Class;
 use mail::nature::Nature;
 use mail::provider::Family;
@@ -30,7 +31,7 @@ const LOOKS_SOON: u32 = 15;
 /// Looks that may fail before the server counts as the trouble.
 const FAILURES_MAX: u32 = 3;
 /// The letter has a thousand bytes; what servers add is less than this.
-const LETTER_BYTES_MAX: u64 = 256 * 1024;
+pub(super) const LETTER_BYTES_MAX: u64 = 256 * 1024;
 
 pub(super) struct Ways<'a> {
     pub incoming: &'a Way,
@@ -189,7 +190,9 @@ async fn wait(
             return Err(chart.bad(Link::Returned, not_back(mailbox, mark)));
         }
         looks += 1;
-        tokio::time::sleep(if looks < LOOKS_SOON { SOON } else { LATER }).await;
+        // By POP3 each look is another sign-in.
+        let soon = looks < LOOKS_SOON && mailbox.protocol == Protocol::Imap;
+        tokio::time::sleep(if soon { SOON } else { LATER }).await;
     }
 }
 
@@ -209,6 +212,13 @@ async fn look(
     session: &mut Option<(imap::Session, Vec<Folder>)>,
     chart: &Chart,
 ) -> wire::Result<Option<Found>> {
+    if mailbox.protocol == Protocol::Pop3 {
+        let found = pop3::find(courier, way, mark, chart).await?;
+        return Ok(found.map(|(bytes, removed)| Found {
+            bytes,
+            place: Place::Folder { name: mailbox.folder_or_inbox().to_owned(), is_junk: false, removed },
+        }));
+    }
     if session.is_none() {
         let opened = open(courier, way, chart).await?;
         *session = Some(opened);
@@ -241,11 +251,11 @@ async fn look(
     Ok(None)
 }
 
-const LOOKED_AT_MAX: usize = 5;
+pub(super) const LOOKED_AT_MAX: usize = 5;
 
 /// Nothing is removed from a folder but the letter itself, whose subject is the whole subject and which answers nothing,
 /// or the delivery report in its place.
-fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
+pub(super) fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
     let letter = mail::message::parse(bytes);
     (letter.subject.trim() == subject(mark) && letter.in_reply_to.is_empty()) || !letter.bounces.is_empty()
 }

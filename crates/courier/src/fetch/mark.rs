@@ -1,6 +1,7 @@
 //! On the server, after the commit: *Fetched Emails* says whether a fetched message is left, marked, moved or
 //! deleted. What could not be done is done at the next round.
 use super::Broke;
+use super::shelf::Shelf;
 use crate::Courier;
 use crate::connect;
 use crate::trouble::Trouble;
@@ -9,13 +10,16 @@ use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
 use wire::imap::Session;
 
 const AT_ONCE: i64 = 200;
+/// Deleted with one session; the rest goes with the next ones.
+const AT_THE_END_MAX: i64 = 100_000;
 
 pub(super) async fn settle(
     courier: &Courier,
-    session: &mut Session,
+    shelf: &mut Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
 ) -> Result<(), Broke> {
+    let Shelf::Imap(session) = shelf else { return Ok(()) };
     if mailbox.fetched == Fetched::Nothing {
         return Ok(()); // settled with the commit that recorded it
     }
@@ -33,6 +37,35 @@ pub(super) async fn settle(
             .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now))
             .await?;
     }
+}
+
+/// With the end of the session, which is when POP3 deletes: what is not known to be gone is deleted again at the next
+/// round.
+pub(super) async fn settle_at_the_end(
+    courier: &Courier,
+    shelf: Shelf,
+    mailbox: &Mailbox,
+    uid_validity: u32,
+) -> Result<(), Broke> {
+    let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+    let uids = match mailbox.fetched {
+        Fetched::Delete => {
+            courier.read(move |tx| inbox::unsettled(tx, id, &folder, uid_validity, AT_THE_END_MAX)).await?
+        }
+        Fetched::Nothing | Fetched::Read | Fetched::Move(_) => Vec::new(),
+    };
+    let Shelf::Pop3(pop3) = shelf else { return Ok(()) };
+    if uids.is_empty() {
+        Shelf::Pop3(pop3).close().await;
+        return Ok(());
+    }
+    let deleted = pop3.delete(&uids).await;
+    deleted.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
+    let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
+    courier
+        .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now))
+        .await?;
+    Ok(())
 }
 
 async fn act(session: &mut Session, fetched: &Fetched, uids: &[u32]) -> wire::Result<()> {

@@ -7,21 +7,25 @@ mod follow;
 mod mark;
 mod once;
 mod plan;
+mod shelf;
 mod store;
 mod take;
 
 pub use once::{Patience, Summary, once, once_within};
 
 use crate::Courier;
-use crate::connect::{self, Which};
+use crate::connect;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::cursor::{self, Cursor};
-use desk::mailboxes::mailbox::{self, Claim, Mailbox, Round, ServerSide, Side};
+use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
+use desk::mailboxes::named::{self, Named};
 use mail::explain::Class;
 use std::time::Duration;
 use tokio::sync::watch;
-use wire::imap;
+
+pub(crate) use shelf::Shelf;
+use shelf::{Names, Opened};
 
 /// Renewed while a round works; what a killed process held is free after this.
 pub(crate) const LEASE_MS: i64 = 30_000;
@@ -37,25 +41,23 @@ const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 /// A signed-in link to the incoming server, and the settings that it was opened with.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub session: imap::Session,
-    settings: (String, ServerSide),
+    pub shelf: Shelf,
+    settings: Settings,
 }
 
 impl Link {
-    pub(crate) async fn open(courier: &Courier, mailbox: &Mailbox) -> Result<Link, Trouble> {
-        let session = connect::incoming(courier, mailbox, Which::InUse).await?;
-        Ok(Link { session, settings: settings(mailbox) })
-    }
-
     /// Still to the server, and by the credential, that the mailbox has now.
     pub(crate) fn serves(&self, mailbox: &Mailbox) -> bool {
         self.settings == settings(mailbox)
     }
 }
 
-fn settings(mailbox: &Mailbox) -> (String, ServerSide) {
-    (mailbox.user(Side::Incoming).to_owned(), mailbox.incoming.clone())
+fn settings(mailbox: &Mailbox) -> Settings {
+    (mailbox.user(Side::Incoming).to_owned(), mailbox.protocol, mailbox.incoming.clone())
 }
+
+/// Who signs in, and how, where.
+type Settings = (String, Protocol, ServerSide);
 
 /// What a round fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,24 +174,24 @@ async fn fetch(
         return follow::health(&mailbox, &other).map_err(Broke::Trouble).map(|()| true);
     }
     room(courier).await?;
-    let selected = open(courier, &mailbox, link).await?;
-    let Some(Link { session, .. }) = link else { return Ok(false) };
+    let (opened, mut names) = open(courier, &mailbox, link).await?;
+    let Some(Link { shelf, .. }) = link else { return Ok(false) };
     let said = |error: wire::Error| Trouble::of(&error, &connect::place(&mailbox, Side::Incoming));
 
     let rules = plan::Rules::of(&mailbox, courier.now());
     let cursor = match known {
-        Some(known) if known.uid_validity == selected.uid_validity => known,
+        Some(known) if known.uid_validity == opened.uid_validity => known,
         known => {
             let first_sight = known.is_none();
             let folder = mailbox.folder_or_inbox();
-            let begun = plan::begin(session, folder, &selected, &rules, first_sight).await.map_err(said)?;
-            keep_cursor(courier, claim, &begun).await?;
+            let begun = plan::begin(shelf, folder, &opened, &rules, first_sight).await.map_err(said)?;
+            keep_cursor(courier, claim, &begun, names.up_to(begun.uid_last)).await?;
             begun
         }
     };
-    let uids = plan::uids(session, &cursor, &rules).await.map_err(said)?;
+    let uids = plan::uids(shelf, &cursor, &rules).await.map_err(said)?;
     // What an earlier round left over. A folder that cannot be moved to is told, but stops no mail from coming in.
-    let mut unmarked = mark::settle(courier, session, &mailbox, cursor.uid_validity).await.err();
+    let mut unmarked = mark::settle(courier, shelf, &mailbox, cursor.uid_validity).await.err();
     let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
     let mut spare = take::SKIPS_MAX;
     let mut cursor = cursor;
@@ -200,16 +202,15 @@ async fn fetch(
         room(courier).await?;
         let carrier = store::Carrier::new(courier, claim, &mailbox, &cursor);
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let mut taker = take::Taker::new(courier, &mailbox, &rules, &cursor, batch, &mut spare);
-        let (taken, stored) =
-            tokio::join!(taker.run(session, leg, stop, sender), carrier.run(receiver, tally));
+        let mut taker = take::Taker::new(courier, &mailbox, &rules, &cursor, batch, &mut spare, &mut names);
+        let (taken, stored) = tokio::join!(taker.run(shelf, leg, stop, sender), carrier.run(receiver, tally));
         stored?;
         taken?;
         if let Some(last) = leg.last() {
             cursor.uid_last = cursor.uid_last.max(*last);
         }
         if unmarked.is_none() {
-            unmarked = mark::settle(courier, session, &mailbox, cursor.uid_validity).await.err();
+            unmarked = mark::settle(courier, shelf, &mailbox, cursor.uid_validity).await.err();
         }
     }
     if *stop.borrow() {
@@ -218,7 +219,12 @@ async fn fetch(
     let end = cursor.uid_last.max(cursor.start_after_uid);
     if end > cursor.uid_last {
         // All that was there at first sight is dealt with.
-        keep_cursor(courier, claim, &Cursor { uid_last: end, ..cursor }).await?;
+        keep_cursor(courier, claim, &Cursor { uid_last: end, ..cursor.clone() }, names.up_to(end)).await?;
+    }
+    if !shelf.stands()
+        && let Some(Link { shelf, .. }) = link.take()
+    {
+        mark::settle_at_the_end(courier, shelf, &mailbox, cursor.uid_validity).await?;
     }
     unmarked.map_or(Ok(true), Err)
 }
@@ -228,31 +234,37 @@ async fn open(
     courier: &Courier,
     mailbox: &Mailbox,
     link: &mut Option<Link>,
-) -> Result<imap::Selected, Trouble> {
-    let folder = mailbox.folder_or_inbox();
+) -> Result<(Opened, Names), Broke> {
     if let Some(old) = link
         && old.serves(mailbox)
-        && let Ok(selected) = old.session.select(folder).await
+        && let Ok(opened) = old.shelf.select(mailbox).await
     {
-        return Ok(selected);
+        return Ok((opened, Names::default()));
     }
-    let link = link.insert(Link::open(courier, mailbox).await?);
-    let selected = link.session.select(folder).await;
-    match selected {
-        Ok(selected) => Ok(selected),
-        Err(error) => {
-            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-            Err(Trouble::of(&error, &place))
-        }
+    let (shelf, opened, names) = Shelf::open(courier, mailbox).await?;
+    *link = Some(Link { shelf, settings: settings(mailbox) });
+    if !names.gone.is_empty() {
+        let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
+        let forgotten =
+            courier.write_behind(move |tx| named::forget(tx, id, &folder, opened.uid_validity, &gone));
+        forgotten.await?;
     }
+    Ok((opened, names))
 }
 
-async fn keep_cursor(courier: &Courier, claim: &Claim, cursor: &Cursor) -> Result<(), Broke> {
+/// How far reading has come, with the names of what was passed over.
+async fn keep_cursor(
+    courier: &Courier,
+    claim: &Claim,
+    cursor: &Cursor,
+    names: Vec<Named>,
+) -> Result<(), Broke> {
     let (claim, cursor, until) = (claim.clone(), cursor.clone(), courier.now().saturating_add(LEASE_MS));
     let kept = courier.write_behind(move |tx| {
         if !mailbox::renew(tx, &claim, until)? {
             return Err(anyhow::Error::from(LeaseLost).into());
         }
+        named::remember(tx, claim.mailbox_id, &cursor, &names)?;
         cursor::set(tx, claim.mailbox_id, &cursor)
     });
     Ok(kept.await?)

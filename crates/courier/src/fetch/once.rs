@@ -62,7 +62,7 @@ pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience)
         let mut link = None;
         let ended = round(courier, &claim, &mut link, &go_on).await;
         if let Some(link) = link {
-            let _ = link.session.logout().await; // all is done
+            link.shelf.close().await; // all is done
         }
         fetched.send_replace(true);
         ended

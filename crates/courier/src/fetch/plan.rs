@@ -1,10 +1,10 @@
 //! What is to be fetched: where reading begins (*Start From*), what lies after the cursor, and what is old mail.
 //! When UIDVALIDITY changes every remembered UID is void (RFC 3501 §2.3.1.1): the folder is read again by the same
 //! rules, and the desk knows by its content what it already has.
+use super::shelf::{Opened, Shelf};
 use crate::clock::DAY_MS;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, StartFrom};
-use wire::imap::{Fetched, Selected, Session};
 
 /// Servers compare SINCE with dates in a time zone of their own.
 const SLACK_MS: i64 = DAY_MS;
@@ -58,33 +58,33 @@ fn midnight(date: &str) -> Option<i64> {
 /// The cursor of a folder that is read for the first time, or again after its UIDVALIDITY changed. Up to
 /// `start_after_uid` the rules decide; what comes later is news.
 pub(super) async fn begin(
-    session: &mut Session,
+    shelf: &mut Shelf,
     folder: &str,
-    selected: &Selected,
+    opened: &Opened,
     rules: &Rules,
     first_sight: bool,
 ) -> wire::Result<Cursor> {
-    let last = match selected.uid_next {
+    let last = match opened.uid_next {
         Some(next) => next.saturating_sub(1),
-        None => session.uids_since(0).await?.last().copied().unwrap_or(0),
+        None => shelf.uids_since(0).await?.last().copied().unwrap_or(0),
     };
     let mut cursor = Cursor {
         folder: folder.to_owned(),
-        uid_validity: selected.uid_validity,
+        uid_validity: opened.uid_validity,
         uid_last: 0,
         start_after_uid: last,
     };
     if first_sight && rules.from_at == Some(rules.news_from_at) {
-        cursor.uid_last = before_news(session, rules, last).await?;
+        cursor.uid_last = before_news(shelf, rules, last).await?;
     }
     Ok(cursor)
 }
 
 /// *Now*: the last UID before the first message that came after fetching was switched on. Looked for from the
 /// newest back, because a folder may hold years of mail and *Now* is a moment ago.
-async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::Result<u32> {
+async fn before_news(shelf: &mut Shelf, rules: &Rules, last: u32) -> wire::Result<u32> {
     let Some(from_at) = rules.from_at else { return Ok(0) };
-    let mut uids = session.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?;
+    let mut uids = shelf.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?;
     uids.retain(|uid| *uid <= last);
     let mut begin = last;
     let mut sizes = LOOK_BACK.into_iter();
@@ -92,18 +92,8 @@ async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::R
     while !uids.is_empty() {
         size = sizes.next().unwrap_or(size);
         let chunk = &uids.split_off(uids.len().saturating_sub(size));
-        let mut found = None;
-        let mut fetch = session.fetch(chunk, 0).await?; // only for their dates
-        while let Some(fetched) = fetch.next().await? {
-            let (uid, at) = match fetched {
-                Fetched::Message { uid, internal_date_at, .. }
-                | Fetched::TooBig { uid, internal_date_at, .. } => (uid, internal_date_at),
-                Fetched::Missing { .. } => continue,
-            };
-            if rules.wants(at) {
-                found = Some(found.map_or(uid, |found: u32| found.min(uid)));
-            }
-        }
+        let dates = shelf.dates(chunk).await?;
+        let found = dates.iter().filter(|(_, at)| rules.wants(**at)).map(|(uid, _)| *uid).min();
         let Some(uid) = found else { break };
         begin = uid.saturating_sub(1);
     }
@@ -111,16 +101,16 @@ async fn before_news(session: &mut Session, rules: &Rules, last: u32) -> wire::R
 }
 
 /// The UIDs after the cursor, ascending.
-pub(super) async fn uids(session: &mut Session, cursor: &Cursor, rules: &Rules) -> wire::Result<Vec<u32>> {
+pub(super) async fn uids(shelf: &mut Shelf, cursor: &Cursor, rules: &Rules) -> wire::Result<Vec<u32>> {
     let mut uids = Vec::new();
     if cursor.uid_last < cursor.start_after_uid {
         uids = match rules.from_at {
-            Some(from_at) => session.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?,
-            None => session.uids_since(cursor.uid_last).await?,
+            Some(from_at) => shelf.uids_since_date(from_at.saturating_sub(SLACK_MS)).await?,
+            None => shelf.uids_since(cursor.uid_last).await?,
         };
         uids.retain(|uid| *uid > cursor.uid_last && *uid <= cursor.start_after_uid);
     }
-    uids.extend(session.uids_since(cursor.uid_last.max(cursor.start_after_uid)).await?);
+    uids.extend(shelf.uids_since(cursor.uid_last.max(cursor.start_after_uid)).await?);
     uids.sort_unstable();
     uids.dedup();
     Ok(uids)

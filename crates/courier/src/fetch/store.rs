@@ -8,6 +8,7 @@ use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
 use desk::intake::round_trip;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
+use desk::mailboxes::named;
 use tokio::sync::mpsc;
 
 pub(super) struct Carrier {
@@ -50,6 +51,7 @@ impl Carrier {
 
     async fn keep(&self, batch: Batch) -> desk::Result<Recorded> {
         let (claim, cursor, leaves_alone) = (self.claim.clone(), self.cursor.clone(), self.leaves_alone);
+        let names = batch.names;
         let (mailbox_id, now) = (self.mailbox_id, self.courier.now());
         self.courier.give_way().await;
         self.courier
@@ -61,6 +63,7 @@ impl Carrier {
                     if !mailbox::renew(tx, &claim, now.saturating_add(LEASE_MS))? {
                         return Err(anyhow::Error::from(LeaseLost).into());
                     }
+                    named::remember(tx, mailbox_id, &cursor, &names)?;
                     let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
                     if !settled.is_empty() {
                         // Or a later change of *Fetched Emails* would reach back to mail of today.
@@ -97,7 +100,7 @@ fn put(
     let contents: Vec<&[u8]> = raws.iter().map(AsRef::as_ref).collect();
     let stored = desk.store.put_all(&contents)?;
     let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| {
-        let read = mail::message::parse(head(raw));
+        let read = mail::message::parse(mail::message::head(raw));
         Arrival {
             uid: message.uid,
             received_at: message.received_at.unwrap_or(now),
@@ -109,30 +112,4 @@ fn put(
         }
     });
     Ok((arrivals.collect(), left))
-}
-
-/// The header fields, without what follows the first empty line.
-fn head(raw: &[u8]) -> &[u8] {
-    const HEAD_BYTES_MAX: usize = 256 * 1024;
-    let raw = raw.get(..HEAD_BYTES_MAX).unwrap_or(raw);
-    let line_ends = raw.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let mut after_ends = line_ends.map(|(at, _)| at + 1);
-    let empty =
-        |at: &usize| raw.get(*at..).is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"));
-    after_ends.find(empty).and_then(|end| raw.get(..end)).unwrap_or(raw)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_head_ends_at_the_first_empty_line_whatever_the_line_ends_are() {
-        for (raw, head) in [
-            ("A: b\r\nC: d\r\n\r\nbody\n\nmore", "A: b\r\nC: d\r\n"),
-            ("A: b\n\nbody\r\n\r\n", "A: b\n"),
-            ("A: b\r\n", "A: b\r\n"),
-            ("", ""),
-        ] {
-            assert_eq!(super::head(raw.as_bytes()), head.as_bytes(), "{raw:?}");
-        }
-    }
 }

@@ -1,15 +1,17 @@
 //! From the server to batches: messages in order, cut so that memory stays small, and no single message stops what
 //! is behind it.
 use super::plan::Rules;
-use super::{Broke, Link, MESSAGE_BYTES_MAX};
+use super::shelf::{Names, Shelf};
+use super::{Broke, MESSAGE_BYTES_MAX};
 use crate::Courier;
 use crate::connect;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::named::Named;
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
-use wire::imap::{Fetched, Session};
+use wire::imap::Fetched;
 
 /// A batch is passed on when it has this much, however few messages that is.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -36,6 +38,8 @@ pub(super) struct Taken {
 pub(super) struct Batch {
     pub taken: Vec<Taken>,
     pub uid_last: u32,
+    /// Of these and of those that are passed over, where the server has names.
+    pub names: Vec<Named>,
     bytes: usize,
 }
 
@@ -68,9 +72,10 @@ impl Open {
     fn is_full(&self, messages: usize) -> bool {
         self.batch.taken.len() >= messages || self.batch.bytes >= BATCH_BYTES_MAX
     }
-    fn cut(&mut self) -> Batch {
+    fn cut(&mut self, names: &mut Names) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
         batch.uid_last = self.to_come.first().map_or(self.asked, |next| next.saturating_sub(1));
+        batch.names = names.up_to(batch.uid_last);
         batch
     }
 }
@@ -83,6 +88,7 @@ pub(super) struct Taker<'a> {
     batch: usize,
     /// How many more messages may be passed over.
     spare: &'a mut usize,
+    names: &'a mut Names,
 }
 
 impl<'a> Taker<'a> {
@@ -93,14 +99,15 @@ impl<'a> Taker<'a> {
         cursor: &'a Cursor,
         batch: usize,
         spare: &'a mut usize,
+        names: &'a mut Names,
     ) -> Taker<'a> {
-        Taker { courier, mailbox, rules, cursor, batch, spare }
+        Taker { courier, mailbox, rules, cursor, batch, spare, names }
     }
 
     /// Fetches these UIDs and passes them on in batches; ends early when asked to stop, or when nobody stores.
     pub(super) async fn run(
         &mut self,
-        session: &mut Session,
+        shelf: &mut Shelf,
         uids: &[u32],
         stop: &watch::Receiver<bool>,
         out: mpsc::Sender<Batch>,
@@ -112,56 +119,56 @@ impl<'a> Taker<'a> {
                 break;
             }
             open.expect(chunk);
-            end = self.chunk(session, &mut open, chunk, &out).await;
+            end = self.chunk(shelf, &mut open, chunk, &out).await;
             if end.is_err() || out.is_closed() {
                 break;
             }
         }
         // What came before the trouble is good.
-        let _ = out.send(open.cut()).await;
+        let _ = out.send(open.cut(self.names)).await;
         end
     }
 
     async fn chunk(
         &mut self,
-        session: &mut Session,
+        shelf: &mut Shelf,
         open: &mut Open,
         chunk: &[u32],
         out: &mpsc::Sender<Batch>,
     ) -> Result<(), Broke> {
         let mut missing = Vec::new();
-        match self.stream(session, open, chunk, &mut missing, out).await {
+        match self.stream(shelf, open, chunk, &mut missing, out).await {
             Ok(()) => {}
             Err(error) if concerns_messages(&error) => {
                 tracing::warn!(mailbox = self.mailbox.address, "fetched one by one from here: {error}");
                 missing = open.to_come.iter().copied().collect();
-                *session = self.connect_again().await?;
+                self.connect_again(shelf).await?;
             }
             Err(error) => return Err(self.trouble(&error).into()),
         }
         if missing.is_empty() {
             return Ok(());
         }
-        self.missing(session, open, &missing, out).await
+        self.missing(shelf, open, &missing, out).await
     }
 
     /// One command for the whole chunk.
     async fn stream(
         &mut self,
-        session: &mut Session,
+        shelf: &mut Shelf,
         open: &mut Open,
         chunk: &[u32],
         missing: &mut Vec<u32>,
         out: &mpsc::Sender<Batch>,
     ) -> wire::Result<()> {
-        let mut fetch = session.fetch(chunk, MESSAGE_BYTES_MAX).await?;
+        let mut fetch = shelf.fetch(chunk, MESSAGE_BYTES_MAX).await?;
         while let Some(fetched) = fetch.next().await? {
             if let Fetched::Missing { uid } = fetched {
                 missing.push(uid);
                 continue;
             }
             self.sort(open, fetched);
-            if open.is_full(self.batch) && out.send(open.cut()).await.is_err() {
+            if open.is_full(self.batch) && out.send(open.cut(self.names)).await.is_err() {
                 return Ok(());
             }
         }
@@ -172,23 +179,22 @@ impl<'a> Taker<'a> {
     /// with the reason when they do not come.
     async fn missing(
         &mut self,
-        session: &mut Session,
+        shelf: &mut Shelf,
         open: &mut Open,
         missing: &[u32],
         out: &mpsc::Sender<Batch>,
     ) -> Result<(), Broke> {
         let first = missing.iter().min().copied().unwrap_or(1);
-        let listed =
-            session.uids_since(first.saturating_sub(1)).await.map_err(|error| self.trouble(&error))?;
+        let listed = shelf.uids_since(first.saturating_sub(1)).await.map_err(|error| self.trouble(&error))?;
         let listed: BTreeSet<u32> = listed.into_iter().collect();
         for uid in missing {
             if !listed.contains(uid) {
                 open.pass(*uid);
                 continue;
             }
-            let fetched = self.single(session, *uid, missing).await?;
+            let fetched = self.single(shelf, *uid, missing).await?;
             self.sort(open, fetched);
-            if open.is_full(self.batch) && out.send(open.cut()).await.is_err() {
+            if open.is_full(self.batch) && out.send(open.cut(self.names)).await.is_err() {
                 return Ok(());
             }
         }
@@ -196,20 +202,20 @@ impl<'a> Taker<'a> {
     }
 
     /// One message, twice if need be. `Missing`: the server works, but does not deliver this one.
-    async fn single(&mut self, session: &mut Session, uid: u32, ill: &[u32]) -> Result<Fetched, Broke> {
+    async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Fetched, Broke> {
         let mut last = None;
         for _ in 0..2 {
-            match one(session, uid).await {
+            match one(shelf, uid).await {
                 Ok(Fetched::Missing { .. }) => last = None,
                 Ok(fetched) => return Ok(fetched),
                 Err(error) if concerns_messages(&error) => {
-                    *session = self.connect_again().await?;
+                    self.connect_again(shelf).await?;
                     last = Some(error);
                 }
                 Err(error) => return Err(self.trouble(&error).into()),
             }
         }
-        if *self.spare == 0 || !self.works(session, ill).await {
+        if *self.spare == 0 || !self.works(shelf, ill).await {
             let error =
                 last.unwrap_or_else(|| wire::Error::broken("fetch messages", &self.mailbox.incoming.host));
             return Err(self.trouble(&error).into());
@@ -219,21 +225,19 @@ impl<'a> Taker<'a> {
     }
 
     /// Whether the server delivers another message: if it does not, it is ill, and no single message is to blame.
-    async fn works(&mut self, session: &mut Session, ill: &[u32]) -> bool {
-        let Ok(listed) = session.uids_since(0).await else { return false };
+    async fn works(&mut self, shelf: &mut Shelf, ill: &[u32]) -> bool {
+        let Ok(listed) = shelf.uids_since(0).await else { return false };
         let Some(healthy) = listed.iter().rev().find(|uid| !ill.contains(uid)) else { return false };
-        matches!(one(session, *healthy).await, Ok(Fetched::Message { .. } | Fetched::TooBig { .. }))
+        matches!(one(shelf, *healthy).await, Ok(Fetched::Message { .. } | Fetched::TooBig { .. }))
     }
 
-    async fn connect_again(&self) -> Result<Session, Broke> {
-        let mut link = Link::open(self.courier, self.mailbox).await?;
-        let selected =
-            link.session.select(self.mailbox.folder_or_inbox()).await.map_err(|e| self.trouble(&e))?;
-        if selected.uid_validity != self.cursor.uid_validity {
+    async fn connect_again(&self, shelf: &mut Shelf) -> Result<(), Broke> {
+        let opened = shelf.open_again(self.courier, self.mailbox).await?;
+        if opened.uid_validity != self.cursor.uid_validity {
             let what = "go on: the folder was made anew while it was read";
             return Err(self.trouble(&wire::Error::transient(what, &self.mailbox.incoming.host)).into());
         }
-        Ok(link.session)
+        Ok(())
     }
 
     /// What becomes of an answer: recorded, recorded as left on the server, or passed as old.
@@ -265,9 +269,9 @@ impl<'a> Taker<'a> {
     }
 }
 
-async fn one(session: &mut Session, uid: u32) -> wire::Result<Fetched> {
+async fn one(shelf: &mut Shelf, uid: u32) -> wire::Result<Fetched> {
     let mut found = Fetched::Missing { uid };
-    let mut fetch = session.fetch(&[uid], MESSAGE_BYTES_MAX).await?;
+    let mut fetch = shelf.fetch(&[uid], MESSAGE_BYTES_MAX).await?;
     while let Some(fetched) = fetch.next().await? {
         found = fetched;
     }

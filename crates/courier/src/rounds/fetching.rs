@@ -111,7 +111,7 @@ impl Watcher {
             turn = self.next(&mut turns).await;
         }
         if let Some(link) = self.link.take() {
-            let _ = tokio::time::timeout(Duration::from_secs(2), link.session.logout()).await;
+            let _ = tokio::time::timeout(Duration::from_secs(2), link.shelf.close()).await;
         }
         // Handed over while the door was closing: its lease is ours.
         turns.close();
@@ -142,9 +142,9 @@ impl Watcher {
             }
             let link = self.link.as_mut()?;
             let begun = Instant::now();
-            let listens = link.session.has("IDLE");
+            let listens = link.shelf.waits_for_news();
             let news = async {
-                if listens { link.session.idle(IDLE_FOR).await } else { std::future::pending().await }
+                if listens { link.shelf.news(IDLE_FOR).await } else { std::future::pending().await }
             };
             tokio::select! {
                 turn = turns.recv() => return turn,

@@ -10,10 +10,12 @@ mod doctor_round_trip;
 mod fetch;
 mod file;
 mod google;
+mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]
 mod pretend_dns;
 mod pretend_imap;
+mod pretend_pop3;
 mod pretend_provider;
 mod pretend_smtp;
 mod promises;

@@ -4,8 +4,8 @@ use desk::db::Tx;
 use desk::intake::inbox::{self, Inbox};
 use desk::mailboxes::client::{self, EnteredClient, Scheme};
 use desk::mailboxes::mailbox::{
-    self, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox,
-    Security, Side, StartFrom,
+    self, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol,
+    RemoteMailbox, Security, Side, StartFrom,
 };
 use desk::people::viewer::Viewer;
 use desk::testing::TestDesk;
@@ -59,6 +59,11 @@ impl Stage {
         self.desk.place().folder()
     }
 
+    /// For what looks at it meanwhile.
+    pub fn database(&self) -> desk::db::Db {
+        self.desk.db.clone()
+    }
+
     /// A second process on the same desk.
     pub fn another(&self, process: Process) -> Courier {
         courier(&self.desk, &self.clock, process)
@@ -95,6 +100,29 @@ impl Stage {
     /// Fetched by IMAP with a password.
     pub fn fetched_from(&self, server: SocketAddr, start_from: StartFrom, fetched: Fetched) {
         let remote = remote(server, Authentication::Password, start_from, fetched, true);
+        let vault = &self.desk.vault;
+        self.write(|tx| {
+            let by = self.by();
+            mailbox::change_remote(tx, vault, &by, self.mailbox_id, &remote, Completeness::Complete, [1; 24])
+        });
+    }
+
+    /// Fetched by POP3 with a password.
+    pub fn fetched_by_pop3(&self, server: SocketAddr, start_from: StartFrom, fetched: Fetched) {
+        self.fetched_by_pop3_as(server, "", start_from, fetched);
+    }
+
+    /// The same, signed in under this name.
+    pub fn fetched_by_pop3_as(
+        &self,
+        server: SocketAddr,
+        user: &str,
+        start_from: StartFrom,
+        fetched: Fetched,
+    ) {
+        let mut remote = remote(server, Authentication::Password, start_from, fetched, true);
+        remote.protocol = Protocol::Pop3;
+        remote.server.user = user.to_owned();
         let vault = &self.desk.vault;
         self.write(|tx| {
             let by = self.by();
@@ -318,6 +346,7 @@ fn remote(
     active: bool,
 ) -> RemoteMailbox {
     RemoteMailbox {
+        protocol: Protocol::Imap,
         server: entered(server, authentication),
         folder: String::new(),
         active,

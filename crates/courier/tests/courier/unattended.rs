@@ -7,8 +7,8 @@ use desk::mailboxes::client::certificate;
 use desk::mailboxes::client::{self, Authentication as Shown, EnteredClient, Flow, Scheme};
 use desk::mailboxes::grant::{self, Grant, State};
 use desk::mailboxes::mailbox::{
-    self, Authentication, Completeness, EnteredServer, Fetched, OutgoingMailbox, RemoteMailbox, Security,
-    Side, StartFrom,
+    self, Authentication, Completeness, EnteredServer, Fetched, OutgoingMailbox, Protocol, RemoteMailbox,
+    Security, Side, StartFrom,
 };
 use practice::{Fault, Options, Practice, Registration, Times};
 use std::sync::Arc;
@@ -79,6 +79,7 @@ impl Scene {
             password: None,
         };
         let remote = RemoteMailbox {
+            protocol: Protocol::Imap,
             server: server(practice.imap_addr.port(), Security::Tls, authentication),
             folder: String::new(),
             active: false,
@@ -185,6 +186,7 @@ impl Scene {
     fn lead_to(&self, host: &str) {
         let old = self.stage.mailbox();
         let remote = RemoteMailbox {
+            protocol: Protocol::Imap,
             server: EnteredServer {
                 host: host.into(),
                 port: old.incoming.port,

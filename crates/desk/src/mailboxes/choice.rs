@@ -29,7 +29,7 @@ pub fn family_of(providers: &Book, provider: &str) -> Family {
 pub fn preset_for<'a>(providers: &'a Book, family: Family, mailbox: &Mailbox) -> Option<&'a Preset> {
     let fits = |preset: &&Preset| preset.family == family && preset.oauth2.is_some();
     let by_address = providers.of_address(&mailbox.address).filter(fits);
-    let by_server = || providers.of_imap_host(&mailbox.incoming.host).filter(fits);
+    let by_server = || providers.of_incoming_host(&mailbox.incoming.host).filter(fits);
     let first = || providers.of_family(family).next().filter(|_| family != Family::Other);
     by_address.or_else(by_server).or_else(first)
 }

@@ -26,6 +26,26 @@ pub enum Security {
     StartTls,
     Plain,
 }
+/// How the incoming server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Imap,
+    Pop3,
+}
+impl Protocol {
+    /// Under TLS from the beginning (RFC 8314).
+    pub fn port(self) -> u16 {
+        match self {
+            Protocol::Imap => 993,
+            Protocol::Pop3 => 995,
+        }
+    }
+    /// The port of another protocol becomes this one's; one that was chosen stays.
+    pub fn port_instead_of(self, port: u16) -> u16 {
+        let of_another = [Protocol::Imap, Protocol::Pop3].iter().any(|other| other.port() == port);
+        if of_another { self.port() } else { port }
+    }
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     Incoming,
@@ -103,6 +123,7 @@ pub struct Mailbox {
     pub shape: Shape,
     pub active: bool,
     pub removed_at: Option<i64>,
+    pub protocol: Protocol,
     pub incoming: ServerSide,
     /// Empty: INBOX.
     pub folder: String,
@@ -153,7 +174,7 @@ impl Mailbox {
 
 /// Every column of a [`Mailbox`], in the order that it is read in.
 const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, opened_address, active, removed_at,
-    in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
+    in_protocol, in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
     in_folder,
     out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
     out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, activated_at,
@@ -233,6 +254,7 @@ pub struct EnteredServer {
 /// The tab *Remote Mailbox*.
 #[derive(Clone, Debug)]
 pub struct RemoteMailbox {
+    pub protocol: Protocol,
     pub server: EnteredServer,
     pub folder: String,
     pub active: bool,

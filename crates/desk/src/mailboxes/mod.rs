@@ -5,5 +5,6 @@ pub mod cursor;
 pub mod grant;
 pub mod lost_key;
 pub mod mailbox;
+pub mod named;
 mod tenant;
 pub mod usual;

@@ -1,6 +1,6 @@
 //! The rules of *Remote Mailbox* and *Outgoing (SMTP)*, and that a kept secret goes nowhere else.
 use desk::mailboxes::mailbox::{
-    self, Account, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox,
+    self, Account, Authentication, Completeness, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol,
     RemoteMailbox, Security, Side, StartFrom, State,
 };
 use desk::site::event::{self, Subject};
@@ -41,6 +41,7 @@ pub fn server(host: &str, authentication: Authentication, password: Option<&str>
 }
 pub fn remote(host: &str, password: Option<&str>) -> RemoteMailbox {
     RemoteMailbox {
+        protocol: Protocol::Imap,
         server: server(host, Authentication::Password, password),
         folder: String::new(),
         active: true,

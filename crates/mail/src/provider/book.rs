@@ -65,8 +65,8 @@ impl Book {
 
     /// The first whose server for reading that is.
     #[must_use]
-    pub fn of_imap_host(&self, host: &str) -> Option<&Preset> {
-        self.presets.iter().find(|preset| preset.imap.host.eq_ignore_ascii_case(host.trim()))
+    pub fn of_incoming_host(&self, host: &str) -> Option<&Preset> {
+        self.presets.iter().find(|preset| preset.is_read_at(host.trim()))
     }
 
     /// The first whose server for submission that is.

@@ -3,8 +3,8 @@
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{Authentication as ClientAuthentication, Client, EnteredClient, Flow, OTHER};
 use desk::mailboxes::mailbox::{
-    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, Security, ServerSide,
-    StartFrom,
+    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol, RemoteMailbox, Security,
+    ServerSide, StartFrom,
 };
 use desk::{Refusal, Result};
 use mail::provider::{self, Book, Preset};
@@ -27,6 +27,7 @@ pub struct AskedServer {
     pub password: Option<SecretString>,
 }
 pub struct AskedRemote {
+    pub protocol: Option<Protocol>,
     pub server: AskedServer,
     pub folder: Option<String>,
     pub active: Option<bool>,
@@ -82,8 +83,18 @@ impl AskedServer {
 impl AskedRemote {
     /// `preset` is the provider that is asked for.
     pub fn over(&self, stored: &Mailbox, stands: Stands, preset: Option<&Preset>) -> RemoteMailbox {
+        let protocol = self.protocol.unwrap_or(stored.protocol);
+        let preset = preset.and_then(|preset| match protocol {
+            Protocol::Imap => Some(&preset.imap),
+            Protocol::Pop3 => preset.pop.as_ref(),
+        });
+        let mut server = self.server.over(&stored.incoming, preset);
+        if self.server.port.is_none() {
+            server.port = protocol.port_instead_of(server.port);
+        }
         RemoteMailbox {
-            server: self.server.over(&stored.incoming, preset.map(|p| &p.imap)),
+            protocol,
+            server,
             folder: self.folder.clone().unwrap_or_else(|| stored.folder.clone()),
             active: self.active.unwrap_or(stored.active || stands == Stands::Anew),
             frequency_s: self.frequency_s.unwrap_or(stored.frequency_s),

@@ -2,7 +2,7 @@
 use super::asked::{AskedOutgoing, AskedRemote, AskedServer};
 use super::registration::{Of, Registration, Wanted as WantedClient};
 use anyhow::{Context as _, bail};
-use desk::mailboxes::mailbox::{Authentication, Fetched, Security, Shape, StartFrom};
+use desk::mailboxes::mailbox::{Authentication, Fetched, Protocol, Security, Shape, StartFrom};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,7 @@ pub struct Entry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Incoming {
-    #[serde(default = "imap")]
-    protocol: Protocol,
+    protocol: Option<EnteredProtocol>,
     host: Option<String>,
     port: Option<u16>,
     security: Option<EnteredSecurity>,
@@ -82,8 +81,9 @@ enum EnteredShape {
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Protocol {
+enum EnteredProtocol {
     Imap,
+    Pop3,
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,8 +110,13 @@ enum OutgoingAuthentication {
     Same,
     None,
 }
-fn imap() -> Protocol {
-    Protocol::Imap
+impl From<EnteredProtocol> for Protocol {
+    fn from(entered: EnteredProtocol) -> Self {
+        match entered {
+            EnteredProtocol::Imap => Protocol::Imap,
+            EnteredProtocol::Pop3 => Protocol::Pop3,
+        }
+    }
 }
 impl From<EnteredSecurity> for Security {
     fn from(entered: EnteredSecurity) -> Self {
@@ -144,7 +149,6 @@ impl Entry {
     }
 
     fn understood(self, folders: &[PathBuf]) -> anyhow::Result<Wanted> {
-        let Protocol::Imap = self.incoming.protocol;
         let (incoming, authentication) = (&self.incoming, Authentication::from(self.incoming.authentication));
         if authentication.is_oauth() != self.client.is_some() {
             bail!(
@@ -152,6 +156,7 @@ impl Entry {
             );
         }
         let remote = AskedRemote {
+            protocol: incoming.protocol.map(Into::into),
             server: AskedServer {
                 host: incoming.host.clone(),
                 port: incoming.port,

@@ -25,6 +25,8 @@ pub struct Preset {
     pub label: String,
     pub portal: String,
     pub imap: Place,
+    /// Unknown where the provider has none.
+    pub pop: Place,
     pub smtp: Place,
     /// With `{tenant}` where the tenant belongs.
     pub authorization_endpoint: String,
@@ -49,6 +51,7 @@ impl Preset {
             label: preset.label.clone(),
             portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
             imap: Place::of(&preset.imap),
+            pop: preset.pop.as_ref().map_or_else(Place::default, Place::of),
             smtp: Place::of(&preset.smtp),
             authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
             token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
@@ -64,6 +67,7 @@ impl Preset {
             label: String::new(),
             portal: String::new(),
             imap: Place::default(),
+            pop: Place::default(),
             smtp: Place::default(),
             authorization_endpoint: String::new(),
             token_endpoint: String::new(),

@@ -12,11 +12,14 @@ use axum::response::Response;
 use courier::authorize::About;
 use desk::Refusal;
 use desk::mailboxes::choice;
-use desk::mailboxes::mailbox::{self, Completeness, Fetched, Mailbox, RemoteMailbox, Side, StartFrom};
+use desk::mailboxes::mailbox::{
+    self, Completeness, Fetched, Mailbox, Protocol, RemoteMailbox, Side, StartFrom,
+};
 
 /// The fields as shown: stored, or as typed.
 #[derive(Clone, Debug)]
 pub struct RemoteForm {
+    pub protocol: String,
     pub server: ServerForm,
     pub folder: String,
     pub active: bool,
@@ -43,6 +46,7 @@ impl TabForm for RemoteForm {
             StartFrom::Date(date) => ("date", date.as_str()),
         };
         RemoteForm {
+            protocol: mailbox.protocol.word().to_owned(),
             server: ServerForm::stored(&mailbox.incoming),
             folder: mailbox.folder.clone(),
             active: mailbox.active,
@@ -56,10 +60,16 @@ impl TabForm for RemoteForm {
     }
     fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> RemoteForm {
         let mut server = ServerForm::typed(form, mailbox.incoming.has_password);
+        let protocol = form.text("protocol");
         if let Some(family) = choice::family(server.authentication()) {
-            server.fill_in(&presets.for_mailbox(family, mailbox).imap);
+            let preset = presets.for_mailbox(family, mailbox);
+            server.fill_in(match Protocol::from_word(&protocol) {
+                Some(Protocol::Pop3) => &preset.pop,
+                Some(Protocol::Imap) | None => &preset.imap,
+            });
         }
         RemoteForm {
+            protocol,
             server,
             folder: form.text("folder"),
             active: form.text("status") == "enabled",
@@ -81,8 +91,12 @@ impl TabForm for RemoteForm {
 
 impl RemoteForm {
     pub(super) fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
+        let protocol = Protocol::from_word(&self.protocol).unwrap_or(Protocol::Imap);
+        let mut server = self.server.entered(form, protocol.port())?;
+        server.port = protocol.port_instead_of(server.port);
         Ok(RemoteMailbox {
-            server: self.server.entered(form, 993)?,
+            protocol,
+            server,
             folder: self.folder.clone(),
             active: self.active,
             frequency_s: number("Fetch Frequency", &self.frequency, 10, 86_400)?,

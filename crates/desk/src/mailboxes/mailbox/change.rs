@@ -93,14 +93,14 @@ pub fn change_outgoing(
 
 /// Who keeps the mailbox: as its registration says, for two providers may have one server, or by its server.
 fn provider_of<'a>(tx: &mut Tx<'_>, providers: &'a Book, mailbox: &Mailbox) -> Result<Option<&'a Preset>> {
-    let of_server = providers.of_imap_host(&mailbox.incoming.host);
+    let of_server = providers.of_incoming_host(&mailbox.incoming.host);
     let registered = mailbox.incoming.client_id.filter(|_| mailbox.incoming.authentication.is_oauth());
     let Some(client_id) = registered else { return Ok(of_server) };
     let client = client::find(tx, client_id)?;
     let host = &mailbox.incoming.host;
     let preset = client
         .and_then(|client| providers.find(&client.provider))
-        .filter(|preset| host.is_empty() || preset.imap.host.eq_ignore_ascii_case(host));
+        .filter(|preset| host.is_empty() || preset.is_read_at(host));
     Ok(preset.or(of_server))
 }
 
@@ -146,7 +146,7 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
     tx.execute(
         "UPDATE mailbox SET in_host = $2, in_port = $3, in_security = $4, in_authentication = $5, in_user = $6,
                 in_folder = $7, active = $8, frequency_s = $9, batch = $10, fetched = $11, fetched_folder = $12,
-                start_from = $13, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
+                start_from = $13, in_protocol = $16, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
                 state_since = CASE WHEN state = $14 THEN state_since ELSE $15 END, state = $14,
                 due_at = $15, leased_until = 0, generation = generation + 1
          WHERE id = $1",
@@ -165,7 +165,8 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
             new.fetched.folder(),
             new.start_from.word(),
             state,
-            by.at
+            by.at,
+            new.protocol.word()
         ],
     )?;
     Ok(())
@@ -207,6 +208,7 @@ fn fields_of_side(side: &ServerSide) -> Fields {
 fn fields_of_remote(mailbox: &Mailbox) -> Fields {
     let mut fields = fields_of_side(&mailbox.incoming);
     fields.extend([
+        ("protocol", json!(mailbox.protocol.word())),
         ("folder", json!(mailbox.folder)),
         ("active", json!(mailbox.active)),
         ("frequency_s", json!(mailbox.frequency_s)),

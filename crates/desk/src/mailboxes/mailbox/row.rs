@@ -1,5 +1,7 @@
 //! How a mailbox stands in its table: words for its choices, and a row read.
-use super::{Authentication, Fetched, Health, Mailbox, Security, ServerSide, Shape, Side, StartFrom, State};
+use super::{
+    Authentication, Fetched, Health, Mailbox, Protocol, Security, ServerSide, Shape, Side, StartFrom, State,
+};
 use crate::db::{Columns, Error, FromRow, Row};
 
 /// Words of the table for a choice, both ways.
@@ -20,6 +22,7 @@ macro_rules! words {
     };
 }
 words!(Security, "the security", Tls = "tls", StartTls = "starttls", Plain = "plain");
+words!(Protocol, "the protocol", Imap = "imap", Pop3 = "pop3");
 words!(Side, "the side", Incoming = "incoming", Outgoing = "outgoing");
 words!(
     Authentication,
@@ -132,6 +135,7 @@ impl FromRow for Mailbox {
             },
             active: c.take()?,
             removed_at: c.take()?,
+            protocol: Protocol::take(c)?,
             incoming: side(c)?,
             folder: c.take()?,
             outgoing: side(c)?,

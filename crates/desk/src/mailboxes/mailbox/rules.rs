@@ -1,8 +1,8 @@
 //! What the tabs *Remote Mailbox* and *Outgoing (SMTP)* may hold, and when a side is complete.
 use super::server::{check_security, checked_host, of_one_house};
 use super::{
-    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side,
-    StartFrom,
+    Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol, RemoteMailbox, ServerSide,
+    Side, StartFrom,
 };
 use crate::{Refusal, Result};
 use mail::provider::Preset;
@@ -70,6 +70,9 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
     }
     let incoming = checked_side(&old.incoming, &remote.server)?;
     let folder = checked_folder("Mail Folder", &remote.folder)?;
+    if remote.protocol == Protocol::Pop3 {
+        has_no_folders(&folder, &remote.fetched)?;
+    }
     let fetched = match &remote.fetched {
         Fetched::Move(to) => {
             let to = checked_folder("Move to Folder", to)?;
@@ -96,6 +99,7 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
         }
     }
     Ok(Mailbox {
+        protocol: remote.protocol,
         incoming,
         folder,
         fetched,
@@ -105,6 +109,23 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
         start_from: remote.start_from.clone(),
         ..old.clone()
     })
+}
+
+/// POP3 knows one folder and no marks: mail can be left there or deleted.
+fn has_no_folders(folder: &str, fetched: &Fetched) -> Result<()> {
+    if !folder.is_empty() && !folder.eq_ignore_ascii_case("INBOX") {
+        let why = "POP3 has no folders: leave it empty, or choose IMAP as Protocol.".into();
+        return Err(Refusal::BadEndpoint { field: "Mail Folder", why }.into());
+    }
+    match fetched {
+        Fetched::Nothing | Fetched::Delete => Ok(()),
+        Fetched::Read | Fetched::Move(_) => {
+            let why = "POP3 can only leave mail on the server or delete it: choose Do Nothing or Delete Emails, or \
+                       IMAP as Protocol."
+                .into();
+            Err(Refusal::BadEndpoint { field: "Fetched Emails", why }.into())
+        }
+    }
 }
 
 /// `preset` is the provider of the incoming side.

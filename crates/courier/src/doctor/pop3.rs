@@ -1,0 +1,85 @@
+//! The incoming side where it is POP3: what is looked at past the sign-in, and how a letter is found there.
+use super::chart::{Broken, Chart, Link};
+use super::incoming::held;
+use super::round_trip::{LETTER_BYTES_MAX, LOOKED_AT_MAX, is_our_letter};
+use super::server::{greeted, limited, reach};
+use crate::Courier;
+use crate::connect::Way;
+use crate::trouble::Trouble;
+use desk::mailboxes::mailbox::{Fetched, Mailbox};
+use wire::net::Watched;
+use wire::pop3::{Retrieved, Session};
+
+pub(super) async fn examine(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    way: &Way,
+    chart: &mut Chart,
+) -> Result<(), Broken> {
+    let watched = Watched::new(courier.net(), &chart.record);
+    let stream = reach(courier, way, &watched, chart).await?;
+    let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
+    let mut session = greeted(courier, way, &watched, opened, chart)?;
+    let offers = match session.capabilities() {
+        [] => "It names none, as servers without CAPA do.".to_owned(),
+        capabilities => format!("It offers {}.", capabilities.join(", ")),
+    };
+    chart.good(Link::Capabilities, offers);
+    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    chart.record.hide([credential.secret()]);
+    let signed_in = limited(&way.place, session.login(&credential)).await;
+    signed_in.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    chart.good(Link::SignIn, format!("The server takes the sign-in of {}.", way.user()));
+    // Exchange takes the sign-in, and refuses what comes next.
+    let totals = limited(&way.place, session.totals()).await;
+    let totals = totals.map_err(|trouble| chart.bad(Link::Folder, trouble))?;
+    chart.good(Link::Folder, format!("The mailbox was opened; it holds {}.", held(totals.messages)));
+    let listed = limited(&way.place, session.list()).await;
+    listed.map_err(|trouble| chart.bad(Link::Folders, trouble))?;
+    chart.good(
+        Link::Folders,
+        "POP3 has one folder, and the server names the messages in it for good (UIDL), so that each is fetched once.",
+    );
+    match mailbox.fetched {
+        Fetched::Delete => chart.good(Link::Rights, "POP3 lets whoever opens the mailbox delete from it."),
+        Fetched::Nothing | Fetched::Read | Fetched::Move(_) => {
+            chart.skipped(Link::Rights, "Fetched mail is left as it is, so that none are needed.");
+        }
+    }
+    let _ = session.quit().await; // what was found stands
+    Ok(())
+}
+
+/// The letter with this mark among the newest messages, and whether it could be removed. A session a look: what POP3
+/// lists is of the moment of signing in.
+pub(super) async fn find(
+    courier: &Courier,
+    way: &Way,
+    mark: &str,
+    chart: &Chart,
+) -> wire::Result<Option<(Vec<u8>, bool)>> {
+    let unready =
+        |trouble: Trouble| wire::Error::transient("sign in", &way.server.host).remedy(trouble.reason);
+    let credential = way.credential(courier).await.map_err(unready)?;
+    let watched = Watched::new(courier.net(), &chart.record);
+    let stream = courier.net().connect(&way.server).await?;
+    let mut session = Session::over(stream, &way.server, &watched).await?;
+    session.login(&credential).await?;
+    let listed = session.list().await?;
+    let newest: Vec<u32> = listed.iter().rev().take(LOOKED_AT_MAX).map(|message| message.number).collect();
+    let mut found = None;
+    let mut retrieve = session.retrieve(&newest, LETTER_BYTES_MAX).await?;
+    while let Some(retrieved) = retrieve.next().await? {
+        if let Retrieved::Message { number, bytes } = retrieved
+            && is_our_letter(&bytes, mark)
+        {
+            found = Some((number, bytes));
+        }
+    }
+    let Some((number, bytes)) = found else {
+        let _ = session.quit().await; // the next look is another session
+        return Ok(None);
+    };
+    let removed = session.delete(number).await.is_ok() && session.quit().await.is_ok();
+    Ok(Some((bytes, removed)))
+}

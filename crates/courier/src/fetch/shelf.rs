@@ -1,0 +1,294 @@
+//! The folder that is fetched, by whichever protocol: its messages by UID, oldest first. POP3 knows messages by names
+//! (UIDL) and by numbers of one session; here they have UIDs that the desk remembers (`desk::mailboxes::named`).
+use crate::Courier;
+use crate::connect::{self, Incoming, Which};
+use crate::trouble::Trouble;
+use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::named::{self, Known, Named};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use wire::imap::{self, Fetched};
+use wire::pop3::{self, Retrieved};
+
+/// Header fields of one message.
+const HEADER_BYTES_MAX: u64 = 256 * 1024;
+
+/// Signed in, and with the folder open.
+#[derive(Debug)]
+pub(crate) enum Shelf {
+    Imap(imap::Session),
+    Pop3(Pop3),
+}
+
+/// Where reading of the folder stands on the server's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opened {
+    pub uid_validity: u32,
+    /// The least UID that a later message can have, where it is known.
+    pub uid_next: Option<u32>,
+}
+
+/// Where the server names its messages: what the desk is to learn.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// That it does not know yet, by UID.
+    fresh: VecDeque<Named>,
+    /// UIDs of those that the server does not list any more.
+    pub gone: Vec<u32>,
+}
+
+impl Names {
+    /// Those of the messages up to this UID that the desk does not know yet: to be remembered in the commit that records
+    /// these messages.
+    pub(super) fn up_to(&mut self, uid: u32) -> Vec<Named> {
+        let end = self.fresh.iter().take_while(|named| named.uid <= uid).count();
+        self.fresh.drain(..end).collect()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Pop3 {
+    session: pop3::Session,
+    /// By UID, the numbers of this session.
+    numbers: BTreeMap<u32, u32>,
+    /// By name, the UIDs, those of messages that are gone with them.
+    uids: HashMap<String, u32>,
+}
+
+impl Shelf {
+    pub(super) async fn open(
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<(Shelf, Opened, Names), Trouble> {
+        match connect::incoming(courier, mailbox, Which::InUse).await? {
+            Incoming::Imap(session) => {
+                let mut shelf = Shelf::Imap(session);
+                let opened = shelf.select(mailbox).await?;
+                Ok((shelf, opened, Names::default()))
+            }
+            Incoming::Pop3(session) => {
+                let uid_validity = named::validity(mailbox);
+                let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+                let known = courier.read(move |tx| named::known(tx, id, &folder, uid_validity)).await?;
+                let pop3 = Pop3::over(session, &known).await;
+                let (pop3, names) = pop3.map_err(|error| trouble(&error, mailbox))?;
+                let last = names.fresh.back().map_or(known.last, |named| named.uid);
+                let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)) };
+                Ok((Shelf::Pop3(pop3), opened, names))
+            }
+        }
+    }
+
+    /// The folder once more, on a link that was kept. POP3 keeps none: what it lists is of the moment of signing in.
+    pub(super) async fn select(&mut self, mailbox: &Mailbox) -> Result<Opened, Trouble> {
+        let Shelf::Imap(session) = self else {
+            let error = wire::Error::transient("list what is new", &mailbox.incoming.host);
+            return Err(trouble(&error.remedy("POP3 lists it only when somebody signs in"), mailbox));
+        };
+        let selected = session.select(mailbox.folder_or_inbox()).await;
+        let selected = selected.map_err(|error| trouble(&error, mailbox))?;
+        Ok(Opened { uid_validity: selected.uid_validity, uid_next: selected.uid_next })
+    }
+
+    /// A new link after the old one broke, to the same messages under the same UIDs. What has come meanwhile is left for
+    /// the next round.
+    pub(super) async fn open_again(
+        &mut self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<Opened, Trouble> {
+        let (new, opened) = match self {
+            Shelf::Imap(_) => {
+                let (new, opened, _) = Shelf::open(courier, mailbox).await?;
+                (new, opened)
+            }
+            Shelf::Pop3(old) => {
+                let Incoming::Pop3(session) = connect::incoming(courier, mailbox, Which::InUse).await? else {
+                    let error = wire::Error::transient("go on", &mailbox.incoming.host);
+                    return Err(trouble(&error.remedy("the protocol was changed meanwhile"), mailbox));
+                };
+                let listed = old.on(session).await.map_err(|error| trouble(&error, mailbox))?;
+                let uid_validity = named::validity(mailbox);
+                (Shelf::Pop3(listed), Opened { uid_validity, uid_next: None })
+            }
+        };
+        *self = new;
+        Ok(opened)
+    }
+
+    /// UIDs above this one, ascending.
+    pub(super) async fn uids_since(&mut self, uid: u32) -> wire::Result<Vec<u32>> {
+        match self {
+            Shelf::Imap(session) => session.uids_since(uid).await,
+            Shelf::Pop3(pop3) => {
+                Ok(pop3.numbers.range(uid.saturating_add(1)..).map(|(uid, _)| *uid).collect())
+            }
+        }
+    }
+
+    /// UIDs of what came at this time or later, and perhaps of some that came before.
+    pub(super) async fn uids_since_date(&mut self, at: i64) -> wire::Result<Vec<u32>> {
+        match self {
+            Shelf::Imap(session) => session.uids_since_date(at).await,
+            Shelf::Pop3(_) => {
+                let all = self.uids_since(0).await?;
+                let dates = self.dates(&all).await?;
+                let came = |uid: &u32| dates.get(uid).copied().flatten().is_none_or(|came_at| came_at >= at);
+                Ok(all.into_iter().filter(came).collect())
+            }
+        }
+    }
+
+    /// When these came, as far as the server tells.
+    pub(super) async fn dates(&mut self, uids: &[u32]) -> wire::Result<HashMap<u32, Option<i64>>> {
+        let mut dates = HashMap::new();
+        match self {
+            Shelf::Imap(session) => {
+                let mut fetch = session.fetch(uids, 0).await?; // only for their dates
+                while let Some(fetched) = fetch.next().await? {
+                    match fetched {
+                        Fetched::Message { uid, internal_date_at, .. }
+                        | Fetched::TooBig { uid, internal_date_at, .. } => {
+                            dates.insert(uid, internal_date_at);
+                        }
+                        Fetched::Missing { .. } => {}
+                    }
+                }
+            }
+            Shelf::Pop3(pop3) => {
+                let of_number = pop3.of_numbers(uids);
+                let numbers: Vec<u32> =
+                    uids.iter().filter_map(|uid| pop3.numbers.get(uid).copied()).collect();
+                let mut headers = pop3.session.headers(&numbers, HEADER_BYTES_MAX).await?;
+                while let Some(retrieved) = headers.next().await? {
+                    let (number, at) = match retrieved {
+                        Retrieved::Message { number, bytes } => (number, mail::message::arrived_at(&bytes)),
+                        Retrieved::TooBig { number, .. } | Retrieved::Missing { number } => (number, None),
+                    };
+                    dates.extend(of_number.get(&number).map(|uid| (*uid, at)));
+                }
+            }
+        }
+        Ok(dates)
+    }
+
+    /// These messages, one in memory at a time.
+    pub(super) async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> wire::Result<Delivery<'_>> {
+        match self {
+            Shelf::Imap(session) => Ok(Delivery::Imap(session.fetch(uids, limit_bytes).await?)),
+            Shelf::Pop3(pop3) => {
+                let (uids_of, numbers) = (pop3.of_numbers(uids), &pop3.numbers);
+                let there: Vec<u32> = uids.iter().filter_map(|uid| numbers.get(uid).copied()).collect();
+                let missing = uids.iter().copied().filter(|uid| !numbers.contains_key(uid)).collect();
+                let retrieve = pop3.session.retrieve(&there, limit_bytes).await?;
+                Ok(Delivery::Pop3 { retrieve, uids_of, missing })
+            }
+        }
+    }
+
+    /// Whether the link is good for another round: POP3 locks the mailbox while it stands.
+    pub(super) fn stands(&self) -> bool {
+        matches!(self, Shelf::Imap(_))
+    }
+
+    pub(crate) fn waits_for_news(&self) -> bool {
+        matches!(self, Shelf::Imap(session) if session.has("IDLE"))
+    }
+
+    /// Until there is news, or for this long. For a shelf that [`Shelf::waits_for_news`].
+    pub(crate) async fn news(&mut self, within: std::time::Duration) -> wire::Result<imap::Idle> {
+        match self {
+            Shelf::Imap(session) => session.idle(within).await,
+            Shelf::Pop3(_) => std::future::pending().await,
+        }
+    }
+
+    /// Says goodbye. All that counts is done.
+    pub(crate) async fn close(self) {
+        let _ = match self {
+            Shelf::Imap(session) => session.logout().await,
+            Shelf::Pop3(pop3) => pop3.session.quit().await,
+        };
+    }
+}
+
+impl Pop3 {
+    /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
+    async fn over(mut session: pop3::Session, known: &Known) -> wire::Result<(Pop3, Names)> {
+        let listed = session.list().await?;
+        let mut uids: HashMap<String, u32> =
+            known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
+        let mut last = known.last;
+        let (mut numbers, mut fresh) = (BTreeMap::new(), VecDeque::new());
+        for message in listed {
+            let uid = match uids.get(&message.name) {
+                Some(uid) => *uid,
+                None => {
+                    last = last.saturating_add(1);
+                    uids.insert(message.name.clone(), last);
+                    fresh.push_back(Named { uid: last, name: message.name });
+                    last
+                }
+            };
+            numbers.insert(uid, message.number);
+        }
+        let there: HashSet<u32> = numbers.keys().copied().collect();
+        let gone = known.named.iter().map(|named| named.uid).filter(|uid| !there.contains(uid)).collect();
+        Ok((Pop3 { session, numbers, uids }, Names { fresh, gone }))
+    }
+
+    /// The same messages on another link.
+    async fn on(&mut self, mut session: pop3::Session) -> wire::Result<Pop3> {
+        let listed = session.list().await?;
+        let numbers =
+            listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
+        let numbers = numbers.collect();
+        Ok(Pop3 { session, numbers, uids: std::mem::take(&mut self.uids) })
+    }
+
+    fn of_numbers(&self, uids: &[u32]) -> HashMap<u32, u32> {
+        uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
+    }
+
+    /// Deletes what of these is still there and ends the session, with which it is done.
+    pub(super) async fn delete(mut self, uids: &[u32]) -> wire::Result<()> {
+        for number in uids.iter().filter_map(|uid| self.numbers.get(uid).copied()).collect::<Vec<_>>() {
+            self.session.delete(number).await?;
+        }
+        self.session.quit().await
+    }
+}
+
+/// Messages on their way.
+pub(super) enum Delivery<'a> {
+    Imap(imap::Fetch<'a>),
+    Pop3 { retrieve: pop3::Retrieve<'a>, uids_of: HashMap<u32, u32>, missing: VecDeque<u32> },
+}
+
+impl Delivery<'_> {
+    /// The next one; `None` after the last. What was asked for and is not there comes as missing.
+    pub(super) async fn next(&mut self) -> wire::Result<Option<Fetched>> {
+        let (retrieve, uids_of, missing) = match self {
+            Delivery::Imap(fetch) => return fetch.next().await,
+            Delivery::Pop3 { retrieve, uids_of, missing } => (retrieve, uids_of, missing),
+        };
+        let Some(retrieved) = retrieve.next().await? else {
+            return Ok(missing.pop_front().map(|uid| Fetched::Missing { uid }));
+        };
+        let uid = |number: u32| uids_of.get(&number).copied().unwrap_or(0);
+        Ok(Some(match retrieved {
+            Retrieved::Message { number, bytes } => Fetched::Message {
+                uid: uid(number),
+                internal_date_at: mail::message::arrived_at(&bytes),
+                bytes,
+            },
+            Retrieved::TooBig { number, size_bytes } => {
+                Fetched::TooBig { uid: uid(number), internal_date_at: None, size_bytes }
+            }
+            Retrieved::Missing { number } => Fetched::Missing { uid: uid(number) },
+        }))
+    }
+}
+
+fn trouble(error: &wire::Error, mailbox: &Mailbox) -> Trouble {
+    Trouble::of(error, &connect::place(mailbox, Side::Incoming))
+}

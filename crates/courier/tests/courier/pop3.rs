@@ -1,0 +1,236 @@
+//! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
+use crate::pretend_pop3::{PretendPop3, received};
+use crate::stage::{NOON, Stage, apart, letter};
+use courier::fetch;
+use desk::intake::inbox::State;
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+use std::pin::pin;
+use std::task::Poll;
+
+const HOUR: i64 = 3_600_000;
+
+async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendPop3) {
+    let (stage, pop3) = (Stage::new(), PretendPop3::start().await);
+    stage.fetched_by_pop3(pop3.address, start_from, fetched);
+    (stage, pop3)
+}
+
+fn names(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number:03}")).collect()
+}
+
+async fn fetch(stage: &Stage) -> fetch::Summary {
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_becomes_a_ticket_once_and_is_left_on_the_server() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 25) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    let first = fetch(&stage).await;
+    assert_eq!((first.fetched, first.filed, first.failed), (25, 25, 0));
+    assert_eq!(stage.tickets(), names(1, 25), "oldest first");
+    let again = fetch(&stage).await;
+    assert_eq!((again.fetched, again.filed), (0, 0));
+    let retrieved = pop3.log().iter().filter(|line| line.starts_with("RETR")).count();
+    assert_eq!(retrieved, 25, "what is known by its name is not retrieved again");
+    assert!(!pop3.log().iter().any(|line| line.starts_with("DELE")));
+    assert_eq!(pop3.log().iter().filter(|line| *line == "QUIT").count(), 2, "no session is left open");
+    let health = stage.mailbox().incoming_health;
+    assert_eq!(health.state, mailbox::State::Ok, "{}", health.reason);
+
+    pop3.deliver(NOON, letter("letter 026"));
+    assert_eq!(fetch(&stage).await.fetched, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn now_leaves_years_of_mail_where_they_are_and_a_date_what_is_older() {
+    let (stage, pop3) = stage(StartFrom::Now, Fetched::Nothing).await;
+    for name in names(1, 40) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    pop3.deliver(NOON + 1_000, letter("letter 041"));
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!(stage.tickets(), names(41, 41));
+    let retrieved: Vec<String> = pop3.log().into_iter().filter(|line| line.starts_with("RETR")).collect();
+    assert_eq!(retrieved, ["RETR 41"], "old mail is told by its header fields");
+    pop3.deliver(NOON + 2_000, letter("letter 042"));
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!(stage.tickets(), names(41, 42));
+
+    let (stage, pop3) = self::stage(StartFrom::Date("2026-11-20".into()), Fetched::Nothing).await;
+    pop3.deliver(NOON - 6 * 24 * HOUR, letter("letter 001"));
+    pop3.deliver(NOON - 4 * 24 * HOUR, letter("letter 002"));
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!(stage.tickets(), names(2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_deleted_before_it_is_stored_and_what_was_not_is_deleted_the_next_time() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+    for name in names(1, 7) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    let database = stage.database();
+    pop3.state().before_deletion = Some(Box::new(move || {
+        let stored = apart(|| database.read(|tx| desk::intake::inbox::list(tx, None, None, 100)).unwrap());
+        stored.len().to_string()
+    }));
+    pop3.state().no_deleting = true;
+    let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert!(error.to_string().contains("some deleted messages not removed"), "{error}");
+    assert_eq!((stage.tickets(), pop3.names().len()), (names(1, 7), 7));
+
+    pop3.state().no_deleting = false;
+    stage.clock.advance(HOUR);
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    assert!(pop3.names().is_empty());
+    assert!(pop3.log().contains(&"when deleted: 7".to_owned()), "{:?}", pop3.log());
+    assert_eq!(stage.tickets(), names(1, 7));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_the_server_gives_again_is_another_message() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+    for number in 1..=6 {
+        let letter = letter(&format!("letter {number:03}"));
+        pop3.state().letters.push(received("always-the-same", NOON - HOUR, &letter));
+        assert_eq!(fetch(&stage).await.fetched, 1, "{number}");
+        assert_eq!(fetch(&stage).await.fetched, 0, "{number}");
+    }
+    assert_eq!(stage.tickets(), names(1, 6));
+    // One name for two messages.
+    for number in 7..=8 {
+        let letter = letter(&format!("letter {number:03}"));
+        pop3.state().letters.push(received("twice", NOON - HOUR, &letter));
+    }
+    assert_eq!(fetch(&stage).await.fetched, 2);
+    assert_eq!(stage.tickets(), names(1, 8));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_server_with_the_same_names_loses_nothing_and_doubles_nothing() {
+    let (stage, first) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    let second = PretendPop3::start().await;
+    for name in names(1, 3) {
+        first.deliver(NOON - HOUR, letter(&name));
+    }
+    assert_eq!(fetch(&stage).await.fetched, 3);
+    // Moved: two of the letters are there, under names that the first server had for others, and a new one.
+    for name in ["letter 002", "letter 003", "letter 004"] {
+        second.deliver(NOON - HOUR, letter(name));
+    }
+    stage.fetched_by_pop3_as(second.address, "moved", StartFrom::Everything, Fetched::Nothing);
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!(stage.tickets(), names(1, 4));
+    // And back, where mail has come meanwhile.
+    first.deliver(NOON, letter("letter 005"));
+    stage.fetched_by_pop3(first.address, StartFrom::Everything, Fetched::Nothing);
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!(stage.tickets(), names(1, 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+    let mut sent = 0;
+    for polls in 1..60 {
+        for _ in 0..4 {
+            sent += 1;
+            pop3.deliver(NOON - HOUR, letter(&format!("letter {sent:03}")));
+        }
+        {
+            let mut round = pin!(fetch::once(&stage.courier, stage.mailbox_id));
+            let mut left = polls;
+            std::future::poll_fn(|context| {
+                left -= 1;
+                if left == 0 || round.as_mut().poll(context).is_ready() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+        stage.clock.advance(31_000); // the lease of the dropped one ends
+    }
+    stage.clock.advance(600_000);
+    fetch(&stage).await;
+    assert_eq!(stage.tickets(), names(1, sent));
+    assert_eq!(stage.inbox().len(), sent as usize);
+    assert!(pop3.names().is_empty(), "all of them were deleted in the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_cut_and_a_message_that_does_not_come_stop_nobody() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+    for name in names(1, 9) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    pop3.state().refused.insert("name-002".into());
+    pop3.state().cut_after = Some(4);
+    let first = fetch::once(&stage.courier, stage.mailbox_id).await;
+    pop3.state().cut_after = None;
+    if first.is_err() {
+        stage.clock.advance(HOUR);
+        fetch(&stage).await;
+    }
+    let failed: Vec<(u32, String)> = stage
+        .inbox()
+        .into_iter()
+        .filter(|row| row.state == State::Failed)
+        .map(|row| (row.uid, row.reason))
+        .collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].1.contains("does not deliver it"), "{failed:?}");
+    assert_eq!(stage.tickets().len(), 8);
+    assert_eq!(pop3.names(), ["name-002"], "what is not stored here is never deleted there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_another_program_has_open_is_waited_for() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    pop3.deliver(NOON - HOUR, letter("letter 001"));
+    pop3.state().in_use = true;
+    let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert!(error.to_string().contains("[IN-USE] locked"), "{error}");
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Waiting);
+    pop3.state().in_use = false;
+    stage.clock.advance(HOUR);
+    assert_eq!(fetch(&stage).await.fetched, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proof_and_the_doctor_go_past_the_sign_in() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+    pop3.deliver(NOON - HOUR, letter("letter 001"));
+    let proof = courier::probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(proof.ok, "{proof:?}");
+    assert_eq!(proof.detail, "The mailbox holds 1 message.");
+    let examined = courier::doctor::examine(&stage.courier, stage.mailbox_id, courier::doctor::Extent::Links)
+        .await
+        .unwrap();
+    let incoming: Vec<String> = examined
+        .steps
+        .iter()
+        .filter(|step| step.part == courier::doctor::Part::Incoming)
+        .map(|step| format!("{} {:?}", step.link.word(), step.result))
+        .collect();
+    assert_eq!(
+        incoming,
+        [
+            "settings Good",
+            "dns Good",
+            "tcp Good",
+            "tls Skipped",
+            "capabilities Good",
+            "sign_in Good",
+            "folder Good",
+            "folders Good",
+            "rights Good"
+        ]
+    );
+    assert_eq!(pop3.names().len(), 1, "nothing was changed");
+}

@@ -1,0 +1,167 @@
+//! A POP3 server of one mailbox in memory, with faults: enough of RFC 1939 for one client. What is deleted goes with
+//! QUIT. Every command is written down.
+use crate::pretend::listen;
+use crate::stage::PASSWORD;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+#[derive(Clone)]
+pub struct Letter {
+    pub name: String,
+    pub at: i64,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub letters: Vec<Letter>,
+    pub log: Vec<String>,
+    /// RETR of these names answers -ERR.
+    pub refused: HashSet<String>,
+    /// The link is cut after so many more delivered messages.
+    pub cut_after: Option<usize>,
+    /// QUIT answers -ERR and deletes nothing.
+    pub no_deleting: bool,
+    /// Nobody may open the mailbox.
+    pub in_use: bool,
+    /// Called when QUIT is about to delete.
+    pub before_deletion: Option<Box<dyn Fn() -> String + Send>>,
+    delivered: u32,
+}
+
+#[derive(Clone)]
+pub struct PretendPop3 {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+impl PretendPop3 {
+    pub async fn start() -> PretendPop3 {
+        let server = |address| PretendPop3 { address, state: Arc::default() };
+        listen(server, |server, stream| async move { server.serve(stream).await }).await
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Under a name of its own; `at` stands in its `Received` field.
+    pub fn deliver(&self, at: i64, bytes: Vec<u8>) -> String {
+        let mut state = self.state();
+        state.delivered += 1;
+        let name = format!("name-{:03}", state.delivered);
+        state.letters.push(received(&name, at, &bytes));
+        name
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.state().letters.iter().map(|letter| letter.name.clone()).collect()
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.state().log.clone()
+    }
+
+    async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let (read, mut write) = stream.into_split();
+        let mut lines = BufReader::new(read).lines();
+        write.write_all(b"+OK ready\r\n").await?;
+        let letters = self.state().letters.clone();
+        let mut deleted = HashSet::new();
+        while let Some(line) = lines.next_line().await? {
+            let verb = line.split(' ').next().unwrap_or("").to_owned();
+            self.state().log.push(if verb == "PASS" { verb.clone() } else { line.clone() });
+            let number = line.split(' ').nth(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+            let letter = number.checked_sub(1).and_then(|index| letters.get(index));
+            let answer = match (verb.as_str(), letter) {
+                ("CAPA", _) => b"+OK\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n".to_vec(),
+                ("PASS", _) if self.state().in_use => b"-ERR [IN-USE] locked\r\n".to_vec(),
+                ("PASS", _) if line != format!("PASS {PASSWORD}") => b"-ERR no\r\n".to_vec(),
+                ("UIDL", _) => list(&letters),
+                ("RETR", Some(letter)) if self.state().refused.contains(&letter.name) => {
+                    b"-ERR cannot read it\r\n".to_vec()
+                }
+                ("RETR", Some(letter)) => {
+                    if self.is_cut() {
+                        let half = &letter.bytes[..letter.bytes.len() / 2];
+                        return write.write_all(&[b"+OK\r\n", half].concat()).await;
+                    }
+                    stuffed(&letter.bytes)
+                }
+                ("TOP", Some(letter)) => {
+                    let text = String::from_utf8_lossy(&letter.bytes).into_owned();
+                    stuffed(text.split("\r\n\r\n").next().unwrap().as_bytes())
+                }
+                ("DELE", Some(letter)) => {
+                    deleted.insert(letter.name.clone());
+                    b"+OK\r\n".to_vec()
+                }
+                ("QUIT", _) => return write.write_all(&self.end(&deleted)).await,
+                ("USER" | "PASS", _) => b"+OK\r\n".to_vec(),
+                ("STAT", _) => format!("+OK {} 0\r\n", letters.len()).into_bytes(),
+                _ => b"-ERR what?\r\n".to_vec(),
+            };
+            write.write_all(&answer).await?;
+        }
+        Ok(())
+    }
+
+    fn is_cut(&self) -> bool {
+        match &mut self.state().cut_after {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    fn end(&self, deleted: &HashSet<String>) -> Vec<u8> {
+        let mut state = self.state();
+        if state.no_deleting && !deleted.is_empty() {
+            return b"-ERR some deleted messages not removed\r\n".to_vec();
+        }
+        if !deleted.is_empty()
+            && let Some(look) = &state.before_deletion
+        {
+            let seen = look();
+            state.log.push(format!("when deleted: {seen}"));
+        }
+        state.letters.retain(|letter| !deleted.contains(&letter.name));
+        b"+OK bye\r\n".to_vec()
+    }
+}
+
+/// As the last server writes it down.
+pub fn received(name: &str, at: i64, bytes: &[u8]) -> Letter {
+    let at_text = jiff::Timestamp::from_millisecond(at).unwrap().strftime("%a, %d %b %Y %H:%M:%S +0000");
+    let bytes = [format!("Received: from a by b; {at_text}\r\n").as_bytes(), bytes].concat();
+    Letter { name: name.to_owned(), at, bytes }
+}
+
+fn list(letters: &[Letter]) -> Vec<u8> {
+    let lines: Vec<String> = letters
+        .iter()
+        .enumerate()
+        .map(|(index, letter)| format!("{} {}\r\n", index + 1, letter.name))
+        .collect();
+    format!("+OK\r\n{}.\r\n", lines.concat()).into_bytes()
+}
+
+fn stuffed(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut answer = String::from("+OK\r\n");
+    for line in text.trim_end_matches("\r\n").split("\r\n") {
+        if line.starts_with('.') {
+            answer.push('.');
+        }
+        answer.push_str(line);
+        answer.push_str("\r\n");
+    }
+    answer.push_str(".\r\n");
+    answer.into_bytes()
+}

@@ -1,0 +1,83 @@
+//! The messages of a server that names them by texts (POP3's UIDL): each name has a number for as long as the server
+//! lists it, and that number is the UID by which the desk knows the message.
+use super::cursor::Cursor;
+use super::mailbox::{Mailbox, Side};
+use crate::db::{Query, Tx};
+use crate::{Result, params};
+use sha2::{Digest as _, Sha256};
+
+/// A name, and the number it has here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub uid: u32,
+    pub name: String,
+}
+
+/// What stands where IMAP's UIDVALIDITY does. The names of one server and account say nothing at another one, so that the
+/// two are not one numbering.
+pub fn validity(mailbox: &Mailbox) -> u32 {
+    let place =
+        format!("{}\0{}\0{}", mailbox.protocol.word(), mailbox.incoming.host, mailbox.user(Side::Incoming));
+    let digest = Sha256::digest(place.as_bytes());
+    let number = digest.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
+    number.max(1)
+}
+
+/// The names of one folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// In the order of their numbers.
+    pub named: Vec<Named>,
+    /// The highest number that was ever given, also to a name that is forgotten: a message is known by its number, so
+    /// that none is given twice.
+    pub last: u32,
+}
+
+pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<Known> {
+    let rows: Vec<(u32, String)> = tx.all(
+        "SELECT uid, name FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 ORDER BY uid",
+        params![mailbox_id, folder, uid_validity],
+    )?;
+    let (last,): (i64,) = tx.one(
+        "SELECT COALESCE(max(uid), 0) FROM (
+             SELECT max(uid) AS uid FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(uid) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(uid) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(CASE WHEN uid_last > start_after_uid THEN uid_last ELSE start_after_uid END)
+             FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3
+         ) AS given",
+        params![mailbox_id, folder, uid_validity],
+    )?;
+    let named = rows.into_iter().map(|(uid, name)| Named { uid, name }).collect();
+    Ok(Known { named, last: u32::try_from(last).unwrap_or(u32::MAX) })
+}
+
+/// Within the transaction that records the messages, or says that they are passed over.
+pub fn remember(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, named: &[Named]) -> Result<()> {
+    for some in named.chunks(100) {
+        let mut query =
+            Query::new("INSERT INTO named_message (mailbox_id, folder, uid_validity, uid, name) VALUES ");
+        for (i, named) in some.iter().enumerate() {
+            query.push(if i == 0 { "(" } else { ", (" }).bind(mailbox_id).push(", ");
+            query.bind(cursor.folder.as_str()).push(", ").bind(cursor.uid_validity).push(", ");
+            query.bind(named.uid).push(", ").bind(named.name.as_str()).push(")");
+        }
+        query.push(" ON CONFLICT (mailbox_id, folder, uid_validity, uid) DO NOTHING");
+        tx.execute(query.sql(), query.params())?;
+    }
+    Ok(())
+}
+
+/// Names that the server does not list any more. It may give such a name to another message, which is then a new one.
+pub fn forget(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32, uids: &[u32]) -> Result<()> {
+    for some in uids.chunks(512) {
+        let mut query = Query::new("DELETE FROM named_message WHERE mailbox_id = ");
+        query.bind(mailbox_id).push(" AND folder = ").bind(folder).push(" AND uid_validity = ");
+        query.bind(uid_validity).push(" AND uid IN ").bind_list(some.iter().copied());
+        tx.execute(query.sql(), query.params())?;
+    }
+    Ok(())
+}
