@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 #[derive(Clone)]
 pub struct Letter {
     pub name: String,
-    pub at: i64,
     pub bytes: Vec<u8>,
 }
 
@@ -140,7 +139,7 @@ impl PretendPop3 {
 pub fn received(name: &str, at: i64, bytes: &[u8]) -> Letter {
     let at_text = jiff::Timestamp::from_millisecond(at).unwrap().strftime("%a, %d %b %Y %H:%M:%S +0000");
     let bytes = [format!("Received: from a by b; {at_text}\r\n").as_bytes(), bytes].concat();
-    Letter { name: name.to_owned(), at, bytes }
+    Letter { name: name.to_owned(), bytes }
 }
 
 fn list(letters: &[Letter]) -> Vec<u8> {

@@ -63,6 +63,35 @@ async fn fetched_letters_are_left_marked_or_deleted_as_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn by_pop3_each_letter_comes_once_and_is_left_or_deleted_as_asked() {
+    for (fetched, left) in [("nothing", 26), ("delete", 1)] {
+        let address = rig::address("support", "contoso.example");
+        let letters: Vec<_> = (0..25)
+            .map(|i| rig::letter("ann@nordwind.example", &address, &format!("Matter {i}"), "Please look."))
+            .collect();
+        rig::deliver(&address, &letters);
+        let program = desk(&address, &rig::pop3s(), &format!("batch = 10\nfetched = \"{fetched}\""));
+        let done = program.run(&["mailbox", "fetch", &address, "--json"]).fine().json();
+        assert_eq!((&done["fetched"], &done["filed"]), (&25.into(), &25.into()), "{done}");
+        let again = program.run(&["mailbox", "fetch", &address, "--json"]).fine().json();
+        assert_eq!(again["fetched"], 0, "{again}");
+        let subjects: Vec<_> = tickets(&program).iter().rev().map(|t| t["subject"].clone()).collect();
+        let expected: Vec<_> = (0..25).map(|i| serde_json::Value::from(format!("Matter {i}"))).collect();
+        assert_eq!(subjects, expected, "oldest first");
+        let more = [rig::letter("ann@nordwind.example", &address, "One more", "Please look.")];
+        rig::deliver(&address, &more);
+        assert_eq!(rig::look(&address, "INBOX").await.len(), left, "{fetched}");
+        let more = program.run(&["mailbox", "fetch", &address, "--json"]).fine().json();
+        assert_eq!(more["fetched"], 1, "{more}");
+        let shown = program.run(&["mailbox", "show", &address, "--json"]).fine().json();
+        assert_eq!(shown["incoming"]["protocol"], "pop3", "{shown}");
+        let doctor = program.run(&["doctor", &address]);
+        assert!(doctor.out.contains("the server names the messages in it for good"), "{}", doctor.out);
+        program.run(&["check"]).fine();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reply_goes_out_through_postfix_and_the_answer_returns_to_its_ticket() {
     let (address, ann) =
         (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));

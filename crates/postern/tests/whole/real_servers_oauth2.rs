@@ -102,6 +102,22 @@ async fn with_one_consent_mail_comes_from_dovecot_and_the_reply_goes_out_through
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_a_token_mail_comes_by_pop3_too() {
+    let Rehearsal { demo, _turn } = Rehearsal::start();
+    let mut visitor = demo.signed_in().await;
+    let base = connected(&demo, &mut visitor, SUPPORT).await;
+    let page = visitor.get(format!("{base}/remote")).await;
+    let port = rig::port("POSTERN_TEST_POP3S").to_string();
+    visitor.submit(page.form("Save Changes").set("protocol", "pop3").set("port", &port)).await;
+    assert_eq!(demo.mailbox(SUPPORT)["incoming"]["protocol"], "pop3");
+    let subject = matter("By post office");
+    rig::deliver(SUPPORT, &[rig::letter("ann@nordwind.example", SUPPORT, &subject, "Hello.")]);
+    demo.run(&["mailbox", "fetch", SUPPORT]);
+    assert!(number_of(&demo, &subject).is_some());
+    assert_eq!(demo.mailbox(SUPPORT)["state"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_soon_end_are_replaced_each_time_and_mail_keeps_flowing() {
     let Rehearsal { demo, _turn } = Rehearsal::start();
     let mut visitor = demo.signed_in().await;

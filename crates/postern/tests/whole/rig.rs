@@ -126,6 +126,12 @@ pub fn imaps() -> String {
         port("POSTERN_TEST_IMAPS")
     )
 }
+pub fn pop3s() -> String {
+    format!(
+        "protocol = \"pop3\"\nhost = \"localhost\"\nport = {}\nauthentication = \"password\"\npassword_file = \"secret\"",
+        port("POSTERN_TEST_POP3S")
+    )
+}
 pub fn imap_starttls() -> String {
     format!(
         "host = \"localhost\"\nport = {}\nsecurity = \"starttls\"\nauthentication = \"password\"\npassword_file = \"secret\"",
