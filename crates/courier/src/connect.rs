@@ -24,8 +24,8 @@ pub(crate) enum Which {
 /// A session with the incoming server, in the mailbox's protocol.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    Imap(imap::Session),
-    Pop3(pop3::Session),
+    Imap(Box<imap::Session>),
+    Pop3(Box<pop3::Session>),
 }
 
 /// Signed in to the incoming server.
@@ -42,12 +42,12 @@ pub(crate) async fn incoming(
                 Protocol::Imap => {
                     let mut session = imap::connect(courier.net(), &way.server).await?;
                     session.login(&credential).await?;
-                    Ok(Incoming::Imap(session))
+                    Ok(Incoming::Imap(Box::new(session)))
                 }
                 Protocol::Pop3 => {
                     let mut session = pop3::connect(courier.net(), &way.server).await?;
                     session.login(&credential).await?;
-                    Ok(Incoming::Pop3(session))
+                    Ok(Incoming::Pop3(Box::new(session)))
                 }
             }
         };

@@ -83,7 +83,7 @@ impl From<Trouble> for Proof {
 async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
     let mut session = match connect::incoming(courier, mailbox, which).await? {
         Incoming::Imap(session) => session,
-        Incoming::Pop3(session) => return read_pop3(courier, mailbox, session).await,
+        Incoming::Pop3(session) => return read_pop3(courier, mailbox, *session).await,
     };
     let folder = mailbox.folder_or_inbox();
     let selected = match session.examine(folder).await {

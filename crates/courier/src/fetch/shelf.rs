@@ -15,7 +15,7 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024;
 /// Signed in, and with the folder open.
 #[derive(Debug)]
 pub(crate) enum Shelf {
-    Imap(imap::Session),
+    Imap(Box<imap::Session>),
     Pop3(Pop3),
 }
 
@@ -47,7 +47,7 @@ impl Names {
 
 #[derive(Debug)]
 pub(crate) struct Pop3 {
-    session: pop3::Session,
+    session: Box<pop3::Session>,
     /// By UID, the numbers of this session.
     numbers: BTreeMap<u32, u32>,
     /// By name, the UIDs, those of messages that are gone with them.
@@ -213,7 +213,7 @@ impl Shelf {
 
 impl Pop3 {
     /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
-    async fn over(mut session: pop3::Session, known: &Known) -> wire::Result<(Pop3, Names)> {
+    async fn over(mut session: Box<pop3::Session>, known: &Known) -> wire::Result<(Pop3, Names)> {
         let listed = session.list().await?;
         let mut uids: HashMap<String, u32> =
             known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
@@ -237,7 +237,7 @@ impl Pop3 {
     }
 
     /// The same messages on another link.
-    async fn on(&mut self, mut session: pop3::Session) -> wire::Result<Pop3> {
+    async fn on(&mut self, mut session: Box<pop3::Session>) -> wire::Result<Pop3> {
         let listed = session.list().await?;
         let numbers =
             listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
