@@ -4,11 +4,11 @@ use crate::{Program, mailbox, open, serve};
 use clap::{Args, ValueEnum};
 use courier::Courier;
 use courier::authorize::{self, Answer, Banner, Landing, Session};
-use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::Side;
+use desk::mailboxes::grant::{self, Grant};
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Side, State as Health};
 use desk::{By, Desk, Refusal};
 use serde_json::{Value, json};
-use std::io::BufRead as _;
+use std::io::{BufRead as _, IsTerminal as _};
 
 const NOT_DONE: u8 = 1;
 
@@ -28,7 +28,7 @@ pub struct Authorize {
     /// Sign in with a code, on any device
     #[arg(long, conflicts_with = "paste")]
     device: bool,
-    /// Paste the address that the browser ended at, on standard input; what is done without a word
+    /// Paste the address that the browser ended at, on standard input; what is done at a terminal without a word
     #[arg(long)]
     paste: bool,
 }
@@ -72,8 +72,12 @@ impl<'a> Hand<'a> {
 
     /// What came of it, as the page says it.
     fn tell(&self, banner: Banner) -> Result<Done, Failure> {
+        self.tell_as("proved", banner)
+    }
+
+    fn tell_as(&self, good: &str, banner: Banner) -> Result<Done, Failure> {
         let (result, sentence, detail, remedy) = match banner {
-            Banner::Green { sentence, detail } => ("proved", sentence, detail, String::new()),
+            Banner::Green { sentence, detail } => (good, sentence, detail, String::new()),
             Banner::Red { sentence, detail, remedy, retry: true } => ("not_proved", sentence, detail, remedy),
             Banner::Red { sentence, detail, remedy, retry: false } => ("failed", sentence, detail, remedy),
             Banner::Asks { sentence, remedy } => {
@@ -97,24 +101,90 @@ impl<'a> Hand<'a> {
             let parts = [&sentence, &detail, &remedy];
             parts.into_iter().filter(|part| !part.is_empty()).map(|part| format!("{part}\n")).collect()
         })?;
-        Ok(if result == "proved" { Done::Fine } else { Done::Status(NOT_DONE) })
+        Ok(if matches!(result, "proved" | "works") { Done::Fine } else { Done::Status(NOT_DONE) })
     }
 }
 
+/// Where a consent works already nothing is done, so that a script may run it twice.
 pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
-    let session = Session::of_command_line(hand.by.clone());
-    let needs_nobody = authorize::needs_nobody(&hand.courier, hand.id, hand.side);
-    let banner = if hand.runtime.block_on(needs_nobody)? {
-        let asked = authorize::ask_now(&hand.courier, &hand.by, hand.id, hand.side);
-        hand.runtime.block_on(asked)?
-    } else if asked.device {
-        by_code(&hand, &session)?
-    } else {
-        by_pasting(&hand, &session)?
-    };
-    hand.tell(banner)
+    let mailbox = hand.needs_consent()?;
+    let Some(grant) = hand.works(&mailbox)? else { return hand.give(asked) };
+    let (address, outgoing) = (hand.address, if asked.of.outgoing { " --outgoing" } else { "" });
+    let owner = grant.owner_address.map(|owner| format!(", as {owner}")).unwrap_or_default();
+    let sentence = format!("{address} is authorized already{owner}, and works.");
+    let detail = format!("`postern mailbox reauthorize {address}{outgoing}` begins anew.");
+    hand.tell_as("works", Banner::Green { sentence, detail })
 }
+
+/// Whether or not the consent in use works, and it stays in use until the new one is proved.
+pub fn reauthorize(
+    program: &Program,
+    desk: Desk,
+    site: url::Url,
+    asked: &Authorize,
+) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, &asked.of)?;
+    hand.needs_consent()?;
+    hand.give(asked)
+}
+
+impl Hand<'_> {
+    fn needs_consent(&self) -> Result<Mailbox, Failure> {
+        let id = self.id;
+        let mailbox = self.courier.desk().db.read(|tx| desk::mailboxes::mailbox::get(tx, id))?;
+        let (server, what) = match self.side {
+            Side::Incoming => (&mailbox.incoming, "Incoming"),
+            Side::Outgoing => (&mailbox.outgoing, "Outgoing"),
+        };
+        let why = match (server.authentication, server.client_id) {
+            (Authentication::Microsoft | Authentication::Google | Authentication::Other, Some(_)) => {
+                return Ok(mailbox);
+            }
+            (Authentication::Microsoft | Authentication::Google | Authentication::Other, None) => {
+                "has no registration at its provider yet. Give it one with `postern mailbox apply`, or in Config"
+            }
+            (Authentication::Password, _) => "signs in with a password, which needs no consent",
+            (Authentication::Same, _) => {
+                "signs in as incoming mail does and needs no consent of its own. Leave --outgoing away"
+            }
+            (Authentication::None, _) => "signs in nowhere, which needs no consent",
+        };
+        Err(Failure::Failed(anyhow::anyhow!("{what} mail of {} {why}.", self.address)))
+    }
+
+    /// The consent in use, if nobody has to do anything about its side.
+    fn works(&self, mailbox: &Mailbox) -> Result<Option<Grant>, Failure> {
+        let health = match self.side {
+            Side::Incoming => &mailbox.incoming_health,
+            Side::Outgoing => &mailbox.outgoing_health,
+        };
+        let Some(id) = mailbox.grant_id(self.side).filter(|_| health.state != Health::NeedsPerson) else {
+            return Ok(None);
+        };
+        let found = self.courier.desk().db.read(|tx| grant::find(tx, id))?;
+        Ok(found.filter(|grant| grant.state == grant::State::Fulfilled))
+    }
+
+    fn give(&self, asked: &Authorize) -> Result<Done, Failure> {
+        let session = Session::of_command_line(self.by.clone());
+        let needs_nobody = authorize::needs_nobody(&self.courier, self.id, self.side);
+        let banner = if self.runtime.block_on(needs_nobody)? {
+            let asked = authorize::ask_now(&self.courier, &self.by, self.id, self.side);
+            self.runtime.block_on(asked)?
+        } else if asked.device {
+            by_code(self, &session)?
+        } else if asked.paste || std::io::stdin().is_terminal() {
+            by_pasting(self, &session)?
+        } else {
+            return Err(Failure::usage(NOBODY_THERE));
+        };
+        self.tell(banner)
+    }
+}
+
+const NOBODY_THERE: &str = "Nobody is at a terminal to paste an address. Say --device to sign in with a code on another device, or \
+                            --paste and write the address that the browser ends at to standard input.";
 
 fn by_code(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
     let begun = authorize::begin_device(&hand.courier, session, hand.id, hand.side);

@@ -44,9 +44,9 @@ pub enum Command {
         /// The mailbox's address
         address: String,
     },
-    /// Give a consent: prints what to open, waits, proves
+    /// Give a consent: prints what to open, waits, proves; does nothing where one works
     Authorize(consent::Authorize),
-    /// The same again; what is in use stays in use until the new one is proved
+    /// Give it anew, whether or not one works; what is in use stays in use until the new one is proved
     Reauthorize(consent::Authorize),
     /// Print a link by which an administrator of the tenant consents for everybody
     ConsentLink(consent::Of),
@@ -93,9 +93,8 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let view = desk.db.read(|tx| json::view(tx, found.clone(), &site))?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
-        Command::Authorize(asked) | Command::Reauthorize(asked) => {
-            consent::authorize(program, desk, site, &asked)
-        }
+        Command::Authorize(asked) => consent::authorize(program, desk, site, &asked),
+        Command::Reauthorize(asked) => consent::reauthorize(program, desk, site, &asked),
         Command::ConsentLink(of) => consent::link(program, desk, site, &of),
         Command::Prove(of) => consent::prove(program, desk, site, &of),
         Command::Answer(said) => consent::answer(program, desk, site, &said),

@@ -71,6 +71,21 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// A countdown: <span data-left="900">, in seconds as the server counted them.
+const countDown = () => {
+  for (const part of document.querySelectorAll("[data-left]")) {
+    part.dataset.end ??= Date.now() + part.dataset.left * 1000;
+    const left = Math.max(0, Math.round((part.dataset.end - Date.now()) / 1000));
+    part.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+};
+if (document.getElementById("device")) { countDown(); setInterval(countDown, 1000); }
+// As long as it is the same code, nothing changes under the hand that copies it.
+document.getElementById("device")?.addEventListener("postern:fresh", (event) => {
+  const code = (part) => part.querySelector("#user-code")?.textContent;
+  if (code(event.target) && code(event.target) === code(event.detail)) event.preventDefault();
+});
+
 // Live pages: an element with an id and data-live="topic …" is read again when a topic changes.
 const live = { topics: new Set(), timer: 0, looking: Promise.resolve() };
 const look = async () => {

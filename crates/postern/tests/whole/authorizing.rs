@@ -1,7 +1,7 @@
-//! Consent from the command line by pasting, against the practice provider, beside a server that runs.
+//! Consent from the command line, against the practice provider, beside a server that runs.
 use crate::faults::SUPPORT;
-use crate::practice_walk::{Consent, Demo, sign_in, submitted};
-use crate::program::Talk;
+use crate::practice_walk::{Consent, Demo, sign_in, submitted, until};
+use crate::program::{Program, Talk};
 use crate::visitor::Visitor;
 
 /// The address that a command prints for the browser.
@@ -33,9 +33,63 @@ async fn an_address_is_pasted_however_it_was_copied_and_counts_once() {
     assert!(!demo.server.log().contains(code) && !ran.err.contains(code), "the code was told");
 
     // A try that fails leaves what is in use.
-    let mut talk = demo.program.talk(&["mailbox", "reauthorize", SUPPORT]);
+    let mut talk = demo.program.talk(&["mailbox", "reauthorize", SUPPORT, "--paste"]);
     address(&mut talk);
     talk.answer(&came_back);
     talk.end().fails(1, &["another sign-in", "nothing was authorized"]);
     assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
+}
+
+/// The page and the code, as the command prints them.
+fn code(talk: &mut Talk) -> (String, String) {
+    talk.until(|line| {
+        let (page, code) = line.strip_prefix("Open ")?.split_once(" on any device and enter the code ")?;
+        Some((page.to_owned(), code.split('.').next()?.to_owned()))
+    })
+}
+
+/// Enters it on another device.
+async fn enters(page: &str, code: &str) {
+    let mut browser = Visitor::new();
+    let page = browser.get(page).await;
+    let page = browser.submit(page.form("Next").set("otc", code)).await;
+    sign_in(&mut browser, page, SUPPORT).await.says("You may now close this window");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_of_a_killed_command_goes_on_and_one_that_is_declined_leaves_what_is_in_use() {
+    let demo = Demo::start();
+    submitted(&demo, &mut demo.signed_in().await, SUPPORT, Consent::ForAll).await;
+    let mut talk = demo.program.talk(&["mailbox", "authorize", SUPPORT, "--device"]);
+    let (page, typed) = code(&mut talk);
+    talk.kill();
+    enters(&page, &typed).await;
+    until("the consent", async || (demo.mailbox(SUPPORT)["grant"]["state"] == "fulfilled").then_some(()))
+        .await;
+
+    demo.goes_wrong("device_declined", 1).await;
+    let ran = demo.program.run(&["mailbox", "reauthorize", SUPPORT, "--device", "--json"]);
+    assert_eq!((ran.status, ran.json()["result"].as_str()), (1, Some("failed")), "{ran:?}");
+    assert!(ran.json()["sentence"].as_str().unwrap().contains("declined"), "{ran:?}");
+    assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
+}
+
+#[test]
+fn what_needs_no_consent_says_so() {
+    let program = Program::new().administrator();
+    let file = program.file(
+        "mailboxes.toml",
+        "[[mailbox]]\naddress = \"info@contoso.example\"\n[mailbox.incoming]\nhost = \"imap.contoso.example\"\n\
+         authentication = \"password\"\npassword_file = \"secret\"\n",
+    );
+    program.file("secret", "correct horse");
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    for command in ["authorize", "reauthorize"] {
+        program
+            .run(&["mailbox", command, "info@contoso.example", "--paste"])
+            .fails(1, &["Incoming mail of info@contoso.example", "needs no consent"]);
+        program
+            .run(&["mailbox", command, "info@contoso.example", "--paste", "--outgoing"])
+            .fails(1, &["Outgoing mail of info@contoso.example", "needs no consent"]);
+    }
 }

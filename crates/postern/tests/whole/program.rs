@@ -213,6 +213,10 @@ impl Talk {
         said.status = self.child.wait().unwrap().code().unwrap_or(-1);
         said
     }
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 impl Drop for Talk {
     fn drop(&mut self) {

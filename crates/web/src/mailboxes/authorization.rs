@@ -7,6 +7,7 @@ use super::credentials::{self, Credentials};
 use super::entered::ClientForm;
 use super::guide::Guide;
 use super::preset::{self, Preset};
+use super::ways::Ways;
 use super::{Tab, attempt, banner, frame, provider, side, side_word};
 use crate::extract::{Path, Query};
 use crate::form::{self, Form};
@@ -28,9 +29,17 @@ use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Asked {
-    tab: Option<String>,
-    done: Option<String>,
-    kept: Option<String>,
+    pub tab: Option<String>,
+    pub done: Option<String>,
+    pub kept: Option<String>,
+    /// The other ways are open.
+    pub ways: Option<String>,
+    /// Why what was pasted does not count.
+    #[serde(skip)]
+    pub not_pasted: Option<String>,
+    /// Why there is no code for another device.
+    #[serde(skip)]
+    pub no_code: Option<Shown>,
 }
 
 /// The tab *Token*: the consent that is in use, or a newer one that waits for its proof.
@@ -51,6 +60,7 @@ struct AuthorizationPage {
     side: &'static str,
     side_label: &'static str,
     callback: String,
+    callback_host: String,
     form: ClientForm,
     credentials: Credentials,
     tokens: Vec<Token>,
@@ -72,6 +82,7 @@ struct AuthorizationPage {
     callback_refused: Option<String>,
     issuer: String,
     why: Option<String>,
+    ways: Ways,
 }
 
 /// Gives the side a registration at the provider, unless it has one: its callback never changes.
@@ -130,7 +141,7 @@ pub async fn show_page(
     show_tab(&state, &visit, id, side(&word)?, &asked, kept.as_ref(), None).await
 }
 
-async fn show_tab(
+pub async fn show_tab(
     state: &State,
     visit: &Visit,
     id: i64,
@@ -159,6 +170,7 @@ async fn show_tab(
         Some("token") if !tokens.is_empty() => "token",
         _ => "idp",
     };
+    let ways = Ways::of(state, &frame.mailbox, &client, side, asked, page.now).await?;
     let is_authorized = tokens.iter().any(|token| token.color == "good");
     let guide = Guide::of(state, &frame.mailbox, &client, &callback, is_authorized);
     let shown = AuthorizationPage {
@@ -167,6 +179,7 @@ async fn show_tab(
         side: side_word(side),
         side_label: if side == Side::Incoming { "Remote Mailbox" } else { "Outgoing (SMTP)" },
         callback,
+        callback_host: state.site.url.host_str().unwrap_or_default().to_owned(),
         credentials,
         form,
         tokens,
@@ -183,8 +196,10 @@ async fn show_tab(
         callback_refused,
         issuer: typed.map(|typed| typed.text("issuer")).unwrap_or_default(),
         why,
+        ways,
     };
-    let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let is_refused = shown.why.is_some() || shown.ways.was_refused();
+    let status = if is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(super::leaving(state, show_as(status, &shown)?))
 }
 

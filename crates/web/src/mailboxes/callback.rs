@@ -80,7 +80,7 @@ pub async fn land(
 async fn copy_it(state: &State, visit: &Visit) -> Result<Response, Error> {
     let page = Page::new(state, visit, "Copy this address", Here::Nowhere).await?;
     let sentence = "You have signed in. Copy the whole address of this page from the address bar, and paste it where the \
-                    sign-in was begun: on the command line, or on the page of the email.";
+                    command waits.";
     show_as(
         StatusCode::OK,
         &CallbackPage { page, heading: "Copy this address", sentence: sentence.to_owned() },

@@ -21,6 +21,7 @@ mod server_form;
 mod server_tab;
 pub mod tab;
 pub mod upkeep;
+pub mod ways;
 
 use crate::headers::{self, Leaving};
 use crate::page::{Here, Page};
@@ -70,8 +71,6 @@ pub struct Frame {
     pub signed_in: Option<String>,
     /// Who is signed in instead of a person, when nobody signs in.
     pub signs_in_alone: Option<&'static str>,
-    /// A person may sign in by a code on another device.
-    pub has_code: bool,
     /// The same as a line of the list.
     pub line: Line,
     /// The newest things that happened to it, newest first.
@@ -173,8 +172,6 @@ pub async fn frame(
         Flow::AppOnly => Some("nobody: the application itself"),
         Flow::ServiceAccount => Some("nobody: the service account"),
     });
-    let oauth2 = client.and_then(|client| state.presets.oauth2(&client.provider));
-    let has_code = signs_in_alone.is_none() && oauth2.is_some_and(|known| known.device_endpoint.is_some());
     let line = Line::of(member, &page);
     let mut questions = Vec::new();
     for side in [Side::Incoming, Side::Outgoing] {
@@ -184,8 +181,7 @@ pub async fn frame(
     let opened_by =
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
     let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
-    let frame =
-        Frame { mailbox, tab, banner, facts, line, questions, signed_in, signs_in_alone, has_code, events };
+    let frame = Frame { mailbox, tab, banner, facts, line, questions, signed_in, signs_in_alone, events };
     Ok((page, frame))
 }
 

@@ -259,11 +259,11 @@ async fn where_no_person_signs_in_nobody_is_asked_to() {
     let path = format!("/mailboxes/{id}/remote");
     by("app_only", "microsoft");
     let page = maya.get(&path).await;
-    page.shows("nobody: the application itself").hides("nobody yet").hides("value=\"device\"");
-    page.hides("value=\"paste\"");
+    page.shows("nobody: the application itself").hides("nobody yet").hides("Other ways");
     by("code", "microsoft");
-    let page = maya.get(&path).await;
-    page.shows("nobody yet").shows("value=\"device\"").shows("value=\"paste\"");
+    maya.get(&path).await.shows("nobody yet").shows("/remote/authorization?ways=open#ways");
+    let ways = format!("{path}/authorization?ways=open");
+    maya.get(&ways).await.shows("Get a code").shows("Use this address");
     by("code", "nowhere");
-    maya.get(&path).await.hides("value=\"device\"").shows("value=\"paste\"");
+    maya.get(&ways).await.hides("Get a code").shows("not known to give codes").shows("Use this address");
 }

@@ -34,7 +34,7 @@ pub async fn with_config(office: &Office) -> (Browser, Answer) {
     let page = maya.follow(&answer).await;
     (maya, page)
 }
-fn callback(page: &Answer) -> String {
+pub fn callback(page: &Answer) -> String {
     let (_, rest) = page.body.split_once("id=\"callback\"").unwrap();
     rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()
 }

@@ -12,9 +12,11 @@ async fn a_code_typed_in_a_second_tab_turns_the_waiting_page_green() {
     let registered = register(&demo.portal, &callback, Consent::OfEach).await;
     browser.open(&config).await;
     fill_in(&browser, &registered).await;
-    browser.click("With a code").await;
+    browser.click("Save only").await;
+    browser.click_on("#ways > summary").await;
+    browser.click("Get a code").await;
     let code = browser.text_of("#user-code").await;
-    browser.says("Postern notices by itself").await;
+    browser.says("Waiting for the sign-in").await;
     browser.run("window.stayed = true").await;
     browser.picture("device-code").await;
 
@@ -40,6 +42,7 @@ async fn a_code_typed_in_a_second_tab_turns_the_waiting_page_green() {
     browser.picture("device-authorized").await;
     browser.no_complaints().await;
 
+    browser.click("Go on").await;
     browser.click("Start fetching").await;
     browser.says("Pause fetching").await;
     watch_the_list(&browser).await;
