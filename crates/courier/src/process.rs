@@ -9,10 +9,13 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Files that are looked at. A folder with more of them is somebody's mistake.
 const FILES_MAX: usize = 1_000;
 const FILE_BYTES_MAX: u64 = 1_000;
+/// Making a file and writing it are one moment.
+const EMPTY_FOR: Duration = Duration::from_secs(60);
 
 /// This process, as leases name it. Dropped, it takes its file along, unless it leaves work to the next one.
 #[derive(Debug)]
@@ -85,7 +88,11 @@ impl Process {
         let Some(place) = &self.place else { return Vec::new() };
         let Ok(files) = std::fs::read_dir(&place.folder) else { return Vec::new() };
         let others = files.flatten().map(|file| file.path()).filter(|path| *path != place.file);
-        others.take(FILES_MAX).filter_map(|path| ended(path, dialect)).collect()
+        others
+            .take(FILES_MAX)
+            .inspect(|path| forget_empty(path, &place.file))
+            .filter_map(|path| ended(path, dialect))
+            .collect()
     }
 }
 
@@ -105,11 +112,32 @@ fn made(folder: &Path) -> std::io::Result<()> {
 }
 
 fn write_locked(path: &Path, name: &str) -> std::io::Result<File> {
+    write_locked_by(path, |file| writeln!(file, "{name}\n{}", where_made(file)?))
+}
+
+fn write_locked_by(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.lock()?; // somebody who looks has it for a moment at most
-    let where_made = where_made(&file)?;
-    writeln!(file, "{name}\n{where_made}")?;
+    // Somebody who looks has the lock for a moment at most.
+    if let Err(error) = file.lock().and_then(|()| write(&mut file)) {
+        let _ = std::fs::remove_file(path); // a full disk; an empty file would say nothing for ever
+        return Err(error);
+    }
     Ok(file)
+}
+
+/// Left by a process that ended between making its file and writing it: empty, unlocked, and older than this one's by more
+/// than that takes.
+fn forget_empty(path: &Path, own: &Path) {
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return };
+    let age = |path: &Path| std::fs::metadata(path).and_then(|about| about.modified());
+    let is_empty = file.metadata().is_ok_and(|about| about.is_file() && about.len() == 0);
+    let older = age(own).ok().zip(age(path).ok()).and_then(|(own, its)| own.duration_since(its).ok());
+    if is_empty && older.is_some_and(|older| older > EMPTY_FOR) && file.try_lock().is_ok() {
+        let _ = std::fs::remove_file(path); // else at the next start
+    }
 }
 
 /// `None`: it lives, or nothing can be said of it.
@@ -177,6 +205,33 @@ mod tests {
         std::fs::copy(data.path().join(file), copy.path().join(file)).unwrap();
         assert_eq!(names(own.ended(Dialect::Postgres)), [""; 0]);
         assert_eq!(names(own.ended(Dialect::Sqlite)), [alive.name()], "whose database was copied too");
+    }
+
+    #[test]
+    fn a_file_that_a_full_disk_left_empty_goes_and_a_fresh_or_locked_one_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let own = Process::begin(data.path(), [1; 8]);
+        let folder = data.path().join("processes");
+        let empty = |name: &str, seconds| {
+            let file = File::create(folder.join(name)).unwrap();
+            let made = own.place.as_ref().unwrap().file.metadata().unwrap().modified().unwrap();
+            file.set_modified(made - Duration::from_secs(seconds)).unwrap();
+            file
+        };
+        drop((empty("left", 3_600), empty("fresh", 1)));
+        let locked = empty("locked", 3_600);
+        locked.lock().unwrap();
+        assert_eq!(names(own.ended(Dialect::Sqlite)), [""; 0]);
+        let is_there = |name: &str| folder.join(name).exists();
+        assert_eq!((is_there("left"), is_there("fresh"), is_there("locked")), (false, true, true));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_does_not_stay() {
+        let data = tempfile::tempdir().unwrap();
+        let file = data.path().join("0101010101010101");
+        assert!(write_locked_by(&file, |_| Err(std::io::Error::other("the disk is full"))).is_err());
+        assert!(!file.exists());
     }
 
     #[test]

@@ -244,6 +244,11 @@ pub async fn test_post(
     test(&state, &visit, &who, &form, "/alerts?done=posted", test::post).await
 }
 
+/// What was answered with a page at the address of its form leads to the page itself when it is loaded again.
+pub async fn to_the_page(_who: Who) -> Response {
+    see_other("/alerts")
+}
+
 type Test = fn(&mut Tx<'_>, &By, &Look) -> desk::Result<()>;
 
 fn look(state: &State) -> Look {

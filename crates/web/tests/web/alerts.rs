@@ -161,6 +161,9 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     office.write(|tx| Ok(tx.execute("UPDATE notice SET created_at = created_at - 30000", params![])?));
     let answer = maya.post("/alerts/mail/test", &[]).await;
     answer.shows("No email can send now");
+    for loaded_again in ["/alerts/mail/test", "/alerts/webhook/test", "/alerts/webhook/secret"] {
+        assert_eq!(maya.get(loaded_again).await.location(), "/alerts");
+    }
     maya.get("/alerts").await;
     let answer = maya.post("/alerts/webhook/secret", &[]).await;
     answer.shows("postern_");

@@ -65,12 +65,12 @@ impl Net {
         url: &Url,
         headers: &[(&str, &str)],
         body: String,
-        bytes_max: usize,
     ) -> Result<HttpAnswer> {
         let request =
             self.client_for(tried, url)?.post(url.clone()).header("content-type", "application/json");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        send(tried, url, request.body(body), bytes_max).await
+        let response = request.body(body).send().await;
+        response.map(|response| head(&response)).map_err(|error| explain(tried, &host_of(url), error))
     }
 
     fn client_for(&self, tried: &str, url: &Url) -> Result<&reqwest::Client> {
@@ -110,9 +110,7 @@ async fn send(
 ) -> Result<HttpAnswer> {
     let host = host_of(url);
     let mut response = request.send().await.map_err(|error| explain(tried, &host, error))?;
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after_ms = header("retry-after").and_then(|value| wait_ms(value, header("date")));
-    let location = header("location").map(str::to_owned);
+    let answer = head(&response);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(tried, &host, error))? {
         if body.len().saturating_add(chunk.len()) > bytes_max {
@@ -121,7 +119,18 @@ async fn send(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpAnswer { status: response.status().as_u16(), retry_after_ms, location, body })
+    Ok(HttpAnswer { body, ..answer })
+}
+
+/// All but the body.
+fn head(response: &reqwest::Response) -> HttpAnswer {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    HttpAnswer {
+        status: response.status().as_u16(),
+        retry_after_ms: header("retry-after").and_then(|value| wait_ms(value, header("date"))),
+        location: header("location").map(str::to_owned),
+        body: Vec::new(),
+    }
 }
 
 /// How long `Retry-After` asks to wait. A date that has passed is no wait; one without the answer's `Date` says nothing.

@@ -13,3 +13,4 @@ mod pretend_dns;
 mod smtp;
 mod tls;
 mod transcript;
+mod webhook;
