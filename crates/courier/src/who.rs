@@ -84,6 +84,10 @@ pub(crate) async fn signed_in(
             if let Some(said) = fresh.issuer.filter(|said| !is_same_issuer(said, &identity.issuer)) {
                 return Err(two_issuers(said, &identity.issuer));
             }
+            // With a nonce it was an answer that came back by a browser: one by a code is asked for here.
+            if fresh.issuer.is_none() && fresh.nonce.is_some() && identity.is_named_in_answers {
+                return Err(no_issuer(&identity.issuer));
+            }
             Some(identity)
         }
         None => None,
@@ -122,6 +126,17 @@ pub(crate) async fn signed_in(
         owner: Owner { subject, address: if matches { Some(mailbox.opens().to_owned()) } else { shown } },
         dispute,
     })
+}
+
+fn no_issuer(issuer: &str) -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "no_issuer",
+        format!(
+            "{issuer} says of itself that its answers name it, and this answer names nobody. Nothing was stored."
+        ),
+        "Press Submit again. If it stays, something between the browser and this site takes iss off the address.",
+    )
 }
 
 /// Where it is asked who signed in, and under which name the address stands there.

@@ -138,7 +138,8 @@ pub async fn until_stopped(
         Mail::Flowing => Some(courier::rounds::start(courier.clone(), stopping.clone())),
         Mail::Held => {
             output::tell(
-                "Mail is held: nothing is fetched, refreshed or sent until Postern starts without --hold-mail.",
+                "Mail is held: nothing is fetched, refreshed or sent, and no sign-in by a code is asked about, until Postern starts without \
+                 --hold-mail.",
             );
             None
         }

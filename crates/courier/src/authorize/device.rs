@@ -10,15 +10,19 @@ use crate::{Courier, ask};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
 use desk::mailboxes::mailbox::Side;
-use desk::people::agent::{self, Role};
-use desk::{Actor, By, Refusal};
+use desk::{By, Refusal};
 use mail::explain::Class;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use url::Url;
 use wire::oauth::{DeviceCode, Polled, SLOWER_S, TokenSet};
 
 /// Longest wait between two polls.
 const INTERVAL_S_MAX: i64 = 120;
+/// So many providers may be slow before a code has to wait for another one's answer.
+const AT_ONCE_MAX: usize = 16;
+/// A proof takes no longer; whoever was at it is gone.
+const PROVING_MS: i64 = 3 * 60_000;
 
 /// What a person is to do.
 #[derive(Clone, Debug)]
@@ -103,19 +107,38 @@ fn scope_of(courier: &Courier, client: &Client, side: Side) -> String {
 
 /// Asks about every try that is due and that nobody else asks about; about this one alone, where one is named.
 pub async fn poll_devices(courier: &Courier, only: Option<i64>) -> desk::Result<Option<Banner>> {
-    let mut last = None;
+    let (mut polls, mut last) = (Polls::default(), None);
     loop {
+        begin_polls(courier, &mut polls, only).await?;
+        let Some(asked) = polls.join_next().await else { return Ok(last) };
+        last = answered(asked)?.or(last);
+    }
+}
+
+/// Those that are asked about now, side by side: a provider that does not answer holds up nobody else's code.
+pub(crate) type Polls = JoinSet<Asked>;
+type Asked = Result<desk::Result<Option<Banner>>, tokio::task::JoinError>;
+
+/// Begins to ask about what is due and nobody else asks about.
+pub(crate) async fn begin_polls(courier: &Courier, polls: &mut Polls, only: Option<i64>) -> desk::Result<()> {
+    while polls.len() < AT_ONCE_MAX {
         let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
         let claim = move |tx: &mut desk::db::Tx<'_>| {
             grant::end_lost_devices(tx, now)?;
             grant::claim_device(tx, &vault, only, now, LEASE_MS, &node)
         };
-        let Some(poll) = courier.write(claim).await? else { return Ok(last) };
-        // In its own task: what is given is given once.
-        let (of, asked) = (courier.clone(), poll.clone());
-        let task = tokio::spawn(async move { poll_one(&of, &asked).await });
-        last = task.await.map_err(|error| anyhow::anyhow!("asking about a code ended early: {error}"))??;
+        let Some(poll) = courier.write(claim).await? else { break };
+        // In a task that nobody breaks off: what is given is given once.
+        let of = courier.clone();
+        polls.spawn(tokio::spawn(async move { poll_one(&of, &poll).await }));
     }
+    Ok(())
+}
+
+/// What came of one.
+pub(crate) fn answered(asked: Result<Asked, tokio::task::JoinError>) -> desk::Result<Option<Banner>> {
+    let early = |error| anyhow::anyhow!("asking about a code ended early: {error}");
+    asked.map_err(early)?.map_err(early)?
 }
 
 /// Until the try has come to something, here or by whoever else asks.
@@ -130,6 +153,13 @@ pub async fn wait_for_device(courier: &Courier, device: &Device) -> desk::Result
         let (Some(grant), Some(device)) = (grant, device) else {
             return Err(Refusal::NotFound("try").into());
         };
+        if grant.state == grant::State::Unproved
+            && grant.reason.is_empty()
+            && courier.now() >= grant.since.saturating_add(PROVING_MS)
+        {
+            let by = By::system(courier.now());
+            return super::prove_again(courier, &by, grant.mailbox_id, grant.side).await;
+        }
         if !device.waits
             && let Some(banner) = told(courier, &grant).await?
         {
@@ -164,6 +194,10 @@ async fn told(courier: &Courier, grant: &grant::Grant) -> desk::Result<Option<Ba
 async fn poll_one(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
     if poll.is_over {
         return over(courier, poll, too_late()).await;
+    }
+    let (id, now) = (poll.grant_id, courier.now());
+    if courier.read(move |tx| grant::who_began(tx, id, now)).await?.is_none() {
+        return over(courier, poll, no_right()).await;
     }
     let id = poll.client_id;
     let found = courier.read(move |tx| client::find(tx, id));
@@ -205,7 +239,9 @@ async fn given(
     asked_at: i64,
 ) -> desk::Result<Option<Banner>> {
     let (grant_id, mailbox_id, side) = (poll.grant_id, poll.mailbox_id, poll.side);
-    let by = who_began(courier, poll).await?;
+    // It took the provider its time: who began it may have signed out meanwhile.
+    let now = courier.now();
+    let by = courier.read(move |tx| grant::who_began(tx, grant_id, now)).await?;
     let poll = poll.clone();
     if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
         tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
@@ -213,21 +249,12 @@ async fn given(
     }
     let Some(by) = by else {
         let by = By::system(courier.now());
-        let kept = Err(no_administrator());
+        let kept = Err(no_right());
         return settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some);
     };
     let given = Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None };
     let kept = keep(courier, &by, client, given).await;
     settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some)
-}
-
-/// Who acts: beginning it gives no right that has ended since. `None`: no administrator any more.
-async fn who_began(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<By>> {
-    let at = courier.now();
-    let Some(id) = poll.begun_by else { return Ok(Some(By::system(at))) };
-    let agent = courier.read(move |tx| agent::find(tx, id)).await?;
-    let agent = agent.filter(|agent| agent.active && agent.role == Role::Administrator);
-    Ok(agent.map(|agent| By { actor: Actor::Agent { id, name: agent.name }, at }))
 }
 
 async fn again(
@@ -291,13 +318,9 @@ fn switched_off() -> Trouble {
     )
 }
 
-fn no_administrator() -> Trouble {
-    Trouble::new(
-        Class::AuthorizeAgain,
-        "no_administrator",
-        "Whoever asked for this code is no administrator any more, so its tokens were not kept.",
-        "Let an administrator get a new code.",
-    )
+fn no_right() -> Trouble {
+    let (code, reason, remedy) = grant::NO_RIGHT;
+    Trouble::new(Class::AuthorizeAgain, code, reason, remedy)
 }
 
 fn too_late() -> Trouble {

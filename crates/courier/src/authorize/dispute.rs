@@ -1,5 +1,5 @@
 //! Somebody else than expected has signed in (*Strict Matching*): what is asked about it, and what the answer does.
-use super::{Banner, prove};
+use super::{Banner, discard_disputed, prove};
 use crate::{Courier, probe};
 use desk::Refusal;
 use desk::mailboxes::grant;
@@ -89,15 +89,6 @@ pub async fn answer(
         prove::prove(&courier, &by, &mailbox, side, prove::Subject::New(grant_id), Some(note)).await
     });
     task.await.map_err(|error| anyhow::anyhow!("answering ended early: {error}"))?
-}
-
-/// Ends what nobody answered in time.
-pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
-    let now = courier.now();
-    if courier.read(move |tx| grant::any_dispute_over(tx, now)).await? {
-        courier.write(move |tx| grant::discard_disputed(tx, now)).await?;
-    }
-    Ok(())
 }
 
 /// Who signed in, and what is opened with it.

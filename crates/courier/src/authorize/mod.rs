@@ -16,13 +16,15 @@ mod unattended;
 pub use admin_consent::{AdminAnswer, admin_consented, begin_admin_consent, has_admin_consent};
 pub use certificate::{make as make_certificate, new_certificate};
 pub use device::{Device, begin_device, device_is_offered, poll_devices, wait_for_device};
+pub(crate) use device::{Polls, answered, begin_polls};
 pub use discover::{Discovered, discover};
-pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, discard_disputed, opened};
+pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 pub use dispute::{About, Answer, Question, answer, question};
 pub use unattended::{ask_now, needs_nobody};
 pub use wire::oauth::thumbprint_sha1;
 
 pub use paste::{awaits_paste, pasted};
+pub(crate) use revoke::discard_disputed;
 pub use revoke::{delete_tokens, remove, taken_back_where};
 
 use crate::registration::{self, corrected, endpoint};

@@ -31,6 +31,9 @@ pub(super) async fn prove(
     let mut proof = probe::prove(courier, mailbox, side, which).await;
     if !proof.ok {
         if let Subject::New(id) = subject {
+            if let Some(other) = courier.read(move |tx| grant::overtaken_by(tx, id)).await? {
+                return Err(desk::Refusal::Other(grant::overtaken(&other)).into());
+            }
             proof.remedy = unattended::with_patience(courier, id, proof.remedy).await?;
             let (by, proof) = (by.clone(), proof.clone());
             let reason = join(&proof.sentence, &proof.detail);

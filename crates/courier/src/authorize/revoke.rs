@@ -16,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// What is to be taken back at the provider when it is gone here.
 pub(super) struct Held {
     grant_id: i64,
+    state: grant::State,
     client: Client,
     refresh_token: Option<SecretString>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Held {
 pub async fn delete_tokens(courier: &Courier, by: &desk::By, grant_id: i64) -> desk::Result<String> {
     let (courier, by) = (courier.clone(), by.clone());
     let task = tokio::spawn(async move {
-        let held = held(&courier, grant_id).await?;
+        let held = held(&courier, grant_id).await?.filter(|held| held.state.has_tokens());
         let acts = by.clone();
         courier.write(move |tx| grant::delete_tokens(tx, &acts, grant_id)).await?;
         match held {
@@ -52,7 +53,7 @@ pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::
         });
         let mut all = Vec::new();
         for id in granted.await? {
-            all.extend(held(&courier, id).await?);
+            all.extend(held(&courier, id).await?.filter(|held| held.state.has_tokens()));
         }
         let acts = by.clone();
         courier.write(move |tx| mailbox::remove(tx, &acts, mailbox_id)).await?;
@@ -89,15 +90,36 @@ pub(super) async fn take_back_replaced(courier: &Courier, by: &desk::By, replace
     }
 }
 
+/// Ends what nobody said a word about in ten minutes.
+pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
+    let now = courier.now();
+    let over = courier.read(move |tx| grant::disputes_over(tx, now)).await?;
+    if over.is_empty() {
+        return Ok(());
+    }
+    let courier = courier.clone();
+    let task = tokio::spawn(async move {
+        let mut all = Vec::new();
+        for id in over {
+            all.extend(held(&courier, id).await?);
+        }
+        let ended = courier.write(move |tx| grant::discard_disputed(tx, now)).await?;
+        let by = desk::By::system(now);
+        for held in all.into_iter().filter(|held| ended.contains(&held.grant_id)) {
+            take_back(&courier, &by, held).await?;
+        }
+        Ok(())
+    });
+    task.await.map_err(|error| anyhow::anyhow!("discarding tokens ended early: {error}"))?
+}
+
 async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
     let vault = courier.desk().vault.clone();
     let found = courier.read(move |tx| {
-        let Some(grant) = grant::find(tx, grant_id)?.filter(|grant| grant.state.has_tokens()) else {
-            return Ok(None);
-        };
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
         let refresh_token = grant::refresh_token_for_system(tx, &vault, grant_id)?;
-        Ok(Some(Held { grant_id, client, refresh_token }))
+        Ok(Some(Held { grant_id, state: grant.state, client, refresh_token }))
     });
     found.await
 }

@@ -1,22 +1,24 @@
 //! A code for another device is polled by one, not more often than the provider allows, through restarts, to its end.
 use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token};
-use crate::stage::{ADDRESS, Stage};
+use crate::stage::{ADDRESS, Stage, until};
 use courier::Process;
 use courier::authorize;
 use desk::By;
-use desk::mailboxes::grant::{self, DeviceTry, Grant, NewDevice, State};
+use desk::mailboxes::grant::{self, DeviceTry, Grant, NewDevice, NewTokens, Owner, State};
 use desk::mailboxes::mailbox::Side;
 use desk::people::agent::{self, Agent, Role};
 use serde_json::json;
 
 const FIFTEEN_MINUTES: i64 = 15 * 60_000;
+const CODE: &str = "the-device-code";
 
 struct Try {
     stage: Stage,
     provider: PretendProvider,
     imap: PretendImap,
     id: i64,
+    session_id: i64,
 }
 
 impl Try {
@@ -29,9 +31,9 @@ impl Try {
             (Stage::new(), PretendImap::start().await, PretendProvider::start().await);
         stage.authorized_at(provider.address, imap.address);
         imap.state().token = Some("access-1".into());
-        let by = agent.map_or_else(|| stage.by(), |email| stage.administrator(email).1);
-        let id = begin(&stage, &by);
-        Try { stage, provider, imap, id }
+        let (session_id, by) = agent.map_or_else(|| (0, stage.by()), |email| stage.administrator(email));
+        let id = begin(&stage, &by, session_id, Side::Incoming, CODE);
+        Try { stage, provider, imap, id, session_id }
     }
     fn says(&self, error: &str) {
         self.says_with(400, error);
@@ -87,16 +89,16 @@ impl Try {
     }
 }
 
-fn begin(stage: &Stage, by: &By) -> i64 {
+fn begin(stage: &Stage, by: &By, session_id: i64, side: Side, code: &str) -> i64 {
     let client_id = stage.mailbox().incoming.client_id.unwrap();
     let vault = &stage.courier.desk().vault;
     stage.write(|tx| {
         let new = NewDevice {
             client_id,
             mailbox_id: stage.mailbox_id,
-            side: Side::Incoming,
-            session_id: 0,
-            device_code: "the-device-code".into(),
+            side,
+            session_id,
+            device_code: code.to_owned().into(),
             user_code: "ABCD".into(),
             verification_uri: "https://login.example/device".into(),
             interval_s: 5,
@@ -117,10 +119,7 @@ async fn it_is_polled_at_its_interval_and_slower_for_good_when_that_is_asked() {
     assert_eq!(try_.asked_within(31).await, [10, 20, 30]);
     let asked = try_.provider.state().asked[0].clone();
     assert_eq!(asked["grant_type"], "urn:ietf:params:oauth:grant-type:device_code");
-    assert_eq!(
-        (asked["device_code"].as_str(), asked["client_secret"].as_str()),
-        ("the-device-code", "the secret")
-    );
+    assert_eq!((asked["device_code"].as_str(), asked["client_secret"].as_str()), (CODE, "the secret"));
     assert!(try_.code().waits);
 }
 
@@ -282,7 +281,7 @@ async fn an_answer_that_comes_after_the_turn_is_dropped() {
 async fn a_new_code_ends_the_one_before() {
     let try_ = Try::new().await;
     try_.says("authorization_pending");
-    let second = begin(&try_.stage, &try_.stage.by());
+    let second = begin(&try_.stage, &try_.stage.by(), 0, Side::Incoming, CODE);
     assert!(try_.holds_no_code() && try_.told().contains("took its place"), "{}", try_.told());
     assert_eq!(try_.asked_within(6).await, [5], "the second alone");
     assert!(try_.stage.read(|tx| grant::device_try(tx, second)).unwrap().waits);
@@ -314,5 +313,83 @@ async fn who_is_no_administrator_any_more_authorizes_nothing() {
     try_.signs_in_as(ADDRESS);
     try_.asked_within(5).await;
     assert!(try_.told().contains("no administrator any more"), "{:?}", try_.told());
+    assert_eq!(try_.asked(), 0, "nobody has a right to the answer");
     assert_eq!(try_.stage.mailbox().incoming.grant_id, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_ends_with_the_session_that_asked_for_it() {
+    let try_ = Try::begun_by(Some("root@contoso.example")).await;
+    try_.says("authorization_pending");
+    assert_eq!(try_.asked_within(5).await, [5]);
+    let now = try_.stage.clock.now();
+    try_.stage.write(|tx| desk::people::session::end(tx, try_.session_id, now));
+    try_.signs_in_as(ADDRESS);
+    assert_eq!(try_.asked_within(10).await, [0; 0]);
+    assert!(try_.told().contains("signed out"), "{}", try_.told());
+    assert!(try_.holds_no_code());
+    assert_eq!(try_.stage.mailbox().incoming.grant_id, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_does_not_answer_holds_up_no_other_code() {
+    let try_ = Try::new().await;
+    try_.provider.state().hangs_on = Some(CODE.to_owned());
+    try_.says("authorization_pending");
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let rounds = courier::rounds::start(try_.stage.courier.clone(), stopping);
+    let asked = |code: &str| {
+        try_.provider
+            .state()
+            .asked
+            .iter()
+            .filter(|form| form.get("device_code").is_some_and(|c| c == code))
+            .count()
+    };
+    try_.stage.clock.advance(5_000);
+    until(&try_.stage.courier, || asked(CODE) == 1).await;
+    // Begun while that question is on its way.
+    begin(&try_.stage, &try_.stage.by(), 0, Side::Outgoing, "another-code");
+    try_.stage.clock.advance(5_000);
+    until(&try_.stage.courier, || asked("another-code") == 1).await;
+    assert_eq!(asked(CODE), 1, "and it is asked once");
+    rounds.abort();
+    drop(stop);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_a_killed_process_was_proving_are_proved_by_who_waits() {
+    let try_ = Try::new().await;
+    let (stage, vault, id) = (&try_.stage, &try_.stage.courier.desk().vault, try_.id);
+    stage.clock.advance(5_000);
+    let now = stage.clock.now();
+    stage.write(|tx| {
+        let poll = grant::claim_device(tx, vault, Some(id), now, 90_000, "test:killed")?.unwrap();
+        assert!(grant::device_used(tx, &poll)?);
+        let owner = Owner { subject: "s".into(), address: Some(ADDRESS.into()) };
+        let tokens = NewTokens {
+            resource: "https://outlook.office.com".into(),
+            access_token: "access-1".to_owned().into(),
+            access_expires_at: now + 3_600_000,
+            scopes: "https://outlook.office.com/IMAP.AccessAsUser.All".into(),
+            refresh_token: Some("refresh-1".to_owned().into()),
+            refresh_due_at: now + 3_000_000,
+        };
+        grant::store_tokens(tx, vault, &stage.by(), id, &owner, &tokens, [[1; 24], [2; 24]])
+    });
+    let device = authorize::Device {
+        grant_id: id,
+        user_code: "ABCD".into(),
+        verification_uri: "https://login.example/device".into(),
+        until: now,
+    };
+    let waits = async |seconds| {
+        let waiting = authorize::wait_for_device(&stage.courier, &device);
+        tokio::time::timeout(std::time::Duration::from_secs(seconds), waiting).await
+    };
+    assert!(waits(1).await.is_err(), "whoever is at it is not disturbed");
+    stage.clock.advance(3 * 60_000);
+    let banner = waits(10).await.expect("it waits for ever").unwrap();
+    assert!(matches!(banner, authorize::Banner::Green { .. }), "{banner:?}");
+    assert_eq!(try_.grant().state, State::Fulfilled);
 }

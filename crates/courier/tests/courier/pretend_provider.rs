@@ -19,6 +19,8 @@ pub struct State {
     pub answers: Vec<(u16, String)>,
     /// When it wants to be asked again, in seconds.
     pub retry_after: Option<u32>,
+    /// A request with this device code is never answered.
+    pub hangs_on: Option<String>,
 }
 
 #[derive(Clone)]
@@ -73,9 +75,18 @@ impl PretendProvider {
             let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
             let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
             let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
+            let hangs = {
+                let mut state = self.state();
+                let form: HashMap<String, String> = form;
+                let hangs = form.get("device_code").is_some_and(|code| state.hangs_on.as_ref() == Some(code));
+                state.asked.push(form);
+                hangs
+            };
+            if hangs {
+                std::future::pending::<()>().await;
+            }
             let (status, body, more) = {
                 let mut state = self.state();
-                state.asked.push(form);
                 state.bearers.extend(bearer.map(str::to_owned));
                 let many = state.answers.len() > 1;
                 let (status, body) = if many { state.answers.remove(0) } else { state.answers[0].clone() };

@@ -236,3 +236,44 @@ async fn a_provider_that_has_a_bad_hour_is_not_told_as_a_wrong_token_endpoint() 
         assert!(remedy.contains(words) && !remedy.contains(not), "{sentence} {remedy}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_nobody_said_a_word_about_are_taken_back_unless_another_mailbox_would_stop() {
+    for is_shared in [false, true] {
+        let try_ = Try::at("google").await;
+        let token = id_token("boss@contoso.example", &try_.sent["nonce"], try_.stage.clock.now());
+        let scope = try_.sent.get("scope").cloned().unwrap_or_default();
+        try_.provider.answers(
+            200,
+            json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600,
+                    "id_token": token, "scope": scope }),
+        );
+        try_.comes_back(try_.query()).await;
+        if is_shared {
+            try_.stage.write(|tx| {
+                tx.execute(
+                    "INSERT INTO consent (client_id, mailbox_id, side, state, authorized_by, state_since, created_at, owner_subject, refresh_token)
+                     SELECT client_id, mailbox_id, 'outgoing', 'fulfilled', 'root', state_since, created_at, owner_subject, refresh_token
+                     FROM consent WHERE disputed_until IS NOT NULL",
+                    params![],
+                )?;
+                Ok(())
+            });
+        }
+        try_.provider.state().answers.clear();
+        try_.provider.answers(200, json!({}));
+        let home = Book::of(vec![preset("google", &try_.provider, Some(&try_.provider))]);
+        let restarted = try_.stage.restarted_with(home);
+        let asks = async || {
+            authorize::question(&restarted, try_.stage.mailbox_id, Side::Incoming).await.unwrap().is_some()
+        };
+        let before = try_.provider.state().asked.len();
+        assert!(asks().await);
+        assert_eq!(try_.provider.state().asked.len(), before, "they may be used yet");
+        try_.stage.clock.advance(10 * 60_000);
+        assert!(!asks().await);
+        let asked = try_.provider.state().asked[before..].to_vec();
+        let told: Vec<_> = asked.iter().filter_map(|form| form.get("token").map(String::as_str)).collect();
+        assert_eq!(told, if is_shared { vec![] } else { vec!["refresh-1"] });
+    }
+}

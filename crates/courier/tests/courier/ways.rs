@@ -41,7 +41,7 @@ async fn begun() -> Try {
             interval_s: 5,
             expires_at: until,
         };
-        grant::begin_device(tx, &vault, &stage.by(), &new, [9; 24])
+        grant::begin_device(tx, &vault, &session.by, &new, [9; 24])
     });
     let device = Device {
         grant_id,

@@ -9,10 +9,10 @@ mod refresh;
 
 pub use admin_consent::{ADMIN_CONSENT_MS, awaits_admin_consent, begin_admin_consent, take_admin_consent};
 pub use device::{
-    DevicePoll, DeviceTry, NewDevice, begin_device, cancel_device, claim_device, device_due, device_over,
-    device_try, device_used, device_waits, end_lost_devices, newest_device,
+    DevicePoll, DeviceTry, NO_RIGHT, NewDevice, begin_device, cancel_device, claim_device, device_due,
+    device_over, device_try, device_used, device_waits, end_lost_devices, newest_device, who_began,
 };
-pub use dispute::{Dispute, any_dispute_over, discard_disputed, dispute, disputed, disputes_of, release};
+pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider};
 pub use pending::{
@@ -123,6 +123,7 @@ pub fn store_tokens(
     tokens: &NewTokens,
     nonces: [[u8; 24]; 2],
 ) -> Result<()> {
+    device::still_may(tx, id, by.at)?;
     let [for_access, for_refresh] = nonces;
     let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
     let stored: Option<(i64, String)> = tx.maybe(
@@ -159,9 +160,33 @@ pub const NOT_AUTHORIZED: (&str, &str, &str) = (
     "Open Config beside Authentication, fill in the registration and press Submit.",
 );
 
+/// The grant in use, where this one had to make room for it.
+pub fn overtaken_by(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query
+        .push(" WHERE state = 'fulfilled' AND EXISTS (SELECT 1 FROM consent AS ended WHERE ended.id = ")
+        .bind(id);
+    query.push(" AND ended.state IN ('revoked', 'failed') AND ended.mailbox_id = consent.mailbox_id");
+    query.push(" AND ended.side = consent.side AND ended.created_at <= consent.state_since) ORDER BY id DESC LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// What who came second is told.
+pub fn overtaken(other: &Grant) -> String {
+    let owner = other.owner_address.as_deref().map(|owner| format!(" as {owner}")).unwrap_or_default();
+    format!(
+        "Another sign-in of this mailbox{owner}, begun by {}, was proved first and is in use, so this one was dropped. \
+         Nothing else is to be done; authorize again only if that was the wrong account.",
+        other.authorized_by
+    )
+}
+
 /// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
 pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let grant = get(tx, id)?;
+    if let Some(other) = overtaken_by(tx, id)? {
+        return Err(Refusal::Other(overtaken(&other)).into());
+    }
     if !grant.state.has_tokens() {
         return Err(
             Refusal::Other("The tokens of this authorization are gone. Authorize again.".into()).into()

@@ -53,6 +53,16 @@ pub fn find(tx: &mut Tx<'_>, token: &[u8], now: i64) -> Result<Option<Session>> 
     Ok(agent.map(|agent| Session { id, agent, form_token }))
 }
 
+/// Whose live session this is: an active agent's.
+pub fn owner(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Option<Agent>> {
+    let found: Option<(i64,)> = tx.maybe(
+        "SELECT agent_id FROM session WHERE id = $1 AND expires_at > $2 AND seen_at > $3",
+        params![id, now, now - IDLE_MS],
+    )?;
+    let Some((agent_id,)) = found else { return Ok(None) };
+    Ok(agent::find(tx, agent_id)?.filter(|agent| agent.active))
+}
+
 /// Whose session this was, though it has ended by time: to give typed text back. Never a right to anything.
 pub fn find_ended(tx: &mut Tx<'_>, token: &[u8]) -> Result<Option<i64>> {
     let found: Option<(i64,)> = tx.maybe(

@@ -16,6 +16,8 @@ use desk::mailboxes::mailbox::{Mailbox, Shape, Side};
 
 /// What a code came to is shown this long.
 const TOLD_MS: i64 = 15 * 60_000;
+/// No question to a provider takes longer.
+const POLLING_MS: i64 = 90_000;
 /// A proof takes no longer; whoever was at it is gone.
 const PROVING_MS: i64 = 2 * 60_000;
 
@@ -43,6 +45,8 @@ pub struct Waiting {
     pub user_code: String,
     pub page: String,
     pub left_s: i64,
+    /// Its time to be asked about has long passed.
+    pub is_asked_by_nobody: bool,
 }
 
 impl Ways {
@@ -93,6 +97,7 @@ impl Waiting {
             user_code: device.user_code.clone(),
             page: device.verification_uri.clone(),
             left_s: (device.until - now) / 1000,
+            is_asked_by_nobody: now > device.poll_at.saturating_add(POLLING_MS),
         })
     }
 }

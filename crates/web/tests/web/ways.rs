@@ -89,7 +89,9 @@ async fn a_code_is_shown_with_its_page_and_its_time_and_can_be_cancelled() {
         .shows("data-copy=\"#user-code\"")
         .shows("href=\"https://login.example/device\"");
     page.shows("rel=\"noopener noreferrer\"").shows("data-left=\"840\"").shows("id=\"ways\" open");
-    page.hides("the-device-code").hides("Get a code");
+    page.hides("the-device-code").hides("Get a code").shows("Waiting for the sign-in");
+    office.clock.advance(60_000);
+    maya.get(PAGE).await.shows("Nobody asks the provider about this code.").hides("Waiting for the sign-in");
     for foreign in [
         format!("/mailboxes/1/outgoing/device/{id}/cancellation"),
         format!("/mailboxes/1/remote/device/{}/cancellation", id + 1),

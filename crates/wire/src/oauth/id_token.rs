@@ -52,6 +52,8 @@ pub struct Identity {
     pub upn: Option<String>,
     pub name: Option<String>,
     pub proof: Proof,
+    /// Its provider says of itself that every authorization answer names it (RFC 9207 §3).
+    pub is_named_in_answers: bool,
     /// Every text by its dotted path, for the *Email Address Attribute* of a provider form.
     pub claims: BTreeMap<String, String>,
 }
@@ -71,7 +73,8 @@ pub async fn identify(
     };
     let discovery = discovery::discover(net, &url).await?;
     let keys = discovery::keys(net, &discovery).await?;
-    check(id_token, &discovery, &keys, expected).map_err(|flaw| flaw.into_error(&host))
+    let identity = check(id_token, &discovery, &keys, expected).map_err(|flaw| flaw.into_error(&host))?;
+    Ok(Identity { is_named_in_answers: discovery.iss_parameter_supported, ..identity })
 }
 
 /// Why a token is not believed.
@@ -228,6 +231,7 @@ impl<'a> Token<'a> {
             upn: filled("upn"),
             name: filled("name"),
             proof,
+            is_named_in_answers: false,
             claims,
         })
     }

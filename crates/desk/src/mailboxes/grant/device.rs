@@ -3,10 +3,12 @@
 use super::{note, side_of};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::Side;
+use crate::people::agent::{self, Role};
+use crate::people::session;
 use crate::site::event::Actor;
 use crate::site::sealed;
 use crate::site::vault::Vault;
-use crate::{By, Result, params};
+use crate::{By, Refusal, Result, params};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -50,9 +52,14 @@ pub struct DevicePoll {
     pub interval_s: i64,
     /// Its code has ended.
     pub is_over: bool,
-    /// The agent who acts in it; `None`: the command line.
-    pub begun_by: Option<i64>,
 }
+
+/// Why a code is asked about no more: code, reason, remedy.
+pub const NO_RIGHT: (&str, &str, &str) = (
+    "no_administrator",
+    "Whoever asked for this code has signed out since, or is no administrator any more, so nothing was authorized with it.",
+    "Let an administrator get a new code.",
+);
 
 pub fn begin_device(
     tx: &mut Tx<'_>,
@@ -95,8 +102,8 @@ pub fn begin_device(
 
 /// Code, page, end, whether it waits, next poll.
 type Shown = (String, String, Option<i64>, bool, Option<i64>);
-/// Row, generation, registration, mailbox, side, sealed code, interval, end, who began it.
-type Claimed = (i64, i64, i64, i64, String, Vec<u8>, i64, i64, Option<i64>);
+/// Row, generation, registration, mailbox, side, sealed code, interval, end.
+type Claimed = (i64, i64, i64, i64, String, Vec<u8>, i64, i64);
 
 /// `None`: it was no try of this kind.
 pub fn device_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeviceTry>> {
@@ -112,6 +119,30 @@ pub fn device_try(tx: &mut Tx<'_>, id: i64) -> Result<Option<DeviceTry>> {
         waits,
         poll_at: poll_at.unwrap_or(0),
     }))
+}
+
+/// Who acts in a try: beginning it gives no right that has ended since. The session lives, and whose it is is an
+/// administrator still; or it was begun on the command line, which has none. `None`: nobody any more.
+pub fn who_began(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<Option<By>> {
+    let (session_id, begun_by): (i64, Option<i64>) =
+        tx.one("SELECT session_id, begun_by FROM consent WHERE id = $1", params![id])?;
+    let agent = match (session_id, begun_by) {
+        (0, None) => return Ok(Some(By::system(at))),
+        (0, Some(agent_id)) => agent::find(tx, agent_id)?.filter(|agent| agent.active),
+        (_, Some(agent_id)) => session::owner(tx, session_id, at)?.filter(|agent| agent.id == agent_id),
+        (_, None) => None,
+    };
+    let agent = agent.filter(|agent| agent.role == Role::Administrator);
+    Ok(agent.map(|agent| By { actor: Actor::Agent { id: agent.id, name: agent.name }, at }))
+}
+
+/// The same in the transaction that keeps tokens, since asking the provider took its time. Other tries are asked about
+/// by whoever has come back with the answer.
+pub(super) fn still_may(tx: &mut Tx<'_>, id: i64, at: i64) -> Result<()> {
+    if device_try(tx, id)?.is_some() && who_began(tx, id, at)?.is_none() {
+        return Err(Refusal::Other(format!("{} {}", NO_RIGHT.1, NO_RIGHT.2)).into());
+    }
+    Ok(())
 }
 
 /// The newest try of a side, if it is one by a code.
@@ -148,12 +179,10 @@ pub fn claim_device(
                        AND leased_until <= $1 AND ($4 = 0 OR id = $4)
                      ORDER BY poll_at, id LIMIT 1)
            AND state = 'pending' AND device_code IS NOT NULL AND poll_at <= $1 AND leased_until <= $1
-         RETURNING id, generation, client_id, mailbox_id, side, device_code, poll_interval_s, pending_until, begun_by",
+         RETURNING id, generation, client_id, mailbox_id, side, device_code, poll_interval_s, pending_until",
         params![now, now.saturating_add(lease_ms), owner, only.unwrap_or(0)],
     )?;
-    let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until, begun_by)) =
-        claimed
-    else {
+    let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until)) = claimed else {
         return Ok(None);
     };
     Ok(Some(DevicePoll {
@@ -165,7 +194,6 @@ pub fn claim_device(
         device_code: vault.unseal(&device_row(grant_id), &sealed)?,
         interval_s,
         is_over: until <= now,
-        begun_by,
     }))
 }
 

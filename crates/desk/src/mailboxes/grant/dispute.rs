@@ -27,6 +27,7 @@ pub fn dispute(
     why: (&str, &str, &str),
     nonces: [[u8; 24]; 2],
 ) -> Result<()> {
+    super::device::still_may(tx, id, by.at)?;
     let (code, reason, remedy) = why;
     let [for_access, for_refresh] = nonces;
     let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
@@ -96,26 +97,23 @@ pub fn release(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     note(tx, by, mailbox_id, "authorized", json!({ "grant": id, "side": side, "disputed": true }))
 }
 
-/// Whether some wait that are to be discarded.
-pub fn any_dispute_over(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
-    let (any,) = tx.one(
-        "SELECT EXISTS (SELECT 1 FROM consent WHERE state = 'pending' AND disputed_until <= $1)",
-        params![now],
-    )?;
-    Ok(any)
-}
-
-/// Destroys the tokens that nobody said a word about in time; how many tries that ended.
-pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
+/// Those that nobody said a word about in time.
+pub fn disputes_over(tx: &mut Tx<'_>, now: i64) -> Result<Vec<i64>> {
     let over: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent WHERE state = 'pending' AND disputed_until <= $1 ORDER BY id LIMIT 100",
         params![now],
     )?;
-    for (id,) in &over {
+    Ok(over.into_iter().map(|(id,)| id).collect())
+}
+
+/// Destroys their tokens; which tries that ended.
+pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<Vec<i64>> {
+    let over = disputes_over(tx, now)?;
+    for id in &over {
         let reason = "Nobody said within ten minutes what the mailbox is, so the tokens of this sign-in were discarded.";
         fail(tx, &By::system(now), *id, "dispute_over", reason, "Press Submit again.")?;
     }
-    Ok(over.len())
+    Ok(over)
 }
 
 /// Another sign-in of the side takes the place of those that wait for a word, or for a code.

@@ -17,7 +17,7 @@ impl Scene {
         found.map(|dispute| dispute.grant.id)
     }
     fn discard(&self, at: i64) -> usize {
-        self.desk.db.write(|tx| grant::discard_disputed(tx, at)).unwrap()
+        self.desk.db.write(|tx| grant::discard_disputed(tx, at)).unwrap().len()
     }
 }
 

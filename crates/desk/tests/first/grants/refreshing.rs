@@ -230,3 +230,20 @@ fn a_clock_that_was_set_right_makes_due_what_nobody_signed_in_for_too() {
     s.desk.db.write(|tx| desk::site::due::not_beyond(tx, NOW + 90_000 * SECOND, NOW)).unwrap();
     assert_eq!(s.due(NOW), [id]);
 }
+
+#[test]
+fn whoever_comes_second_is_told_who_came_first() {
+    let s = scene();
+    let (first, second) = (s.authorized("first", "access 1"), s.authorized("second", "access 2"));
+    let replaced = |id| s.desk.db.read(|tx| grant::overtaken_by(tx, id)).unwrap().map(|grant| grant.id);
+    assert_eq!((replaced(first), replaced(second)), (None, None));
+    s.fulfil(first);
+    assert_eq!((replaced(first), replaced(second)), (None, Some(first)));
+    let told = refused(s.desk.db.write(|tx| grant::fulfil(tx, &by(), second))).to_string();
+    assert!(told.contains("was proved first and is in use"), "{told}");
+    assert_eq!(s.grant(first).state, State::Fulfilled);
+    // One that was replaced later is not told of what came after it as if it had come before.
+    let third = s.authorized("third", "access 3");
+    s.fulfil(third);
+    assert_eq!(replaced(first), Some(third));
+}
