@@ -77,7 +77,8 @@ fn broken(stage: &Stage, url: &str) {
             code: "535".into(),
             reason: "It was refused.".into(),
             remedy: "Look at it.".into(),
-            next_at: now,
+            // Not so soon that a round finds it well before anybody has looked.
+            next_at: now + 60 * 60_000,
         };
         let claim = mailbox::claim(tx, id, now, 0, "test")?.unwrap();
         mailbox::settle(tx, &claim, &round, now)
