@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod fetch;
 mod file;
 mod left;
+pub mod pipe;
 pub mod probe;
 mod process;
 pub mod random;

@@ -22,6 +22,7 @@ mod message;
 mod open;
 mod outbox;
 mod output;
+mod pipe;
 mod reply;
 mod serve;
 mod ticket;
@@ -118,6 +119,8 @@ enum Command {
     /// Raw messages and what became of them
     #[command(subcommand)]
     Inbox(inbox::Command),
+    /// Take one message from standard input, for a mail server on this machine; exit statuses of sysexits.h
+    Pipe(pipe::Pipe),
     /// Outgoing messages
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -177,16 +180,30 @@ pub struct Program {
 fn main() -> ExitCode {
     // The process has one cryptography provider, named before anything uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cli = Cli::parse();
-    let prepared = keep_memory_out_of_files().and_then(|()| outlive_the_limit_on_files());
-    match prepared.map_err(Failure::Failed).and_then(|()| run(cli)) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && pipe::is_asked_for(std::env::args_os().skip(1)) => {
+            output::tell(&error.to_string());
+            return ExitCode::from(pipe::USAGE);
+        }
+        Err(error) => error.exit(),
+    };
+    if matches!(cli.command, Command::Pipe(_)) {
+        return pipe::ended(|| prepared_and_run(cli));
+    }
+    match prepared_and_run(cli) {
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::Status(status)) => ExitCode::from(status),
         Err(failure) => {
-            output::tell(&format!("postern: {}", output::shown(&failure.to_string())));
+            output::complain(&failure);
             ExitCode::from(failure.status())
         }
     }
+}
+
+fn prepared_and_run(cli: Cli) -> Result<Done, Failure> {
+    let prepared = keep_memory_out_of_files().and_then(|()| outlive_the_limit_on_files());
+    prepared.map_err(Failure::Failed).and_then(|()| run(cli))
 }
 
 /// Memory holds keys, secrets and tokens: no crash writes it into a file, and no other process of the same user reads it.
@@ -240,6 +257,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Reply(reply) => reply::reply(&program, reply),
         Command::Note(note) => reply::note(&program, note),
         Command::Inbox(command) => inbox::run(&program, command),
+        Command::Pipe(asked) => pipe::run(&program, &asked),
         Command::Outbox(command) => outbox::run(&program, command),
         Command::Key(command) => key::run(&program, &command),
         Command::Check => check::run(&program),
@@ -260,6 +278,7 @@ impl Command {
             | Command::Reply(_)
             | Command::Note(_)
             | Command::Inbox(_)
+            | Command::Pipe(_)
             | Command::Outbox(_)
             | Command::Key(_)
             | Command::Check
@@ -317,6 +336,13 @@ mod tests {
         assert_eq!((level(&["serve"]).as_str(), level(&["demo"]).as_str()), ("debug", "debug"));
         assert_eq!(level(&["mailbox", "fetch", "a@example.org"]), "error");
         assert_eq!(level(&["check"]), "error");
+    }
+
+    #[test]
+    fn whether_a_message_was_to_be_taken_is_seen_in_arguments_that_are_not_understood() {
+        let asked = |words: &[&str]| pipe::is_asked_for(words.iter().map(Into::into));
+        assert!(asked(&["pipe"]) && asked(&["--data", "d", "--json", "--config=c", "pipe", "--bogus"]));
+        assert!(!asked(&["--data", "pipe", "check"]) && !asked(&["mailbox", "show", "pipe"]) && !asked(&[]));
     }
 
     #[test]

@@ -14,13 +14,15 @@ pub enum Done {
 pub enum Failure {
     Usage(anyhow::Error),
     NotFound(String),
+    /// What was handed over is not what the command takes.
+    BadInput(String),
     Failed(anyhow::Error),
 }
 
 impl Failure {
     pub fn status(&self) -> u8 {
         match self {
-            Failure::Failed(_) => 1,
+            Failure::Failed(_) | Failure::BadInput(_) => 1,
             Failure::Usage(_) => 2,
             Failure::NotFound(_) => 3,
         }
@@ -33,7 +35,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(error) | Failure::Failed(error) => write!(f, "{error:#}"),
-            Failure::NotFound(sentence) => f.write_str(sentence),
+            Failure::NotFound(sentence) | Failure::BadInput(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -88,6 +90,11 @@ pub fn write(text: &str) -> Result<Done, Failure> {
 /// A line to standard error, as far as it can be written: there is no third place to complain at.
 pub fn tell(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Why a command has failed, to standard error.
+pub fn complain(failure: &Failure) {
+    tell(&format!("postern: {}", shown(&failure.to_string())));
 }
 
 /// Text for people. What stands in it may come from a letter or a server.

@@ -4,6 +4,7 @@ use super::{Broke, LEASE_MS, Tally};
 use crate::Courier;
 use crate::left;
 use desk::Desk;
+use desk::files::store::Stored;
 use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
 use desk::intake::round_trip;
 use desk::mailboxes::cursor::Cursor;
@@ -100,16 +101,21 @@ fn put(
     let contents: Vec<&[u8]> = raws.iter().map(AsRef::as_ref).collect();
     let stored = desk.store.put_all(&contents)?;
     let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| {
-        let read = mail::message::parse(mail::message::head(raw));
-        Arrival {
-            uid: message.uid,
-            received_at: message.received_at.unwrap_or(now),
-            stored,
-            content_key: mail::message::content_key(raw),
-            marks: round_trip::marks(&read),
-            message_id: read.message_id,
-            silent: message.silent,
-        }
+        arrival(message.uid, message.received_at.unwrap_or(now), raw, stored, message.silent)
     });
     Ok((arrivals.collect(), left))
+}
+
+/// What is recorded of a message that is in the store.
+pub(crate) fn arrival(uid: u32, received_at: i64, raw: &[u8], stored: Stored, silent: bool) -> Arrival {
+    let read = mail::message::parse(mail::message::head(raw));
+    Arrival {
+        uid,
+        received_at,
+        stored,
+        content_key: mail::message::content_key(raw),
+        marks: round_trip::marks(&read),
+        message_id: read.message_id,
+        silent,
+    }
 }

@@ -141,6 +141,17 @@ impl Store {
         Ok(self.put_all(&[content])?.pop().context("invariant: one content, one place")?)
     }
 
+    /// The same for a process that stores this one content and ends: a file of its own, since each pack that is begun
+    /// stays.
+    pub fn put_alone(&self, content: &[u8]) -> Result<Stored> {
+        let hash = Store::hash(content);
+        let place = match self.there(&hash)? {
+            Some(place) => place,
+            None => self.write_file(&hash, &Large::Content(content))?,
+        };
+        Ok(Stored { hash, size_bytes: content.len() as u64, place })
+    }
+
     /// The bytes, their hash checked.
     pub fn get(&self, place: &str, hash: &[u8]) -> Result<Vec<u8>> {
         let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;

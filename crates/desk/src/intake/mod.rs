@@ -5,6 +5,7 @@ pub mod filing;
 pub mod held;
 pub mod inbox;
 pub mod joining;
+pub mod piped;
 mod prepare;
 mod record;
 pub mod round_trip;

@@ -78,15 +78,15 @@ pub fn record(
     Ok(Recorded { new: news.len(), known: arrivals.len() - new.len() })
 }
 /// Without what the Mailbox Doctor sent: that says nothing about whether mail comes.
-fn news<'a>(tx: &mut Tx<'_>, new: &[&'a Arrival], now: i64) -> Result<Vec<&'a Arrival>> {
+pub(super) fn news<'a>(tx: &mut Tx<'_>, new: &[&'a Arrival], now: i64) -> Result<Vec<&'a Arrival>> {
     let marks: Vec<&[String]> = new.iter().map(|arrival| arrival.marks.as_slice()).collect();
     let own = round_trip::bear(tx, &marks, now)?;
     Ok(new.iter().zip(own).filter(|(_, own)| !own).map(|(arrival, _)| *arrival).collect())
 }
-struct Source<'a> {
-    mailbox_id: i64,
-    cursor: &'a Cursor,
-    now: i64,
+pub(super) struct Source<'a> {
+    pub mailbox_id: i64,
+    pub cursor: &'a Cursor,
+    pub now: i64,
 }
 fn known_sources(
     tx: &mut Tx<'_>,
@@ -142,7 +142,7 @@ fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>,
     }
     Ok(ids)
 }
-fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
+pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
     let blobs = name_blobs(tx, arrivals)?;
     for some in powers_of_two(arrivals) {
         let mut query = Query::new(
@@ -172,7 +172,7 @@ fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Re
     }
     Ok(())
 }
-fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
+pub(super) fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
     for some in arrivals.chunks(512) {
         let mut query = Query::new("SELECT content_key, id FROM inbox WHERE mailbox_id = ");
         query.bind(source.mailbox_id).push(" AND content_key IN ");

@@ -328,3 +328,22 @@ fn many_writers_wait_for_each_other() {
     });
     assert_eq!(count(&db), 160);
 }
+
+/// As two processes have it: another handle on the same file.
+#[test]
+fn what_another_process_commits_to_sqlite_wakes_too_and_ones_own_commits_wake_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("postern.db").display());
+    let open = || Db::open(&url, &desk::db::Options::default()).unwrap();
+    let (here, elsewhere) = (open(), open());
+    here.write(|tx| tx.execute("CREATE TABLE thing (a BIGINT NOT NULL)", params![])).unwrap();
+    let (say, heard) = mpsc::channel();
+    here.on_wake(move |topic| say.send(topic.to_owned()).unwrap());
+    let insert = |tx: &mut Tx<'_>| tx.execute("INSERT INTO thing (a) VALUES (1)", params![]);
+    here.write(insert).unwrap();
+    assert!(heard.recv_timeout(Duration::from_secs(2)).is_err(), "nothing that this process did");
+    elsewhere.write(insert).unwrap();
+    let topics: Vec<String> = (0..6).map(|_| heard.recv_timeout(Duration::from_secs(5)).unwrap()).collect();
+    assert!(topics.iter().any(|topic| topic == "inbox"), "{topics:?}");
+    assert!(heard.recv_timeout(Duration::from_secs(2)).is_err(), "it is said once");
+}

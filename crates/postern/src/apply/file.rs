@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Wanted {
     pub entry: Entry,
     pub shape: Option<Shape>,
-    pub remote: AskedRemote,
+    /// `None`: nothing is said of fetching.
+    pub remote: Option<AskedRemote>,
     pub outgoing: Option<AskedOutgoing>,
     pub client: Option<WantedClient>,
     /// Of the outgoing side, where it signs in by one of its own.
@@ -40,7 +41,7 @@ pub struct Entry {
     fetched: Option<String>,
     frequency_s: Option<i64>,
     batch: Option<i64>,
-    incoming: Incoming,
+    incoming: Option<Incoming>,
     outgoing: Option<Outgoing>,
     client: Option<Of>,
 }
@@ -149,13 +150,38 @@ impl Entry {
     }
 
     fn understood(self, folders: &[PathBuf]) -> anyhow::Result<Wanted> {
-        let (incoming, authentication) = (&self.incoming, Authentication::from(self.incoming.authentication));
-        if authentication.is_oauth() != self.client.is_some() {
+        let remote = self.remote(folders)?;
+        let authentication = remote.as_ref().and_then(|remote| remote.server.authentication);
+        if authentication.is_some_and(Authentication::is_oauth) != self.client.is_some() {
             bail!(
                 "[mailbox.client] belongs to authentication = \"microsoft\", \"google\" or \"other\", and to nothing else"
             );
         }
-        let remote = AskedRemote {
+        let outgoing = self.outgoing.as_ref().map(|o| o.asked(folders)).transpose()?;
+        let client = self.client.as_ref().map(|c| c.wanted(folders, "client")).transpose()?;
+        let outgoing_client = self.outgoing.as_ref().and_then(|outgoing| outgoing.client.as_ref());
+        let outgoing_client = outgoing_client.map(|c| c.wanted(folders, "outgoing.client")).transpose()?;
+        let shape = self.shape()?;
+        Ok(Wanted { entry: self, shape, remote, outgoing, client, outgoing_client })
+    }
+
+    /// A mailbox may be fetched from nowhere: its mail is handed over by a mail server of one's own (`postern pipe`).
+    fn remote(&self, folders: &[PathBuf]) -> anyhow::Result<Option<AskedRemote>> {
+        let Some(incoming) = &self.incoming else {
+            let fetching = [
+                ("active = true", self.active == Some(true)),
+                ("start_from", self.start_from.is_some()),
+                ("fetched", self.fetched.is_some()),
+                ("frequency_s", self.frequency_s.is_some()),
+                ("batch", self.batch.is_some()),
+            ];
+            if let Some((key, _)) = fetching.iter().find(|(_, given)| *given) {
+                bail!("{key} is about fetching, and needs [mailbox.incoming]");
+            }
+            return Ok(None);
+        };
+        let authentication = Authentication::from(incoming.authentication);
+        Ok(Some(AskedRemote {
             protocol: incoming.protocol.map(Into::into),
             server: AskedServer {
                 host: incoming.host.clone(),
@@ -171,13 +197,7 @@ impl Entry {
             batch: self.batch,
             fetched: self.fetched.as_deref().map(fetched).transpose()?,
             start_from: self.start_from.as_deref().map(start_from).transpose()?,
-        };
-        let outgoing = self.outgoing.as_ref().map(|o| o.asked(folders)).transpose()?;
-        let client = self.client.as_ref().map(|c| c.wanted(folders, "client")).transpose()?;
-        let outgoing_client = self.outgoing.as_ref().and_then(|outgoing| outgoing.client.as_ref());
-        let outgoing_client = outgoing_client.map(|c| c.wanted(folders, "outgoing.client")).transpose()?;
-        let shape = self.shape()?;
-        Ok(Wanted { entry: self, shape, remote, outgoing, client, outgoing_client })
+        }))
     }
 }
 

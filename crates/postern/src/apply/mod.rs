@@ -135,8 +135,10 @@ fn apply(
     let has_client = wanted.client.is_some();
     let completeness = if has_client { Completeness::Draft } else { Completeness::Complete };
     let preset = provider(tx, &desk.providers, wanted, &found)?;
-    let remote = wanted.remote.over(&found, stands, preset);
-    mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
+    if let Some(remote) = &wanted.remote {
+        let remote = remote.over(&found, stands, preset);
+        mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
+    }
     if let Some(asked) = &wanted.client {
         clients::apply(tx, desk, by, (id, Side::Incoming), asked, preset, randoms, made.incoming.as_ref())?;
     }
@@ -219,7 +221,8 @@ fn provider<'a>(
     wanted: &Wanted,
     stored: &Mailbox,
 ) -> desk::Result<Option<&'a Preset>> {
-    let authentication = wanted.remote.server.authentication.unwrap_or(stored.incoming.authentication);
+    let asked = wanted.remote.as_ref().and_then(|remote| remote.server.authentication);
+    let authentication = asked.unwrap_or(stored.incoming.authentication);
     let (named, registered) = named_or_registered(tx, wanted.client.as_ref(), stored.incoming.client_id)?;
     asked::preset(providers, authentication, named.as_deref(), registered.as_deref(), stored)
 }

@@ -18,6 +18,7 @@ mod file_limit;
 mod keys;
 mod kills;
 mod on_postgres;
+mod piping;
 mod practice_walk;
 mod program;
 mod quiet_log;

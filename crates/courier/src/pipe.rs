@@ -1,0 +1,24 @@
+//! A message that a mail server on this machine hands over: into the store, then its row in one commit. Nothing waits
+//! for a network, so this blocks.
+use crate::fetch::{MESSAGE_BYTES_MAX, NoRoom, arrival, look_for_room};
+use desk::Desk;
+use desk::intake::inbox::Arrival;
+use desk::intake::piped::{self, Piped};
+
+/// A longer one is refused, as it is left on the server where mail is fetched.
+pub const BYTES_MAX: u64 = MESSAGE_BYTES_MAX;
+
+/// Stored durably and recorded when it returns. The same content again changes nothing but that it came again.
+pub fn take(desk: &Desk, mailbox_id: i64, raw: &[u8], now: i64) -> desk::Result<Piped> {
+    let content_key = mail::message::content_key(raw);
+    if let Some(inbox_id) = desk.db.read(|tx| piped::known(tx, mailbox_id, &content_key))? {
+        desk.db.write(|tx| piped::again(tx, mailbox_id, inbox_id, now))?;
+        return Ok(Piped { inbox_id, known: true });
+    }
+    if let Err(NoRoom { reason }) = look_for_room(desk)? {
+        return Err(anyhow::anyhow!("{reason}. Free some space on the disk of the data folder.").into());
+    }
+    let stored = desk.store.put_alone(raw)?;
+    let arrival: Arrival = arrival(0, now, raw, stored, false);
+    desk.db.write(|tx| piped::record(tx, mailbox_id, &arrival, now))
+}

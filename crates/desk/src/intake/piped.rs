@@ -1,0 +1,83 @@
+//! A message that a mail server of one's own hands over on standard input, one at a time: it comes from no folder, and
+//! is known again by its content alone.
+use super::record::{self, Arrival, Source};
+use crate::mailboxes::cursor::Cursor;
+use crate::mailboxes::usual;
+use crate::{Refusal, Result, db::Tx, params};
+
+/// What stands for the folder. No server's folder has UIDVALIDITY 0 (RFC 9051 2.3.1.1), so none is taken for it.
+pub const FOLDER: &str = "(pipe)";
+const UID_VALIDITY: u32 = 0;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piped {
+    pub inbox_id: i64,
+    /// The same content was there already: this says only that it came again.
+    pub known: bool,
+}
+
+/// The row of this content, which a mail server hands over again when it has not heard how the first time ended.
+pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result<Option<i64>> {
+    let found: Option<(i64,)> = tx.maybe(
+        "SELECT id FROM inbox WHERE mailbox_id = $1 AND content_key = $2",
+        params![mailbox_id, content_key.as_slice()],
+    )?;
+    Ok(found.map(|(id,)| id))
+}
+
+/// Records it under the next number of its mailbox (`arrival.uid` is not looked at), and wakes the filing round. A
+/// removed mailbox gets nothing.
+pub fn record(tx: &mut Tx<'_>, mailbox_id: i64, arrival: &Arrival, now: i64) -> Result<Piped> {
+    let cursor = next(tx, mailbox_id)?;
+    let known = known(tx, mailbox_id, &arrival.content_key)?;
+    let arrival = Arrival { uid: cursor.uid_last, ..arrival.clone() };
+    let source = Source { mailbox_id, cursor: &cursor, now };
+    if let Some(inbox_id) = known {
+        record::insert_again(tx, &source, &[&arrival])?;
+        return Ok(Piped { inbox_id, known: true });
+    }
+    record::insert_new(tx, &source, &[&arrival])?;
+    // There is no server on which anything would have to be done.
+    let (inbox_id,): (i64,) = tx.one(
+        "UPDATE inbox SET settled_on_server_at = $3 WHERE mailbox_id = $1 AND content_key = $2 RETURNING id",
+        params![mailbox_id, arrival.content_key.as_slice(), now],
+    )?;
+    if !record::news(tx, &[&arrival], now)?.is_empty() {
+        usual::note(tx, mailbox_id, [arrival.received_at], now)?;
+        tx.execute("UPDATE mailbox SET last_mail_at = $2 WHERE id = $1", params![mailbox_id, now])?;
+    }
+    tx.wake("inbox");
+    Ok(Piped { inbox_id, known: false })
+}
+
+/// Says that what is there came again.
+pub fn again(tx: &mut Tx<'_>, mailbox_id: i64, inbox_id: i64, now: i64) -> Result<()> {
+    let cursor = next(tx, mailbox_id)?;
+    tx.execute(
+        "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at, settled_on_server_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        params![mailbox_id, FOLDER, UID_VALIDITY, cursor.uid_last, inbox_id, now],
+    )?;
+    Ok(())
+}
+
+/// The next number. Who draws one changes the mailbox's row, so that two at once do not draw the same.
+fn next(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Cursor> {
+    let there = tx.execute(
+        "UPDATE mailbox SET generation = generation WHERE id = $1 AND removed_at IS NULL",
+        params![mailbox_id],
+    )?;
+    if there == 0 {
+        return Err(Refusal::NotFound("mailbox").into());
+    }
+    let mut last = 0;
+    for select in [
+        "SELECT COALESCE(max(uid), 0) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3",
+        "SELECT COALESCE(max(uid), 0) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3",
+    ] {
+        let (uid,): (u32,) = tx.one(select, params![mailbox_id, FOLDER, UID_VALIDITY])?;
+        last = last.max(uid);
+    }
+    let uid_last = last.checked_add(1).ok_or_else(|| anyhow::anyhow!("this mailbox has no number left"))?;
+    Ok(Cursor { folder: FOLDER.to_owned(), uid_validity: UID_VALIDITY, uid_last, start_after_uid: 0 })
+}

@@ -1,0 +1,103 @@
+//! `postern pipe`: takes one message from standard input for a mail server on this machine. That server decides by the
+//! exit status (`sysexits.h`) whether it tries again, so every trouble that may pass is 75, and none loses the message.
+use crate::open::{self, Missing};
+use crate::output::{self, Done, Failure};
+use crate::{Program, mailbox};
+use clap::Args;
+use desk::mailboxes::mailbox::Mailbox;
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+pub const USAGE: u8 = 64;
+const DATA_ERROR: u8 = 65;
+const NO_USER: u8 = 67;
+const TRY_AGAIN: u8 = 75;
+const CONFIGURATION: u8 = 78;
+
+#[derive(Args)]
+pub struct Pipe {
+    /// The mailbox of the desk that the message came to
+    address: String,
+}
+
+/// Whether arguments that are not understood ask for this command.
+pub fn is_asked_for(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let argument = argument.to_string_lossy();
+        if !argument.starts_with('-') {
+            return argument == "pipe";
+        }
+        if argument != "--json" && !argument.contains('=') {
+            arguments.next(); // the value of the flag
+        }
+    }
+    false
+}
+
+/// The exit status, also where Postern itself is at fault.
+pub fn ended(run: impl FnOnce() -> Result<Done, Failure>) -> ExitCode {
+    let failure = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(_)) => return ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::Failed(anyhow::anyhow!("Postern failed; the message was not taken. Report this.")),
+    };
+    output::complain(&failure);
+    ExitCode::from(match failure {
+        Failure::Usage(_) => CONFIGURATION, // the arguments were understood, so it is what they name
+        Failure::NotFound(_) => NO_USER,
+        Failure::BadInput(_) => DATA_ERROR,
+        Failure::Failed(_) => TRY_AGAIN,
+    })
+}
+
+pub fn run(program: &Program, asked: &Pipe) -> Result<Done, Failure> {
+    let desk = open::desk(&program.config, Missing::Refuse)?;
+    as_the_servers_user(program)?;
+    let mailbox = mailbox::find(&desk, &asked.address)?;
+    let raw = read(&mailbox)?;
+    let taken = courier::pipe::take(&desk, mailbox.id, &raw, courier::Clock::system().now())?;
+    if program.json {
+        let done = if taken.known { "known" } else { "stored" };
+        let document =
+            serde_json::json!({ "address": mailbox.address, "inbox": taken.inbox_id, "done": done });
+        // It is stored, and whoever asks for it again would only hear the same.
+        let _ = output::print(true, &document, String::new);
+    }
+    Ok(Done::Fine)
+}
+
+/// What another user writes into the store is not readable for the server, which files it.
+fn as_the_servers_user(program: &Program) -> Result<(), Failure> {
+    let blobs = program.config.data.join("blobs");
+    let owner = std::fs::metadata(&blobs)?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if own == owner {
+        return Ok(());
+    }
+    let folder = blobs.display();
+    Err(Failure::Failed(anyhow::anyhow!(
+        "the folder {folder} belongs to user {owner}, and this is user {own}. Let the mail server run `postern pipe` as \
+         the user who runs Postern; the message was not taken."
+    )))
+}
+
+fn read(mailbox: &Mailbox) -> Result<Vec<u8>, Failure> {
+    let mut stdin = std::io::stdin().lock();
+    let mut raw = Vec::new();
+    let refused =
+        |why: &str| Err(Failure::BadInput(format!("A message to {} was not taken: {why}.", mailbox.address)));
+    stdin.by_ref().take(courier::pipe::BYTES_MAX + 1).read_to_end(&mut raw)?;
+    if raw.len() as u64 > courier::pipe::BYTES_MAX {
+        // Who writes is not to be told by a broken pipe.
+        std::io::copy(&mut stdin, &mut std::io::sink())?;
+        return refused(&format!("it is larger than {} MB", courier::pipe::BYTES_MAX / (1024 * 1024)));
+    }
+    if raw.iter().all(u8::is_ascii_whitespace) {
+        return refused("it is empty");
+    }
+    Ok(raw)
+}
