@@ -70,12 +70,33 @@ impl<'a> Hand<'a> {
         Ok(Hand { program, courier, runtime: serve::runtime()?, id, side, address: &of.address, by })
     }
 
-    /// What came of it, as the page says it.
-    fn tell(&self, banner: Banner) -> Result<Done, Failure> {
-        self.tell_as("proved", banner)
+    /// What came of it, as the page says it; `command` is what begins anew.
+    fn tell(&self, command: &str, came: Result<Banner, Failure>) -> Result<Done, Failure> {
+        match came {
+            Ok(banner) => self.tell_as("proved", command, banner),
+            Err(Failure::Failed(error)) => {
+                let said = self.without_buttons(command, &format!("{error:#}"));
+                Err(Failure::Failed(anyhow::anyhow!(said)))
+            }
+            Err(other) => Err(other),
+        }
     }
 
-    fn tell_as(&self, good: &str, banner: Banner) -> Result<Done, Failure> {
+    /// The page's words name its buttons; here commands do what they do.
+    fn without_buttons(&self, command: &str, text: &str) -> String {
+        let outgoing = if self.side == Side::Outgoing { " --outgoing" } else { "" };
+        let line = |command: &str| format!("`postern mailbox {command} {}{outgoing}`", self.address);
+        let (again, prove) = (line(command), line("prove"));
+        let named = [
+            ("Press Submit", format!("Run {again}")),
+            ("press Submit", format!("run {again}")),
+            ("Press Prove again", format!("Run {prove}")),
+            ("press Prove again", format!("run {prove}")),
+        ];
+        named.iter().fold(text.to_owned(), |text, (button, command)| text.replace(button, command))
+    }
+
+    fn tell_as(&self, good: &str, command: &str, banner: Banner) -> Result<Done, Failure> {
         let (result, sentence, detail, remedy) = match banner {
             Banner::Green { sentence, detail } => (good, sentence, detail, String::new()),
             Banner::Red { sentence, detail, remedy, retry: true } => ("not_proved", sentence, detail, remedy),
@@ -88,6 +109,8 @@ impl<'a> Hand<'a> {
                 ("asks", sentence, String::new(), say)
             }
         };
+        let [sentence, detail, remedy] =
+            [sentence, detail, remedy].map(|text| self.without_buttons(command, &text));
         let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         let document = json!({
             "address": self.address,
@@ -109,12 +132,12 @@ impl<'a> Hand<'a> {
 pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
     let mailbox = hand.needs_consent()?;
-    let Some(grant) = hand.works(&mailbox)? else { return hand.give(asked) };
+    let Some(grant) = hand.works(&mailbox)? else { return hand.tell("authorize", hand.give(asked)) };
     let (address, outgoing) = (hand.address, if asked.of.outgoing { " --outgoing" } else { "" });
     let owner = grant.owner_address.map(|owner| format!(", as {owner}")).unwrap_or_default();
     let sentence = format!("{address} is authorized already{owner}, and works.");
     let detail = format!("`postern mailbox reauthorize {address}{outgoing}` begins anew.");
-    hand.tell_as("works", Banner::Green { sentence, detail })
+    hand.tell_as("works", "reauthorize", Banner::Green { sentence, detail })
 }
 
 /// Whether or not the consent in use works, and it stays in use until the new one is proved.
@@ -126,7 +149,7 @@ pub fn reauthorize(
 ) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
     hand.needs_consent()?;
-    hand.give(asked)
+    hand.tell("reauthorize", hand.give(asked))
 }
 
 impl Hand<'_> {
@@ -166,20 +189,19 @@ impl Hand<'_> {
         Ok(found.filter(|grant| grant.state == grant::State::Fulfilled))
     }
 
-    fn give(&self, asked: &Authorize) -> Result<Done, Failure> {
+    fn give(&self, asked: &Authorize) -> Result<Banner, Failure> {
         let session = Session::of_command_line(self.by.clone());
         let needs_nobody = authorize::needs_nobody(&self.courier, self.id, self.side);
-        let banner = if self.runtime.block_on(needs_nobody)? {
+        if self.runtime.block_on(needs_nobody)? {
             let asked = authorize::ask_now(&self.courier, &self.by, self.id, self.side);
-            self.runtime.block_on(asked)?
+            Ok(self.runtime.block_on(asked)?)
         } else if asked.device {
-            by_code(self, &session)?
+            by_code(self, &session)
         } else if asked.paste || std::io::stdin().is_terminal() {
-            by_pasting(self, &session)?
+            by_pasting(self, &session)
         } else {
-            return Err(Failure::usage(NOBODY_THERE));
-        };
-        self.tell(banner)
+            Err(Failure::usage(NOBODY_THERE))
+        }
     }
 }
 
@@ -245,7 +267,7 @@ pub fn link(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Do
 pub fn prove(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, of)?;
     let proved = authorize::prove_again(&hand.courier, &hand.by, hand.id, hand.side);
-    hand.tell(hand.runtime.block_on(proved)?)
+    hand.tell("reauthorize", hand.runtime.block_on(proved).map_err(Failure::from))
 }
 
 pub fn answer(program: &Program, desk: Desk, site: url::Url, said: &Said) -> Result<Done, Failure> {
@@ -263,7 +285,7 @@ pub fn answer(program: &Program, desk: Desk, site: url::Url, said: &Said) -> Res
         };
         authorize::answer(&hand.courier, &hand.by, hand.id, hand.side, question.grant_id, answer).await
     };
-    hand.tell(hand.runtime.block_on(answered)?)
+    hand.tell("reauthorize", hand.runtime.block_on(answered).map_err(Failure::from))
 }
 
 pub fn revoke(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {

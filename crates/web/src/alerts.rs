@@ -2,6 +2,7 @@
 use crate::extract::Query;
 use crate::form::{self, Form};
 use crate::gate::see_other;
+use crate::mailboxes::banner;
 use crate::moment::Moment;
 use crate::page::{Here, Page, show_as};
 use crate::session::{self, Visit};
@@ -26,6 +27,7 @@ const HISTORY_MAX: i64 = 20;
 pub struct Asked {
     done: Option<String>,
     kept: Option<String>,
+    banner: Option<String>,
 }
 
 /// One line of *What was told*.
@@ -74,7 +76,8 @@ pub async fn show(
         Some("posted") => Some("A test is posted in a moment. What becomes of it stands below."),
         _ => None,
     };
-    show_page(&state, &visit, Shown { done, typed, ..Shown::default() }).await
+    let why = banner::take(&state, &who, asked.banner.as_deref()).await?.map(|said| said.sentence);
+    show_page(&state, &visit, Shown { done, typed, why, ..Shown::default() }).await
 }
 
 #[derive(Default)]
@@ -83,6 +86,8 @@ struct Shown {
     typed: Option<Typed>,
     fresh_secret: Option<String>,
     why: Option<String>,
+    /// This is the answer to what was typed, and not the page behind it.
+    is_refused: bool,
 }
 
 async fn show_page(state: &State, visit: &Visit, shown: Shown) -> Result<Response, Error> {
@@ -96,7 +101,7 @@ async fn show_page(state: &State, visit: &Visit, shown: Shown) -> Result<Respons
     page.done = shown.done.map(str::to_owned);
     page.given_back = shown.typed.is_some() && shown.why.is_none();
     let history = notices.iter().map(|notice| told(notice, &alerts, &page)).collect();
-    let status = if shown.why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if shown.is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let has_webhook = stored_url.is_some();
     let typed = shown
         .typed
@@ -221,27 +226,26 @@ async fn save(
 }
 
 async fn refused(state: &State, visit: &Visit, typed: Typed, refusal: &Refusal) -> Result<Response, Error> {
-    let shown = Shown { typed: Some(typed), why: Some(refusal.to_string()), ..Shown::default() };
+    let why = Some(refusal.to_string());
+    let shown = Shown { typed: Some(typed), why, is_refused: true, ..Shown::default() };
     show_page(state, visit, shown).await
 }
 
 /// *Send a test* by mail.
 pub async fn test_mail(
     axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    test(&state, &visit, &who, &form, "/alerts?done=mailed", test::mail).await
+    test(&state, &who, &form, "/alerts?done=mailed", test::mail).await
 }
 /// *Send a test* to the webhook.
 pub async fn test_post(
     axum::extract::State(state): axum::extract::State<State>,
-    visit: Visit,
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    test(&state, &visit, &who, &form, "/alerts?done=posted", test::post).await
+    test(&state, &who, &form, "/alerts?done=posted", test::post).await
 }
 
 /// What was answered with a page at the address of its form leads to the page itself when it is loaded again.
@@ -257,7 +261,6 @@ fn look(state: &State) -> Look {
 
 async fn test(
     state: &State,
-    visit: &Visit,
     who: &Who,
     form: &Form,
     answer: &'static str,
@@ -271,8 +274,8 @@ async fn test(
     match error::refusal(tested.await)? {
         Ok(()) => Ok(see_other(answer)),
         Err(refusal) => {
-            let shown = Shown { why: Some(refusal.to_string()), ..Shown::default() };
-            show_page(state, visit, shown).await
+            let said = banner::Shown::refused(&refusal.to_string(), &refusal);
+            Ok(see_other(&banner::keep_at(state, who, "/alerts", said).await?))
         }
     }
 }

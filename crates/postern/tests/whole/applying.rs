@@ -4,7 +4,7 @@ use desk::db::{Db, Options, Tx};
 use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::{client, client::EnteredClient, grant};
 use desk::site::vault::Vault;
-use desk::{Actor, By};
+use desk::{Actor, By, params};
 use serde_json::Value;
 
 pub const PASSWORD_BOX: &str = r#"
@@ -292,6 +292,14 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
         (&"app_only".into(), &"certificate".into())
     );
     assert!(shown["client"]["certificate_expires_at"].is_string(), "{shown}");
+
+    // Where a command was run no button is to be pressed.
+    on_the_page(&program, |tx, _, _| Ok(tx.execute("UPDATE client SET active = 0", params![])?));
+    let off = program.run(&["mailbox", "authorize", "billing@contoso.example"]);
+    let off = off
+        .fails(1, &["switched off", "then run `postern mailbox authorize billing@contoso.example` again."]);
+    assert!(!off.err.contains("Submit"), "{off:?}");
+    on_the_page(&program, |tx, _, _| Ok(tx.execute("UPDATE client SET active = 1", params![])?));
 
     let next = certificate(&["make"]);
     assert!(next != pem && certificate(&[]) == pem && certificate(&["--waiting"]) == next);

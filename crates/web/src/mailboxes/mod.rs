@@ -2,7 +2,7 @@
 pub mod account;
 pub mod attempt;
 pub mod authorization;
-mod banner;
+pub mod banner;
 pub mod callback;
 pub mod credentials;
 pub mod doctor;

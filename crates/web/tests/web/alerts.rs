@@ -157,10 +157,13 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     breaks(&office, id);
     maya.get("/alerts").await;
     let answer = maya.post("/alerts/mail/test", &[]).await;
-    answer.shows("within the last half minute");
+    let page = maya.follow(&answer).await;
+    page.shows("within the last half minute");
+    assert_eq!(page.status, StatusCode::OK, "what is loaded again sends nothing again");
     office.write(|tx| Ok(tx.execute("UPDATE notice SET created_at = created_at - 30000", params![])?));
     let answer = maya.post("/alerts/mail/test", &[]).await;
-    answer.shows("No email can send now");
+    maya.follow(&answer).await.shows("No email can send now");
+    maya.get("/alerts").await.hides("No email can send now");
     for loaded_again in ["/alerts/mail/test", "/alerts/webhook/test", "/alerts/webhook/secret"] {
         assert_eq!(maya.get(loaded_again).await.location(), "/alerts");
     }
