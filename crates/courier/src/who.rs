@@ -2,7 +2,7 @@
 use crate::Courier;
 use crate::authorize::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 use crate::refused::token_trouble;
-use crate::registration::{at_home, endpoint, resource_of};
+use crate::registration::{at_home, corrected, endpoint, resource_of};
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{Grant, Owner};
@@ -10,7 +10,9 @@ use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::explain::Class;
 use std::collections::BTreeMap;
 use url::Url;
-use wire::oauth::{Expected, Identity, TokenSet, identify, is_same_issuer, resource_details};
+use wire::oauth::{
+    Discovery, Expected, Identity, TokenSet, identify, identify_by, is_same_issuer, resource_details,
+};
 
 const DETAILS: &str = "Resource Details Endpoint";
 /// Where an address is looked for when no Email Address Attribute is entered: OpenID's name, Graph's two, Entra's.
@@ -60,6 +62,31 @@ pub(crate) struct Fresh<'a> {
     pub nonce: Option<&'a str>,
     /// Who the authorization answer said it comes from, where it said so (RFC 9207).
     pub issuer: Option<&'a str>,
+    /// What the provider says of itself, where that was asked for already.
+    pub metadata: Option<&'a Discovery>,
+}
+
+/// What the registration's provider says of itself, where it is known where. No id_token is believed without it, so it is
+/// asked for before a code is exchanged for one in vain.
+pub(crate) async fn metadata(courier: &Courier, client: &Client) -> Result<Option<Discovery>, Trouble> {
+    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    let at = document(courier, client);
+    match wire::oauth::metadata(courier.net(), &token_endpoint, at.as_ref()).await {
+        Ok(found) => Ok(found),
+        Err(error)
+            if corrected(&courier.desk().providers, client).split_whitespace().any(|s| s == "openid") =>
+        {
+            Err(identity_trouble(courier, &error, &client.provider))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Where a known provider's document is.
+fn document(courier: &Courier, client: &Client) -> Option<Url> {
+    let known = at_home(&courier.desk().providers, client)?;
+    let at = known.discovery_endpoint.as_deref()?;
+    Url::parse(&at.replace("{tenant}", &client.tenant)).ok()
 }
 
 /// Reads the checked id_token, and the Resource Details Endpoint where there is one. With *Strict Matching*
@@ -75,18 +102,17 @@ pub(crate) async fn signed_in(
         Some(id_token) => {
             let (client_id, nonce) = (client.client_id.trim(), fresh.nonce);
             let expected = Expected { client_id, nonce, now_at: courier.now() };
-            let known = at_home(&courier.desk().providers, client);
-            let discovery = known.and_then(|oauth2| oauth2.discovery_endpoint.as_deref());
-            let discovery = discovery.and_then(|at| Url::parse(&at.replace("{tenant}", &client.tenant)).ok());
-            let identity =
-                identify(courier.net(), token_endpoint, discovery.as_ref(), id_token, expected).await;
+            let net = courier.net();
+            let identity = match fresh.metadata {
+                Some(metadata) => identify_by(net, token_endpoint, Some(metadata), id_token, expected).await,
+                None => {
+                    let at = document(courier, client);
+                    identify(net, token_endpoint, at.as_ref(), id_token, expected).await
+                }
+            };
             let identity = identity.map_err(|error| identity_trouble(courier, &error, &client.provider))?;
             if let Some(said) = fresh.issuer.filter(|said| !is_same_issuer(said, &identity.issuer)) {
                 return Err(two_issuers(said, &identity.issuer));
-            }
-            // With a nonce it was an answer that came back by a browser: one by a code is asked for here.
-            if fresh.issuer.is_none() && fresh.nonce.is_some() && identity.is_named_in_answers {
-                return Err(no_issuer(&identity.issuer));
             }
             Some(identity)
         }
@@ -126,17 +152,6 @@ pub(crate) async fn signed_in(
         owner: Owner { subject, address: if matches { Some(mailbox.opens().to_owned()) } else { shown } },
         dispute,
     })
-}
-
-fn no_issuer(issuer: &str) -> Trouble {
-    Trouble::new(
-        Class::AuthorizeAgain,
-        "no_issuer",
-        format!(
-            "{issuer} says of itself that its answers name it, and this answer names nobody. Nothing was stored."
-        ),
-        "Press Submit again. If it stays, something between the browser and this site takes iss off the address.",
-    )
 }
 
 /// Where it is asked who signed in, and under which name the address stands there.

@@ -1,7 +1,7 @@
 //! Sign-in by a code that is typed in elsewhere (RFC 8628): begun here, asked about by whoever has the lease, and from
 //! the token on like every other try.
 use super::exchange::{Given, keep};
-use super::{Banner, Session, ready, registration as bound, settle};
+use super::{Banner, Session, ready, registration as bound, revoke, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
 use crate::registration::{self, endpoint, protocol_of, token_scope};
@@ -72,7 +72,9 @@ pub async fn begin_device(
     };
     let (vault, by, seal) = (courier.desk().vault.clone(), session.by.clone(), courier.random());
     let (verification_uri, until) = (new.verification_uri.clone(), new.expires_at);
+    let waited = revoke::waiting(courier, mailbox_id, side).await?;
     let grant_id = courier.write(move |tx| grant::begin_device(tx, &vault, &by, &new, seal)).await?;
+    revoke::take_back_ended(courier, &session.by, waited).await;
     Ok(Device { grant_id, user_code: code.user_code, verification_uri, until })
 }
 
@@ -243,18 +245,27 @@ async fn given(
     let now = courier.now();
     let by = courier.read(move |tx| grant::who_began(tx, grant_id, now)).await?;
     let poll = poll.clone();
+    let given =
+        Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None, metadata: None };
+    let dropped = given.clone();
     if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
         tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
+        revoke::take_back_dropped(courier, client, &dropped).await;
         return Ok(None);
     }
-    let Some(by) = by else {
-        let by = By::system(courier.now());
-        let kept = Err(no_right());
-        return settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some);
+    let (by, kept) = match by {
+        Some(by) => {
+            let kept = keep(courier, &by, client, given).await;
+            (by, kept)
+        }
+        None => (By::system(courier.now()), Err(no_right())),
     };
-    let given = Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None };
-    let kept = keep(courier, &by, client, given).await;
-    settle(courier, &by, grant_id, mailbox_id, side, kept).await.map(Some)
+    let is_dropped = kept.is_err();
+    let banner = settle(courier, &by, grant_id, mailbox_id, side, kept).await?;
+    if is_dropped {
+        revoke::take_back_dropped(courier, client, &dropped).await;
+    }
+    Ok(Some(banner))
 }
 
 async fn again(

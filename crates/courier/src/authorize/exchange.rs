@@ -11,7 +11,7 @@ use desk::mailboxes::grant::{self, Pending};
 use desk::mailboxes::mailbox::Side;
 use mail::explain::Class;
 use secrecy::SecretString;
-use wire::oauth::{OAuthError, TokenSet, exchange_code, is_same_issuer};
+use wire::oauth::{Discovery, OAuthError, TokenSet, exchange_code, is_same_issuer};
 
 /// Tokens that are committed.
 pub(super) enum Exchanged {
@@ -32,6 +32,14 @@ pub(super) async fn exchange(
     // A refusal says whose it is too (RFC 9207 §2.4), and one of somebody else is not to be told as the provider's.
     let issuer = query.iss.clone();
     comes_from_its_provider(courier, client, issuer.as_deref())?;
+    let metadata = match who::metadata(courier, client).await {
+        // What the provider refused is told, whatever else is not known of it.
+        Err(trouble) if query.error.is_none() => return Err(trouble),
+        found => found.ok().flatten(),
+    };
+    if let Some(metadata) = &metadata {
+        comes_from_who_it_says(metadata, issuer.as_deref())?;
+    }
     if let Some(error) = &query.error {
         let answer = OAuthError::from_callback(error, query.error_description.as_deref());
         return Err(not_signed_in(courier, &answer, client));
@@ -55,11 +63,13 @@ pub(super) async fn exchange(
         asked_at,
         nonce: Some(pending.nonce.clone()),
         issuer,
+        metadata,
     };
     keep(courier, &session.by, client, given).await
 }
 
 /// Tokens that were just given, and what they were asked for.
+#[derive(Clone)]
 pub(super) struct Given {
     pub grant_id: i64,
     pub mailbox_id: i64,
@@ -70,6 +80,8 @@ pub(super) struct Given {
     /// What the id_token must repeat; a device code has none.
     pub nonce: Option<String>,
     pub issuer: Option<String>,
+    /// What the provider says of itself, where that was asked for already.
+    pub metadata: Option<Discovery>,
 }
 
 /// Who it was is compared, and the tokens are committed.
@@ -79,14 +91,15 @@ pub(super) async fn keep(
     client: &Client,
     given: Given,
 ) -> Result<Exchanged, Trouble> {
-    let Given { grant_id, mailbox_id, side, mut set, scope, asked_at, nonce, issuer } = given;
+    let Given { grant_id, mailbox_id, side, mut set, scope, asked_at, nonce, issuer, metadata } = given;
     let providers = &courier.desk().providers;
     if let Some(scope) = registration::not_granted(providers, client, set.scope.as_deref()) {
         return Err(scope_taken_away(&scope));
     }
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
     let mailbox = probe::find(courier, mailbox_id).await?;
-    let fresh = Fresh { set: &set, scope: &scope, nonce: nonce.as_deref(), issuer: issuer.as_deref() };
+    let (nonce, issuer, metadata) = (nonce.as_deref(), issuer.as_deref(), metadata.as_ref());
+    let fresh = Fresh { set: &set, scope: &scope, nonce, issuer, metadata };
     let mut owned = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await?;
     if let Some(in_use) = mailbox.grant_id(side)
         && let Some(before) = courier.read(move |tx| grant::find(tx, in_use)).await?
@@ -127,6 +140,16 @@ fn comes_from_its_provider(courier: &Courier, client: &Client, said: Option<&str
     }
 }
 
+/// The same by what the provider says of itself, before the code goes anywhere: an answer that names nobody is none of one
+/// that always names itself (RFC 9207 §2.4).
+fn comes_from_who_it_says(metadata: &Discovery, said: Option<&str>) -> Result<(), Trouble> {
+    match said {
+        Some(said) if !is_issuer(&metadata.issuer, said) => Err(another_issuer(&metadata.issuer, said)),
+        None if metadata.iss_parameter_supported => Err(no_issuer(&metadata.issuer)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// `{tenantid}` of a known issuer is one piece of the path.
 fn is_issuer(known: &str, said: &str) -> bool {
     let Some((before, behind)) = known.split_once("{tenantid}") else { return is_same_issuer(known, said) };
@@ -140,6 +163,17 @@ fn another_issuer(known: &str, said: &str) -> Trouble {
         "another_issuer",
         format!("The answer says that it comes from {said}, but {known} was asked. Nothing was stored."),
         "Check the Authorization Endpoint, then press Submit again.",
+    )
+}
+
+fn no_issuer(issuer: &str) -> Trouble {
+    Trouble::new(
+        Class::AuthorizeAgain,
+        "no_issuer",
+        format!(
+            "{issuer} says of itself that its answers name it, and this answer names nobody. Nothing was stored."
+        ),
+        "Press Submit again. If it stays, something between the browser and this site takes iss off the address.",
     )
 }
 

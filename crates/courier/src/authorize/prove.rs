@@ -47,6 +47,7 @@ pub(super) async fn prove(
         Subject::New(id) => revoke::replaced_by(courier, id).await?,
         Subject::InUse => Vec::new(),
     };
+    let waited = revoke::waiting(courier, mailbox.id, side).await?;
     let (acts, mailbox_id, now) = (by.clone(), mailbox.id, courier.now());
     courier
         .write(move |tx| {
@@ -60,6 +61,7 @@ pub(super) async fn prove(
         })
         .await?;
     revoke::take_back_replaced(courier, by, replaced).await;
+    revoke::take_back_ended(courier, by, waited).await;
     let shares = side == Side::Incoming
         && mailbox.outgoing_active
         && mailbox.outgoing.authentication == Authentication::Same;

@@ -1,7 +1,9 @@
 //! Tokens are taken back: destroyed here first, and then the provider is asked, where it can be (RFC 7009).
+use super::exchange::Given;
 use crate::registration::{at_home, endpoint};
 use crate::trouble::sentence;
-use crate::{Courier, ask};
+use crate::who::{self, Fresh};
+use crate::{Courier, ask, probe};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Side};
@@ -55,8 +57,11 @@ pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::
         for id in granted.await? {
             all.extend(held(&courier, id).await?.filter(|held| held.state.has_tokens()));
         }
+        let mut waited = waiting(&courier, mailbox_id, Side::Incoming).await?;
+        waited.extend(waiting(&courier, mailbox_id, Side::Outgoing).await?);
         let acts = by.clone();
         courier.write(move |tx| mailbox::remove(tx, &acts, mailbox_id)).await?;
+        take_back_ended(&courier, &by, waited).await;
         let mut said: Vec<String> = Vec::new();
         for held in all {
             let sentence = take_back(&courier, &by, held).await?;
@@ -86,6 +91,57 @@ pub(super) async fn take_back_replaced(courier: &Courier, by: &desk::By, replace
         let id = held.grant_id;
         if let Err(error) = take_back(courier, by, held).await {
             tracing::warn!(grant = id, "a replaced token was not taken back at its provider: {error}");
+        }
+    }
+}
+
+/// What was given for a try that had ended by then, and is kept nowhere. Whose it is is asked for once more, since at some
+/// providers it ends what the same person has given for other mailboxes.
+pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given: &Given) {
+    let Some(refresh_token) = given.set.refresh_token.clone() else { return };
+    let grant_id = given.grant_id;
+    let by = desk::By::system(courier.now());
+    let taken = async {
+        let mailbox = probe::find(courier, given.mailbox_id).await?;
+        let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+        let (set, scope) = (&given.set, given.scope.as_str());
+        let fresh = Fresh { set, scope, nonce: None, issuer: None, metadata: None };
+        if let Ok(owned) = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await {
+            courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
+        }
+        let client = client.clone();
+        let held = Held { grant_id, state: grant::State::Failed, client, refresh_token: Some(refresh_token) };
+        take_back(courier, &by, held).await
+    };
+    if let Err(error) = taken.await {
+        tracing::warn!(grant = grant_id, "a token that is not kept was not taken back: {error}");
+    }
+}
+
+/// Tokens that wait for a word about a side, as they are before it changes: to be given to [`take_back_ended`].
+pub(super) async fn waiting(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Vec<Held>> {
+    let now = courier.now();
+    let disputed = courier.read(move |tx| grant::disputed(tx, mailbox_id, side, now)).await?;
+    match disputed {
+        Some(dispute) => Ok(held(courier, dispute.grant.id).await?.into_iter().collect()),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Those of them that came to nothing: another sign-in took their place. Whoever begins it waits for this, since at some
+/// providers it would end what they are about to give.
+pub(super) async fn take_back_ended(courier: &Courier, by: &desk::By, waited: Vec<Held>) {
+    for held in waited {
+        let id = held.grant_id;
+        let taken = async {
+            let ended = courier.read(move |tx| grant::find(tx, id)).await?;
+            if ended.is_some_and(|grant| grant.state == grant::State::Failed) {
+                take_back(courier, by, held).await?;
+            }
+            Ok::<_, desk::Error>(())
+        };
+        if let Err(error) = taken.await {
+            tracing::warn!(grant = id, "a token that was superseded was not taken back: {error}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A mailbox whose registration needs nobody to sign in: a token is asked for at once, kept unproved, and proved past the
 //! sign-in. That a token was given proves nothing: Entra gives one without any permission.
 use super::prove::{self, Subject};
-use super::{Banner, failed, registration, switched_on};
+use super::{Banner, failed, registration, revoke, switched_on};
 use crate::ask::{self, Refused};
 use crate::refresh::new_tokens;
 use crate::refused::of_a_try;
@@ -42,7 +42,9 @@ async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> d
     let (begun_by, client_id) = (by.clone(), client.id);
     let begin =
         move |tx: &mut desk::db::Tx<'_>| grant::begin_unattended(tx, &begun_by, client_id, mailbox_id, side);
+    let waited = revoke::waiting(courier, mailbox_id, side).await?;
     let id = courier.write(begin).await?;
+    revoke::take_back_ended(courier, by, waited).await;
     let asked_at = courier.now();
     let set = match ask::unattended(courier, &client, mailbox.user(side), &scope).await {
         Ok(set) => set,

@@ -21,6 +21,8 @@ pub struct State {
     pub retry_after: Option<u32>,
     /// A request with this device code is never answered.
     pub hangs_on: Option<String>,
+    /// What happens while the next request with a device code is on its way.
+    pub meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Clone)]
@@ -75,13 +77,18 @@ impl PretendProvider {
             let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
             let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
             let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
-            let hangs = {
+            let (hangs, meanwhile) = {
                 let mut state = self.state();
                 let form: HashMap<String, String> = form;
-                let hangs = form.get("device_code").is_some_and(|code| state.hangs_on.as_ref() == Some(code));
+                let code = form.get("device_code");
+                let hangs = code.is_some_and(|code| state.hangs_on.as_ref() == Some(code));
+                let meanwhile = code.is_some().then(|| state.meanwhile.take()).flatten();
                 state.asked.push(form);
-                hangs
+                (hangs, meanwhile)
             };
+            if let Some(meanwhile) = meanwhile {
+                meanwhile();
+            }
             if hangs {
                 std::future::pending::<()>().await;
             }

@@ -1,11 +1,11 @@
 //! What a careful client of OAuth promises (RFC 9700), a test a promise; those of one endpoint alone are in wire.
 use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token};
-use crate::stage::{ADDRESS, Stage};
+use crate::stage::{ADDRESS, Stage, apart};
 use courier::Courier;
 use courier::authorize::{self, Banner, CallbackQuery, Landing, Session};
 use desk::mailboxes::client::{self, OTHER};
-use desk::mailboxes::grant;
+use desk::mailboxes::grant::{self, NewDevice};
 use desk::mailboxes::mailbox::Side;
 use desk::params;
 use mail::provider::{Book, Preset};
@@ -237,33 +237,47 @@ async fn a_provider_that_has_a_bad_hour_is_not_told_as_a_wrong_token_endpoint() 
     }
 }
 
+/// Somebody else has signed in at a provider that takes tokens back, and it is asked what the mailbox is.
+async fn disputed() -> (Try, Courier) {
+    let try_ = Try::at("google").await;
+    let token = id_token("boss@contoso.example", &try_.sent["nonce"], try_.stage.clock.now());
+    let scope = try_.sent.get("scope").cloned().unwrap_or_default();
+    try_.provider.answers(
+        200,
+        json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600,
+                "id_token": token, "scope": scope }),
+    );
+    try_.comes_back(try_.query()).await;
+    try_.provider.state().answers.clear();
+    try_.provider.answers(200, json!({}));
+    let home = Book::of(vec![preset("google", &try_.provider, Some(&try_.provider))]);
+    let restarted = try_.stage.restarted_with(home);
+    (try_, restarted)
+}
+
+/// The same person has given something for another side, which is in use.
+fn given_elsewhere(try_: &Try) {
+    try_.stage.write(|tx| {
+        let sql =
+            "INSERT INTO consent (client_id, mailbox_id, side, state, authorized_by, state_since, created_at, owner_subject, refresh_token)
+             SELECT client_id, mailbox_id, 'outgoing', 'fulfilled', 'root', state_since, created_at, 'o@t', $1
+             FROM consent ORDER BY id LIMIT 1";
+        Ok(tx.execute(sql, params![&[1_u8; 40]])?)
+    });
+}
+
+/// Which tokens the provider was told to take back since then.
+fn taken_back(try_: &Try, before: usize) -> Vec<String> {
+    try_.provider.state().asked[before..].iter().filter_map(|form| form.get("token").cloned()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_that_nobody_said_a_word_about_are_taken_back_unless_another_mailbox_would_stop() {
     for is_shared in [false, true] {
-        let try_ = Try::at("google").await;
-        let token = id_token("boss@contoso.example", &try_.sent["nonce"], try_.stage.clock.now());
-        let scope = try_.sent.get("scope").cloned().unwrap_or_default();
-        try_.provider.answers(
-            200,
-            json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600,
-                    "id_token": token, "scope": scope }),
-        );
-        try_.comes_back(try_.query()).await;
+        let (try_, restarted) = disputed().await;
         if is_shared {
-            try_.stage.write(|tx| {
-                tx.execute(
-                    "INSERT INTO consent (client_id, mailbox_id, side, state, authorized_by, state_since, created_at, owner_subject, refresh_token)
-                     SELECT client_id, mailbox_id, 'outgoing', 'fulfilled', 'root', state_since, created_at, owner_subject, refresh_token
-                     FROM consent WHERE disputed_until IS NOT NULL",
-                    params![],
-                )?;
-                Ok(())
-            });
+            given_elsewhere(&try_);
         }
-        try_.provider.state().answers.clear();
-        try_.provider.answers(200, json!({}));
-        let home = Book::of(vec![preset("google", &try_.provider, Some(&try_.provider))]);
-        let restarted = try_.stage.restarted_with(home);
         let asks = async || {
             authorize::question(&restarted, try_.stage.mailbox_id, Side::Incoming).await.unwrap().is_some()
         };
@@ -272,8 +286,97 @@ async fn tokens_that_nobody_said_a_word_about_are_taken_back_unless_another_mail
         assert_eq!(try_.provider.state().asked.len(), before, "they may be used yet");
         try_.stage.clock.advance(10 * 60_000);
         assert!(!asks().await);
-        let asked = try_.provider.state().asked[before..].to_vec();
-        let told: Vec<_> = asked.iter().filter_map(|form| form.get("token").map(String::as_str)).collect();
-        assert_eq!(told, if is_shared { vec![] } else { vec!["refresh-1"] });
+        assert_eq!(taken_back(&try_, before), if is_shared { vec![] } else { vec!["refresh-1"] });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_wait_for_a_word_are_taken_back_when_another_sign_in_begins_or_the_mailbox_goes() {
+    for is_removed in [false, true] {
+        let (try_, restarted) = disputed().await;
+        let (id, before) = (try_.stage.mailbox_id, try_.provider.state().asked.len());
+        if is_removed {
+            authorize::remove(&restarted, &try_.stage.by(), id).await.unwrap();
+        } else {
+            authorize::begin(&restarted, &try_.session, id, Side::Incoming).await.unwrap();
+        }
+        assert_eq!(taken_back(&try_, before), ["refresh-1"], "removed: {is_removed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_is_given_when_its_session_has_ended_meanwhile_is_taken_back() {
+    for is_shared in [false, true] {
+        let try_ = Try::at("google").await;
+        let mut home = preset("google", &try_.provider, Some(&try_.provider));
+        home.oauth2.as_mut().unwrap().discovery_endpoint = None;
+        let restarted = try_.stage.restarted_with(Book::of(vec![home]));
+        if is_shared {
+            given_elsewhere(&try_);
+        }
+        let new = NewDevice {
+            client_id: try_.stage.mailbox().incoming.client_id.unwrap(),
+            mailbox_id: try_.stage.mailbox_id,
+            side: Side::Incoming,
+            session_id: try_.session.session_id,
+            device_code: "the-device-code".to_owned().into(),
+            user_code: "ABCD".into(),
+            verification_uri: "https://login.example/device".into(),
+            interval_s: 5,
+            expires_at: try_.stage.clock.now() + 60_000,
+        };
+        let vault = &try_.stage.courier.desk().vault;
+        let id = try_.stage.write(|tx| grant::begin_device(tx, vault, &try_.session.by, &new, [9; 24]));
+        try_.stage.clock.advance(5_000);
+        let token = id_token(ADDRESS, "", try_.stage.clock.now());
+        try_.provider.answers(
+            200,
+            json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600,
+                    "id_token": token, "scope": try_.sent["scope"] }),
+        );
+        try_.provider.answers(200, json!({}));
+        let (courier, session_id, now) = (restarted.clone(), try_.session.session_id, try_.stage.clock.now());
+        try_.provider.state().meanwhile = Some(Box::new(move || {
+            apart(|| courier.desk().db.write(|tx| desk::people::session::end(tx, session_id, now)).unwrap());
+        }));
+        authorize::poll_devices(&restarted, None).await.unwrap();
+        let ended = try_.stage.read(|tx| grant::find(tx, id)).unwrap();
+        assert_eq!((ended.state, ended.has_refresh_token), (grant::State::Failed, false), "{ended:?}");
+        assert!(ended.reason.contains("signed out"), "{ended:?}");
+        assert_eq!(taken_back(&try_, 0), if is_shared { vec![] } else { vec!["refresh-1"] });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_code_is_exchanged_for_an_answer_that_does_not_come_from_who_was_asked() {
+    for (said, is_taken) in
+        [(None, false), (Some("https://evil.example"), false), (Some("https://id.example"), true)]
+    {
+        let try_ = Try::at("google").await;
+        let at = |path: &str| Some(format!("http://{}/{path}", try_.provider.address));
+        let mut home = preset("google", &try_.provider, None);
+        let oauth2 = home.oauth2.as_mut().unwrap();
+        (oauth2.issuer, oauth2.profile, oauth2.userinfo_endpoint) = (None, None, at("userinfo"));
+        oauth2.discovery_endpoint = at(".well-known/openid-configuration");
+        let restarted = try_.stage.restarted_with(Book::of(vec![home]));
+        try_.provider.answers(
+            200,
+            json!({ "issuer": "https://id.example", "authorization_response_iss_parameter_supported": true }),
+        );
+        try_.provider.answers(
+            200,
+            json!({ "access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600,
+                    "scope": try_.sent["scope"] }),
+        );
+        try_.provider.answers(200, json!({ "sub": "s", "email": ADDRESS }));
+        let query = CallbackQuery { iss: said.map(str::to_owned), ..try_.query() };
+        let landing = authorize::callback(&restarted, &try_.session, &try_.public_id, query).await.unwrap();
+        let was_exchanged = try_.provider.state().asked.iter().any(|form| form.contains_key("code"));
+        assert_eq!(was_exchanged, is_taken, "{said:?}: {landing:?}");
+        if is_taken {
+            assert!(matches!(landing, Landing::Tab { banner: Banner::Green { .. }, .. }), "{landing:?}");
+        } else {
+            assert!(red(landing).0.contains("https://id.example"), "{said:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ pub use device::{
 };
 pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
-pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider};
+pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider, was_signed_in_by};
 pub use pending::{
     NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, begin_unattended, fail, take_pending,
 };

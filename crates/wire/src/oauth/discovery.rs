@@ -62,6 +62,19 @@ pub fn discovery_url(token_endpoint: &Url) -> Option<Url> {
     Some(url)
 }
 
+/// What a provider says of itself, by the document that is known of it or the one that its token endpoint leads to.
+/// `None`: neither is known.
+pub async fn metadata(
+    net: &Net,
+    token_endpoint: &Url,
+    discovery_endpoint: Option<&Url>,
+) -> Result<Option<Discovery>> {
+    match discovery_endpoint.cloned().or_else(|| discovery_url(token_endpoint)) {
+        Some(url) => discover(net, &url).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The document of an issuer (OpenID Connect Discovery §4): the issuer in it must be the one asked for.
 pub async fn discover_issuer(net: &Net, issuer: &Url) -> Result<Discovery> {
     const DOCUMENT: &str = "/.well-known/openid-configuration";

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::details::texts;
-use super::discovery::{self, Discovery, Key, Keys, discovery_url};
+use super::discovery::{self, Discovery, Key, Keys};
 use crate::net::{Net, host_of};
 use crate::{Error, Kind, Result};
 
@@ -52,8 +52,6 @@ pub struct Identity {
     pub upn: Option<String>,
     pub name: Option<String>,
     pub proof: Proof,
-    /// Its provider says of itself that every authorization answer names it (RFC 9207 §3).
-    pub is_named_in_answers: bool,
     /// Every text by its dotted path, for the *Email Address Attribute* of a provider form.
     pub claims: BTreeMap<String, String>,
 }
@@ -67,14 +65,24 @@ pub async fn identify(
     id_token: &SecretString,
     expected: Expected<'_>,
 ) -> Result<Identity> {
+    let metadata = discovery::metadata(net, token_endpoint, discovery_endpoint).await?;
+    identify_by(net, token_endpoint, metadata.as_ref(), id_token, expected).await
+}
+
+/// The same with the provider's description of itself at hand, where it has one.
+pub async fn identify_by(
+    net: &Net,
+    token_endpoint: &Url,
+    metadata: Option<&Discovery>,
+    id_token: &SecretString,
+    expected: Expected<'_>,
+) -> Result<Identity> {
     let host = host_of(token_endpoint);
-    let Some(url) = discovery_endpoint.cloned().or_else(|| discovery_url(token_endpoint)) else {
+    let Some(metadata) = metadata else {
         return check_from_token_endpoint(id_token, expected).map_err(|flaw| flaw.into_error(&host));
     };
-    let discovery = discovery::discover(net, &url).await?;
-    let keys = discovery::keys(net, &discovery).await?;
-    let identity = check(id_token, &discovery, &keys, expected).map_err(|flaw| flaw.into_error(&host))?;
-    Ok(Identity { is_named_in_answers: discovery.iss_parameter_supported, ..identity })
+    let keys = discovery::keys(net, metadata).await?;
+    check(id_token, metadata, &keys, expected).map_err(|flaw| flaw.into_error(&host))
 }
 
 /// Why a token is not believed.
@@ -231,7 +239,6 @@ impl<'a> Token<'a> {
             upn: filled("upn"),
             name: filled("name"),
             proof,
-            is_named_in_answers: false,
             claims,
         })
     }

@@ -23,9 +23,9 @@ pub use assertion::{ClientAssertion, ServiceAccountAssertion, SigningKey, thumbp
 pub use authorization::{AuthorizationRequest, authorization_url, pkce};
 pub use details::resource_details;
 pub use device::{DeviceCode, Polled, SLOWER_S, device_code, poll_device};
-pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys};
+pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys, metadata};
 pub use failure::OAuthError;
-pub use id_token::{Expected, Flaw, Identity, Proof, identify, is_same_issuer};
+pub use id_token::{Expected, Flaw, Identity, Proof, identify, identify_by, is_same_issuer};
 pub use revocation::revoke;
 pub use scope::Protocol;
 pub use token::{

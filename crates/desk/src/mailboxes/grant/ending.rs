@@ -1,6 +1,6 @@
 //! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
 //! are destroyed, the row and its story stay.
-use super::{Grant, fail, get, note};
+use super::{Grant, Owner, fail, get, note};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::{self, Side};
 use crate::{By, Result, params};
@@ -54,19 +54,30 @@ fn others(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<i64>> {
 }
 
 /// For which mailbox the same person has given something at the same provider that is still there: at some providers one
-/// token that is taken back ends all that its person has given.
+/// token that is taken back ends all that its person has given. Who is not known may be anybody.
 pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>> {
     let found: Option<(String,)> = tx.maybe(
         "SELECT mailbox.address FROM consent mine
              JOIN client asked ON asked.id = mine.client_id
              JOIN consent other ON other.id <> mine.id AND other.refresh_token IS NOT NULL
-                 AND (other.owner_subject = mine.owner_subject OR other.owner_address = mine.owner_address)
+                 AND (mine.owner_subject IS NULL OR other.owner_subject = mine.owner_subject
+                      OR other.owner_address = mine.owner_address)
              JOIN client ON client.id = other.client_id AND client.token_endpoint = asked.token_endpoint
              JOIN mailbox ON mailbox.id = other.mailbox_id
          WHERE mine.id = $1 ORDER BY other.id LIMIT 1",
         params![id],
     )?;
     Ok(found.map(|(address,)| address))
+}
+
+/// Who signed in for a try that had ended by then: its tokens are not kept, and taken back.
+pub fn was_signed_in_by(tx: &mut Tx<'_>, id: i64, owner: &Owner) -> Result<()> {
+    tx.execute(
+        "UPDATE consent SET owner_subject = $2, owner_address = $3
+         WHERE id = $1 AND state IN ('failed', 'revoked') AND owner_subject IS NULL",
+        params![id, &owner.subject, owner.address.as_deref()],
+    )?;
+    Ok(())
 }
 
 /// Every grant of a mailbox ends: it is removed.
