@@ -16,6 +16,7 @@ pub mod site;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tickets;
+pub mod trace;
 
 pub use error::{Error, Refusal, Result};
 pub use site::event::{Actor, By};

@@ -26,6 +26,7 @@ mod pipe;
 mod reply;
 mod serve;
 mod ticket;
+mod trace;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -121,6 +122,8 @@ enum Command {
     Inbox(inbox::Command),
     /// Take one message from standard input, for a mail server on this machine; exit statuses of sysexits.h
     Pipe(pipe::Pipe),
+    /// The whole life of a message, from its arrival to its entry, or from its writing to each recipient
+    Trace(trace::Trace),
     /// Outgoing messages
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -258,6 +261,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Note(note) => reply::note(&program, note),
         Command::Inbox(command) => inbox::run(&program, command),
         Command::Pipe(asked) => pipe::run(&program, &asked),
+        Command::Trace(asked) => trace::run(&program, &asked),
         Command::Outbox(command) => outbox::run(&program, command),
         Command::Key(command) => key::run(&program, &command),
         Command::Check => check::run(&program),
@@ -279,6 +283,7 @@ impl Command {
             | Command::Note(_)
             | Command::Inbox(_)
             | Command::Pipe(_)
+            | Command::Trace(_)
             | Command::Outbox(_)
             | Command::Key(_)
             | Command::Check

@@ -86,6 +86,14 @@ fn by_words(
     wanted.narrow(&mut lines);
     queue::finish(tx, viewer, lines, after, limit)
 }
+/// The newest entries that hold all of these words, subject and people included.
+pub fn entries(tx: &mut Tx<'_>, words: &str) -> Result<Vec<i64>> {
+    let Some(sought) = Sought::of(words) else { return Ok(Vec::new()) };
+    let mut query = Query::new("SELECT w.rowid FROM entry_words w WHERE ");
+    sought.matches(tx.dialect(), &mut query);
+    query.push(" ORDER BY w.rowid DESC LIMIT ").bind(MATCHES_MAX);
+    Ok(tx.all::<(i64,)>(query.sql(), query.params())?.into_iter().map(|(id,)| id).collect())
+}
 
 #[cfg(test)]
 mod tests {

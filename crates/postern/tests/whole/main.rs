@@ -28,5 +28,6 @@ mod real_servers_oauth2;
 mod rig;
 mod starting;
 mod takeover;
+mod tracing_mail;
 mod visitor;
 mod ways;
