@@ -154,9 +154,15 @@ impl Way {
         let key = match effective(mailbox, side) {
             Authentication::None | Authentication::Same => return Err(nothing_set(side)),
             Authentication::Password => {
-                let (vault, id) = (courier.desk().vault.clone(), mailbox.id);
-                let kept = courier.read(move |tx| mailbox::password_for_system(tx, &vault, id, side));
-                Key::Password(kept.await?.ok_or_else(|| no_password(side))?)
+                let (vault, known) = (courier.desk().vault.clone(), mailbox.clone());
+                let kept = courier.read(move |tx| {
+                    if is_elsewhere(tx, &known, side)? {
+                        return Ok(None);
+                    }
+                    mailbox::password_for_system(tx, &vault, known.id, side).map(Some)
+                });
+                let kept = kept.await?.ok_or_else(server_changed)?;
+                Key::Password(kept.ok_or_else(|| no_password(side))?)
             }
             Authentication::Microsoft | Authentication::Google | Authentication::Other => {
                 let in_use = mailbox.grant_id(side);
@@ -171,7 +177,7 @@ impl Way {
         let place = place_of_flow(courier, mailbox, side).await;
         let server = server(courier, mailbox, side).await?;
         if let Key::Grant { id, .. } = &key {
-            may_have_token(courier, *id, &server.host).await?;
+            may_have_token(courier, mailbox, side, *id, &server.host).await?;
         }
         Ok(Way { server, user: user(mailbox, side).to_owned(), place, key, want: Want::Use })
     }
@@ -211,19 +217,41 @@ impl Way {
     }
 }
 
-/// Whether a token that needs nobody may go to that server; one that a person gave may.
-async fn may_have_token(courier: &Courier, grant_id: i64, host: &str) -> Result<(), Trouble> {
-    let (desk, host) = (courier.desk().clone(), host.to_owned());
+/// Whether a token may go to that server: one that a person gave, to the one that the side has now, and one that needs
+/// nobody besides only where what it is made from was entered for it.
+async fn may_have_token(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    side: Side,
+    grant_id: i64,
+    host: &str,
+) -> Result<(), Trouble> {
+    let (desk, known, host) = (courier.desk().clone(), mailbox.clone(), host.to_owned());
     let checked = courier.read(move |tx| {
-        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(()) };
+        if is_elsewhere(tx, &known, side)? {
+            return Ok(false);
+        }
+        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(true) };
         match client::find(tx, grant.client_id)? {
             Some(client) if registration::is_unattended(&client, &grant) => {
-                client::hosts::check(tx, &desk.providers, &client, &host)
+                client::hosts::check(tx, &desk.providers, &client, &host)?;
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => {}
         }
+        Ok(true)
     });
-    Ok(checked.await?)
+    if checked.await? { Ok(()) } else { Err(server_changed()) }
+}
+
+/// Another server was entered since the mailbox was read. What was entered for that one, a password or a consent, is not for
+/// the one before, and whoever wrote that one down can have it answer as slowly as they like.
+fn is_elsewhere(tx: &mut desk::db::Tx<'_>, known: &Mailbox, side: Side) -> desk::Result<bool> {
+    let now = mailbox::get(tx, known.id)?;
+    let place = |mailbox: &Mailbox| {
+        let shared = is_same(mailbox, side).then(|| mailbox.incoming.host.clone());
+        (mailbox.server(side).host.clone(), mailbox.server(side).security, shared)
+    };
+    Ok(place(&now) != place(known))
 }
 
 /// The server that a side's token would go to: where a token is asked for at once, it is known first.
@@ -316,6 +344,15 @@ fn of_another_house(mailbox: &Mailbox) -> Trouble {
             mailbox.outgoing.host, mailbox.incoming.host
         ),
         "Choose another Authentication than Same as Remote Mailbox in the tab Outgoing (SMTP).",
+    )
+}
+
+fn server_changed() -> Trouble {
+    Trouble::new(
+        Class::Retry,
+        "settings_changed",
+        "The server of this mailbox was changed while it was being opened.",
+        "Look again in a moment; what Postern does by itself it tries again.",
     )
 }
 

@@ -213,6 +213,9 @@ impl Trouble {
     }
 }
 
+/// The database or the store of Postern itself.
+pub(crate) const STORE_CODE: &str = "store";
+
 impl From<desk::Error> for Trouble {
     fn from(error: desk::Error) -> Trouble {
         match error {
@@ -227,7 +230,7 @@ impl From<desk::Error> for Trouble {
             }
             desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
                 Class::Retry,
-                "store",
+                STORE_CODE,
                 sentence(&format!("Postern could not use its own database or store: {error}")),
                 "Look at the disk and the database of this machine. Postern tries again by itself.",
             ),

@@ -254,10 +254,11 @@ async fn look(
 pub(super) const LOOKED_AT_MAX: usize = 5;
 
 /// Nothing is removed from a folder but the letter itself, whose subject is the whole subject and which answers nothing,
-/// or the delivery report in its place.
+/// or the delivery report about it: one about another letter is mail that nobody has fetched yet.
 pub(super) fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
     let letter = mail::message::parse(bytes);
-    (letter.subject.trim() == subject(mark) && letter.in_reply_to.is_empty()) || !letter.bounces.is_empty()
+    let is_report = || !letter.bounces.is_empty() && round_trip::marks(&letter).iter().any(|one| one == mark);
+    (letter.subject.trim() == subject(mark) && letter.in_reply_to.is_empty()) || is_report()
 }
 
 async fn open(courier: &Courier, way: &Way, chart: &Chart) -> wire::Result<(imap::Session, Vec<Folder>)> {

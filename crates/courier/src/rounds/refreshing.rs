@@ -2,6 +2,7 @@
 use super::wake::Wake;
 use crate::refresh::{self, Want};
 use crate::registration;
+use crate::trouble::STORE_CODE;
 use crate::{Courier, authorize};
 use desk::mailboxes::grant;
 use std::time::Duration;
@@ -37,8 +38,13 @@ pub async fn look(courier: &Courier) -> desk::Result<()> {
         .await?;
     let refreshing = due.into_iter().map(|(id, side)| async move {
         let protocol = registration::protocol_of(side);
-        // What went wrong stands in the grant's row, and was logged.
-        let _ = refresh::access_token(courier, id, protocol, Want::Ahead).await;
+        // What the provider said stands in the grant's row, and was logged; of what went wrong before it was asked nobody
+        // else hears.
+        if let Err(trouble) = refresh::access_token(courier, id, protocol, Want::Ahead).await
+            && trouble.code == STORE_CODE
+        {
+            tracing::error!(grant = id, "a due access token was not renewed: {}", trouble.reason);
+        }
     });
     futures_util::future::join_all(refreshing).await;
     Ok(())

@@ -6,6 +6,7 @@ use crate::stage::{ADDRESS, PASSWORD, Stage, letter};
 use courier::authorize::{self, CallbackQuery, Landing, Session};
 use courier::doctor::{self, Examination, Extent, Link, Part, Result};
 use desk::mailboxes::mailbox::{Fetched, Side, StartFrom};
+use std::sync::Arc;
 
 /// A mailbox that is opened with a password on both sides.
 async fn with_password(fetched: Fetched) -> (Stage, PretendImap, PretendSmtp) {
@@ -342,4 +343,19 @@ async fn a_link_that_ends_when_the_folders_are_asked_for_is_told_as_exchange_doe
     let found = examine(&stage).await;
     assert!(!found.transcript().contains("Global Administrator"), "{}", found.transcript());
     is_broken_at(&found, Side::Incoming, Link::Folders, &["closed the link"]);
+}
+
+/// An examination takes minutes where a server answers slowly, and whoever wrote down a server has it answer so.
+#[tokio::test]
+async fn a_password_that_is_entered_meanwhile_for_another_server_is_not_sent_to_the_one_before() {
+    let (stage, imap, before) = with_password(Fetched::Nothing).await;
+    let stage = Arc::new(stage);
+    let mended = Arc::clone(&stage);
+    imap.state().at_sign_in = Some(Box::new(move || {
+        mended.sent_through(([127, 0, 0, 2], 587).into());
+    }));
+    let found = examine(&stage).await;
+    is_broken_at(&found, Side::Outgoing, Link::Settings, &["changed", "Look again"]);
+    assert_eq!(before.state().connections, 0, "it was not even reached");
+    assert_eq!(stage.mailbox().outgoing.host, "127.0.0.2");
 }

@@ -1,6 +1,6 @@
 //! A letter from the mailbox to itself: sent, found, told, removed, and never a ticket.
 use crate::pretend_dns::PretendDns;
-use crate::pretend_imap::PretendImap;
+use crate::pretend_imap::{Letter, PretendImap};
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{ADDRESS, Stage, letter};
 use courier::doctor::{self, Examination, Extent, Link, Part, Result, Step};
@@ -210,6 +210,26 @@ async fn a_delivery_report_in_its_place_is_told_with_its_reason() {
     assert!(returned.detail.contains("no such user"), "{returned:?}");
     fetch::once(&post.stage.courier, post.stage.mailbox_id).await.unwrap();
     assert!(post.stage.tickets().is_empty());
+}
+
+#[tokio::test]
+async fn a_delivery_report_about_another_letter_is_left_where_it_is() {
+    let post = Post::of(Stage::new(), Some).await;
+    let another = format!(
+        "Return-Path: <>\r\nFrom: <mailer-daemon@mx.example>\r\nTo: {ADDRESS}\r\nSubject: Undelivered: your answer\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b1\r\n\r\n\
+         --b1\r\n\r\nNo.\r\n--b1\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n\
+         Final-Recipient: rfc822; ann@fabrikam.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+         --b1\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <an.answer@contoso.example>\r\n\r\n--b1--\r\n"
+    );
+    post.imap.state().finds_everything = true;
+    let at = post.stage.clock.now();
+    // The newest there is, which is looked at first.
+    let report = Letter { uid: 1000, at, bytes: another.into_bytes(), seen: false, deleted: false };
+    post.imap.state().letters.push(report);
+    let found = post.examined().await;
+    assert_eq!(step(&found, Link::Returned).result, Result::Good, "{}", found.transcript());
+    assert_eq!(post.imap.state().letters.len(), 1, "nobody has fetched it yet");
 }
 
 #[tokio::test]

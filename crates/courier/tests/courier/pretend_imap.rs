@@ -38,10 +38,14 @@ pub struct State {
     pub token: Option<String>,
     /// What a sign-in is answered with, instead of being looked at.
     pub sign_in: Option<String>,
+    /// Called once, before the next sign-in is answered.
+    pub at_sign_in: Option<Box<dyn FnOnce() + Send>>,
     /// The link is cut when the folders are asked for.
     pub cut_at_list: bool,
     /// A search by subject finds nothing.
     pub hidden_from_subject_search: bool,
+    /// A search by subject finds every letter.
+    pub finds_everything: bool,
     /// Nobody is told of news.
     pub no_idle: bool,
     /// What SELECT and EXAMINE are answered with, instead of being looked at.
@@ -148,6 +152,10 @@ impl PretendImap {
                 decoded(line.trim_end())
             }
         };
+        let hook = self.state().at_sign_in.take();
+        if let Some(hook) = hook {
+            hook();
+        }
         let (fixed, token) = {
             let mut state = self.state();
             let user = secret.strip_prefix("user=").and_then(|rest| rest.split('\u{1}').next());
@@ -283,13 +291,13 @@ fn search(state: &State, criteria: &[&str]) -> String {
         jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).unwrap().as_millisecond()
     });
     let set = criteria.iter().position(|word| *word == "UID").and_then(|at| criteria.get(at + 1));
-    let last = state.letters.last().map_or(0, |letter| letter.uid);
+    let last = state.letters.iter().map(|letter| letter.uid).max().unwrap_or(0);
     let within = uids(set.unwrap_or(&"1:*"), last);
     let subject = criteria.iter().position(|word| *word == "SUBJECT").and_then(|at| criteria.get(at + 1));
     let about = |letter: &Letter| {
         let head = String::from_utf8_lossy(&letter.bytes).to_ascii_uppercase().replace("\r\n ", " ");
         let line = head.lines().find(|line| line.starts_with("SUBJECT:")).unwrap_or_default().to_owned();
-        subject.is_none_or(|words| line.contains(words.trim_matches('"')))
+        state.finds_everything || subject.is_none_or(|words| line.contains(words.trim_matches('"')))
     };
     if subject.is_some() && state.hidden_from_subject_search {
         return String::new();

@@ -88,23 +88,40 @@ pub fn share(
     let client = client::find(tx, chosen)?.ok_or(Refusal::NotFound("registration"))?;
     let stored = mailbox::get(tx, mailbox_id)?;
     let own = stored.server(side);
-    let elsewhere = |first: &str| {
-        let sentence = format!("That registration is at another provider. Choose {first} first.");
-        Err(Refusal::Other(sentence).into())
-    };
-    let family = family(own.authentication);
-    if family != Some(family_of(providers, &client.provider)) {
-        return elsewhere("another Authentication");
-    }
     let bound = own.client_id.map(|id| client::find(tx, id)).transpose()?.flatten();
-    if family == Some(Family::Other) && bound.is_none_or(|bound| bound.provider != client.provider) {
+    let both_other = [family(own.authentication), Some(family_of(providers, &client.provider))]
+        == [Some(Family::Other), Some(Family::Other)];
+    if both_other && bound.is_none_or(|bound| bound.provider != client.provider) {
         return elsewhere("that provider for this mailbox");
+    }
+    bind(tx, providers, by, mailbox_id, side, chosen)
+}
+
+/// The same of a side that goes to the registration's provider with this.
+pub fn bind(
+    tx: &mut Tx<'_>,
+    providers: &Book,
+    by: &By,
+    mailbox_id: i64,
+    side: Side,
+    chosen: i64,
+) -> Result<()> {
+    let client = client::find(tx, chosen)?.ok_or(Refusal::NotFound("registration"))?;
+    let stored = mailbox::get(tx, mailbox_id)?;
+    let own = stored.server(side);
+    if family(own.authentication) != Some(family_of(providers, &client.provider)) {
+        return elsewhere("another Authentication");
     }
     // Without a server there is nowhere to send a token to yet; it is looked at again before one is.
     if !own.host.is_empty() {
         client::hosts::check(tx, providers, &client, &own.host)?;
     }
     mailbox::set_client(tx, by, mailbox_id, side, chosen)
+}
+
+fn elsewhere(first: &str) -> Result<()> {
+    let sentence = format!("That registration is at another provider. Choose {first} first.");
+    Err(Refusal::Other(sentence).into())
 }
 
 fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {

@@ -176,6 +176,22 @@ fn a_kept_password_is_asked_again_for_another_host() {
 }
 
 #[test]
+fn a_password_without_a_server_is_kept_for_none() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@example.org");
+    for completeness in [Completeness::Draft, Completeness::Complete] {
+        let off = RemoteMailbox { active: false, ..remote("", Some("hunter2")) };
+        assert_eq!(refused(change(&desk, id, &off, completeness)), Refusal::Required("Hostname"));
+    }
+    // A browser fills in what is not even shown.
+    let hidden =
+        RemoteMailbox { server: server("", Authentication::Microsoft, Some("hunter2")), ..remote("", None) };
+    change(&desk, id, &hidden, Completeness::Draft).unwrap();
+    change(&desk, id, &remote("imap.evil.example", None), Completeness::Draft).unwrap();
+    assert_eq!(password(&desk, id, Side::Incoming), None);
+}
+
+#[test]
 fn a_kept_password_does_not_follow_by_way_of_another_authentication() {
     let desk = TestDesk::new();
     let id = mailbox(&desk, "support@example.org");

@@ -13,6 +13,7 @@ use desk::mailboxes::mailbox::{self, Completeness, Side};
 use desk::mailboxes::{choice, client};
 use desk::{By, Desk, Refusal};
 use mail::provider::Preset;
+use secrecy::ExposeSecret as _;
 use std::path::PathBuf;
 
 /// Certificates for what the file asks, made outside of the transaction: it takes a second.
@@ -107,6 +108,7 @@ pub fn apply(
     preset: Option<&Preset>,
     randoms: &Randoms,
     made: Option<&NewCertificate>,
+    shared: &[(String, AskedClient)],
 ) -> desk::Result<()> {
     let mailbox = mailbox::get(tx, mailbox_id)?;
     let asked = match wanted {
@@ -116,7 +118,11 @@ pub fn apply(
                     "There is no client “{name}”: neither a [[client]] of the file nor a registration."
                 ))
             })?;
-            return mailbox::set_client(tx, by, mailbox_id, side, found.id);
+            // What the file holds for it is for this mailbox too.
+            if let Some(asked) = of_file(wanted, shared) {
+                enter(tx, found.id, mailbox_id, asked, None)?;
+            }
+            return choice::bind(tx, &desk.providers, by, mailbox_id, side, found.id);
         }
         Wanted::Own(asked) => asked,
     };
@@ -141,11 +147,24 @@ pub fn entered_for(
     made: Option<&NewCertificate>,
 ) -> desk::Result<()> {
     let Some(id) = mailbox::get(tx, mailbox_id)?.server(side).client_id else { return Ok(()) };
-    let asked = match wanted {
-        Wanted::Own(asked) => Some(&**asked),
+    of_file(wanted, shared).map_or(Ok(()), |asked| enter(tx, id, mailbox_id, asked, made))
+}
+
+/// What the file says of the registration; `None`: it is the desk's.
+fn of_file<'a>(wanted: &'a Wanted, shared: &'a [(String, AskedClient)]) -> Option<&'a AskedClient> {
+    match wanted {
+        Wanted::Own(asked) => Some(asked),
         Wanted::Shared(name) => shared.iter().find(|(other, _)| other == name).map(|(_, asked)| asked),
-    };
-    let Some(asked) = asked else { return Ok(()) };
+    }
+}
+
+fn enter(
+    tx: &mut Tx<'_>,
+    id: i64,
+    mailbox_id: i64,
+    asked: &AskedClient,
+    made: Option<&NewCertificate>,
+) -> desk::Result<()> {
     let certificate = match made {
         Some(made) => certificate::in_use(tx, id)?.filter(|one| one.der == made.der),
         None => None,
@@ -157,6 +176,38 @@ pub fn entered_for(
     ];
     let mut held = held.into_iter().flatten();
     held.try_for_each(|held| hosts::enter(tx, id, held, Some(mailbox_id), Before::TheSame))
+}
+
+/// What a file holds goes to the endpoint that the file names, or to the provider's own: not to one that was typed on a page.
+fn goes_where_the_file_says(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    found: &Client,
+    asked: &AskedClient,
+) -> desk::Result<()> {
+    if asked.token_endpoint.is_some() || found.token_endpoint.is_empty() {
+        return Ok(());
+    }
+    let origin = |endpoint: &str| url::Url::parse(endpoint.trim()).ok().map(|url| url.origin());
+    let own = desk.providers.find(&found.provider).and_then(|preset| preset.endpoints(&found.tenant));
+    if own.is_some_and(|own| origin(&own.token) == origin(&found.token_endpoint)) {
+        return Ok(());
+    }
+    let is_kept = match (&asked.client_secret, client::secret_for_system(tx, &desk.vault, found.id)) {
+        (None, _) => true,
+        (Some(given), Ok(Some(kept))) => kept.expose_secret() == given.expose_secret().trim(),
+        // One that does not open any more is entered anew.
+        (Some(_), Ok(None) | Err(_)) => false,
+    };
+    if is_kept && asked.account_file.is_none() {
+        return Ok(());
+    }
+    Err(Refusal::Other(format!(
+        "The file holds a secret and no token_endpoint, and the registration's is {}, which is not its provider's: the secret \
+         would go there. Name token_endpoint in the file.",
+        found.token_endpoint
+    ))
+    .into())
 }
 
 fn change(
@@ -175,6 +226,7 @@ fn change(
         certificate::add(tx, &desk.vault, by, asked, made, randoms.nonces[3])?;
     }
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
+    goes_where_the_file_says(tx, desk, &found, asked)?;
     let entered = asked.over(&found, name);
     let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
     let nonces = [randoms.nonces[1], randoms.nonces[4]];

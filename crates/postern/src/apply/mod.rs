@@ -140,7 +140,8 @@ fn apply(
         mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
     }
     if let Some(asked) = &wanted.client {
-        clients::apply(tx, desk, by, (id, Side::Incoming), asked, preset, randoms, made.incoming.as_ref())?;
+        let made = made.incoming.as_ref();
+        clients::apply(tx, desk, by, (id, Side::Incoming), asked, preset, randoms, made, shared)?;
     }
     if let Some(outgoing) = &wanted.outgoing {
         let found = mailbox::get(tx, id)?;
@@ -157,7 +158,7 @@ fn apply(
         mailbox::change_outgoing(tx, vault, providers, by, id, &outgoing, completeness, randoms.nonces[2])?;
         if let Some(asked) = own {
             let made = made.outgoing.as_ref();
-            clients::apply(tx, desk, by, (id, Side::Outgoing), asked, of_own, of_outgoing, made)?;
+            clients::apply(tx, desk, by, (id, Side::Outgoing), asked, of_own, of_outgoing, made, shared)?;
         }
     }
     for (side, asked, made) in [

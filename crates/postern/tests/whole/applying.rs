@@ -5,6 +5,7 @@ use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::{client, client::EnteredClient, grant};
 use desk::site::vault::Vault;
 use desk::{Actor, By, params};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 pub const PASSWORD_BOX: &str = r#"
@@ -374,4 +375,81 @@ fn one_registration_serves_several_mailboxes_and_another_provider_sends() {
         let ran = program.run(&["mailbox", "apply", file.to_str().unwrap()]);
         assert!(ran.status != 0 && ran.err.contains(words), "{words}: {}", ran.err);
     }
+}
+
+/// Another administrator may have typed another endpoint since the file was written.
+#[test]
+fn a_secret_of_the_file_is_not_entered_for_an_endpoint_that_the_file_does_not_name() {
+    let program = program();
+    done(&program, SHARED);
+    let secret = |tx: &mut Tx<'_>, vault: &Vault| {
+        let id = registration(tx)?.id;
+        let kept = client::secret_for_system(tx, vault, id)?;
+        Ok(kept.map(|kept| kept.expose_secret().to_owned()))
+    };
+    on_the_page(&program, |tx, vault, by| {
+        let found = registration(tx)?;
+        let entered = EnteredClient {
+            name: found.name.clone(),
+            active: true,
+            tenant: found.tenant.clone(),
+            client_id: found.client_id.clone(),
+            client_secret: Some("anything".to_owned().into()),
+            authorization_endpoint: found.authorization_endpoint.clone(),
+            token_endpoint: "https://login.evil.example/contoso.example/oauth2/v2.0/token".into(),
+            scopes: found.scopes.clone(),
+            ..EnteredClient::default()
+        };
+        let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
+        let book = mail::provider::Book::builtin();
+        client::change(tx, vault, book, by, found.id, &entered, https, complete, [[9; 24], [8; 24]])
+    });
+    let file = program.file("fleet.toml", SHARED);
+    let words = ["the client Contoso was not applied", "login.evil.example", "Name token_endpoint"];
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
+    assert_eq!(on_the_page(&program, |tx, vault, _| secret(tx, vault)).as_deref(), Some("anything"));
+    // Named, it counts.
+    let named = SHARED.replace(
+        "tenant = \"contoso.example\"",
+        "tenant = \"contoso.example\"\ntoken_endpoint = \"https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token\"",
+    );
+    done(&program, &named);
+    let kept = on_the_page(&program, |tx, vault, _| secret(tx, vault));
+    assert_eq!(kept.as_deref(), Some("a~secret.Value_of+40-characters"));
+    assert_eq!(done(&program, SHARED), "unchanged", "it is the provider's own again");
+}
+
+const OTHERS: &str = r#"
+[[client]]
+name = "Of nobody"
+provider = "other"
+flow = "app_only"
+client_id = "an-id"
+client_secret_file = "value"
+token_endpoint = "https://id.contoso.example/token"
+scopes = "mail"
+
+[[mailbox]]
+address = "billing@contoso.example"
+client = "Of nobody"
+[mailbox.incoming]
+host = "imap.contoso.example"
+authentication = "other"
+"#;
+
+#[test]
+fn a_shared_registration_whose_token_may_not_go_to_the_server_is_refused_before_anything_ends() {
+    let program = program();
+    assert_eq!(done(&program, OTHERS), "created");
+    let (_, mailbox) = OTHERS.split_once("[[mailbox]]").unwrap();
+    let elsewhere = format!("[[mailbox]]{mailbox}")
+        .replace("billing@", "support@")
+        .replace("imap.contoso.example", "imap.evil.example");
+    let file = program.file("fleet.toml", &elsewhere);
+    let words = ["was entered for imap.contoso.example", "imap.evil.example"];
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
+    program.run(&["mailbox", "show", "support@contoso.example"]).fails(3, &["no mailbox"]);
+    // Whose file holds the secret may name another server, and what is there already is no question.
+    assert_eq!(done(&program, &OTHERS.replace("billing@", "support@").replace("imap.", "mail.")), "created");
+    assert_eq!(done(&program, &format!("[[mailbox]]{mailbox}")), "unchanged");
 }

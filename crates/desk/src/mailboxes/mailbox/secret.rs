@@ -39,7 +39,13 @@ pub(super) fn entered(
     let given = entered.password.as_ref().filter(|password| !password.expose_secret().is_empty());
     // A host that is emptied asks for nothing, and takes the password with it (see `host_changed`).
     let moved = !before.host.is_empty() && !new.host.is_empty() && before.host != new.host;
+    let nowhere = new.host.is_empty();
     match given {
+        // It says where the password may go.
+        Some(_) if nowhere && new.authentication == Authentication::Password => {
+            Err(Refusal::Required("Hostname").into())
+        }
+        Some(_) if nowhere => Ok(None),
         Some(password)
             if vault::is_same(vault::if_it_opens(stored(tx, vault, old.id, side))?.as_ref(), password) =>
         {
