@@ -222,7 +222,8 @@ impl World {
 
     /// A token of an application by itself: with the permissions that were granted, be it none.
     pub fn issue_app_token(&self, app: &App, resource: &str, seconds: i64) -> String {
-        let granted = app.app_consent.iter().filter(|_| resource == permissions::OUTLOOK);
+        let narrowed = self.faults.strike(Fault::NarrowedScope, Some(&app.client_id));
+        let granted = app.app_consent.iter().filter(|_| resource == permissions::OUTLOOK && !narrowed);
         self.tokens.seal(&Access {
             aud: resource.to_owned(),
             scp: String::new(),
@@ -231,7 +232,7 @@ impl World {
             grant: String::new(),
             roles: granted.cloned().collect::<Vec<_>>().join(" "),
             appid: app.client_id.clone(),
-            exp: self.clock.now_at() / 1000 + seconds,
+            exp: self.token_time() / 1000 + seconds,
             jti: self.chance.guid(),
         })
     }

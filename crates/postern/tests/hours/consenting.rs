@@ -32,6 +32,9 @@ impl crate::Row for Row {
     fn name(&self) -> &str {
         self.fault
     }
+    fn place(&self) -> At {
+        self.at
+    }
     fn is_slow(&self) -> bool {
         self.slow
     }
@@ -65,6 +68,8 @@ impl Row {
     }
 }
 
+const AGAIN: &[&str] = &["Press Submit again"];
+
 const ROWS: &[Row] = &[
     there("authorize_429"),
     there("authorize_500"),
@@ -94,6 +99,63 @@ const ROWS: &[Row] = &[
     told("wrong_resource", &["Prove again"]),
     told("momentary_tokens", &["already ended"]),
     told("narrowed_scope", &["https://mail.google.com/"]).at(At::Google),
+    told("no_refresh_token", &["gave no refresh token"]).at(At::Google),
+    told("secret_wrong", &["Client Secret"]).at(At::Google),
+    told("token_429", AGAIN).at(At::Google),
+    told("token_500", AGAIN).at(At::Google),
+    told("token_503", AGAIN).at(At::Google),
+    told("token_garbage", AGAIN).at(At::Google),
+    told("token_drops", AGAIN).at(At::Google),
+    told("token_stalls", AGAIN).at(At::Google).slow(),
+    told("keys_503", AGAIN).at(At::Google),
+    told("key_unpublished", &["again"]).at(At::Google),
+    fine("keys_roll_over").at(At::Google),
+    told("clock_ahead", &["clock"]).at(At::Google),
+    fine("clock_behind").at(At::Google),
+    told("no_refresh_token", &["gave no refresh token"]).at(At::Waldau),
+    told("narrowed_scope", &["mail"]).at(At::Waldau),
+    told("secret_wrong", &["Client Secret"]).at(At::Waldau),
+    told("token_429", AGAIN).at(At::Waldau),
+    told("token_500", AGAIN).at(At::Waldau),
+    told("token_503", AGAIN).at(At::Waldau),
+    told("token_garbage", AGAIN).at(At::Waldau),
+    told("token_drops", AGAIN).at(At::Waldau),
+    told("keys_503", AGAIN).at(At::Waldau),
+    told("key_unpublished", &["again"]).at(At::Waldau),
+    fine("keys_roll_over").at(At::Waldau),
+    told("clock_ahead", &["clock"]).at(At::Waldau),
+    fine("clock_behind").at(At::Waldau),
+    // Where nobody signs in, Submit asks at once.
+    told("token_429", AGAIN).at(At::Application),
+    told("token_500", AGAIN).at(At::Application),
+    told("token_503", AGAIN).at(At::Application),
+    told("token_garbage", AGAIN).at(At::Application),
+    told("token_drops", AGAIN).at(At::Application),
+    told("token_stalls", AGAIN).at(At::Application).slow(),
+    fine("token_slow").at(At::Application).slow(),
+    told("secret_expired", &["AADSTS7000222"]).at(At::Application),
+    told("secret_wrong", &["AADSTS7000215"]).at(At::Application),
+    told("app_missing", &["AADSTS700016"]).at(At::Application),
+    told("wrong_resource", &["Prove again"]).at(At::Application),
+    told("narrowed_scope", &["Prove again"]).at(At::Application),
+    fine("clock_ahead").at(At::Application),
+    fine("clock_behind").at(At::Application),
+    told("token_429", AGAIN).at(At::Certificate),
+    told("token_503", AGAIN).at(At::Certificate),
+    told("assertion_unknown_key", &["AADSTS700027"]).at(At::Certificate),
+    told("assertion_out_of_time", &["AADSTS700024"]).at(At::Certificate),
+    told("assertion_rejected", &["AADSTS50012"]).at(At::Certificate),
+    told("narrowed_scope", &["Prove again"]).at(At::Certificate),
+    fine("clock_ahead").at(At::Certificate),
+    told("clock_behind", &["AADSTS700024"]).at(At::Certificate),
+    told("token_429", AGAIN).at(At::ServiceAccount),
+    told("token_500", AGAIN).at(At::ServiceAccount),
+    told("token_garbage", AGAIN).at(At::ServiceAccount),
+    told("assertion_unknown_key", &["Invalid JWT Signature"]).at(At::ServiceAccount),
+    told("app_missing", &["account not found"]).at(At::ServiceAccount),
+    told("consent_removed", &["Client is unauthorized"]).at(At::ServiceAccount),
+    told("clock_ahead", &["reasonable timeframe"]).at(At::ServiceAccount),
+    told("clock_behind", &["reasonable timeframe"]).at(At::ServiceAccount),
     told("discovery_429", &["Press Submit again"]),
     told("discovery_500", &["Press Submit again"]),
     told("discovery_503", &["Press Submit again in a few minutes"]),
@@ -110,7 +172,7 @@ const ROWS: &[Row] = &[
     fine("keys_slow").slow(),
     told("key_unpublished", &["again"]),
     fine("keys_roll_over"),
-    // Ten minutes are forgiven: the keys and the nonce prove the id_token.
+    // Five minutes are forgiven, and Entra begins its id_tokens five minutes before.
     fine("clock_ahead"),
     fine("clock_behind"),
     told("userinfo_429", &["Press Submit again in a few minutes"]).userinfo(),
@@ -140,11 +202,12 @@ async fn case(row: &'static Row) -> Found {
     let page = tokio::time::timeout(patience, walk).await.ok().and_then(Result::ok);
     let words = page.as_ref().map(Page::words).unwrap_or_default();
     let ours = page.as_ref().is_some_and(|page| world.is_ours(page));
-    assert_eq!(ours, row.ends != Ends::ThereOnly, "{} ended on {page:?}", row.name());
+    assert_eq!(ours, row.ends != Ends::ThereOnly, "{} at {:?} ended on {page:?}", row.name(), row.at);
     for said in row.says {
-        assert!(words.contains(said), "“{said}” is not said after {}:\n{words}", row.name());
+        assert!(words.contains(said), "“{said}” is not said after {} at {:?}:\n{words}", row.name(), row.at);
     }
     let before = world.practice.faults.struck(fault);
+    assert!(before > 0, "{} at {:?} met nothing", row.name(), row.at);
     world.start_rounds();
     world.minutes(60).await;
     let requests = world.practice.faults.struck(fault) - before;

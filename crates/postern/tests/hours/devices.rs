@@ -63,12 +63,17 @@ const ROWS: &[Row] = &[
     row("secret_expired", Ends::Over, &["AADSTS7000222"]),
     row("secret_wrong", Ends::Over, &["AADSTS7000215"]),
     row("app_missing", Ends::Over, &["AADSTS700016"]),
+    row("app_disabled", Ends::Over, &["AADSTS7000112"]),
+    row("request_malformed", Ends::Over, &["AADSTS9002313"]),
+    row("loop_detected", Ends::Waits, WAITING),
+    // A grant that is refused is over (RFC 8628 §3.5), whatever its number.
+    row("transient_grant", Ends::Over, &["AADSTS90033"]),
 ];
 
 /// The code lives for fifteen minutes.
 const WHILE_IT_LIVES: i64 = 9;
 /// A wait between two polls is two minutes at the most.
-const SEEN_WITHIN: i64 = 4;
+pub const SEEN_WITHIN: i64 = 4;
 
 #[test]
 fn every_fault_of_a_sign_in_by_code_is_told_and_a_code_that_lives_counts() {
@@ -109,12 +114,7 @@ async fn case(row: &'static Row) -> Found {
         Ends::Code | Ends::Waits => page,
     };
     world.enter(&page).await;
-    let mut minutes = 0;
-    while world.mailbox().await.incoming.grant_id.is_none() {
-        assert!(minutes < SEEN_WITHIN, "{}: not authorized {minutes} minutes after the sign-in", row.name());
-        world.minutes(1).await;
-        minutes += 1;
-    }
+    authorized(row.name(), &world).await;
     world.end().await;
     let state = match row.ends {
         Ends::NoCode => "no code",
@@ -126,8 +126,18 @@ async fn case(row: &'static Row) -> Found {
     Found { state: state.to_owned(), requests, sentence: told(&words), well_after: after.to_owned() }
 }
 
+/// Seen soon after somebody has entered the code.
+pub async fn authorized(fault: &str, world: &World) {
+    let mut minutes = 0;
+    while world.mailbox().await.incoming.grant_id.is_none() {
+        assert!(minutes < SEEN_WITHIN, "{fault}: not authorized {minutes} minutes after the sign-in");
+        world.minutes(1).await;
+        minutes += 1;
+    }
+}
+
 /// What the page says under the heading of the try, or in its banner.
-fn told(words: &str) -> String {
+pub fn told(words: &str) -> String {
     let from =
         ["It cannot be authorized yet.", "Sign in with a code"].iter().find_map(|start| words.find(start));
     words.get(from.unwrap_or(0)..).unwrap_or_default().chars().take(260).collect()

@@ -10,8 +10,10 @@
     reason = "tests stand outside of the program, as browsers and providers do"
 )]
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
+mod at;
 mod consenting;
 mod devices;
+mod entering;
 mod refreshing;
 mod revoking;
 mod taking_back;
@@ -42,6 +44,10 @@ pub struct Found {
 
 pub trait Row: Sync {
     fn name(&self) -> &str;
+    /// Where, in the list.
+    fn place(&self) -> world::At {
+        world::At::Entra
+    }
     /// Waits for seconds that no clock of ours moves: no part of a sample.
     fn is_slow(&self) -> bool;
 }
@@ -81,8 +87,8 @@ fn each<R: Row>(
             let at = next.fetch_add(1, Ordering::SeqCst);
             let Some(row) = rows.get(at) else { return };
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(case(row)))) {
-                Ok(found) => lines.lock().unwrap().push((at, line(row.name(), &found))),
-                Err(_) => failed.lock().unwrap().push(row.name()),
+                Ok(found) => lines.lock().unwrap().push((at, line(*row, &found))),
+                Err(_) => failed.lock().unwrap().push(named(*row)),
             }
         }
     };
@@ -102,7 +108,16 @@ fn each<R: Row>(
     assert!(failed.is_empty(), "{} of {} rows failed: {failed:?}", failed.len(), rows.len());
 }
 
-fn line(name: &str, found: &Found) -> String {
+/// `token_429`, and where it is not Entra for a person, `token_429 at Google`.
+fn named(row: &impl Row) -> String {
+    match row.place() {
+        world::At::Entra => row.name().to_owned(),
+        place => format!("{} at {place:?}", row.name()),
+    }
+}
+
+fn line(row: &impl Row, found: &Found) -> String {
     let Found { state, requests, sentence, well_after } = found;
-    format!("{name:<34} {state:<13} {requests:>3} requests  well again {well_after}: {sentence}")
+    let name = named(row);
+    format!("{name:<40} {state:<13} {requests:>3} requests  well again {well_after}: {sentence}")
 }

@@ -22,6 +22,9 @@ impl crate::Row for Row {
     fn name(&self) -> &str {
         self.fault
     }
+    fn place(&self) -> At {
+        self.at
+    }
     fn is_slow(&self) -> bool {
         self.slow
     }
@@ -58,18 +61,21 @@ const HOUR: i64 = 62;
 /// A lapsed grant is tried every six hours.
 const LAPSED: i64 = 6 * 60 + 62;
 
+const PATIENCE: &[&str] = &["tried again by itself"];
+const FETCHED: &[&str] = &["mail is fetched"];
+
 const ROWS: &[Row] = &[
-    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE),
     // A time to come back at, in seconds and as a date: five minutes.
-    row("token_429_long", "waiting", PASSES, QUARTER, &["tried again by itself"]).apart(5),
-    row("token_429_date", "waiting", PASSES, QUARTER, &["tried again by itself"]).apart(5),
-    row("token_500", "waiting", PASSES, QUARTER, &["tried again by itself"]),
-    row("token_503", "waiting", PASSES, QUARTER, &["tried again by itself"]),
-    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]),
-    row("token_drops", "waiting", PASSES, QUARTER, &["tried again by itself"]),
-    row("token_stalls", "waiting", PASSES, QUARTER, &["tried again by itself"]).slow(),
-    row("loop_detected", "waiting", PASSES, QUARTER, &["tried again by itself"]),
-    row("transient_grant", "waiting", PASSES, QUARTER, &["tried again by itself"]),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).apart(5),
+    row("token_429_date", "waiting", PASSES, QUARTER, PATIENCE).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).slow(),
+    row("loop_detected", "waiting", PASSES, QUARTER, PATIENCE),
+    row("transient_grant", "waiting", PASSES, QUARTER, PATIENCE),
     row("grant_revoked", "needs_person", PERSON, LAPSED, &["revoked"]),
     row("grant_expired", "needs_person", PERSON, LAPSED, &["AADSTS70008"]),
     row("grant_inactive", "needs_person", PERSON, LAPSED, &["AADSTS700082"]),
@@ -89,40 +95,102 @@ const ROWS: &[Row] = &[
     row("request_malformed", "needs_person", PERSON, HOUR, &["AADSTS9002313"]),
     row("wrong_resource", "needs_person", PASSES, HOUR, &["gets no mail"]),
     // What a renewal does not mind.
-    row("token_slow", "ok", PERSON, QUARTER, &["mail is fetched"]).slow(),
-    row("narrowed_scope", "ok", PERSON, QUARTER, &["mail is fetched"]),
-    row("keys_roll_over", "ok", PERSON, QUARTER, &["mail is fetched"]),
-    row("clock_ahead", "ok", PERSON, QUARTER, &["mail is fetched"]),
-    row("clock_behind", "ok", PERSON, QUARTER, &["mail is fetched"]),
-    row("short_tokens", "ok", 62, QUARTER, &["mail is fetched"]),
+    row("token_slow", "ok", PERSON, QUARTER, FETCHED).slow(),
+    // The old one is kept where no new one comes.
+    row("no_refresh_token", "ok", PERSON, QUARTER, FETCHED),
+    row("narrowed_scope", "ok", PERSON, QUARTER, FETCHED),
+    row("keys_roll_over", "ok", PERSON, QUARTER, FETCHED),
+    row("clock_ahead", "ok", PERSON, QUARTER, FETCHED),
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED),
+    row("short_tokens", "ok", 62, QUARTER, FETCHED),
     // An application asks anew where others refresh.
-    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application),
-    row("token_429_date", "waiting", PASSES, QUARTER, &["tried again by itself"])
-        .at(At::Application)
-        .apart(5),
-    row("token_500", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application),
-    row("token_503", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application),
-    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application),
-    row("token_drops", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application),
-    row("token_stalls", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Application).slow(),
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application).apart(5),
+    row("token_429_date", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application).slow(),
     row("secret_expired", "needs_person", PERSON, HOUR, &["AADSTS7000222"]).at(At::Application),
     row("secret_wrong", "needs_person", PERSON, HOUR, &["AADSTS7000215"]).at(At::Application),
     row("app_missing", "needs_person", PERSON, HOUR, &["AADSTS700016"]).at(At::Application),
     row("app_disabled", "needs_person", PERSON, HOUR, &["AADSTS7000112"]).at(At::Application),
     row("wrong_resource", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Application),
+    row("narrowed_scope", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Application),
+    row("token_slow", "ok", PERSON, QUARTER, FETCHED).at(At::Application).slow(),
+    row("loop_detected", "waiting", PASSES, QUARTER, PATIENCE).at(At::Application),
+    row("resource_unknown", "needs_person", PERSON, HOUR, &["AADSTS500011"]).at(At::Application),
+    row("scope_invalid", "needs_person", PERSON, HOUR, &["AADSTS70011"]).at(At::Application),
+    row("request_malformed", "needs_person", PERSON, HOUR, &["AADSTS9002313"]).at(At::Application),
+    row("short_tokens", "ok", 62, QUARTER, FETCHED).at(At::Application),
+    row("clock_ahead", "ok", PERSON, QUARTER, FETCHED).at(At::Application),
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::Application),
     row("assertion_unknown_key", "needs_person", PERSON, HOUR, &["AADSTS700027"]).at(At::Certificate),
     row("assertion_out_of_time", "needs_person", PERSON, HOUR, &["AADSTS700024"]).at(At::Certificate),
     row("assertion_rejected", "needs_person", PERSON, HOUR, &["AADSTS50012"]).at(At::Certificate),
-    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Certificate),
-    row("token_503", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Certificate),
-    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Certificate),
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate).apart(5),
+    row("token_429_date", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).at(At::Certificate).slow(),
+    row("token_slow", "ok", PERSON, QUARTER, FETCHED).at(At::Certificate).slow(),
+    row("app_missing", "needs_person", PERSON, HOUR, &["AADSTS700016"]).at(At::Certificate),
+    row("app_disabled", "needs_person", PERSON, HOUR, &["AADSTS7000112"]).at(At::Certificate),
+    row("wrong_resource", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Certificate),
+    row("narrowed_scope", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Certificate),
+    row("clock_ahead", "ok", 2 * PERSON, QUARTER, FETCHED).at(At::Certificate),
+    // For a provider that is ten minutes slow, what is signed now begins in time to come.
+    row("clock_behind", "needs_person", PERSON, HOUR, &["AADSTS700024"]).at(At::Certificate),
+    // A service account signs too.
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount).apart(5),
+    row("token_429_date", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount).slow(),
+    row("token_slow", "ok", PERSON, QUARTER, FETCHED).at(At::ServiceAccount).slow(),
+    row("assertion_unknown_key", "needs_person", PERSON, HOUR, &["Invalid JWT Signature"])
+        .at(At::ServiceAccount),
+    row("assertion_out_of_time", "needs_person", PERSON, HOUR, &["reasonable timeframe"])
+        .at(At::ServiceAccount),
+    row("app_missing", "needs_person", PERSON, LAPSED, &["account not found"]).at(At::ServiceAccount),
+    row("consent_removed", "needs_person", PERSON, HOUR, &["Client is unauthorized"]).at(At::ServiceAccount),
+    row("clock_ahead", "needs_person", PERSON, HOUR, &["reasonable timeframe"]).at(At::ServiceAccount),
+    row("clock_behind", "needs_person", PERSON, HOUR, &["reasonable timeframe"]).at(At::ServiceAccount),
     // The other providers.
-    row("token_429", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Google),
-    row("token_garbage", "waiting", PASSES, QUARTER, &["tried again by itself"]).at(At::Waldau),
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google).slow(),
+    row("secret_wrong", "needs_person", PERSON, HOUR, &["gets no mail"]).at(At::Google),
+    row("narrowed_scope", "needs_person", PASSES, LAPSED, &["gets no mail"]).at(At::Google),
+    row("clock_ahead", "ok", PERSON, QUARTER, FETCHED).at(At::Google),
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::Google),
+    row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau),
+    row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau).apart(5),
+    row("token_500", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau),
+    row("token_503", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau),
+    row("token_garbage", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau),
+    row("token_drops", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau),
+    row("token_stalls", "waiting", PASSES, QUARTER, PATIENCE).at(At::Waldau).slow(),
+    row("no_refresh_token", "ok", PERSON, QUARTER, FETCHED).at(At::Waldau),
+    row("secret_wrong", "needs_person", PERSON, HOUR, &["gets no mail"]).at(At::Waldau),
+    row("narrowed_scope", "needs_person", PASSES, LAPSED, &["gets no mail"]).at(At::Waldau),
+    row("clock_ahead", "ok", PERSON, QUARTER, FETCHED).at(At::Waldau),
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::Waldau),
     row("grant_revoked", "needs_person", PERSON, LAPSED, &["gets no mail"]).at(At::Google),
     row("reauthentication_demanded", "needs_person", PERSON, LAPSED, &["gets no mail"]).at(At::Google),
     row("grant_revoked", "needs_person", PERSON, LAPSED, &["gets no mail"]).at(At::Waldau),
-    row("strict_rotation", "ok", PERSON, QUARTER, &["mail is fetched"]),
+    row("strict_rotation", "ok", PERSON, QUARTER, FETCHED),
 ];
 
 #[test]

@@ -15,6 +15,9 @@ impl crate::Row for Row {
     fn name(&self) -> &str {
         self.fault
     }
+    fn place(&self) -> At {
+        self.at
+    }
     fn is_slow(&self) -> bool {
         self.slow
     }

@@ -1,4 +1,5 @@
 //! A desk, its pages and the practice provider in one process, under one clock that is moved by hand.
+pub use crate::at::At;
 use crate::visitor::{Page, Visitor};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::db::{Db, Options};
@@ -23,35 +24,6 @@ const NOON: i64 = 1_795_521_600_000;
 pub const MINUTE: i64 = 60_000;
 const MAYA: &str = "maya@contoso.example";
 const PASSWORD: &str = "correct horse battery";
-
-/// Whose mailbox it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    Entra,
-    /// There, by the application itself: with its secret.
-    Application,
-    /// The same with a certificate.
-    Certificate,
-    Google,
-    Waldau,
-}
-
-impl At {
-    pub fn address(self) -> &'static str {
-        match self {
-            At::Entra | At::Application | At::Certificate => "support@contoso.example",
-            At::Google => "care@fabrikam.example",
-            At::Waldau => "hilfe@waldau.example",
-        }
-    }
-    fn authentication(self) -> &'static str {
-        match self {
-            At::Entra | At::Application | At::Certificate => "microsoft",
-            At::Google => "google",
-            At::Waldau => "other",
-        }
-    }
-}
 
 #[derive(Debug)]
 pub struct World {
@@ -144,6 +116,7 @@ impl World {
                 self.practice.register("Postern", callback.trim())
             }
             At::Google => self.practice.register_at_google("Postern", callback.trim()),
+            At::ServiceAccount => return self.delegate(page).await,
             At::Waldau => self.practice.register_at_waldau("Postern", callback.trim()),
         };
         let mut form =
@@ -171,6 +144,13 @@ impl World {
              Add-MailboxPermission -Identity {mailbox} -User {object} -AccessRights FullAccess"
         );
         self.practice.powershell(&script).unwrap();
+    }
+
+    /// What the administrator of the domain does, and the key file that comes of it.
+    async fn delegate(&mut self, page: Page) {
+        let file = self.practice.service_account_file("postern").unwrap();
+        let form = page.form("Save only").set("account_secret", &file);
+        self.visitor.submit(form.without("flow").with("flow", "service_account")).await.says("Saved");
     }
 
     /// A certificate is made, uploaded, and shown from now on.

@@ -21,6 +21,7 @@ mod on_postgres;
 mod piping;
 mod practice_walk;
 mod program;
+mod quiet_credentials;
 mod quiet_log;
 mod real_servers;
 mod real_servers_doctor;

@@ -107,7 +107,8 @@ fn check_code(world: &World, tenant: Tenant, code: &Code, parameters: &Parameter
 
 pub(super) fn by_device_code(world: &World, app: &App, parameters: &Parameters) -> Result<Granted, Problem> {
     let (address, scopes) = device::poll(world, app, parameters)?;
-    let offline = scopes.iter().any(|scope| scope.permission == "offline_access");
+    let offline = scopes.iter().any(|scope| scope.permission == "offline_access")
+        && !world.faults.strike(Fault::NoRefreshToken, None);
     let refresh_token =
         offline.then(|| world.issue_refresh_token(&app.client_id, &address, &permissions::join(&scopes)));
     Ok(Granted { address, scopes: of_one_resource(scopes), nonce: None, refresh_token })
@@ -171,8 +172,10 @@ pub(super) fn by_refresh_token(
             token.used_at = now_at;
         }
     });
-    let refresh_token = world.issue_refresh_token(&app.client_id, &record.address, &record.scopes);
-    Ok(Granted { address: record.address, scopes, nonce: None, refresh_token: Some(refresh_token) })
+    let rotates = !world.faults.strike(Fault::NoRefreshToken, None);
+    let refresh_token =
+        rotates.then(|| world.issue_refresh_token(&app.client_id, &record.address, &record.scopes));
+    Ok(Granted { address: record.address, scopes, nonce: None, refresh_token })
 }
 
 /// Faults that end a grant, in the words of the provider.

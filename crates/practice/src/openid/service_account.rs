@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::House;
 use super::token::Refusal;
+use crate::faults::Fault;
 use crate::jwt::Jwt;
 use crate::people;
 use crate::world::World;
@@ -27,10 +28,16 @@ pub(super) fn check(
     let account = world.openid(house, |records| {
         records.accounts.iter().find(|account| account.email == jwt.claim("iss")).cloned()
     });
-    let account = account.ok_or_else(|| invalid("Invalid grant: account not found"))?;
+    let strikes = |fault| world.faults.strike(fault, None);
+    let account = account
+        .filter(|_| !strikes(Fault::AppMissing))
+        .ok_or_else(|| invalid("Invalid grant: account not found"))?;
     let named = account.keys.iter().find(|(kid, _)| kid == jwt.head("kid"));
     let key = named.and_then(|(_, key)| STANDARD.decode(key).ok());
-    if jwt.head("alg") != "RS256" || !key.is_some_and(|key| jwt.is_signed_by(&key)) {
+    if jwt.head("alg") != "RS256"
+        || !key.is_some_and(|key| jwt.is_signed_by(&key))
+        || strikes(Fault::AssertionUnknownKey)
+    {
         return Err(invalid("Invalid JWT Signature."));
     }
     if jwt.claim("aud") != audience {
@@ -43,7 +50,7 @@ pub(super) fn check(
         }
         _ => false,
     };
-    if !in_time {
+    if !in_time || strikes(Fault::AssertionOutOfTime) {
         return Err(invalid(
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.",
         ));
@@ -56,7 +63,8 @@ pub(super) fn check(
     if mailbox.is_empty() {
         return Ok((account.email, scopes));
     }
-    if !scopes.iter().all(|scope| account.delegated.contains(scope)) {
+    let delegated = scopes.iter().all(|scope| account.delegated.contains(scope));
+    if !delegated || strikes(Fault::ConsentRemoved) {
         return Err(Refusal::new(
             "unauthorized_client",
             "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.",

@@ -182,7 +182,7 @@ fn by_refresh_token(
     }
     grant.used_at = now_at;
     let mut rotated = None;
-    if !house.is_google {
+    if !house.is_google && !strikes(Fault::NoRefreshToken) {
         let token = format!("1//{}", world.chance.token());
         grant.used.push(std::mem::replace(&mut grant.hash, hash(&token)));
         rotated = Some(token);
