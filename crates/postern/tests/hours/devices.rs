@@ -41,7 +41,7 @@ impl Row {
     }
 }
 
-const WAITING: &[&str] = &["Postern notices by itself"];
+const WAITING: &[&str] = &["Waiting for the sign-in"];
 
 const ROWS: &[Row] = &[
     row("device_429", Ends::NoCode, &["asks for patience", "Ask for a code again in a minute"]),
@@ -58,8 +58,8 @@ const ROWS: &[Row] = &[
     row("token_drops", Ends::Waits, WAITING),
     row("token_stalls", Ends::Waits, WAITING).slow(),
     row("device_slow_down", Ends::Waits, WAITING),
-    row("device_expired", Ends::Over, &["The code ran out before somebody typed it in", "Get a new code"]),
-    row("device_declined", Ends::Over, &["declined to consent", "Get a new code"]),
+    row("device_expired", Ends::Over, &["The code ran out before somebody typed it in", "Get a code"]),
+    row("device_declined", Ends::Over, &["declined to consent", "Get a code"]),
     row("secret_expired", Ends::Over, &["AADSTS7000222"]),
     row("secret_wrong", Ends::Over, &["AADSTS7000215"]),
     row("app_missing", Ends::Over, &["AADSTS700016"]),
@@ -138,7 +138,8 @@ pub async fn authorized(fault: &str, world: &World) {
 
 /// What the page says under the heading of the try, or in its banner.
 pub fn told(words: &str) -> String {
-    let from =
-        ["It cannot be authorized yet.", "Sign in with a code"].iter().find_map(|start| words.find(start));
+    let from = ["It cannot be authorized yet.", "With a code on another device"]
+        .iter()
+        .find_map(|start| words.find(start));
     words.get(from.unwrap_or(0)..).unwrap_or_default().chars().take(260).collect()
 }

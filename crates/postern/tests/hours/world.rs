@@ -207,10 +207,10 @@ impl World {
         page.url.as_str().starts_with(self.site.as_str())
     }
 
-    /// *With a code*: the page with the code, or the one that says why there is none.
+    /// *Get a code*: the page with the code, or the one that says why there is none.
     pub async fn ask_for_code(&mut self) -> Page {
-        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
-        self.visitor.submit(page.form("With a code")).await
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        self.visitor.submit(page.form("Get a code")).await
     }
 
     /// Somebody enters the code that this page shows, and signs in.

@@ -162,8 +162,8 @@ async fn a_sign_in_by_code_or_by_pasting_and_a_webhook_are_logged_without_what_i
     let base = connected(&demo, &mut visitor, SUPPORT).await;
     let mut secrets = Vec::new();
 
-    let page = visitor.get(format!("{base}/remote")).await;
-    let page = visitor.submit(page.form("With a code")).await;
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let page = visitor.submit(page.form("Get a code")).await;
     let device = device_codes(&demo.program);
     assert!(device.len() == 1 && device[0].len() > 20, "{} codes", device.len());
     secrets.extend(device);
@@ -177,14 +177,19 @@ async fn a_sign_in_by_code_or_by_pasting_and_a_webhook_are_logged_without_what_i
     .await;
     secrets.extend(tokens(&demo.program));
 
-    let page = visitor.get(format!("{base}/remote")).await;
-    let page = visitor.submit(page.form("By pasting")).await;
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let mut page = visitor.submit(page.form("Submit")).await;
+    if page.text.contains("Go there now") {
+        page = visitor.get(page.link("Go there now")).await;
+    }
     let mut elsewhere = Visitor::new();
-    let at_the_provider = elsewhere.get(page.link("Open the sign-in page")).await;
+    let at_the_provider = elsewhere.get(page.url.as_str()).await;
     sign_in(&mut elsewhere, at_the_provider, SUPPORT).await;
-    let ended = elsewhere.asked.iter().rev().find(|url| url.path().starts_with("/oauth/callback/"));
+    let mut asked = elsewhere.asked.iter().rev();
+    let ended = asked.find(|url| url.path().starts_with("/oauth/callback/") && url.query().is_some());
     let ended = ended.expect("the browser ends at the callback").clone();
-    let form = page.form("Authorize").set("pasted_secret", ended.as_str());
+    let page = visitor.get(format!("{base}/remote/authorization")).await;
+    let form = page.form("Use this address").set("pasted_secret", ended.as_str());
     visitor.submit(form).await.says("is authorized");
     for (name, value) in ended.query_pairs() {
         if ["code", "state"].contains(&name.as_ref()) {
