@@ -4,7 +4,9 @@ use crate::registration::{self, endpoint};
 use crate::trouble::Trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use desk::db::Tx;
 use desk::mailboxes::client::{self, Authentication, Client, Flow, certificate};
+use desk::site::vault::Vault;
 use mail::explain::Class;
 use secrecy::SecretString;
 use url::Url;
@@ -36,28 +38,13 @@ pub(crate) async fn shown(
     client: &Client,
     token_endpoint: &Url,
 ) -> Result<Shown, Trouble> {
-    let (vault, id) = (courier.desk().vault.clone(), client.id);
     match client.authentication {
         Authentication::Secret => {
-            let (asked, at) = (client.clone(), token_endpoint.clone());
-            let read = courier.read(move |tx| {
-                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
-                    return Ok(None);
-                }
-                client::secret_for_system(tx, &vault, id).map(Some)
-            });
-            let secret = read.await?.ok_or_else(settings_changed)?;
+            let secret = kept(courier, client, token_endpoint, client::secret_for_system).await?;
             Ok(secret.map_or(Shown::Nothing, Shown::Secret))
         }
         Authentication::Certificate => {
-            let (asked, at) = (client.clone(), token_endpoint.clone());
-            let read = courier.read(move |tx| {
-                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
-                    return Ok(None);
-                }
-                certificate::in_use_for_system(tx, &vault, id).map(Some)
-            });
-            let found = read.await?.ok_or_else(settings_changed)?;
+            let found = kept(courier, client, token_endpoint, certificate::in_use_for_system).await?;
             let (certificate, key) = found.ok_or_else(no_certificate)?;
             let key = SigningKey::from_pem(&key).ok_or_else(unusable_key)?;
             let assertion = ClientAssertion {
@@ -145,15 +132,7 @@ pub(crate) async fn unattended(
         Flow::ServiceAccount => {
             let endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
             let extra = registration::of_token_request(&courier.desk().providers, client);
-            let (vault, id) = (courier.desk().vault.clone(), client.id);
-            let (asked, at) = (client.clone(), endpoint.clone());
-            let read = courier.read(move |tx| {
-                if is_another(client::find(tx, id)?.as_ref(), &asked, &at) {
-                    return Ok(None);
-                }
-                client::account_key_for_system(tx, &vault, id).map(Some)
-            });
-            let key = read.await?.ok_or_else(settings_changed)?;
+            let key = kept(courier, client, &endpoint, client::account_key_for_system).await?;
             let key = key.ok_or_else(no_account)?;
             let assertion = ServiceAccountAssertion {
                 issuer: &client.account_address,
@@ -178,6 +157,24 @@ pub(crate) async fn unattended(
     };
     // One asks again: a refresh token that comes all the same would be one secret more.
     Ok(TokenSet { refresh_token: None, ..set })
+}
+
+/// What a registration keeps, read together with where it was entered for: between two reads it could have been entered
+/// for another place.
+async fn kept<T: Send + 'static>(
+    courier: &Courier,
+    client: &Client,
+    at: &Url,
+    read: fn(&mut Tx<'_>, &Vault, i64) -> desk::Result<T>,
+) -> Result<T, Trouble> {
+    let (vault, asked, at) = (courier.desk().vault.clone(), client.clone(), at.clone());
+    let found = courier.read(move |tx| {
+        if is_another(client::find(tx, asked.id)?.as_ref(), &asked, &at) {
+            return Ok(None);
+        }
+        read(tx, &vault, asked.id).map(Some)
+    });
+    found.await?.ok_or_else(settings_changed)
 }
 
 /// What is kept now was entered for another place than the one that is to be asked.

@@ -102,8 +102,7 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     };
     let _ = session.logout().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
-    let letters = if selected.exists == 1 { "message" } else { "messages" };
-    Ok((sentence, format!("{folder} holds {} {letters}.", selected.exists)))
+    Ok((sentence, format!("{folder} holds {}.", held(selected.exists))))
 }
 
 /// The mailbox opened, and its messages named: without lasting names none could be told from another.
@@ -125,8 +124,14 @@ async fn read_pop3(
     };
     let _ = session.quit().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
-    let letters = if listed.len() == 1 { "message" } else { "messages" };
-    Ok((sentence, format!("The mailbox holds {} {letters}.", listed.len())))
+    Ok((sentence, format!("The mailbox holds {}.", held(u32::try_from(listed.len()).unwrap_or(u32::MAX)))))
+}
+
+pub(crate) fn held(messages: u32) -> String {
+    match messages {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    }
 }
 
 pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {

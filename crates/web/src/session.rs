@@ -26,6 +26,10 @@ impl Who {
     pub fn is_administrator(&self) -> bool {
         self.agent().role == Role::Administrator
     }
+    /// Under which an authorization is begun and ended.
+    pub fn authorizing(&self) -> courier::authorize::Session {
+        courier::authorize::Session { session_id: self.session.id, by: self.by() }
+    }
     /// Passed to every change: this agent, at the time of the request.
     pub fn by(&self) -> By {
         By { actor: Actor::Agent { id: self.agent().id, name: self.agent().name.clone() }, at: self.now }

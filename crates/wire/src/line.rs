@@ -11,8 +11,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use crate::net::BoxStream;
-use crate::{Error, Record};
+use crate::net::{BoxStream, Secure};
+use crate::{Error, Kind, Record, Result as Told, Server};
 
 /// What one read from the socket takes at most.
 const READ_BYTES: usize = 16 * 1024;
@@ -49,6 +49,14 @@ impl Fault {
     }
 }
 
+/// A server that refuses to protect the link is for a person to look at, whatever it says.
+pub(crate) fn unprotected(error: Error) -> Error {
+    match error.kind() {
+        Kind::Broken | Kind::Unauthorized => error.with_kind(Kind::Rejected),
+        Kind::Transient { .. } | Kind::Rejected => error,
+    }
+}
+
 impl fmt::Debug for LineStream {
     /// Never the bytes: they hold mail and secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,10 +70,23 @@ impl LineStream {
         LineStream { stream, input: BytesMut::new(), output: BytesMut::new(), record }
     }
 
-    /// The stream for a TLS handshake; `None` when the server sent something before it, which somebody may
-    /// have slipped in and which would be believed under TLS (STARTTLS injection).
-    pub(crate) fn into_stream(self) -> Option<BoxStream> {
-        self.input.is_empty().then_some(self.stream)
+    /// The same link under TLS, after the server took `command` (STARTTLS, STLS). Refused when the server sent something
+    /// before the handshake, which somebody may have slipped in and which would be believed under TLS.
+    pub(crate) async fn protected(
+        self,
+        command: &str,
+        server: &Server,
+        secure: &impl Secure,
+    ) -> Told<LineStream> {
+        if !self.input.is_empty() {
+            let why = format!(
+                "the server sent something between {command} and the handshake, as somebody on the way would: the link \
+                 is not used"
+            );
+            return Err(Error::broken(format!("protect the link with {command}"), &server.host).remedy(why));
+        }
+        let stream = secure.secure(self.stream, &server.host).await?;
+        Ok(LineStream::new(stream, secure.record()))
     }
 
     /// One line without its end (CRLF, or LF alone).

@@ -9,7 +9,7 @@ use mail::provider::Sasl;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::clean;
-use crate::{Credential, Error, Result};
+use crate::{Credential, Error, Kind, Record, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
@@ -162,9 +162,20 @@ impl Exchange {
         self.server_message.as_deref()
     }
 
-    /// What may stand nowhere.
-    pub(crate) fn secrets(&self) -> Vec<SecretString> {
-        self.secrets.clone()
+    /// What is sent may stand in no record.
+    pub(crate) fn keep_off(&self, record: Option<&Record>) {
+        if let Some(record) = record {
+            record.hide(self.secrets.clone());
+        }
+    }
+
+    /// The refusal with the reason that came as a challenge. Where it answers our giving up after that, what was refused
+    /// is the credential.
+    pub(crate) fn with_reason(&self, error: Error, answers_giving_up: fn(&Error) -> bool) -> Error {
+        let (Some(text), Some(message)) = (error.server_text(), self.server_message()) else { return error };
+        let both = format!("{text} {message}");
+        let error = if answers_giving_up(&error) { error.with_kind(Kind::Unauthorized) } else { error };
+        error.said(&both)
     }
 
     /// Takes what was sent out of an error.

@@ -3,7 +3,7 @@ use super::chart::{Broken, Chart, Link};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
 use crate::connect::Way;
-use crate::probe::no_such_folder;
+use crate::probe::{held, no_such_folder};
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use mail::explain::Class;
@@ -89,13 +89,6 @@ async fn folder(
         _ => chart.good(Link::Folders, found),
     }
     Ok(())
-}
-
-pub(super) fn held(messages: u32) -> String {
-    match messages {
-        1 => "1 message".to_owned(),
-        count => format!("{count} messages"),
-    }
 }
 
 /// A link that ends at this very command has a cause of its own at Exchange.

@@ -1,11 +1,10 @@
 //! The incoming side where it is POP3: what is looked at past the sign-in, and how a letter is found there.
 use super::chart::{Broken, Chart, Link};
-use super::incoming::held;
-use super::round_trip::{LETTER_BYTES_MAX, LOOKED_AT_MAX, is_our_letter};
+use super::round_trip::{LETTER_BYTES_MAX, LOOKED_AT_MAX, credential, is_our_letter};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
 use crate::connect::Way;
-use crate::trouble::Trouble;
+use crate::probe::held;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use wire::net::Watched;
 use wire::pop3::{Retrieved, Session};
@@ -58,9 +57,7 @@ pub(super) async fn find(
     mark: &str,
     chart: &Chart,
 ) -> wire::Result<Option<(Vec<u8>, bool)>> {
-    let unready =
-        |trouble: Trouble| wire::Error::transient("sign in", &way.server.host).remedy(trouble.reason);
-    let credential = way.credential(courier).await.map_err(unready)?;
+    let credential = credential(courier, way).await?;
     let watched = Watched::new(courier.net(), &chart.record);
     let stream = courier.net().connect(&way.server).await?;
     let mut session = Session::over(stream, &way.server, &watched).await?;

@@ -18,6 +18,7 @@ use mail::provider::Family;
 use mail::sending::dkim::{self, Signature};
 use std::time::Duration;
 use tokio::time::Instant;
+use wire::Credential;
 use wire::imap::{self, Fetched, Folder};
 use wire::net::Watched;
 use wire::smtp::{self, Envelope, Fate};
@@ -262,15 +263,19 @@ pub(super) fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
 }
 
 async fn open(courier: &Courier, way: &Way, chart: &Chart) -> wire::Result<(imap::Session, Vec<Folder>)> {
-    let unready =
-        |trouble: Trouble| wire::Error::transient("sign in", &way.server.host).remedy(trouble.reason);
-    let credential = way.credential(courier).await.map_err(unready)?;
+    let credential = credential(courier, way).await?;
     let watched = Watched::new(courier.net(), &chart.record);
     let stream = courier.net().connect(&way.server).await?;
     let mut session = imap::Session::over(stream, &way.server, &watched).await?;
     session.login(&credential).await?;
     let folders = session.list().await?;
     Ok((session, folders))
+}
+
+pub(super) async fn credential(courier: &Courier, way: &Way) -> wire::Result<Credential> {
+    let unready =
+        |trouble: Trouble| wire::Error::transient("sign in", &way.server.host).remedy(trouble.reason);
+    way.credential(courier).await.map_err(unready)
 }
 
 async fn one(session: &mut imap::Session, uid: u32) -> wire::Result<Option<Vec<u8>>> {

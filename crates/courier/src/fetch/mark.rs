@@ -47,6 +47,7 @@ pub(super) async fn settle_at_the_end(
     mailbox: &Mailbox,
     uid_validity: u32,
 ) -> Result<(), Broke> {
+    let Shelf::Pop3(pop3) = shelf else { return Ok(()) };
     let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
     let uids = match mailbox.fetched {
         Fetched::Delete => {
@@ -54,7 +55,6 @@ pub(super) async fn settle_at_the_end(
         }
         Fetched::Nothing | Fetched::Read | Fetched::Move(_) => Vec::new(),
     };
-    let Shelf::Pop3(pop3) = shelf else { return Ok(()) };
     if uids.is_empty() {
         Shelf::Pop3(pop3).close().await;
         return Ok(());

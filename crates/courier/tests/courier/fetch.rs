@@ -1,10 +1,8 @@
 use crate::pretend_imap::PretendImap;
-use crate::stage::{NOON, Stage, apart, letter};
+use crate::stage::{NOON, Stage, apart, dropped_after, letter};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
-use std::pin::pin;
-use std::task::Poll;
 
 const HOUR: i64 = 3_600_000;
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(500);
@@ -108,19 +106,7 @@ async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
             sent += 1;
             imap.deliver(NOON - HOUR, letter(&format!("letter {sent:03}")));
         }
-        {
-            let mut round = pin!(fetch::once(&stage.courier, stage.mailbox_id));
-            let mut left = polls;
-            std::future::poll_fn(|context| {
-                left -= 1;
-                if left == 0 || round.as_mut().poll(context).is_ready() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await;
-        }
+        dropped_after(polls, fetch::once(&stage.courier, stage.mailbox_id)).await;
         stage.clock.advance(31_000); // the lease of the dropped one ends
     }
     stage.clock.advance(600_000);

@@ -1,11 +1,9 @@
 //! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
 use crate::pretend_pop3::{PretendPop3, received};
-use crate::stage::{NOON, Stage, apart, letter};
+use crate::stage::{NOON, Stage, apart, dropped_after, letter};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
-use std::pin::pin;
-use std::task::Poll;
 
 const HOUR: i64 = 3_600_000;
 
@@ -141,19 +139,7 @@ async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
             sent += 1;
             pop3.deliver(NOON - HOUR, letter(&format!("letter {sent:03}")));
         }
-        {
-            let mut round = pin!(fetch::once(&stage.courier, stage.mailbox_id));
-            let mut left = polls;
-            std::future::poll_fn(|context| {
-                left -= 1;
-                if left == 0 || round.as_mut().poll(context).is_ready() {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
-                }
-            })
-            .await;
-        }
+        dropped_after(polls, fetch::once(&stage.courier, stage.mailbox_id)).await;
         stage.clock.advance(31_000); // the lease of the dropped one ends
     }
     stage.clock.advance(600_000);

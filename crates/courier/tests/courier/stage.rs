@@ -13,6 +13,8 @@ use desk::{Actor, By, Desk};
 use mail::provider::Book;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 use url::Url;
 
@@ -355,6 +357,16 @@ fn remote(
         fetched,
         start_from,
     }
+}
+
+/// Works at it until it has waited so often, then drops it where it is.
+pub async fn dropped_after(polls: usize, work: impl Future) {
+    let (mut work, mut left) = (pin!(work), polls);
+    std::future::poll_fn(|context| {
+        left -= 1;
+        if left == 0 || work.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// A letter that is its own and no other's.

@@ -1,7 +1,7 @@
 //! A message that a mail server of one's own hands over on standard input, one at a time: it comes from no folder, and
 //! is known again by its content alone.
 use super::record::{self, Arrival, Source};
-use crate::mailboxes::cursor::Cursor;
+use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::usual;
 use crate::{Refusal, Result, db::Tx, params};
 
@@ -70,14 +70,7 @@ fn next(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Cursor> {
     if there == 0 {
         return Err(Refusal::NotFound("mailbox").into());
     }
-    let mut last = 0;
-    for select in [
-        "SELECT COALESCE(max(uid), 0) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3",
-        "SELECT COALESCE(max(uid), 0) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3",
-    ] {
-        let (uid,): (u32,) = tx.one(select, params![mailbox_id, FOLDER, UID_VALIDITY])?;
-        last = last.max(uid);
-    }
+    let last = cursor::last_given(tx, mailbox_id, FOLDER, UID_VALIDITY)?;
     let uid_last = last.checked_add(1).ok_or_else(|| anyhow::anyhow!("this mailbox has no number left"))?;
     Ok(Cursor { folder: FOLDER.to_owned(), uid_validity: UID_VALIDITY, uid_last, start_after_uid: 0 })
 }

@@ -94,7 +94,7 @@ pub fn share(
     if both_other && bound.is_none_or(|bound| bound.provider != client.provider) {
         return elsewhere("that provider for this mailbox");
     }
-    bind(tx, providers, by, mailbox_id, side, chosen)
+    go_with(tx, providers, by, &stored, side, &client)
 }
 
 /// The same of a side that goes to the registration's provider with this.
@@ -108,15 +108,26 @@ pub fn bind(
 ) -> Result<()> {
     let client = client::find(tx, chosen)?.ok_or(Refusal::NotFound("registration"))?;
     let stored = mailbox::get(tx, mailbox_id)?;
+    go_with(tx, providers, by, &stored, side, &client)
+}
+
+fn go_with(
+    tx: &mut Tx<'_>,
+    providers: &Book,
+    by: &By,
+    stored: &Mailbox,
+    side: Side,
+    client: &Client,
+) -> Result<()> {
     let own = stored.server(side);
     if family(own.authentication) != Some(family_of(providers, &client.provider)) {
         return elsewhere("another Authentication");
     }
     // Without a server there is nowhere to send a token to yet; it is looked at again before one is.
     if !own.host.is_empty() {
-        client::hosts::check(tx, providers, &client, &own.host)?;
+        client::hosts::check(tx, providers, client, &own.host)?;
     }
-    mailbox::set_client(tx, by, mailbox_id, side, chosen)
+    mailbox::set_client(tx, by, stored.id, side, client.id)
 }
 
 fn elsewhere(first: &str) -> Result<()> {

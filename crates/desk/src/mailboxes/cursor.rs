@@ -35,3 +35,21 @@ pub fn set(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor) -> Result<()> {
     )?;
     Ok(())
 }
+/// The highest number that a message of this folder ever had, for a folder whose numbers are given here: a message is
+/// known by its number, so that none is given twice, also not that of a name which is forgotten.
+pub fn last_given(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<u32> {
+    let (last,): (i64,) = tx.one(
+        "SELECT COALESCE(max(uid), 0) FROM (
+             SELECT max(uid) AS uid FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(uid) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(uid) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
+             UNION ALL
+             SELECT max(CASE WHEN uid_last > start_after_uid THEN uid_last ELSE start_after_uid END)
+             FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3
+         ) AS given",
+        params![mailbox_id, folder, uid_validity],
+    )?;
+    Ok(u32::try_from(last).unwrap_or(u32::MAX))
+}

@@ -1,6 +1,6 @@
 //! The messages of a server that names them by texts (POP3's UIDL): each name has a number for as long as the server
 //! lists it, and that number is the UID by which the desk knows the message.
-use super::cursor::Cursor;
+use super::cursor::{self, Cursor};
 use super::mailbox::{Mailbox, Side};
 use crate::db::{Query, Tx};
 use crate::{Result, params};
@@ -38,21 +38,8 @@ pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) 
         "SELECT uid, name FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 ORDER BY uid",
         params![mailbox_id, folder, uid_validity],
     )?;
-    let (last,): (i64,) = tx.one(
-        "SELECT COALESCE(max(uid), 0) FROM (
-             SELECT max(uid) AS uid FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
-             UNION ALL
-             SELECT max(uid) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
-             UNION ALL
-             SELECT max(uid) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
-             UNION ALL
-             SELECT max(CASE WHEN uid_last > start_after_uid THEN uid_last ELSE start_after_uid END)
-             FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3
-         ) AS given",
-        params![mailbox_id, folder, uid_validity],
-    )?;
     let named = rows.into_iter().map(|(uid, name)| Named { uid, name }).collect();
-    Ok(Known { named, last: u32::try_from(last).unwrap_or(u32::MAX) })
+    Ok(Known { named, last: cursor::last_given(tx, mailbox_id, folder, uid_validity)? })
 }
 
 /// Within the transaction that records the messages, or says that they are passed over.

@@ -9,7 +9,7 @@ use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::response::Response;
-use courier::authorize::{self, About, Answer, Banner, Session};
+use courier::authorize::{self, About, Answer, Banner};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::Side;
 
@@ -34,7 +34,7 @@ pub async fn next(state: &State, who: &Who, id: i64, side: Side, way: Option<&st
     if authorize::needs_nobody(courier, id, side).await? {
         return authorize::ask_now(courier, &who.by(), id, side).await.map(Next::Proved);
     }
-    let session = Session { session_id: who.session.id, by: who.by() };
+    let session = who.authorizing();
     authorize::begin(courier, &session, id, side).await.map(Next::To)
 }
 

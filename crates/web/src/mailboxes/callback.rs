@@ -52,7 +52,7 @@ pub async fn land(
     if !who.is_administrator() {
         return Err(Error::NotAllowed);
     }
-    let session = authorize::Session { session_id: who.session.id, by: who.by() };
+    let session = who.authorizing();
     let asked_by = answer.state.clone();
     match authorize::callback(&state.courier, &session, &public_id, answer).await? {
         Landing::Unknown { .. }

@@ -8,7 +8,7 @@ use crate::gate::see_other;
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use axum::response::Response;
-use courier::authorize::{self, Banner, Landing, Session};
+use courier::authorize::{self, Banner, Landing};
 use desk::Refusal;
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{self, DeviceTry, Grant, State as GrantState};
@@ -140,7 +140,7 @@ pub async fn paste(
 ) -> Result<Response, Error> {
     let side = side(&word)?;
     super::find(&state, id).await?;
-    let session = Session { session_id: who.session.id, by: who.by() };
+    let session = who.authorizing();
     let text = form.long_text("pasted_secret");
     let landed = authorize::pasted(&state.courier, &session, id, side, &text, None).await;
     let why = match error::refusal(landed)? {
@@ -168,7 +168,7 @@ pub async fn begin_device(
 ) -> Result<Response, Error> {
     let side = side(&word)?;
     super::find(&state, id).await?;
-    let session = Session { session_id: who.session.id, by: who.by() };
+    let session = who.authorizing();
     let began = authorize::begin_device(&state.courier, &session, id, side).await;
     let why = match error::refusal(began)? {
         Ok(_) => return Ok(see_other(&page(id, &word))),

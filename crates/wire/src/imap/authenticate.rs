@@ -25,20 +25,11 @@ impl Session {
 
     async fn authenticate(&mut self, mechanism: Mechanism, credential: &Credential) -> Result<()> {
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
-        self.keep_off_the_record(&exchange);
+        exchange.keep_off(self.reader.line.record());
         let ended = self.exchange(&mut exchange).await;
         ended.map_err(|error| {
-            let error = signed_out(error);
-            let error = match (error.server_text(), exchange.server_message()) {
-                (Some(text), Some(message)) => {
-                    let both = format!("{text} {message}");
-                    // BAD answers our giving up; what was refused is the token.
-                    let gave_up = error.kind() == Kind::Broken;
-                    let error = if gave_up { error.with_kind(Kind::Unauthorized) } else { error };
-                    error.said(&both)
-                }
-                (_, _) => error,
-            };
+            // BAD answers our giving up.
+            let error = exchange.with_reason(signed_out(error), |error| error.kind() == Kind::Broken);
             exchange.hide_in(error)
         })
     }
@@ -69,12 +60,6 @@ impl Session {
         }
     }
 
-    fn keep_off_the_record(&self, exchange: &Exchange) {
-        if let Some(record) = self.reader.line.record() {
-            record.hide(exchange.secrets());
-        }
-    }
-
     /// RFC 3501 §6.2.3, for servers that offer no mechanism that fits.
     async fn login_command(&mut self, credential: &Credential) -> Result<()> {
         let tried = "sign in with LOGIN";
@@ -88,7 +73,7 @@ impl Session {
         }
         // Refuses what cannot be sent, and knows what to hide.
         let hider = Exchange::new(Mechanism::Plain, credential, &self.host, self.port)?;
-        self.keep_off_the_record(&hider);
+        hider.keep_off(self.reader.line.record());
         let sent = self.login_lines(tried, user, password.expose_secret()).await;
         sent.map_err(|error| hider.hide_in(signed_out(error)))
     }

@@ -4,9 +4,9 @@ use super::reader::{Limits, USUAL};
 use super::response::{Condition, Response, Untagged};
 use super::session::Session;
 use super::{GREETING_TIMEOUT, refusal};
-use crate::line::LineStream;
+use crate::line::{LineStream, unprotected};
 use crate::net::{BoxStream, Net, Secure};
-use crate::{Error, Result, Security, Server};
+use crate::{Result, Security, Server};
 
 /// Connects, takes the greeting, protects the link as the server's security says, asks for capabilities.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
@@ -22,17 +22,9 @@ impl Session {
         if server.security == Security::StartTls {
             // Without looking at capabilities first: they came unprotected, and there is no going on without it.
             let tried = "protect the link with STARTTLS";
-            session.run(tried, "STARTTLS", USUAL, |_| {}).await.map_err(|error| match error.kind() {
-                crate::Kind::Broken | crate::Kind::Unauthorized => error.with_kind(crate::Kind::Rejected),
-                crate::Kind::Transient { .. } | crate::Kind::Rejected => error,
-            })?;
-            let Some(stream) = session.reader.line.into_stream() else {
-                let why = "the server sent something between STARTTLS and the handshake, as somebody on the way \
-                           would: the link is not used";
-                return Err(Error::broken(tried, &server.host).remedy(why));
-            };
-            let stream = secure.secure(stream, &server.host).await?;
-            session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
+            session.run(tried, "STARTTLS", USUAL, |_| {}).await.map_err(unprotected)?;
+            let line = session.reader.line.protected("STARTTLS", server, secure).await?;
+            session = Session::new(line, &server.host, server.port);
         }
         session.ask_capabilities().await?;
         Ok(session)

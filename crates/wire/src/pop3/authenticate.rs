@@ -27,19 +27,10 @@ impl Session {
 
     async fn authenticate(&mut self, mechanism: Mechanism, credential: &Credential) -> Result<()> {
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
-        self.keep_off_the_record(&exchange);
+        exchange.keep_off(self.line.record());
         let ended = self.exchange(&mut exchange).await;
-        ended.map_err(|error| {
-            let error = signed_out(error);
-            let error = match (error.server_text(), exchange.server_message()) {
-                (Some(text), Some(message)) => {
-                    let both = format!("{text} {message}");
-                    error.said(&both)
-                }
-                (_, _) => error,
-            };
-            exchange.hide_in(error)
-        })
+        // A bare -ERR is about the credential already.
+        ended.map_err(|error| exchange.hide_in(exchange.with_reason(signed_out(error), |_| false)))
     }
 
     async fn exchange(&mut self, exchange: &mut Exchange) -> Result<()> {
@@ -61,12 +52,6 @@ impl Session {
         self.good(&tried, status).map(drop)
     }
 
-    fn keep_off_the_record(&self, exchange: &Exchange) {
-        if let Some(record) = self.line.record() {
-            record.hide(exchange.secrets());
-        }
-    }
-
     async fn user_and_pass(&mut self, credential: &Credential) -> Result<()> {
         let tried = "sign in with USER and PASS";
         let Credential::Password { user, password } = credential else {
@@ -76,7 +61,7 @@ impl Session {
         };
         // Refuses what cannot be sent, and knows what to hide.
         let hider = Exchange::new(Mechanism::Plain, credential, &self.host, self.port)?;
-        self.keep_off_the_record(&hider);
+        hider.keep_off(self.line.record());
         // RFC 1939 §3: arguments are apart by spaces; one within a name would be another command's word.
         if user.contains(' ') || !user.is_ascii() {
             let remedy = "the user name holds a character that this server's sign-in cannot carry";

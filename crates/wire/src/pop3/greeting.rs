@@ -2,7 +2,7 @@
 
 use super::session::{Session, State, Status};
 use super::{ANSWER_TIMEOUT, GREETING_TIMEOUT};
-use crate::line::LineStream;
+use crate::line::{LineStream, unprotected};
 use crate::net::{BoxStream, Net, Secure};
 use crate::{Error, Kind, Result, Security, Server};
 
@@ -23,17 +23,9 @@ impl Session {
         if server.security == Security::StartTls {
             // Without looking at capabilities first: they came unprotected, and there is no going on without it.
             let tried = "protect the link with STLS";
-            session.command(tried, "STLS").await.map_err(|error| match error.kind() {
-                Kind::Broken | Kind::Unauthorized => error.with_kind(Kind::Rejected),
-                Kind::Transient { .. } | Kind::Rejected => error,
-            })?;
-            let Some(stream) = session.line.into_stream() else {
-                let why = "the server sent something between STLS and the handshake, as somebody on the way would: \
-                           the link is not used";
-                return Err(Error::broken(tried, &server.host).remedy(why));
-            };
-            let stream = secure.secure(stream, &server.host).await?;
-            session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
+            session.command(tried, "STLS").await.map_err(unprotected)?;
+            let line = session.line.protected("STLS", server, secure).await?;
+            session = Session::new(line, &server.host, server.port);
         }
         session.ask_capabilities().await?;
         Ok(session)

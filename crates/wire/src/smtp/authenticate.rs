@@ -3,7 +3,7 @@
 use super::ANSWER_TIMEOUT;
 use super::session::Session;
 use crate::sasl::{self, Answer, Exchange};
-use crate::{Credential, Error, Kind, Result};
+use crate::{Credential, Error, Result};
 
 /// Challenges in one exchange; the longest mechanism here has three.
 const CHALLENGES_MAX: usize = 8;
@@ -32,9 +32,7 @@ impl Session {
             return Err(Error::rejected("sign in", &self.host).remedy(remedy));
         };
         let mut exchange = Exchange::new(mechanism, credential, &self.host, self.port)?;
-        if let Some(record) = self.line.record() {
-            record.hide(exchange.secrets());
-        }
+        exchange.keep_off(self.line.record());
         let ended = self.exchange(&mut exchange).await;
         ended.map_err(|error| exchange.hide_in(error))
     }
@@ -58,15 +56,7 @@ impl Session {
         if reply.code == 235 {
             return Ok(());
         }
-        let error = reply.refusal(&tried, &self.host);
-        Err(match (error.server_text(), exchange.server_message()) {
-            (Some(text), Some(message)) => {
-                let both = format!("{text} {message}");
-                // 501 answers our giving up; what was refused is the token.
-                let error = if reply.code == 501 { error.with_kind(Kind::Unauthorized) } else { error };
-                error.said(&both)
-            }
-            (_, _) => error,
-        })
+        // 501 answers our giving up.
+        Err(exchange.with_reason(reply.refusal(&tried, &self.host), |error| error.smtp_code() == Some(501)))
     }
 }

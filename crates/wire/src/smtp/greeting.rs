@@ -4,7 +4,7 @@ use super::session::Session;
 use super::{ANSWER_TIMEOUT, EHLO_NAME, GREETING_TIMEOUT};
 use crate::line::LineStream;
 use crate::net::{BoxStream, Net, Secure};
-use crate::{Error, Result, Security, Server};
+use crate::{Result, Security, Server};
 
 /// Connects, greets, protects the link as the server's security says, greets again.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
@@ -28,13 +28,8 @@ impl Session {
             if reply.code != 220 {
                 return Err(reply.refusal(tried, &server.host));
             }
-            let Some(stream) = session.line.into_stream() else {
-                let why = "the server sent something between STARTTLS and the handshake, as somebody on the way \
-                           would: the link is not used";
-                return Err(Error::broken(tried, &server.host).remedy(why));
-            };
-            let stream = secure.secure(stream, &server.host).await?;
-            session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
+            let line = session.line.protected("STARTTLS", server, secure).await?;
+            session = Session::new(line, &server.host, server.port);
             session.ehlo().await?;
         }
         Ok(session)
