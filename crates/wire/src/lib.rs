@@ -1,4 +1,4 @@
-//! Email as conversation: OAuth, SASL, IMAP, POP3 and SMTP, and the one place that opens sockets (`net`).
+//! Email as conversation: OAuth, SASL, IMAP, POP3, Microsoft Graph and SMTP, and the one place that opens sockets (`net`).
 //!
 //! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
 //! [`Kind`] says what to do next.
@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod error;
+pub mod graph;
 mod hidden;
 pub mod imap;
 mod line;

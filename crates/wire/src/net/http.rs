@@ -27,7 +27,131 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request of an API, with an access token (RFC 6750 §2.1).
+pub(crate) struct Call<'a> {
+    pub method: Method,
+    pub url: &'a Url,
+    pub token: &'a SecretString,
+    pub headers: &'a [(&'a str, &'a str)],
+    /// With its type.
+    pub body: Option<(&'a str, Vec<u8>)>,
+    pub bytes_max: usize,
+    /// From resolving the name to the last byte.
+    pub limit: Duration,
+    /// Between two pieces of the answer.
+    pub stall_limit: Duration,
+}
+
+/// Why there is no whole answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// Nothing of the request has left.
+    NotSent(Error),
+    /// It may have arrived.
+    Broken(Error),
+    /// It was answered with more than was wanted.
+    TooLong { error: Error, announced_bytes: Option<u64> },
+}
+
+impl Unanswered {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Unanswered::NotSent(error) | Unanswered::Broken(error) | Unanswered::TooLong { error, .. } => {
+                error
+            }
+        }
+    }
+
+    pub(crate) fn error(&self) -> &Error {
+        match self {
+            Unanswered::NotSent(error) | Unanswered::Broken(error) | Unanswered::TooLong { error, .. } => {
+                error
+            }
+        }
+    }
+
+    pub(crate) fn hiding(self, secret: &str) -> Unanswered {
+        match self {
+            Unanswered::NotSent(error) => Unanswered::NotSent(error.hiding(&[secret])),
+            Unanswered::Broken(error) => Unanswered::Broken(error.hiding(&[secret])),
+            Unanswered::TooLong { error, announced_bytes } => {
+                Unanswered::TooLong { error: error.hiding(&[secret]), announced_bytes }
+            }
+        }
+    }
+}
+
 impl Net {
+    /// Answers any request of an API, whatever the status. `tried` completes "could not …".
+    pub(crate) async fn call(&self, tried: &str, call: Call<'_>) -> Result<HttpAnswer, Unanswered> {
+        let (url, limit) = (call.url, call.limit);
+        let host = host_of(url);
+        let client = self.client_for(tried, url).map_err(Unanswered::NotSent)?;
+        let request = match call.method {
+            Method::Get => client.get(url.clone()),
+            Method::Post => client.post(url.clone()),
+            Method::Patch => client.patch(url.clone()),
+            Method::Delete => client.delete(url.clone()),
+        };
+        let request = request.bearer_auth(call.token.expose_secret()).timeout(limit);
+        let request =
+            call.headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = match call.body {
+            Some((media_type, body)) => request.header("content-type", media_type).body(body),
+            // Without a length some servers refuse a POST that has none.
+            None if call.method == Method::Post => request.header("content-length", "0"),
+            None => request,
+        };
+        let mut response = request.send().await.map_err(|error| {
+            let before = error.is_connect() || error.is_builder();
+            let error = explain(tried, &host, error, limit);
+            if before { Unanswered::NotSent(error) } else { Unanswered::Broken(error) }
+        })?;
+        let (answer, announced_bytes) = (head(&response), response.content_length());
+        let most = u64::try_from(call.bytes_max).unwrap_or(u64::MAX);
+        let too_long = || {
+            let why = format!("its answer is longer than {} bytes", call.bytes_max);
+            let announced_bytes = announced_bytes.filter(|announced| *announced > most);
+            Unanswered::TooLong { error: Error::broken(tried, &*host).remedy(why), announced_bytes }
+        };
+        if announced_bytes.is_some_and(|announced| announced > most) {
+            return Err(too_long());
+        }
+        let mut body = Vec::new();
+        loop {
+            let piece = tokio::time::timeout(call.stall_limit, response.chunk()).await.map_err(|_| {
+                let why = format!("nothing more came within {} s", call.stall_limit.as_secs());
+                Unanswered::Broken(Error::transient(tried, &*host).remedy(why))
+            })?;
+            let piece = piece.map_err(|error| Unanswered::Broken(explain(tried, &host, error, limit)))?;
+            let Some(piece) = piece else { break };
+            if body.len().saturating_add(piece.len()) > call.bytes_max {
+                return Err(too_long());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(HttpAnswer { body, ..answer })
+    }
+
     /// `tried` completes "could not …". An answer over `bytes_max` is an error.
     pub async fn get(&self, tried: &str, url: &Url, bytes_max: usize) -> Result<HttpAnswer> {
         let request = self.client_for(tried, url)?.get(url.clone());
@@ -70,7 +194,9 @@ impl Net {
             self.client_for(tried, url)?.post(url.clone()).header("content-type", "application/json");
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response = request.body(body).send().await;
-        response.map(|response| head(&response)).map_err(|error| explain(tried, &host_of(url), error))
+        response
+            .map(|response| head(&response))
+            .map_err(|error| explain(tried, &host_of(url), error, HTTP_TIMEOUT))
     }
 
     fn client_for(&self, tried: &str, url: &Url) -> Result<&reqwest::Client> {
@@ -109,10 +235,12 @@ async fn send(
     bytes_max: usize,
 ) -> Result<HttpAnswer> {
     let host = host_of(url);
-    let mut response = request.send().await.map_err(|error| explain(tried, &host, error))?;
+    let mut response = request.send().await.map_err(|error| explain(tried, &host, error, HTTP_TIMEOUT))?;
     let answer = head(&response);
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| explain(tried, &host, error))? {
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| explain(tried, &host, error, HTTP_TIMEOUT))?
+    {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             let why = format!("its answer is longer than {bytes_max} bytes");
             return Err(Error::transient(tried, host).remedy(why));
@@ -147,7 +275,7 @@ fn wait_ms(retry_after: &str, date: Option<&str>) -> Option<i64> {
 }
 
 /// A refused address is for a person; everything else may be a captive portal or a bad hour: try again.
-fn explain(tried: &str, host: &str, error: reqwest::Error) -> Error {
+fn explain(tried: &str, host: &str, error: reqwest::Error, limit: Duration) -> Error {
     let error = error.without_url();
     let timed_out = error.is_timeout();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
@@ -169,8 +297,7 @@ fn explain(tried: &str, host: &str, error: reqwest::Error) -> Error {
         deepest = this.to_string();
         cause = this.source();
     }
-    let why =
-        if timed_out { format!("no whole answer within {} s", HTTP_TIMEOUT.as_secs()) } else { deepest };
+    let why = if timed_out { format!("no whole answer within {} s", limit.as_secs()) } else { deepest };
     Error::transient(tried, host).remedy(why)
 }
 

@@ -26,7 +26,7 @@ use tokio_rustls::client::TlsStream;
 
 pub use dns::TEXT_TIMEOUT;
 pub use http::HttpAnswer;
-pub(crate) use http::host_of;
+pub(crate) use http::{Call, Method, Unanswered, host_of};
 pub use look::{Handshake, Watched};
 use names::{CheckedNames, Names, NoAddress, bare_host};
 use policy::Purpose;

@@ -1,10 +1,11 @@
 //! The conversations of this crate through its public door: transcripts for IMAP, POP3 and SMTP, small servers on
-//! loopback for OAuth and TLS.
+//! loopback for OAuth, Graph and TLS.
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
 mod assertion;
 mod dns;
+mod graph;
 mod hostile_answers;
 mod imap;
 mod oauth;
