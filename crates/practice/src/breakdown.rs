@@ -16,13 +16,13 @@ use crate::openid::{GOOGLE, WALDAU};
 use crate::world::{Shared, World};
 
 /// Longer than a person likes to wait, shorter than a client's patience should be.
-const SLOW: Duration = Duration::from_secs(4);
+pub(crate) const SLOW: Duration = Duration::from_secs(4);
 /// A wait that is longer than a client's own.
 const LONG_S: u32 = 300;
 
 /// The seven ways, in the order of the columns below, and two more.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Throttled,
     ServerError,
     Unavailable,
@@ -47,6 +47,7 @@ pub(crate) const ROWS: &[(Place, [Fault; 7])] = &[
     (Place::Keys, [Fault::KeysThrottled, Fault::KeysServerError, Fault::KeysUnavailable, Fault::KeysGarbage, Fault::KeysStall, Fault::KeysSlow, Fault::KeysDrop]),
     (Place::Userinfo, [Fault::UserinfoThrottled, Fault::UserinfoServerError, Fault::UserinfoUnavailable, Fault::UserinfoGarbage, Fault::UserinfoStalls, Fault::UserinfoSlow, Fault::UserinfoDrops]),
     (Place::Revoke, [Fault::RevokeThrottled, Fault::RevokeServerError, Fault::RevokeUnavailable, Fault::RevokeGarbage, Fault::RevokeStalls, Fault::RevokeSlow, Fault::RevokeDrops]),
+    (Place::Graph, [Fault::GraphThrottled, Fault::GraphServerError, Fault::GraphUnavailable, Fault::GraphGarbage, Fault::GraphStalls, Fault::GraphSlow, Fault::GraphDrops]),
 ];
 
 /// Which endpoint of which provider a path is. A fault may be armed for one provider only, by its name.
@@ -94,15 +95,8 @@ pub(crate) async fn strike(State(world): State<Shared>, request: Request, next: 
             }
             StatusCode::OK.into_response()
         }
-        Some(Way::Garbage) => {
-            let page =
-                "<html><body><h1>Welcome to the hotel's network</h1>Please accept our terms.</body></html>";
-            ([(header::CONTENT_TYPE, "text/html")], page).into_response()
-        }
-        Some(Way::ServerError) => {
-            let page = "<html><body><h1>Server Error in '/' Application.</h1></body></html>";
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/html")], page).into_response()
-        }
+        Some(Way::Garbage) => garbage(),
+        Some(Way::ServerError) => server_error(),
         Some(Way::Unavailable) => {
             let text = "A transient error has occurred. Please try again.";
             Problem::new("temporarily_unavailable", 90033, text).to_json(&world)
@@ -117,6 +111,16 @@ pub(crate) async fn strike(State(world): State<Shared>, request: Request, next: 
             response
         }
     }
+}
+
+pub(crate) fn garbage() -> Response {
+    let page = "<html><body><h1>Welcome to the hotel's network</h1>Please accept our terms.</body></html>";
+    ([(header::CONTENT_TYPE, "text/html")], page).into_response()
+}
+
+pub(crate) fn server_error() -> Response {
+    let page = "<html><body><h1>Server Error in '/' Application.</h1></body></html>";
+    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }
 
 fn throttled(world: &World, until: HeaderValue) -> Response {
@@ -136,7 +140,6 @@ fn http_date(at: i64) -> HeaderValue {
 
 fn way(world: &World, path: &str) -> Option<Way> {
     let (place, provider) = endpoint(path)?;
-    let (_, faults) = ROWS.iter().find(|(row, _)| *row == place)?;
     let more =
         [(Fault::TokenThrottledLong, Way::ThrottledLong), (Fault::TokenThrottledUntil, Way::ThrottledUntil)];
     if place == Place::Token
@@ -145,8 +148,14 @@ fn way(world: &World, path: &str) -> Option<Way> {
     {
         return Some(way);
     }
+    way_at(world, place, provider)
+}
+
+/// `who` is a provider, or whose mailbox is asked for.
+pub(crate) fn way_at(world: &World, place: Place, who: &str) -> Option<Way> {
+    let (_, faults) = ROWS.iter().find(|(row, _)| *row == place)?;
     let mut pairs = faults.iter().zip(WAYS);
-    pairs.find(|(fault, _)| world.faults.strike(**fault, Some(provider))).map(|(_, way)| way)
+    pairs.find(|(fault, _)| world.faults.strike(**fault, Some(who))).map(|(_, way)| way)
 }
 
 #[cfg(test)]

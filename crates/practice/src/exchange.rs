@@ -28,6 +28,18 @@ pub(crate) struct Right {
     pub changed_at: i64,
 }
 
+/// A role that Exchange gave to an application (RBAC for Applications).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    pub name: String,
+    pub app_id: String,
+    /// `Application Mail.ReadWrite`
+    pub role: String,
+    /// The management scope by its name; without one the role holds for every mailbox.
+    pub scope: Option<String>,
+    pub changed_at: i64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Full,
@@ -45,6 +57,9 @@ pub(crate) struct Exchange {
     /// For the whole tenant; a mailbox of its own mind overrides it.
     pub smtp_auth_disabled: bool,
     pub send_from_alias: bool,
+    /// Management scopes by name: the mailboxes in them.
+    pub scopes: BTreeMap<String, Vec<String>>,
+    pub assignments: Vec<Assignment>,
     /// Of the window of PowerShell: what `$name` stands for.
     pub variables: BTreeMap<String, String>,
 }
@@ -76,6 +91,18 @@ impl Exchange {
         }
         right.changed_at = now_at;
         self.rights.push(right);
+    }
+
+    /// `cached_at` as above.
+    pub fn has_role(&self, app_id: &str, role: &str, mailbox: &str, cached_at: Option<i64>) -> bool {
+        self.assignments
+            .iter()
+            .filter(|given| given.app_id.eq_ignore_ascii_case(app_id) && given.role == role)
+            .filter(|given| cached_at.is_none_or(|now_at| now_at - given.changed_at >= CACHED_MS))
+            .any(|given| match &given.scope {
+                None => true,
+                Some(name) => self.scopes.get(name).is_some_and(|all| all.iter().any(|one| one == mailbox)),
+            })
     }
 
     /// Personal mailboxes have IMAP off until their owner switches it on.

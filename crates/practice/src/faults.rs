@@ -17,6 +17,7 @@ pub enum Place {
     Keys,
     Userinfo,
     Revoke,
+    Graph,
     Imap,
     Smtp,
 }
@@ -140,6 +141,27 @@ faults! {
     RevokeStalls            "revoke_stalls"             Revoke "never answers"
     RevokeSlow              "revoke_slow"               Revoke "answers after four seconds"
     RevokeDrops             "revoke_drops"              Revoke "closes the connection without an answer"
+    GraphThrottled          "graph_429"                 Graph "HTTP 429 with Retry-After: 7"
+    GraphServerError        "graph_500"                 Graph "HTTP 500 with a page that is not JSON"
+    GraphUnavailable        "graph_503"                 Graph "HTTP 503, serviceNotAvailable"
+    GraphGarbage            "graph_garbage"             Graph "HTTP 200 with a page that is nobody's answer"
+    GraphStalls             "graph_stalls"              Graph "never answers"
+    GraphSlow               "graph_slow"                Graph "answers after four seconds"
+    GraphDrops              "graph_drops"               Graph "closes the connection without an answer"
+    GraphThrottledLong      "graph_429_long"            Graph "HTTP 429 with Retry-After: 300"
+    GraphTokenRefused       "graph_token_refused"       Graph "HTTP 401 InvalidAuthenticationToken, whatever the token"
+    GraphAccessDenied       "graph_access_denied"       Graph "HTTP 403 ErrorAccessDenied, whatever is permitted"
+    GraphNoMailbox          "graph_no_mailbox"          Graph "HTTP 404 MailboxNotEnabledForRESTAPI"
+    GraphSyncLost           "graph_sync_lost"           Graph "delta: the link of an earlier round is answered 410 SyncStateNotFound"
+    GraphRepeatsPage        "graph_repeats_page"        Graph "delta: the next link leads to the same page once more"
+    GraphForeignNext        "graph_foreign_next"        Graph "delta: the next link leads to another host"
+    GraphLetterGone         "graph_letter_gone"         Graph "the bytes of a letter are answered 404 ErrorItemNotFound"
+    GraphLetterBreaks       "graph_letter_500"          Graph "the bytes of a letter are answered 500 ErrorInternalServerError"
+    GraphDropInLetter       "graph_drop_letter"         Graph "half the bytes of a letter, then the connection closes"
+    GraphMoveFails          "graph_move_fails"          Graph "move and copy answered 400 ErrorMoveCopyFailed"
+    GraphSendDenied         "graph_send_denied"         Graph "sending is answered 403 ErrorSendAsDenied"
+    GraphDropAfterSend      "graph_drop_after_send"     Graph "sends, then closes the connection without an answer"
+    GraphOwnMessageId       "graph_own_message_id"      Graph "puts its own Message-ID into what is sent"
     IntrospectionInactive   "introspection_inactive"    Token "introspection: the access token counts no longer, whatever its end said"
     ImapAuthenticateNo      "imap_authenticate_no"      Imap "AUTHENTICATE answered NO AUTHENTICATE failed."
     ImapAuthenticateJson    "imap_authenticate_json"    Imap "AUTHENTICATE answered with a 401 challenge, then NO (as Google does)"
@@ -154,7 +176,7 @@ faults! {
     ImapMoveNo              "imap_move_no"              Imap "MOVE and COPY answered NO"
     ImapUidValidity         "imap_uidvalidity"          Imap "SELECT shows another UIDVALIDITY, as after a restore"
     ImapIdleSilent          "imap_idle_silent"          Imap "IDLE never tells of new mail"
-    PermissionsCached       "permissions_cached"        Imap "permissions changed in the last two hours do not count yet, at IMAP and SMTP"
+    PermissionsCached       "permissions_cached"        Imap "permissions changed in the last two hours do not count yet, at the mail servers and at Graph"
     SmtpUnavailable         "smtp_unavailable"          Smtp "greets with 421 4.3.2"
     SmtpAuthDisabled        "smtp_auth_disabled"        Smtp "AUTH: 535 5.7.139, SmtpClientAuthentication is disabled for the Tenant"
     SmtpAuthFails           "smtp_auth_fails"           Smtp "AUTH: 535 5.7.3 Authentication unsuccessful"

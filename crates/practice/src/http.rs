@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::world::Shared;
-use crate::{breakdown, fault_pages, identity, letter_pages, openid, page, portal};
+use crate::{breakdown, fault_pages, graph, identity, letter_pages, openid, page, portal};
 
 /// A letter with attachments, written in the browser.
 const BODY_BYTES_MAX: usize = 40 << 20;
@@ -40,6 +40,7 @@ pub(crate) fn router(world: Shared) -> Router {
         .route("/practice/practice.css", get(page::stylesheet))
         .route("/practice/practice.js", get(page::script))
         .merge(fault_pages::routes())
+        .merge(graph::routes())
         .merge(letter_pages::routes())
         .merge(portal::routes())
         .merge(identity::routes())

@@ -1,4 +1,4 @@
-//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, SMTP, mailboxes) with two
+//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, SMTP, Graph, mailboxes) with two
 //! more identity providers, for rehearsal and for tests with faults. Not a mail server: it listens on loopback
 //! only, forgets what it is told to forget, and real servers stay the judge of the protocols.
 
@@ -11,6 +11,7 @@ mod directory;
 mod exchange;
 mod fault_pages;
 mod faults;
+mod graph;
 mod http;
 mod identity;
 mod imap;
@@ -27,6 +28,7 @@ mod portal;
 mod powershell;
 mod presets;
 mod read;
+mod ready;
 mod sasl;
 mod smtp;
 mod store;
@@ -47,7 +49,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use directory::Audience;
 use world::{Places, Shared, World};
 
 pub use clock::Clock;
@@ -256,6 +257,11 @@ impl Practice {
         format!("{}/mail", self.http_url)
     }
 
+    /// Where Microsoft Graph begins, its version with it: `http://127.0.0.1:PORT/v1.0`.
+    pub fn graph_root(&self) -> String {
+        presets::graph_root(&self.http_url)
+    }
+
     /// Contoso's directory (tenant) id.
     pub fn tenant_id(&self) -> String {
         self.world.tenant_id.clone()
@@ -267,128 +273,5 @@ impl Practice {
 
     pub fn token_endpoint(&self) -> String {
         format!("{}/{}/oauth2/v2.0/token", self.http_url, self.world.tenant_id)
-    }
-
-    /// Registers a single-tenant web app with the guide's permissions, consent for Contoso and a secret.
-    pub fn register(&self, name: &str, redirect_uri: &str) -> Registration {
-        let client_id = self.world.register(name, Audience::SingleTenant, Some(redirect_uri.to_owned()));
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(&client_id) {
-                app.permissions = permissions::of_the_guide();
-            }
-        });
-        self.world.grant_for_all(&client_id);
-        let secret = self.world.add_secret(&client_id, "practice", 730);
-        let (_, client_secret) = secret.expect("invariant: the app was just registered");
-        Registration { client_id, client_secret, tenant_id: self.world.tenant_id.clone() }
-    }
-
-    /// Permissions and consent for an application that acts by itself (no person); its PowerShell is still to come.
-    pub fn allow_app_only(&self, client_id: &str) {
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                app.app_permissions =
-                    permissions::APPLICATION.iter().map(|(name, _)| (*name).to_owned()).collect();
-            }
-        });
-        self.world.grant_for_all(client_id);
-    }
-
-    /// *Allow public client flows*.
-    pub fn allow_public_client(&self, client_id: &str) {
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                app.public_client = true;
-            }
-        });
-    }
-
-    /// *Upload certificate*: DER or PEM.
-    pub fn upload_certificate(&self, client_id: &str, file: &[u8]) -> anyhow::Result<()> {
-        self.world.add_certificate(client_id, file, "").map_err(anyhow::Error::msg)
-    }
-
-    /// The object id on the page *Enterprise applications*, for New-ServicePrincipal.
-    pub fn service_principal_id(&self, client_id: &str) -> String {
-        self.world.service_principal_id(client_id)
-    }
-
-    /// A client at the Google-shaped provider: External, in production. Its issuer is [`Practice::google_url`].
-    pub fn register_at_google(&self, name: &str, redirect_uri: &str) -> Registration {
-        self.register_at(&openid::GOOGLE, name, redirect_uri)
-    }
-
-    /// A client at the plain OpenID provider. Its issuer is [`Practice::waldau_url`].
-    pub fn register_at_waldau(&self, name: &str, redirect_uri: &str) -> Registration {
-        self.register_at(&openid::WALDAU, name, redirect_uri)
-    }
-
-    fn register_at(&self, house: &openid::House, name: &str, redirect_uri: &str) -> Registration {
-        let (client_id, client_secret) = self.world.add_openid_client(house, name, redirect_uri);
-        Registration { client_id, client_secret, tenant_id: String::new() }
-    }
-
-    pub fn google_url(&self) -> String {
-        openid::GOOGLE.issuer(&self.http_url)
-    }
-
-    pub fn waldau_url(&self) -> String {
-        openid::WALDAU.issuer(&self.http_url)
-    }
-
-    /// The JSON key file of a new service account with delegation for the mail scope.
-    pub fn service_account_file(&self, name: &str) -> Option<String> {
-        let email = self.world.add_service_account(name);
-        self.world.openid_change(&openid::GOOGLE, |records| {
-            if let Some(account) = records.accounts.iter_mut().find(|account| account.email == email) {
-                account.delegated.insert(openid::GOOGLE.mail_scope.to_owned());
-            }
-        });
-        self.world.add_service_account_key(&email, &self.http_url)
-    }
-
-    /// Exchange Online PowerShell, a command a line; the first that fails ends it with its text.
-    pub fn powershell(&self, script: &str) -> anyhow::Result<()> {
-        let failed = powershell::run(&self.world, script).into_iter().find_map(Result::err);
-        failed.map_or(Ok(()), |why| Err(anyhow::Error::msg(why)))
-    }
-
-    /// A refresh token for `address` as after sign-in and consent, without the browser walk.
-    pub fn grant(&self, client_id: &str, address: &str) -> String {
-        self.world.issue_refresh_token(client_id, &address.to_lowercase(), permissions::SCOPES_OF_THE_GUIDE)
-    }
-
-    /// An access token for the mail servers, as from the token endpoint, good for an hour.
-    pub fn access_token(&self, client_id: &str, address: &str) -> String {
-        let scopes = permissions::Scope::parse_all(permissions::SCOPES_OF_THE_GUIDE);
-        self.world.issue_access_token(
-            client_id,
-            address,
-            &scopes.expect("invariant: the guide's scopes exist"),
-            3600,
-        )
-    }
-
-    /// Puts a raw letter into the INBOX of `address` at once (IDLE tells); the mailbox is made if it is new.
-    /// Returns its UID.
-    pub fn deliver(&self, address: &str, raw: &[u8]) -> u32 {
-        self.world.mailboxes.ensure(address);
-        let at = self.world.clock.now_at();
-        self.world.mailboxes.deliver(address, mailboxes::INBOX, raw, at, &[]).unwrap_or_default()
-    }
-
-    /// Every letter of a mailbox, by folder and UID. An unknown mailbox is empty.
-    pub fn letters(&self, address: &str) -> Vec<Letter> {
-        let folders = self.world.mailboxes.folders(address).unwrap_or_default();
-        let letters = folders.into_iter().flat_map(|(name, folder)| {
-            folder.letters.into_iter().map(move |letter| Letter {
-                folder: name.clone(),
-                uid: letter.uid,
-                raw: letter.raw.to_vec(),
-                flags: letter.flags.into_iter().collect(),
-                received_at: letter.received_at,
-            })
-        });
-        letters.collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The practice mailboxes: folders with letters, UIDs that never come again, news for whoever waits, and a
 //! journal that makes a restart show the same. Not the protocols, and not who may open what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,10 +22,17 @@ const FOLDERS: &[&str] = &[INBOX, "Archive", "Deleted Items", "Drafts", "Junk Em
 const JOURNAL: &str = "mailboxes.jsonl";
 /// Mailboxes made for addresses outside the table: bounded, because anyone may be written to.
 const MAILBOXES_MAX: usize = 2_000;
+/// As many letters that have left a folder are remembered.
+const GONE_MAX: usize = 5_000;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stored {
     pub uid: u32,
+    /// Stays with the letter when it is moved within its mailbox.
+    pub id: u64,
+    /// When it came into this folder and when it was last changed here, counted in changes of all mailboxes.
+    pub came: u64,
+    pub changed: u64,
     pub flags: BTreeSet<String>,
     pub received_at: i64,
     pub raw: Arc<[u8]>,
@@ -37,6 +44,18 @@ pub(crate) struct Folder {
     pub uid_next: u32,
     /// In the order of their UIDs.
     pub letters: Vec<Stored>,
+    /// What was here, the newest last; not for ever.
+    pub gone: VecDeque<Gone>,
+    /// The change up to which those that are gone are forgotten.
+    pub forgotten: u64,
+}
+
+/// What is left of a letter that was moved or deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gone {
+    pub uid: u32,
+    pub id: u64,
+    pub changed: u64,
 }
 
 pub(crate) type Folders = BTreeMap<String, Folder>;
@@ -48,12 +67,15 @@ enum Change {
     Create { mailbox: String, folder: String },
     Deliver { mailbox: String, folder: String, at: i64, flags: BTreeSet<String>, raw: String },
     Copy { mailbox: String, folder: String, uid: u32, to: String },
+    Move { mailbox: String, folder: String, uid: u32, to: String },
     Flags { mailbox: String, folder: String, uid: u32, flags: BTreeSet<String> },
     Expunge { mailbox: String, folder: String, uids: Vec<u32> },
 }
 
 struct Inner {
     boxes: BTreeMap<String, Folders>,
+    /// How many changes there were: what numbers letters, and says what is new since when.
+    changes: u64,
     journal: Option<File>,
 }
 
@@ -74,7 +96,7 @@ impl Mailboxes {
     pub fn open(store: &Store, seed: Seed) -> Result<(Mailboxes, bool)> {
         let journal = store.read(JOURNAL)?.unwrap_or_default();
         let mailboxes = Mailboxes {
-            inner: Mutex::new(Inner { boxes: BTreeMap::new(), journal: None }),
+            inner: Mutex::new(Inner { boxes: BTreeMap::new(), changes: 0, journal: None }),
             seed,
             news: watch::Sender::new(0),
         };
@@ -88,7 +110,7 @@ impl Mailboxes {
                     "{JOURNAL} is damaged after byte {kept}; remove it to begin with new practice mailboxes"
                 )
             })?;
-            mailboxes.apply(&mut mailboxes.lock().boxes, change);
+            mailboxes.apply(&mut mailboxes.lock(), change);
             kept += line.len();
         }
         mailboxes.lock().journal = store.append(JOURNAL, kept as u64)?;
@@ -130,6 +152,24 @@ impl Mailboxes {
 
     /// Copies letters into another folder; pairs of old and new UID. `None` when a folder is missing.
     pub fn copy(&self, address: &str, folder: &str, uids: &[u32], to: &str) -> Option<Vec<(u32, u32)>> {
+        let copy = |mailbox, folder, uid, to| Change::Copy { mailbox, folder, uid, to };
+        self.carry(address, folder, uids, to, copy)
+    }
+
+    /// The same, and the letters are no longer where they were.
+    pub fn move_to(&self, address: &str, folder: &str, uids: &[u32], to: &str) -> Option<Vec<(u32, u32)>> {
+        let take = |mailbox, folder, uid, to| Change::Move { mailbox, folder, uid, to };
+        self.carry(address, folder, uids, to, take)
+    }
+
+    fn carry(
+        &self,
+        address: &str,
+        folder: &str,
+        uids: &[u32],
+        to: &str,
+        how: impl Fn(String, String, u32, String) -> Change,
+    ) -> Option<Vec<(u32, u32)>> {
         let mailbox = key(address);
         let mut inner = self.lock();
         let to = find_name(inner.boxes.get(&mailbox)?, to)?;
@@ -140,8 +180,8 @@ impl Mailboxes {
                 continue;
             }
             pairs.push((*uid, folders.get(&to)?.uid_next));
-            let (mailbox, folder, to) = (mailbox.clone(), folder.to_owned(), to.clone());
-            self.change(&mut inner, Change::Copy { mailbox, folder, uid: *uid, to });
+            let change = how(mailbox.clone(), folder.to_owned(), *uid, to.clone());
+            self.change(&mut inner, change);
         }
         drop(inner);
         self.tell();
@@ -180,6 +220,11 @@ impl Mailboxes {
         folders.get(&name).map(|folder| (name.clone(), folder.clone()))
     }
 
+    /// How many changes there have been.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
+    }
+
     /// Changes with every delivery, move, flag and deletion in any mailbox.
     pub fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
@@ -197,39 +242,55 @@ impl Mailboxes {
                 tracing::warn!("the practice mailboxes could not be kept: {error}");
             }
         }
-        self.apply(&mut inner.boxes, change);
+        self.apply(inner, change);
     }
 
-    fn apply(&self, boxes: &mut BTreeMap<String, Folders>, change: Change) {
+    fn apply(&self, inner: &mut Inner, change: Change) {
+        inner.changes += 1;
+        let (boxes, now) = (&mut inner.boxes, inner.changes);
         match change {
             Change::Create { mailbox, folder } => {
                 let uid_validity = self.seed.uid_validity(&format!("uidvalidity {mailbox} {folder}"));
-                let made = Folder { uid_validity, uid_next: 1, letters: Vec::new() };
+                let made = Folder {
+                    uid_validity,
+                    uid_next: 1,
+                    letters: Vec::new(),
+                    gone: VecDeque::new(),
+                    forgotten: 0,
+                };
                 boxes.entry(mailbox).or_default().entry(folder).or_insert(made);
             }
             Change::Deliver { mailbox, folder, at, flags, raw } => {
                 let raw = STANDARD.decode(raw).unwrap_or_default().into();
                 if let Some(folder) = folder_mut(boxes, &mailbox, &folder) {
-                    folder.put(flags, at, raw);
+                    folder.put(now, Stored { id: now, flags, received_at: at, raw, ..Stored::default() });
                 }
             }
             Change::Copy { mailbox, folder, uid, to } => {
                 let letter =
                     folder_mut(boxes, &mailbox, &folder).and_then(|folder| folder.find(uid).cloned());
                 if let (Some(letter), Some(to)) = (letter, folder_mut(boxes, &mailbox, &to)) {
-                    to.put(letter.flags, letter.received_at, letter.raw);
+                    to.put(now, Stored { id: now, ..letter });
+                }
+            }
+            Change::Move { mailbox, folder, uid, to } => {
+                let from = folder_mut(boxes, &mailbox, &folder);
+                let letter = from.and_then(|folder| folder.take(now, &[uid]).pop());
+                if let (Some(letter), Some(to)) = (letter, folder_mut(boxes, &mailbox, &to)) {
+                    to.put(now, letter);
                 }
             }
             Change::Flags { mailbox, folder, uid, flags } => {
                 if let Some(folder) = folder_mut(boxes, &mailbox, &folder)
                     && let Some(letter) = folder.letters.iter_mut().find(|letter| letter.uid == uid)
+                    && letter.flags != flags
                 {
-                    letter.flags = flags;
+                    (letter.flags, letter.changed) = (flags, now);
                 }
             }
             Change::Expunge { mailbox, folder, uids } => {
                 if let Some(folder) = folder_mut(boxes, &mailbox, &folder) {
-                    folder.letters.retain(|letter| !uids.contains(&letter.uid));
+                    folder.take(now, &uids);
                 }
             }
         }
@@ -245,9 +306,18 @@ impl Folder {
         self.letters.binary_search_by_key(&uid, |letter| letter.uid).ok().and_then(|at| self.letters.get(at))
     }
 
-    fn put(&mut self, flags: BTreeSet<String>, received_at: i64, raw: Arc<[u8]>) {
-        self.letters.push(Stored { uid: self.uid_next, flags, received_at, raw });
+    fn put(&mut self, now: u64, letter: Stored) {
+        self.letters.push(Stored { uid: self.uid_next, came: now, changed: now, ..letter });
         self.uid_next += 1;
+    }
+
+    fn take(&mut self, now: u64, uids: &[u32]) -> Vec<Stored> {
+        let taken: Vec<Stored> = self.letters.extract_if(.., |letter| uids.contains(&letter.uid)).collect();
+        self.gone.extend(taken.iter().map(|letter| Gone { uid: letter.uid, id: letter.id, changed: now }));
+        while self.gone.len() > GONE_MAX {
+            self.forgotten = self.gone.pop_front().map_or(self.forgotten, |gone| gone.changed);
+        }
+        taken
     }
 }
 
@@ -283,6 +353,7 @@ mod tests {
         assert_eq!(first.deliver("ann@X.example", "inbox", b"one", 5, &[]), Some(1));
         assert_eq!(first.deliver("ann@x.example", INBOX, b"two", 6, &["\\Seen"]), Some(2));
         assert_eq!(first.copy("ann@x.example", INBOX, &[1], "archive"), Some(vec![(1, 1)]));
+        assert_eq!(first.move_to("ann@x.example", "Archive", &[1], "Drafts"), Some(vec![(1, 1)]));
         first.expunge("ann@x.example", INBOX, vec![1]);
         let before = format!("{:?}", first.folders("ann@x.example"));
         drop(first);
@@ -297,5 +368,27 @@ mod tests {
         assert_eq!(again.deliver("ann@x.example", INBOX, b"three", 7, &[]), Some(3));
         drop(again);
         assert_eq!(open().0.folder("ann@x.example", INBOX).unwrap().1.letters.len(), 2);
+    }
+
+    #[test]
+    fn a_letter_that_is_moved_stays_the_same_and_leaves_its_trace() {
+        let (mailboxes, _) = Mailboxes::open(&Store::open(None).unwrap(), Seed::new(&[7; 32])).unwrap();
+        mailboxes.ensure("ann@x.example");
+        let folder = |name| mailboxes.folder("ann@x.example", name).unwrap().1;
+        mailboxes.deliver("ann@x.example", INBOX, b"one", 5, &[]);
+        let before = folder(INBOX).letters[0].clone();
+        mailboxes.copy("ann@x.example", INBOX, &[1], "Drafts");
+        mailboxes.move_to("ann@x.example", INBOX, &[1], "Archive");
+        assert_ne!(folder("Drafts").letters[0].id, before.id);
+        let after = folder("Archive").letters[0].clone();
+        assert!(after.id == before.id && after.came > before.changed);
+        let gone = folder(INBOX).gone[0];
+        assert_eq!((gone.uid, gone.id, gone.changed), (1, before.id, after.came));
+        let flags: BTreeSet<String> = ["\\Seen".to_owned()].into();
+        mailboxes.set_flags("ann@x.example", "Archive", 1, flags.clone());
+        let read = folder("Archive").letters[0].changed;
+        assert!(read > after.came);
+        mailboxes.set_flags("ann@x.example", "Archive", 1, flags);
+        assert_eq!(folder("Archive").letters[0].changed, read, "nothing has changed");
     }
 }

@@ -53,13 +53,34 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     ),
     permission!("Mail.Read", "Mail", "Read user mail", "Read your mail", &[GRAPH, OUTLOOK]),
     permission!(
+        "Mail.Read.Shared",
+        "Mail",
+        "Read user and shared mail",
+        "Read mail you can access",
+        &[GRAPH, OUTLOOK]
+    ),
+    permission!(
         "Mail.ReadWrite",
         "Mail",
         "Read and write access to user mail",
         "Read and write access to your mail",
         &[GRAPH, OUTLOOK]
     ),
+    permission!(
+        "Mail.ReadWrite.Shared",
+        "Mail",
+        "Read and write user and shared mail",
+        "Read and write mail you can access",
+        &[GRAPH, OUTLOOK]
+    ),
     permission!("Mail.Send", "Mail", "Send mail as a user", "Send mail as you", &[GRAPH, OUTLOOK]),
+    permission!(
+        "Mail.Send.Shared",
+        "Mail",
+        "Send mail on behalf of others",
+        "Send mail on behalf of others or yourself",
+        &[GRAPH, OUTLOOK]
+    ),
     permission!(
         "POP.AccessAsUser.All",
         "POP",
@@ -87,12 +108,38 @@ pub(crate) fn find(name: &str) -> Option<&'static Permission> {
     PERMISSIONS.iter().find(|permission| permission.name.eq_ignore_ascii_case(name))
 }
 
-/// What an application may be allowed by itself, of Office 365 Exchange Online: name and description.
-pub(crate) const APPLICATION: &[(&str, &str)] = &[
-    ("IMAP.AccessAsApp", "IMAP.AccessAsApp"),
-    ("POP.AccessAsApp", "POP.AccessAsApp"),
-    ("SMTP.SendAsApp", "Application access for sending emails via SMTP AUTH"),
-];
+/// What an application may be allowed by itself.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub resource: &'static str,
+}
+
+macro_rules! roles {
+    ($($name:literal $resource:ident $description:literal)*) => {
+        pub(crate) const APPLICATION: &[Role] =
+            &[ $( Role { name: $name, description: $description, resource: $resource }, )* ];
+    };
+}
+
+roles! {
+    "IMAP.AccessAsApp" OUTLOOK "IMAP.AccessAsApp"
+    "POP.AccessAsApp" OUTLOOK "POP.AccessAsApp"
+    "SMTP.SendAsApp" OUTLOOK "Application access for sending emails via SMTP AUTH"
+    "Mail.Read" GRAPH "Read mail in all mailboxes"
+    "Mail.ReadWrite" GRAPH "Read and write mail in all mailboxes"
+    "Mail.Send" GRAPH "Send mail as any user"
+}
+
+/// Those of Microsoft Graph, or those of Office 365 Exchange Online.
+pub(crate) fn roles_of(resource: &str) -> impl Iterator<Item = &'static Role> {
+    APPLICATION.iter().filter(move |role| role.resource == resource)
+}
+
+pub(crate) fn resource_of_role(name: &str) -> Option<&'static str> {
+    APPLICATION.iter().find(|role| role.name == name).map(|role| role.resource)
+}
 
 /// The resource of `{resource}/.default`, if Contoso has it. The admin consent of multi-tenant apps names
 /// Exchange by an older address.
@@ -107,6 +154,9 @@ pub(crate) fn resource_of_default(scope: &str) -> Option<Result<&'static str, Ba
 
 /// The scopes a mailbox asks for, all of Outlook.
 pub(crate) const SCOPES_OF_THE_GUIDE: &str = "openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/POP.AccessAsUser.All https://outlook.office.com/SMTP.Send";
+
+/// The scopes a mailbox asks for that is reached by Microsoft Graph.
+pub(crate) const SCOPES_FOR_GRAPH: &str = "openid profile email offline_access https://graph.microsoft.com/Mail.ReadWrite https://graph.microsoft.com/Mail.Send https://graph.microsoft.com/Mail.ReadWrite.Shared https://graph.microsoft.com/Mail.Send.Shared";
 
 /// The permissions the guide has the administrator add.
 pub(crate) fn of_the_guide() -> BTreeSet<String> {

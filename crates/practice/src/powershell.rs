@@ -1,6 +1,8 @@
 //! The commands of Exchange Online PowerShell that an administrator of a mailbox meets, read as they are
 //! typed or pasted. Each line is answered by itself. Not a shell: a variable holds one word, and there are no pipes.
 
+mod roles;
+
 use std::collections::BTreeMap;
 
 use crate::exchange::{Access, Principal};
@@ -162,6 +164,10 @@ fn execute(world: &World, call: &Call) -> Result<String, String> {
         "remove-mailboxpermission" => rights(world, call, "User", Access::Full, false),
         "add-recipientpermission" => rights(world, call, "Trustee", Access::SendAs, true),
         "remove-recipientpermission" => rights(world, call, "Trustee", Access::SendAs, false),
+        "new-managementscope" => roles::new_scope(world, call),
+        "remove-managementscope" => roles::remove_scope(world, call),
+        "new-managementroleassignment" => roles::assign(world, call),
+        "remove-managementroleassignment" => roles::take_back(world, call),
         "set-casmailbox" => set_cas_mailbox(world, call),
         "set-transportconfig" => {
             let off = call.flag("SmtpClientAuthenticationDisabled")?;
@@ -210,13 +216,12 @@ fn new_service_principal(world: &World, call: &Call) -> Result<String, String> {
 /// With what it was given, so that one that was made by mistake leaves nothing behind.
 fn remove_service_principal(world: &World, call: &Call) -> Result<String, String> {
     let name = call.need("Identity")?.to_lowercase();
-    let found = world
-        .directory
-        .read(|records| records.exchange.principal(&name).map(|principal| principal.object_id.clone()));
-    let object_id = found.ok_or_else(|| not_found(&name))?;
+    let found = world.directory.read(|records| records.exchange.principal(&name).cloned());
+    let Principal { app_id, object_id } = found.ok_or_else(|| not_found(&name))?;
     change(world, |exchange| {
         exchange.principals.retain(|known| known.object_id != object_id);
         exchange.rights.retain(|right| right.trustee != object_id);
+        exchange.assignments.retain(|given| given.app_id != app_id);
     })
 }
 

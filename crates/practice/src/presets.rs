@@ -11,6 +11,11 @@ pub fn providers(http_url: &str, imap_port: u16, smtp_port: u16) -> Book {
     Book::of([microsoft(&here), google(&here), waldau(&here)].into_iter().flatten().collect())
 }
 
+/// Where the pretend Microsoft Graph begins.
+pub(crate) fn graph_root(http_url: &str) -> String {
+    format!("{http_url}/v1.0")
+}
+
 struct Here<'a> {
     http_url: &'a str,
     imap_port: u16,

@@ -78,7 +78,7 @@ impl Opened {
     }
 }
 
-fn allows(world: &World, trustee: &str, access: Access, mailbox: &str) -> bool {
+pub(crate) fn allows(world: &World, trustee: &str, access: Access, mailbox: &str) -> bool {
     let cached = world.faults.strike(Fault::PermissionsCached, Some(mailbox));
     let cached_at = cached.then(|| world.clock.now_at());
     world.directory.read(|records| records.exchange.allows(trustee, access, mailbox, cached_at))

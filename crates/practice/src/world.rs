@@ -9,6 +9,7 @@ use crate::chance::{Chance, Seed};
 use crate::clock::Clock;
 use crate::directory::{App, Audience, Directory, RefreshToken, Secret, hash};
 use crate::faults::{Fault, Faults};
+use crate::graph::Turns;
 use crate::identity::device::Devices;
 use crate::identity::flow::Flows;
 use crate::mailboxes::Mailboxes;
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub flows: Flows,
     pub devices: Devices,
     pub sign_ins: SignIns,
+    pub graph_turns: Turns,
     pub shown_once: ShownOnce,
     pub faults: Faults,
     pub http_url: String,
@@ -85,6 +87,7 @@ impl World {
             flows: Flows::default(),
             devices: Devices::default(),
             sign_ins: SignIns::default(),
+            graph_turns: Turns::default(),
             shown_once: ShownOnce::default(),
             faults: Faults::default(),
             http_url,
@@ -223,7 +226,10 @@ impl World {
     /// A token of an application by itself: with the permissions that were granted, be it none.
     pub fn issue_app_token(&self, app: &App, resource: &str, seconds: i64) -> String {
         let narrowed = self.faults.strike(Fault::NarrowedScope, Some(&app.client_id));
-        let granted = app.app_consent.iter().filter(|_| resource == permissions::OUTLOOK && !narrowed);
+        let granted = app
+            .app_consent
+            .iter()
+            .filter(|name| permissions::resource_of_role(name) == Some(resource) && !narrowed);
         self.tokens.seal(&Access {
             aud: resource.to_owned(),
             scp: String::new(),

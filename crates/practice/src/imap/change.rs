@@ -76,8 +76,12 @@ impl Session {
         let Some((_, target)) = self.world().mailboxes.folder(&who.mailbox, &to) else {
             return self.no(command, &format!("[TRYCREATE] {} doesn't exist.", quote(&to))).await;
         };
-        let pairs =
-            self.world().mailboxes.copy(&who.mailbox, &selected.folder, &uids, &to).unwrap_or_default();
+        let (mailboxes, copies) = (&self.world().mailboxes, command.verb.ends_with("COPY"));
+        let pairs = match copies {
+            true => mailboxes.copy(&who.mailbox, &selected.folder, &uids, &to),
+            false => mailboxes.move_to(&who.mailbox, &selected.folder, &uids, &to),
+        }
+        .unwrap_or_default();
         let list = |pick: fn(&(u32, u32)) -> u32| {
             pairs.iter().map(|pair| pick(pair).to_string()).collect::<Vec<_>>().join(",")
         };
@@ -87,13 +91,12 @@ impl Session {
                 format!("[COPYUID {} {} {}] ", target.uid_validity, list(|pair| pair.0), list(|pair| pair.1))
             }
         };
-        if command.verb.ends_with("COPY") {
+        if copies {
             return self.ok(command, &format!("{code}COPY completed.")).await;
         }
         if !code.is_empty() {
             self.link.send(format!("* OK {}\r\n", code.trim_end())).await?;
         }
-        self.world().mailboxes.expunge(&who.mailbox, &selected.folder, uids);
         self.news().await?;
         self.ok(command, "MOVE completed.").await
     }

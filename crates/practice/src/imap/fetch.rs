@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_part_of_a_header_and_a_range_of_the_body_are_cut_out() {
         let raw: &[u8] = b"From: a@x\r\nSubject: long\r\n line\r\nTo: b@x\r\n\r\nHello";
-        let letter = Stored { uid: 7, flags: Default::default(), received_at: 0, raw: raw.into() };
+        let letter = Stored { uid: 7, raw: raw.into(), ..Stored::default() };
         let ask = |text: &str| {
             let items = parse(&[Token::Text(text.to_owned())]).unwrap();
             String::from_utf8(answer(3, &letter, &items)).unwrap()

@@ -131,6 +131,7 @@ mod tests {
             flags: ["\\Seen".to_owned()].into(),
             received_at: 1_790_000_000_000, // 21 September 2026
             raw: b"Message-ID: <a@x>\r\nSubject: The\r\n Printer\r\n\r\n".as_slice().into(),
+            ..Stored::default()
         };
         let finds = |text: &str| {
             let tokens: Vec<Token> = text.split(' ').map(|word| Token::Text(word.to_owned())).collect();

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Frame, find};
 use crate::directory::App;
 use crate::page;
-use crate::permissions::{APPLICATION, PERMISSIONS, Permission};
+use crate::permissions::{self, APPLICATION, GRAPH, OUTLOOK, PERMISSIONS, Permission, Role};
 use crate::world::Shared;
 
 #[derive(Template)]
@@ -19,8 +19,9 @@ use crate::world::Shared;
 struct ListPage<'a> {
     frame: Frame<'a>,
     listed: Vec<&'static Permission>,
-    /// Of Office 365 Exchange Online: name, description, granted.
-    application: Vec<(&'static str, &'static str, bool)>,
+    /// Of Microsoft Graph, and of Office 365 Exchange Online: with whether it is granted.
+    graph: Vec<(&'static Role, bool)>,
+    exchange: Vec<(&'static Role, bool)>,
     /// The question *Do you want to grant consent …*, Yes and No.
     asks: bool,
 }
@@ -36,14 +37,16 @@ async fn list_page(world: &Shared, client_id: &str, asks: bool) -> Response {
         Ok(app) => {
             let listed =
                 PERMISSIONS.iter().filter(|permission| app.permissions.contains(permission.name)).collect();
-            let application =
-                application(&app).into_iter().filter(|(name, ..)| app.app_permissions.contains(*name));
-            let application =
-                application.map(|(name, text, _)| (name, text, app.app_consent.contains(name))).collect();
+            let granted = |resource| {
+                let roles =
+                    permissions::roles_of(resource).filter(|role| app.app_permissions.contains(role.name));
+                roles.map(|role| (role, app.app_consent.contains(role.name))).collect()
+            };
             page::html(&ListPage {
                 frame: Frame { app: &app, here: "/permissions" },
                 listed,
-                application,
+                graph: granted(GRAPH),
+                exchange: granted(OUTLOOK),
                 asks,
             })
         }
@@ -51,9 +54,14 @@ async fn list_page(world: &Shared, client_id: &str, asks: bool) -> Response {
     }
 }
 
-/// Each application permission with whether the app has it.
-fn application(app: &App) -> Vec<(&'static str, &'static str, bool)> {
-    APPLICATION.iter().map(|(name, text)| (*name, *text, app.app_permissions.contains(*name))).collect()
+/// Each application permission of an API with whether the app has it.
+fn application(app: &App, api: &str) -> Vec<(&'static Role, bool)> {
+    let roles = permissions::roles_of(resource(api));
+    roles.map(|role| (role, app.app_permissions.contains(role.name))).collect()
+}
+
+fn resource(api: &str) -> &'static str {
+    if api == "graph" { GRAPH } else { OUTLOOK }
 }
 
 pub(super) async fn list(State(world): State<Shared>, Path(client_id): Path<String>) -> Response {
@@ -90,8 +98,8 @@ struct AddPage<'a> {
     search: String,
     /// Group and what the search leaves of it, with whether it is ticked.
     groups: Vec<(&'static str, Vec<(&'static Permission, bool)>)>,
-    /// Of Office 365 Exchange Online: name, description, ticked.
-    application: Vec<(&'static str, &'static str, bool)>,
+    /// Of the API that was chosen, with whether it is ticked.
+    application: Vec<(&'static Role, bool)>,
 }
 
 /// What the form says: names may come several times, which a map would lose.
@@ -157,9 +165,9 @@ pub(super) async fn choose(
     page::html(&AddPage {
         frame: Frame { app: &app, here: "/permissions" },
         step,
+        application: application(&app, &chosen.api),
         search: chosen.search,
         groups,
-        application: application(&app),
     })
 }
 
@@ -185,10 +193,13 @@ pub(super) async fn add_application(
     RawForm(form): RawForm,
 ) -> Response {
     let chosen = Chosen::read(&form);
-    let ticked = APPLICATION.iter().map(|(name, _)| *name).filter(|name| chosen.ticked.contains(*name));
+    let (of_it, of_others): (Vec<&Role>, Vec<&Role>) =
+        APPLICATION.iter().partition(|role| role.resource == resource(&chosen.api));
     world.directory.change(|records| {
         if let Some(app) = records.app_mut(&client_id) {
-            app.app_permissions = ticked.map(str::to_owned).collect();
+            let stay = of_others.iter().filter(|role| app.app_permissions.contains(role.name));
+            let ticked = of_it.iter().filter(|role| chosen.ticked.contains(role.name));
+            app.app_permissions = stay.chain(ticked).map(|role| role.name.to_owned()).collect();
         }
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))
@@ -197,6 +208,9 @@ pub(super) async fn add_application(
 #[derive(Debug, Deserialize)]
 pub(super) struct Remove {
     permission: String,
+    /// `application`; anything else is a delegated one.
+    #[serde(default)]
+    kind: String,
 }
 
 pub(super) async fn remove(
@@ -206,10 +220,12 @@ pub(super) async fn remove(
 ) -> Response {
     world.directory.change(|records| {
         if let Some(app) = records.app_mut(&client_id) {
-            app.permissions.remove(&form.permission);
-            app.consent_for_all.remove(&form.permission);
-            app.app_permissions.remove(&form.permission);
-            app.app_consent.remove(&form.permission);
+            let (wanted, granted) = match form.kind.as_str() {
+                "application" => (&mut app.app_permissions, &mut app.app_consent),
+                _ => (&mut app.permissions, &mut app.consent_for_all),
+            };
+            wanted.remove(&form.permission);
+            granted.remove(&form.permission);
         }
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))

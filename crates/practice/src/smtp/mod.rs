@@ -3,7 +3,7 @@
 
 mod auth;
 mod bounce;
-mod submission;
+pub(crate) mod submission;
 
 use std::io::Result;
 

@@ -31,35 +31,46 @@ pub(super) fn submit(world: &World, who: &Opened, envelope: &Envelope, raw: Vec<
         return "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException [practice]"
             .to_owned();
     }
+    let sender = envelope.sender.as_deref().unwrap_or_default();
+    let (id, raw) = deliver(world, &who.mailbox, sender, &envelope.recipients, &raw);
+    // Since 2018 Exchange keeps the copy itself; a client that appends one has two.
+    world.mailboxes.deliver(&who.mailbox, SENT, &raw, world.clock.now_at(), &["\\Seen"]);
+    format!("250 2.0.0 OK <{id}@practice.contoso.example> [Hostname=practice.contoso.example]")
+}
+
+/// Into everybody's INBOX. Returns its number and the letter as it went.
+pub(crate) fn deliver(
+    world: &World,
+    mailbox: &str,
+    sender: &str,
+    recipients: &[String],
+    raw: &[u8],
+) -> (String, Vec<u8>) {
     let now_at = world.clock.now_at();
     let alias_stays = world.directory.read(|records| records.exchange.send_from_alias);
-    let raw = without_bcc(&raw);
+    let raw = without_bcc(raw);
     let raw = if alias_stays { raw } else { from_the_mailbox(&raw) };
     let id = world.chance.guid();
-    for recipient in &envelope.recipients {
+    for recipient in recipients {
         if world.faults.strike(Fault::SmtpBounces, Some(recipient)) {
-            let sender =
-                envelope.sender.as_deref().filter(|sender| !sender.is_empty()).unwrap_or(&who.mailbox);
+            let sender = if sender.is_empty() { mailbox } else { sender };
             let report = bounce::report(world, sender, recipient, &raw);
             world.mailboxes.deliver(sender, INBOX, &report, now_at, &[]);
             continue;
         }
         let trace = format!(
-            "Return-Path: <{}>\r\nReceived: from practice.contoso.example (127.0.0.1)\r\n by practice.contoso.example with ESMTPSA id {id};\r\n {}\r\n",
-            envelope.sender.as_deref().unwrap_or_default(),
+            "Return-Path: <{sender}>\r\nReceived: from practice.contoso.example (127.0.0.1)\r\n by practice.contoso.example with ESMTPSA id {id};\r\n {}\r\n",
             moment(now_at).strftime("%a, %d %b %Y %H:%M:%S +0000"),
         );
         let mailbox = people::mailbox_of(recipient);
         world.mailboxes.ensure(&mailbox);
         world.mailboxes.deliver(&mailbox, INBOX, &[trace.as_bytes(), &raw].concat(), now_at, &[]);
     }
-    // Since 2018 Exchange keeps the copy itself; a client that appends one has two.
-    world.mailboxes.deliver(&who.mailbox, SENT, &raw, now_at, &["\\Seen"]);
-    format!("250 2.0.0 OK <{id}@practice.contoso.example> [Hostname=practice.contoso.example]")
+    (id, raw)
 }
 
 /// The addresses of From; Sender may differ. A letter without a From is sent under the mailbox's name.
-fn from(raw: &[u8]) -> Vec<String> {
+pub(crate) fn from(raw: &[u8]) -> Vec<String> {
     let Some(message) = MessageParser::default().parse_headers(raw) else { return Vec::new() };
     let addresses = message
         .from()

@@ -169,7 +169,8 @@ async fn the_portal_shows_the_way_of_an_application() {
     assert!(
         ["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"].iter().all(|name| names.contains(name))
     );
-    post(&format!("{permissions}/application"), &[("permission", "IMAP.AccessAsApp")]).await;
+    post(&format!("{permissions}/application"), &[("api", "exchange"), ("permission", "IMAP.AccessAsApp")])
+        .await;
     assert!(get(&permissions).await.body.contains("Not granted for Contoso"));
     post(&format!("{permissions}/consent"), &[]).await;
     assert!(!get(&permissions).await.body.contains("Not granted for Contoso"));

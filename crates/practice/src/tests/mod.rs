@@ -6,10 +6,12 @@ mod certificate;
 mod client;
 mod device;
 mod faults_at_endpoints;
+mod faults_at_graph;
 mod faults_at_imap;
 mod faults_at_sign_in;
 mod faults_at_smtp;
 mod google;
+mod graph;
 mod imap;
 mod msal;
 mod pages;
@@ -43,13 +45,14 @@ pub(crate) async fn start() -> (Practice, Arc<AtomicI64>) {
 fn every_fault_of_the_table_is_tried_by_a_test() {
     let tests = [
         include_str!("faults_at_sign_in.rs"),
+        include_str!("faults_at_graph.rs"),
         include_str!("faults_at_imap.rs"),
         include_str!("faults_at_smtp.rs"),
         include_str!("certificate.rs"),
         include_str!("app_only.rs"),
         include_str!("device.rs"),
         include_str!("faults_at_endpoints.rs"),
-        // Its table is walked as a whole by faults_at_endpoints.
+        // Its table is walked as a whole by faults_at_endpoints and faults_at_graph.
         include_str!("../breakdown.rs"),
         include_str!("google.rs"),
         include_str!("waldau.rs"),
