@@ -63,3 +63,39 @@ async fn one_person_keeps_only_so_many_pages_live() {
     open.pop();
     assert_eq!(leo.open("/live").await.status(), StatusCode::OK);
 }
+
+/// What a page waits for is what the script listens to, and an element that is read again gets only its children anew:
+/// a class that follows the data stands on one of them.
+#[test]
+fn every_topic_that_a_part_of_a_page_names_is_listened_to_and_its_own_tag_never_changes() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = std::fs::read_to_string(root.join("assets/postern.js")).unwrap();
+    let (_, listed) = script.split_once("for (const topic of [").unwrap();
+    let listed = listed.split(']').next().unwrap();
+    let mut parts = 0;
+    for folder in std::fs::read_dir(root.join("templates")).unwrap() {
+        let folder = folder.unwrap().path();
+        let files = if folder.is_dir() {
+            std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect()
+        } else {
+            vec![folder]
+        };
+        for file in files.into_iter().filter(|file| file.is_file()) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for (at, rest) in text.match_indices("data-live=\"") {
+                let (before, after) = text.split_at(at);
+                let topics = after[rest.len()..].split('"').next().unwrap();
+                for topic in topics.split(' ') {
+                    assert!(listed.contains(&format!("\"{topic}\"")), "{topic} of {}", file.display());
+                }
+                let tag = &before[before.rfind('<').unwrap()..];
+                let own = format!("{tag}{}", after.split('>').next().unwrap());
+                let class =
+                    own.split_once("class=\"").map_or("", |(_, class)| class.split('"').next().unwrap());
+                assert!(!class.contains('{'), "{own} of {}", file.display());
+                parts += 1;
+            }
+        }
+    }
+    assert!(parts > 15, "{parts} parts are live");
+}

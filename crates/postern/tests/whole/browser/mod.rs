@@ -10,6 +10,7 @@ mod narrow;
 mod newcomer;
 mod pointer;
 mod real_servers_oauth2;
+mod second_factor;
 mod shared;
 
 use crate::practice_walk::Demo;
