@@ -101,6 +101,7 @@ impl<'a> Hand<'a> {
             Banner::Green { sentence, detail } => (good, sentence, detail, String::new()),
             Banner::Red { sentence, detail, remedy, retry: true } => ("not_proved", sentence, detail, remedy),
             Banner::Red { sentence, detail, remedy, retry: false } => ("failed", sentence, detail, remedy),
+            Banner::Waits { sentence, detail, remedy } => ("waits", sentence, detail, remedy),
             Banner::Asks { sentence, remedy } => {
                 let say = format!(
                     "{remedy} `postern mailbox answer {} shared` (or alias, or person) says which.",

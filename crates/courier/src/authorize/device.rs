@@ -1,7 +1,7 @@
 //! Sign-in by a code that is typed in elsewhere (RFC 8628): begun here, asked about by whoever has the lease, and from
 //! the token on like every other try.
-use super::exchange::{Given, keep};
-use super::{Banner, Session, ready, registration as bound, revoke, settle};
+use super::exchange::{Exchanged, Given, keep};
+use super::{Banner, Of, Session, ready, registration as bound, revoke, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
 use crate::registration::{self, endpoint, protocol_of, token_scope};
@@ -222,11 +222,14 @@ async fn poll_one(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<B
             again(courier, poll, poll.interval_s.saturating_add(SLOWER_S), retry_after_ms).await
         }
         Ok(Ok(Polled::Given(set))) => given(courier, poll, &client, *set, scope, asked_at).await,
-        Ok(Err(error)) => match passes(&error) {
-            // A bad hour of the provider: half as often from now on (RFC 8628 §3.5).
-            Some(retry_after_ms) => again(courier, poll, twice, retry_after_ms).await,
-            None => over(courier, poll, refused(courier, &error, &client)).await,
-        },
+        Ok(Err(error)) => {
+            let trouble = refused(courier, &error, &client);
+            match passes(&error, &trouble) {
+                // A bad hour of the provider: half as often from now on (RFC 8628 §3.5).
+                Some(retry_after_ms) => again(courier, poll, twice, retry_after_ms).await,
+                None => over(courier, poll, trouble).await,
+            }
+        }
         Err(_) => again(courier, poll, twice, None).await,
     }
 }
@@ -247,25 +250,20 @@ async fn given(
     let poll = poll.clone();
     let given =
         Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None, metadata: None };
-    let dropped = given.clone();
     if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
         tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
-        revoke::take_back_dropped(courier, client, &dropped).await;
+        revoke::take_back_dropped(courier, client, &given).await;
         return Ok(None);
     }
+    let of = Of { grant_id, mailbox_id, side };
     let (by, kept) = match by {
         Some(by) => {
             let kept = keep(courier, &by, client, given).await;
             (by, kept)
         }
-        None => (By::system(courier.now()), Err(no_right())),
+        None => (By::system(courier.now()), Exchanged::Dropped(no_right(), Box::new(given))),
     };
-    let is_dropped = kept.is_err();
-    let banner = settle(courier, &by, grant_id, mailbox_id, side, kept).await?;
-    if is_dropped {
-        revoke::take_back_dropped(courier, client, &dropped).await;
-    }
-    Ok(Some(banner))
+    settle(courier, &by, client, of, Ok(kept)).await.map(Some)
 }
 
 async fn again(
@@ -293,31 +291,34 @@ async fn over(courier: &Courier, poll: &DevicePoll, trouble: Trouble) -> desk::R
 }
 
 /// No answer to the question: the code is as good as before. How long the provider wants to be left alone.
-fn passes(error: &wire::Error) -> Option<Option<i64>> {
+fn passes(error: &wire::Error, trouble: &Trouble) -> Option<Option<i64>> {
     // However they are answered, also with the status of a bad hour.
-    const FINAL: [&str; 5] = [
-        "access_denied",
-        "authorization_declined",
-        "expired_token",
-        "bad_verification_code",
-        "invalid_grant",
-    ];
-    let is_final = error.oauth().is_some_and(|answer| FINAL.contains(&answer.error.as_str()));
+    const FINAL: [&str; 4] =
+        ["access_denied", "authorization_declined", "expired_token", "bad_verification_code"];
+    const REFUSED: &str = "invalid_grant";
+    let said = error.oauth().map(|answer| answer.error.as_str());
+    if said.is_some_and(|said| FINAL.contains(&said)) {
+        return None;
+    }
     match error.kind() {
-        wire::Kind::Transient { retry_after_ms } if !is_final => Some(retry_after_ms),
+        // A refused grant is the code's end, unless its number is one that passes.
+        wire::Kind::Transient { retry_after_ms } if said != Some(REFUSED) => Some(retry_after_ms),
         wire::Kind::Transient { .. }
         | wire::Kind::Unauthorized
         | wire::Kind::Rejected
-        | wire::Kind::Broken => None,
+        | wire::Kind::Broken => (said == Some(REFUSED) && trouble.class == Class::Retry).then_some(None),
     }
 }
 
 /// Why there will be no token, with the provider's words.
 fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
-    match error.oauth() {
+    let mut trouble = match error.oauth() {
         Some(answer) => Trouble::of_oauth(answer, registration::family(courier, &client.provider), None),
         None => token_trouble(courier, error, &client.provider),
-    }
+    };
+    // Here nobody has pressed Submit, and a code counts once.
+    trouble.remedy = trouble.remedy.replace("Press Submit again", "Ask for another code");
+    trouble
 }
 
 fn switched_off() -> Trouble {

@@ -19,9 +19,11 @@ pub(super) enum Exchanged {
     Owned(Owned),
     /// Kept until a person says what the mailbox is, for this reason.
     Disputed(Trouble),
+    /// Not kept, for this reason: to be taken back at the provider when the try has ended.
+    Dropped(Trouble, Box<Given>),
 }
 
-/// From the provider's answer to committed tokens; every way out before that leaves nothing of them.
+/// From the provider's answer to committed tokens; every way out before that keeps nothing of them.
 pub(super) async fn exchange(
     courier: &Courier,
     session: &Session,
@@ -65,7 +67,7 @@ pub(super) async fn exchange(
         issuer,
         metadata,
     };
-    keep(courier, &session.by, client, given).await
+    Ok(keep(courier, &session.by, client, given).await)
 }
 
 /// Tokens that were just given, and what they were asked for.
@@ -84,13 +86,13 @@ pub(super) struct Given {
     pub metadata: Option<Discovery>,
 }
 
-/// Who it was is compared, and the tokens are committed.
-pub(super) async fn keep(
-    courier: &Courier,
-    by: &desk::By,
-    client: &Client,
-    given: Given,
-) -> Result<Exchanged, Trouble> {
+/// Who it was is compared, and the tokens are committed; or they are dropped.
+pub(super) async fn keep(courier: &Courier, by: &desk::By, client: &Client, given: Given) -> Exchanged {
+    let dropped = Box::new(given.clone());
+    kept(courier, by, client, given).await.unwrap_or_else(|trouble| Exchanged::Dropped(trouble, dropped))
+}
+
+async fn kept(courier: &Courier, by: &desk::By, client: &Client, given: Given) -> Result<Exchanged, Trouble> {
     let Given { grant_id, mailbox_id, side, mut set, scope, asked_at, nonce, issuer, metadata } = given;
     let providers = &courier.desk().providers;
     if let Some(scope) = registration::not_granted(providers, client, set.scope.as_deref()) {

@@ -20,12 +20,13 @@ pub(crate) use device::{Polls, answered, begin_polls};
 pub use discover::{Discovered, discover};
 pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 pub use dispute::{About, Answer, Question, answer, question};
+pub(crate) use unattended::go_on as go_on_unattended;
 pub use unattended::{ask_now, needs_nobody};
 pub use wire::oauth::thumbprint_sha1;
 
 pub use paste::{awaits_paste, pasted};
 pub(crate) use revoke::discard_disputed;
-pub use revoke::{delete_tokens, remove, taken_back_where};
+pub use revoke::{Watched, change, delete_tokens, remove, take_back_ended, taken_back_where, watch};
 
 use crate::registration::{self, corrected, endpoint};
 use crate::trouble::Trouble;
@@ -115,6 +116,12 @@ pub enum Banner {
         remedy: String,
         retry: bool,
     },
+    /// It does not work yet, and is tried again by itself.
+    Waits {
+        sentence: String,
+        detail: String,
+        remedy: String,
+    },
     /// Somebody else than expected has signed in: the page asks (see [`Question`]).
     Asks {
         sentence: String,
@@ -125,6 +132,14 @@ impl Banner {
     /// Nothing was kept.
     fn failed(Trouble { reason: sentence, detail, remedy, .. }: Trouble) -> Banner {
         Banner::Red { sentence, detail, remedy, retry: false }
+    }
+
+    /// The same of what is tried again by itself.
+    fn waiting(self) -> Banner {
+        match self {
+            Banner::Red { sentence, detail, remedy, .. } => Banner::Waits { sentence, detail, remedy },
+            other @ (Banner::Green { .. } | Banner::Waits { .. } | Banner::Asks { .. }) => other,
+        }
     }
 }
 
@@ -263,8 +278,9 @@ async fn take(
         return Ok(Landing::Unknown { sentence: UNKNOWN.to_owned() });
     };
     let (mailbox_id, side) = (pending.mailbox_id, pending.side);
+    let of = Of { grant_id: pending.grant_id, mailbox_id, side };
     let exchanged = exchange::exchange(courier, session, &client, &pending, query).await;
-    let banner = settle(courier, &session.by, pending.grant_id, mailbox_id, side, exchanged).await?;
+    let banner = settle(courier, &session.by, &client, of, exchanged).await?;
     Ok(Landing::Tab { mailbox_id, side, banner })
 }
 
@@ -272,19 +288,31 @@ async fn take(
 async fn settle(
     courier: &Courier,
     by: &desk::By,
-    grant_id: i64,
-    mailbox_id: i64,
-    side: Side,
+    client: &Client,
+    of: Of,
     exchanged: Result<Exchanged, Trouble>,
 ) -> desk::Result<Banner> {
     Ok(match exchanged {
         Ok(Exchanged::Owned(owned)) => {
-            let mailbox = probe::find(courier, mailbox_id).await?;
-            prove::prove(courier, by, &mailbox, side, Subject::New(grant_id), owned.note).await?
+            let mailbox = probe::find(courier, of.mailbox_id).await?;
+            prove::prove(courier, by, &mailbox, of.side, Subject::New(of.grant_id), owned.note).await?
         }
         Ok(Exchanged::Disputed(trouble)) => Banner::Asks { sentence: trouble.reason, remedy: trouble.remedy },
-        Err(trouble) => failed(courier, by, grant_id, trouble).await?,
+        Ok(Exchanged::Dropped(trouble, given)) => {
+            let banner = failed(courier, by, of.grant_id, trouble).await?;
+            revoke::take_back_dropped(courier, client, &given).await;
+            banner
+        }
+        Err(trouble) => failed(courier, by, of.grant_id, trouble).await?,
     })
+}
+
+/// Which try.
+#[derive(Clone, Copy)]
+struct Of {
+    grant_id: i64,
+    mailbox_id: i64,
+    side: Side,
 }
 
 /// The try has come to nothing, for this reason.

@@ -30,18 +30,23 @@ pub(super) async fn prove(
     };
     let mut proof = probe::prove(courier, mailbox, side, which).await;
     if !proof.ok {
+        let mut again_at = None;
         if let Subject::New(id) = subject {
             if let Some(other) = courier.read(move |tx| grant::overtaken_by(tx, id)).await? {
                 return Err(desk::Refusal::Other(grant::overtaken(&other)).into());
             }
-            proof.remedy = unattended::with_patience(courier, id, proof.remedy).await?;
+            again_at = unattended::not_proved(courier, id, &mut proof).await?;
             let (by, proof) = (by.clone(), proof.clone());
             let reason = join(&proof.sentence, &proof.detail);
             courier
-                .write(move |tx| grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy))
+                .write(move |tx| {
+                    grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy)?;
+                    grant::prove_at(tx, id, again_at)
+                })
                 .await?;
         }
-        return Ok(red(proof, note));
+        let red = red(proof, note);
+        return Ok(if again_at.is_some() { red.waiting() } else { red });
     }
     let replaced = match subject {
         Subject::New(id) => revoke::replaced_by(courier, id).await?,

@@ -1,19 +1,27 @@
 //! Tokens are taken back: destroyed here first, and then the provider is asked, where it can be (RFC 7009).
 use super::exchange::Given;
+use crate::ask::{self, Shown};
 use crate::registration::{at_home, endpoint};
-use crate::trouble::sentence;
+use crate::trouble::{Trouble, sentence};
 use crate::who::{self, Fresh};
-use crate::{Courier, ask, probe};
+use crate::{Courier, probe};
+use desk::db::Tx;
 use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant;
+use desk::mailboxes::grant::{self, Whose};
 use desk::mailboxes::mailbox::{self, Side};
 use mail::provider::Family;
 use secrecy::SecretString;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use url::Url;
 
 /// Nobody waits longer for a provider that no longer matters.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// So many tokens are taken back side by side when many end at once.
+const AT_ONCE_MAX: usize = 8;
 
 /// What is to be taken back at the provider when it is gone here.
 pub(super) struct Held {
@@ -21,6 +29,62 @@ pub(super) struct Held {
     state: grant::State,
     client: Client,
     refresh_token: Option<SecretString>,
+    way: desk::Result<Option<WayBack>>,
+}
+
+/// Where a token is taken back, and what its registration shows there: as it is while the token is there, since what ends
+/// tokens may change that too.
+struct WayBack {
+    at: Url,
+    shown: Result<Shown, Trouble>,
+}
+
+/// Settings are changed, and what ended with them is taken back at the provider that gave it. The change is made whatever
+/// comes of that. What comes of it is told with the mailbox; it is waited for, but not longer than one provider may take,
+/// since at some the late end of an old token would end a new one too.
+pub async fn change<T, F>(courier: &Courier, by: &desk::By, whose: Vec<Whose>, change: F) -> desk::Result<T>
+where
+    T: Send + 'static,
+    F: Fn(&mut Tx<'_>) -> desk::Result<T> + Send + 'static,
+{
+    let (courier, by) = (courier.clone(), by.clone());
+    let task = tokio::spawn(async move {
+        let watched = watch(&courier, whose).await?;
+        let changed = courier.write(change).await?;
+        let taking = tokio::spawn(async move { take_back_ended(&courier, &by, watched).await });
+        if tokio::time::timeout(LIMIT, taking).await.is_err() {
+            tracing::info!("tokens are still being taken back at their provider");
+        }
+        Ok(changed)
+    });
+    task.await.map_err(|error| anyhow::anyhow!("changing settings ended early: {error}"))?
+}
+
+/// What may end with a change, as it is before that: to be given to [`take_back_ended`].
+pub async fn watch(courier: &Courier, whose: Vec<Whose>) -> desk::Result<Watched> {
+    let found = courier.read(move |tx| {
+        let mut all = Vec::new();
+        for whose in &whose {
+            all.extend(grant::with_refresh_token(tx, *whose)?);
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    });
+    let mut watched = Vec::new();
+    for id in found.await? {
+        watched.extend(held(courier, id).await?);
+    }
+    Ok(Watched(watched))
+}
+
+/// Tokens that may end with a change.
+pub struct Watched(Vec<Held>);
+
+impl std::fmt::Debug for Watched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watched({} tokens)", self.0.len())
+    }
 }
 
 /// *Delete Token*. What the provider said, a sentence.
@@ -42,29 +106,11 @@ pub async fn delete_tokens(courier: &Courier, by: &desk::By, grant_id: i64) -> d
 pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::Result<String> {
     let (courier, by) = (courier.clone(), by.clone());
     let task = tokio::spawn(async move {
-        let granted = courier.read(move |tx| {
-            let mut granted = Vec::new();
-            for side in [Side::Incoming, Side::Outgoing] {
-                granted.extend(grant::latest(tx, mailbox_id, side)?.map(|grant| grant.id));
-                let mailbox = mailbox::get(tx, mailbox_id)?;
-                granted.extend(mailbox.grant_id(side));
-            }
-            granted.sort_unstable();
-            granted.dedup();
-            Ok(granted)
-        });
-        let mut all = Vec::new();
-        for id in granted.await? {
-            all.extend(held(&courier, id).await?.filter(|held| held.state.has_tokens()));
-        }
-        let mut waited = waiting(&courier, mailbox_id, Side::Incoming).await?;
-        waited.extend(waiting(&courier, mailbox_id, Side::Outgoing).await?);
+        let watched = watch(&courier, vec![Whose::Mailbox(mailbox_id)]).await?;
         let acts = by.clone();
         courier.write(move |tx| mailbox::remove(tx, &acts, mailbox_id)).await?;
-        take_back_ended(&courier, &by, waited).await;
         let mut said: Vec<String> = Vec::new();
-        for held in all {
-            let sentence = take_back(&courier, &by, held).await?;
+        for (_, sentence) in take_back_ended(&courier, &by, watched).await {
             if !said.contains(&sentence) {
                 said.push(sentence);
             }
@@ -109,8 +155,9 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
         if let Ok(owned) = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await {
             courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
         }
-        let client = client.clone();
-        let held = Held { grant_id, state: grant::State::Failed, client, refresh_token: Some(refresh_token) };
+        let (client, way) = (client.clone(), way_back(courier, client).await);
+        let refresh_token = Some(refresh_token);
+        let held = Held { grant_id, state: grant::State::Failed, client, refresh_token, way };
         take_back(courier, &by, held).await
     };
     if let Err(error) = taken.await {
@@ -119,31 +166,51 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
 }
 
 /// Tokens that wait for a word about a side, as they are before it changes: to be given to [`take_back_ended`].
-pub(super) async fn waiting(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Vec<Held>> {
+pub(super) async fn waiting(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Watched> {
     let now = courier.now();
     let disputed = courier.read(move |tx| grant::disputed(tx, mailbox_id, side, now)).await?;
     match disputed {
-        Some(dispute) => Ok(held(courier, dispute.grant.id).await?.into_iter().collect()),
-        None => Ok(Vec::new()),
+        Some(dispute) => Ok(Watched(held(courier, dispute.grant.id).await?.into_iter().collect())),
+        None => Ok(Watched(Vec::new())),
     }
 }
 
-/// Those of them that came to nothing: another sign-in took their place. Whoever begins it waits for this, since at some
-/// providers it would end what they are about to give.
-pub(super) async fn take_back_ended(courier: &Courier, by: &desk::By, waited: Vec<Held>) {
-    for held in waited {
-        let id = held.grant_id;
-        let taken = async {
-            let ended = courier.read(move |tx| grant::find(tx, id)).await?;
-            if ended.is_some_and(|grant| grant.state == grant::State::Failed) {
-                take_back(courier, by, held).await?;
+/// Those of them that came to nothing: another sign-in took their place, or other settings did. Whoever begins a sign-in
+/// waits for this, since at some providers it would end what they are about to give. What was said, by grant.
+pub async fn take_back_ended(courier: &Courier, by: &desk::By, watched: Watched) -> Vec<(i64, String)> {
+    let (turns, mut taking) = (Arc::new(Semaphore::new(AT_ONCE_MAX)), JoinSet::new());
+    for held in watched.0 {
+        let (courier, by, turns) = (courier.clone(), by.clone(), turns.clone());
+        taking.spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            let id = held.grant_id;
+            match take_back_if_ended(&courier, &by, held).await {
+                Ok(said) => said.map(|said| (id, said)),
+                Err(error) => {
+                    tracing::warn!(
+                        grant = id,
+                        "a token that ended was not taken back at its provider: {error}"
+                    );
+                    Some((id, NOT_ASKED.to_owned()))
+                }
             }
-            Ok::<_, desk::Error>(())
-        };
-        if let Err(error) = taken.await {
-            tracing::warn!(grant = id, "a token that was superseded was not taken back: {error}");
-        }
+        });
     }
+    let mut said: Vec<(i64, String)> = taking.join_all().await.into_iter().flatten().collect();
+    said.sort_unstable();
+    said
+}
+
+const NOT_ASKED: &str = "The provider could not be asked to take it back; the log says why.";
+
+async fn take_back_if_ended(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<Option<String>> {
+    let id = held.grant_id;
+    let ended = courier.read(move |tx| grant::find(tx, id)).await?;
+    let is_ended = |grant: grant::Grant| matches!(grant.state, grant::State::Failed | grant::State::Revoked);
+    if !ended.is_some_and(is_ended) {
+        return Ok(None);
+    }
+    take_back(courier, by, held).await.map(Some)
 }
 
 /// Ends what nobody said a word about in ten minutes.
@@ -161,9 +228,8 @@ pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
         }
         let ended = courier.write(move |tx| grant::discard_disputed(tx, now)).await?;
         let by = desk::By::system(now);
-        for held in all.into_iter().filter(|held| ended.contains(&held.grant_id)) {
-            take_back(&courier, &by, held).await?;
-        }
+        all.retain(|held: &Held| ended.contains(&held.grant_id));
+        take_back_ended(&courier, &by, Watched(all)).await;
         Ok(())
     });
     task.await.map_err(|error| anyhow::anyhow!("discarding tokens ended early: {error}"))?
@@ -175,16 +241,29 @@ async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
         let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
         let refresh_token = grant::refresh_token_for_system(tx, &vault, grant_id)?;
-        Ok(Some(Held { grant_id, state: grant.state, client, refresh_token }))
+        Ok(Some((grant.state, client, refresh_token)))
     });
-    found.await
+    let Some((state, client, refresh_token)) = found.await? else { return Ok(None) };
+    let way = way_back(courier, &client).await;
+    Ok(Some(Held { grant_id, state, client, refresh_token, way }))
 }
 
 /// Only at the provider that gave it: what is known of a provider is no word about an endpoint that somebody typed.
+async fn way_back(courier: &Courier, client: &Client) -> desk::Result<Option<WayBack>> {
+    let known = at_home(&courier.desk().providers, client);
+    let Some(at) = known.and_then(|oauth2| oauth2.revocation_endpoint.as_deref()) else { return Ok(None) };
+    let at = endpoint(courier, "Revocation Endpoint", at)?;
+    // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
+    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
+    if token_endpoint.origin() != at.origin() {
+        return Ok(None);
+    }
+    let shown = ask::shown(courier, client, &token_endpoint).await;
+    Ok(Some(WayBack { at, shown }))
+}
+
 async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<String> {
-    let known = at_home(&courier.desk().providers, &held.client);
-    let at = known.and_then(|oauth2| oauth2.revocation_endpoint.as_deref());
-    let (Some(at), Some(token)) = (at, held.refresh_token) else {
+    let (Some(way), Some(token)) = (held.way?, held.refresh_token) else {
         return Ok(taken_back_where(courier, &held.client.provider).to_owned());
     };
     let id = held.grant_id;
@@ -193,13 +272,7 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
             "The provider was not told: it would end what the same person has given for {address} too."
         ));
     }
-    let at = endpoint(courier, "Revocation Endpoint", at)?;
-    // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
-    let token_endpoint = endpoint(courier, "Token Endpoint", &held.client.token_endpoint)?;
-    if token_endpoint.origin() != at.origin() {
-        return Ok(taken_back_where(courier, &held.client.provider).to_owned());
-    }
-    let refused = told(courier, &held.client, &token_endpoint, &at, &token).await;
+    let refused = told(courier, &held.client, way, &token).await;
     let (by, grant_id, told) = (by.clone(), held.grant_id, refused.clone());
     courier.write(move |tx| grant::told_provider(tx, &by, grant_id, told.as_deref())).await?;
     Ok(match refused {
@@ -214,19 +287,13 @@ async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result
 }
 
 /// Why the provider does not know of it; `None`: it does.
-async fn told(
-    courier: &Courier,
-    client: &Client,
-    token_endpoint: &Url,
-    at: &Url,
-    token: &SecretString,
-) -> Option<String> {
-    let shown = match ask::shown(courier, client, token_endpoint).await {
+async fn told(courier: &Courier, client: &Client, way: WayBack, token: &SecretString) -> Option<String> {
+    let shown = match way.shown {
         Ok(shown) => shown,
         Err(trouble) => return Some(trouble.whole_reason()),
     };
     let authentication = shown.authentication();
-    let asked = wire::oauth::revoke(courier.net(), at, client.client_id.trim(), authentication, token);
+    let asked = wire::oauth::revoke(courier.net(), &way.at, client.client_id.trim(), authentication, token);
     match tokio::time::timeout(LIMIT, asked).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(sentence(&error.to_string())),

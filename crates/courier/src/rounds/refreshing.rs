@@ -1,4 +1,5 @@
-//! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches.
+//! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches; and
+//! what is being set up without a person is tried again.
 use super::wake::Wake;
 use crate::refresh::{self, Want};
 use crate::registration;
@@ -46,6 +47,8 @@ pub async fn look(courier: &Courier) -> desk::Result<()> {
             tracing::error!(grant = id, "a due access token was not renewed: {}", trouble.reason);
         }
     });
-    futures_util::future::join_all(refreshing).await;
-    Ok(())
+    // Side by side: a provider that does not answer a mailbox that is being set up holds up no renewal.
+    let renewed = futures_util::future::join_all(refreshing);
+    let (_, tried) = futures_util::future::join(renewed, authorize::go_on_unattended(courier)).await;
+    tried
 }

@@ -380,3 +380,62 @@ async fn no_code_is_exchanged_for_an_answer_that_does_not_come_from_who_was_aske
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sign_in_brings_and_is_not_kept_is_taken_back_unless_another_mailbox_would_stop() {
+    let narrowed = |token: &str| json!({ "id_token": token, "scope": "openid email" });
+    let refused =
+        |_: &str| json!({ "id_token": "no.token.atall", "scope": "openid email https://mail.google.com/" });
+    for (is_shared, answer, is_taken_back) in [
+        (false, &narrowed as &dyn Fn(&str) -> Value, true),
+        (true, &narrowed, false),
+        (false, &refused, true),
+        (true, &refused, false),
+    ] {
+        let try_ = Try::at("google").await;
+        let mut home = preset("google", &try_.provider, Some(&try_.provider));
+        home.oauth2.as_mut().unwrap().discovery_endpoint = None;
+        let restarted = try_.stage.restarted_with(Book::of(vec![home]));
+        if is_shared {
+            given_elsewhere(&try_);
+        }
+        let token = id_token(ADDRESS, &try_.sent["nonce"], try_.stage.clock.now());
+        let mut given = answer(&token);
+        for (name, value) in [("access_token", json!("access-1")), ("refresh_token", json!("refresh-1"))] {
+            given[name] = value;
+        }
+        given["expires_in"] = json!(3600);
+        try_.provider.answers(200, given);
+        try_.provider.answers(200, json!({}));
+        let landing = authorize::callback(&restarted, &try_.session, &try_.public_id, try_.query()).await;
+        let (sentence, _, _) = red(landing.unwrap());
+        assert!(!sentence.is_empty());
+        let expected = if is_taken_back { vec!["refresh-1"] } else { vec![] };
+        assert_eq!(taken_back(&try_, 0), expected, "{is_shared}: {sentence}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_of_whom_no_subject_is_known_are_two_people_by_their_addresses() {
+    let (lena, nora) = (("", Some("lena@contoso.example")), ("", Some("nora@contoso.example")));
+    for (mine, other, is_same) in [
+        (lena, nora, false),
+        (lena, ("", Some("Lena@contoso.example")), true),
+        (lena, ("", None), true),
+        (("", None), nora, true),
+        (("one", None), ("two", None), false),
+        (("one", None), ("one", None), true),
+        (("one", Some("lena@contoso.example")), lena, true),
+        (("one", Some("lena@contoso.example")), nora, false),
+    ] {
+        let try_ = Try::at("google").await;
+        given_elsewhere(&try_);
+        let found = try_.stage.write(|tx| {
+            let sql = "UPDATE consent SET owner_subject = $2, owner_address = $3 WHERE id = $1";
+            tx.execute(sql, params![1, mine.0, mine.1])?;
+            tx.execute(sql, params![2, other.0, other.1])?;
+            grant::same_person_elsewhere(tx, 1)
+        });
+        assert_eq!(found.is_some(), is_same, "{mine:?} {other:?}");
+    }
+}

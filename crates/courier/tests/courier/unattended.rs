@@ -227,10 +227,8 @@ fn is_green(banner: &Banner) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_an_application_is_kept_until_its_permissions_have_come() {
     let scene = Scene::at_microsoft().await;
-    let Banner::Red { remedy, retry, .. } = scene.submit().await else {
-        panic!("a token alone proves nothing")
-    };
-    assert!(retry && remedy.contains("up to two hours") && remedy.contains("Prove again"), "{remedy}");
+    let Banner::Waits { remedy, .. } = scene.submit().await else { panic!("a token alone proves nothing") };
+    assert!(remedy.contains("up to two hours") && remedy.contains("Prove again"), "{remedy}");
     let kept = scene.latest().unwrap();
     assert!(kept.state == State::Unproved && !kept.has_refresh_token, "{kept:?}");
     assert!(kept.remedy.contains("up to two hours"), "the tab Token says so too: {}", kept.remedy);
@@ -241,11 +239,35 @@ async fn a_token_of_an_application_is_kept_until_its_permissions_have_come() {
     scene.practice.faults.clear_all();
     // The token from before has no roles in it: a new one has.
     scene.at(kept.expires_at.unwrap());
-    let proved = scene.prove_again().await;
-    assert!(is_green(&proved), "{proved:?}");
+    courier::rounds::refresh_due(&scene.stage.courier).await.unwrap();
     let fulfilled = scene.latest().unwrap();
     assert_eq!((fulfilled.id, fulfilled.state), (kept.id, State::Fulfilled));
     assert!(fulfilled.expires_at > kept.expires_at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_whose_provider_has_a_bad_hour_is_authorized_by_itself_later() {
+    let scene = Scene::at_microsoft().await;
+    scene.let_in();
+    let (courier, id) = (&scene.stage.courier, scene.stage.mailbox_id);
+    let tried = || scene.stage.read(|tx| grant::tried_again(tx, id, Side::Incoming)).map(|(_, at)| at);
+    scene.practice.faults.arm(Fault::named("token_503").unwrap(), Times::UntilCleared);
+    let Banner::Waits { remedy, .. } = scene.submit().await else { panic!("it passes") };
+    assert!(remedy.contains("tries again by itself") && !remedy.contains("Submit"), "{remedy}");
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let (now, at) = (scene.stage.clock.now(), tried().unwrap());
+        waits.push((at - now) / 60_000);
+        scene.at(at);
+        courier::rounds::refresh_due(courier).await.unwrap();
+    }
+    assert!(waits.is_sorted() && waits[0] == 1 && waits[5] > 2, "{waits:?}");
+    assert!(scene.latest().is_none());
+    scene.practice.faults.clear_all();
+    scene.at(tried().unwrap());
+    courier::rounds::refresh_due(courier).await.unwrap();
+    assert_eq!(scene.latest().map(|grant| grant.state), Some(State::Fulfilled));
+    assert_eq!(tried(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod dispute;
 mod ending;
 mod pending;
 mod refresh;
+mod unattended;
 
 pub use admin_consent::{ADMIN_CONSENT_MS, awaits_admin_consent, begin_admin_consent, take_admin_consent};
 pub use device::{
@@ -14,16 +15,21 @@ pub use device::{
 };
 pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
-pub use ending::{delete_tokens, replaced_by, same_person_elsewhere, told_provider, was_signed_in_by};
-pub use pending::{
-    NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, begin_unattended, fail, take_pending,
+pub use ending::{
+    Whose, delete_tokens, replaced_by, same_person_elsewhere, told_provider, was_signed_in_by,
+    with_refresh_token,
 };
+pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
+pub use unattended::{
+    TRYING_MS, UnattendedTry, begin_unattended, claim_unattended, prove_at, tried_again, unattended_over,
+    unattended_waits,
+};
 
 use super::mailbox::Side;
 use crate::db::{self, FromRow, Query, Row, Tx};
-use crate::site::event::{self, Subject};
+use crate::site::event::{self, Actor, Subject};
 use crate::site::sealed;
 use crate::site::vault::{self, Vault};
 use crate::{By, Refusal, Result, params};
@@ -129,7 +135,8 @@ pub fn store_tokens(
     let stored: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, owner_subject = $3,
                 owner_address = $4, scopes = $5, refresh_token = $6, refreshed_at = $2, refresh_due_at = $7,
-                leased_until = 0, leased_by = '', generation = generation + 1
+                leased_until = 0, leased_by = '', generation = generation + 1, failures = 0,
+                reason_code = '', reason = '', remedy = ''
          WHERE id = $1 AND state = 'pending' AND state_hash IS NULL RETURNING mailbox_id, side",
         params![
             id,
@@ -194,7 +201,7 @@ pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     }
     tx.execute(
         "UPDATE consent SET state = 'fulfilled', state_since = CASE WHEN state = 'fulfilled' THEN state_since ELSE $2 END,
-                reason_code = '', reason = '', remedy = '', failures = 0
+                reason_code = '', reason = '', remedy = '', failures = 0, try_at = NULL
          WHERE id = $1",
         params![id, by.at],
     )?;
@@ -245,6 +252,10 @@ pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, r
     )?;
     let data = json!({ "grant": id, "side": grant.side.word(), "code": code, "reason": reason });
     tx.wake("mailbox");
+    // One that is proved again and again by itself tells the same once.
+    if by.actor == Actor::System && (grant.reason_code.as_str(), grant.reason.as_str()) == (code, reason) {
+        return Ok(());
+    }
     note(tx, by, grant.mailbox_id, "not_proved", data)
 }
 

@@ -51,7 +51,9 @@ fn authorized(desk: &TestDesk, client_id: i64, address: &str, refresh: Option<&s
         .db
         .write(|tx| {
             mailbox::set_client(tx, &by(), mailbox_id, Side::Incoming, client_id)?;
-            let id = grant::begin_unattended(tx, &by(), client_id, mailbox_id, Side::Incoming)?;
+            let begun =
+                grant::begin_unattended(tx, &by(), client_id, mailbox_id, Side::Incoming, 90_000, "me")?;
+            let id = begun.grant_id;
             grant::store_tokens(tx, &desk.vault, &by(), id, &owner, &tokens, [[5; 24], [6; 24]])?;
             grant::fulfil(tx, &by(), id)?;
             Ok::<_, desk::Error>(id)
@@ -87,6 +89,83 @@ fn a_new_secret_serves_every_mailbox_and_ends_no_consent() {
     }
     let secret = desk.db.read(|tx| client::secret_for_system(tx, &desk.vault, id)).unwrap().unwrap();
     assert_eq!(secret.expose_secret(), "9Z~another.value");
+}
+
+#[test]
+fn a_changed_registration_mends_a_refused_sign_in_and_no_missing_permission_to_send() {
+    for (state, code, is_mended) in [
+        ("needs_person", "550", false),
+        ("needs_person", "553", false),
+        ("needs_person", "535", true),
+        ("needs_person", "AADSTS7000215", true),
+        ("needs_person", "unauthorized", true),
+        ("waiting", "550", true),
+    ] {
+        let desk = TestDesk::new();
+        let id = create(&desk);
+        let saved = change(&desk, id, &entered()).unwrap();
+        let (mailbox_id, _) = authorized(&desk, id, "support@contoso.example", Some("refresh"));
+        desk.db
+            .write(|tx| {
+                let sql = "UPDATE mailbox SET out_authentication = 'same', out_state = $2, out_reason_code = $3 WHERE id = $1";
+                Ok::<_, desk::Error>(tx.execute(sql, params![mailbox_id, state, code])?)
+            })
+            .unwrap();
+        let secret = Some("9Z~another.value".to_owned().into());
+        change(&desk, id, &EnteredClient { client_secret: secret, ..shown(&saved) }).unwrap();
+        let health = desk.db.read(|tx| mailbox::get(tx, mailbox_id)).unwrap().outgoing_health;
+        assert_eq!(health.state == mailbox::State::New, is_mended, "{state} {code}: {health:?}");
+    }
+}
+
+#[test]
+fn what_needs_nobody_is_tried_by_one_at_a_time_for_a_day() {
+    let desk = TestDesk::new();
+    let client_id = create(&desk);
+    change(&desk, client_id, &entered()).unwrap();
+    let mailbox_id = mailbox(&desk, "support@contoso.example");
+    desk.db.write(|tx| mailbox::set_client(tx, &by(), mailbox_id, Side::Incoming, client_id)).unwrap();
+    let begin = || {
+        let (side, lease) = (Side::Incoming, 90_000);
+        desk.db
+            .write(|tx| grant::begin_unattended(tx, &by(), client_id, mailbox_id, side, lease, "one"))
+            .unwrap()
+    };
+    let claim = |at: i64| desk.db.write(|tx| grant::claim_unattended(tx, at, 90_000, "two")).unwrap();
+    let waits = |tried: &grant::UnattendedTry, at: i64| {
+        let why = ("refresh_retry", "It is busy.", "Nothing to do.");
+        desk.db.write(|tx| grant::unattended_waits(tx, &By::system(NOW), tried, why, at)).unwrap()
+    };
+    let next = || desk.db.read(|tx| grant::tried_again(tx, mailbox_id, Side::Incoming)).unwrap();
+    let first = begin();
+    assert!(claim(NOW + 60_000).is_none(), "whoever began it is at it");
+    assert!(next().is_none(), "there is nothing to tell yet");
+    assert!(waits(&first, NOW + 60_000));
+    let (told, at) = next().unwrap();
+    assert_eq!((told.id, told.reason.as_str(), at), (first.grant_id, "It is busy.", NOW + 60_000));
+    assert!(claim(NOW + 59_999).is_none());
+    let again = claim(NOW + 60_000).unwrap();
+    assert!(again.grant_id == first.grant_id && !again.has_tokens);
+    assert!(claim(NOW + 60_000).is_none(), "one at a time");
+    assert!(!waits(&first, NOW), "a late answer is dropped");
+    // Its process ended: somebody else takes it up.
+    let taken_up = claim(NOW + 150_000).unwrap();
+    assert!(!waits(&again, NOW) && waits(&taken_up, NOW + 300_000));
+    // A person presses Submit again.
+    let second = begin();
+    assert_eq!(
+        desk.db.read(|tx| grant::find(tx, first.grant_id)).unwrap().unwrap().state,
+        grant::State::Failed
+    );
+    assert!(waits(&second, NOW + 60_000));
+    assert!(!second.is_over(NOW + grant::TRYING_MS - 1) && second.is_over(NOW + grant::TRYING_MS));
+    desk.db.write(|tx| grant::unattended_over(tx, &By::system(NOW), &second)).unwrap();
+    let ended = desk.db.read(|tx| grant::find(tx, second.grant_id)).unwrap().unwrap();
+    assert!(
+        ended.state == grant::State::Failed && ended.reason.contains("for a day. It is busy."),
+        "{ended:?}"
+    );
+    assert!(next().is_none());
 }
 
 #[test]

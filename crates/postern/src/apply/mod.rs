@@ -8,9 +8,11 @@ mod registration;
 use crate::json;
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Program, config};
+use crate::{Program, config, serve};
 use asked::Stands;
+use courier::authorize;
 use desk::db::Tx;
+use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::{self, Account, Authentication, Completeness, Mailbox, Side};
 use desk::mailboxes::{client, grant};
 use desk::people::department;
@@ -24,6 +26,7 @@ use std::path::Path;
 
 /// What was done to one mailbox.
 struct Outcome {
+    id: i64,
     address: String,
     done: &'static str,
     /// `None` too where nobody comes back to it.
@@ -33,6 +36,8 @@ struct Outcome {
     is_unattended: bool,
     /// A consent was in use that another registration holds, and it is not any longer.
     consent_ended: bool,
+    /// Of tokens that ended with this.
+    provider_said: Vec<String>,
 }
 
 pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
@@ -55,31 +60,70 @@ pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
     let scheme = if open::is_demo(&desk.db)? { client::Scheme::Practice } else { client::Scheme::HttpsOnly };
     let site = open::site(&program.config, &desk.db)?;
     let by = By::system(courier::Clock::system().now());
-    let random = courier::Random::system();
-    for (name, asked) in &shared {
-        let randoms = Randoms::draw(&random, scheme);
-        clients::apply_shared(&desk, &by, name, asked, &randoms, &random).map_err(|error| {
-            Failure::Failed(anyhow::Error::new(error).context(format!("the client {name} was not applied")))
-        })?;
+    let providers = open::providers(&desk.db)?;
+    let courier = serve::courier(&program.config, desk, providers, site)?;
+    let runtime = serve::runtime()?;
+    let watched = runtime.block_on(authorize::watch(&courier, vec![Whose::All]))?;
+    let (mut outcomes, failure) = apply_all(&courier, &by, scheme, &wanted, &shared);
+    let said = runtime.block_on(authorize::take_back_ended(&courier, &by, watched));
+    tell(&mut outcomes, courier.desk(), said)?;
+    match failure {
+        // These are done all the same.
+        Some(failure) => {
+            if !outcomes.is_empty() {
+                print(program, &outcomes)?;
+            }
+            Err(failure)
+        }
+        None => print(program, &outcomes),
     }
+}
+
+/// What was done, and why no more was.
+fn apply_all(
+    courier: &courier::Courier,
+    by: &By,
+    scheme: client::Scheme,
+    wanted: &[Wanted],
+    shared: &[(String, asked::AskedClient)],
+) -> (Vec<Outcome>, Option<Failure>) {
+    let (desk, site, random) = (courier.desk(), courier.site_url(), courier::Random::system());
     let mut outcomes = Vec::new();
+    for (name, asked) in shared {
+        let randoms = Randoms::draw(&random, scheme);
+        if let Err(error) = clients::apply_shared(desk, by, name, asked, &randoms, &random) {
+            let error = anyhow::Error::new(error).context(format!("the client {name} was not applied"));
+            return (outcomes, Some(Failure::Failed(error)));
+        }
+    }
     let wanted_count = wanted.len();
     for (position, wanted) in wanted.iter().enumerate() {
         let randoms = [Randoms::draw(&random, scheme), Randoms::draw(&random, scheme)];
-        let made = clients::Made::for_mailbox(&desk, &random, by.at, wanted);
-        let done = made.map_err(desk::Error::from).and_then(|made| {
-            desk.db.write(|tx| apply(tx, &desk, &by, wanted, &randoms, &made, &site, &shared))
-        });
+        let made = clients::Made::for_mailbox(desk, &random, by.at, wanted);
+        let done = made
+            .map_err(desk::Error::from)
+            .and_then(|made| desk.db.write(|tx| apply(tx, desk, by, wanted, &randoms, &made, site, shared)));
         match done {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
-                print(program, &outcomes)?; // these are done all the same
                 let behind = wanted_count - position - 1;
-                return Err(named(error, &wanted.entry.address, behind));
+                return (outcomes, Some(named(error, &wanted.entry.address, behind)));
             }
         }
     }
-    print(program, &outcomes)
+    (outcomes, None)
+}
+
+/// What providers said when they were asked to take tokens back, with the mailbox that they were of.
+fn tell(outcomes: &mut [Outcome], desk: &Desk, said: Vec<(i64, String)>) -> desk::Result<()> {
+    for (grant_id, sentence) in said {
+        let grant = desk.db.read(|tx| grant::find(tx, grant_id))?;
+        let of = grant.and_then(|grant| outcomes.iter_mut().find(|outcome| outcome.id == grant.mailbox_id));
+        if let Some(outcome) = of.filter(|outcome| !outcome.provider_said.contains(&sentence)) {
+            outcome.provider_said.push(sentence);
+        }
+    }
+    Ok(())
 }
 
 fn named(error: desk::Error, address: &str, behind: usize) -> Failure {
@@ -185,7 +229,16 @@ fn apply(
     let authorize_at =
         (view.client.is_some() && !consented).then(|| web::links::mailbox(site, id).to_string());
     let callback = view.callback.filter(|_| !is_unattended);
-    Ok(Outcome { address: view.mailbox.address, done, callback, authorize_at, is_unattended, consent_ended })
+    Ok(Outcome {
+        id,
+        address: view.mailbox.address,
+        done,
+        callback,
+        authorize_at,
+        is_unattended,
+        consent_ended,
+        provider_said: Vec::new(),
+    })
 }
 
 /// The mailbox of that address. One that was removed is added again, with its tickets, its mail and its settings.
@@ -260,7 +313,17 @@ fn named_or_registered(
 }
 
 fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
-    let item = |o: &Outcome| serde_json::json!({ "address": o.address, "done": o.done, "callback": o.callback, "authorize_at": o.authorize_at, "consent_ended": o.consent_ended });
+    let item = |o: &Outcome| {
+        let said = (!o.provider_said.is_empty()).then(|| o.provider_said.join(" "));
+        serde_json::json!({
+            "address": o.address,
+            "done": o.done,
+            "callback": o.callback,
+            "authorize_at": o.authorize_at,
+            "consent_ended": o.consent_ended,
+            "provider_said": said,
+        })
+    };
     let document = output::page(outcomes.iter().map(item).collect(), None);
     output::print(program.json, &document, || {
         outcomes.iter().fold(String::new(), |mut text, o| {
@@ -272,6 +335,9 @@ fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
                 text.push_str(
                     "  It signs in by another registration now, and the consent that was in use has ended.\n",
                 );
+            }
+            for said in &o.provider_said {
+                let _ = writeln!(text, "  {said}");
             }
             if o.is_unattended && o.authorize_at.is_some() {
                 let _ = writeln!(

@@ -59,15 +59,15 @@ const ROWS: &[Row] = &[
     row("token_stalls", Ends::Waits, WAITING).slow(),
     row("device_slow_down", Ends::Waits, WAITING),
     row("device_expired", Ends::Over, &["The code ran out before somebody typed it in", "Get a code"]),
-    row("device_declined", Ends::Over, &["declined to consent", "Get a code"]),
+    row("device_declined", Ends::Over, &["declined to consent", "Ask for another code", "Get a code"]),
     row("secret_expired", Ends::Over, &["AADSTS7000222"]),
     row("secret_wrong", Ends::Over, &["AADSTS7000215"]),
     row("app_missing", Ends::Over, &["AADSTS700016"]),
     row("app_disabled", Ends::Over, &["AADSTS7000112"]),
     row("request_malformed", Ends::Over, &["AADSTS9002313"]),
     row("loop_detected", Ends::Waits, WAITING),
-    // A grant that is refused is over (RFC 8628 §3.5), whatever its number.
-    row("transient_grant", Ends::Over, &["AADSTS90033"]),
+    // A grant that is refused is over (RFC 8628 §3.5), unless its number says that it passes.
+    row("transient_grant", Ends::Waits, WAITING),
 ];
 
 /// The code lives for fifteen minutes.

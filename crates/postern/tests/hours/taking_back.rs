@@ -40,3 +40,34 @@ async fn what_is_replaced_is_taken_back_from_another_person_and_never_from_the_s
     assert!(world.ends_now(&third).await);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_with_other_settings_is_taken_back_and_a_provider_that_cannot_be_told_stops_no_change() {
+    let mut world = World::new(At::Google).await;
+    for is_told in [true, false] {
+        world.authorize().await.says("is authorized and works");
+        let token = world.refresh_token().await;
+        let fault = (!is_told).then(|| world.arm("revoke_503"));
+        let host = world.mailbox().await.incoming.host;
+        world.remote("host", "imap.elsewhere.example").await;
+        let mailbox = world.mailbox().await;
+        assert_eq!(mailbox.incoming.host, "imap.elsewhere.example");
+        assert!(mailbox.incoming.grant_id.is_none());
+        let words = if is_told { "told the provider" } else { "could not tell the provider" };
+        world.page().await.says(&format!("{words} that the token is deleted"));
+        if let Some(fault) = fault {
+            world.practice.faults.clear(fault);
+        }
+        assert_eq!(world.ends_now(&token).await, !is_told);
+        world.remote("host", &host).await;
+    }
+
+    world.authorize().await.says("is authorized and works");
+    let token = world.refresh_token().await;
+    world
+        .change(&[("token_endpoint", "https://id.elsewhere.example/token"), ("client_secret", "another")])
+        .await;
+    assert!(world.mailbox().await.incoming.grant_id.is_none());
+    assert!(!world.ends_now(&token).await, "with the secret of then, where it was given");
+    world.end().await;
+}

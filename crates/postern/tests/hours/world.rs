@@ -233,6 +233,12 @@ impl World {
         self.visitor.submit(form).await.says("Saved");
     }
 
+    /// Changes a field of the tab *Remote Mailbox*.
+    pub async fn remote(&mut self, name: &str, value: &str) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
+        self.visitor.submit(page.form("Save Changes").set(name, value)).await.says("Saved");
+    }
+
     /// Fetching is switched on.
     pub async fn enable(&mut self) {
         let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
@@ -335,7 +341,7 @@ impl World {
         for _ in 0..5_600 {
             let id = self.mailbox_id;
             let busy = self.courier.read(move |tx| {
-                let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND state <> 'failed' AND mailbox_id = $1)
+                let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND mailbox_id = $1)
                              + (SELECT count(*) FROM mailbox WHERE leased_by <> '' AND id = $1)";
                 let (busy,): (i64,) = tx.one(sql, desk::params![id])?;
                 Ok(busy)

@@ -65,9 +65,7 @@ pub async fn go(
     next: Next,
 ) -> Result<Response, Error> {
     match next {
-        Next::Proved(banner) => {
-            Ok(see_other(&banner::keep(state, who, id, side, Shown::from(banner)).await?))
-        }
+        Next::Proved(banner) => Ok(see_other(&banner::lead(state, who, id, side, banner).await?)),
         Next::To(to) => Ok(see_other(to.as_str())),
         Next::AdminConsent(links) => {
             let tab = if side == Side::Incoming { Tab::Remote } else { Tab::Outgoing };
@@ -107,10 +105,12 @@ pub async fn answer(
         return Err(Error::NotFound);
     }
     let answered = authorize::answer(&state.courier, &who.by(), id, side, grant_id, answer).await;
-    let shown = match error::refusal(answered)? {
-        Ok(Banner::Asks { .. }) => return Ok(see_other(&format!("/mailboxes/{id}/{}", side_word(side)))),
-        Ok(banner) => Shown::from(banner),
-        Err(refusal) => Shown::refused("Nothing was changed.", &refusal),
+    let to = match error::refusal(answered)? {
+        Ok(banner) => banner::lead(&state, &who, id, side, banner).await?,
+        Err(refusal) => {
+            let shown = Shown::refused("Nothing was changed.", &refusal);
+            banner::keep(&state, &who, id, side, shown).await?
+        }
     };
-    Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?))
+    Ok(see_other(&to))
 }

@@ -22,7 +22,7 @@ use courier::authorize::{self, About, Discovered};
 use desk::db::Tx;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client, Scheme};
-use desk::mailboxes::grant::{self, Grant, State as GrantState};
+use desk::mailboxes::grant::{self, Grant, State as GrantState, Whose};
 use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Shape, Side};
 use mail::provider::Family;
 use serde::Deserialize;
@@ -90,39 +90,37 @@ pub async fn allot(state: &State, who: &Who, id: i64, side: Side) -> desk::Resul
     use base64::Engine as _;
     let public_id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(state.courier.random::<16>());
     let (by, providers) = (who.by(), state.courier.desk().providers.clone());
-    state
-        .courier
-        .write(move |tx| {
-            let Some(mailbox) = mailbox::find(tx, id)? else {
-                return Err(desk::Refusal::NotFound("email").into());
-            };
-            let (own, other) = match side {
-                Side::Incoming => (&mailbox.incoming, &mailbox.outgoing),
-                Side::Outgoing => (&mailbox.outgoing, &mailbox.incoming),
-            };
-            let Some(family) = choice::family(own.authentication) else {
-                let sentence = "Choose one of OAuth2 under Authentication first. A password needs no Config.";
-                return Err(desk::Refusal::Other(sentence.to_owned()).into());
-            };
-            if let Some(id) = own.client_id
-                && let Some(client) = client::find(tx, id)?
-                && choice::family_of(&providers, &client.provider) == family
-            {
-                return Ok(());
+    let allotted = move |tx: &mut Tx<'_>| {
+        let Some(mailbox) = mailbox::find(tx, id)? else {
+            return Err(desk::Refusal::NotFound("email").into());
+        };
+        let (own, other) = match side {
+            Side::Incoming => (&mailbox.incoming, &mailbox.outgoing),
+            Side::Outgoing => (&mailbox.outgoing, &mailbox.incoming),
+        };
+        let Some(family) = choice::family(own.authentication) else {
+            let sentence = "Choose one of OAuth2 under Authentication first. A password needs no Config.";
+            return Err(desk::Refusal::Other(sentence.to_owned()).into());
+        };
+        if let Some(id) = own.client_id
+            && let Some(client) = client::find(tx, id)?
+            && choice::family_of(&providers, &client.provider) == family
+        {
+            return Ok(());
+        }
+        // One registration serves both sides of a mailbox.
+        let shared = other.client_id.filter(|_| own.authentication == other.authentication);
+        let client_id = match shared {
+            Some(client_id) => client_id,
+            None => {
+                let preset = choice::preset_for(&providers, family, &mailbox);
+                let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
+                client::create(tx, &providers, &by, key, &public_id)?
             }
-            // One registration serves both sides of a mailbox.
-            let shared = other.client_id.filter(|_| own.authentication == other.authentication);
-            let client_id = match shared {
-                Some(client_id) => client_id,
-                None => {
-                    let preset = choice::preset_for(&providers, family, &mailbox);
-                    let key = preset.map_or(client::OTHER, |preset| preset.key.as_str());
-                    client::create(tx, &providers, &by, key, &public_id)?
-                }
-            };
-            mailbox::set_client(tx, &by, id, side, client_id)
-        })
-        .await
+        };
+        mailbox::set_client(tx, &by, id, side, client_id)
+    };
+    authorize::change(&state.courier, &who.by(), vec![Whose::Mailbox(id)], allotted).await
 }
 
 async fn find(state: &State, mailbox: &Mailbox, side: Side) -> Result<Client, Error> {
@@ -316,7 +314,7 @@ async fn save(
     let change = move |tx: &mut Tx<'_>| {
         client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonces)
     };
-    state.courier.write(change).await.map(drop)
+    authorize::change(&state.courier, &who.by(), vec![Whose::Client(id)], change).await.map(drop)
 }
 
 /// *Delete Token* of the tab *Token*.
@@ -328,7 +326,7 @@ pub async fn delete_token(
     let side = side(&word)?;
     super::find(&state, id).await?;
     let found = state.courier.read(move |tx| grant::find(tx, grant_id)).await?;
-    if found.is_none_or(|grant| grant.mailbox_id != id) {
+    if found.is_none_or(|grant| (grant.mailbox_id, grant.side) != (id, side)) {
         return Err(Error::NotFound);
     }
     let detail = authorize::delete_tokens(&state.courier, &who.by(), grant_id).await?;

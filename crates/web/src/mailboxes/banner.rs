@@ -29,6 +29,9 @@ impl From<Banner> for Shown {
             Banner::Red { sentence, detail, remedy, retry } => {
                 Shown { good: false, sentence, detail, remedy, retry }
             }
+            Banner::Waits { sentence, detail, remedy } => {
+                Shown { good: false, sentence, detail, remedy, retry: false }
+            }
             Banner::Asks { sentence, remedy } => {
                 Shown { good: false, sentence, detail: String::new(), remedy, retry: false }
             }
@@ -47,6 +50,24 @@ impl Shown {
     pub fn refused(sentence: &str, refusal: &desk::Refusal) -> Shown {
         let (sentence, detail) = (sentence.to_owned(), refusal.to_string());
         Shown { good: false, sentence, detail, remedy: String::new(), retry: false }
+    }
+}
+
+/// Where it is told: on the tab, which itself says what it waits for, or asks.
+pub async fn lead(
+    state: &State,
+    who: &Who,
+    mailbox_id: i64,
+    side: Side,
+    banner: Banner,
+) -> Result<String, Error> {
+    match banner {
+        Banner::Asks { .. } | Banner::Waits { .. } => {
+            Ok(format!("/mailboxes/{mailbox_id}/{}", super::side_word(side)))
+        }
+        told @ (Banner::Green { .. } | Banner::Red { .. }) => {
+            keep(state, who, mailbox_id, side, Shown::from(told)).await
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the provider sends the administrator back to. The answer is a 303 to a clean address: what stood
 //! in the query is shown nowhere, logged nowhere, and not in the history.
-use super::banner::{self, Shown};
+use super::banner;
 use crate::extract::Path;
 use crate::gate::see_other;
 use crate::page::{Here, Page, show_as};
@@ -10,7 +10,7 @@ use askama::Template;
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::Response;
-use courier::authorize::{self, Banner, CallbackQuery, Landing};
+use courier::authorize::{self, CallbackQuery, Landing};
 
 #[derive(Template)]
 #[template(path = "mailboxes/callback.html")]
@@ -65,13 +65,8 @@ pub async fn land(
         Landing::Unknown { sentence } => {
             plain(&state, &visit, "This sign-in does not count", &sentence).await
         }
-        // The tab itself asks, as long as there is something to answer.
-        Landing::Tab { mailbox_id, side, banner: Banner::Asks { .. } } => {
-            Ok(see_other(&format!("/mailboxes/{mailbox_id}/{}", super::side_word(side))))
-        }
         Landing::Tab { mailbox_id, side, banner } => {
-            let to = banner::keep(&state, who, mailbox_id, side, Shown::from(banner)).await?;
-            Ok(see_other(&to))
+            Ok(see_other(&banner::lead(&state, who, mailbox_id, side, banner).await?))
         }
     }
 }

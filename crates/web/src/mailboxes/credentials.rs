@@ -6,9 +6,11 @@ use crate::{Error, State, Who};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use courier::authorize;
+use desk::db::Tx;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::certificate::{self, Certificate, State as CertificateState};
 use desk::mailboxes::client::{self, Client, Flow, Use};
+use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::Side;
 use mail::provider::Family;
 
@@ -151,7 +153,8 @@ pub async fn step(
 /// The mailbox signs in by a registration that is there already.
 pub async fn share(state: &State, who: &Who, id: i64, side: Side, chosen: i64) -> desk::Result<()> {
     let (by, desk) = (who.by(), state.courier.desk().clone());
-    state.courier.write(move |tx| choice::share(tx, &desk.providers, &by, id, side, chosen)).await
+    let change = move |tx: &mut Tx<'_>| choice::share(tx, &desk.providers, &by, id, side, chosen);
+    authorize::change(&state.courier, &who.by(), vec![Whose::Mailbox(id)], change).await
 }
 
 /// The public certificate as a `.cer` file (DER), and nothing else of it.

@@ -30,6 +30,7 @@ fn words(kind: &str) -> String {
         "removed" => "removed this email",
         "client_set" => "was given the Callback Endpoint",
         "authorization_begun" => "began to authorize it",
+        "authorization_waits" => "was given nothing yet, and tries again",
         "authorization_failed" => "could not authorize it",
         "authorized" => "authorized it",
         "replaced" => "replaced the authorization before",

@@ -32,7 +32,7 @@ use axum::response::Response;
 use banner::Shown;
 use courier::authorize::{self, Question};
 use desk::mailboxes::client::Flow;
-use desk::mailboxes::grant;
+use desk::mailboxes::grant::{self, Grant, State as GrantState};
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
 use fleet::Line;
@@ -67,6 +67,8 @@ pub struct Frame {
     pub facts: Facts,
     /// What is asked about who has signed in, a side each.
     pub questions: Vec<Question>,
+    /// What is tried again by itself until it is authorized, a side each.
+    pub tried_again: Vec<TriedAgain>,
     /// Who opened the incoming side, where the provider said so.
     pub signed_in: Option<String>,
     /// Who is signed in instead of a person, when nobody signs in.
@@ -76,6 +78,20 @@ pub struct Frame {
     /// The newest things that happened to it, newest first.
     pub events: Vec<Happening>,
 }
+
+/// A registration that needs nobody, and has brought no consent that works yet.
+pub struct TriedAgain {
+    pub grant: Grant,
+    pub side: Side,
+    pub at: i64,
+}
+impl TriedAgain {
+    /// A proof is what it waits for.
+    pub fn has_tokens(&self) -> bool {
+        self.grant.state == GrantState::Unproved
+    }
+}
+
 impl Frame {
     /// *Start fetching* is offered: there is a server, and consent where it needs one.
     pub fn can_start(&self) -> bool {
@@ -177,11 +193,27 @@ pub async fn frame(
     for side in [Side::Incoming, Side::Outgoing] {
         questions.extend(authorize::question(&state.courier, id, side).await?);
     }
+    let mut tried_again = Vec::new();
+    for side in [Side::Incoming, Side::Outgoing] {
+        let found = state.courier.read(move |tx| grant::tried_again(tx, id, side)).await?;
+        tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
+    }
     let used = mailbox.incoming.grant_id;
     let opened_by =
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
     let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
-    let frame = Frame { mailbox, tab, banner, facts, line, questions, signed_in, signs_in_alone, events };
+    let frame = Frame {
+        mailbox,
+        tab,
+        banner,
+        facts,
+        line,
+        questions,
+        tried_again,
+        signed_in,
+        signs_in_alone,
+        events,
+    };
     Ok((page, frame))
 }
 

@@ -9,8 +9,10 @@ use crate::page::{Page, show_as};
 use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
-use courier::authorize::About;
+use courier::authorize::{self, About};
+use desk::db::Tx;
 use desk::mailboxes::choice;
+use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Shape, Side};
 
 /// The fields as shown: stored, or as typed.
@@ -99,19 +101,9 @@ pub(super) async fn save(
     let mailbox = super::stored(state, id).await?;
     let outgoing = OutgoingForm::typed(form, &mailbox, &state.presets).outgoing(form)?;
     let (by, desk, nonce) = (who.by(), state.courier.desk().clone(), state.courier.random());
-    state
-        .courier
-        .write(move |tx| {
-            mailbox::change_outgoing(
-                tx,
-                &desk.vault,
-                &desk.providers,
-                &by,
-                id,
-                &outgoing,
-                completeness,
-                nonce,
-            )
-        })
-        .await
+    let change = move |tx: &mut Tx<'_>| {
+        let (vault, providers) = (&desk.vault, &desk.providers);
+        mailbox::change_outgoing(tx, vault, providers, &by, id, &outgoing, completeness, nonce)
+    };
+    authorize::change(&state.courier, &who.by(), vec![Whose::Mailbox(id)], change).await
 }

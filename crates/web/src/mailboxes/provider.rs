@@ -6,7 +6,10 @@ use super::remote::RemoteForm;
 use super::tab::TabForm as _;
 use crate::form::Form;
 use crate::{State, Who};
+use courier::authorize;
+use desk::db::Tx;
 use desk::mailboxes::choice;
+use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Side};
 
 pub async fn choose(
@@ -39,19 +42,18 @@ pub async fn choose(
     };
     let (by, id, provider) = (who.by(), mailbox.id, provider.to_owned());
     let nonces: [[u8; 24]; 2] = [state.courier.random(), state.courier.random()];
-    state
-        .courier
-        .write(move |tx| {
-            choice::choose(tx, &desk.providers, &by, client_id, &provider)?;
-            let draft = Completeness::Draft;
-            if let Some(remote) = &remote {
-                mailbox::change_remote(tx, &desk.vault, &by, id, remote, draft, nonces[0])?;
-            }
-            if let Some(outgoing) = &outgoing {
-                let (vault, providers) = (&desk.vault, &desk.providers);
-                mailbox::change_outgoing(tx, vault, providers, &by, id, outgoing, draft, nonces[1])?;
-            }
-            Ok(())
-        })
-        .await
+    let change = move |tx: &mut Tx<'_>| {
+        choice::choose(tx, &desk.providers, &by, client_id, &provider)?;
+        let draft = Completeness::Draft;
+        if let Some(remote) = &remote {
+            mailbox::change_remote(tx, &desk.vault, &by, id, remote, draft, nonces[0])?;
+        }
+        if let Some(outgoing) = &outgoing {
+            let (vault, providers) = (&desk.vault, &desk.providers);
+            mailbox::change_outgoing(tx, vault, providers, &by, id, outgoing, draft, nonces[1])?;
+        }
+        Ok(())
+    };
+    let whose = vec![Whose::Client(client_id), Whose::Mailbox(id)];
+    authorize::change(&state.courier, &who.by(), whose, change).await
 }

@@ -9,9 +9,11 @@ use crate::page::{Page, show_as};
 use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
-use courier::authorize::About;
+use courier::authorize::{self, About};
 use desk::Refusal;
+use desk::db::Tx;
 use desk::mailboxes::choice;
+use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::{
     self, Completeness, Fetched, Mailbox, Protocol, RemoteMailbox, Side, StartFrom,
 };
@@ -159,8 +161,7 @@ pub(super) async fn save(
     let mailbox = super::stored(state, id).await?;
     let remote = RemoteForm::typed(form, &mailbox, &state.presets).remote(form)?;
     let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
-    state
-        .courier
-        .write(move |tx| mailbox::change_remote(tx, &vault, &by, id, &remote, completeness, nonce))
-        .await
+    let change =
+        move |tx: &mut Tx<'_>| mailbox::change_remote(tx, &vault, &by, id, &remote, completeness, nonce);
+    authorize::change(&state.courier, &who.by(), vec![Whose::Mailbox(id)], change).await
 }

@@ -92,7 +92,7 @@ pub async fn prove(
     let (courier, by) = (state.courier.clone(), who.by());
     let proved = tokio::spawn(async move { authorize::prove_again(&courier, &by, id, side).await });
     let banner = proved.await.map_err(|error| anyhow::anyhow!("the proof ended early: {error}"))??;
-    Ok(see_other(&banner::keep(&state, &who, id, side, Shown::from(banner)).await?))
+    Ok(see_other(&banner::lead(&state, &who, id, side, banner).await?))
 }
 
 pub async fn pause(

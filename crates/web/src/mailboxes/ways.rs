@@ -8,7 +8,7 @@ use crate::gate::see_other;
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use axum::response::Response;
-use courier::authorize::{self, Banner, Landing};
+use courier::authorize::{self, Landing};
 use desk::Refusal;
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{self, DeviceTry, Grant, State as GrantState};
@@ -144,12 +144,8 @@ pub async fn paste(
     let text = form.long_text("pasted_secret");
     let landed = authorize::pasted(&state.courier, &session, id, side, &text, None).await;
     let why = match error::refusal(landed)? {
-        Ok(Landing::Tab { banner: Banner::Asks { .. }, .. }) => {
-            return Ok(see_other(&format!("/mailboxes/{id}/{word}")));
-        }
         Ok(Landing::Tab { mailbox_id, side, banner }) => {
-            let to = banner::keep(&state, &who, mailbox_id, side, Shown::from(banner)).await?;
-            return Ok(see_other(&to));
+            return Ok(see_other(&banner::lead(&state, &who, mailbox_id, side, banner).await?));
         }
         Ok(Landing::Unknown { sentence }) => sentence,
         Err(Refusal::NotFound(_)) => return Err(Error::NotFound),

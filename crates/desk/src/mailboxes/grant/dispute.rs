@@ -116,11 +116,12 @@ pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<Vec<i64>> {
     Ok(over)
 }
 
-/// Another sign-in of the side takes the place of those that wait for a word, or for a code.
+/// Another sign-in of the side takes the place of those that wait for a word or for a code, or are tried again by themselves.
 pub(super) fn make_room(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
     let waiting: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent
-         WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' AND (disputed_until IS NOT NULL OR way = 'device') ORDER BY id",
+         WHERE mailbox_id = $1 AND side = $2 AND state = 'pending'
+           AND (disputed_until IS NOT NULL OR way = 'device' OR try_at IS NOT NULL) ORDER BY id",
         params![mailbox_id, side.word()],
     )?;
     let reason = "Another sign-in took its place, so what it had was discarded.";

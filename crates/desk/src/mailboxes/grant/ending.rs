@@ -1,7 +1,7 @@
 //! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
 //! are destroyed, the row and its story stay.
 use super::{Grant, Owner, fail, get, note};
-use crate::db::Tx;
+use crate::db::{Query, Tx};
 use crate::mailboxes::mailbox::{self, Side};
 use crate::{By, Result, params};
 use serde_json::json;
@@ -53,18 +53,43 @@ fn others(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<i64>> {
     Ok(others.into_iter().map(|(id,)| id).collect())
 }
 
+/// Whose tokens may end with a change of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    All,
+    Mailbox(i64),
+    Client(i64),
+}
+
+/// What is to be taken back at a provider if it ends; what waits for a word too.
+pub fn with_refresh_token(tx: &mut Tx<'_>, whose: Whose) -> Result<Vec<i64>> {
+    let mut query = Query::new("SELECT id FROM consent WHERE refresh_token IS NOT NULL");
+    match whose {
+        Whose::All => {}
+        Whose::Mailbox(id) => drop(query.push(" AND mailbox_id = ").bind(id)),
+        Whose::Client(id) => drop(query.push(" AND client_id = ").bind(id)),
+    }
+    query.push(" ORDER BY id");
+    let found: Vec<(i64,)> = tx.all(query.sql(), query.params())?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
 /// For which mailbox the same person has given something at the same provider that is still there: at some providers one
-/// token that is taken back ends all that its person has given. Who is not known may be anybody.
+/// token that is taken back ends all that its person has given. Who is not known may be anybody; two of whom no subject is
+/// known are told apart by their addresses.
 pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>> {
     let found: Option<(String,)> = tx.maybe(
         "SELECT mailbox.address FROM consent mine
              JOIN client asked ON asked.id = mine.client_id
              JOIN consent other ON other.id <> mine.id AND other.refresh_token IS NOT NULL
-                 AND (mine.owner_subject IS NULL OR other.owner_subject = mine.owner_subject
-                      OR other.owner_address = mine.owner_address)
              JOIN client ON client.id = other.client_id AND client.token_endpoint = asked.token_endpoint
              JOIN mailbox ON mailbox.id = other.mailbox_id
-         WHERE mine.id = $1 ORDER BY other.id LIMIT 1",
+         WHERE mine.id = $1
+           AND (other.owner_subject = NULLIF(mine.owner_subject, '')
+                OR lower(other.owner_address) = lower(NULLIF(mine.owner_address, ''))
+                OR ((COALESCE(mine.owner_subject, '') = '' OR COALESCE(other.owner_subject, '') = '')
+                    AND (COALESCE(mine.owner_address, '') = '' OR COALESCE(other.owner_address, '') = '')))
+         ORDER BY other.id LIMIT 1",
         params![id],
     )?;
     Ok(found.map(|(address,)| address))
@@ -158,7 +183,7 @@ fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: 
     tx.execute(
         "UPDATE consent SET state = 'revoked', state_since = $2, refresh_token = NULL, verifier = NULL, nonce = NULL,
                 device_code = NULL,
-                state_hash = NULL, refresh_due_at = NULL, leased_until = 0, generation = generation + 1
+                state_hash = NULL, refresh_due_at = NULL, try_at = NULL, leased_until = 0, generation = generation + 1
          WHERE id = $1",
         params![id, by.at],
     )?;

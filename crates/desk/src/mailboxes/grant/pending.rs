@@ -84,7 +84,8 @@ pub fn begin(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &NewTry, nonce: [u8; 
 pub(super) fn end_before(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
     tx.execute(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                device_code = NULL, reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
+                device_code = NULL, try_at = NULL, leased_until = 0, leased_by = '',
+                reason_code = 'expired', reason = 'Nobody came back from the sign-in in time.'
          WHERE mailbox_id = $1 AND state = 'pending' AND disputed_until IS NULL AND pending_until <= $2",
         params![mailbox_id, by.at],
     )?;
@@ -99,24 +100,6 @@ pub fn awaits_paste(tx: &mut Tx<'_>, client_id: i64, state: &str, now: i64) -> R
         params![&hash(state), client_id, now],
     )?;
     Ok(awaits)
-}
-
-/// A try that no browser takes part in: nobody comes back, so there is nothing to come back with.
-pub fn begin_unattended(
-    tx: &mut Tx<'_>,
-    by: &By,
-    client_id: i64,
-    mailbox_id: i64,
-    side: Side,
-) -> Result<i64> {
-    end_before(tx, by, mailbox_id, side)?;
-    let id = tx.insert(
-        "INSERT INTO consent (client_id, mailbox_id, side, state, pending_until, authorized_by, state_since, created_at)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $6) RETURNING id",
-        params![client_id, mailbox_id, side.word(), by.at + PENDING_MS, by.name(), by.at],
-    )?;
-    note(tx, by, mailbox_id, "authorization_begun", json!({ "grant": id, "side": side.word() }))?;
-    Ok(id)
 }
 
 /// Right client, right state, right session, in time, once: the state is used up.
@@ -151,7 +134,8 @@ pub fn take_pending(
 pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
     let failed: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, device_code = NULL,
+                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, device_code = NULL, try_at = NULL,
+                leased_until = 0, leased_by = '',
                 reason_code = $3, reason = $4, remedy = $5
          WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
         params![id, by.at, code, reason, remedy],
