@@ -31,6 +31,12 @@ pub(super) const ROWS: &[Said] = rows! {
     "invalid_grant", ["expired or revoked"] => AuthorizeAgain, GoogleAudience,
         "The authorization of this mailbox has ended: it was revoked, the password was changed, it was unused for six months, or the app is still in Testing.",
         "Authorize the mailbox again; if it ends seven days later, the Publishing status is Testing: set it to In production, or the User type to Internal.";
+    "invalid_grant", ["account not found"] => Configuration, GoogleKeys,
+        "Google does not know the service account of the key file: it was deleted, or its project was.",
+        "See whether the service account is listed there, restore it or make another one, and enter its JSON key file in Config.";
+    "invalid_grant", ["invalid email or user id"] => Configuration, GoogleDirectory,
+        "Google knows no such user in the organization: a service account acts for a user's primary address, not for an alias, a group or a user that is suspended.",
+        "Compare the mailbox's Username with the primary address there; for an alias enter the primary address as Username.";
     "invalid_grant", ["bad request"] => Configuration, GoogleClients,
         "The code of this sign-in was already used, or it was made for another Client ID or Callback Endpoint.",
         "Press Submit again; if it happens twice, compare Client ID and Callback Endpoint with the client.";

@@ -45,6 +45,7 @@ pub(super) enum Place {
     GoogleDelegation,
     GoogleSession,
     GoogleUser,
+    GoogleDirectory,
     GoogleAccount,
     // any other
     Provider,
@@ -108,6 +109,7 @@ impl Place {
             }
             Place::GoogleSession => "Google Admin console › Security › Google Cloud session control",
             Place::GoogleUser => "Google Admin console › Apps › Google Workspace › Gmail › End user access",
+            Place::GoogleDirectory => "Google Admin console › Directory › Users › the user",
             Place::GoogleAccount => "Google Account › Security",
             Place::Provider => "the provider's page of your app registration",
             Place::MailServer => "the settings of the mail server",

@@ -35,6 +35,8 @@ fn what_google_says_is_explained_by_error_words_and_age() {
         Class::Configuration,
         "clock",
     );
+    check("invalid_grant", "Invalid grant: account not found", None, Class::Configuration, "JSON key file");
+    check("invalid_grant", "Invalid email or User ID", None, Class::Configuration, "primary address");
     check("invalid_grant", "Something new", None, Class::AuthorizeAgain, "Something new");
     check("unauthorized_client", "", None, Class::Configuration, "numeric client ID");
     check("invalid_client", "Unauthorized", None, Class::Configuration, "Client Secret");

@@ -143,8 +143,8 @@ const ROWS: &[Row] = &[
     row("wrong_resource", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Certificate),
     row("narrowed_scope", "needs_person", PASSES, HOUR, &["gets no mail"]).at(At::Certificate),
     row("clock_ahead", "ok", 2 * PERSON, QUARTER, FETCHED).at(At::Certificate),
-    // For a provider that is ten minutes slow, what is signed now begins in time to come.
-    row("clock_behind", "needs_person", PERSON, HOUR, &["AADSTS700024"]).at(At::Certificate),
+    // What is signed begins five minutes before, and five more are forgiven there.
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::Certificate),
     // A service account signs too.
     row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount),
     row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::ServiceAccount).apart(5),
@@ -159,10 +159,11 @@ const ROWS: &[Row] = &[
         .at(At::ServiceAccount),
     row("assertion_out_of_time", "needs_person", PERSON, HOUR, &["reasonable timeframe"])
         .at(At::ServiceAccount),
-    row("app_missing", "needs_person", PERSON, LAPSED, &["account not found"]).at(At::ServiceAccount),
+    row("app_missing", "needs_person", PERSON, HOUR, &["does not know the service account"])
+        .at(At::ServiceAccount),
     row("consent_removed", "needs_person", PERSON, HOUR, &["Client is unauthorized"]).at(At::ServiceAccount),
     row("clock_ahead", "needs_person", PERSON, HOUR, &["reasonable timeframe"]).at(At::ServiceAccount),
-    row("clock_behind", "needs_person", PERSON, HOUR, &["reasonable timeframe"]).at(At::ServiceAccount),
+    row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::ServiceAccount),
     // The other providers.
     row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),
     row("token_429_long", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google).apart(5),

@@ -14,6 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 /// How long a client's assertion is good: Entra advises five to ten minutes, which is also room for two clocks to differ.
 pub const CLIENT_ASSERTION_S: i64 = 10 * 60;
+/// Assertions begin this long before they are made: a clock that is fast by less would have them begin in the other side's
+/// future, which is refused.
+pub const FAST_CLOCK_S: i64 = 5 * 60;
 /// How long a service account's is good; Google takes an hour at most, and needs it only for the request.
 pub const SERVICE_ACCOUNT_S: i64 = 10 * 60;
 
@@ -82,8 +85,8 @@ impl ClientAssertion<'_> {
             "iss": self.client_id,
             "sub": self.client_id,
             "jti": self.jti,
-            "iat": now_s,
-            "nbf": now_s,
+            "iat": now_s.saturating_sub(FAST_CLOCK_S),
+            "nbf": now_s.saturating_sub(FAST_CLOCK_S),
             "exp": now_s.saturating_add(CLIENT_ASSERTION_S),
         });
         key.sign(&RSA_PSS_SHA256, &header, &claims)
@@ -115,7 +118,7 @@ impl ServiceAccountAssertion<'_> {
             "sub": self.subject,
             "scope": self.scope,
             "aud": self.audience,
-            "iat": now_s,
+            "iat": now_s.saturating_sub(FAST_CLOCK_S),
             "exp": now_s.saturating_add(SERVICE_ACCOUNT_S),
         });
         key.sign(&RSA_PKCS1_SHA256, &header, &claims)

@@ -51,7 +51,7 @@ fn a_client_with_a_certificate_signs_as_entra_wants_it() {
         claims,
         json!({
             "aud": "https://login.example/t/oauth2/v2.0/token", "iss": "8ad3f8a1", "sub": "8ad3f8a1", "jti": "once",
-            "iat": 1_764_201_600, "nbf": 1_764_201_600, "exp": 1_764_202_200,
+            "iat": 1_764_201_300, "nbf": 1_764_201_300, "exp": 1_764_202_200,
         })
     );
 }
@@ -73,7 +73,7 @@ fn a_service_account_signs_as_google_wants_it() {
         json!({
             "iss": "postern@project.iam.example", "sub": "support@fabrikam.example",
             "scope": "https://mail.google.com/", "aud": "https://oauth2.example/token",
-            "iat": 1_764_201_600, "exp": 1_764_202_200,
+            "iat": 1_764_201_300, "exp": 1_764_202_200,
         })
     );
 }
@@ -101,8 +101,9 @@ proptest! {
         let (_, claims) = checked(&token, &RSA_PSS_2048_8192_SHA256);
         prop_assert_eq!((&claims["iss"], &claims["sub"]), (&json!(client_id), &json!(client_id)));
         prop_assert_eq!((&claims["aud"], &claims["jti"]), (&json!(audience), &json!(jti)));
-        let life = claims["exp"].as_i64().unwrap() - claims["nbf"].as_i64().unwrap();
-        prop_assert!((300..=600).contains(&life) && claims["nbf"] == now_at / 1000);
+        let life = claims["exp"].as_i64().unwrap() - now_at / 1000;
+        prop_assert!((300..=600).contains(&life));
+        prop_assert_eq!(&claims["nbf"], now_at / 1000 - 300, "a clock that is fast by less is forgiven");
 
         let (signed, signature) = token.expose_secret().rsplit_once('.').unwrap();
         let mut other = signed.as_bytes().to_vec();
