@@ -6,6 +6,7 @@
     reason = "tests stand outside of the program, as browsers and mail servers do"
 )]
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
+mod application;
 mod applying;
 mod arrows;
 mod authorizing;

@@ -1,11 +1,10 @@
 //! What a registration shows of itself stays hidden too: an application's secret, a certificate's key, a service account's
 //! file. Not at the finest log, on no page, in no document of the command line, in no file beside the key.
-use crate::practice_walk::{Consent, Demo, Registered, begun, by_id, register, switched_on, until};
+use crate::application::{certified, registered};
+use crate::practice_walk::{Demo, switched_on, until};
 use crate::program::Program;
 use crate::quiet_log::{is_silent, logged, opened, sasl_lines, tokens};
-use crate::visitor::{Page, Visitor, client};
-use desk::db::{Db, Options};
-use desk::params;
+use crate::visitor::{Page, Visitor};
 use std::path::Path;
 
 const SUPPORT: &str = "support@contoso.example";
@@ -63,27 +62,6 @@ async fn is_hidden(demo: &Demo, visitor: &mut Visitor, base: &str, address: &str
     is_silent(&kept, secrets);
 }
 
-/// In the portal: what an application may do, and the mailbox that Exchange lets it into.
-async fn let_in(portal: &str, app: &Registered) {
-    let mut administrator = Visitor::new();
-    let permissions = format!("{portal}/apps/{}/permissions", app.client_id);
-    let page = administrator.get(format!("{permissions}/add?api=exchange&kind=application")).await;
-    let form = page.form("Add permissions").with("permission", "IMAP.AccessAsApp");
-    let page = administrator.submit(form.with("permission", "SMTP.SendAsApp")).await;
-    let page = administrator.get(page.link("Grant admin consent for Contoso")).await;
-    administrator.submit(page.form("Yes")).await.says("Granted for Contoso");
-    let page = administrator.get(format!("{portal}/enterprise/{}", app.client_id)).await;
-    let object = by_id(&page, "service-principal-id");
-    let script = format!(
-        "New-ServicePrincipal -AppId {} -ObjectId {object}\n\
-         Add-MailboxPermission -Identity {SUPPORT} -User {object} -AccessRights FullAccess\n\
-         Add-RecipientPermission -Identity {SUPPORT} -Trustee {object} -AccessRights SendAs -Confirm:$false",
-        app.client_id
-    );
-    let page = administrator.get(format!("{portal}/exchange")).await;
-    administrator.submit(page.form("Run").set("script", &script)).await;
-}
-
 /// Fetches, and tries to send.
 async fn at_work(demo: &Demo, visitor: &mut Visitor, base: &str, address: &str) {
     switched_on(demo, visitor, base).await;
@@ -118,28 +96,13 @@ async fn asked(demo: &Demo, visitor: &mut Visitor, base: &str, faults: &[&str]) 
 async fn an_application_is_logged_without_its_secret_and_without_its_certificates_key() {
     let demo = Demo::on(Program::new().with(&["--log-level", "trace"]));
     let mut visitor = demo.signed_in().await;
-    let (base, page) = begun(&demo, &mut visitor, SUPPORT).await;
-    let app = register(&demo.portal, &by_id(&page, "callback"), Consent::ForAll).await;
-    let_in(&demo.portal, &app).await;
-    let page = visitor.get(page.url.as_str()).await;
-    let tenant = app.token_endpoint.split('/').nth(3).unwrap();
-    let form = page
-        .form("Save only")
-        .set("client_id", &app.client_id)
-        .set("client_secret", &app.secret)
-        .set("tenant", tenant)
-        .without("flow")
-        .with("flow", "app_only");
-    visitor.submit(form).await.says("Saved");
+    let (base, app) = registered(&demo, &mut visitor).await;
     let faults = ["secret_wrong", "token_garbage", "token_500"];
     asked(&demo, &mut visitor, &base, &faults).await.says("is authorized and works");
     let mut secrets = vec![app.secret.clone()];
     secrets.extend(tokens(&demo.program));
 
-    let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let form = page.form("Make a certificate").without("client_authentication");
-    visitor.submit(form.with("client_authentication", "certificate")).await.says("Download .cer");
-    upload(&demo, &app.client_id).await;
+    certified(&demo, &mut visitor, &base, &app).await;
     let faults = ["assertion_unknown_key", "assertion_rejected", "assertion_out_of_time", "token_503"];
     asked(&demo, &mut visitor, &base, &faults).await.says("is authorized and works");
     let sql = "SELECT id, private_key FROM client_certificate WHERE private_key IS NOT NULL";
@@ -150,22 +113,6 @@ async fn an_application_is_logged_without_its_secret_and_without_its_certificate
     at_work(&demo, &mut visitor, &base, SUPPORT).await;
     secrets.extend(tokens(&demo.program));
     is_hidden(&demo, &mut visitor, &base, SUPPORT, &secrets).await;
-}
-
-/// The public half goes to the portal.
-async fn upload(demo: &Demo, client_id: &str) {
-    let url = format!("sqlite:{}", demo.program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
-    let file = db.read(|tx| tx.one::<(Vec<u8>,)>("SELECT der FROM client_certificate", params![])).unwrap().0;
-    let mut body =
-        b"--cer\r\nContent-Disposition: form-data; name=\"file\"; filename=\"postern.cer\"\r\n\r\n".to_vec();
-    body.extend_from_slice(&file);
-    body.extend_from_slice(b"\r\n--cer--\r\n");
-    let sent = client()
-        .post(format!("{}/apps/{client_id}/certificates", demo.portal))
-        .header("content-type", "multipart/form-data; boundary=cer")
-        .body(body);
-    assert_eq!(sent.send().await.unwrap().status(), 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]
