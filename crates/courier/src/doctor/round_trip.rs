@@ -3,8 +3,10 @@
 //!
 //! The desk knows the letter by its mark before it leaves (`intake/round_trip`), so that whoever fetches it first makes
 //! no ticket of it.
+mod letter;
+mod returned;
+
 use super::chart::{Broken, Chart, Link, Part};
-use super::outgoing::{is_about_the_sender, no_send_as};
 use super::pop3;
 use super::server::limited;
 use crate::Courier;
@@ -12,16 +14,16 @@ use crate::connect::Way;
 use crate::trouble::{Trouble, sentence};
 use desk::intake::round_trip;
 use desk::mailboxes::mailbox::{Mailbox, Protocol};
+use letter::{Letter, send, subject};
 use mail::explain::Class;
 use mail::nature::Nature;
-use mail::provider::Family;
 use mail::sending::dkim::{self, Signature};
+use returned::{returned, threads, written_as};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::Credential;
 use wire::imap::{self, Fetched, Folder};
 use wire::net::Watched;
-use wire::smtp::{self, Envelope, Fate};
 
 /// Most letters are back within seconds; some servers look at each for a minute.
 const WAIT: Duration = Duration::from_secs(120);
@@ -62,88 +64,6 @@ pub(super) async fn examine(
     written_as(mailbox, ways.outgoing.place.provider, &message, chart);
     threads(&letter.message_id, message.message_id.as_deref(), chart);
     Ok(dkim::signatures(&message.headers))
-}
-
-struct Letter {
-    message_id: String,
-    bytes: Vec<u8>,
-}
-
-impl Letter {
-    fn new(mailbox: &Mailbox, mark: &str, now: i64) -> Letter {
-        let domain = mailbox.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-        let message_id = format!("{mark}.round-trip@{domain}");
-        let itself =
-            mail::Address { name: Some(mailbox.name.clone()), address: Some(mailbox.address.clone()) };
-        let bytes = mail::compose::compose(&mail::compose::Draft {
-            message_id: message_id.clone(),
-            date_at: now,
-            from: itself.clone(),
-            sender: None,
-            reply_to: Vec::new(),
-            to: vec![itself],
-            cc: Vec::new(),
-            subject: subject(mark),
-            in_reply_to: Vec::new(),
-            references: Vec::new(),
-            text: "Postern sent this letter from the mailbox to itself, because somebody asked it to check every link of the \
-                   mailbox. It becomes no ticket, and it can be deleted.\n"
-                .to_owned(),
-            html: None,
-            attachments: Vec::new(),
-            headers: vec![
-                ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
-                ("X-Auto-Response-Suppress".to_owned(), "All".to_owned()),
-            ],
-        });
-        Letter { message_id, bytes }
-    }
-}
-
-fn subject(mark: &str) -> String {
-    format!("Postern checks this mailbox: {mark}")
-}
-
-async fn send(
-    courier: &Courier,
-    mailbox: &Mailbox,
-    way: &Way,
-    letter: &Letter,
-    chart: &mut Chart,
-) -> Result<(), Broken> {
-    let address = &mailbox.address;
-    let envelope = Envelope { from: address.clone(), recipients: vec![address.clone()] };
-    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
-    chart.record.hide([credential.secret()]);
-    let watched = Watched::new(courier.net(), &chart.record);
-    let sending = async {
-        let stream = courier.net().connect(&way.server).await?;
-        let mut session = smtp::Session::over(stream, &way.server, &watched).await?;
-        session.login(&credential).await?;
-        chart.record.take(); // the sign-in was shown above
-        let sent = session.send(&envelope, &letter.bytes).await?;
-        session.quit().await;
-        Ok(sent)
-    };
-    let sent = limited(&way.place, sending).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
-    let Some((_, fate)) = sent.fates.into_iter().next() else { return Err(Broken(Link::Sent)) };
-    let (code, answer) = match fate {
-        Fate::Accepted { answer } => {
-            let found = format!("The server took a letter from {address} to itself: “{answer}”");
-            chart.good(Link::Sent, found);
-            return Ok(());
-        }
-        Fate::Refused { code, answer } | Fate::Deferred { code, answer } => (code, answer),
-    };
-    let said = format!("{code} {answer}");
-    let refused = wire::Error::rejected(format!("send a letter from {address} to itself"), &way.server.host);
-    let refused = refused.said(&said).coded(code);
-    // Exchange says only now that who signed in may not write in this name.
-    let trouble = Trouble::of(&refused, &way.place);
-    Err(match is_about_the_sender(&refused) {
-        true => chart.bad(Link::SendAs, no_send_as(trouble, address)),
-        false => chart.bad(Link::Sent, trouble),
-    })
 }
 
 /// The letter, and where it was found.
@@ -294,85 +214,6 @@ async fn remove(session: &mut imap::Session, folder: &str, uid: u32) -> bool {
     session.select(folder).await.is_ok() && matches!(session.delete(&[uid]).await, Ok(imap::Removal::Done))
 }
 
-fn returned(mailbox: &Mailbox, place: &Place, took: Duration, chart: &mut Chart) {
-    let seconds = took.as_millis() / 100;
-    let after = format!("It came back after {}.{} s", seconds / 10, seconds % 10);
-    let (name, is_junk, removed) = match place {
-        Place::Fetched => {
-            return chart.good(Link::Returned, format!("{after}, and was fetched like other mail."));
-        }
-        Place::Folder { name, is_junk, removed } => (name, *is_junk, *removed),
-    };
-    let left = if removed { "It was removed again." } else { "It could not be removed and stays there." };
-    if is_junk {
-        let remedy =
-            "Tell that server that mail from this address is no junk, and mend SPF, DKIM and DMARC below.";
-        chart.warning(
-            Link::Returned,
-            format!("{after}, but in the folder {name}: it was taken for junk. {left}"),
-            remedy,
-        );
-    } else if name != mailbox.folder_or_inbox() {
-        let found =
-            format!("{after}, but in {name}, and Postern fetches {}. {left}", mailbox.folder_or_inbox());
-        let remedy = "Nothing to do if a rule moves only some mail to the folder that is fetched; otherwise choose another Mail \
-                      Folder.";
-        chart.warning(Link::Returned, found, remedy);
-    } else {
-        chart.good(Link::Returned, format!("{after}, in {name}. {left}"));
-    }
-}
-
-/// Whether customers see the address that they wrote to: Exchange writes the mailbox's own in the place of an alias, and
-/// Google that of the account that signed in.
-fn written_as(mailbox: &Mailbox, provider: &str, message: &mail::Message, chart: &mut Chart) {
-    let address = &mailbox.address;
-    let from: Vec<&str> = message.from.iter().filter_map(|from| from.address.as_deref()).collect();
-    if from.iter().any(|from| mail::address::key(from) == mail::address::key(address)) {
-        return chart.good(Link::SendAs, format!("It came back with {address} as its sender."));
-    }
-    let other = from.first().map_or_else(|| "no sender at all".to_owned(), |from| (*from).to_owned());
-    let found = format!(
-        "It was sent as {address} and came back as {other}: the server has put another address in its place, and customers \
-         see and answer that one."
-    );
-    chart.warning(Link::SendAs, found, own_sender(provider, address));
-}
-
-/// How the server is told to leave the address as it is.
-fn own_sender(provider: &str, address: &str) -> String {
-    match Family::of(provider) {
-        Family::Microsoft => {
-            "If it is an alias, an Exchange administrator lets people send as their aliases: Set-OrganizationConfig \
-             -SendFromAliasEnabled $true in Exchange Online PowerShell. Then check once more; such a change is not seen at once."
-                .to_owned()
-        }
-        Family::Google => format!(
-            "Whoever signs in adds {address} in Gmail › Settings › Accounts › Send mail as, confirms it, and you check once \
-             more."
-        ),
-        Family::Other => format!(
-            "Let that server take {address} as an address of the account that signs in to send, or sign in as {address}."
-        ),
-    }
-}
-
-fn threads(ours: &str, theirs: Option<&str>, chart: &mut Chart) {
-    if theirs == Some(ours) {
-        let found = "It has kept its Message-ID, so that an answer to a letter from here finds its ticket.";
-        return chart.good(Link::Threads, found);
-    }
-    let now = theirs.map_or_else(|| "none".to_owned(), |id| format!("<{id}>"));
-    chart.warning(
-        Link::Threads,
-        format!(
-            "The server gave it another Message-ID: it left as <{ours}> and came back with {now}. An answer to a letter from \
-             here names the other one, and finds its ticket by the number in its subject alone."
-        ),
-        "Look for a rule, a gateway or a disclaimer service on the way out that writes letters anew.",
-    );
-}
-
 fn not_back(mailbox: &Mailbox, mark: &str) -> Trouble {
     Trouble::new(
         Class::Configuration,
@@ -405,21 +246,4 @@ fn came_as_report(message: &mail::Message) -> Trouble {
         }
     }
     trouble
-}
-
-#[cfg(test)]
-mod tests {
-    use super::own_sender;
-
-    #[test]
-    fn each_provider_has_its_own_way_to_write_as_an_alias() {
-        for (provider, words) in [
-            ("microsoft", "Set-OrganizationConfig -SendFromAliasEnabled $true"),
-            ("google", "adds help@contoso.example in Gmail › Settings › Accounts › Send mail as"),
-            ("other", "take help@contoso.example as an address of the account"),
-        ] {
-            let remedy = own_sender(provider, "help@contoso.example");
-            assert!(remedy.contains(words), "{provider}: {remedy}");
-        }
-    }
 }
