@@ -27,10 +27,11 @@ pub(super) enum Asked {
     Already,
 }
 
+/// `serves` is what the side's server speaks.
 pub(super) async fn examine(
     courier: &Courier,
     grant_id: i64,
-    side: Side,
+    (side, serves): (Side, Protocol),
     asked: Asked,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
@@ -56,7 +57,7 @@ pub(super) async fn examine(
     chart.record.hide([token.clone()]);
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Token, trouble))?;
-    inscription(courier, &client, &grant, Inscription::of(&token), protocol, chart)
+    inscription(courier, &client, &grant, Inscription::of(&token), (protocol, serves), chart)
 }
 
 async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Trouble> {
@@ -147,7 +148,7 @@ fn inscription(
     client: &Client,
     grant: &Grant,
     on_it: Option<Inscription>,
-    protocol: Protocol,
+    (protocol, serves): (Protocol, Protocol),
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let is_opaque = on_it.is_none();
@@ -186,7 +187,7 @@ fn inscription(
     let is_app = alone && !is_opaque && client.flow == Flow::AppOnly;
     let at_exchange = Family::of(family(courier, &client.provider)) == Family::Microsoft;
     let roles =
-        || lacks_role(on_it.roles.as_deref().unwrap_or_default(), protocol).filter(|_| is_app && at_exchange);
+        || lacks_role(on_it.roles.as_deref().unwrap_or_default(), serves).filter(|_| is_app && at_exchange);
     match astray(client, &on_it, &wanted).or_else(|| ended(ends_at, courier.now())).or_else(roles) {
         None => chart.good(Link::Token, found),
         Some((why, remedy)) => chart.warning(Link::Token, format!("{found} {why}"), remedy),

@@ -123,7 +123,12 @@ async fn examine_side(
             (Side::Outgoing, Authentication::Same) => authorization::Asked::Already,
             (Side::Incoming | Side::Outgoing, _) => authorization::Asked::Now,
         };
-        authorization::examine(courier, grant_id, side, asked, chart).await?;
+        let serves = match (side, mailbox.protocol) {
+            (Side::Incoming, Protocol::Imap) => wire::oauth::Protocol::Imap,
+            (Side::Incoming, Protocol::Pop3) => wire::oauth::Protocol::Pop,
+            (Side::Outgoing, _) => wire::oauth::Protocol::Smtp,
+        };
+        authorization::examine(courier, grant_id, (side, serves), asked, chart).await?;
     }
     match side {
         Side::Incoming => match mailbox.protocol {

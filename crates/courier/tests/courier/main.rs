@@ -6,6 +6,7 @@ mod authorize;
 mod device;
 mod doctor;
 mod doctor_domain;
+mod doctor_roles;
 mod doctor_round_trip;
 mod fetch;
 mod file;
