@@ -191,6 +191,11 @@ const ROWS: &[Row] = &[
     told("userinfo_stalls", &["Press Submit again"]).userinfo().slow(),
     told("userinfo_drops", &["Press Submit again"]).userinfo(),
     fine("userinfo_slow").userinfo().slow(),
+    told("userinfo_429", &["Press Submit again in a few minutes"]).userinfo().at(At::Google),
+    told("userinfo_500", &["Press Submit again"]).userinfo().at(At::Google),
+    told("userinfo_503", &["Press Submit again in a few minutes"]).userinfo().at(At::Google),
+    told("userinfo_garbage", &["Resource Details Endpoint"]).userinfo().at(At::Google),
+    told("userinfo_drops", &["Press Submit again"]).userinfo().at(At::Google),
 ];
 
 /// In an hour: each wait is half as long as the time that it was tried already, a minute at least and a quarter of an hour
@@ -205,7 +210,10 @@ fn every_fault_of_a_consent_is_told_and_leaves_nothing_behind() {
 async fn case(row: &'static Row) -> Found {
     let mut world = World::new(row.at).await;
     if row.userinfo {
-        let userinfo = format!("{}/userinfo", world.practice.waldau_url());
+        let userinfo = match row.at {
+            At::Google => format!("{}/v1/userinfo", world.practice.google_url()),
+            _ => format!("{}/userinfo", world.practice.waldau_url()),
+        };
         world.change(&[("resource_details_endpoint", userinfo.as_str()), ("email_attribute", "email")]).await;
     }
     let fault = world.arm(row.fault);

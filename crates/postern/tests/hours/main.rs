@@ -10,6 +10,7 @@
     reason = "tests stand outside of the program, as browsers and providers do"
 )]
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
+mod absent;
 mod at;
 mod consenting;
 mod devices;

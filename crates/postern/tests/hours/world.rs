@@ -213,6 +213,12 @@ impl World {
         self.visitor.submit(page.form("Get a code")).await
     }
 
+    /// Whether a code can be asked for at all.
+    pub async fn has_no_code_unless(&mut self, is_offered: bool) {
+        let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
+        assert_eq!(page.words().contains("Get a code"), is_offered, "{:?}", self.at);
+    }
+
     /// Somebody enters the code that this page shows, and signs in.
     pub async fn enter(&mut self, page: &Page) {
         let html = scraper::Html::parse_document(&page.text);
