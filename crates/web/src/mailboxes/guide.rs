@@ -5,10 +5,10 @@ mod scripts;
 use crate::State;
 use courier::doctor::{Examination, Link, Part, Result as Found};
 use desk::mailboxes::client::{Client, Flow};
-use desk::mailboxes::mailbox::{self, Mailbox};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol};
 use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
-use scripts::{Scripts, Values};
+use scripts::{IMAP, POP, Role, SMTP, Scripts, Values};
 
 /// The redirect URI, one tenant at `common`, the Client ID, the account, a shared mailbox's own account, the consent.
 const KEPT_THERE: [u32; 6] = [50011, 50194, 700_016, 50020, 50057, 90094];
@@ -23,6 +23,8 @@ pub struct Guide {
     pub address: String,
     /// The same by scripts, where the provider takes some.
     pub scripts: Option<Scripts>,
+    /// What an application needs for this mailbox, one a line.
+    pub roles: String,
     pub facts: Facts,
     done: Vec<bool>,
 }
@@ -35,27 +37,37 @@ pub struct Facts {
     /// A token was given for it.
     pub secret_works: bool,
     pub consent: bool,
+    /// What a token of an application has to carry is on it.
+    pub permitted: bool,
+    pub signed_in: bool,
     pub opened: bool,
     pub sends: bool,
 }
 
 impl Facts {
     fn of(mailbox: &Mailbox, client: &Client, is_authorized: bool, looked: Option<&Examination>) -> Facts {
+        let steps = || looked.iter().flat_map(|found| &found.steps);
         let proved = |part: Part, link: Link| {
-            let steps = looked.iter().flat_map(|found| &found.steps);
-            let mut of_link = steps.filter(|step| step.part == part && step.link == link);
+            let mut of_link = steps().filter(|step| step.part == part && step.link == link);
             of_link.any(|step| matches!(step.result, Found::Good | Found::Warning))
         };
+        // Only a token that can be read tells what it carries, and a warning tells what it lacks.
+        let named_on_the_token = steps()
+            .filter(|step| step.link == Link::Token && step.result == Found::Good)
+            .any(|step| roles(mailbox, client).iter().any(|role| step.found.contains(role.name)));
+        let on_a_side = |link: Link| proved(Part::Incoming, link) || proved(Part::Outgoing, link);
         let is_ok = |health: &mailbox::Health| health.state == mailbox::State::Ok;
         Facts {
             id: !client.client_id.is_empty(),
-            secret: client.has_secret || client.shows_certificate(),
-            secret_works: is_authorized
-                || proved(Part::Incoming, Link::Client)
-                || proved(Part::Outgoing, Link::Client),
-            consent: is_authorized
-                || proved(Part::Incoming, Link::Token)
-                || proved(Part::Outgoing, Link::Token),
+            secret: match client.flow {
+                Flow::ServiceAccount => !client.account_address.is_empty(),
+                Flow::Code | Flow::AppOnly if client.shows_certificate() => client.has_certificate,
+                Flow::Code | Flow::AppOnly => client.has_secret,
+            },
+            secret_works: is_authorized || on_a_side(Link::Client),
+            consent: is_authorized || on_a_side(Link::Token),
+            permitted: is_authorized || named_on_the_token,
+            signed_in: is_authorized || on_a_side(Link::SignIn),
             opened: is_ok(&mailbox.incoming_health) || proved(Part::Incoming, Link::Folder),
             sends: is_ok(&mailbox.outgoing_health) || proved(Part::Outgoing, Link::Sender),
         }
@@ -63,8 +75,21 @@ impl Facts {
 
     /// Step by step, as the family's template numbers them. An id exists only after the steps that make it, and a secret
     /// that was entered after those before it.
-    fn steps(&self, family: Family, needs_secret: bool) -> Vec<bool> {
+    fn steps(&self, flow: Flow, family: Family, needs_secret: bool) -> Vec<bool> {
         let secret = self.secret || !needs_secret;
+        let (opened, sends) = (self.consent && self.opened, self.consent && self.sends);
+        match flow {
+            Flow::Code => {}
+            Flow::AppOnly => {
+                let (permitted, let_in) = (self.consent && self.permitted, self.consent && self.signed_in);
+                let consent = self.consent;
+                return vec![consent || self.id, permitted, secret, let_in, let_in, opened, sends, consent];
+            }
+            Flow::ServiceAccount => {
+                let (file, consent) = (self.secret, self.consent);
+                return vec![file, file, file, consent, consent, consent, opened, sends];
+            }
+        }
         let entered = self.consent || (self.id && secret);
         let (id, consent) = (self.consent || self.id, self.consent);
         let mut steps = match family {
@@ -72,7 +97,7 @@ impl Facts {
             Family::Google => vec![id, id, id, id, id, id, entered, consent],
             Family::Other => vec![id, entered, entered, consent],
         };
-        steps.extend([consent && self.opened, consent && self.sends]);
+        steps.extend([opened, sends]);
         steps
     }
 }
@@ -96,16 +121,18 @@ impl Guide {
         let name = format!("{} mail", state.site.name);
         // The practice portal takes none, and the real one is not what is rehearsed.
         let oauth2 = state.presets.oauth2(&client.provider).filter(|_| !state.practice());
+        let roles = roles(mailbox, client);
         let values = Values { name: &name, callback, tenant: client.tenant.trim() };
         Guide {
             scripts: oauth2.and_then(|oauth2| match client.flow {
-                Flow::AppOnly => Scripts::of_app_only(&values, oauth2),
+                Flow::AppOnly => Scripts::of_app_only(&values, oauth2, &roles),
                 Flow::Code | Flow::ServiceAccount => Scripts::of(&values, oauth2),
             }),
             provider: if preset.label.is_empty() { "the provider".to_owned() } else { preset.label },
             portal: preset.portal,
             address: mailbox.address.clone(),
-            done: facts.steps(family, preset.needs_secret),
+            roles: roles.iter().map(|role| role.name).collect::<Vec<_>>().join("\n"),
+            done: facts.steps(client.flow, family, preset.needs_secret),
             facts,
             name,
         }
@@ -139,6 +166,24 @@ impl Guide {
     }
 }
 
+/// What an application is to be allowed for this mailbox, and no more. Sending that is not set up yet will be by the same.
+fn roles(mailbox: &Mailbox, client: &Client) -> Vec<Role> {
+    let reads = mailbox.incoming.client_id == Some(client.id);
+    let sends = match mailbox.outgoing.authentication {
+        Authentication::Same => reads,
+        Authentication::None => reads && !mailbox.outgoing_active,
+        Authentication::Password => false,
+        Authentication::Microsoft | Authentication::Google | Authentication::Other => {
+            mailbox.outgoing.client_id == Some(client.id)
+        }
+    };
+    let reading = match mailbox.protocol {
+        Protocol::Imap => IMAP,
+        Protocol::Pop3 => POP,
+    };
+    [reads.then_some(reading), sends.then_some(SMTP)].into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +195,8 @@ mod tests {
             secret,
             secret_works: consent,
             consent,
+            permitted: consent,
+            signed_in: opened,
             opened,
             sends,
         };
@@ -166,10 +213,43 @@ mod tests {
             (facts(true, true, true, false, true), Family::Google, 9),
             (facts(true, true, true, true, true), Family::Other, 6),
         ] {
-            let steps = facts.steps(family, true);
+            let steps = facts.steps(Flow::Code, family, true);
             assert_eq!(steps.iter().filter(|step| **step).count(), done, "{facts:?} {family:?}");
         }
-        let without = Facts { id: true, ..Facts::default() }.steps(Family::Other, false);
+        let without = Facts { id: true, ..Facts::default() }.steps(Flow::Code, Family::Other, false);
         assert_eq!(without.iter().filter(|step| **step).count(), 3, "no secret is needed");
+    }
+
+    #[test]
+    fn where_nobody_signs_in_steps_are_ticked_by_what_was_proved() {
+        let entered = Facts { id: true, secret: true, ..Facts::default() };
+        let asked = Facts { secret_works: true, consent: true, ..entered };
+        let done = |facts: Facts, flow| -> Vec<usize> {
+            let steps = facts.steps(flow, Family::Microsoft, true);
+            assert_eq!(steps.len(), 8);
+            (1..=8).filter(|step| steps[step - 1]).collect()
+        };
+        for (facts, ticked) in [
+            (Facts::default(), vec![]),
+            (Facts { id: true, ..Facts::default() }, vec![1]),
+            (entered, vec![1, 3]),
+            // Entra gives a token without any permission.
+            (asked, vec![1, 3, 8]),
+            (Facts { permitted: true, ..asked }, vec![1, 2, 3, 8]),
+            // Exchange lets it in, and not into this mailbox.
+            (Facts { permitted: true, signed_in: true, ..asked }, vec![1, 2, 3, 4, 5, 8]),
+            (Facts { permitted: true, signed_in: true, opened: true, ..asked }, vec![1, 2, 3, 4, 5, 6, 8]),
+            (
+                Facts { permitted: true, signed_in: true, opened: true, sends: true, ..asked },
+                (1..=8).collect(),
+            ),
+            // By another registration of the mailbox.
+            (Facts { signed_in: true, opened: true, sends: true, ..entered }, vec![1, 3]),
+        ] {
+            assert_eq!(done(facts, Flow::AppOnly), ticked, "{facts:?}");
+        }
+        assert_eq!(done(entered, Flow::ServiceAccount), [1, 2, 3]);
+        assert_eq!(done(asked, Flow::ServiceAccount), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(done(Facts { opened: true, ..asked }, Flow::ServiceAccount), [1, 2, 3, 4, 5, 6, 7]);
     }
 }

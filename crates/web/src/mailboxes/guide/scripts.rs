@@ -22,12 +22,20 @@ pub struct Scripts {
     /// `None` where Microsoft's command line does not know the cloud.
     pub az: Option<String>,
     pub powershell: Option<String>,
-    /// `None` where a manifest alone cannot say what is to be allowed.
-    pub manifest: Option<String>,
+    pub manifest: String,
 }
 
-/// The application permissions of Office 365 Exchange Online, by which both scripts look up their ids.
-const ROLES: [&str; 3] = ["IMAP.AccessAsApp", "POP.AccessAsApp", "SMTP.SendAsApp"];
+/// An application permission of Office 365 Exchange Online. Both scripts look its id up by its name, and so hear where a
+/// cloud has none; the manifest holds the id, the same in every tenant.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Role {
+    pub name: &'static str,
+    id: &'static str,
+}
+pub const IMAP: Role = Role { name: "IMAP.AccessAsApp", id: "5e5addcd-3e8d-4e90-baf5-964efab2b20a" };
+pub const POP: Role = Role { name: "POP.AccessAsApp", id: "cb842b43-da6e-4506-86fe-bb12199c656d" };
+pub const SMTP: Role = Role { name: "SMTP.SendAsApp", id: "7146a1f0-8703-45b3-9eae-527a64c00995" };
+const EXCHANGE: &str = "00000002-0000-0ff1-ce00-000000000000";
 
 pub struct Values<'a> {
     pub name: &'a str,
@@ -84,8 +92,10 @@ fn directory<'a>(values: &Values<'a>) -> &'a str {
 
 impl Scripts {
     /// For an application that signs in by itself. Its part in Exchange remains, which is PowerShell as it stands.
-    pub fn of_app_only(values: &Values<'_>, oauth2: &OAuth2) -> Option<Scripts> {
-        let (name, tenant, roles) = (plain(values.name), directory(values), ROLES.join(" "));
+    pub fn of_app_only(values: &Values<'_>, oauth2: &OAuth2, roles: &[Role]) -> Option<Scripts> {
+        let (name, tenant) = (plain(values.name), directory(values));
+        let manifest = manifest_of_app_only(&name, roles);
+        let roles = roles.iter().map(|role| role.name).collect::<Vec<_>>().join(" ");
         let az = oauth2.az_cloud.as_deref().map(|cloud| AzAppOnly {
             name: in_shell(&name),
             roles: in_shell(&roles),
@@ -100,7 +110,7 @@ impl Scripts {
         });
         let az = az.and_then(|script| script.render().ok());
         let powershell = powershell.and_then(|script| script.render().ok());
-        (az.is_some() || powershell.is_some()).then_some(Scripts { az, powershell, manifest: None })
+        (az.is_some() || powershell.is_some()).then_some(Scripts { az, powershell, manifest })
     }
 
     pub fn of(values: &Values<'_>, oauth2: &OAuth2) -> Option<Scripts> {
@@ -130,7 +140,7 @@ impl Scripts {
         Some(Scripts {
             az: az.and_then(|script| script.render().ok()),
             powershell: powershell.and_then(|script| script.render().ok()),
-            manifest: Some(manifest(&name, values.callback, audience)),
+            manifest: manifest(&name, values.callback, audience),
         })
     }
 }
@@ -143,6 +153,17 @@ fn manifest(name: &str, callback: &str, audience: &str) -> String {
         "signInAudience": audience,
         "web": { "redirectUris": [callback] },
         "requiredResourceAccess": [{ "resourceAppId": GRAPH, "resourceAccess": access }],
+    });
+    serde_json::to_string_pretty(&parts).unwrap_or_default()
+}
+
+/// The same where nobody is led back.
+fn manifest_of_app_only(name: &str, roles: &[Role]) -> String {
+    let access: Vec<_> = roles.iter().map(|role| json!({ "id": role.id, "type": "Role" })).collect();
+    let parts = json!({
+        "displayName": name,
+        "signInAudience": "AzureADMyOrg",
+        "requiredResourceAccess": [{ "resourceAppId": EXCHANGE, "resourceAccess": access }],
     });
     serde_json::to_string_pretty(&parts).unwrap_or_default()
 }
@@ -230,13 +251,13 @@ mod tests {
     fn the_scripts_of_an_application_consent_to_each_of_its_permissions_and_say_its_object_id() {
         let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
         let values = Values { name: HOSTILE, callback: CALLBACK, tenant: "contoso.example" };
-        let found = Scripts::of_app_only(&values, oauth2).unwrap();
+        let found = Scripts::of_app_only(&values, oauth2, &[POP, SMTP]).unwrap();
         let (said, log) = run(&found.az.unwrap());
         assert!(log.lines().any(|line| line == format!("<--display-name={HOSTILE}>")), "{log}");
         assert!(!log.contains(CALLBACK), "nobody is led back: {log}");
-        assert_eq!(log.lines().filter(|line| line.ends_with("=Role>")).count(), ROLES.len(), "{log}");
+        assert_eq!(log.lines().filter(|line| line.ends_with("=Role>")).count(), 2, "{log}");
         let url = "<https://graph.example/v1.0/servicePrincipals/the-principal/appRoleAssignments>";
-        assert_eq!(log.lines().filter(|line| *line == url).count(), ROLES.len(), "{log}");
+        assert_eq!(log.lines().filter(|line| *line == url).count(), 2, "{log}");
         let body = log.lines().find_map(|line| line.strip_prefix("<{")).unwrap().trim_end_matches('>');
         let body: serde_json::Value = serde_json::from_str(&format!("{{{body}")).unwrap();
         assert_eq!(body["principalId"], "the-principal");
@@ -244,9 +265,17 @@ mod tests {
         assert!(said.contains("Object ID:      the-principal") && said.contains("the-app"), "{said}");
         assert_eq!(said.matches("the-secret").count(), 1, "{said}");
         let powershell = found.powershell.unwrap();
-        assert!(powershell.contains("IMAP.AccessAsApp POP.AccessAsApp SMTP.SendAsApp"), "{powershell}");
+        assert!(powershell.contains("'POP.AccessAsApp SMTP.SendAsApp'"), "{powershell}");
         assert!(powershell.contains("New-MgServicePrincipalAppRoleAssignment"), "{powershell}");
-        assert!(found.manifest.is_none());
+        let manifest: serde_json::Value = serde_json::from_str(&found.manifest).unwrap();
+        assert_eq!((&manifest["displayName"], manifest.get("web")), (&HOSTILE.into(), None));
+        let access = json!([{ "id": POP.id, "type": "Role" }, { "id": SMTP.id, "type": "Role" }]);
+        assert_eq!(
+            manifest["requiredResourceAccess"],
+            json!([{ "resourceAppId": EXCHANGE, "resourceAccess": access }])
+        );
+        let azure = [IMAP, POP, SMTP].map(|role| role.id);
+        assert!(azure.into_iter().all(mail::provider::is_guid), "{azure:?}");
     }
 
     #[test]
@@ -280,8 +309,7 @@ mod tests {
 
     #[test]
     fn the_manifest_is_json_with_an_id_for_each_permission() {
-        let manifest: serde_json::Value =
-            serde_json::from_str(&scripts(HOSTILE, "").manifest.unwrap()).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&scripts(HOSTILE, "").manifest).unwrap();
         assert_eq!(manifest["displayName"], HOSTILE);
         assert_eq!(manifest["web"]["redirectUris"][0], CALLBACK);
         let access = manifest["requiredResourceAccess"][0]["resourceAccess"].as_array().unwrap();
@@ -302,7 +330,7 @@ mod tests {
             let (az, powershell) = (found.az.unwrap(), found.powershell.unwrap());
             assert!(az.contains(&format!("'{cloud}'")) && az.contains(audience), "{key}: {az}");
             assert!(powershell.contains(&format!("'{environment}'")), "{key}: {powershell}");
-            assert!(found.manifest.as_deref().unwrap().contains(audience), "{key}");
+            assert!(found.manifest.contains(audience), "{key}");
         }
         let google = mail::provider::find("google").unwrap().oauth2.as_ref().unwrap();
         assert!(Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, google).is_none());
