@@ -1,6 +1,5 @@
 //! Who signed in, from the id_token or the Resource Details Endpoint, and whether that is who the mailbox belongs to (*Strict Matching*).
 use crate::Courier;
-use crate::authorize::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 use crate::refused::token_trouble;
 use crate::registration::{at_home, corrected, endpoint, resource_of};
 use crate::trouble::{Trouble, sentence};
@@ -13,6 +12,10 @@ use url::Url;
 use wire::oauth::{
     Discovery, Expected, Identity, TokenSet, identify, identify_by, is_same_issuer, resource_details,
 };
+
+/// What the tokens of a try wait for, in the row's words.
+pub(crate) const ANOTHER_ADDRESS: &str = "another_person";
+pub(crate) const ANOTHER_OPENER: &str = "another_opener";
 
 const DETAILS: &str = "Resource Details Endpoint";
 /// Where an address is looked for when no Email Address Attribute is entered: OpenID's name, Graph's two, Entra's.
@@ -309,6 +312,16 @@ fn nobody(mailbox: &Mailbox) -> Trouble {
         ),
         "Add openid, profile and email to Scopes and press Submit again, or switch Strict Matching off in the tab Info.",
     )
+}
+
+/// Who signed in, and what is opened with it.
+pub(crate) fn opened(mailbox: &Mailbox, signed_in: &str) -> String {
+    match &mailbox.shape {
+        Shape::Alias { opens } => {
+            format!("Signed in as {signed_in}, to open {opens} for {}.", mailbox.address)
+        }
+        Shape::Own | Shape::Shared => format!("Signed in as {signed_in}, to open {}.", mailbox.address),
+    }
 }
 
 fn note(mailbox: &Mailbox, shown: Option<&str>) -> String {

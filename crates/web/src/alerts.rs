@@ -17,7 +17,7 @@ use desk::alerts::webhook::{self, Scheme, Set};
 use desk::alerts::{recipients, test};
 use desk::db::Tx;
 use desk::{By, Refusal};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -70,6 +70,12 @@ pub async fn show(
 ) -> Result<Response, Error> {
     let kept = form::given_back(&state, &who, asked.kept.as_deref()).await?;
     let typed = kept.map(|kept| Typed { recipients: kept.text("recipients"), url: kept.text("secret_url") });
+    let mut fresh_secret = None;
+    if asked.done.as_deref() == Some("secret") {
+        let (by, vault) = (who.by(), state.courier.desk().vault.clone());
+        let made = state.courier.read(move |tx| webhook::made_just_now(tx, &vault, &by)).await?;
+        fresh_secret = made.map(|secret| secret.expose_secret().to_owned());
+    }
     let done = match asked.done.as_deref() {
         Some("saved") => Some("Saved."),
         Some("mailed") => Some("A test letter is in the outbox. What becomes of it stands below."),
@@ -77,7 +83,7 @@ pub async fn show(
         _ => None,
     };
     let why = banner::take(&state, &who, asked.banner.as_deref()).await?.map(|said| said.sentence);
-    show_page(&state, &visit, Shown { done, typed, why, ..Shown::default() }).await
+    show_page(&state, &visit, Shown { done, typed, why, fresh_secret, ..Shown::default() }).await
 }
 
 #[derive(Default)]
@@ -194,6 +200,8 @@ pub async fn new_secret(
     save(&state, &visit, &who, &form, typed, true).await
 }
 
+const WITH_SECRET: &str = "/alerts?done=secret";
+
 async fn save(
     state: &State,
     visit: &Visit,
@@ -212,7 +220,8 @@ async fn save(
         recipients::choose(tx, &by, &recipients)?;
         let set = Set { url: &url, scheme, fresh: &secret, nonce, anew };
         let is_new = webhook::set(tx, &vault, &by, &set)?;
-        form::record(once.as_ref(), tx, "/alerts?done=saved", by.at)?;
+        // A second click gets this: the page that the first one shows is gone then.
+        form::record(once.as_ref(), tx, if is_new { WITH_SECRET } else { "/alerts?done=saved" }, by.at)?;
         Ok(is_new)
     });
     match error::refusal(saved.await)? {

@@ -178,7 +178,7 @@ async fn told(courier: &Courier, grant: &grant::Grant) -> desk::Result<Option<Ba
     Ok(match grant.state {
         State::Fulfilled => {
             let mailbox = crate::probe::find(courier, grant.mailbox_id).await?;
-            let detail = super::opened(&mailbox, grant.owner_address.as_deref().unwrap_or("somebody"));
+            let detail = crate::who::opened(&mailbox, grant.owner_address.as_deref().unwrap_or("somebody"));
             let sentence = format!("{} is authorized and works.", mailbox.address);
             Some(Banner::Green { sentence, detail })
         }

@@ -1,9 +1,10 @@
 //! Somebody else than expected has signed in (*Strict Matching*): what is asked about it, and what the answer does.
 use super::{Banner, discard_disputed, prove};
+use crate::who::{ANOTHER_OPENER, opened};
 use crate::{Courier, probe};
 use desk::Refusal;
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
+use desk::mailboxes::mailbox::{self, Shape, Side};
 
 /// Tokens that are kept sealed, and used for nothing, until somebody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +34,6 @@ pub enum Answer {
     /// The person who signed in opens the shared mailbox from now on.
     Person,
 }
-
-/// What the tokens of a try wait for, in the row's words.
-pub(crate) const ANOTHER_ADDRESS: &str = "another_person";
-pub(crate) const ANOTHER_OPENER: &str = "another_opener";
 
 /// What the side waits for a word about. One whose time has come is discarded by the look.
 pub async fn question(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Option<Question>> {
@@ -89,14 +86,4 @@ pub async fn answer(
         prove::prove(&courier, &by, &mailbox, side, prove::Subject::New(grant_id), Some(note)).await
     });
     task.await.map_err(|error| anyhow::anyhow!("answering ended early: {error}"))?
-}
-
-/// Who signed in, and what is opened with it.
-pub(crate) fn opened(mailbox: &Mailbox, signed_in: &str) -> String {
-    match &mailbox.shape {
-        Shape::Alias { opens } => {
-            format!("Signed in as {signed_in}, to open {opens} for {}.", mailbox.address)
-        }
-        Shape::Own | Shape::Shared => format!("Signed in as {signed_in}, to open {}.", mailbox.address),
-    }
 }

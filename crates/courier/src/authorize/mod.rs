@@ -18,7 +18,6 @@ pub use certificate::{make as make_certificate, new_certificate};
 pub use device::{Device, begin_device, device_is_offered, poll_devices, wait_for_device};
 pub(crate) use device::{Polls, answered, begin_polls};
 pub use discover::{Discovered, discover};
-pub(crate) use dispute::{ANOTHER_ADDRESS, ANOTHER_OPENER, opened};
 pub use dispute::{About, Answer, Question, answer, question};
 pub(crate) use unattended::go_on as go_on_unattended;
 pub use unattended::{ask_now, needs_nobody};

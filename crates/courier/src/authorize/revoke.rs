@@ -95,7 +95,7 @@ pub async fn delete_tokens(courier: &Courier, by: &desk::By, grant_id: i64) -> d
         let acts = by.clone();
         courier.write(move |tx| grant::delete_tokens(tx, &acts, grant_id)).await?;
         match held {
-            Some(held) => take_back(&courier, &by, held).await,
+            Some(held) => Ok(taken_back(&courier, &by, held).await),
             None => Ok(String::new()),
         }
     });
@@ -134,10 +134,7 @@ pub(super) async fn replaced_by(courier: &Courier, grant_id: i64) -> desk::Resul
 /// itself there, and is destroyed here.
 pub(super) async fn take_back_replaced(courier: &Courier, by: &desk::By, replaced: Vec<Held>) {
     for held in replaced {
-        let id = held.grant_id;
-        if let Err(error) = take_back(courier, by, held).await {
-            tracing::warn!(grant = id, "a replaced token was not taken back at its provider: {error}");
-        }
+        taken_back(courier, by, held).await;
     }
 }
 
@@ -184,16 +181,10 @@ pub async fn take_back_ended(courier: &Courier, by: &desk::By, watched: Watched)
         taking.spawn(async move {
             let _turn = turns.acquire_owned().await;
             let id = held.grant_id;
-            match take_back_if_ended(&courier, &by, held).await {
-                Ok(said) => said.map(|said| (id, said)),
-                Err(error) => {
-                    tracing::warn!(
-                        grant = id,
-                        "a token that ended was not taken back at its provider: {error}"
-                    );
-                    Some((id, NOT_ASKED.to_owned()))
-                }
+            if !is_ended(&courier, id).await {
+                return None;
             }
+            Some((id, taken_back(&courier, &by, held).await))
         });
     }
     let mut said: Vec<(i64, String)> = taking.join_all().await.into_iter().flatten().collect();
@@ -201,16 +192,25 @@ pub async fn take_back_ended(courier: &Courier, by: &desk::By, watched: Watched)
     said
 }
 
-const NOT_ASKED: &str = "The provider could not be asked to take it back; the log says why.";
-
-async fn take_back_if_ended(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<Option<String>> {
-    let id = held.grant_id;
-    let ended = courier.read(move |tx| grant::find(tx, id)).await?;
-    let is_ended = |grant: grant::Grant| matches!(grant.state, grant::State::Failed | grant::State::Revoked);
-    if !ended.is_some_and(is_ended) {
-        return Ok(None);
+async fn is_ended(courier: &Courier, grant_id: i64) -> bool {
+    match courier.read(move |tx| grant::find(tx, grant_id)).await {
+        Ok(found) => {
+            found.is_some_and(|grant| matches!(grant.state, grant::State::Failed | grant::State::Revoked))
+        }
+        Err(error) => {
+            tracing::warn!(grant = grant_id, "it is not known whether a token has ended: {error}");
+            false
+        }
     }
-    take_back(courier, by, held).await.map(Some)
+}
+
+/// What the provider said, a sentence. Here it is gone whatever that was.
+async fn taken_back(courier: &Courier, by: &desk::By, held: Held) -> String {
+    let id = held.grant_id;
+    take_back(courier, by, held).await.unwrap_or_else(|error| {
+        tracing::warn!(grant = id, "a token was not taken back at its provider: {error}");
+        "The provider could not be asked to take it back; the log says why.".to_owned()
+    })
 }
 
 /// Ends what nobody said a word about in ten minutes.

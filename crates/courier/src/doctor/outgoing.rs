@@ -109,11 +109,12 @@ pub(super) fn is_about_the_sender(refused: &wire::Error) -> bool {
 async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Chart) {
     let address = &mailbox.address;
     let owner = match way.grant_id() {
-        Some(id) => {
-            let found = courier.read(move |tx| grant::find(tx, id)).await.ok().flatten();
-            found.and_then(|grant| grant.owner_address)
-        }
-        None => Some(way.user().to_owned()),
+        Some(id) => courier.read(move |tx| grant::find(tx, id)).await.map(|found| found?.owner_address),
+        None => Ok(Some(way.user().to_owned())),
+    };
+    let owner = match owner {
+        Ok(owner) => owner,
+        Err(error) => return chart.skipped(Link::SendAs, not_read(address, &error)),
     };
     let own = owner.as_deref().is_none_or(|owner| mail::address::key(owner) == mail::address::key(address));
     let owner = owner.unwrap_or_default();
@@ -132,9 +133,22 @@ async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Ch
     }
 }
 
+fn not_read(address: &str, error: &desk::Error) -> String {
+    format!(
+        "It could not be read who signed in, so it is not known whether that account may write as {address}: {error}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_signed_in_and_could_not_be_read_is_not_taken_for_the_mailbox_itself() {
+        let said = not_read("support@contoso.example", &anyhow::anyhow!("the database is busy").into());
+        assert!(said.contains("could not be read") && said.contains("the database is busy"), "{said}");
+        assert!(!said.contains("in its own name"), "{said}");
+    }
 
     #[test]
     fn a_recipient_that_is_unknown_is_no_matter_of_the_sender() {

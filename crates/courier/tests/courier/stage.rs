@@ -201,14 +201,16 @@ impl Stage {
             mailbox::set_client(tx, &by, id, Side::Incoming, client_id)?;
             client::change(
                 tx,
-                vault,
-                &self.desk.providers,
-                &by,
+                &client::Change {
+                    vault,
+                    providers: &self.desk.providers,
+                    by: &by,
+                    scheme: Scheme::Practice,
+                    completeness: Completeness::Complete,
+                    nonces: [[3; 24], [8; 24]],
+                },
                 client_id,
                 &entered,
-                Scheme::Practice,
-                Completeness::Complete,
-                [[3; 24], [8; 24]],
             )?;
             Ok("unguessable".to_owned())
         })
@@ -241,14 +243,16 @@ impl Stage {
             change(&mut entered);
             client::change(
                 tx,
-                vault,
-                &self.desk.providers,
-                &self.by(),
+                &client::Change {
+                    vault,
+                    providers: &self.desk.providers,
+                    by: &self.by(),
+                    scheme: Scheme::Practice,
+                    completeness: Completeness::Complete,
+                    nonces: [[4; 24], [8; 24]],
+                },
                 old.id,
                 &entered,
-                Scheme::Practice,
-                Completeness::Complete,
-                [[4; 24], [8; 24]],
             )
         });
     }

@@ -114,14 +114,16 @@ impl Scene {
             let (complete, scheme) = (Completeness::Complete, Scheme::Practice);
             client::change(
                 tx,
-                vault,
-                providers,
-                &by,
+                &client::Change {
+                    vault,
+                    providers,
+                    by: &by,
+                    scheme,
+                    completeness: complete,
+                    nonces: [[3; 24], [8; 24]],
+                },
                 client_id,
                 &entered,
-                scheme,
-                complete,
-                [[3; 24], [8; 24]],
             )?;
             Ok(client_id)
         });

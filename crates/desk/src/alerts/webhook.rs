@@ -1,7 +1,7 @@
 //! Where alerts are posted to, and the secret that signs them.
 use crate::db::Tx;
 use crate::site::endpoint;
-use crate::site::event::{self, Subject};
+use crate::site::event::{self, Actor, Subject};
 use crate::site::sealed;
 use crate::site::vault::Vault;
 use crate::{By, Refusal, Result, params};
@@ -74,6 +74,28 @@ pub fn set(tx: &mut Tx<'_>, vault: &Vault, by: &By, new: &Set<'_>) -> Result<boo
     // The path may hold a token of the other side.
     event::append(tx, by, Subject::Site, "webhook_set", json!({ "host": origin(url), "new_secret": fresh }))?;
     Ok(fresh)
+}
+
+/// How long whoever made a secret is shown it: a second click on the button gets the first one's answer, and the page of
+/// the first one is gone by then.
+const SHOWN_MS: i64 = 60_000;
+/// It is among the newest that happened to the site.
+const EVENTS_MAX: i64 = 30;
+
+/// The secret, to who has just made it.
+pub fn made_just_now(tx: &mut Tx<'_>, vault: &Vault, by: &By) -> Result<Option<SecretString>> {
+    let Actor::Agent { id, .. } = &by.actor else { return Ok(None) };
+    let events = event::list(tx, Subject::Site, EVENTS_MAX)?;
+    let newest = events.into_iter().rev().find(|event| event.kind.starts_with("webhook_"));
+    let is_theirs = newest.is_some_and(|event| {
+        event.data["new_secret"] == true
+            && matches!(event.actor, Actor::Agent { id: by, .. } if by == *id)
+            && by.at.saturating_sub(event.at) < SHOWN_MS
+    });
+    if !is_theirs {
+        return Ok(None);
+    }
+    secret_for_system(tx, vault)
 }
 
 fn check(url: &str, scheme: Scheme) -> Result<()> {

@@ -1,11 +1,12 @@
 //! Which provider a registration is at: what is offered for a mailbox, and another one chosen.
-use super::client::{self, Client, Flow, OTHER, certificate};
+use super::client::offer::known;
+use super::client::{self, Client, certificate};
 use super::grant;
 use super::mailbox::{self, Authentication, Mailbox, Side};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result, params};
-use mail::provider::{self, Book, ClientSecret, Family, OAuth2, Preset};
+use mail::provider::{self, Book, Family, Preset};
 use serde_json::json;
 use url::{Host, Url};
 
@@ -32,16 +33,6 @@ pub fn preset_for<'a>(providers: &'a Book, family: Family, mailbox: &Mailbox) ->
     let by_server = || providers.of_incoming_host(&mailbox.incoming.host).filter(fits);
     let first = || providers.of_family(family).next().filter(|_| family != Family::Other);
     by_address.or_else(by_server).or_else(first)
-}
-
-/// The preset's key, or [`OTHER`]; anything else is refused.
-pub(super) fn known<'a>(providers: &'a Book, provider: &str) -> Result<Option<&'a Preset>> {
-    let preset = providers.find(provider).filter(|preset| preset.oauth2.is_some());
-    if preset.is_none() && provider != OTHER {
-        let sentence = format!("Nothing is known of a provider “{provider}” that takes OAuth2.");
-        return Err(Refusal::Other(sentence).into());
-    }
-    Ok(preset)
 }
 
 /// Another provider from now on: its tenant, endpoints and scopes take the place of the old one's. The secret was entered
@@ -133,37 +124,6 @@ fn go_with(
 fn elsewhere(first: &str) -> Result<()> {
     let sentence = format!("That registration is at another provider. Choose {first} first.");
     Err(Refusal::Other(sentence).into())
-}
-
-fn oauth2(preset: Option<&Preset>) -> Option<&OAuth2> {
-    preset.and_then(|preset| preset.oauth2.as_ref())
-}
-
-/// How tokens can be had there. Of a provider that was typed in nothing is known, and a person is not the only way.
-pub fn flows(preset: Option<&Preset>) -> Vec<Flow> {
-    let has = |flow: &Flow| match (flow, oauth2(preset)) {
-        (Flow::Code, _) => true,
-        (Flow::AppOnly, Some(oauth2)) => oauth2.app_only_scope.is_some(),
-        (Flow::AppOnly, None) => preset.is_none(),
-        (Flow::ServiceAccount, Some(oauth2)) => oauth2.service_account_scope.is_some(),
-        (Flow::ServiceAccount, None) => false,
-    };
-    Flow::ALL.into_iter().filter(has).collect()
-}
-
-/// Whether a certificate may stand in place of a secret.
-pub fn takes_certificate(preset: Option<&Preset>) -> bool {
-    oauth2(preset).is_none_or(|oauth2| oauth2.certificate)
-}
-
-/// A registration without a secret is believed where the provider is known to give none.
-pub fn needs_secret(preset: Option<&Preset>) -> bool {
-    oauth2(preset).is_none_or(|oauth2| oauth2.client_secret == ClientSecret::Needed)
-}
-
-/// The portal shows a *Secret ID*, a GUID, beside the *Value*; where values are no GUIDs, it was pasted by mistake.
-pub(super) fn is_secret_id(preset: Option<&Preset>, secret: &str) -> bool {
-    oauth2(preset).is_some_and(|oauth2| oauth2.secret_is_no_guid) && provider::is_guid(secret)
 }
 
 /// A host that every provider takes in a Callback Endpoint: a name under a public suffix, or this machine.

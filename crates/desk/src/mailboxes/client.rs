@@ -4,13 +4,13 @@ mod account;
 pub mod certificate;
 mod flow;
 pub mod hosts;
+pub mod offer;
 mod row;
 mod rules;
 
 pub use crate::site::endpoint::Scheme;
 pub use flow::{Authentication, Flow};
 
-use super::choice::{self, known};
 use super::grant::{self, Tokens};
 use super::mailbox::{Completeness, Side};
 use crate::db::{self, Query, Tx};
@@ -20,6 +20,7 @@ use crate::site::vault::{self, Vault};
 use crate::{By, Refusal, Result, params};
 use account::KeyFile;
 use mail::provider::{Book, Preset};
+use offer::known;
 use row::SELECT;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -72,7 +73,10 @@ impl Client {
     /// What is known of its provider, where its tokens do come from there: what is known of a provider is no word about an
     /// endpoint that somebody typed.
     pub fn at_home<'a>(&self, providers: &'a Book) -> Option<&'a Preset> {
-        let preset = providers.find(&self.provider)?;
+        self.at_home_of(providers.find(&self.provider))
+    }
+    fn at_home_of<'a>(&self, preset: Option<&'a Preset>) -> Option<&'a Preset> {
+        let preset = preset?;
         let endpoints = preset.endpoints(&self.tenant)?;
         (endpoints.token == self.token_endpoint.trim()).then_some(preset)
     }
@@ -129,94 +133,58 @@ pub fn find_by_public_id(tx: &mut Tx<'_>, public_id: &str) -> Result<Option<Clie
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
+/// What a registration is changed with, whatever is entered.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    pub vault: &'a Vault,
+    pub providers: &'a Book,
+    pub by: &'a By,
+    /// `Practice` allows plain http to loopback.
+    pub scheme: Scheme,
+    pub completeness: Completeness,
+    /// For its secret, and for the key of a service account.
+    pub nonces: [[u8; 24]; 2],
+}
+
 /// Tenant and endpoints agree: a tenant fills both, a pasted endpoint fills the tenant, two tenants are
-/// refused, nothing silently becomes `common`. `practice` allows plain http to loopback.
+/// refused, nothing silently becomes `common`.
 ///
 /// A draft may lack what is needed, and what it holds is checked all the same. What was complete once stays so:
 /// its tokens are refreshed with it.
 ///
 /// A kept secret goes only to the origin it was entered for: another token endpoint asks for it again, and ends
 /// what was granted, because refresh tokens would go there too.
-pub fn change(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    providers: &Book,
-    by: &By,
-    id: i64,
-    entered: &EnteredClient,
-    scheme: Scheme,
-    completeness: Completeness,
-    nonces: [[u8; 24]; 2],
-) -> Result<Client> {
-    let [for_secret, for_key] = nonces;
+pub fn change(tx: &mut Tx<'_>, with: &Change<'_>, id: i64, entered: &EnteredClient) -> Result<Client> {
+    let by = with.by;
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
-    let preset = providers.find(&old.provider);
-    let completeness = if rules::is_complete(&old, preset) { Completeness::Complete } else { completeness };
+    let preset = with.providers.find(&old.provider);
+    let completeness =
+        if rules::is_complete(&old, preset) { Completeness::Complete } else { with.completeness };
     // A key file says which client it is: one that comes with another flow would change the client behind a kept secret.
     let account_file = entered.account_file.as_ref().filter(|_| entered.flow == Flow::ServiceAccount);
     let file = account_file.map(KeyFile::read).transpose()?;
-    let new = rules::checked(&old, preset, entered, file.as_ref(), scheme, completeness)?;
+    let new = rules::checked(&old, preset, entered, file.as_ref(), with.scheme, completeness)?;
     let moved = rules::moved(&old, &new);
     let secret = entered.client_secret.as_ref().map(trimmed).filter(|s| !s.expose_secret().is_empty());
-    if new.token_endpoint.is_empty() && (secret.is_some() || old.has_secret) {
-        return Err(Refusal::Required(rules::TOKEN).into()); // it says where the secret may go
-    }
-    match &secret {
-        Some(secret) if choice::is_secret_id(preset, secret.expose_secret()) => {
-            return Err(Refusal::SecretLooksLikeId.into());
-        }
-        Some(_) => {}
-        None if !old.has_secret && rules::wants_secret(&new, preset) => {
-            rules::needed("Client Secret", "", completeness)?;
-        }
-        None if !old.has_secret => {}
-        None => {
-            if let Some((from, to)) =
-                moved.iter().find(|m| m.field == rules::TOKEN).map(|m| (m.from.clone(), m.to.clone()))
-            {
-                return Err(Refusal::SecretAgain { field: "Client Secret", from, to }.into());
-            }
-        }
-    }
+    rules::secret_may_go(&old, &new, preset, secret.as_ref(), completeness)?;
     let mut changed = row::differences(&old, &new);
-    let kept = vault::if_it_opens(secret_for_system(tx, vault, id))?;
-    let is_given = secret.is_some();
-    let secret = match secret {
-        // Entered again as it was: nothing changes, so that applying a file twice changes nothing.
-        Some(secret) if vault::is_same(kept.as_ref(), &secret) => None,
-        secret => secret,
-    };
-    if secret.is_some() {
-        changed.insert("client_secret".into(), json!("entered"));
-    }
-    if is_given {
-        hosts::enter(tx, id, hosts::Held::Secret, entered.entered_for, before(secret.is_some()))?;
-    }
-    let is_given = file.is_some();
-    let key = match file.map(|file| file.key) {
-        Some(key) if vault::is_same(account_key_for_system(tx, vault, id)?.as_ref(), &key) => None,
-        key => key,
-    };
-    if key.is_some() {
-        changed.insert("account_key".into(), json!("entered"));
-    }
-    if is_given {
-        hosts::enter(tx, id, hosts::Held::Account, entered.entered_for, before(key.is_some()))?;
+    let [for_secret, for_key] = with.nonces;
+    let given = [
+        secret.map(|value| Given { what: Kept::Secret, value, nonce: for_secret }),
+        file.map(|file| Given { what: Kept::AccountKey, value: file.key, nonce: for_key }),
+    ];
+    let mut others = Vec::new();
+    for given in given.into_iter().flatten() {
+        if let Some(other) = given.entered(tx, with.vault, id, entered.entered_for)? {
+            changed.insert(other.what.column().into(), json!("entered"));
+            others.push(other);
+        }
     }
     if changed.is_empty() {
         return Ok(old);
     }
     row::store(tx, &new)?;
-    if let Some(key) = key {
-        let sealed = vault.seal(&account_row(id), &key, for_key);
-        tx.execute("UPDATE client SET account_key = $2 WHERE id = $1", params![id, sealed])?;
-    }
-    if let Some(secret) = secret {
-        tx.execute(
-            "UPDATE client SET client_secret = $2 WHERE id = $1",
-            params![id, vault.seal(&secret_row(id), &secret, for_secret)],
-        )?;
-    }
+    others.iter().try_for_each(|other| other.store(tx, with.vault, id))?;
     if changed.keys().any(|field| row::TOKENS_DEPEND_ON.contains(&field.as_str())) {
         grant::ask_anew(tx, by, id)?;
     }
@@ -231,6 +199,64 @@ pub fn change(
         grant::end_of_client(tx, by, id, tokens)?;
     }
     find(tx, id)?.ok_or_else(|| db::Error::NotFound.into())
+}
+
+/// What is kept sealed.
+#[derive(Clone, Copy)]
+enum Kept {
+    Secret,
+    AccountKey,
+}
+
+impl Kept {
+    fn column(self) -> &'static str {
+        match self {
+            Kept::Secret => "client_secret",
+            Kept::AccountKey => "account_key",
+        }
+    }
+    fn held(self) -> hosts::Held {
+        match self {
+            Kept::Secret => hosts::Held::Secret,
+            Kept::AccountKey => hosts::Held::Account,
+        }
+    }
+}
+
+/// It is entered now.
+struct Given {
+    what: Kept,
+    value: SecretString,
+    nonce: [u8; 24],
+}
+
+impl Given {
+    /// For that mailbox's servers. `None`: it is the one that is kept, so that applying a file twice changes nothing.
+    fn entered(
+        self,
+        tx: &mut Tx<'_>,
+        vault: &Vault,
+        id: i64,
+        entered_for: Option<i64>,
+    ) -> Result<Option<Given>> {
+        let kept = vault::if_it_opens(match self.what {
+            Kept::Secret => secret_for_system(tx, vault, id),
+            Kept::AccountKey => account_key_for_system(tx, vault, id),
+        })?;
+        let is_kept = vault::is_same(kept.as_ref(), &self.value);
+        let before = if is_kept { hosts::Before::TheSame } else { hosts::Before::Another };
+        hosts::enter(tx, id, self.what.held(), entered_for, before)?;
+        Ok((!is_kept).then_some(self))
+    }
+
+    fn store(&self, tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<()> {
+        let (text, row) = match self.what {
+            Kept::Secret => ("UPDATE client SET client_secret = $2 WHERE id = $1", secret_row(id)),
+            Kept::AccountKey => ("UPDATE client SET account_key = $2 WHERE id = $1", account_row(id)),
+        };
+        tx.execute(text, params![id, vault.seal(&row, &self.value, self.nonce)])?;
+        Ok(())
+    }
 }
 
 pub fn secret_for_system(tx: &mut Tx<'_>, vault: &Vault, id: i64) -> Result<Option<SecretString>> {
@@ -284,10 +310,6 @@ pub fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Client>> {
     let mut query = Query::new(SELECT);
     query.push(" WHERE name = ").bind(name).push(" ORDER BY id LIMIT 1");
     Ok(tx.maybe(query.sql(), query.params())?)
-}
-
-fn before(is_another: bool) -> hosts::Before {
-    if is_another { hosts::Before::Another } else { hosts::Before::TheSame }
 }
 
 fn secret_row(id: i64) -> String {

@@ -16,8 +16,8 @@ pub use device::{
 pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{
-    Whose, delete_tokens, replaced_by, same_person_elsewhere, told_provider, was_signed_in_by,
-    with_refresh_token,
+    Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, told_provider,
+    was_signed_in_by, with_refresh_token,
 };
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
@@ -166,27 +166,6 @@ pub const NOT_AUTHORIZED: (&str, &str, &str) = (
     "Nobody has authorized this mailbox.",
     "Open Config beside Authentication, fill in the registration and press Submit.",
 );
-
-/// The grant in use, where this one had to make room for it.
-pub fn overtaken_by(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
-    let mut query = Query::new(SELECT);
-    query
-        .push(" WHERE state = 'fulfilled' AND EXISTS (SELECT 1 FROM consent AS ended WHERE ended.id = ")
-        .bind(id);
-    query.push(" AND ended.state IN ('revoked', 'failed') AND ended.mailbox_id = consent.mailbox_id");
-    query.push(" AND ended.side = consent.side AND ended.created_at <= consent.state_since) ORDER BY id DESC LIMIT 1");
-    Ok(tx.maybe(query.sql(), query.params())?)
-}
-
-/// What who came second is told.
-pub fn overtaken(other: &Grant) -> String {
-    let owner = other.owner_address.as_deref().map(|owner| format!(" as {owner}")).unwrap_or_default();
-    format!(
-        "Another sign-in of this mailbox{owner}, begun by {}, was proved first and is in use, so this one was dropped. \
-         Nothing else is to be done; authorize again only if that was the wrong account.",
-        other.authorized_by
-    )
-}
 
 /// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
 pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {

@@ -29,14 +29,16 @@ pub fn change_with(desk: &TestDesk, id: i64, entered: &EnteredClient, scheme: Sc
     desk.db.write(|tx| {
         client::change(
             tx,
-            &desk.vault,
-            &desk.providers,
-            &by(),
+            &client::Change {
+                vault: &desk.vault,
+                providers: &desk.providers,
+                by: &by(),
+                scheme,
+                completeness: Completeness::Complete,
+                nonces: [[4; 24], [8; 24]],
+            },
             id,
             entered,
-            scheme,
-            Completeness::Complete,
-            [[4; 24], [8; 24]],
         )
     })
 }
@@ -45,14 +47,16 @@ fn draft(desk: &TestDesk, id: i64, entered: &EnteredClient) -> Result<Client> {
     desk.db.write(|tx| {
         client::change(
             tx,
-            &desk.vault,
-            &desk.providers,
-            &by,
+            &client::Change {
+                vault: &desk.vault,
+                providers: &desk.providers,
+                by: &by,
+                scheme,
+                completeness: Completeness::Draft,
+                nonces: [[5; 24], [8; 24]],
+            },
             id,
             entered,
-            scheme,
-            Completeness::Draft,
-            [[5; 24], [8; 24]],
         )
     })
 }
@@ -235,6 +239,27 @@ fn another_origin_asks_for_the_secret_again_and_is_told() {
     assert!(
         !told.iter().any(|e| e.data.to_string().contains("another") || e.data.to_string().contains("8Q~"))
     );
+}
+
+#[test]
+fn fresh_tokens_are_led_to_another_place_by_who_knows_the_secret_alone() {
+    let desk = TestDesk::new();
+    let id = create(&desk);
+    let mut saved = change(&desk, id, &entered()).unwrap();
+    let to = |saved: &Client, details: &str, secret: Option<&str>| EnteredClient {
+        resource_details_endpoint: details.into(),
+        client_secret: secret.map(|secret| secret.to_owned().into()),
+        ..shown(saved)
+    };
+    for elsewhere in ["https://evil.example/me", "https://login.microsoftonline.com.evil.example/me"] {
+        let said = refused(change(&desk, id, &to(&saved, elsewhere, None))).to_string();
+        assert!(said.contains("evil.example") && said.contains("Enter the Client Secret again"), "{said}");
+    }
+    saved = change(&desk, id, &to(&saved, "https://login.microsoftonline.com/me", None)).unwrap();
+    saved = change(&desk, id, &to(&saved, "https://graph.example/me", Some("8Q~the.value"))).unwrap();
+    saved = change(&desk, id, &to(&saved, "https://graph.example/users", None)).unwrap();
+    saved = change(&desk, id, &to(&saved, "", None)).unwrap();
+    assert!(change(&desk, id, &to(&saved, "https://graph.example/me", None)).is_err(), "it was taken away");
 }
 
 #[test]

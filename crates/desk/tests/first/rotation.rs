@@ -341,14 +341,16 @@ fn what_does_not_open_is_no_hindrance_to_what_is_entered_in_its_place() {
         .write(|tx| {
             client::change(
                 tx,
-                &s.vault,
-                &s.desk.providers,
-                &by,
+                &client::Change {
+                    vault: &s.vault,
+                    providers: &s.desk.providers,
+                    by: &by,
+                    scheme: https,
+                    completeness: complete,
+                    nonces: [[6; 24], [8; 24]],
+                },
                 1,
                 &entered,
-                https,
-                complete,
-                [[6; 24], [8; 24]],
             )
         })
         .unwrap();

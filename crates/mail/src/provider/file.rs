@@ -177,6 +177,11 @@ impl ServerEntry {
 
 impl OAuth2Entry {
     fn fill(&mut self, other: &OAuth2Entry) {
+        // Tokens that come from somewhere else go nowhere that only the other provider vouches for.
+        let elsewhere =
+            |own: &Endpoint| other.token_endpoint.as_ref().is_none_or(|t| origin(t) != origin(own));
+        let is_elsewhere = self.token_endpoint.as_ref().is_some_and(elsewhere);
+        let own = (self.userinfo_endpoint.clone(), self.profile.clone());
         fill!(self from other:
             portal registration authorization_endpoint token_endpoint device_endpoint admin_consent_endpoint
             revocation_endpoint userinfo_endpoint discovery_endpoint keys_endpoint issuer profile tenant scopes
@@ -184,6 +189,9 @@ impl OAuth2Entry {
             token address_claims client_secret secret_is_no_guid secret_months_max certificate granted_scope_checked
             refresh_token_stays callback_needs_public_name sasl az_cloud
             graph_environment);
+        if is_elsewhere {
+            (self.userinfo_endpoint, self.profile) = own;
+        }
     }
 
     fn whole(&self) -> Result<OAuth2, &'static str> {
@@ -306,14 +314,21 @@ pub(super) fn read(text: &str, known: &[Entry]) -> Result<(Vec<Entry>, Vec<Prese
     Ok((entries, presets))
 }
 
+/// The tenant stands in a path or, at some, in the host.
+fn origin_of(endpoint: &str) -> Option<url::Origin> {
+    Some(Url::parse(&endpoint.replace(TENANT, "tenant")).ok()?.origin())
+}
+
+fn origin(endpoint: &Endpoint) -> Option<url::Origin> {
+    origin_of(endpoint.get())
+}
+
 /// An endpoint that is shown the secret or a refresh token and is not where the token endpoint is.
 fn elsewhere(oauth2: &OAuth2) -> Option<&'static str> {
-    // The tenant stands in a path or, at some, in the host.
-    let origin = |endpoint: &str| Some(Url::parse(&endpoint.replace(TENANT, "tenant")).ok()?.origin());
-    let home = origin(&oauth2.token_endpoint);
+    let home = origin_of(&oauth2.token_endpoint);
     [("device_endpoint", &oauth2.device_endpoint), ("revocation_endpoint", &oauth2.revocation_endpoint)]
         .into_iter()
-        .find(|(_, at)| at.as_deref().is_some_and(|at| origin(at) != home))
+        .find(|(_, at)| at.as_deref().is_some_and(|at| origin_of(at) != home))
         .map(|(field, _)| field)
 }
 

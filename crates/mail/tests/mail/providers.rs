@@ -214,6 +214,25 @@ fn a_wrong_file_is_a_sentence_with_the_line() {
 }
 
 #[test]
+fn tokens_of_another_token_endpoint_go_nowhere_that_the_other_provider_vouches_for() {
+    let of = |token: &str, more: &str| {
+        let text = format!(
+            "[[provider]]\nkey = \"mine\"\nlabel = \"Mine\"\nlike = \"google\"\n[provider.oauth2]\n\
+             revocation_endpoint = \"\"\n{token}{more}"
+        );
+        let book = Book::with_file(&text).unwrap();
+        let oauth2 = book.find("mine").unwrap().oauth2.clone().unwrap();
+        (oauth2.userinfo_endpoint, oauth2.profile.map(|profile| profile.endpoint))
+    };
+    let elsewhere = "token_endpoint = \"https://id.contoso.example/token\"\n";
+    assert_eq!(of(elsewhere, ""), (None, None));
+    let own = "userinfo_endpoint = \"https://id.contoso.example/userinfo\"\n";
+    assert_eq!(of(elsewhere, own), (Some("https://id.contoso.example/userinfo".to_owned()), None));
+    let same = of("token_endpoint = \"https://oauth2.googleapis.com/another\"\n", "");
+    assert!(same.0.is_some() && same.1.is_some(), "{same:?}");
+}
+
+#[test]
 fn what_is_shown_the_secret_is_where_the_token_endpoint_is() {
     let moved = |more: &str| {
         Book::with_file(&format!(

@@ -60,6 +60,19 @@ pub struct AskedClient {
 }
 
 impl AskedServer {
+    /// What the file holds goes where the file says, not to a server that was typed on a page.
+    pub fn says_where_its_password_goes(&self, stored: &ServerSide, key: &str) -> Result<()> {
+        if self.password.is_none() || self.host.is_some() || stored.host.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::Other(format!(
+            "The file holds a password and no {key}.host, and the mailbox's server is {}, which the file does not name: the \
+             password would go there. Name {key}.host in the file.",
+            stored.host
+        ))
+        .into())
+    }
+
     /// `preset` is the provider's own server: for who signs in there from now on and names no other.
     fn over(&self, stored: &ServerSide, preset: Option<&provider::Server>) -> EnteredServer {
         let authentication = self.authentication.unwrap_or(stored.authentication);

@@ -228,8 +228,9 @@ fn change(
     let found = client::find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     goes_where_the_file_says(tx, desk, &found, asked)?;
     let entered = asked.over(&found, name);
-    let (vault, providers, complete) = (&desk.vault, &desk.providers, Completeness::Complete);
-    let nonces = [randoms.nonces[1], randoms.nonces[4]];
-    client::change(tx, vault, providers, by, id, &entered, randoms.scheme, complete, nonces)?;
+    let (vault, providers, scheme) = (&desk.vault, &desk.providers, randoms.scheme);
+    let (completeness, nonces) = (Completeness::Complete, [randoms.nonces[1], randoms.nonces[4]]);
+    let with = client::Change { vault, providers, by, scheme, completeness, nonces };
+    client::change(tx, &with, id, &entered)?;
     Ok(())
 }

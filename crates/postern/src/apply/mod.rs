@@ -180,6 +180,7 @@ fn apply(
     let completeness = if has_client { Completeness::Draft } else { Completeness::Complete };
     let preset = provider(tx, &desk.providers, wanted, &found)?;
     if let Some(remote) = &wanted.remote {
+        remote.server.says_where_its_password_goes(&found.incoming, "incoming")?;
         let remote = remote.over(&found, stands, preset);
         mailbox::change_remote(tx, &desk.vault, by, id, &remote, completeness, randoms.nonces[0])?;
     }
@@ -196,6 +197,7 @@ fn apply(
             }
             None => None,
         };
+        outgoing.server.says_where_its_password_goes(&found.outgoing, "outgoing")?;
         let outgoing = outgoing.over(&found, stands, if own.is_some() { of_own } else { preset })?;
         let (vault, providers) = (&desk.vault, &desk.providers);
         let completeness = if own.is_some() { Completeness::Draft } else { completeness };

@@ -135,6 +135,20 @@ fn what_the_file_does_not_say_stays_as_it_is() {
 }
 
 #[test]
+fn a_password_of_a_file_goes_to_the_server_that_the_file_names_alone() {
+    let program = program();
+    done(&program, PASSWORD_BOX);
+    let without: String = PASSWORD_BOX
+        .lines()
+        .filter(|line| !line.starts_with("host ="))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let file = program.file("fleet.toml", &without);
+    let words = ["Name incoming.host in the file", "localhost"];
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
+}
+
+#[test]
 fn what_the_authorization_page_holds_beyond_the_file_stays() {
     let program = program();
     let text = MICROSOFT_BOX.to_owned() + "strict_matching = false\nscopes = \"openid offline_access\"\n";
@@ -146,7 +160,8 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
             active: false,
             tenant: found.tenant.clone(),
             client_id: found.client_id.clone(),
-            client_secret: None,
+            // Tokens are led to Graph with it, so it is entered again.
+            client_secret: Some("a~secret.Value_of+40-characters".to_owned().into()),
             flow: found.flow,
             authentication: found.authentication,
             secret_expires_at: found.secret_expires_at,
@@ -162,7 +177,19 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
         };
         let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
         let book = mail::provider::Book::builtin();
-        client::change(tx, vault, book, by, found.id, &entered, https, complete, [[9; 24], [8; 24]])
+        client::change(
+            tx,
+            &client::Change {
+                vault,
+                providers: book,
+                by,
+                scheme: https,
+                completeness: complete,
+                nonces: [[9; 24], [8; 24]],
+            },
+            found.id,
+            &entered,
+        )
     });
     let before = format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx)));
     assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");
@@ -215,6 +242,9 @@ fn a_newer_consent_that_is_not_proved_does_not_hide_the_one_in_use() {
     // Another registration ends the consent at once, and that is said.
     let elsewhere = applied(&program, SHARED);
     assert_eq!((&elsewhere["done"], &elsewhere["consent_ended"]), (&"changed".into(), &true.into()));
+    let said = elsewhere["provider_said"].as_str().unwrap();
+    assert!(said.contains("Microsoft has no way to be told"), "{said}");
+    assert_eq!(again["provider_said"], Value::Null);
     assert_eq!(applied(&program, SHARED)["consent_ended"], false, "once");
 }
 
@@ -402,7 +432,19 @@ fn a_secret_of_the_file_is_not_entered_for_an_endpoint_that_the_file_does_not_na
         };
         let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
         let book = mail::provider::Book::builtin();
-        client::change(tx, vault, book, by, found.id, &entered, https, complete, [[9; 24], [8; 24]])
+        client::change(
+            tx,
+            &client::Change {
+                vault,
+                providers: book,
+                by,
+                scheme: https,
+                completeness: complete,
+                nonces: [[9; 24], [8; 24]],
+            },
+            found.id,
+            &entered,
+        )
     });
     let file = program.file("fleet.toml", SHARED);
     let words = ["the client Contoso was not applied", "login.evil.example", "Name token_endpoint"];

@@ -312,7 +312,9 @@ async fn save(
     let (by, desk, id) = (who.by(), state.courier.desk().clone(), client.id);
     let nonces = [state.courier.random(), state.courier.random()];
     let change = move |tx: &mut Tx<'_>| {
-        client::change(tx, &desk.vault, &desk.providers, &by, id, &entered, scheme, completeness, nonces)
+        let (vault, providers) = (&desk.vault, &desk.providers);
+        let with = client::Change { vault, providers, by: &by, scheme, completeness, nonces };
+        client::change(tx, &with, id, &entered)
     };
     authorize::change(&state.courier, &who.by(), vec![Whose::Client(id)], change).await.map(drop)
 }

@@ -33,6 +33,8 @@ pub struct Credentials {
     /// The longest that the provider lets a secret last, from today.
     pub suggested: Option<String>,
     pub account_address: String,
+    /// The mail servers that its tokens go to where nobody signs in; others ask for what they are made from again.
+    pub goes_to: Option<Vec<String>>,
     /// The scope that the administrator of a domain delegates.
     pub account_scope: String,
 }
@@ -41,8 +43,8 @@ impl Credentials {
     pub async fn of(state: &State, client: &Client, mailbox_id: i64, now: i64) -> Result<Credentials, Error> {
         let desk = state.courier.desk().clone();
         let (id, family) = (client.id, state.presets.family(&client.provider));
-        let provider = client.provider.clone();
-        let (certificates, newest, uses, others) = state
+        let (provider, asked) = (client.provider.clone(), client.clone());
+        let (certificates, newest, uses, others, goes_to) = state
             .courier
             .read(move |tx| {
                 let all = client::list(tx, OTHERS_MAX)?;
@@ -58,7 +60,9 @@ impl Credentials {
                     let provider = preset.map_or(other.provider.as_str(), |preset| preset.label.as_str());
                     others.push((other.id, called(&other, provider, &client::uses(tx, other.id)?)));
                 }
-                Ok((certificate::list(tx, id)?, certificate::newest(tx, id)?, client::uses(tx, id)?, others))
+                let goes_to = client::hosts::of(tx, &desk.providers, &asked)?;
+                let uses = client::uses(tx, id)?;
+                Ok((certificate::list(tx, id)?, certificate::newest(tx, id)?, uses, others, goes_to))
             })
             .await?;
         let preset = state.courier.desk().providers.find(&client.provider);
@@ -66,15 +70,16 @@ impl Credentials {
         let months = oauth2.and_then(|oauth2| oauth2.secret_months_max);
         let is_shared = uses.iter().any(|one| one.mailbox_id != mailbox_id);
         Ok(Credentials {
-            flows: choice::flows(preset).into_iter().map(|flow| (flow, label(flow))).collect(),
+            flows: client::offer::flows(preset).into_iter().map(|flow| (flow, label(flow))).collect(),
             stored: client.flow,
-            takes_certificate: choice::takes_certificate(preset),
+            takes_certificate: client::offer::takes_certificate(preset),
             certificates,
             newest,
             uses: if is_shared { uses } else { Vec::new() },
             others,
             suggested: months.and_then(|months| expiry::suggested(now, months)),
             account_address: client.account_address.clone(),
+            goes_to,
             account_scope: oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()).unwrap_or_default(),
         })
     }

@@ -1,5 +1,6 @@
 //! What the pages fill in when a provider is chosen: its servers and endpoints.
 use desk::mailboxes::choice;
+use desk::mailboxes::client::offer;
 use desk::mailboxes::mailbox::Mailbox;
 use mail::provider::{self, Book, Family};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl Preset {
             authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
             token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
             asks_for_tenant: preset.asks_for_tenant(),
-            needs_secret: choice::needs_secret(Some(preset)),
+            needs_secret: offer::needs_secret(Some(preset)),
             needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
             warnings: preset.warnings.clone(),
         }

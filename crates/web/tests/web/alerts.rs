@@ -3,6 +3,7 @@ use crate::office::{NOON, Office};
 use axum::http::StatusCode;
 use desk::alerts::look::{self, Asked};
 use desk::mailboxes::mailbox::{self, Round};
+use desk::people::agent::Role;
 use desk::{By, params};
 
 /// A mailbox that is fetched and sends, by password.
@@ -147,8 +148,16 @@ async fn the_webhooks_secret_is_shown_once_and_tests_say_what_became_of_them() {
     answer.shows("it is not shown again").shows("postern_");
     assert!(answer.header("cache-control").contains("no-store"), "{:?}", answer.headers);
     let again = maya.post("/alerts", &typed).await;
-    assert_eq!(again.status, StatusCode::SEE_OTHER, "the same form again shows nothing");
+    // A second click on the button: the page of the first is gone.
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
+    maya.follow(&again).await.shows("postern_").shows("it is not shown again");
     maya.get("/alerts").await.hides("postern_").shows("https://hooks.example/x");
+    office.clock.advance(60_000);
+    maya.follow(&again).await.hides("postern_");
+    office.clock.advance(-60_000);
+    office.hire("kim@contoso.example", "Kim Vogt", Role::Administrator);
+    let mut other = office.signed_in("kim@contoso.example").await;
+    other.follow(&again).await.hides("postern_");
 
     let answer = maya.post("/alerts/mail/test", &[]).await;
     maya.follow(&answer).await.shows("On its way through one@contoso.example.");

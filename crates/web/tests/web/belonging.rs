@@ -190,3 +190,15 @@ async fn what_belongs_elsewhere_is_not_found_by_an_agent_nor_an_administrator() 
         assert_eq!(browser.get("/profile").await.status, StatusCode::OK, "a session was ended by another");
     }
 }
+
+#[tokio::test]
+async fn a_token_is_deleted_on_its_own_side_alone() {
+    let office = Office::staffed();
+    let mut maya = office.maya().await;
+    let (mailbox, grant, _) = grant(&office, "cormorant");
+    for (side, status) in [("outgoing", StatusCode::NOT_FOUND), ("remote", StatusCode::SEE_OTHER)] {
+        maya.get("/profile").await;
+        let answer = maya.post(&format!("/mailboxes/{mailbox}/{side}/tokens/{grant}/delete"), &[]).await;
+        assert_eq!(answer.status, status, "{side}");
+    }
+}

@@ -465,9 +465,9 @@ async fn what_the_provider_says_when_an_email_is_removed_is_told_once() {
             desk::params![],
         )?;
         let grant = tx.insert(
-            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at)
-             VALUES ($1, 1, 'incoming', 'fulfilled', 0, 0) RETURNING id",
-            desk::params![client],
+            "INSERT INTO consent (client_id, mailbox_id, side, state, refresh_token, state_since, created_at)
+             VALUES ($1, 1, 'incoming', 'fulfilled', $2, 0, 0) RETURNING id",
+            desk::params![client, &[1_u8; 8]],
         )?;
         let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_client_id = $1, in_grant_id = $2 WHERE id = 1";
         Ok(tx.execute(bound, desk::params![client, grant])?)

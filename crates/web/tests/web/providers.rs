@@ -178,6 +178,7 @@ async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites
     // The registration is known, and its certificate is made: the rest is to be proved.
     page.shows("app-only · 2 of 8").shows("id=\"guide-permissions\">IMAP.AccessAsApp\nSMTP.SendAsApp<");
     page.shows("5e5addcd-3e8d-4e90-baf5-964efab2b20a").hides("cb842b43-da6e-4506-86fe-bb12199c656d");
+    page.shows("Entered for").shows("outlook.office365.com");
     // A second click makes no second one.
     let page = maya.post(at, &typed("certificate_make:0")).await;
     maya.follow(&page).await.shows("Make the next one");

@@ -85,6 +85,31 @@ fn kept(tx: &mut Tx<'_>, client_id: i64, held: Held) -> Result<Vec<String>> {
     Ok(kept.split_whitespace().map(str::to_owned).collect())
 }
 
+/// The mail servers that a token which needs nobody may go to; `None`: a person signs in, or it is made from nothing yet.
+pub fn of(tx: &mut Tx<'_>, providers: &Book, client: &Client) -> Result<Option<Vec<String>>> {
+    if !client.flow.is_unattended() {
+        return Ok(None);
+    }
+    if let Some(preset) = client.at_home(providers) {
+        return Ok(Some(own_of(preset).into_iter().map(str::to_owned).collect()));
+    }
+    match held(tx, client)? {
+        Some(held) => kept(tx, client.id, held).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What its tokens are made from.
+fn held(tx: &mut Tx<'_>, client: &Client) -> Result<Option<Held>> {
+    Ok(match (client.flow, client.authentication) {
+        (Flow::ServiceAccount, _) => (!client.account_address.is_empty()).then_some(Held::Account),
+        (_, Authentication::Secret) => client.has_secret.then_some(Held::Secret),
+        (_, Authentication::Certificate) => {
+            certificate::in_use(tx, client.id)?.map(|one| Held::Certificate(one.id))
+        }
+    })
+}
+
 /// Whether a token that needs nobody may go to that mail server. At a known provider its own servers are meant; where the
 /// token's endpoint was typed, those that the secret was entered for.
 pub fn check(tx: &mut Tx<'_>, providers: &Book, client: &Client, host: &str) -> Result<()> {
@@ -94,15 +119,8 @@ pub fn check(tx: &mut Tx<'_>, providers: &Book, client: &Client, host: &str) -> 
     if let Some(preset) = client.at_home(providers) {
         return of_preset(preset, host);
     }
-    let held = match (client.flow, client.authentication) {
-        (Flow::ServiceAccount, _) => Some(Held::Account),
-        (_, Authentication::Secret) => Some(Held::Secret),
-        (_, Authentication::Certificate) => {
-            certificate::in_use(tx, client.id)?.map(|one| Held::Certificate(one.id))
-        }
-    };
     // Without one nothing is made.
-    let Some(held) = held else { return Ok(()) };
+    let Some(held) = held(tx, client)? else { return Ok(()) };
     let known = kept(tx, client.id, held)?;
     if known.iter().any(|one| one.eq_ignore_ascii_case(host.trim())) {
         return Ok(());
@@ -117,11 +135,16 @@ pub fn check(tx: &mut Tx<'_>, providers: &Book, client: &Client, host: &str) -> 
     Err(Refusal::OtherHost { field: held.name(), from, to: host.to_owned(), remedy }.into())
 }
 
-fn of_preset(preset: &Preset, host: &str) -> Result<()> {
+fn own_of(preset: &Preset) -> Vec<&str> {
     let mut own = vec![preset.imap.host.as_str()];
     own.extend(preset.pop.as_ref().map(|pop| pop.host.as_str()));
     own.push(&preset.smtp.host);
     own.dedup();
+    own
+}
+
+fn of_preset(preset: &Preset, host: &str) -> Result<()> {
+    let own = own_of(preset);
     if own.iter().any(|one| one.eq_ignore_ascii_case(host.trim())) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
 //! are destroyed, the row and its story stay.
-use super::{Grant, Owner, fail, get, note};
+use super::{Grant, Owner, SELECT, fail, get, note};
 use crate::db::{Query, Tx};
 use crate::mailboxes::mailbox::{self, Side};
 use crate::{By, Result, params};
@@ -36,6 +36,27 @@ pub(super) fn end_others(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> 
     others(tx, grant)?
         .into_iter()
         .try_for_each(|id| revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "replaced"))
+}
+
+/// The grant in use, where this one had to make room for it.
+pub fn overtaken_by(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query
+        .push(" WHERE state = 'fulfilled' AND EXISTS (SELECT 1 FROM consent AS ended WHERE ended.id = ")
+        .bind(id);
+    query.push(" AND ended.state IN ('revoked', 'failed') AND ended.mailbox_id = consent.mailbox_id");
+    query.push(" AND ended.side = consent.side AND ended.created_at <= consent.state_since) ORDER BY id DESC LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// What who came second is told.
+pub fn overtaken(other: &Grant) -> String {
+    let owner = other.owner_address.as_deref().map(|owner| format!(" as {owner}")).unwrap_or_default();
+    format!(
+        "Another sign-in of this mailbox{owner}, begun by {}, was proved first and is in use, so this one was dropped. \
+         Nothing else is to be done; authorize again only if that was the wrong account.",
+        other.authorized_by
+    )
 }
 
 /// Those that this one replaces when it is proved.
