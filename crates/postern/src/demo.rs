@@ -25,13 +25,16 @@ struct Kept {
     #[serde(default = "any_port")]
     https: SocketAddr,
     imap: SocketAddr,
+    #[serde(default = "any_port")]
+    pop: SocketAddr,
     smtp: SocketAddr,
 }
 
 impl Kept {
     /// Nobody but the practice provider.
     fn providers(&self) -> Book {
-        practice::providers(&format!("http://{}", self.http), self.imap.port(), self.smtp.port())
+        let http_url = format!("http://{}", self.http);
+        practice::providers(&http_url, self.imap.port(), self.pop.port(), self.smtp.port())
     }
 }
 
@@ -79,8 +82,10 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             listen_http: kept.http,
             listen_https: kept.https,
             listen_imap: kept.imap,
+            listen_pop: kept.pop,
             listen_smtp: kept.smtp,
-            imap_security: practice::ImapSecurity::Implicit,
+            imap_security: practice::MailSecurity::Implicit,
+            pop_security: practice::MailSecurity::Implicit,
             state_dir: Some(open::practice_folder(&program.config)),
             postern_url: Some(bound.site.to_string()),
             clock: practice::Clock::system(),
@@ -97,6 +102,7 @@ pub fn run(program: &Program) -> Result<Done, Failure> {
             .parse()
             .context("the practice provider's secure address")?;
         kept.imap = practice.imap_addr;
+        kept.pop = practice.pop_addr;
         kept.smtp = practice.smtp_addr;
         keep(&place, &kept)?;
         let ca = open::practice_folder(&program.config).join("ca.pem");
@@ -117,7 +123,15 @@ fn new_demo() -> Kept {
     let random: [u8; 16] = courier::Random::system().bytes();
     let password = random.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect();
     let any = any_port();
-    Kept { seed: courier::Random::system().bytes(), password, http: any, https: any, imap: any, smtp: any }
+    Kept {
+        seed: courier::Random::system().bytes(),
+        password,
+        http: any,
+        https: any,
+        imap: any,
+        pop: any,
+        smtp: any,
+    }
 }
 
 fn any_port() -> SocketAddr {
@@ -154,7 +168,8 @@ fn administrator(desk: &Desk, password: &str) -> anyhow::Result<()> {
 
 fn welcome(site: &url::Url, practice: &practice::Practice, password: &str) {
     let (portal, mailboxes) = (practice.portal_url(), practice.mailboxes_url());
-    let (imap, smtp) = (practice.imap_addr.port(), practice.smtp_addr.port());
+    let (imap, pop) = (practice.imap_addr.port(), practice.pop_addr.port());
+    let smtp = practice.smtp_addr.port();
     output::tell(&format!(
         "
 Postern demo. Nothing leaves this machine.
@@ -167,6 +182,7 @@ Postern demo. Nothing leaves this machine.
     Practice mailboxes  {mailboxes}
 
     IMAP server         localhost:{imap} (SSL/TLS)
+    POP3 server         localhost:{pop} (SSL/TLS)
     SMTP server         localhost:{smtp} (STARTTLS)
 
 1. Sign in, open Admin Panel › Emails › Add New Email and enter support@contoso.example. Under Remote Mailbox

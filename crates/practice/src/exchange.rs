@@ -53,6 +53,7 @@ pub(crate) struct Exchange {
     pub rights: Vec<Right>,
     /// By mailbox; what is not there follows the default.
     pub imap: BTreeMap<String, bool>,
+    pub pop: BTreeMap<String, bool>,
     pub smtp_auth: BTreeMap<String, bool>,
     /// For the whole tenant; a mailbox of its own mind overrides it.
     pub smtp_auth_disabled: bool,
@@ -105,10 +106,12 @@ impl Exchange {
             })
     }
 
-    /// Personal mailboxes have IMAP off until their owner switches it on.
     pub fn imap_is_on(&self, mailbox: &str) -> bool {
-        let default = people::find(mailbox).is_none_or(|person| person.kind != Kind::Personal);
-        self.imap.get(mailbox).copied().unwrap_or(default)
+        self.imap.get(mailbox).copied().unwrap_or_else(|| is_on_at_first(mailbox))
+    }
+
+    pub fn pop_is_on(&self, mailbox: &str) -> bool {
+        self.pop.get(mailbox).copied().unwrap_or_else(|| is_on_at_first(mailbox))
     }
 
     pub fn smtp_auth_is(&self, mailbox: &str) -> SmtpAuth {
@@ -125,6 +128,11 @@ impl Exchange {
             known.object_id.eq_ignore_ascii_case(name) || known.app_id.eq_ignore_ascii_case(name)
         })
     }
+}
+
+/// Personal mailboxes have IMAP and POP off until their owner switches them on.
+fn is_on_at_first(mailbox: &str) -> bool {
+    people::find(mailbox).is_none_or(|person| person.kind != Kind::Personal)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +157,7 @@ mod tests {
         assert!(exchange.allows(support, Access::SendAs, billing, Some(CACHED_MS - 1)));
         assert!(!exchange.allows(support, Access::SendAs, billing, Some(CACHED_MS)));
         assert!(!exchange.imap_is_on("sam.reed@outlook.example"));
+        assert!(!exchange.pop_is_on("sam.reed@outlook.example") && exchange.pop_is_on(support));
         exchange.smtp_auth_disabled = true;
         assert_eq!(exchange.smtp_auth_is(billing), SmtpAuth::OffForTenant);
         exchange.smtp_auth.insert(billing.to_owned(), true);

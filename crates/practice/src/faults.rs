@@ -19,6 +19,7 @@ pub enum Place {
     Revoke,
     Graph,
     Imap,
+    Pop,
     Smtp,
 }
 
@@ -176,6 +177,22 @@ faults! {
     ImapMoveNo              "imap_move_no"              Imap "MOVE and COPY answered NO"
     ImapUidValidity         "imap_uidvalidity"          Imap "SELECT shows another UIDVALIDITY, as after a restore"
     ImapIdleSilent          "imap_idle_silent"          Imap "IDLE never tells of new mail"
+    PopUnavailable          "pop_unavailable"           Pop "greets with -ERR [SYS/TEMP]"
+    PopAuthFails            "pop_auth_fails"            Pop "AUTH answered -ERR Authentication failure"
+    PopAuthJson             "pop_auth_json"             Pop "AUTH answered with a 401 challenge, then -ERR (as Google does)"
+    PopInUse                "pop_in_use"                Pop "AUTH answered -ERR [IN-USE]"
+    PopNotConnected         "pop_not_connected"         Pop "AUTH +OK, then -ERR User is authenticated but not connected."
+    PopSystemTemporary      "pop_sys_temp"              Pop "any command after sign-in: -ERR [SYS/TEMP]"
+    PopThrottled            "pop_throttled"             Pop "any command after sign-in: -ERR Request is throttled. Suggested Backoff Time"
+    PopNoUidl               "pop_no_uidl"               Pop "UIDL answered -ERR, and missing among the capabilities"
+    PopUidlReused           "pop_uidl_reused"           Pop "names of letters count anew in the session, so that one may be another letter's than before"
+    PopRetrieveNo           "pop_retr_no"               Pop "RETR answered -ERR"
+    PopDropInLetter         "pop_drop_letter"           Pop "half a letter, then the connection closes without a word"
+    PopStalls               "pop_stalls"                Pop "stops answering in mid-RETR and holds the connection"
+    PopDropAtQuit           "pop_drop_quit"             Pop "closes the connection at QUIT; nothing is deleted"
+    PopStallAtQuit          "pop_stall_quit"            Pop "never answers QUIT; nothing is deleted"
+    PopStallAfterQuit       "pop_stall_after_quit"      Pop "deletes at QUIT, then never answers"
+    PopDropAfterQuit        "pop_drop_after_quit"       Pop "deletes at QUIT, then closes the connection without an answer"
     PermissionsCached       "permissions_cached"        Imap "permissions changed in the last two hours do not count yet, at the mail servers and at Graph"
     SmtpUnavailable         "smtp_unavailable"          Smtp "greets with 421 4.3.2"
     SmtpAuthDisabled        "smtp_auth_disabled"        Smtp "AUTH: 535 5.7.139, SmtpClientAuthentication is disabled for the Tenant"

@@ -1,4 +1,4 @@
-//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, SMTP, Graph, mailboxes) with two
+//! The practice provider: a pretend Microsoft 365 (portal, identity provider, IMAP, POP3, SMTP, Graph, mailboxes) with two
 //! more identity providers, for rehearsal and for tests with faults. Not a mail server: it listens on loopback
 //! only, forgets what it is told to forget, and real servers stay the judge of the protocols.
 
@@ -24,6 +24,7 @@ mod openid;
 mod page;
 mod people;
 mod permissions;
+mod pop3;
 mod portal;
 mod powershell;
 mod presets;
@@ -55,9 +56,9 @@ pub use clock::Clock;
 pub use faults::{Fault, Faults, Place, Row, TABLE, Times};
 pub use presets::providers;
 
-/// How the TLS of the IMAP listener begins.
+/// How the TLS of the IMAP or the POP3 listener begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImapSecurity {
+pub enum MailSecurity {
     Implicit,
     Starttls,
 }
@@ -72,8 +73,10 @@ pub struct Options {
     /// The same pages with TLS, for clients that refuse anything else.
     pub listen_https: SocketAddr,
     pub listen_imap: SocketAddr,
+    pub listen_pop: SocketAddr,
     pub listen_smtp: SocketAddr,
-    pub imap_security: ImapSecurity,
+    pub imap_security: MailSecurity,
+    pub pop_security: MailSecurity,
     /// Registered apps, consents, refresh tokens, the practice CA and the mailboxes live here (files 0600);
     /// without it everything is forgotten at shutdown.
     pub state_dir: Option<PathBuf>,
@@ -91,8 +94,10 @@ impl Options {
             listen_http: any,
             listen_https: any,
             listen_imap: any,
+            listen_pop: any,
             listen_smtp: any,
-            imap_security: ImapSecurity::Implicit,
+            imap_security: MailSecurity::Implicit,
+            pop_security: MailSecurity::Implicit,
             state_dir: None,
             postern_url: None,
             clock: Clock::system(),
@@ -128,8 +133,9 @@ pub struct Practice {
     /// The same with TLS; its certificate is signed by the practice CA.
     pub https_url: String,
     pub imap_addr: SocketAddr,
+    pub pop_addr: SocketAddr,
     pub smtp_addr: SocketAddr,
-    /// The certificate (PEM) that signs the IMAP and SMTP servers' certificates for localhost and 127.0.0.1.
+    /// The certificate (PEM) that signs the mail servers' certificates for localhost and 127.0.0.1.
     pub ca_pem: String,
     pub faults: Faults,
     world: Shared,
@@ -142,8 +148,9 @@ pub async fn start(options: Options) -> anyhow::Result<Practice> {
     let http = bind(options.listen_http, "web").await?;
     let https = bind(options.listen_https, "secure web").await?;
     let imap = bind(options.listen_imap, "IMAP").await?;
+    let pop = bind(options.listen_pop, "POP3").await?;
     let smtp = bind(options.listen_smtp, "SMTP").await?;
-    let (imap_addr, smtp_addr) = (imap.local_addr()?, smtp.local_addr()?);
+    let (imap_addr, pop_addr, smtp_addr) = (imap.local_addr()?, pop.local_addr()?, smtp.local_addr()?);
     let http_url = format!("http://{}", http.local_addr()?);
     let https_url = format!("https://{}", https.local_addr()?);
     let store = store::Store::open(options.state_dir.as_deref())?;
@@ -152,31 +159,34 @@ pub async fn start(options: Options) -> anyhow::Result<Practice> {
         http_url: http_url.clone(),
         https_url: https_url.clone(),
         imap_port: imap_addr.port(),
+        pop_port: pop_addr.port(),
         smtp_port: smtp_addr.port(),
         postern_url: options.postern_url,
     };
     let world = Arc::new(World::open(&store, &options.seed, options.clock, places)?);
 
     let (stop, stopped) = watch::channel(());
+    let acceptor = certificates.acceptor;
     let mut listeners = JoinSet::new();
-    let (acceptor, security) = (certificates.acceptor, options.imap_security);
-    let for_imap = (world.clone(), acceptor.clone());
+    let (inside, tls, security) = (world.clone(), acceptor.clone(), options.imap_security);
     listeners.spawn(accept(imap, stopped.clone(), move |stream| {
-        let (world, acceptor) = for_imap.clone();
-        async move { imap::serve(world, stream, acceptor, security).await }
+        imap::serve(inside.clone(), stream, tls.clone(), security)
     }));
-    let secure = http::Door::open(https, Some(acceptor.clone()))?;
+    let (inside, tls, security) = (world.clone(), acceptor.clone(), options.pop_security);
+    listeners.spawn(accept(pop, stopped.clone(), move |stream| {
+        pop3::serve(inside.clone(), stream, tls.clone(), security)
+    }));
+    let (inside, tls) = (world.clone(), acceptor.clone());
+    listeners
+        .spawn(accept(smtp, stopped.clone(), move |stream| smtp::serve(inside.clone(), stream, tls.clone())));
+    let secure = http::Door::open(https, Some(acceptor))?;
     listeners.spawn(serve_pages(secure, stopped.clone(), world.clone()));
-    let for_smtp = (world.clone(), acceptor);
-    listeners.spawn(accept(smtp, stopped.clone(), move |stream| {
-        let (world, acceptor) = for_smtp.clone();
-        async move { smtp::serve(world, stream, acceptor).await }
-    }));
     listeners.spawn(serve_pages(http::Door::open(http, None)?, stopped, world.clone()));
     Ok(Practice {
         http_url,
         https_url,
         imap_addr,
+        pop_addr,
         smtp_addr,
         ca_pem: certificates.ca_pem,
         faults: world.faults.clone(),

@@ -49,6 +49,7 @@ pub(crate) fn see(path: &str) -> Response {
 struct Landing<'a> {
     http_url: &'a str,
     imap_port: u16,
+    pop_port: u16,
     smtp_port: u16,
     postern_url: Option<&'a str>,
     tenant_id: &'a str,
@@ -58,6 +59,7 @@ pub(crate) async fn landing(State(world): State<Shared>) -> Response {
     html(&Landing {
         http_url: &world.http_url,
         imap_port: world.imap_port,
+        pop_port: world.pop_port,
         smtp_port: world.smtp_port,
         postern_url: world.postern_url.as_deref(),
         tenant_id: &world.tenant_id,

@@ -252,11 +252,15 @@ fn rights(world: &World, call: &Call, who: &str, access: Access, yes: bool) -> R
 
 fn set_cas_mailbox(world: &World, call: &Call) -> Result<String, String> {
     let mailbox = call.mailbox()?;
-    let (imap, smtp_off) = (call.flag("ImapEnabled")?, call.flag("SmtpClientAuthenticationDisabled")?);
+    let (imap, pop) = (call.flag("ImapEnabled")?, call.flag("PopEnabled")?);
+    let smtp_off = call.flag("SmtpClientAuthenticationDisabled")?;
     let follows = call.find("smtpclientauthenticationdisabled").is_some_and(|value| value == "$null");
     change(world, |exchange| {
         if let Some(on) = imap {
             exchange.imap.insert(mailbox.clone(), on);
+        }
+        if let Some(on) = pop {
+            exchange.pop.insert(mailbox.clone(), on);
         }
         if let Some(off) = smtp_off {
             exchange.smtp_auth.insert(mailbox.clone(), !off);

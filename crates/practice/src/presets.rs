@@ -6,8 +6,8 @@ use crate::openid::{GOOGLE, House, WALDAU};
 
 /// Of the practice provider with its pages at `http_url`, and of nobody else: a rehearsal reaches nobody else.
 #[must_use]
-pub fn providers(http_url: &str, imap_port: u16, smtp_port: u16) -> Book {
-    let here = Here { http_url: http_url.trim_end_matches('/'), imap_port, smtp_port };
+pub fn providers(http_url: &str, imap_port: u16, pop_port: u16, smtp_port: u16) -> Book {
+    let here = Here { http_url: http_url.trim_end_matches('/'), imap_port, pop_port, smtp_port };
     Book::of([microsoft(&here), google(&here), waldau(&here)].into_iter().flatten().collect())
 }
 
@@ -19,6 +19,7 @@ pub(crate) fn graph_root(http_url: &str) -> String {
 struct Here<'a> {
     http_url: &'a str,
     imap_port: u16,
+    pop_port: u16,
     smtp_port: u16,
 }
 
@@ -33,7 +34,7 @@ impl Here<'_> {
         Preset {
             oauth2: Some(oauth2),
             imap: server(self.imap_port, Security::Tls),
-            pop: None,
+            pop: Some(server(self.pop_port, Security::Tls)),
             smtp: server(self.smtp_port, Security::Starttls),
             ..preset.clone()
         }
@@ -118,11 +119,13 @@ mod tests {
 
     #[test]
     fn a_rehearsal_knows_nobody_but_this_machine() {
-        let book = providers("http://127.0.0.1:4000/", 4001, 4002);
+        let book = providers("http://127.0.0.1:4000/", 4001, 4003, 4002);
         let keys: Vec<&str> = book.presets().iter().map(|preset| preset.key.as_str()).collect();
         assert_eq!(keys, ["microsoft", "google", "waldau"]);
         for preset in book.presets() {
             assert_eq!((preset.imap.host.as_str(), preset.imap.port), ("localhost", 4001), "{}", preset.key);
+            let pop = preset.pop.as_ref().unwrap();
+            assert_eq!((pop.host.as_str(), pop.port), ("localhost", 4003), "{}", preset.key);
             assert_eq!((preset.smtp.host.as_str(), preset.smtp.port), ("localhost", 4002), "{}", preset.key);
             // Every address of the provider itself; what its tokens are for is a name and reached by nobody.
             let oauth2 = preset.oauth2.as_ref().unwrap();

@@ -20,6 +20,7 @@ pub(crate) const WALDAU: &str = "mail";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Imap,
+    Pop,
     Smtp,
 }
 
@@ -28,6 +29,7 @@ impl Protocol {
     fn permissions(self) -> (&'static str, &'static str) {
         match self {
             Protocol::Imap => ("IMAP.AccessAsUser.All", "IMAP.AccessAsApp"),
+            Protocol::Pop => ("POP.AccessAsUser.All", "POP.AccessAsApp"),
             Protocol::Smtp => ("SMTP.Send", "SMTP.SendAsApp"),
         }
     }
@@ -40,7 +42,7 @@ pub(crate) enum SignIn {
     Refused,
     /// The same in Google's manner: an error as JSON first, which the client has to answer.
     Challenged,
-    /// The token is good, but its person may not open the mailbox (or there is none, or IMAP is off).
+    /// The token is good, but its person may not open the mailbox (or there is none, or the protocol is off).
     NotConnected {
         mailbox: String,
     },
@@ -137,14 +139,16 @@ fn at_exchange(world: &World, access: &tokens::Access, mailbox: String, protocol
     if !allowed || people::find(&mailbox).is_none() {
         return SignIn::NotConnected { mailbox };
     }
-    let (imap_is_on, smtp_auth) = world
-        .directory
-        .read(|records| (records.exchange.imap_is_on(&mailbox), records.exchange.smtp_auth_is(&mailbox)));
+    let (imap_is_on, pop_is_on, smtp_auth) = world.directory.read(|records| {
+        let exchange = &records.exchange;
+        (exchange.imap_is_on(&mailbox), exchange.pop_is_on(&mailbox), exchange.smtp_auth_is(&mailbox))
+    });
     match (protocol, smtp_auth) {
         (Protocol::Imap, _) if !imap_is_on => SignIn::NotConnected { mailbox },
+        (Protocol::Pop, _) if !pop_is_on => SignIn::NotConnected { mailbox },
         (Protocol::Smtp, SmtpAuth::OffForMailbox) => SignIn::SwitchedOff { mailbox, for_all: false },
         (Protocol::Smtp, SmtpAuth::OffForTenant) => SignIn::SwitchedOff { mailbox, for_all: true },
-        (Protocol::Imap | Protocol::Smtp, _) => SignIn::Open(Opened { mailbox, trustee }),
+        (Protocol::Imap | Protocol::Pop | Protocol::Smtp, _) => SignIn::Open(Opened { mailbox, trustee }),
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct World {
     /// The same pages with TLS, of the practice CA.
     pub https_url: String,
     pub imap_port: u16,
+    pub pop_port: u16,
     pub smtp_port: u16,
     pub postern_url: Option<String>,
 }
@@ -57,6 +58,7 @@ pub(crate) struct Places {
     /// The same pages with TLS, of the practice CA.
     pub https_url: String,
     pub imap_port: u16,
+    pub pop_port: u16,
     pub smtp_port: u16,
     pub postern_url: Option<String>,
 }
@@ -75,7 +77,7 @@ impl World {
         if new {
             letters::deliver_the_first(&mailboxes, clock.now_at());
         }
-        let Places { http_url, https_url, imap_port, smtp_port, postern_url } = places;
+        let Places { http_url, https_url, imap_port, pop_port, smtp_port, postern_url } = places;
         Ok(World {
             clock,
             chance,
@@ -93,6 +95,7 @@ impl World {
             http_url,
             https_url,
             imap_port,
+            pop_port,
             smtp_port,
             postern_url,
         })

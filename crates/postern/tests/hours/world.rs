@@ -383,7 +383,7 @@ fn desk(folder: &tempfile::TempDir, practice: &Practice) -> Desk {
     };
     db.write(|tx| agent::create(tx, &By::system(NOON), &maya)).unwrap();
     let store = Store::open(&folder.path().join("blobs")).unwrap();
-    let providers =
-        practice::providers(&practice.http_url, practice.imap_addr.port(), practice.smtp_addr.port());
+    let (imap, pop) = (practice.imap_addr.port(), practice.pop_addr.port());
+    let providers = practice::providers(&practice.http_url, imap, pop, practice.smtp_addr.port());
     Desk { db, vault: Vault::from_key([7; 32]), store, providers: providers.into() }
 }

@@ -1,11 +1,13 @@
 //! kill -9 in the middle of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting in
-//! `starting`, of a token's renewal in `refreshing`, of a change of the key in `rotating`, of certificates in `certificates`.
+//! `starting`, of a token's renewal in `refreshing`, of a change of the key in `rotating`, of certificates in `certificates`,
+//! of POP3 at each point of a fetch in `post_office`.
 //!
 //! Each kill comes when a drawn number of rows has reached a stage, another one each time, and what is done is counted
 //! before and after it: a kill that found nothing or everything done proves nothing, and is made again with more work.
 //! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default, 5 in refreshing; `dev/prove kills`
 //! asks for more) and `POSTERN_TEST_SEED` where chance begins; both are printed.
 mod certificates;
+mod post_office;
 mod refreshing;
 mod rotating;
 mod starting;
@@ -126,49 +128,64 @@ fn items(program: &Program, arguments: &[&str]) -> Vec<serde_json::Value> {
     }
 }
 fn desk(address: &str, more: &str) -> Program {
+    desk_at(address, &rig::imaps(), more)
+}
+fn desk_at(address: &str, incoming: &str, more: &str) -> Program {
     let ca = rig::ca();
     let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
     program.file("secret", rig::PASSWORD);
-    let file =
-        program.file("fleet.toml", &rig::mailbox_toml(address, &rig::imaps(), &rig::submission(), more));
+    let file = program.file("fleet.toml", &rig::mailbox_toml(address, incoming, &rig::submission(), more));
     program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
     program
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_a_kill_while_fetching_loses_nothing_and_doubles_nothing() {
-    let mut chance = chance("fetching");
     let address = rig::address("support", "contoso.example");
     let program = desk(&address, "batch = 5\nfetched = \"move:Done\"");
+    let written = killed_while_fetching("fetching", "moved", &address, &program).await;
+    assert_eq!(rig::look(&address, "Done").await.len(), written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_a_kill_while_fetching_by_pop3_loses_nothing_and_doubles_nothing() {
+    let address = rig::address("support", "contoso.example");
+    let program = desk_at(&address, &rig::pop3s(), "batch = 5\nfetched = \"delete\"");
+    killed_while_fetching("fetching by POP3", "deleted", &address, &program).await;
+}
+
+/// Until INBOX is empty on the server, and every letter one ticket. How many letters there were.
+async fn killed_while_fetching(what: &str, settled: &'static str, address: &str, program: &Program) -> usize {
+    let mut chance = chance(what);
     let mut written = 0;
     let work = Work {
-        program: &program,
+        program,
         counted_by: "SELECT count(*), count(CASE WHEN state <> 'new' THEN 1 END), count(settled_on_server_at) FROM inbox",
-        stages: ["fetched", "filed", "moved"],
+        stages: ["fetched", "filed", settled],
     };
     kill_in_the_middle(&work, &mut chance, LETTERS, || {
         let letters: Vec<_> = (written..written + LETTERS)
             .map(|i| {
-                rig::letter("ann@nordwind.example", &address, &format!("Matter {i}"), &"word ".repeat(200))
+                rig::letter("ann@nordwind.example", address, &format!("Matter {i}"), &"word ".repeat(200))
             })
             .collect();
         written += LETTERS;
-        rig::deliver(&address, &letters);
+        rig::deliver(address, &letters);
         written
     });
     let written = usize::try_from(written).unwrap();
     let server = program.serve();
     until("every letter as a ticket", async || {
-        (items(&program, &["ticket", "list"]).len() >= written).then_some(())
+        (items(program, &["ticket", "list"]).len() >= written).then_some(())
     })
     .await;
-    until("every letter moved on the server", async || {
-        (rig::look(&address, "INBOX").await.is_empty()).then_some(())
+    until("every letter settled on the server", async || {
+        (rig::look(address, "INBOX").await.is_empty()).then_some(())
     })
     .await;
     server.stop();
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for ticket in items(&program, &["ticket", "list"]) {
+    for ticket in items(program, &["ticket", "list"]) {
         *count.entry(ticket["subject"].as_str().unwrap().to_owned()).or_default() += 1;
         assert_eq!(ticket["entries"], 1, "{ticket}");
     }
@@ -176,8 +193,8 @@ async fn real_servers_a_kill_while_fetching_loses_nothing_and_doubles_nothing() 
         assert_eq!(count.remove(&format!("Matter {i}")), Some(1), "Matter {i} of {written}");
     }
     assert!(count.is_empty(), "{count:?}");
-    assert_eq!(rig::look(&address, "Done").await.len(), written);
     program.run(&["check"]).fine();
+    written
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ mod applying;
 mod arrows;
 mod authorizing;
 mod browser;
+mod by_pop3;
 mod command_line;
 mod crowd;
 mod doctor;

@@ -13,6 +13,7 @@ pub struct Demo {
     pub portal: String,
     pub mailboxes: String,
     pub imap_port: String,
+    pub pop_port: String,
     pub smtp_port: String,
 }
 
@@ -34,8 +35,9 @@ impl Demo {
         let port = |label: &str| after(label).split([':', ' ']).nth(1).unwrap().to_owned();
         let (email, password) = (after("Sign in as"), after("Password"));
         let (portal, mailboxes) = (after("Practice portal"), after("Practice mailboxes"));
-        let (imap_port, smtp_port) = (port("IMAP server"), port("SMTP server"));
-        Demo { program, server, email, password, portal, mailboxes, imap_port, smtp_port }
+        let (imap_port, pop_port) = (port("IMAP server"), port("POP3 server"));
+        let smtp_port = port("SMTP server");
+        Demo { program, server, email, password, portal, mailboxes, imap_port, pop_port, smtp_port }
     }
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server.url)
@@ -72,6 +74,13 @@ impl Demo {
         let answer =
             answer.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
         assert!(answer.status().is_success(), "{body}: {answer:?}");
+    }
+    /// How often a fault has struck since it was told to.
+    pub async fn struck(&self, fault: &str) -> u64 {
+        let url = format!("{}/practice/faults.json", self.portal.trim_end_matches("/portal"));
+        let rows: serde_json::Value = serde_json::from_str(&Visitor::new().get(url).await.text).unwrap();
+        let row = rows.as_array().unwrap().iter().find(|row| row["name"] == fault).unwrap();
+        row["armed"]["struck"].as_u64().unwrap_or_default()
     }
     pub fn mailbox(&self, address: &str) -> serde_json::Value {
         self.run(&["mailbox", "show", address, "--json"]).json()

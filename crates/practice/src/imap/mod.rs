@@ -14,7 +14,7 @@ use std::io::Result;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::ImapSecurity;
+use crate::MailSecurity;
 use crate::faults::Fault;
 use crate::link::Link;
 use crate::sasl::{self, Opened, Protocol, SignIn};
@@ -63,10 +63,10 @@ pub(crate) async fn serve(
     world: Shared,
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    security: ImapSecurity,
+    security: MailSecurity,
 ) -> Result<()> {
     let mut link = Link::new(stream);
-    if security == ImapSecurity::Implicit {
+    if security == MailSecurity::Implicit {
         link = link.secure(&acceptor).await?;
     }
     if world.faults.strike(Fault::ImapUnavailable, None) {

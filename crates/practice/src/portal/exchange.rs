@@ -18,6 +18,7 @@ struct Row {
     address: &'static str,
     personal: bool,
     imap: bool,
+    pop: bool,
     smtp_auth: &'static str,
     /// Who else reads it, and who may send as it.
     reads: Vec<String>,
@@ -51,6 +52,7 @@ fn rows(world: &World) -> Vec<Row> {
                 address: person.address,
                 personal: person.kind == Kind::Personal,
                 imap: exchange.imap_is_on(person.address),
+                pop: exchange.pop_is_on(person.address),
                 smtp_auth: match exchange.smtp_auth_is(person.address) {
                     SmtpAuth::On => "on",
                     SmtpAuth::OffForMailbox => "off",
@@ -80,7 +82,7 @@ pub(super) async fn run(State(world): State<Shared>, Form(form): Form<Script>) -
 #[derive(Debug, Deserialize)]
 pub(super) struct Switch {
     mailbox: String,
-    /// `imap` or `smtp_auth`.
+    /// `imap`, `pop` or `smtp_auth`.
     what: String,
     on: bool,
 }
@@ -88,6 +90,7 @@ pub(super) struct Switch {
 pub(super) async fn switch(State(world): State<Shared>, Form(form): Form<Switch>) -> Response {
     world.directory.change(|records| match form.what.as_str() {
         "imap" => drop(records.exchange.imap.insert(form.mailbox, form.on)),
+        "pop" => drop(records.exchange.pop.insert(form.mailbox, form.on)),
         "smtp_auth" => drop(records.exchange.smtp_auth.insert(form.mailbox, form.on)),
         _ => {}
     });

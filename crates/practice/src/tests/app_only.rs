@@ -18,7 +18,7 @@ async fn ask(practice: &Practice, app: &Registration, tenant: &str, scope: &str)
     post(&url, &fields).await
 }
 
-async fn token(practice: &Practice, app: &Registration) -> String {
+pub(super) async fn token(practice: &Practice, app: &Registration) -> String {
     let answer = ask(practice, app, &app.tenant_id, MAIL).await.json();
     assert!(answer.get("refresh_token").is_none() && answer.get("id_token").is_none(), "{answer}");
     answer["access_token"].as_str().unwrap().to_owned()

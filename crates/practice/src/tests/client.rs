@@ -213,6 +213,23 @@ impl Talk {
         text
     }
 
+    /// POP3: sends a command and reads one line.
+    pub async fn one(&mut self, command: &str) -> String {
+        self.send(&format!("{command}\r\n")).await;
+        self.line().await.unwrap_or_default()
+    }
+
+    /// POP3: and what follows, up to the dot.
+    pub async fn several(&mut self, command: &str) -> String {
+        let mut text = self.one(command).await + "\n";
+        while text.starts_with("+OK") && !text.ends_with("\n.\n") {
+            let Some(line) = self.line().await else { break };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+
     /// SMTP: sends a line and reads its reply, which may have several lines.
     pub async fn say(&mut self, line: &str) -> String {
         self.send(&format!("{line}\r\n")).await;
@@ -230,6 +247,28 @@ impl Talk {
         }
         text
     }
+}
+
+/// A connected POP3 session, past the greeting.
+pub(crate) async fn pop(practice: &Practice) -> Talk {
+    let mut talk = Talk::tls(practice.pop_addr, &practice.ca_pem).await;
+    assert!(talk.line().await.unwrap().starts_with("+OK"));
+    talk
+}
+
+/// With what the server says to the token.
+pub(crate) async fn pop_auth(practice: &Practice, mailbox: &str, token: &str) -> (Talk, String) {
+    let mut talk = pop(practice).await;
+    assert_eq!(talk.one("AUTH XOAUTH2").await, "+");
+    let answer = talk.one(&xoauth2(mailbox, token)).await;
+    (talk, answer)
+}
+
+/// Signed in to a mailbox with its own good token.
+pub(crate) async fn pop_as(practice: &Practice, mailbox: &str) -> Talk {
+    let (talk, answer) = pop_auth(practice, mailbox, &practice.access_token("client", mailbox)).await;
+    assert_eq!(answer, "+OK User successfully authenticated.");
+    talk
 }
 
 /// A connected IMAP session, past the greeting.

@@ -28,7 +28,7 @@ fn endpoints(practice: &Practice, place: Place) -> Vec<(&'static str, &'static s
         Place::Keys => at("/oauth2/v3/certs", "/keys"),
         Place::Userinfo => at("/v1/userinfo", "/userinfo"),
         Place::Revoke => at("/revoke", "/revoke"),
-        Place::Device | Place::Graph | Place::Imap | Place::Smtp => Vec::new(),
+        Place::Device | Place::Graph | Place::Imap | Place::Pop | Place::Smtp => Vec::new(),
     };
     let entra = match place {
         Place::Authorize => Some(entra("oauth2/v2.0/authorize")),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::client::{Talk, imap, imap_as, post_json, xoauth2};
 use super::{ANN, NOON, SUPPORT, start};
-use crate::{ImapSecurity, Options};
+use crate::{MailSecurity, Options};
 
 #[tokio::test]
 async fn a_token_for_the_right_resource_person_and_hour_opens_the_mailbox() {
@@ -162,7 +162,7 @@ async fn new_letters_show_without_a_noop_and_numbers_stay_true_between() {
 
 #[tokio::test]
 async fn starttls_comes_before_sign_in_where_it_is_chosen() {
-    let options = Options { imap_security: ImapSecurity::Starttls, ..Options::loopback([4; 32]) };
+    let options = Options { imap_security: MailSecurity::Starttls, ..Options::loopback([4; 32]) };
     let practice = crate::start(options).await.unwrap();
     let token = practice.access_token("client", SUPPORT);
     let mut talk = Talk::plain(practice.imap_addr).await;

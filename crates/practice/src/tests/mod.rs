@@ -1,4 +1,4 @@
-//! Tests through the doors of the practice provider: HTTP, IMAP and SMTP over real loopback sockets.
+//! Tests through the doors of the practice provider: HTTP, IMAP, POP3 and SMTP over real loopback sockets.
 #![expect(clippy::disallowed_methods, reason = "tests stand outside, as clients of what practice serves")]
 
 mod app_only;
@@ -8,6 +8,7 @@ mod device;
 mod faults_at_endpoints;
 mod faults_at_graph;
 mod faults_at_imap;
+mod faults_at_pop;
 mod faults_at_sign_in;
 mod faults_at_smtp;
 mod google;
@@ -15,6 +16,7 @@ mod graph;
 mod imap;
 mod msal;
 mod pages;
+mod pop3;
 mod restart;
 mod shapes;
 mod sign_in;
@@ -47,6 +49,7 @@ fn every_fault_of_the_table_is_tried_by_a_test() {
         include_str!("faults_at_sign_in.rs"),
         include_str!("faults_at_graph.rs"),
         include_str!("faults_at_imap.rs"),
+        include_str!("faults_at_pop.rs"),
         include_str!("faults_at_smtp.rs"),
         include_str!("certificate.rs"),
         include_str!("app_only.rs"),

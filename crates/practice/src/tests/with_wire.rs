@@ -209,3 +209,90 @@ async fn faults_are_told_apart_by_what_must_be_done() {
     let mut session = wire::smtp::connect(&net, &smtp).await.unwrap();
     assert_eq!(session.login(&bearer(&practice)).await.unwrap_err().smtp_code(), Some(535));
 }
+
+#[tokio::test]
+async fn letters_are_read_by_pop3_and_deleted() {
+    let (practice, _) = start().await;
+    let (net, server) = (net(&practice), server(practice.pop_addr.port(), Security::Tls));
+    let open = async || {
+        let mut session = wire::pop3::connect(&net, &server).await?;
+        session.login(&bearer(&practice)).await?;
+        session.totals().await.map(|totals| (session, totals))
+    };
+    let (mut session, totals) = open().await.unwrap();
+    assert_eq!(totals.messages, 9);
+    let listed = session.list().await.unwrap();
+    let mut letters = session.retrieve(&[1], 1 << 20).await.unwrap();
+    let wire::pop3::Retrieved::Message { bytes, .. } = letters.next().await.unwrap().unwrap() else {
+        panic!("the first letter is there")
+    };
+    assert_eq!(bytes, practice.letters(SUPPORT).into_iter().find(|letter| letter.uid == 1).unwrap().raw);
+    assert!(letters.next().await.unwrap().is_none());
+    session.delete(listed[0].number).await.unwrap();
+    session.quit().await.unwrap();
+    assert_eq!(practice.letters(SUPPORT).len(), 8);
+    for (fault, kind) in [
+        (Fault::PopAuthFails, Kind::Unauthorized),
+        (Fault::PopAuthJson, Kind::Unauthorized),
+        (Fault::PopUnavailable, Kind::Transient { retry_after_ms: None }),
+        (Fault::PopInUse, Kind::Transient { retry_after_ms: None }),
+        (Fault::PopSystemTemporary, Kind::Transient { retry_after_ms: None }),
+        (Fault::PopThrottled, Kind::Transient { retry_after_ms: Some(299_961) }),
+    ] {
+        practice.faults.arm(fault, Times::Exactly(1));
+        assert_eq!(open().await.unwrap_err().kind(), kind, "{fault:?}");
+    }
+    practice.faults.arm(Fault::PopNotConnected, Times::Exactly(1));
+    let error = open().await.unwrap_err();
+    assert!(error.to_string().contains("User is authenticated but not connected"), "{error}");
+}
+
+#[tokio::test]
+async fn letters_are_read_moved_and_sent_by_graph() {
+    use wire::graph::{Gate, Next, Raw, Session, Start};
+    let (practice, _) = start().await;
+    let port = practice.http_url.rsplit_once(':').unwrap().1.parse().unwrap();
+    let session = || {
+        let token = practice.graph_token("client", SUPPORT).into();
+        let server = server(port, Security::Plain);
+        Session::new(&net(&practice), &server, SUPPORT, token, &Gate::default()).unwrap()
+    };
+    let graph = session();
+    let inbox = graph.folder("INBOX").await.unwrap().unwrap();
+    assert_eq!(inbox.total, 9);
+    let first = graph.page(Start::Folder(&inbox.id)).await.unwrap().unwrap();
+    let Next::Later(later) = first.next else { panic!("nine fit on a page") };
+    let id = first.listed[0].id.as_str();
+    let Raw::Message(raw) = graph.raw(id, 1 << 20).await.unwrap() else { panic!("it is there") };
+    assert!(practice.letters(SUPPORT).iter().any(|letter| letter.raw == raw));
+    assert!(graph.mark_read(id).await.unwrap());
+    let done = graph.folder_or_new("INBOX/Done").await.unwrap();
+    assert!(graph.move_to(id, &done.id).await.unwrap());
+    assert_eq!(graph.place(id).await.unwrap(), Some(done.id));
+    practice.deliver(SUPPORT, &super::graph::letter("new"));
+    let page = graph.page(Start::Link(&later)).await.unwrap().unwrap();
+    assert_eq!((page.listed.len(), page.removed.as_slice()), (1, [id.to_owned()].as_slice()));
+    assert!(graph.delete(id).await.unwrap());
+    practice.faults.arm(Fault::GraphSyncLost, Times::Exactly(1));
+    assert_eq!(graph.page(Start::Link(&later)).await.unwrap(), None);
+    practice.faults.arm(Fault::GraphForeignNext, Times::Exactly(1));
+    assert_eq!(graph.page(Start::Folder(&inbox.id)).await.unwrap_err().kind(), Kind::Broken);
+
+    graph.probe_send().await.unwrap();
+    let envelope = Envelope { from: SUPPORT.to_owned(), recipients: vec![ANN.to_owned()] };
+    let letter =
+        b"From: support@contoso.example\r\nTo: ann.porter@nordwind.example\r\nSubject: Re\r\n\r\nMended.\r\n";
+    let sent = graph.send(&envelope, letter).await.unwrap();
+    assert!(matches!(sent.fates[0].1, Fate::Accepted { .. }), "{sent:?}");
+    assert!(practice.letters(ANN)[0].raw.ends_with(b"\r\n\r\nMended.\r\n"));
+    practice.faults.arm(Fault::GraphDropAfterSend, Times::Exactly(1));
+    assert!(graph.send(&envelope, letter).await.unwrap_err().may_have_been_sent());
+    for (fault, kind) in [
+        (Fault::GraphThrottled, Kind::Transient { retry_after_ms: Some(7_000) }),
+        (Fault::GraphUnavailable, Kind::Transient { retry_after_ms: None }),
+        (Fault::GraphTokenRefused, Kind::Unauthorized),
+    ] {
+        practice.faults.arm(fault, Times::Exactly(1));
+        assert_eq!(session().folder("INBOX").await.unwrap_err().kind(), kind, "{fault:?}");
+    }
+}

@@ -1,6 +1,7 @@
-//! Faults between the provider's servers and the fetcher: token endpoint and IMAP.
+//! Faults between the provider's servers and the fetcher: token endpoint, IMAP and POP3.
 use super::{ANN, SUPPORT, each, has, the_ticket, well};
 use crate::practice_walk::{Demo, sign_in, until};
+use crate::visitor::Visitor;
 
 /// When a fault shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,11 +60,28 @@ const ROWS: &[Row] = &[
     row("imap_bye_in_fetch", WithLetter, ByItself, "waiting", "", "by itself"),
     row("imap_drop_in_fetch", WithLetter, ByItself, "waiting", "", "by itself"),
     row("imap_fetch_no", WithLetter, ByItself, "waiting", "", "by itself"),
+    row("pop_auth_fails", AtSignIn, ByItself, "needs_person", "bad password", "POP or IMAP is ticked"),
+    row("pop_not_connected", AtSignIn, ByItself, "needs_person", "but not connected", "Full Access"),
+    row("pop_throttled", AtSignIn, ByItself, "waiting", "throttled", "as long as the server asks"),
+    row("pop_unavailable", AtSignIn, ByItself, "waiting", "Server Unavailable", "by itself"),
+    row("pop_in_use", AtSignIn, ByItself, "waiting", "[IN-USE]", "by itself"),
+    row("pop_sys_temp", AtSignIn, ByItself, "waiting", "[SYS/TEMP]", "by itself"),
+    row("pop_no_uidl", AtSignIn, ByItself, "needs_person", "use IMAP", "Remote Mailbox"),
+    row("pop_retr_no", WithLetter, ByItself, "waiting", "", "by itself"),
+    row("pop_drop_letter", WithLetter, ByItself, "waiting", "", "by itself"),
 ];
 
 #[test]
 fn what_goes_wrong_with_fetching_is_said_and_mended() {
     each(ROWS, strikes);
+}
+
+/// The mailbox that was read by IMAP is read by POP3 from now on.
+async fn reads_by_pop3(demo: &Demo, visitor: &mut Visitor, base: &str) {
+    let page = visitor.get(format!("{base}/remote")).await;
+    let form = page.form("Save Changes").set("protocol", "pop3").set("port", &demo.pop_port);
+    visitor.submit(form).await.says("Saved");
+    demo.run(&["mailbox", "fetch", SUPPORT]);
 }
 
 async fn strikes(row: &'static Row) {
@@ -72,13 +90,18 @@ async fn strikes(row: &'static Row) {
         demo.goes_wrong("brief_tokens", 0).await;
     }
     let (mut visitor, base) = well(&demo).await;
+    let by_pop3 = row.fault.starts_with("pop_");
+    if by_pop3 {
+        reads_by_pop3(&demo, &mut visitor, &base).await;
+    }
     let subject = format!("While {} strikes", row.fault);
     demo.goes_wrong(row.fault, 0).await;
     if row.shows == WithLetter {
         demo.write(ANN, &subject, "Please come through.").await;
     }
     let mailbox = until(&format!("what {} does", row.fault), async || {
-        if row.shows != WithLetter {
+        // By POP3 nothing tells of a new letter.
+        if row.shows != WithLetter || by_pop3 {
             demo.program.run(&["mailbox", "fetch", SUPPORT]);
         }
         let mailbox = demo.mailbox(SUPPORT);
@@ -128,11 +151,18 @@ async fn strikes(row: &'static Row) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_breaks_once_in_a_letter_is_opened_again_and_the_letter_comes() {
-    for fault in ["imap_bye_in_fetch", "imap_drop_in_fetch"] {
+    for fault in ["imap_bye_in_fetch", "imap_drop_in_fetch", "pop_drop_letter"] {
         let demo = Demo::start();
-        well(&demo).await;
+        let (mut visitor, base) = well(&demo).await;
+        let by_pop3 = fault.starts_with("pop_");
+        if by_pop3 {
+            reads_by_pop3(&demo, &mut visitor, &base).await;
+        }
         demo.goes_wrong(fault, 1).await;
         demo.write(ANN, "Through thick and thin", "Please come through.").await;
+        if by_pop3 {
+            demo.run(&["mailbox", "fetch", SUPPORT]);
+        }
         the_ticket(&demo, "Through thick and thin").await;
     }
 }
