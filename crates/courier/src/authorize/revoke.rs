@@ -149,10 +149,17 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
         let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
         let (set, scope) = (&given.set, given.scope.as_str());
         let fresh = Fresh { set, scope, nonce: None, issuer: None, metadata: None };
-        if let Ok(owned) = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh).await {
-            courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
+        let (way, mut owner) = (way_back(courier, client).await, None);
+        if !matches!(way, Ok(None)) {
+            // A person waits for this, and the endpoint may be the one that has just kept them waiting.
+            let asked = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh);
+            owner =
+                tokio::time::timeout(LIMIT, asked).await.ok().and_then(Result::ok).map(|owned| owned.owner);
         }
-        let (client, way) = (client.clone(), way_back(courier, client).await);
+        if let Some(owner) = owner {
+            courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owner)).await?;
+        }
+        let client = client.clone();
         let refresh_token = Some(refresh_token);
         let held = Held { grant_id, state: grant::State::Failed, client, refresh_token, way };
         take_back(courier, &by, held).await
