@@ -6,12 +6,14 @@ use crate::registration;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client::{self, Flow};
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol, Security, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol, Security, Side, Submission};
 use mail::explain::{Class, Service};
 use mail::provider::Family;
 use secrecy::SecretString;
 use wire::sasl::Taken;
 use wire::{Credential, Server, imap, oauth, pop3, smtp};
+
+use crate::graph;
 
 /// Which grant opens the side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,16 @@ pub(crate) enum Which {
 pub(crate) enum Incoming {
     Imap(Box<imap::Session>),
     Pop3(Box<pop3::Session>),
+    /// Nothing was asked yet: Graph knows no sign-in, and says with each answer whether it takes the token.
+    Graph(Box<graph::Opened>),
+}
+
+/// What takes messages for sending.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Smtp(Box<smtp::Session>),
+    /// As with [`Incoming::Graph`].
+    Graph(Box<graph::Opened>),
 }
 
 /// Signed in to the incoming server.
@@ -35,11 +47,14 @@ pub(crate) async fn incoming(
     which: Which,
 ) -> Result<Incoming, Trouble> {
     let mut way = Way::find(courier, mailbox, Side::Incoming, which).await?;
+    if mailbox.is_by_graph(Side::Incoming) {
+        return Ok(Incoming::Graph(Box::new(graph::Opened::by(courier, way).await?)));
+    }
     loop {
         let credential = way.credential(courier).await?;
         let opened = async {
             match mailbox.protocol {
-                Protocol::Imap => {
+                Protocol::Imap | Protocol::Graph => {
                     let mut session = imap::connect(courier.net(), &way.server).await?;
                     session.login(&credential).await?;
                     Ok(Incoming::Imap(Box::new(session)))
@@ -63,14 +78,17 @@ pub(crate) async fn outgoing(
     courier: &Courier,
     mailbox: &Mailbox,
     which: Which,
-) -> Result<smtp::Session, Trouble> {
+) -> Result<Outgoing, Trouble> {
     let mut way = Way::find(courier, mailbox, Side::Outgoing, which).await?;
+    if mailbox.is_by_graph(Side::Outgoing) {
+        return Ok(Outgoing::Graph(Box::new(graph::Opened::by(courier, way).await?)));
+    }
     loop {
         let credential = way.credential(courier).await?;
         let opened = async {
             let mut session = smtp::connect(courier.net(), &way.server).await?;
             session.login(&credential).await?;
-            Ok(session)
+            Ok(Outgoing::Smtp(Box::new(session)))
         };
         match opened.await {
             Ok(session) => return Ok(session),
@@ -102,10 +120,11 @@ pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
             | Authentication::Password
             | Authentication::Other => Family::Other.word(),
         },
-        service: match (side, mailbox.protocol) {
-            (Side::Incoming, Protocol::Imap) => Service::Imap,
-            (Side::Incoming, Protocol::Pop3) => Service::Pop,
-            (Side::Outgoing, _) => Service::Smtp,
+        service: match (side, mailbox.protocol, mailbox.submission) {
+            (Side::Incoming, Protocol::Imap, _) => Service::Imap,
+            (Side::Incoming, Protocol::Pop3, _) => Service::Pop,
+            (Side::Outgoing, _, Submission::Smtp) => Service::Smtp,
+            (Side::Incoming, Protocol::Graph, _) | (Side::Outgoing, _, Submission::Graph) => Service::Graph,
         },
         by_token: authentication.is_oauth(),
         is_alone: false,
@@ -170,7 +189,7 @@ impl Way {
                     Which::InUse => in_use.ok_or_else(refresh::not_authorized)?,
                     Which::This(id) => id,
                 };
-                let protocol = registration::protocol_of(side);
+                let protocol = registration::protocol_of(mailbox, side);
                 Key::Grant { id, protocol, taken: taken(courier, id).await? }
             }
         };
@@ -185,6 +204,14 @@ impl Way {
     /// Who signs in.
     pub(crate) fn user(&self) -> &str {
         &self.user
+    }
+
+    /// For what carries a token with each request.
+    pub(crate) async fn token(&self, courier: &Courier, want: Want) -> Result<SecretString, Trouble> {
+        match &self.key {
+            Key::Password(_) => Err(by_token_alone()),
+            Key::Grant { id, protocol, .. } => refresh::access_token(courier, *id, *protocol, want).await,
+        }
     }
 
     /// `None`: a password opens it.
@@ -232,15 +259,35 @@ async fn may_have_token(
             return Ok(false);
         }
         let Some(grant) = grant::find(tx, grant_id)? else { return Ok(true) };
-        match client::find(tx, grant.client_id)? {
-            Some(client) if registration::is_unattended(&client, &grant) => {
+        if let Some(client) = client::find(tx, grant.client_id)? {
+            if registration::is_unattended(&client, &grant) {
                 client::hosts::check(tx, &desk.providers, &client, &host)?;
             }
-            Some(_) | None => {}
+            if known.is_by_graph(side) {
+                is_graph_of(&desk.providers, &client, &host)?;
+            }
         }
         Ok(true)
     });
     if checked.await? { Ok(()) } else { Err(server_changed()) }
+}
+
+/// A token for Microsoft Graph goes to the Graph of the cloud that it comes from; where the token's endpoint was typed, to the
+/// server that was typed with it.
+fn is_graph_of(providers: &mail::provider::Book, client: &client::Client, host: &str) -> desk::Result<()> {
+    let Some(preset) = client.at_home(providers) else { return Ok(()) };
+    let own = preset.graph.as_ref().map(|graph| graph.host.as_str());
+    if own.is_some_and(|own| own.eq_ignore_ascii_case(host.trim())) {
+        return Ok(());
+    }
+    let sentence = match own {
+        Some(own) => format!(
+            "A token of {} for Microsoft Graph goes to {own} alone, not to {host}. Enter that server.",
+            preset.label
+        ),
+        None => format!("{} has no Microsoft Graph. Choose another Protocol.", preset.label),
+    };
+    Err(desk::Refusal::Other(sentence).into())
 }
 
 /// Another server was entered since the mailbox was read. What was entered for that one, a password or a consent, is not for
@@ -292,10 +339,12 @@ async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Serv
         && let Some(client) = courier.read(move |tx| client::find(tx, client_id)).await?
         && let Some(preset) = courier.desk().providers.find(&client.provider)
     {
-        let preset = &preset.smtp;
+        let graph = preset.graph.as_ref().filter(|_| mailbox.is_by_graph(side));
+        let preset = graph.unwrap_or(&preset.smtp);
         let security = match preset.security {
             mail::provider::Security::Tls => wire::Security::Tls,
             mail::provider::Security::Starttls => wire::Security::StartTls,
+            mail::provider::Security::Plain => wire::Security::Plain,
         };
         return Ok(Server { host: preset.host.clone(), port: preset.port, security });
     }
@@ -353,6 +402,15 @@ fn server_changed() -> Trouble {
         "settings_changed",
         "The server of this mailbox was changed while it was being opened.",
         "Look again in a moment; what Postern does by itself it tries again.",
+    )
+}
+
+fn by_token_alone() -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "no_token",
+        "Microsoft Graph opens with a token, and this mailbox has a password.",
+        "Choose OAuth2 - Microsoft as Authentication, or another Protocol.",
     )
 }
 

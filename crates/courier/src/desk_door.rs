@@ -44,6 +44,7 @@ pub(crate) struct Inside {
     /// Callers of [`Courier::write`] that wait or write now.
     writers: AtomicUsize,
     pub(crate) refreshing: crate::board::Board,
+    graph_gate: wire::graph::Gate,
 }
 
 impl std::fmt::Debug for Courier {
@@ -65,6 +66,7 @@ impl Courier {
                 topics,
                 writers: AtomicUsize::new(0),
                 refreshing: Default::default(),
+                graph_gate: Default::default(),
             }),
         }
     }
@@ -95,6 +97,11 @@ impl Courier {
 
     pub(crate) fn net(&self) -> &wire::net::Net {
         &self.inside.parts.net
+    }
+
+    /// Which all requests to Microsoft Graph pass.
+    pub(crate) fn graph_gate(&self) -> &wire::graph::Gate {
+        &self.inside.graph_gate
     }
 
     pub(crate) fn process(&self) -> &Process {

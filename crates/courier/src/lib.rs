@@ -11,6 +11,7 @@ mod desk_door;
 pub mod doctor;
 pub mod fetch;
 mod file;
+mod graph;
 mod left;
 pub mod pipe;
 pub mod probe;
@@ -23,6 +24,9 @@ pub mod rounds;
 mod send;
 mod trouble;
 mod who;
+
+/// What Microsoft Graph takes of a message in one request.
+pub const GRAPH_MESSAGE_BYTES_MAX: usize = wire::graph::MESSAGE_BYTES_MAX;
 
 pub use clock::Clock;
 pub use desk_door::{Courier, Parts};

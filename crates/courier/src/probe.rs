@@ -1,6 +1,7 @@
 //! Proves a side of a mailbox by doing what it is for, past the sign-in: a token alone proves nothing.
 use crate::Courier;
-use crate::connect::{self, Incoming, Which};
+use crate::connect::{self, Incoming, Outgoing, Which};
+use crate::graph::ask;
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::mailbox::{self, Mailbox, Side};
 use std::time::Duration;
@@ -83,6 +84,7 @@ impl From<Trouble> for Proof {
 async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
     let mut session = match connect::incoming(courier, mailbox, which).await? {
         Incoming::Imap(session) => session,
+        Incoming::Graph(opened) => return read_by_graph(courier, mailbox, *opened).await,
         Incoming::Pop3(session) => return read_pop3(courier, mailbox, *session).await,
     };
     let folder = mailbox.folder_or_inbox();
@@ -95,7 +97,7 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
                 && let Ok(folders) = session.list().await
                 && !folders.iter().any(|there| there.name == folder)
             {
-                trouble = no_such_folder(folder, &folders);
+                trouble = no_such_folder(folder, &selectable(folders));
             }
             return Err(trouble);
         }
@@ -134,9 +136,45 @@ pub(crate) fn held(messages: u32) -> String {
     }
 }
 
-pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Trouble {
-    let selectable = folders.iter().filter(|there| !there.attributes.iter().any(|a| a == "noselect"));
-    let names: Vec<&str> = selectable.map(|there| there.name.as_str()).take(FOLDERS_NAMED_MAX).collect();
+/// The folder opened and its messages listed, which the sign-in says nothing about.
+async fn read_by_graph(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    mut opened: crate::graph::Opened,
+) -> Result<(String, String), Trouble> {
+    let name = mailbox.folder_or_inbox();
+    let found = ask!(opened, |session| session.folder(name));
+    let listed = match found {
+        Ok(Some(folder)) => {
+            ask!(opened, |session| session.page(wire::graph::Start::Folder(&folder.id))).map(|_| folder)
+        }
+        Ok(None) => {
+            let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
+            return Err(no_such_folder(name, &names));
+        }
+        Err(error) => Err(error),
+    };
+    match listed {
+        Ok(folder) => {
+            let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
+            let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
+            Ok((sentence, format!("{name} holds {held}.")))
+        }
+        Err(error) => {
+            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+            Err(Trouble::of(&error, &place))
+        }
+    }
+}
+
+/// The names of those that can be opened.
+pub(crate) fn selectable(folders: Vec<wire::imap::Folder>) -> Vec<String> {
+    let selectable = folders.into_iter().filter(|there| !there.attributes.iter().any(|a| a == "noselect"));
+    selectable.map(|there| there.name).collect()
+}
+
+pub(crate) fn no_such_folder(folder: &str, folders: &[String]) -> Trouble {
+    let names: Vec<&str> = folders.iter().map(String::as_str).take(FOLDERS_NAMED_MAX).collect();
     Trouble::new(
         mail::explain::Class::Configuration,
         "no_such_folder",
@@ -146,10 +184,18 @@ pub(crate) fn no_such_folder(folder: &str, folders: &[wire::imap::Folder]) -> Tr
 }
 
 async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
-    let mut session = connect::outgoing(courier, mailbox, which).await?;
+    let outgoing = connect::outgoing(courier, mailbox, which).await?;
     let place = connect::place_of_flow(courier, mailbox, Side::Outgoing).await;
-    session.probe(&mailbox.address).await.map_err(|error| Trouble::of(&error, &place))?;
-    let _ = session.quit().await; // the proof stands
+    match outgoing {
+        Outgoing::Smtp(mut session) => {
+            session.probe(&mailbox.address).await.map_err(|error| Trouble::of(&error, &place))?;
+            session.quit().await; // the proof stands
+        }
+        Outgoing::Graph(mut opened) => {
+            let proved = ask!(opened, |session| session.probe_send());
+            proved.map_err(|error| Trouble::of(&error, &place))?;
+        }
+    }
     let sentence = format!("Outgoing mail works: the server takes mail from {}.", mailbox.address);
     Ok((sentence, "Nothing was sent.".to_owned()))
 }

@@ -84,7 +84,7 @@ async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<K
         let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
         let mailbox = mailbox::get(tx, grant.mailbox_id)?;
         let user = mailbox.user(grant.side).to_owned();
-        let scope = scope_of_grant(&providers, &client, &grant, protocol);
+        let scope = scope_of_grant(&providers, &client, &mailbox, &grant, protocol);
         let token = grant::access_token_for_system(tx, &vault, grant_id, &resource_of(&scope))?;
         Ok(Some(Known { grant, client, user, scope, token }))
     });

@@ -3,14 +3,16 @@ use crate::Courier;
 use desk::mailboxes::choice::family_of;
 use desk::mailboxes::client::{Client, Flow, Scheme};
 use desk::mailboxes::grant::Grant;
-use desk::mailboxes::mailbox::Side;
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Shape, Side};
 use mail::provider::{Book, OAuth2};
 use url::Url;
 use wire::oauth::{Protocol, scope};
 
-/// What a side's server speaks.
-pub(crate) fn protocol_of(side: Side) -> Protocol {
+/// What the token of a side is for.
+pub(crate) fn protocol_of(mailbox: &Mailbox, side: Side) -> Protocol {
     match side {
+        Side::Incoming | Side::Outgoing if mailbox.is_by_graph(side) => Protocol::Graph,
+        // POP3 and IMAP are served by one resource.
         Side::Incoming => Protocol::Imap,
         Side::Outgoing => Protocol::Smtp,
     }
@@ -44,21 +46,83 @@ pub(crate) fn family(courier: &Courier, provider: &str) -> &'static str {
 
 /// The scopes of one token request: of the registration, for one resource, and only what was granted (asking for
 /// more would end a working grant), where it is known.
-pub(crate) fn token_scope(providers: &Book, client: &Client, granted: &str, protocol: Protocol) -> String {
-    let wanted = scope::narrow(&corrected(providers, client), protocol);
+pub(crate) fn token_scope(
+    providers: &Book,
+    client: &Client,
+    of: Consent<'_>,
+    granted: &str,
+    protocol: Protocol,
+) -> String {
+    let wanted = scope::narrow(&asked_scopes(providers, client, of), protocol);
+    let is_granted = |scope: &str| match protocol {
+        Protocol::Imap | Protocol::Pop | Protocol::Smtp => holds(granted, scope),
+        // What is granted of Graph is often written without its resource.
+        Protocol::Graph => {
+            holds(granted, scope) || scope.rsplit('/').next().is_some_and(|name| holds(granted, name))
+        }
+    };
     let kept: Vec<&str> =
-        wanted.split_whitespace().filter(|scope| is_openid(scope) || holds(granted, scope)).collect();
+        wanted.split_whitespace().filter(|scope| is_openid(scope) || is_granted(scope)).collect();
     if kept.iter().all(|scope| is_openid(scope)) { wanted } else { kept.join(" ") }
 }
 
 /// The scopes with which a grant's next token is asked for: those that a person consented to, or the one of access without
 /// a person.
-pub(crate) fn scope_of_grant(providers: &Book, client: &Client, grant: &Grant, protocol: Protocol) -> String {
+pub(crate) fn scope_of_grant(
+    providers: &Book,
+    client: &Client,
+    mailbox: &Mailbox,
+    grant: &Grant,
+    protocol: Protocol,
+) -> String {
     if is_unattended(client, grant) {
-        unattended_scope(providers, client)
+        unattended_scope(providers, client, protocol)
     } else {
-        token_scope(providers, client, &grant.scopes, protocol)
+        token_scope(providers, client, Consent { mailbox, side: grant.side }, &grant.scopes, protocol)
     }
+}
+
+/// A person's consent: for which mailbox, and given on which of its sides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consent<'a> {
+    pub mailbox: &'a Mailbox,
+    pub side: Side,
+}
+
+/// What a person is asked to consent to: the registration's scopes, and where a side is spoken to by Microsoft Graph, Graph's in
+/// place of those of the mail servers.
+pub(crate) fn asked_scopes(providers: &Book, client: &Client, of: Consent<'_>) -> String {
+    let entered = corrected(providers, client);
+    let Consent { mailbox, side } = of;
+    let reads = side == Side::Incoming;
+    let shared = [Authentication::Same, Authentication::None].contains(&mailbox.outgoing.authentication);
+    let sends = side == Side::Outgoing || shared;
+    let reads_by_graph = reads && mailbox.is_by_graph(Side::Incoming);
+    let sends_by_graph = sends && mailbox.is_by_graph(Side::Outgoing);
+    let Some(oauth2) = oauth2(providers, client).filter(|_| reads_by_graph || sends_by_graph) else {
+        return entered;
+    };
+    let is_read = |scope: &str| scope::is_for(scope, Protocol::Imap) || scope::is_for(scope, Protocol::Pop);
+    let not_wanted = |scope: &str| {
+        scope::is_for(scope, Protocol::Graph)
+            || (is_read(scope) && (reads_by_graph || !reads))
+            || (scope::is_for(scope, Protocol::Smtp) && sends_by_graph)
+    };
+    let mut asked: Vec<&str> = entered.split_whitespace().filter(|scope| !not_wanted(scope)).collect();
+    let (graph, is_shared) = (&oauth2.scopes.graph, mailbox.shape == Shape::Shared);
+    let of_graph = [
+        (reads_by_graph, &graph.read),
+        (reads_by_graph && is_shared, &graph.read_shared),
+        (sends_by_graph, &graph.send),
+        (sends_by_graph && is_shared, &graph.send_shared),
+    ];
+    asked.extend(
+        of_graph
+            .iter()
+            .filter(|(wanted, _)| *wanted)
+            .flat_map(|(_, scopes)| scopes.iter().map(String::as_str)),
+    );
+    asked.join(" ")
 }
 
 /// Nobody signed in for it. One that a person gave stays theirs, whatever the registration is now.
@@ -67,10 +131,13 @@ pub(crate) fn is_unattended(client: &Client, grant: &Grant) -> bool {
 }
 
 /// The scope of access without a person: the provider's, else as it was typed.
-pub(crate) fn unattended_scope(providers: &Book, client: &Client) -> String {
+pub(crate) fn unattended_scope(providers: &Book, client: &Client, protocol: Protocol) -> String {
     let oauth2 = oauth2(providers, client);
     let known = match client.flow {
         Flow::Code => None,
+        Flow::AppOnly if protocol == Protocol::Graph => {
+            oauth2.and_then(|oauth2| oauth2.graph_app_only_scope.clone())
+        }
         Flow::AppOnly => oauth2.and_then(|oauth2| oauth2.app_only_scope.clone()),
         Flow::ServiceAccount => oauth2.and_then(|oauth2| oauth2.service_account_scope.clone()),
     };
@@ -156,17 +223,125 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn mailbox() -> Mailbox {
+        let side = || desk::mailboxes::mailbox::ServerSide {
+            host: String::new(),
+            port: 993,
+            security: desk::mailboxes::mailbox::Security::Tls,
+            authentication: Authentication::Microsoft,
+            user: String::new(),
+            has_password: false,
+            client_id: None,
+            grant_id: None,
+        };
+        let health = || desk::mailboxes::mailbox::Health {
+            state: desk::mailboxes::mailbox::State::New,
+            since: 0,
+            reason_code: String::new(),
+            reason: String::new(),
+            remedy: String::new(),
+        };
+        let mut outgoing = side();
+        outgoing.authentication = Authentication::Same;
+        Mailbox {
+            id: 1,
+            address: "help@contoso.example".into(),
+            name: String::new(),
+            department_id: 1,
+            notes: String::new(),
+            shape: Shape::Own,
+            active: true,
+            removed_at: None,
+            protocol: desk::mailboxes::mailbox::Protocol::Imap,
+            incoming: side(),
+            folder: String::new(),
+            submission: desk::mailboxes::mailbox::Submission::Smtp,
+            outgoing,
+            outgoing_active: true,
+            header_spoofing: false,
+            fetched: desk::mailboxes::mailbox::Fetched::Nothing,
+            frequency_s: 60,
+            batch: 50,
+            start_from: desk::mailboxes::mailbox::StartFrom::Now,
+            activated_at: None,
+            incoming_health: health(),
+            outgoing_health: health(),
+            failures: 0,
+            last_fetch_at: None,
+            last_mail_at: None,
+            last_sent_at: None,
+            due_at: 0,
+        }
+    }
+
+    #[test]
+    fn graph_is_asked_for_by_a_mailbox_that_uses_it_and_only_as_far_as_it_does() {
+        use desk::mailboxes::mailbox::{Protocol as Fetching, Submission};
+        let client = client(&mail::provider::MICROSOFT.scopes());
+        let always = "openid profile email offline_access";
+        let outlook = |name: &str| format!("https://outlook.office.com/{name}");
+        let graph = |name: &str| format!("https://graph.microsoft.com/{name}");
+        let asked = |protocol, submission, shape, side| {
+            let mailbox = Mailbox { protocol, submission, shape, ..mailbox() };
+            asked_scopes(Book::builtin(), &client, Consent { mailbox: &mailbox, side })
+        };
+        let (own, smtp, incoming) = (Shape::Own, Submission::Smtp, Side::Incoming);
+        assert_eq!(asked(Fetching::Imap, smtp, own.clone(), incoming), client.scopes);
+        assert_eq!(
+            asked(Fetching::Graph, smtp, own.clone(), incoming),
+            format!("{always} {} {}", outlook("SMTP.Send"), graph("Mail.ReadWrite"))
+        );
+        assert_eq!(
+            asked(Fetching::Graph, Submission::Graph, own.clone(), incoming),
+            format!("{always} {} {}", graph("Mail.ReadWrite"), graph("Mail.Send"))
+        );
+        let four = ["Mail.ReadWrite", "Mail.ReadWrite.Shared", "Mail.Send", "Mail.Send.Shared"].map(graph);
+        assert_eq!(
+            asked(Fetching::Graph, Submission::Graph, Shape::Shared, incoming),
+            format!("{always} {}", four.join(" "))
+        );
+        assert_eq!(
+            asked(Fetching::Imap, Submission::Graph, own, Side::Outgoing),
+            format!("{always} {}", graph("Mail.Send"))
+        );
+        // Nothing is said of sending yet: most will choose the same for it.
+        let mut open = Mailbox { protocol: Fetching::Graph, ..mailbox() };
+        open.outgoing.authentication = Authentication::None;
+        let of = Consent { mailbox: &open, side: incoming };
+        assert!(asked_scopes(Book::builtin(), &client, of).ends_with(&graph("Mail.Send")));
+    }
+
+    #[test]
+    fn a_token_is_for_graph_or_for_the_mail_servers_and_never_for_both() {
+        use desk::mailboxes::mailbox::{Protocol as Fetching, Submission};
+        let client = client(&mail::provider::MICROSOFT.scopes());
+        let mailbox = Mailbox { protocol: Fetching::Graph, submission: Submission::Smtp, ..mailbox() };
+        let of = Consent { mailbox: &mailbox, side: Side::Incoming };
+        let scope = |granted, protocol| token_scope(Book::builtin(), &client, of, granted, protocol);
+        let always = "openid profile email offline_access";
+        let smtp = format!("{always} https://outlook.office.com/SMTP.Send");
+        let read = format!("{always} https://graph.microsoft.com/Mail.ReadWrite");
+        for granted in ["", "Mail.ReadWrite User.Read", "https://graph.microsoft.com/mail.readwrite"] {
+            assert_eq!(scope(granted, Protocol::Graph), read, "{granted}");
+            assert_eq!(scope(granted, Protocol::Smtp), smtp, "{granted}");
+        }
+        assert_eq!(resource_of(&read), "https://graph.microsoft.com");
+        assert_eq!(resource_of(&smtp), "https://outlook.office.com");
+    }
+
     #[test]
     fn a_scope_that_was_added_after_the_consent_is_not_asked_for() {
         let imap = "https://outlook.office.com/IMAP.AccessAsUser.All";
         let both = client(&format!("openid offline_access {imap} https://outlook.office.com/SMTP.Send"));
         let granted = imap.to_uppercase(); // the provider may write it in its own way
         let providers = Book::builtin();
+        let mailbox = mailbox();
+        let of = Consent { mailbox: &mailbox, side: Side::Incoming };
         assert_eq!(
-            token_scope(providers, &both, &granted, Protocol::Imap),
+            token_scope(providers, &both, of, &granted, Protocol::Imap),
             format!("openid offline_access {imap}")
         );
-        let unknown = token_scope(providers, &both, "", Protocol::Imap);
+        let unknown = token_scope(providers, &both, of, "", Protocol::Imap);
         assert!(unknown.contains("SMTP.Send"), "nothing known of the consent: all is asked for: {unknown}");
     }
 

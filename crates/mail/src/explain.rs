@@ -60,6 +60,8 @@ pub enum Service {
     Imap,
     Pop,
     Smtp,
+    /// Microsoft Graph, for reading and for sending.
+    Graph,
 }
 
 /// One explanation of a table.
@@ -325,7 +327,7 @@ mod tests {
     #[test]
     fn a_refused_password_is_told_from_other_refusals_in_whatever_words_the_server_has() {
         for answer in ["NO LOGIN failed.", "NO [ALERT] go away", "-ERR nobody knows", "538 5.7.11 no"] {
-            for service in [Service::Imap, Service::Pop, Service::Smtp] {
+            for service in [Service::Imap, Service::Pop, Service::Smtp, Service::Graph] {
                 let found = password("other", service, answer);
                 assert!(found.cause.contains("password") && found.remedy.contains("password"), "{found:?}");
                 assert!(!found.remedy.contains("prove") && found.class == Class::Configuration, "{found:?}");

@@ -53,6 +53,9 @@ pub enum Security {
     /// TLS from the first byte.
     Tls,
     Starttls,
+    /// Nothing protects it: a rehearsal on this machine alone, which no file can name.
+    #[serde(skip_deserializing)]
+    Plain,
 }
 
 /// A mail server of a provider.
@@ -111,10 +114,21 @@ pub struct Scopes {
     pub imap: Vec<String>,
     pub pop: Vec<String>,
     pub smtp: Vec<String>,
+    /// Of Microsoft Graph, which is asked for where a mailbox is read or sends by it, and nowhere else.
+    pub graph: GraphScopes,
+}
+
+/// For mail by Microsoft Graph. Those of a shared mailbox are asked for beside the person's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct GraphScopes {
+    pub read: Vec<String>,
+    pub read_shared: Vec<String>,
+    pub send: Vec<String>,
+    pub send_shared: Vec<String>,
 }
 
 impl Scopes {
-    /// As an authorization request has them for all protocols: once each, separated by blanks.
+    /// As an authorization request has them for all mail protocols: once each, separated by blanks.
     #[must_use]
     pub fn text(&self) -> String {
         let mut scopes: Vec<&str> = Vec::new();
@@ -165,6 +179,8 @@ pub struct OAuth2 {
     pub app_only_scope: Option<String>,
     /// What an administrator of another tenant consents to for that.
     pub app_only_consent_scopes: Vec<String>,
+    /// The scope of access without a person to Microsoft Graph.
+    pub graph_app_only_scope: Option<String>,
     /// The scope of a service account with domain-wide delegation.
     pub service_account_scope: Option<String>,
     /// Beside what every authorization request holds.
@@ -212,6 +228,8 @@ pub struct Preset {
     pub imap: Server,
     pub pop: Option<Server>,
     pub smtp: Server,
+    /// Where Microsoft Graph is, for mail that is read and sent by it.
+    pub graph: Option<Server>,
     /// The server keeps a copy of what is submitted by SMTP, so that we must not.
     pub saves_sent: bool,
     /// How many messages one mailbox may submit a minute, with room below the server's own limit.
@@ -241,11 +259,18 @@ pub struct Endpoints {
 const TENANT: &str = "{tenant}";
 
 impl Preset {
-    /// Whether mail is read at that server, by IMAP or by POP3.
+    /// Whether mail is read at that server, by whichever protocol.
     #[must_use]
     pub fn is_read_at(&self, host: &str) -> bool {
-        let pop = self.pop.as_ref().map(|pop| pop.host.as_str());
-        [Some(self.imap.host.as_str()), pop].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(host))
+        let servers = [Some(&self.imap), self.pop.as_ref(), self.graph.as_ref()];
+        servers.into_iter().flatten().any(|server| server.host.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether mail is handed to that server for sending.
+    #[must_use]
+    pub fn is_sent_at(&self, host: &str) -> bool {
+        let servers = [Some(&self.smtp), self.graph.as_ref()];
+        servers.into_iter().flatten().any(|server| server.host.eq_ignore_ascii_case(host))
     }
 
     /// For all protocols; empty where there is only a password.

@@ -88,7 +88,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
     let m = &view.mailbox;
     let mut incoming = server(&m.incoming, m.user(Side::Incoming), m.protocol.word());
     incoming.insert("folder".into(), json!(m.folder_or_inbox()));
-    let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), "smtp");
+    let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), m.submission.word());
     outgoing.insert("active".into(), json!(m.outgoing_active));
     outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
     outgoing.insert("next_try_at".into(), maybe_time(view.member.next_sending_at));

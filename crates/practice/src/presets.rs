@@ -36,8 +36,15 @@ impl Here<'_> {
             imap: server(self.imap_port, Security::Tls),
             pop: Some(server(self.pop_port, Security::Tls)),
             smtp: server(self.smtp_port, Security::Starttls),
+            graph: preset.graph.as_ref().and_then(|_| self.graph()),
             ..preset.clone()
         }
+    }
+
+    fn graph(&self) -> Option<Server> {
+        let at = url::Url::parse(self.http_url).ok()?;
+        let (host, port) = (at.host_str()?.to_owned(), at.port_or_known_default()?);
+        Some(Server { host, port, security: Security::Plain })
     }
 
     fn openid(&self, house: &House, oauth2: &OAuth2) -> OAuth2 {
@@ -95,7 +102,7 @@ fn waldau(here: &Here<'_>) -> Option<Preset> {
     let always = words(&["openid", "email", "offline_access"]);
     let oauth2 = OAuth2 {
         profile: None,
-        scopes: Scopes { always, imap: mail.clone(), pop: mail.clone(), smtp: mail },
+        scopes: Scopes { always, imap: mail.clone(), pop: mail.clone(), smtp: mail, ..Scopes::default() },
         service_account_scope: None,
         authorize: Default::default(),
         granted_scope_checked: false,

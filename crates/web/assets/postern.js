@@ -47,7 +47,7 @@ document.addEventListener("change", (event) => {
 });
 
 // The port follows the protocol, unless another one was chosen.
-const ports = { imap: "993", pop3: "995" };
+const ports = { imap: "993", pop3: "995", graph: "443", smtp: "587" };
 document.addEventListener("change", (event) => {
   const { id, form, value } = event.target;
   if (id === "protocol" && Object.values(ports).includes(form.port.value.trim())) form.port.value = ports[value];

@@ -4,7 +4,7 @@
 //! consent. What it ends in is a page for whoever followed the link, and a line in what happened to the mailbox.
 use super::{CallbackQuery, callback_url, ready, registration as bound};
 use crate::Courier;
-use crate::registration::{self, corrected, endpoint, unattended_scope};
+use crate::registration::{self, Consent, asked_scopes, endpoint, unattended_scope};
 use crate::trouble::Trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::Side;
 use mail::provider::Book;
 use url::Url;
-use wire::oauth::OAuthError;
+use wire::oauth::{OAuthError, Protocol};
 
 /// What whoever followed the link is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub async fn begin_admin_consent(
     mailbox_id: i64,
     side: Side,
 ) -> desk::Result<Vec<Url>> {
-    let (_, client) = courier.read(move |tx| bound(tx, mailbox_id, side)).await?;
+    let (mailbox, client) = courier.read(move |tx| bound(tx, mailbox_id, side)).await?;
     ready(&client)?;
     let providers = &courier.desk().providers;
     let Some(at) = known(providers, &client) else {
@@ -62,7 +62,7 @@ pub async fn begin_admin_consent(
     let at = endpoint(courier, "Admin Consent Endpoint", &at.replace("{tenant}", tenant(&client)))?;
     let callback = callback_url(courier.site_url(), &client.public_id);
     let (mut links, mut states) = (Vec::new(), Vec::new());
-    for scopes in asked_for(providers, &client) {
+    for scopes in asked_for(providers, &client, Consent { mailbox: &mailbox, side }) {
         let state = URL_SAFE_NO_PAD.encode(courier.random::<32>());
         let id = client.client_id.trim();
         links.push(wire::oauth::admin_consent_url(&at, id, &scopes, callback.as_str(), &state));
@@ -74,13 +74,20 @@ pub async fn begin_admin_consent(
 }
 
 /// What the registration is to be allowed. Access of the application itself is asked for as a whole, a resource at a time.
-fn asked_for(providers: &Book, client: &Client) -> Vec<String> {
+fn asked_for(providers: &Book, client: &Client, of: Consent<'_>) -> Vec<String> {
     match client.flow {
-        Flow::Code => vec![corrected(providers, client)],
+        Flow::Code => vec![asked_scopes(providers, client, of)],
         Flow::AppOnly | Flow::ServiceAccount => {
             let known = registration::oauth2(providers, client);
-            let scopes = known.map(|oauth2| oauth2.app_only_consent_scopes.clone()).unwrap_or_default();
-            if scopes.is_empty() { vec![unattended_scope(providers, client)] } else { scopes }
+            let is_by_graph = |side| of.mailbox.is_by_graph(side);
+            let mut scopes = Vec::new();
+            if is_by_graph(Side::Incoming) || is_by_graph(Side::Outgoing) {
+                scopes.push(unattended_scope(providers, client, Protocol::Graph));
+            }
+            if !is_by_graph(Side::Incoming) || !is_by_graph(Side::Outgoing) {
+                scopes.extend(known.map(|oauth2| oauth2.app_only_consent_scopes.clone()).unwrap_or_default());
+            }
+            if scopes.is_empty() { vec![unattended_scope(providers, client, Protocol::Imap)] } else { scopes }
         }
     }
 }
@@ -150,18 +157,26 @@ fn too_late() -> AdminAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use desk::mailboxes::mailbox::{self, Mailbox};
 
     #[test]
     fn a_link_asks_for_what_the_registration_needs_and_never_in_common() {
         let imap = "https://outlook.office.com/IMAP.AccessAsUser.All";
         let mut client = registration::tests::client(imap);
-        assert_eq!(asked_for(Book::builtin(), &client), [imap]);
+        let mut mailbox = registration::tests::mailbox();
+        let asked_for = |client: &Client, mailbox: &Mailbox| {
+            asked_for(Book::builtin(), client, Consent { mailbox, side: Side::Incoming })
+        };
+        assert_eq!(asked_for(&client, &mailbox), [imap]);
         client.flow = Flow::AppOnly;
         assert_eq!(
-            asked_for(Book::builtin(), &client),
+            asked_for(&client, &mailbox),
             ["https://ps.outlook.com/.default", "https://outlook.office365.com/.default"],
             "reading and sending are two resources"
         );
+        mailbox.protocol = mailbox::Protocol::Graph;
+        mailbox.submission = mailbox::Submission::Graph;
+        assert_eq!(asked_for(&client, &mailbox), ["https://graph.microsoft.com/.default"]);
         for (named, asked) in [
             ("", "organizations"),
             ("Common", "organizations"),

@@ -4,9 +4,9 @@ use super::exchange::{Exchanged, Given, keep};
 use super::{Banner, Of, Session, ready, registration as bound, revoke, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
-use crate::registration::{self, endpoint, protocol_of, token_scope};
+use crate::registration::{self, Consent, endpoint, protocol_of, token_scope};
 use crate::trouble::Trouble;
-use crate::{Courier, ask};
+use crate::{Courier, ask, probe};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
 use desk::mailboxes::mailbox::Side;
@@ -56,7 +56,7 @@ pub async fn begin_device(
         return Err(Refusal::Other(sentence.to_owned()).into());
     };
     let at = endpoint(courier, "Device Endpoint", &known.replace("{tenant}", client.tenant.trim()))?;
-    let code = code_of(courier, &client, side, &at).await.map_err(|trouble| {
+    let code = code_of(courier, &client, mailbox_id, side, &at).await.map_err(|trouble| {
         Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy).trim().to_owned())
     })?;
     let new = NewDevice {
@@ -80,9 +80,15 @@ pub async fn begin_device(
 
 /// The client shows itself as at the token endpoint (RFC 8628 §3.1). Of one resource, since the poll that brings the
 /// token names none.
-async fn code_of(courier: &Courier, client: &Client, side: Side, at: &Url) -> Result<DeviceCode, Trouble> {
+async fn code_of(
+    courier: &Courier,
+    client: &Client,
+    mailbox_id: i64,
+    side: Side,
+    at: &Url,
+) -> Result<DeviceCode, Trouble> {
     let prepared = ask::prepare(courier, client).await?;
-    let scope = scope_of(courier, client, side);
+    let scope = scope_of(courier, client, mailbox_id, side).await?;
     let request = prepared.request_at(at, &scope);
     let asked = wire::oauth::device_code(courier.net(), &request);
     match tokio::time::timeout(REQUEST_LIMIT, asked).await {
@@ -103,8 +109,10 @@ async fn code_of(courier: &Courier, client: &Client, side: Side, at: &Url) -> Re
     }
 }
 
-fn scope_of(courier: &Courier, client: &Client, side: Side) -> String {
-    token_scope(&courier.desk().providers, client, "", protocol_of(side))
+async fn scope_of(courier: &Courier, client: &Client, mailbox_id: i64, side: Side) -> desk::Result<String> {
+    let mailbox = probe::find(courier, mailbox_id).await?;
+    let (of, protocol) = (Consent { mailbox: &mailbox, side }, protocol_of(&mailbox, side));
+    Ok(token_scope(&courier.desk().providers, client, of, "", protocol))
 }
 
 /// Asks about every try that is due and that nobody else asks about; about this one alone, where one is named.
@@ -211,7 +219,7 @@ async fn poll_one(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<B
         Ok(prepared) => prepared,
         Err(trouble) => return over(courier, poll, trouble).await,
     };
-    let scope = scope_of(courier, &client, poll.side);
+    let scope = scope_of(courier, &client, poll.mailbox_id, poll.side).await?;
     let request = prepared.request(None);
     let asked_at = courier.now();
     let asking = wire::oauth::poll_device(courier.net(), &request, &poll.device_code);

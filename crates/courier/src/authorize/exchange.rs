@@ -2,7 +2,7 @@
 use super::{CallbackQuery, Session, callback_url};
 use crate::refresh::new_tokens;
 use crate::refused::{bad_hour, no_refresh_token, of_a_try};
-use crate::registration::{self, at_home, endpoint, family, protocol_of, token_scope};
+use crate::registration::{self, Consent, at_home, endpoint, family, protocol_of, token_scope};
 use crate::trouble::Trouble;
 use crate::who::{self, Fresh, Owned};
 use crate::{Courier, ask, probe};
@@ -48,7 +48,10 @@ pub(super) async fn exchange(
     }
     let code = query.code.map(SecretString::from).ok_or_else(no_code)?;
     let providers = &courier.desk().providers;
-    let scope = token_scope(providers, client, "", protocol_of(pending.side));
+    let mailbox = probe::find(courier, pending.mailbox_id).await?;
+    let (of, protocol) =
+        (Consent { mailbox: &mailbox, side: pending.side }, protocol_of(&mailbox, pending.side));
+    let scope = token_scope(providers, client, of, "", protocol);
     let prepared = ask::prepare(courier, client).await?;
     let request = prepared.request(registration::named_scope(providers, client, &scope));
     let redirect_uri = callback_url(courier.site_url(), &client.public_id);

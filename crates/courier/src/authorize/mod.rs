@@ -27,7 +27,7 @@ pub use paste::{awaits_paste, pasted};
 pub(crate) use revoke::discard_disputed;
 pub use revoke::{Watched, change, delete_tokens, remove, take_back_ended, taken_back_where, watch};
 
-use crate::registration::{self, corrected, endpoint};
+use crate::registration::{self, Consent, asked_scopes, endpoint};
 use crate::trouble::Trouble;
 use crate::{Courier, probe};
 use base64::Engine as _;
@@ -164,10 +164,11 @@ async fn begin_by(
     side: Side,
     way: Way,
 ) -> desk::Result<Url> {
-    let (client, hint) = courier
+    let (mailbox, client, hint) = courier
         .read(move |tx| {
             let (mailbox, client) = registration(tx, mailbox_id, side)?;
-            Ok((client, who_signs_in(tx, &mailbox, side)?))
+            let hint = who_signs_in(tx, &mailbox, side)?;
+            Ok((mailbox, client, hint))
         })
         .await?;
     ready(&client)?;
@@ -186,7 +187,7 @@ async fn begin_by(
         endpoint: &authorization,
         client_id: client.client_id.trim(),
         redirect_uri: callback_url(courier.site_url(), &client.public_id).as_str(),
-        scopes: &corrected(providers, &client),
+        scopes: &asked_scopes(providers, &client, Consent { mailbox: &mailbox, side }),
         state: &state,
         nonce: &nonce,
         code_challenge: &pkce(&verifier),

@@ -7,7 +7,7 @@ use crate::ask::{self, Refused};
 use crate::probe::{self, Proof};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT, new_tokens};
 use crate::refused::{RETRY_CODE, token_trouble};
-use crate::registration::unattended_scope;
+use crate::registration::{protocol_of, unattended_scope};
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble};
 use crate::{Courier, connect};
 use desk::Refusal;
@@ -105,7 +105,7 @@ async fn ask_once(
     at: &UnattendedTry,
 ) -> desk::Result<Banner> {
     let (id, side) = (at.grant_id, at.side);
-    let scope = unattended_scope(&courier.desk().providers, client);
+    let scope = unattended_scope(&courier.desk().providers, client, protocol_of(mailbox, side));
     let asked_at = courier.now();
     let asking = ask::unattended(courier, client, mailbox.user(side), &scope);
     let set = match tokio::time::timeout(REQUEST_LIMIT, asking).await {

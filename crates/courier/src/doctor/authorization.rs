@@ -6,14 +6,14 @@ use crate::authorize::callback_url;
 use crate::clock::DAY_MS;
 use crate::refresh::{self, Want, access_token};
 use crate::registration::{
-    family, is_unattended, oauth2, protocol_of, resource_of, scope_of_grant, token_scope,
+    Consent, family, is_unattended, oauth2, protocol_of, resource_of, scope_of_grant, token_scope,
 };
 use crate::trouble::Trouble;
 use desk::alerts::condition::SOON_DAYS;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::{self, Client, Flow, certificate};
 use desk::mailboxes::grant::{self, Grant};
-use desk::mailboxes::mailbox::Side;
+use desk::mailboxes::mailbox::{Mailbox, Side};
 use mail::explain::Class;
 use mail::provider::{Family, OAuth2, is_guid};
 use url::Url;
@@ -30,12 +30,13 @@ pub(super) enum Asked {
 /// `serves` is what the side's server speaks.
 pub(super) async fn examine(
     courier: &Courier,
+    mailbox: &Mailbox,
     grant_id: i64,
     (side, serves): (Side, Protocol),
     asked: Asked,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let protocol = protocol_of(side);
+    let protocol = protocol_of(mailbox, side);
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Client, trouble))?;
     if asked == Asked::Now {
@@ -57,7 +58,18 @@ pub(super) async fn examine(
     chart.record.hide([token.clone()]);
     let (grant, client) =
         stored(courier, grant_id).await.map_err(|trouble| chart.bad(Link::Token, trouble))?;
-    inscription(courier, &client, &grant, Inscription::of(&token), (protocol, serves), chart)
+    let of = Of { mailbox, side, protocol, serves };
+    inscription(courier, &client, &grant, Inscription::of(&token), of, chart)
+}
+
+/// What a token is wanted for.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    mailbox: &'a Mailbox,
+    side: Side,
+    /// Whose resource it is for, and what it is to open there.
+    protocol: Protocol,
+    serves: Protocol,
 }
 
 async fn stored(courier: &Courier, grant_id: i64) -> Result<(Grant, Client), Trouble> {
@@ -129,11 +141,13 @@ fn registration(courier: &Courier, client: &Client, shown: Option<LastDay>, char
 
 /// What Exchange wants to read on an application's token. It can also be let in by a role of Exchange, so this is no more
 /// than a warning: the sign-in decides.
-fn lacks_role(roles: &str, protocol: Protocol) -> Option<(String, &'static str)> {
-    let (role, remedy) = match protocol {
-        Protocol::Imap => ("IMAP.AccessAsApp", ADD_ROLE),
-        Protocol::Pop => ("POP.AccessAsApp", ADD_ROLE),
-        Protocol::Smtp => ("SMTP.SendAsApp", ADD_ROLE),
+fn lacks_role(roles: &str, protocol: Protocol, side: Side) -> Option<(String, &'static str)> {
+    let (role, remedy) = match (protocol, side) {
+        (Protocol::Imap, _) => ("IMAP.AccessAsApp", ADD_ROLE),
+        (Protocol::Pop, _) => ("POP.AccessAsApp", ADD_ROLE),
+        (Protocol::Smtp, _) => ("SMTP.SendAsApp", ADD_ROLE),
+        (Protocol::Graph, Side::Incoming) => ("Mail.ReadWrite", ADD_GRAPH_ROLE),
+        (Protocol::Graph, Side::Outgoing) => ("Mail.Send", ADD_GRAPH_ROLE),
     };
     let has_it = roles.split_whitespace().any(|one| one.eq_ignore_ascii_case(role));
     (!has_it).then(|| (format!("The role {role} is not on it."), remedy))
@@ -142,23 +156,28 @@ fn lacks_role(roles: &str, protocol: Protocol) -> Option<(String, &'static str)>
 const ADD_ROLE: &str = "If the sign-in is refused: add this application permission of Office 365 Exchange Online to the app registration and \
      grant admin consent. Only a token that is given after that has it.";
 
+const ADD_GRAPH_ROLE: &str = "If the mailbox is not opened: add this application permission of Microsoft Graph to the app registration and grant \
+     admin consent, for all mailboxes of the tenant, or give it for this mailbox alone by a role of Exchange (RBAC for \
+     Applications), which stands on no token.";
+
 /// What stands on the token, read without being believed; of one that cannot be read, what was stored with it.
 fn inscription(
     courier: &Courier,
     client: &Client,
     grant: &Grant,
     on_it: Option<Inscription>,
-    (protocol, serves): (Protocol, Protocol),
+    of: Of<'_>,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
+    let Of { mailbox, side, protocol, serves } = of;
     let is_opaque = on_it.is_none();
     let on_it = on_it.unwrap_or_default();
     let providers = &courier.desk().providers;
     let alone = is_unattended(client, grant);
     let wanted = if alone {
-        scope_of_grant(providers, client, grant, protocol)
+        scope_of_grant(providers, client, mailbox, grant, protocol)
     } else {
-        token_scope(providers, client, "", protocol)
+        token_scope(providers, client, Consent { mailbox, side: grant.side }, "", protocol)
     };
     let granted = on_it.scopes.as_deref().or(on_it.roles.as_deref()).unwrap_or(&grant.scopes);
     let missing = if alone { Vec::new() } else { missing(&wanted, granted) };
@@ -186,8 +205,10 @@ fn inscription(
     }
     let is_app = alone && !is_opaque && client.flow == Flow::AppOnly;
     let at_exchange = Family::of(family(courier, &client.provider)) == Family::Microsoft;
-    let roles =
-        || lacks_role(on_it.roles.as_deref().unwrap_or_default(), serves).filter(|_| is_app && at_exchange);
+    let roles = || {
+        let on_it = on_it.roles.as_deref().unwrap_or_default();
+        lacks_role(on_it, serves, side).filter(|_| is_app && at_exchange)
+    };
     match astray(client, &on_it, &wanted).or_else(|| ended(ends_at, courier.now())).or_else(roles) {
         None => chart.good(Link::Token, found),
         Some((why, remedy)) => chart.warning(Link::Token, format!("{found} {why}"), remedy),
@@ -257,11 +278,15 @@ mod tests {
 
     #[test]
     fn a_role_that_an_application_lacks_is_named() {
-        let (why, remedy) = lacks_role("Mail.Read POP.AccessAsApp", Protocol::Imap).unwrap();
+        let (why, remedy) = lacks_role("Mail.Read POP.AccessAsApp", Protocol::Imap, Side::Incoming).unwrap();
         assert!(why.contains("IMAP.AccessAsApp") && remedy.contains("admin consent"), "{why} {remedy}");
-        assert!(lacks_role("", Protocol::Smtp).unwrap().0.contains("SMTP.SendAsApp"));
-        assert!(lacks_role("imap.accessasapp SMTP.SendAsApp", Protocol::Imap).is_none());
-        assert!(lacks_role("POP.AccessAsApp", Protocol::Pop).is_none());
+        assert!(lacks_role("", Protocol::Smtp, Side::Outgoing).unwrap().0.contains("SMTP.SendAsApp"));
+        assert!(lacks_role("imap.accessasapp SMTP.SendAsApp", Protocol::Imap, Side::Incoming).is_none());
+        assert!(lacks_role("POP.AccessAsApp", Protocol::Pop, Side::Incoming).is_none());
+        assert!(lacks_role("Mail.ReadWrite", Protocol::Graph, Side::Incoming).is_none());
+        assert!(
+            lacks_role("Mail.ReadWrite", Protocol::Graph, Side::Outgoing).unwrap().0.contains("Mail.Send")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@ use super::chart::{Broken, Chart, Link};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
 use crate::connect::Way;
-use crate::probe::{held, no_such_folder};
+use crate::probe::{held, no_such_folder, selectable};
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use mail::explain::Class;
@@ -73,7 +73,7 @@ async fn folder(
             // Perhaps it is there under another name.
             let folders = session.list().await.unwrap_or_default();
             let unknown = !folders.is_empty() && !folders.iter().any(|there| there.name == name);
-            let trouble = if unknown { no_such_folder(name, &folders) } else { trouble };
+            let trouble = if unknown { no_such_folder(name, &selectable(folders)) } else { trouble };
             return Err(chart.bad(Link::Folder, trouble));
         }
     }

@@ -5,6 +5,7 @@ mod authorization;
 mod callback;
 mod chart;
 mod domain;
+mod graph;
 mod incoming;
 mod outgoing;
 mod pop3;
@@ -124,17 +125,22 @@ async fn examine_side(
             (Side::Incoming | Side::Outgoing, _) => authorization::Asked::Now,
         };
         let serves = match (side, mailbox.protocol) {
-            (Side::Incoming, Protocol::Imap) => wire::oauth::Protocol::Imap,
+            _ if mailbox.is_by_graph(side) => wire::oauth::Protocol::Graph,
+            (Side::Incoming, Protocol::Imap | Protocol::Graph) => wire::oauth::Protocol::Imap,
             (Side::Incoming, Protocol::Pop3) => wire::oauth::Protocol::Pop,
             (Side::Outgoing, _) => wire::oauth::Protocol::Smtp,
         };
-        authorization::examine(courier, grant_id, (side, serves), asked, chart).await?;
+        authorization::examine(courier, mailbox, grant_id, (side, serves), asked, chart).await?;
     }
     match side {
         Side::Incoming => match mailbox.protocol {
             Protocol::Imap => incoming::examine(courier, mailbox, &way, chart).await?,
             Protocol::Pop3 => pop3::examine(courier, mailbox, &way, chart).await?,
+            Protocol::Graph => graph::examine(courier, mailbox, &way, chart).await?,
         },
+        Side::Outgoing if mailbox.is_by_graph(side) => {
+            graph::examine_sending(courier, mailbox, &way, chart).await?
+        }
         Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await?,
     }
     Ok(Some(way))

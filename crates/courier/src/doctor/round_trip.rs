@@ -7,8 +7,8 @@ mod letter;
 mod returned;
 
 use super::chart::{Broken, Chart, Link, Part};
-use super::pop3;
 use super::server::limited;
+use super::{graph, pop3};
 use crate::Courier;
 use crate::connect::Way;
 use crate::trouble::{Trouble, sentence};
@@ -112,7 +112,7 @@ async fn wait(
         }
         looks += 1;
         // By POP3 each look is another sign-in.
-        let soon = looks < LOOKS_SOON && mailbox.protocol == Protocol::Imap;
+        let soon = looks < LOOKS_SOON && mailbox.protocol != Protocol::Pop3;
         tokio::time::sleep(if soon { SOON } else { LATER }).await;
     }
 }
@@ -138,6 +138,13 @@ async fn look(
         return Ok(found.map(|(bytes, removed)| Found {
             bytes,
             place: Place::Folder { name: mailbox.folder_or_inbox().to_owned(), is_junk: false, removed },
+        }));
+    }
+    if mailbox.protocol == Protocol::Graph {
+        let found = graph::find(courier, mailbox, way, mark, chart).await?;
+        return Ok(found.map(|found| Found {
+            bytes: found.bytes,
+            place: Place::Folder { name: found.folder, is_junk: found.is_junk, removed: found.removed },
         }));
     }
     if session.is_none() {

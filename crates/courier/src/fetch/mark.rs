@@ -1,12 +1,15 @@
 //! On the server, after the commit: *Fetched Emails* says whether a fetched message is left, marked, moved or
 //! deleted. What could not be done is done at the next round.
 use super::Broke;
+use super::graph::Graph;
 use super::shelf::Shelf;
 use crate::Courier;
 use crate::connect;
 use crate::trouble::Trouble;
 use desk::intake::inbox;
 use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
+use desk::mailboxes::named;
+use std::collections::HashSet;
 use wire::imap::Session;
 
 const AT_ONCE: i64 = 200;
@@ -19,7 +22,6 @@ pub(super) async fn settle(
     mailbox: &Mailbox,
     uid_validity: u32,
 ) -> Result<(), Broke> {
-    let Shelf::Imap(session) = shelf else { return Ok(()) };
     if mailbox.fetched == Fetched::Nothing {
         return Ok(()); // settled with the commit that recorded it
     }
@@ -29,14 +31,34 @@ pub(super) async fn settle(
         if uids.is_empty() {
             return Ok(());
         }
-        act(session, &mailbox.fetched, &uids)
-            .await
-            .map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
+        let (done, end) = match shelf {
+            Shelf::Imap(session) => act(session, &mailbox.fetched, &uids)
+                .await
+                .map_or_else(|error| (Vec::new(), Err(error)), |()| (uids, Ok(()))),
+            Shelf::Graph(graph) => by_id(courier, graph, mailbox, uid_validity, uids).await?,
+            Shelf::Pop3(_) => return Ok(()),
+        };
         let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
         courier
-            .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now))
+            .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &done, now))
             .await?;
+        end.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
     }
+}
+
+/// Which of these are done, and what went wrong then. A message without an id cannot be found any more.
+async fn by_id(
+    courier: &Courier,
+    graph: &mut Graph,
+    mailbox: &Mailbox,
+    uid_validity: u32,
+    uids: Vec<u32>,
+) -> Result<(Vec<u32>, wire::Result<()>), Broke> {
+    let (id, folder, asked) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), uids.clone());
+    let named = courier.read(move |tx| named::of_uids(tx, id, &folder, uid_validity, &asked)).await?;
+    let (count, end) = graph.settle(&mailbox.fetched, &named).await;
+    let left: HashSet<u32> = named.iter().skip(count).map(|named| named.uid).collect();
+    Ok((uids.into_iter().filter(|uid| !left.contains(uid)).collect(), end))
 }
 
 /// With the end of the session, which is when POP3 deletes: what is not known to be gone is deleted again at the next

@@ -4,6 +4,7 @@
 //! A round goes from a claimed mailbox to a settled one: `plan` says what to fetch, `take` gets it from the server
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
 mod follow;
+mod graph;
 mod mark;
 mod once;
 mod plan;
@@ -18,7 +19,7 @@ use crate::Courier;
 use crate::connect;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::intake::inbox::LeaseLost;
-use desk::mailboxes::cursor::{self, Cursor};
+use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
 use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
 use desk::mailboxes::named::{self, Named};
 use mail::explain::Class;
@@ -175,59 +176,124 @@ async fn fetch(
         return follow::health(&mailbox, &other).map_err(Broke::Trouble).map(|()| true);
     }
     room(courier).await?;
-    let (opened, mut names) = open(courier, &mailbox, link).await?;
+    let (mut opened, mut names) = open(courier, &mailbox, link).await?;
     let Some(Link { shelf, .. }) = link else { return Ok(false) };
-    let said = |error: wire::Error| Trouble::of(&error, &connect::place(&mailbox, Side::Incoming));
-
-    let rules = plan::Rules::of(&mailbox, courier.now());
-    let cursor = match known {
-        Some(known) if known.uid_validity == opened.uid_validity => known,
-        known => {
-            let first_sight = known.is_none();
-            let folder = mailbox.folder_or_inbox();
-            let begun = plan::begin(shelf, folder, &opened, &rules, first_sight).await.map_err(said)?;
-            keep_cursor(courier, claim, &begun, names.up_to(begun.uid_last)).await?;
-            begun
+    let mut work = Work::new(courier, claim, &mailbox);
+    let mut known = known;
+    let cursor = loop {
+        let cursor = work.begin(shelf, known, &opened, &mut names).await?;
+        let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
+            return Ok(false);
+        };
+        match shelf.go_on(courier, &mailbox).await? {
+            Some(more) => (opened, names, known) = (more.0, more.1, Some(cursor)),
+            None => break cursor,
         }
     };
-    let uids = plan::uids(shelf, &cursor, &rules).await.map_err(said)?;
-    // What an earlier round left over. A folder that cannot be moved to is told, but stops no mail from coming in.
-    let mut unmarked = mark::settle(courier, shelf, &mailbox, cursor.uid_validity).await.err();
-    let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
-    let mut spare = take::SKIPS_MAX;
-    let mut cursor = cursor;
-    for leg in uids.chunks(batch * BATCHES_PER_LEG) {
-        if *stop.borrow() {
-            return Ok(false);
-        }
-        room(courier).await?;
-        let carrier = store::Carrier::new(courier, claim, &mailbox, &cursor);
-        let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let mut taker = take::Taker::new(courier, &mailbox, &rules, &cursor, batch, &mut spare, &mut names);
-        let (taken, stored) = tokio::join!(taker.run(shelf, leg, stop, sender), carrier.run(receiver, tally));
-        stored?;
-        taken?;
-        if let Some(last) = leg.last() {
-            cursor.uid_last = cursor.uid_last.max(*last);
-        }
-        if unmarked.is_none() {
-            unmarked = mark::settle(courier, shelf, &mailbox, cursor.uid_validity).await.err();
-        }
-    }
-    if *stop.borrow() {
-        return Ok(false);
-    }
-    let end = cursor.uid_last.max(cursor.start_after_uid);
-    if end > cursor.uid_last {
-        // All that was there at first sight is dealt with.
-        keep_cursor(courier, claim, &Cursor { uid_last: end, ..cursor.clone() }, names.up_to(end)).await?;
-    }
     if !shelf.stands()
         && let Some(Link { shelf, .. }) = link.take()
     {
         mark::settle_at_the_end(courier, shelf, &mailbox, cursor.uid_validity).await?;
     }
-    unmarked.map_or(Ok(true), Err)
+    work.unmarked.map_or(Ok(true), Err)
+}
+
+/// A round past the opening.
+struct Work<'a> {
+    courier: &'a Courier,
+    claim: &'a Claim,
+    mailbox: &'a Mailbox,
+    rules: plan::Rules,
+    /// How many more messages may be passed over.
+    spare: usize,
+    /// A folder that cannot be moved to is told, but stops no mail from coming in.
+    unmarked: Option<Broke>,
+}
+
+impl<'a> Work<'a> {
+    fn new(courier: &'a Courier, claim: &'a Claim, mailbox: &'a Mailbox) -> Work<'a> {
+        let rules = plan::Rules::of(mailbox, courier.now());
+        Work { courier, claim, mailbox, rules, spare: take::SKIPS_MAX, unmarked: None }
+    }
+
+    fn said(&self, error: &wire::Error) -> Trouble {
+        Trouble::of(error, &connect::place(self.mailbox, Side::Incoming))
+    }
+
+    /// Where reading stands: known, or begun just now.
+    async fn begin(
+        &self,
+        shelf: &mut Shelf,
+        known: Option<Cursor>,
+        opened: &Opened,
+        names: &mut Names,
+    ) -> Result<Cursor, Broke> {
+        let known = match known {
+            Some(known) if known.uid_validity == opened.uid_validity => {
+                let last = opened.uid_next.map_or(0, |next| next.saturating_sub(1));
+                let old = if opened.walks { last } else { 0 };
+                return Ok(Cursor { start_after_uid: known.start_after_uid.max(old), ..known });
+            }
+            known => known,
+        };
+        let (first_sight, folder) = (known.is_none(), self.mailbox.folder_or_inbox());
+        let begun = plan::begin(shelf, folder, opened, &self.rules, first_sight).await;
+        let begun = begun.map_err(|error| self.said(&error))?;
+        keep_cursor(self.courier, self.claim, &begun, names.up_to(begun.uid_last), None).await?;
+        Ok(begun)
+    }
+
+    /// All that is listed now. `None`: stopped before the end.
+    async fn stretch(
+        &mut self,
+        shelf: &mut Shelf,
+        mut cursor: Cursor,
+        names: &mut Names,
+        stop: &watch::Receiver<bool>,
+        tally: &mut Tally,
+    ) -> Result<Option<Cursor>, Broke> {
+        let (courier, mailbox) = (self.courier, self.mailbox);
+        let uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
+        let mut link = shelf.goes_on().cloned();
+        let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
+        // What an earlier round left over.
+        self.mark(shelf, &cursor).await;
+        let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
+        for leg in uids.chunks(batch * BATCHES_PER_LEG) {
+            if *stop.borrow() {
+                return Ok(None);
+            }
+            room(courier).await?;
+            let last = leg.last().copied().unwrap_or(0);
+            let finally = link.take_if(|_| last == end).map(|link| store::Finally { uid: end, link });
+            let carrier = store::Carrier::new(courier, self.claim, mailbox, &cursor, finally);
+            let (sender, receiver) = tokio::sync::mpsc::channel(1);
+            let mut taker =
+                take::Taker::new(courier, mailbox, &self.rules, &cursor, batch, &mut self.spare, names);
+            let (taken, stored) =
+                tokio::join!(taker.run(shelf, leg, stop, sender), carrier.run(receiver, tally));
+            stored?;
+            taken?;
+            cursor.uid_last = cursor.uid_last.max(last);
+            self.mark(shelf, &cursor).await;
+        }
+        if *stop.borrow() {
+            return Ok(None);
+        }
+        if end > cursor.uid_last || link.is_some() {
+            // All that was there at first sight is dealt with.
+            cursor.uid_last = end;
+            keep_cursor(courier, self.claim, &cursor, names.up_to(end), link).await?;
+        }
+        Ok(Some(cursor))
+    }
+
+    async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
+        if self.unmarked.is_none() {
+            let marked = mark::settle(self.courier, shelf, self.mailbox, cursor.uid_validity).await;
+            self.unmarked = marked.err();
+        }
+    }
 }
 
 /// The folder selected, on the link that is there or, when that has died meanwhile, on a new one.
@@ -238,9 +304,9 @@ async fn open(
 ) -> Result<(Opened, Names), Broke> {
     if let Some(old) = link
         && old.serves(mailbox)
-        && let Ok(opened) = old.shelf.select(mailbox).await
+        && let Ok(selected) = old.shelf.select(courier, mailbox).await
     {
-        return Ok((opened, Names::default()));
+        return Ok(selected);
     }
     let (shelf, opened, names) = Shelf::open(courier, mailbox).await?;
     *link = Some(Link { shelf, settings: settings(mailbox) });
@@ -259,6 +325,7 @@ async fn keep_cursor(
     claim: &Claim,
     cursor: &Cursor,
     names: Vec<Named>,
+    link: Option<ListingLink>,
 ) -> Result<(), Broke> {
     let (claim, cursor, until) = (claim.clone(), cursor.clone(), courier.now().saturating_add(LEASE_MS));
     let kept = courier.write_behind(move |tx| {
@@ -266,7 +333,8 @@ async fn keep_cursor(
             return Err(anyhow::Error::from(LeaseLost).into());
         }
         named::remember(tx, claim.mailbox_id, &cursor, &names)?;
-        cursor::set(tx, claim.mailbox_id, &cursor)
+        cursor::set(tx, claim.mailbox_id, &cursor)?;
+        link.as_ref().map_or(Ok(()), |link| cursor::set_link(tx, claim.mailbox_id, &cursor, link))
     });
     Ok(kept.await?)
 }

@@ -1,8 +1,11 @@
 //! The folder that is fetched, by whichever protocol: its messages by UID, oldest first. POP3 knows messages by names
-//! (UIDL) and by numbers of one session; here they have UIDs that the desk remembers (`desk::mailboxes::named`).
+//! (UIDL) and by numbers of one session, Microsoft Graph by ids; here they have UIDs that the desk remembers
+//! (`desk::mailboxes::named`).
+use super::graph::Graph;
 use crate::Courier;
 use crate::connect::{self, Incoming, Which};
 use crate::trouble::Trouble;
+use desk::mailboxes::cursor::Link;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::{self, Known, Named};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -17,6 +20,7 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024;
 pub(crate) enum Shelf {
     Imap(Box<imap::Session>),
     Pop3(Pop3),
+    Graph(Graph),
 }
 
 /// Where reading of the folder stands on the server's side.
@@ -25,6 +29,8 @@ pub(super) struct Opened {
     pub uid_validity: u32,
     /// The least UID that a later message can have, where it is known.
     pub uid_next: Option<u32>,
+    /// What is listed was there when reading began: the rules of old mail hold for all of it.
+    pub walks: bool,
 }
 
 /// Where the server names its messages: what the desk is to learn.
@@ -37,6 +43,10 @@ pub(super) struct Names {
 }
 
 impl Names {
+    pub(super) fn of(fresh: VecDeque<Named>) -> Names {
+        Names { fresh, gone: Vec::new() }
+    }
+
     /// Those of the messages up to this UID that the desk does not know yet: to be remembered in the commit that records
     /// these messages.
     pub(super) fn up_to(&mut self, uid: u32) -> Vec<Named> {
@@ -62,8 +72,12 @@ impl Shelf {
         match connect::incoming(courier, mailbox, Which::InUse).await? {
             Incoming::Imap(session) => {
                 let mut shelf = Shelf::Imap(session);
-                let opened = shelf.select(mailbox).await?;
-                Ok((shelf, opened, Names::default()))
+                let (opened, names) = shelf.select(courier, mailbox).await?;
+                Ok((shelf, opened, names))
+            }
+            Incoming::Graph(opened) => {
+                let (graph, opened, names) = Graph::open(courier, mailbox, opened).await?;
+                Ok((Shelf::Graph(graph), opened, names))
             }
             Incoming::Pop3(session) => {
                 let uid_validity = named::validity(mailbox);
@@ -72,21 +86,51 @@ impl Shelf {
                 let pop3 = Pop3::over(session, &known).await;
                 let (pop3, names) = pop3.map_err(|error| trouble(&error, mailbox))?;
                 let last = names.fresh.back().map_or(known.last, |named| named.uid);
-                let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)) };
+                let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: false };
                 Ok((Shelf::Pop3(pop3), opened, names))
             }
         }
     }
 
     /// The folder once more, on a link that was kept. POP3 keeps none: what it lists is of the moment of signing in.
-    pub(super) async fn select(&mut self, mailbox: &Mailbox) -> Result<Opened, Trouble> {
-        let Shelf::Imap(session) = self else {
-            let error = wire::Error::transient("list what is new", &mailbox.incoming.host);
-            return Err(trouble(&error.remedy("POP3 lists it only when somebody signs in"), mailbox));
-        };
-        let selected = session.select(mailbox.folder_or_inbox()).await;
-        let selected = selected.map_err(|error| trouble(&error, mailbox))?;
-        Ok(Opened { uid_validity: selected.uid_validity, uid_next: selected.uid_next })
+    pub(super) async fn select(
+        &mut self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<(Opened, Names), Trouble> {
+        match self {
+            Shelf::Imap(session) => {
+                let selected = session.select(mailbox.folder_or_inbox()).await;
+                let selected = selected.map_err(|error| trouble(&error, mailbox))?;
+                let (uid_validity, uid_next) = (selected.uid_validity, selected.uid_next);
+                Ok((Opened { uid_validity, uid_next, walks: false }, Names::default()))
+            }
+            Shelf::Pop3(_) => {
+                let error = wire::Error::transient("list what is new", &mailbox.incoming.host);
+                Err(trouble(&error.remedy("POP3 lists it only when somebody signs in"), mailbox))
+            }
+            Shelf::Graph(graph) => graph.begin(courier, mailbox).await,
+        }
+    }
+
+    /// What is listed after all that was listed so far is recorded; `None`: that was all.
+    pub(super) async fn go_on(
+        &mut self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<Option<(Opened, Names)>, Trouble> {
+        match self {
+            Shelf::Imap(_) | Shelf::Pop3(_) => Ok(None),
+            Shelf::Graph(graph) => graph.go_on(courier, mailbox).await,
+        }
+    }
+
+    /// Where the server's own listing goes on, to be kept with the last of what it listed.
+    pub(super) fn goes_on(&self) -> Option<&Link> {
+        match self {
+            Shelf::Imap(_) | Shelf::Pop3(_) => None,
+            Shelf::Graph(graph) => graph.goes_on(),
+        }
     }
 
     /// A new link after the old one broke, to the same messages under the same UIDs. What has come meanwhile is left for
@@ -108,7 +152,11 @@ impl Shelf {
                 };
                 let listed = old.on(session).await.map_err(|error| trouble(&error, mailbox))?;
                 let uid_validity = named::validity(mailbox);
-                (Shelf::Pop3(listed), Opened { uid_validity, uid_next: None })
+                (Shelf::Pop3(listed), Opened { uid_validity, uid_next: None, walks: false })
+            }
+            // There is no link that could have broken.
+            Shelf::Graph(_) => {
+                return Ok(Opened { uid_validity: named::validity(mailbox), uid_next: None, walks: false });
             }
         };
         *self = new;
@@ -122,6 +170,7 @@ impl Shelf {
             Shelf::Pop3(pop3) => {
                 Ok(pop3.numbers.range(uid.saturating_add(1)..).map(|(uid, _)| *uid).collect())
             }
+            Shelf::Graph(graph) => Ok(graph.uids_since(uid)),
         }
     }
 
@@ -135,6 +184,7 @@ impl Shelf {
                 let came = |uid: &u32| dates.get(uid).copied().flatten().is_none_or(|came_at| came_at >= at);
                 Ok(all.into_iter().filter(came).collect())
             }
+            Shelf::Graph(graph) => Ok(graph.uids_since_date(at)),
         }
     }
 
@@ -167,6 +217,7 @@ impl Shelf {
                     dates.extend(of_number.get(&number).map(|uid| (*uid, at)));
                 }
             }
+            Shelf::Graph(graph) => dates = graph.dates(uids),
         }
         Ok(dates)
     }
@@ -182,12 +233,18 @@ impl Shelf {
                 let retrieve = pop3.session.retrieve(&there, limit_bytes).await?;
                 Ok(Delivery::Pop3 { retrieve, uids_of, missing })
             }
+            Shelf::Graph(graph) => {
+                Ok(Delivery::Graph { graph, uids: uids.iter().copied().collect(), limit_bytes })
+            }
         }
     }
 
     /// Whether the link is good for another round: POP3 locks the mailbox while it stands.
     pub(super) fn stands(&self) -> bool {
-        matches!(self, Shelf::Imap(_))
+        match self {
+            Shelf::Imap(_) | Shelf::Graph(_) => true,
+            Shelf::Pop3(_) => false,
+        }
     }
 
     pub(crate) fn waits_for_news(&self) -> bool {
@@ -198,7 +255,7 @@ impl Shelf {
     pub(crate) async fn news(&mut self, within: std::time::Duration) -> wire::Result<imap::Idle> {
         match self {
             Shelf::Imap(session) => session.idle(within).await,
-            Shelf::Pop3(_) => std::future::pending().await,
+            Shelf::Pop3(_) | Shelf::Graph(_) => std::future::pending().await,
         }
     }
 
@@ -207,6 +264,7 @@ impl Shelf {
         let _ = match self {
             Shelf::Imap(session) => session.logout().await,
             Shelf::Pop3(pop3) => pop3.session.quit().await,
+            Shelf::Graph(_) => Ok(()),
         };
     }
 }
@@ -262,6 +320,7 @@ impl Pop3 {
 pub(super) enum Delivery<'a> {
     Imap(imap::Fetch<'a>),
     Pop3 { retrieve: pop3::Retrieve<'a>, uids_of: HashMap<u32, u32>, missing: VecDeque<u32> },
+    Graph { graph: &'a mut Graph, uids: VecDeque<u32>, limit_bytes: u64 },
 }
 
 impl Delivery<'_> {
@@ -270,6 +329,10 @@ impl Delivery<'_> {
         let (retrieve, uids_of, missing) = match self {
             Delivery::Imap(fetch) => return fetch.next().await,
             Delivery::Pop3 { retrieve, uids_of, missing } => (retrieve, uids_of, missing),
+            Delivery::Graph { graph, uids, limit_bytes } => {
+                let Some(uid) = uids.pop_front() else { return Ok(None) };
+                return graph.fetch(uid, *limit_bytes).await.map(Some);
+            }
         };
         let Some(retrieved) = retrieve.next().await? else {
             return Ok(missing.pop_front().map(|uid| Fetched::Missing { uid }));

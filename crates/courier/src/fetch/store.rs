@@ -7,7 +7,7 @@ use desk::Desk;
 use desk::files::store::Stored;
 use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
 use desk::intake::round_trip;
-use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::cursor::{self, Cursor, Link};
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
 use tokio::sync::mpsc;
@@ -19,16 +19,30 @@ pub(super) struct Carrier {
     mailbox_id: i64,
     /// Nothing is to be done on the server for what was fetched.
     leaves_alone: bool,
+    finally: Option<Finally>,
+}
+
+/// Where the server's own listing goes on, kept in the commit that goes as far as this UID.
+pub(super) struct Finally {
+    pub uid: u32,
+    pub link: Link,
 }
 
 impl Carrier {
-    pub(super) fn new(courier: &Courier, claim: &Claim, mailbox: &Mailbox, cursor: &Cursor) -> Carrier {
+    pub(super) fn new(
+        courier: &Courier,
+        claim: &Claim,
+        mailbox: &Mailbox,
+        cursor: &Cursor,
+        finally: Option<Finally>,
+    ) -> Carrier {
         Carrier {
             courier: courier.clone(),
             claim: claim.clone(),
             cursor: cursor.clone(),
             mailbox_id: mailbox.id,
             leaves_alone: mailbox.fetched == Fetched::Nothing,
+            finally,
         }
     }
 
@@ -53,6 +67,8 @@ impl Carrier {
     async fn keep(&self, batch: Batch) -> desk::Result<Recorded> {
         let (claim, cursor, leaves_alone) = (self.claim.clone(), self.cursor.clone(), self.leaves_alone);
         let names = batch.names;
+        let finally = self.finally.as_ref().filter(|finally| finally.uid <= cursor.uid_last);
+        let link = finally.map(|finally| finally.link.clone());
         let (mailbox_id, now) = (self.mailbox_id, self.courier.now());
         self.courier.give_way().await;
         self.courier
@@ -66,6 +82,9 @@ impl Carrier {
                     }
                     named::remember(tx, mailbox_id, &cursor, &names)?;
                     let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
+                    if let Some(link) = &link {
+                        cursor::set_link(tx, mailbox_id, &cursor, link)?;
+                    }
                     if !settled.is_empty() {
                         // Or a later change of *Fetched Emails* would reach back to mail of today.
                         let (folder, validity) = (&cursor.folder, cursor.uid_validity);

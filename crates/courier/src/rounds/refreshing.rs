@@ -5,7 +5,7 @@ use crate::refresh::{self, Want};
 use crate::registration;
 use crate::trouble::STORE_CODE;
 use crate::{Courier, authorize};
-use desk::mailboxes::grant;
+use desk::mailboxes::{grant, mailbox};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -32,13 +32,14 @@ pub async fn look(courier: &Courier) -> desk::Result<()> {
         .read(move |tx| {
             let mut due = Vec::new();
             for id in grant::refresh_due(tx, now, AT_ONCE)? {
-                due.extend(grant::find(tx, id)?.map(|grant| (id, grant.side)));
+                let Some(grant) = grant::find(tx, id)? else { continue };
+                let mailbox = mailbox::get(tx, grant.mailbox_id)?;
+                due.push((id, registration::protocol_of(&mailbox, grant.side)));
             }
             Ok(due)
         })
         .await?;
-    let refreshing = due.into_iter().map(|(id, side)| async move {
-        let protocol = registration::protocol_of(side);
+    let refreshing = due.into_iter().map(|(id, protocol)| async move {
         // What the provider said stands in the grant's row, and was logged; of what went wrong before it was asked nobody
         // else hears.
         if let Err(trouble) = refresh::access_token(courier, id, protocol, Want::Ahead).await

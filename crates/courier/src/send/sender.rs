@@ -4,7 +4,8 @@ use super::letter::{self, Letter, Written};
 use super::pace::Senders;
 use super::{ATTEMPT_LIMIT, InHand, outcome};
 use crate::Courier;
-use crate::connect::{self, Which};
+use crate::connect::{self, Outgoing, Which};
+use crate::graph::ask;
 use crate::probe;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
@@ -31,7 +32,8 @@ pub(crate) struct Sender {
     senders: Senders,
     in_hand: InHand,
     stop: watch::Receiver<bool>,
-    link: Option<smtp::Session>,
+    /// To an SMTP server. Graph has no links.
+    link: Option<Box<smtp::Session>>,
 }
 
 impl Sender {
@@ -175,7 +177,8 @@ impl Sender {
             Err(Undelivered::Answer(error)) => {
                 let trouble = Trouble::of(&error, &place);
                 tracing::warn!(mailbox = mailbox.address, outbox = claim.outbox_id, "send: {error}");
-                if error.kind() == wire::Kind::Rejected && error.smtp_code().is_none() {
+                let is_ours = error.smtp_code().is_none() && error.server_text().is_none();
+                if error.kind() == wire::Kind::Rejected && is_ours {
                     // Our own check: too large for the server, too many recipients, an address it cannot carry.
                     return outcome::hopeless(crate::trouble::sentence(&error.to_string()));
                 }
@@ -197,6 +200,9 @@ impl Sender {
     }
 
     async fn deliver(&mut self, mailbox: &Mailbox, letter: &Letter) -> Result<smtp::Sent, Undelivered> {
+        if mailbox.is_by_graph(Side::Outgoing) {
+            self.link = None; // it was by SMTP until now
+        }
         if let Some(link) = &mut self.link {
             match link.send(&letter.envelope, &letter.bytes).await {
                 // A kept link that has died: nothing was begun on it, so a new one is tried at once.
@@ -206,8 +212,13 @@ impl Sender {
         }
         let opened =
             connect::outgoing(&self.courier, mailbox, Which::InUse).await.map_err(Undelivered::NotOpened)?;
-        let link = self.link.insert(opened);
-        link.send(&letter.envelope, &letter.bytes).await.map_err(Undelivered::Answer)
+        let sent = match opened {
+            Outgoing::Smtp(session) => self.link.insert(session).send(&letter.envelope, &letter.bytes).await,
+            Outgoing::Graph(mut opened) => {
+                ask!(opened, |session| session.send(&letter.envelope, &letter.bytes))
+            }
+        };
+        sent.map_err(Undelivered::Answer)
     }
 
     /// Health, and how long the mailbox is left alone; when it is tried again.

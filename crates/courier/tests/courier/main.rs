@@ -11,6 +11,8 @@ mod doctor_round_trip;
 mod fetch;
 mod file;
 mod google;
+mod graph;
+mod graph_sending;
 mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]

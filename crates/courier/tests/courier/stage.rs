@@ -143,8 +143,12 @@ impl Stage {
     }
 
     fn sent_by(&self, server: SocketAddr, authentication: Authentication) {
-        let outgoing =
-            OutgoingMailbox { server: entered(server, authentication), active: true, header_spoofing: false };
+        let outgoing = OutgoingMailbox {
+            submission: mailbox::Submission::Smtp,
+            server: entered(server, authentication),
+            active: true,
+            header_spoofing: false,
+        };
         let vault = &self.desk.vault;
         self.write(|tx| {
             let by = self.by();

@@ -89,6 +89,7 @@ impl Scene {
             start_from: StartFrom::Now,
         };
         let outgoing = OutgoingMailbox {
+            submission: mailbox::Submission::Smtp,
             server: server(practice.smtp_addr.port(), Security::StartTls, Authentication::None),
             active: false,
             header_spoofing: false,

@@ -1,4 +1,4 @@
-//! How far each folder of a mailbox was read: UIDVALIDITY and the last UID.
+//! How far each folder of a mailbox was read: UIDVALIDITY and the last UID, and where a listing of changes goes on.
 use crate::{Result, db::Tx, params};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,39 @@ pub fn set(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor) -> Result<()> {
          ON CONFLICT (mailbox_id, name) DO UPDATE SET
              uid_last = CASE WHEN folder.uid_validity = excluded.uid_validity AND folder.uid_last > excluded.uid_last
                              THEN folder.uid_last ELSE excluded.uid_last END,
+             link = CASE WHEN folder.uid_validity = excluded.uid_validity THEN folder.link ELSE '' END,
+             is_first_walk = CASE WHEN folder.uid_validity = excluded.uid_validity THEN folder.is_first_walk ELSE 1 END,
              start_after_uid = excluded.start_after_uid,
              uid_validity = excluded.uid_validity",
         params![mailbox_id, &cursor.folder, cursor.uid_validity, cursor.uid_last, cursor.start_after_uid],
+    )?;
+    Ok(())
+}
+/// Where a server tells what has changed since, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Empty: at the beginning of the folder.
+    pub at: String,
+    /// What comes there was in the folder when reading began, or began again: the rules of old mail hold for it.
+    pub is_first_walk: bool,
+}
+impl Link {
+    pub fn to_the_beginning() -> Link {
+        Link { at: String::new(), is_first_walk: true }
+    }
+}
+pub fn link(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<Link> {
+    let found: Option<(String, bool)> = tx.maybe(
+        "SELECT link, is_first_walk FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3",
+        params![mailbox_id, folder, uid_validity],
+    )?;
+    Ok(found.map_or_else(Link::to_the_beginning, |(at, is_first_walk)| Link { at, is_first_walk }))
+}
+/// Within the transaction that records the last of what was listed before it.
+pub fn set_link(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, link: &Link) -> Result<()> {
+    tx.execute(
+        "UPDATE folder SET link = $4, is_first_walk = $5 WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3",
+        params![mailbox_id, &cursor.folder, cursor.uid_validity, &link.at, link.is_first_walk],
     )?;
     Ok(())
 }

@@ -31,6 +31,8 @@ pub enum Security {
 pub enum Protocol {
     Imap,
     Pop3,
+    /// Microsoft's, which is opened with a token of Microsoft's alone.
+    Graph,
 }
 impl Protocol {
     /// Under TLS from the beginning (RFC 8314).
@@ -38,13 +40,21 @@ impl Protocol {
         match self {
             Protocol::Imap => 993,
             Protocol::Pop3 => 995,
+            Protocol::Graph => 443,
         }
     }
     /// The port of another protocol becomes this one's; one that was chosen stays.
     pub fn port_instead_of(self, port: u16) -> u16 {
-        let of_another = [Protocol::Imap, Protocol::Pop3].iter().any(|other| other.port() == port);
+        let of_another =
+            [Protocol::Imap, Protocol::Pop3, Protocol::Graph].iter().any(|other| other.port() == port);
         if of_another { self.port() } else { port }
     }
+}
+/// How the outgoing server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submission {
+    Smtp,
+    Graph,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -127,6 +137,7 @@ pub struct Mailbox {
     pub incoming: ServerSide,
     /// Empty: INBOX.
     pub folder: String,
+    pub submission: Submission,
     pub outgoing: ServerSide,
     pub outgoing_active: bool,
     pub header_spoofing: bool,
@@ -160,6 +171,15 @@ impl Mailbox {
         let user = &self.server(side).user;
         if user.is_empty() { self.opens() } else { user }
     }
+    /// Whether a side is spoken to by Microsoft Graph; of an outgoing side that is not set up yet, whether it is to be.
+    pub fn is_by_graph(&self, side: Side) -> bool {
+        let is_open = self.outgoing.authentication == Authentication::None;
+        match side {
+            Side::Incoming => self.protocol == Protocol::Graph,
+            Side::Outgoing if is_open => self.protocol == Protocol::Graph,
+            Side::Outgoing => self.submission == Submission::Graph,
+        }
+    }
     /// The grant a side lives on, following *Same as Remote Mailbox* to a server of the same house.
     pub fn grant_id(&self, side: Side) -> Option<i64> {
         match (side, self.outgoing.authentication) {
@@ -176,7 +196,7 @@ impl Mailbox {
 const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, opened_address, active, removed_at,
     in_protocol, in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
     in_folder,
-    out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
+    out_protocol, out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
     out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, activated_at,
     state, state_since, reason_code, reason, remedy,
     out_state, out_state_since, out_reason_code, out_reason, out_remedy,
@@ -271,6 +291,7 @@ pub enum Completeness {
 /// The tab *Outgoing (SMTP)*.
 #[derive(Clone, Debug)]
 pub struct OutgoingMailbox {
+    pub submission: Submission,
     pub server: EnteredServer,
     pub active: bool,
     pub header_spoofing: bool,

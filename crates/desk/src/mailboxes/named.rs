@@ -1,5 +1,5 @@
-//! The messages of a server that names them by texts (POP3's UIDL): each name has a number for as long as the server
-//! lists it, and that number is the UID by which the desk knows the message.
+//! The messages of a server that names them by texts (POP3's UIDL, the ids of Microsoft Graph): each name has a number for as
+//! long as the server may list it, and that number is the UID by which the desk knows the message.
 use super::cursor::{self, Cursor};
 use super::mailbox::{Mailbox, Side};
 use crate::db::{Query, Tx};
@@ -40,6 +40,44 @@ pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) 
     )?;
     let named = rows.into_iter().map(|(uid, name)| Named { uid, name }).collect();
     Ok(Known { named, last: cursor::last_given(tx, mailbox_id, folder, uid_validity)? })
+}
+
+/// Those of these names that have a number, in no order. For a server that does not list all of its names.
+pub fn find(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    names: &[String],
+) -> Result<Vec<Named>> {
+    let mut found = Vec::new();
+    for some in names.chunks(512) {
+        let mut query = Query::new("SELECT uid, name FROM named_message WHERE mailbox_id = ");
+        query.bind(mailbox_id).push(" AND folder = ").bind(folder).push(" AND uid_validity = ");
+        query.bind(uid_validity).push(" AND name IN ").bind_list(some.iter().map(String::as_str));
+        let rows: Vec<(u32, String)> = tx.all(query.sql(), query.params())?;
+        found.extend(rows.into_iter().map(|(uid, name)| Named { uid, name }));
+    }
+    Ok(found)
+}
+
+/// The names of these numbers, in no order; without those that are forgotten.
+pub fn of_uids(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    uids: &[u32],
+) -> Result<Vec<Named>> {
+    let mut found = Vec::new();
+    for some in uids.chunks(512) {
+        let mut query = Query::new("SELECT uid, name FROM named_message WHERE mailbox_id = ");
+        query.bind(mailbox_id).push(" AND folder = ").bind(folder).push(" AND uid_validity = ");
+        query.bind(uid_validity).push(" AND uid IN ").bind_list(some.iter().copied());
+        let rows: Vec<(u32, String)> = tx.all(query.sql(), query.params())?;
+        found.extend(rows.into_iter().map(|(uid, name)| Named { uid, name }));
+    }
+    Ok(found)
 }
 
 /// Within the transaction that records the messages, or says that they are passed over.

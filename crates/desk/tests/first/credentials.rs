@@ -372,11 +372,15 @@ fn a_token_that_needs_nobody_goes_to_the_servers_of_its_provider() {
     };
     check(&person, "imap.evil.example").unwrap(); // a person's consent is bound to its mailbox
     let nobody = change(&desk, id, &EnteredClient { flow: Flow::AppOnly, ..shown(&person) }).unwrap();
-    for own in ["outlook.office365.com", "smtp.office365.com", "Outlook.Office365.com"] {
+    for own in ["outlook.office365.com", "smtp.office365.com", "Outlook.Office365.com", "graph.microsoft.com"]
+    {
         check(&nobody, own).unwrap();
     }
     let said = refused(check(&nobody, "imap.evil.example")).to_string();
-    assert!(said.contains("goes to outlook.office365.com or smtp.office365.com alone"), "{said}");
+    assert!(
+        said.contains("goes to outlook.office365.com or smtp.office365.com or graph.microsoft.com alone"),
+        "{said}"
+    );
 
     // Where the endpoint was typed, what is known of the provider says nothing.
     let typed = EnteredClient {

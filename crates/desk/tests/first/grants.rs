@@ -302,6 +302,7 @@ fn tokens_of_one_host_are_not_sent_to_another() {
     let s = scene();
     let id = s.in_use();
     let same = OutgoingMailbox {
+        submission: desk::mailboxes::mailbox::Submission::Smtp,
         server: EnteredServer {
             security: Security::StartTls,
             ..mailboxes::server("", Authentication::Same, None)

@@ -61,7 +61,7 @@ pub fn pause(desk: &TestDesk, id: i64) {
     desk.db.write(|tx| mailbox::pause(tx, &by(), id)).unwrap();
 }
 fn outgoing(server: EnteredServer) -> OutgoingMailbox {
-    OutgoingMailbox { server, active: true, header_spoofing: false }
+    OutgoingMailbox { submission: mailbox::Submission::Smtp, server, active: true, header_spoofing: false }
 }
 fn change_out(desk: &TestDesk, id: i64, outgoing: &OutgoingMailbox) -> Result<()> {
     let complete = Completeness::Complete;

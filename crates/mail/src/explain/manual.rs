@@ -78,6 +78,7 @@ fn server(symptom: &symptom::Symptom, flow: &str) -> Entry {
             Service::Imap => "IMAP",
             Service::Pop => "POP",
             Service::Smtp => "SMTP",
+            Service::Graph => "Graph",
         })
         .collect();
     let family = match symptom.family {

@@ -12,11 +12,12 @@ pub(super) struct Symptom {
     pub(super) row: Row,
 }
 
-const ALL: &[Service] = &[Service::Imap, Service::Pop, Service::Smtp];
+const ALL: &[Service] = &[Service::Imap, Service::Pop, Service::Smtp, Service::Graph];
 const READING: &[Service] = &[Service::Imap, Service::Pop];
 const SMTP: &[Service] = &[Service::Smtp];
 const IMAP: &[Service] = &[Service::Imap];
 const POP: &[Service] = &[Service::Pop];
+const GRAPH: &[Service] = &[Service::Graph];
 
 const ANY: Option<Family> = None;
 const MICROSOFT: Option<Family> = Some(Family::Microsoft);
@@ -74,6 +75,42 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
     SMTP, MICROSOFT, ["sendasdenied"] => Configuration, Delegation,
         "The signed-in account may not send as this address.",
         "Give the account Send As on the mailbox; it takes up to an hour.";
+    GRAPH, MICROSOFT, ["sendasdenied"] => Configuration, Delegation,
+        "The signed-in account may not send as this address.",
+        "Give the account Send As on the mailbox; it takes up to an hour.";
+    GRAPH, MICROSOFT, ["invalidauthenticationtoken"] => Configuration, Registration,
+        "Microsoft Graph does not accept the token: it is of another cloud or for another service, or it was taken back.",
+        "Check that the Provider is the cloud of this tenant, and authorize again.";
+    GRAPH, MICROSOFT, ["access to odata is disabled"] => Policy, ExchangeMailbox,
+        "An application access policy of Exchange keeps this app from this mailbox.",
+        "Ask an Exchange administrator to let the app open this mailbox: add it to the group of the policy (Get-ApplicationAccessPolicy).";
+    GRAPH, MICROSOFT, ["erroraccessdenied"] => Configuration, AppPermissions,
+        "Microsoft Graph took the token, but it may not do this with this mailbox: a permission is missing, or the signed-in account may not open this mailbox.",
+        "Add Mail.ReadWrite for reading and Mail.Send for sending under Microsoft Graph › Delegated permissions, for a shared mailbox Mail.ReadWrite.Shared and Mail.Send.Shared too, see that the account has Full Access to it, and authorize again.";
+    GRAPH, MICROSOFT, ["mailboxnotenabledforrestapi"] => Policy, Products,
+        "Exchange Online holds no mailbox of this address that Microsoft Graph can open: it has no license, or it lies on a server of the organization's own.",
+        "See that the address is a mailbox of Exchange Online with a license; for one on the organization's own server choose IMAP.";
+    GRAPH, MICROSOFT, ["mailboxnotsupportedforrestapi"] => Policy, Products,
+        "Microsoft Graph does not open mailboxes of this kind.",
+        "See that the address is a mailbox of Exchange Online with a license, or choose IMAP as Protocol.";
+    GRAPH, MICROSOFT, ["errorinvaliduser"] => Configuration, Mailbox,
+        "Microsoft Graph knows no mailbox of this address in this tenant.",
+        "Check the address and the Username, and that the registration is in the tenant of the mailbox.";
+    GRAPH, MICROSOFT, ["request_resourcenotfound"] => Configuration, Mailbox,
+        "Microsoft Graph knows no mailbox of this address in this tenant.",
+        "Check the address and the Username, and that the registration is in the tenant of the mailbox.";
+    GRAPH, MICROSOFT, ["erroritemnotfound"] => Configuration, Mailbox,
+        "The folder is not there any more.",
+        "Choose another Mail Folder.";
+    GRAPH, MICROSOFT, ["errorquotaexceeded"] => Policy, ExchangeMailbox,
+        "The mailbox is full.",
+        "Make room in the mailbox or enlarge it.";
+    GRAPH, MICROSOFT, ["errormessagesubmissionblocked"] => Policy, Support,
+        "Microsoft has stopped this mailbox from sending.",
+        "Look whether it is among the restricted entities in the Microsoft Defender portal, and ask Microsoft's support.";
+    GRAPH, MICROSOFT, ["errorexceededmessagelimit"] => Retry, Nowhere,
+        "The mailbox has sent as many letters as Exchange allows for now.",
+        "Nothing to do: Postern goes on when the server takes mail again, within a day.";
     SMTP, MICROSOFT, ["5.7.708"] => Policy, Support,
         "Microsoft does not take mail from this server's address for new tenants.",
         "Ask Microsoft's support to lift the block.";
@@ -192,6 +229,9 @@ pub(super) const ALONE: &[Symptom] = symptoms! {
     READING, MICROSOFT, ["authenticate failed"] => Configuration, EnterpriseApp,
         "The server does not accept the application's token for this mailbox.",
         "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP.AccessAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";
+    GRAPH, MICROSOFT, ["erroraccessdenied"] => Configuration, AppPermissions,
+        "Microsoft Graph took the application's token, but the application may not do this with this mailbox.",
+        "Add Mail.ReadWrite and Mail.Send under Microsoft Graph › Application permissions and grant admin consent, or let an Exchange administrator give the app these roles for this mailbox alone, as the guide shows. New permissions take up to two hours. Then press Prove again.";
     SMTP, MICROSOFT, ["535", "5.7.3"] => Configuration, EnterpriseApp,
         "The server does not accept the application's token for sending.",
         "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, that Authenticated SMTP is ticked for it, and that SMTP.SendAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";

@@ -72,7 +72,7 @@ impl Book {
     /// The first whose server for submission that is.
     #[must_use]
     pub fn of_smtp_host(&self, host: &str) -> Option<&Preset> {
-        self.presets.iter().find(|preset| preset.smtp.host.eq_ignore_ascii_case(host.trim()))
+        self.presets.iter().find(|preset| preset.is_sent_at(host.trim()))
     }
 
     /// The one that keeps the mailboxes of that address's domain.
@@ -86,9 +86,7 @@ impl Book {
 
     /// Whether the two servers are one provider's.
     #[must_use]
-    pub fn is_pair(&self, imap: &str, smtp: &str) -> bool {
-        self.presets.iter().any(|preset| {
-            preset.imap.host.eq_ignore_ascii_case(imap) && preset.smtp.host.eq_ignore_ascii_case(smtp)
-        })
+    pub fn is_pair(&self, incoming: &str, outgoing: &str) -> bool {
+        self.presets.iter().any(|preset| preset.is_read_at(incoming) && preset.is_sent_at(outgoing))
     }
 }

@@ -8,8 +8,8 @@ use toml::Spanned;
 use url::Url;
 
 use super::{
-    ClientSecret, Dns, Family, OAuth2, Password, Preset, Profile, Registration, Sasl, Scopes, Security,
-    Server, TENANT,
+    ClientSecret, Dns, Family, GraphScopes, OAuth2, Password, Preset, Profile, Registration, Sasl, Scopes,
+    Security, Server, TENANT,
 };
 use value::{Claim, Domain, Endpoint, Host, Key, Parameters, Port, Record, Scope, Sentence, Tenant};
 
@@ -38,6 +38,7 @@ pub(super) struct Entry {
     imap: Option<ServerEntry>,
     pop: Option<ServerEntry>,
     smtp: Option<ServerEntry>,
+    graph: Option<ServerEntry>,
     saves_sent: Option<bool>,
     sends_a_minute_max: Option<u32>,
     dns: Option<DnsEntry>,
@@ -72,6 +73,18 @@ struct ScopesEntry {
     pop: Vec<Scope>,
     #[serde(default)]
     smtp: Vec<Scope>,
+    graph: Option<GraphScopesEntry>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GraphScopesEntry {
+    read: Vec<Scope>,
+    #[serde(default)]
+    read_shared: Vec<Scope>,
+    send: Vec<Scope>,
+    #[serde(default)]
+    send_shared: Vec<Scope>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +115,7 @@ struct OAuth2Entry {
     one_resource_per_token: Option<bool>,
     app_only_scope: Option<Scope>,
     app_only_consent_scopes: Option<Vec<Scope>>,
+    graph_app_only_scope: Option<Scope>,
     service_account_scope: Option<Scope>,
     authorize: Option<Parameters>,
     token: Option<Parameters>,
@@ -135,7 +149,7 @@ impl Entry {
         if itself {
             fill!(self from other: label domains warnings);
         }
-        fill!(self from other: family password password_warning imap pop smtp saves_sent sends_a_minute_max dns);
+        fill!(self from other: family password password_warning imap pop smtp graph saves_sent sends_a_minute_max dns);
         match (&mut self.oauth2, &other.oauth2) {
             (Some(own), Some(theirs)) => own.fill(theirs),
             (own @ None, theirs) => own.clone_from(theirs),
@@ -157,6 +171,7 @@ impl Entry {
             imap: self.imap.as_ref().ok_or("imap")?.server(),
             pop: self.pop.as_ref().map(ServerEntry::server),
             smtp: self.smtp.as_ref().ok_or("smtp")?.server(),
+            graph: self.graph.as_ref().map(ServerEntry::server).filter(|graph| !graph.host.is_empty()),
             saves_sent: self.saves_sent.unwrap_or(false),
             sends_a_minute_max: self.sends_a_minute_max.filter(|most| *most > 0),
             dns: self.dns.as_ref().map(|dns| Dns {
@@ -185,7 +200,8 @@ impl OAuth2Entry {
         fill!(self from other:
             portal registration authorization_endpoint token_endpoint device_endpoint admin_consent_endpoint
             revocation_endpoint userinfo_endpoint discovery_endpoint keys_endpoint issuer profile tenant scopes
-            resource one_resource_per_token app_only_scope app_only_consent_scopes service_account_scope authorize
+            resource one_resource_per_token app_only_scope app_only_consent_scopes graph_app_only_scope service_account_scope
+            authorize
             token address_claims client_secret secret_is_no_guid secret_months_max certificate granted_scope_checked
             refresh_token_stays callback_needs_public_name sasl az_cloud
             graph_environment);
@@ -227,6 +243,7 @@ impl OAuth2Entry {
             one_resource_per_token: flag(self.one_resource_per_token),
             app_only_scope: scope(&self.app_only_scope),
             app_only_consent_scopes: all(self.app_only_consent_scopes.as_deref(), Scope::get),
+            graph_app_only_scope: scope(&self.graph_app_only_scope),
             service_account_scope: scope(&self.service_account_scope),
             authorize: self.authorize.as_ref().map(Parameters::all).unwrap_or_default(),
             token: self.token.as_ref().map(Parameters::all).unwrap_or_default(),
@@ -258,8 +275,21 @@ impl ScopesEntry {
             imap: list(&self.imap),
             pop: list(&self.pop),
             smtp: list(&self.smtp),
+            graph: self.graph.as_ref().map(GraphScopesEntry::whole).unwrap_or_default(),
         };
         (!scopes.imap.is_empty() && !scopes.smtp.is_empty()).then_some(scopes)
+    }
+}
+
+impl GraphScopesEntry {
+    fn whole(&self) -> GraphScopes {
+        let list = |scopes: &[Scope]| all(Some(scopes), Scope::get);
+        GraphScopes {
+            read: list(&self.read),
+            read_shared: list(&self.read_shared),
+            send: list(&self.send),
+            send_shared: list(&self.send_shared),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use desk::mailboxes::choice;
 use desk::mailboxes::client::{Authentication as ClientAuthentication, Client, EnteredClient, Flow, OTHER};
 use desk::mailboxes::mailbox::{
     Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol, RemoteMailbox, Security,
-    ServerSide, StartFrom,
+    ServerSide, StartFrom, Submission,
 };
 use desk::{Refusal, Result};
 use mail::provider::{self, Book, Preset};
@@ -37,6 +37,7 @@ pub struct AskedRemote {
     pub start_from: Option<StartFrom>,
 }
 pub struct AskedOutgoing {
+    pub submission: Option<Submission>,
     pub server: AskedServer,
     pub header_spoofing: Option<bool>,
 }
@@ -74,9 +75,14 @@ impl AskedServer {
     }
 
     /// `preset` is the provider's own server: for who signs in there from now on and names no other.
-    fn over(&self, stored: &ServerSide, preset: Option<&provider::Server>) -> EnteredServer {
+    fn over(
+        &self,
+        stored: &ServerSide,
+        preset: Option<&provider::Server>,
+        other_protocol: bool,
+    ) -> EnteredServer {
         let authentication = self.authentication.unwrap_or(stored.authentication);
-        let begins = stored.host.is_empty() || stored.authentication != authentication;
+        let begins = stored.host.is_empty() || stored.authentication != authentication || other_protocol;
         let preset = preset.filter(|_| begins && self.host.is_none());
         EnteredServer {
             host: self
@@ -100,8 +106,9 @@ impl AskedRemote {
         let preset = preset.and_then(|preset| match protocol {
             Protocol::Imap => Some(&preset.imap),
             Protocol::Pop3 => preset.pop.as_ref(),
+            Protocol::Graph => preset.graph.as_ref(),
         });
-        let mut server = self.server.over(&stored.incoming, preset);
+        let mut server = self.server.over(&stored.incoming, preset, protocol != stored.protocol);
         if self.server.port.is_none() {
             server.port = protocol.port_instead_of(server.port);
         }
@@ -125,7 +132,12 @@ impl AskedOutgoing {
         let shares = self.server.authentication == Some(Authentication::Same);
         let signs_in = self.server.authentication.is_some_and(Authentication::is_oauth);
         let preset = preset.filter(|_| shares || signs_in);
-        let server = self.server.over(side, preset.map(|p| &p.smtp));
+        let submission = self.submission.unwrap_or(stored.submission);
+        let preset = preset.and_then(|preset| match submission {
+            Submission::Smtp => Some(&preset.smtp),
+            Submission::Graph => preset.graph.as_ref(),
+        });
+        let server = self.server.over(side, preset, submission != stored.submission);
         if self.server.authentication.is_none()
             && server.authentication == Authentication::None
             && self.server.host.is_some()
@@ -140,6 +152,7 @@ impl AskedOutgoing {
             || server.password.is_some() && !side.has_password;
         let begins = self.server.authentication.is_some() && (stands == Stands::Anew || is_another);
         Ok(OutgoingMailbox {
+            submission,
             active: server.authentication != Authentication::None && (stored.outgoing_active || begins),
             server,
             header_spoofing: self.header_spoofing.unwrap_or(stored.header_spoofing),

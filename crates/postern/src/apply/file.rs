@@ -2,7 +2,7 @@
 use super::asked::{AskedOutgoing, AskedRemote, AskedServer};
 use super::registration::{Of, Registration, Wanted as WantedClient};
 use anyhow::{Context as _, bail};
-use desk::mailboxes::mailbox::{Authentication, Fetched, Protocol, Security, Shape, StartFrom};
+use desk::mailboxes::mailbox::{Authentication, Fetched, Protocol, Security, Shape, StartFrom, Submission};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -64,6 +64,7 @@ struct Outgoing {
     same: bool,
     #[serde(default)]
     none: bool,
+    protocol: Option<EnteredSubmission>,
     host: Option<String>,
     port: Option<u16>,
     security: Option<EnteredSecurity>,
@@ -85,6 +86,13 @@ enum EnteredShape {
 enum EnteredProtocol {
     Imap,
     Pop3,
+    Graph,
+}
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EnteredSubmission {
+    Smtp,
+    Graph,
 }
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -116,6 +124,15 @@ impl From<EnteredProtocol> for Protocol {
         match entered {
             EnteredProtocol::Imap => Protocol::Imap,
             EnteredProtocol::Pop3 => Protocol::Pop3,
+            EnteredProtocol::Graph => Protocol::Graph,
+        }
+    }
+}
+impl From<EnteredSubmission> for Submission {
+    fn from(entered: EnteredSubmission) -> Self {
+        match entered {
+            EnteredSubmission::Smtp => Submission::Smtp,
+            EnteredSubmission::Graph => Submission::Graph,
         }
     }
 }
@@ -232,6 +249,7 @@ impl Outgoing {
             );
         }
         Ok(AskedOutgoing {
+            submission: self.protocol.map(Into::into),
             server: AskedServer {
                 host: self.host.clone(),
                 port: self.port,

@@ -17,6 +17,7 @@ mod crowd;
 mod doctor;
 mod faults;
 mod file_limit;
+mod graph;
 mod keys;
 mod kills;
 mod on_postgres;

@@ -145,8 +145,22 @@ pub enum Consent {
     OfEach,
 }
 
+/// The delegated permissions of the guide for a mailbox of IMAP and SMTP.
+const OF_MAIL: [&str; 5] =
+    ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
+
 /// The guide's steps in the portal, in its order.
 pub async fn register(portal: &str, callback: &str, consent: Consent) -> Registered {
+    register_with(portal, callback, consent, &OF_MAIL).await
+}
+
+/// The same with other permissions.
+pub async fn register_with(
+    portal: &str,
+    callback: &str,
+    consent: Consent,
+    permissions: &[&str],
+) -> Registered {
     let mut visitor = Visitor::new();
     let page = visitor.get(portal).await;
     let page = visitor.get(page.link("Microsoft Entra ID")).await;
@@ -163,14 +177,12 @@ pub async fn register(portal: &str, callback: &str, consent: Consent) -> Registe
     let page = visitor.get(page.link("Microsoft Graph")).await;
     let page = visitor.get(page.link("Delegated permissions")).await;
     let mut form = page.form("Add permissions");
-    for permission in
-        ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"]
-    {
+    for permission in permissions {
         form = form.with("permission", permission);
     }
     let page = visitor.submit(form).await;
     let mut page = page;
-    page.says("IMAP.AccessAsUser.All");
+    page.says(permissions[permissions.len() - 1]);
     if consent == Consent::ForAll {
         page = visitor.get(page.link("Grant admin consent for Contoso")).await;
         page = visitor.submit(page.form("Yes")).await;
@@ -411,7 +423,7 @@ async fn a_newcomer_connects_a_mailbox_answers_a_letter_and_finds_it_again_after
 }
 
 /// A customer answers the newest letter of this subject in the practice mailbox.
-async fn answer(demo: &Demo, address: &str, subject: &str, text: &str) {
+pub async fn answer(demo: &Demo, address: &str, subject: &str, text: &str) {
     let mut customer = Visitor::new();
     let page = customer.get(format!("{}/{address}", demo.mailboxes)).await;
     let page = customer.get(page.link(subject)).await;

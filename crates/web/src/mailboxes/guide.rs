@@ -5,7 +5,7 @@ mod scripts;
 use crate::State;
 use courier::doctor::{Examination, Link, Part, Result as Found};
 use desk::mailboxes::client::{Client, Flow};
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol, Side};
 use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
 use scripts::{IMAP, POP, Role, SMTP, Scripts, Values};
@@ -21,6 +21,10 @@ pub struct Guide {
     /// What the registration may be called there.
     pub name: String,
     pub address: String,
+    /// The delegated permissions of the app registration.
+    pub permissions: Vec<&'static str>,
+    pub reads_by_graph: bool,
+    pub sends_by_graph: bool,
     /// The same by scripts, where the provider takes some.
     pub scripts: Option<Scripts>,
     /// What an application needs for this mailbox, one a line.
@@ -122,9 +126,17 @@ impl Guide {
         // The practice portal takes none, and the real one is not what is rehearsed.
         let oauth2 = state.presets.oauth2(&client.provider).filter(|_| !state.practice());
         let roles = roles(mailbox, client);
-        let values = Values { name: &name, callback, tenant: client.tenant.trim() };
+        let permissions = scripts::permissions(mailbox);
+        let values =
+            Values { permissions: &permissions, name: &name, callback, tenant: client.tenant.trim() };
+        let (reads_by_graph, sends_by_graph) =
+            (mailbox.is_by_graph(Side::Incoming), mailbox.is_by_graph(Side::Outgoing));
         Guide {
+            reads_by_graph,
+            sends_by_graph,
             scripts: oauth2.and_then(|oauth2| match client.flow {
+                // Its scripts are of the permissions of Exchange's servers.
+                Flow::AppOnly if reads_by_graph || sends_by_graph => None,
                 Flow::AppOnly => Scripts::of_app_only(&values, oauth2, &roles),
                 Flow::Code | Flow::ServiceAccount => Scripts::of(&values, oauth2),
             }),
@@ -134,8 +146,14 @@ impl Guide {
             roles: roles.iter().map(|role| role.name).collect::<Vec<_>>().join("\n"),
             done: facts.steps(client.flow, family, preset.needs_secret),
             facts,
+            permissions,
             name,
         }
+    }
+    /// The application permissions of Microsoft Graph, a line each.
+    pub fn of_graph(&self) -> String {
+        let names = [(self.reads_by_graph, "Mail.ReadWrite"), (self.sends_by_graph, "Mail.Send")];
+        names.iter().filter(|(is_needed, _)| *is_needed).map(|(_, name)| *name).collect::<Vec<_>>().join("\n")
     }
     pub fn steps(&self) -> usize {
         self.done.len()
@@ -178,10 +196,13 @@ fn roles(mailbox: &Mailbox, client: &Client) -> Vec<Role> {
         }
     };
     let reading = match mailbox.protocol {
-        Protocol::Imap => IMAP,
-        Protocol::Pop3 => POP,
+        Protocol::Imap => Some(IMAP),
+        Protocol::Pop3 => Some(POP),
+        // Its permissions are no roles of Exchange's servers.
+        Protocol::Graph => None,
     };
-    [reads.then_some(reading), sends.then_some(SMTP)].into_iter().flatten().collect()
+    let sending = (sends && !mailbox.is_by_graph(Side::Outgoing)).then_some(SMTP);
+    [reading.filter(|_| reads), sending].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

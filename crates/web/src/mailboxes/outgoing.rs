@@ -13,11 +13,14 @@ use courier::authorize::{self, About};
 use desk::db::Tx;
 use desk::mailboxes::choice;
 use desk::mailboxes::grant::Whose;
-use desk::mailboxes::mailbox::{self, Authentication, Completeness, Mailbox, OutgoingMailbox, Shape, Side};
+use desk::mailboxes::mailbox::{
+    self, Authentication, Completeness, Mailbox, OutgoingMailbox, Shape, Side, Submission,
+};
 
 /// The fields as shown: stored, or as typed.
 #[derive(Clone, Debug)]
 pub struct OutgoingForm {
+    pub protocol: String,
     pub server: ServerForm,
     pub active: bool,
     pub header_spoofing: bool,
@@ -26,6 +29,10 @@ impl TabForm for OutgoingForm {
     const TAB: Tab = Tab::Outgoing;
     fn stored(mailbox: &Mailbox) -> OutgoingForm {
         OutgoingForm {
+            protocol: match mailbox.is_by_graph(Side::Outgoing) {
+                true => Submission::Graph.word().to_owned(),
+                false => mailbox.submission.word().to_owned(),
+            },
             server: ServerForm::stored(&mailbox.outgoing),
             active: mailbox.outgoing_active,
             header_spoofing: mailbox.header_spoofing,
@@ -33,14 +40,19 @@ impl TabForm for OutgoingForm {
     }
     fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> OutgoingForm {
         let mut server = ServerForm::typed(form, mailbox.outgoing.has_password);
+        let protocol = form.text("protocol");
         let like = match server.authentication() {
             Authentication::Same => mailbox.incoming.authentication,
             own => own,
         };
         if let Some(family) = choice::family(like) {
-            server.fill_in(&presets.for_mailbox(family, mailbox).smtp);
+            let preset = presets.for_mailbox(family, mailbox);
+            let place = preset.of_submission(Submission::from_word(&protocol).unwrap_or(Submission::Smtp));
+            server.fill_in(place);
+            server.moves_to(place, &[&preset.smtp, &preset.graph]);
         }
         OutgoingForm {
+            protocol,
             server,
             active: form.text("status") == "enabled",
             header_spoofing: form.is_on("header_spoofing"),
@@ -53,7 +65,24 @@ impl TabForm for OutgoingForm {
         let shared = choice::family(frame.mailbox.incoming.authentication)
             .map(|family| state.presets.for_mailbox(family, &frame.mailbox).smtp);
         let is_shared = frame.mailbox.shape == Shape::Shared;
-        show_as(status, &OutgoingPage { page, frame, form: self, shared, offers, practice, is_shared, why })
+        let own = choice::family(self.server.authentication());
+        let shares = choice::family(frame.mailbox.incoming.authentication);
+        let offers_graph = [own, shares].contains(&Some(mail::provider::Family::Microsoft));
+        let graph_kilobytes = courier::GRAPH_MESSAGE_BYTES_MAX / 1000;
+        let form = self;
+        let around = OutgoingPage {
+            page,
+            frame,
+            form,
+            shared,
+            offers,
+            offers_graph,
+            graph_kilobytes,
+            practice,
+            is_shared,
+            why,
+        };
+        show_as(status, &around)
     }
 }
 
@@ -61,6 +90,7 @@ impl OutgoingForm {
     pub(super) fn outgoing(&self, form: &Form) -> desk::Result<OutgoingMailbox> {
         let port_usual = if self.server.security == "tls" { 465 } else { 587 };
         Ok(OutgoingMailbox {
+            submission: Submission::from_word(&self.protocol).unwrap_or(Submission::Smtp),
             server: self.server.entered(form, port_usual)?,
             active: self.active,
             header_spoofing: self.header_spoofing,
@@ -77,6 +107,9 @@ struct OutgoingPage {
     /// The incoming side's consent is what *Same as Remote Mailbox* shares, with this server of its provider.
     shared: Option<Place>,
     offers: Vec<Offer>,
+    /// The side may be Microsoft's.
+    offers_graph: bool,
+    graph_kilobytes: usize,
     practice: bool,
     /// Who signs in and whose address it is are two.
     is_shared: bool,

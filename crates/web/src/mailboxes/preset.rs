@@ -1,7 +1,7 @@
 //! What the pages fill in when a provider is chosen: its servers and endpoints.
 use desk::mailboxes::choice;
 use desk::mailboxes::client::offer;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{Mailbox, Protocol, Submission};
 use mail::provider::{self, Book, Family};
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub struct Preset {
     /// Unknown where the provider has none.
     pub pop: Place,
     pub smtp: Place,
+    /// Unknown where the provider has no Microsoft Graph.
+    pub graph: Place,
     /// With `{tenant}` where the tenant belongs.
     pub authorization_endpoint: String,
     pub token_endpoint: String,
@@ -54,12 +56,28 @@ impl Preset {
             imap: Place::of(&preset.imap),
             pop: preset.pop.as_ref().map_or_else(Place::default, Place::of),
             smtp: Place::of(&preset.smtp),
+            graph: preset.graph.as_ref().map_or_else(Place::default, Place::of),
             authorization_endpoint: endpoint(|oauth2| &oauth2.authorization_endpoint).unwrap_or_default(),
             token_endpoint: endpoint(|oauth2| &oauth2.token_endpoint).unwrap_or_default(),
             asks_for_tenant: preset.asks_for_tenant(),
             needs_secret: offer::needs_secret(Some(preset)),
             needs_public_name: oauth2.is_some_and(|oauth2| oauth2.callback_needs_public_name),
             warnings: preset.warnings.clone(),
+        }
+    }
+    /// Where mail is read by that protocol.
+    pub fn of_protocol(&self, protocol: Protocol) -> &Place {
+        match protocol {
+            Protocol::Imap => &self.imap,
+            Protocol::Pop3 => &self.pop,
+            Protocol::Graph => &self.graph,
+        }
+    }
+    /// Where mail is sent by that protocol.
+    pub fn of_submission(&self, submission: Submission) -> &Place {
+        match submission {
+            Submission::Smtp => &self.smtp,
+            Submission::Graph => &self.graph,
         }
     }
     /// Of a provider that nothing is known of: it gives a secret, as nearly all do.
@@ -70,6 +88,7 @@ impl Preset {
             imap: Place::default(),
             pop: Place::default(),
             smtp: Place::default(),
+            graph: Place::default(),
             authorization_endpoint: String::new(),
             token_endpoint: String::new(),
             asks_for_tenant: false,
@@ -139,6 +158,7 @@ impl Place {
         let security = match server.security {
             provider::Security::Tls => "tls",
             provider::Security::Starttls => "starttls",
+            provider::Security::Plain => "plain",
         };
         Place { host: server.host.clone(), port: server.port, security }
     }

@@ -26,16 +26,18 @@ pub async fn choose(
     let new = state.presets.of(provider);
     let nothing = Form::new(Vec::new());
     let follows = |host: &str, old: &Place| host.is_empty() || host.eq_ignore_ascii_case(&old.host);
-    let remote = if side == Side::Incoming && follows(&mailbox.incoming.host, &old.imap) {
+    let (old_in, new_in) = (old.of_protocol(mailbox.protocol), new.of_protocol(mailbox.protocol));
+    let remote = if side == Side::Incoming && follows(&mailbox.incoming.host, old_in) {
         let mut form = RemoteForm::stored(mailbox);
-        form.server.becomes(&new.imap);
+        form.server.becomes(new_in);
         Some(form.remote(&nothing)?)
     } else {
         None
     };
-    let outgoing = if side == Side::Outgoing && follows(&mailbox.outgoing.host, &old.smtp) {
+    let (old_out, new_out) = (old.of_submission(mailbox.submission), new.of_submission(mailbox.submission));
+    let outgoing = if side == Side::Outgoing && follows(&mailbox.outgoing.host, old_out) {
         let mut form = OutgoingForm::stored(mailbox);
-        form.server.becomes(&new.smtp);
+        form.server.becomes(new_out);
         Some(form.outgoing(&nothing)?)
     } else {
         None

@@ -65,10 +65,9 @@ impl TabForm for RemoteForm {
         let protocol = form.text("protocol");
         if let Some(family) = choice::family(server.authentication()) {
             let preset = presets.for_mailbox(family, mailbox);
-            server.fill_in(match Protocol::from_word(&protocol) {
-                Some(Protocol::Pop3) => &preset.pop,
-                Some(Protocol::Imap) | None => &preset.imap,
-            });
+            let place = preset.of_protocol(Protocol::from_word(&protocol).unwrap_or(Protocol::Imap));
+            server.fill_in(place);
+            server.moves_to(place, &[&preset.imap, &preset.pop, &preset.graph]);
         }
         RemoteForm {
             protocol,

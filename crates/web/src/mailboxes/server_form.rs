@@ -49,6 +49,14 @@ impl ServerForm {
         self.host.clear();
         self.fill_in(preset);
     }
+    /// Another protocol was chosen: the server that the provider has for it takes the place of the one that it has for
+    /// another one. A server that nobody knows stays.
+    pub fn moves_to(&mut self, preset: &Place, others: &[&Place]) {
+        let is = |place: &&&Place| place.host.eq_ignore_ascii_case(self.host.trim());
+        if preset.is_known() && !is(&&preset) && others.iter().any(|other| is(&other)) {
+            self.becomes(preset);
+        }
+    }
     pub fn authentication(&self) -> Authentication {
         Authentication::from_word(&self.authentication).unwrap_or(Authentication::None)
     }

@@ -35,6 +35,9 @@ const PASSING: [&str; 9] = [
 const STATE_LOST: [&str; 4] =
     ["SyncStateNotFound", "SyncStateInvalid", "ErrorInvalidSyncStateData", "resyncRequired"];
 
+/// Where a pause is asked for and no time is named.
+const PAUSE_MS: i64 = 60_000;
+
 fn said(answer: &HttpAnswer) -> Option<Said> {
     serde_json::from_slice::<Body>(&answer.body).ok().map(|body| body.error)
 }
@@ -60,14 +63,17 @@ pub(super) fn is_state_lost(answer: &HttpAnswer) -> bool {
 
 /// The message that was asked for is not there any more.
 pub(super) fn is_gone(answer: &HttpAnswer) -> bool {
-    answer.status == 404
-        && code(answer).is_some_and(|code| matches!(code.as_str(), "ErrorItemNotFound" | "itemNotFound"))
+    let is_one =
+        |code: String| matches!(code.as_str(), "ErrorItemNotFound" | "ErrorFolderNotFound" | "itemNotFound");
+    answer.status == 404 && code(answer).is_some_and(is_one)
 }
 
 /// Only what Graph itself says may ask for a person: everything else may be a proxy's page or a bad hour.
 pub(super) fn refusal(tried: &str, host: &str, answer: &HttpAnswer) -> Error {
-    let later = Kind::Transient { retry_after_ms: answer.retry_after_ms };
     let status = answer.status;
+    // A limit that is reached is not reached less by asking at once again.
+    let pause = answer.retry_after_ms.or((status == 429).then_some(PAUSE_MS));
+    let later = Kind::Transient { retry_after_ms: pause };
     let Some(said) = said(answer) else {
         let remedy = match status {
             200..300 => return unreadable(tried, host),

@@ -83,7 +83,9 @@ impl Session {
             ..Request::of(TRIED, Method::Get, url)
         };
         let answer = self.ask(request).await.map_err(Unanswered::into_error)?;
-        if matches!(start, Start::Link(_)) && answer::is_state_lost(&answer) {
+        // The folder of a link may have been deleted, and made anew with another id.
+        let is_lost = answer::is_state_lost(&answer) || answer::is_gone(&answer);
+        if matches!(start, Start::Link(_)) && is_lost {
             return Ok(None);
         }
         if !(200..300).contains(&answer.status) {
@@ -92,6 +94,19 @@ impl Session {
         let body: Body =
             serde_json::from_slice(&answer.body).map_err(|_| answer::unreadable(TRIED, &self.host))?;
         self.read(body).map(Some)
+    }
+
+    /// The ids of the newest messages of a folder, newest first.
+    pub async fn newest(&self, folder_id: &str, count: usize) -> Result<Vec<String>> {
+        let tried = "list the newest messages";
+        checked_id(tried, &self.host, folder_id)?;
+        let mut url = self.url(&["mailFolders", folder_id, "messages"]);
+        url.query_pairs_mut()
+            .append_pair("$select", "id")
+            .append_pair("$orderby", "receivedDateTime desc")
+            .append_pair("$top", &count.to_string());
+        let body: Body = self.json(Request::of(tried, Method::Get, url)).await?;
+        Ok(body.value.into_iter().map(|item| item.id).take(count).collect())
     }
 
     fn read(&self, body: Body) -> Result<Page> {

@@ -43,3 +43,5 @@ pub const LINK_BYTES_MAX: usize = 16 * 1024;
 pub const FOLDER_PAGES_MAX: usize = 50;
 /// A request that writes may have 4 MB; whether the last two percent are counted is not told.
 pub const REQUEST_BYTES_MAX: usize = 4_000_000;
+/// Of which a message, written in base64, may have this much.
+pub const MESSAGE_BYTES_MAX: usize = REQUEST_BYTES_MAX / 4 * 3;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::session::{Request, Session};
-use super::{MESSAGE_TIMEOUT, REQUEST_BYTES_MAX, answer};
+use super::{MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT, answer};
 use crate::net::{HttpAnswer, Method, Unanswered};
 use crate::smtp::{Envelope, Fate, Sent};
 use crate::{Error, Kind, Result};
@@ -21,10 +21,10 @@ impl Session {
     /// after the message was on its way.
     pub async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<Sent> {
         let message = self.addressed(envelope, message)?;
-        let body = STANDARD.encode(&message).into_bytes();
-        if body.len() > REQUEST_BYTES_MAX {
+        if message.len() > MESSAGE_BYTES_MAX {
             return Err(self.too_large(message.len()));
         }
+        let body = STANDARD.encode(&message).into_bytes();
         let answer = match self.post(body).await {
             Ok(answer) => answer,
             Err(Unanswered::NotSent(error)) => return Err(error),
@@ -35,6 +35,7 @@ impl Session {
             // What Graph has answered to messages of some 2 MB and did not send.
             200..300 => return Err(self.not_taken(answer.status, message.len())),
             413 => return Err(self.too_large(message.len())),
+            400 if answer::code(&answer).is_some() => return Ok(self.refused(envelope, &answer)),
             // Somebody between us and the mailbox gave up waiting: what the mailbox did is not known.
             500 | 502 | 504 => return Err(self.refusal(TRIED, &answer).after_final_dot()),
             _ => return Err(self.refusal(TRIED, &answer)),
@@ -93,12 +94,20 @@ impl Session {
         Ok(Cow::Owned(addressed))
     }
 
+    /// What is said of this message, and not of the mailbox: no later try helps.
+    fn refused(&self, envelope: &Envelope, answer: &HttpAnswer) -> Sent {
+        let said = self.refusal(TRIED, answer);
+        let answer = said.server_text().unwrap_or_default().to_owned();
+        let fate = Fate::Refused { code: 400, answer };
+        Sent { fates: envelope.recipients.iter().map(|one| (one.clone(), fate.clone())).collect() }
+    }
+
     fn too_large(&self, bytes: usize) -> Error {
         let remedy = format!(
             "it has {} kB with its attachments, and Microsoft Graph takes a message of at most {} kB: choose SMTP as \
              Protocol for sending, which takes larger ones, or send less at once",
             bytes / 1000,
-            REQUEST_BYTES_MAX / 4 * 3 / 1000
+            MESSAGE_BYTES_MAX / 1000
         );
         Error::rejected(TRIED, &self.host).remedy(remedy)
     }

@@ -6,20 +6,24 @@ pub enum Protocol {
     Imap,
     Pop,
     Smtp,
+    /// Microsoft Graph, for reading and for sending: one token is for both.
+    Graph,
 }
 
 impl Protocol {
-    /// The name of Microsoft's delegated permission.
-    fn permission(self) -> &'static str {
+    /// The names of Microsoft's delegated permissions.
+    fn permissions(self) -> &'static [&'static str] {
         match self {
-            Protocol::Imap => "IMAP.AccessAsUser.All",
-            Protocol::Pop => "POP.AccessAsUser.All",
-            Protocol::Smtp => "SMTP.Send",
+            Protocol::Imap => &["IMAP.AccessAsUser.All"],
+            Protocol::Pop => &["POP.AccessAsUser.All"],
+            Protocol::Smtp => &["SMTP.Send"],
+            Protocol::Graph => &["Mail.ReadWrite", "Mail.ReadWrite.Shared", "Mail.Send", "Mail.Send.Shared"],
         }
     }
 }
 
-const PROTOCOLS: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
+/// Those whose tokens are for Outlook's servers.
+const OF_OUTLOOK: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
 /// Scopes that belong to no resource (OpenID Connect Core §5.4, §11).
 const OPENID: [&str; 6] = ["openid", "profile", "email", "offline_access", "address", "phone"];
 
@@ -34,16 +38,17 @@ pub fn correct(pasted: &str, outlook: &str) -> String {
         .collect();
     let named = words.iter().find_map(|word| {
         let (resource, name) = split(word)?;
-        (!is_graph(resource) && PROTOCOLS.iter().any(|protocol| is(name, *protocol))).then_some(resource)
+        (!is_graph(resource) && OF_OUTLOOK.iter().any(|protocol| is(name, *protocol))).then_some(resource)
     });
     let outlook = named.unwrap_or(outlook).trim_end_matches('/');
     let mut corrected: Vec<String> = Vec::new();
     for word in words {
         let (resource, name) = split(word).unwrap_or(("", word));
-        let protocol = PROTOCOLS.into_iter().find(|protocol| is(name, *protocol));
-        let scope = match protocol {
-            Some(protocol) if resource.is_empty() || is_graph(resource) => {
-                format!("{outlook}/{}", protocol.permission())
+        let of_outlook = OF_OUTLOOK.iter().flat_map(|protocol| protocol.permissions());
+        let permission = of_outlook.copied().find(|permission| name.eq_ignore_ascii_case(permission));
+        let scope = match permission {
+            Some(permission) if resource.is_empty() || is_graph(resource) => {
+                format!("{outlook}/{permission}")
             }
             Some(_) | None => word.to_owned(),
         };
@@ -75,8 +80,13 @@ fn split(scope: &str) -> Option<(&str, &str)> {
     resource.contains("://").then_some((resource, name))
 }
 
+/// Whether a scope, with its resource or without, is Microsoft's permission for that protocol.
+pub fn is_for(scope: &str, protocol: Protocol) -> bool {
+    is(split(scope).map_or(scope, |(_, name)| name), protocol)
+}
+
 fn is(name: &str, protocol: Protocol) -> bool {
-    name.eq_ignore_ascii_case(protocol.permission())
+    protocol.permissions().iter().any(|permission| name.eq_ignore_ascii_case(permission))
 }
 
 fn is_graph(resource: &str) -> bool {
@@ -123,6 +133,8 @@ mod tests {
                        https://outlook.office.com/SMTP.Send";
         assert_eq!(narrow(all, Protocol::Imap), outlook);
         assert_eq!(narrow(all, Protocol::Smtp), outlook);
+        let graph = "openid profile offline_access https://graph.microsoft.com/Mail.Send";
+        assert_eq!(narrow(all, Protocol::Graph), graph);
         for other in ["https://mail.google.com/ openid", "mail:imap_full mail:smtp", "openid email"] {
             assert_eq!(narrow(other, Protocol::Imap), other);
         }

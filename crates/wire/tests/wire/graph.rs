@@ -228,7 +228,12 @@ async fn an_answer_that_is_none_of_graph_is_an_error_and_no_listing() {
 
 #[tokio::test]
 async fn a_lost_state_asks_for_the_beginning_and_a_pause_is_kept_to() {
-    for lost in [refused(410, "SyncStateNotFound"), refused(400, "SyncStateNotFound"), http(410, "", "")] {
+    for lost in [
+        refused(410, "SyncStateNotFound"),
+        refused(400, "SyncStateNotFound"),
+        refused(404, "ErrorItemNotFound"),
+        http(410, "", ""),
+    ] {
         let graph = Graph::answering([lost]).await;
         let link = format!("http://127.0.0.1:{}/v1.0/x?$deltatoken=old", graph.port);
         assert_eq!(graph.session().page(Start::Link(&link)).await.unwrap(), None);
@@ -241,7 +246,8 @@ async fn a_lost_state_asks_for_the_beginning_and_a_pause_is_kept_to() {
             504,
             Some(300_000),
         ),
-        ("", 429, None),
+        ("", 429, Some(60_000)),
+        ("", 503, None),
     ] {
         let answer = http(status, headers, r#"{"error":{"code":"ApplicationThrottled","message":"Wait."}}"#);
         let error = first(answer).await.1.unwrap_err();

@@ -1,11 +1,12 @@
 //! The letter that the mailbox writes to itself, and its way out.
 use super::super::chart::{Broken, Chart, Link};
+use super::super::graph;
 use super::super::outgoing::{is_about_the_sender, no_send_as};
 use super::super::server::limited;
 use crate::Courier;
 use crate::connect::Way;
 use crate::trouble::Trouble;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::net::Watched;
 use wire::smtp::{self, Envelope, Fate};
 
@@ -61,7 +62,11 @@ pub(super) async fn send(
     let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
     chart.record.hide([credential.secret()]);
     let watched = Watched::new(courier.net(), &chart.record);
+    let by_graph = mailbox.is_by_graph(Side::Outgoing);
     let sending = async {
+        if by_graph {
+            return graph::send(courier, way, &envelope, &letter.bytes, chart).await;
+        }
         let stream = courier.net().connect(&way.server).await?;
         let mut session = smtp::Session::over(stream, &way.server, &watched).await?;
         session.login(&credential).await?;

@@ -139,6 +139,7 @@ fn own_of(preset: &Preset) -> Vec<&str> {
     let mut own = vec![preset.imap.host.as_str()];
     own.extend(preset.pop.as_ref().map(|pop| pop.host.as_str()));
     own.push(&preset.smtp.host);
+    own.extend(preset.graph.as_ref().map(|graph| graph.host.as_str()));
     own.dedup();
     own
 }

@@ -176,7 +176,7 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
 fn store_outgoing(tx: &mut Tx<'_>, by: &By, new: &Mailbox) -> Result<()> {
     tx.execute(
         "UPDATE mailbox SET out_host = $2, out_port = $3, out_security = $4, out_authentication = $5, out_user = $6,
-                out_active = $7, header_spoofing = $8,
+                out_active = $7, header_spoofing = $8, out_protocol = $10,
                 out_state = 'new', out_state_since = $9, out_reason_code = '', out_reason = '', out_remedy = ''
          WHERE id = $1",
         params![
@@ -188,7 +188,8 @@ fn store_outgoing(tx: &mut Tx<'_>, by: &By, new: &Mailbox) -> Result<()> {
             &new.outgoing.user,
             new.outgoing_active,
             new.header_spoofing,
-            by.at
+            by.at,
+            new.submission.word()
         ],
     )?;
     Ok(())
@@ -221,6 +222,7 @@ fn fields_of_remote(mailbox: &Mailbox) -> Fields {
 fn fields_of_outgoing(mailbox: &Mailbox) -> Fields {
     let mut fields = fields_of_side(&mailbox.outgoing);
     fields.extend([
+        ("protocol", json!(mailbox.submission.word())),
         ("active", json!(mailbox.outgoing_active)),
         ("header_spoofing", json!(mailbox.header_spoofing)),
     ]);

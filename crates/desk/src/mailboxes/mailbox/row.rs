@@ -1,6 +1,7 @@
 //! How a mailbox stands in its table: words for its choices, and a row read.
 use super::{
     Authentication, Fetched, Health, Mailbox, Protocol, Security, ServerSide, Shape, Side, StartFrom, State,
+    Submission,
 };
 use crate::db::{Columns, Error, FromRow, Row};
 
@@ -22,7 +23,8 @@ macro_rules! words {
     };
 }
 words!(Security, "the security", Tls = "tls", StartTls = "starttls", Plain = "plain");
-words!(Protocol, "the protocol", Imap = "imap", Pop3 = "pop3");
+words!(Protocol, "the protocol", Imap = "imap", Pop3 = "pop3", Graph = "graph");
+words!(Submission, "the protocol for sending", Smtp = "smtp", Graph = "graph");
 words!(Side, "the side", Incoming = "incoming", Outgoing = "outgoing");
 words!(
     Authentication,
@@ -49,6 +51,7 @@ impl From<mail::provider::Security> for Security {
         match preset {
             mail::provider::Security::Tls => Security::Tls,
             mail::provider::Security::Starttls => Security::StartTls,
+            mail::provider::Security::Plain => Security::Plain,
         }
     }
 }
@@ -138,6 +141,7 @@ impl FromRow for Mailbox {
             protocol: Protocol::take(c)?,
             incoming: side(c)?,
             folder: c.take()?,
+            submission: Submission::take(c)?,
             outgoing: side(c)?,
             outgoing_active: c.take()?,
             header_spoofing: c.take()?,

@@ -2,7 +2,7 @@
 use super::server::{check_security, checked_host, of_one_house};
 use super::{
     Authentication, EnteredServer, Fetched, Mailbox, OutgoingMailbox, Protocol, RemoteMailbox, ServerSide,
-    Side, StartFrom,
+    Side, StartFrom, Submission,
 };
 use crate::{Refusal, Result};
 use mail::provider::Preset;
@@ -70,8 +70,10 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
     }
     let incoming = checked_side(&old.incoming, &remote.server)?;
     let folder = checked_folder("Mail Folder", &remote.folder)?;
-    if remote.protocol == Protocol::Pop3 {
-        has_no_folders(&folder, &remote.fetched)?;
+    match remote.protocol {
+        Protocol::Imap => {}
+        Protocol::Pop3 => has_no_folders(&folder, &remote.fetched)?,
+        Protocol::Graph => opens_by_microsoft(incoming.authentication)?,
     }
     let fetched = match &remote.fetched {
         Fetched::Move(to) => {
@@ -111,6 +113,19 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
     })
 }
 
+/// Microsoft Graph takes tokens of Microsoft's, and nothing else.
+fn opens_by_microsoft(authentication: Authentication) -> Result<()> {
+    match authentication {
+        Authentication::Microsoft | Authentication::None => Ok(()),
+        Authentication::Same | Authentication::Google | Authentication::Other | Authentication::Password => {
+            let why = "Microsoft Graph opens with OAuth2 - Microsoft alone: choose that as Authentication, or another \
+                       Protocol."
+                .into();
+            Err(Refusal::BadEndpoint { field: "Protocol", why }.into())
+        }
+    }
+}
+
 /// POP3 knows one folder and no marks: mail can be left there or deleted.
 fn has_no_folders(folder: &str, fetched: &Fetched) -> Result<()> {
     if !folder.is_empty() && !folder.eq_ignore_ascii_case("INBOX") {
@@ -140,12 +155,25 @@ pub(super) fn checked_outgoing(
         && server.authentication == Authentication::Same
         && server.host.trim().is_empty()
     {
-        server.host = preset.smtp.host.clone();
-        server.port = preset.smtp.port;
-        server.security = preset.smtp.security.into();
+        let known = match outgoing.submission {
+            Submission::Smtp => Some(&preset.smtp),
+            Submission::Graph => preset.graph.as_ref(),
+        };
+        if let Some(known) = known {
+            server.host = known.host.clone();
+            server.port = known.port;
+            server.security = known.security.into();
+        }
+    }
+    if outgoing.submission == Submission::Graph {
+        opens_by_microsoft(match server.authentication {
+            Authentication::Same => old.incoming.authentication,
+            own => own,
+        })?;
     }
     let new = Mailbox {
         outgoing: checked_side(&old.outgoing, &server)?,
+        submission: outgoing.submission,
         outgoing_active: outgoing.active,
         header_spoofing: outgoing.header_spoofing,
         ..old.clone()

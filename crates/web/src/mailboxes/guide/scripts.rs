@@ -1,21 +1,39 @@
 //! Scripts and a manifest that register the app as the guide's steps in the portal do, with this site's own values.
 //! A name that somebody chose stands in them as one quoted word, whatever it holds.
 use askama::Template;
+use desk::mailboxes::mailbox::{Mailbox, Shape, Side};
 use mail::provider::OAuth2;
 use serde_json::json;
 
-/// The delegated permissions of the guide, by which both scripts look up their ids.
-pub const PERMISSIONS: [&str; 5] =
-    ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
-/// Their ids in Microsoft Graph, the same in every tenant, as Microsoft's *permissions reference* has them: a manifest
-/// knows no names.
-const IDS: [&str; 5] = [
-    "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
-    "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
-    "652390e4-393a-48de-9484-05f9b1212954",
-    "d7b7f2d9-0f45-4ea1-9d42-e50810c06991",
-    "258f6531-6087-4cc4-bb90-092c5fb3ed3f",
+/// The delegated permissions of the guide, by which both scripts look up their ids, and those ids in Microsoft Graph, the
+/// same in every tenant, as Microsoft's *permissions reference* has them: a manifest knows no names.
+const PERMISSIONS: [(&str, &str); 9] = [
+    ("User.Read", "e1fe6dd8-ba31-4d61-89e7-88639da4683d"),
+    ("offline_access", "7427e0e9-2fba-42fe-b0c0-848c9e6a8182"),
+    ("IMAP.AccessAsUser.All", "652390e4-393a-48de-9484-05f9b1212954"),
+    ("POP.AccessAsUser.All", "d7b7f2d9-0f45-4ea1-9d42-e50810c06991"),
+    ("SMTP.Send", "258f6531-6087-4cc4-bb90-092c5fb3ed3f"),
+    ("Mail.ReadWrite", "024d486e-b451-40bb-833d-3e66d98c5c73"),
+    ("Mail.ReadWrite.Shared", "5df07973-7d5d-46ed-9847-1271055cbd51"),
+    ("Mail.Send", "e383f46e-2787-4529-855e-0e479a3ffac0"),
+    ("Mail.Send.Shared", "a367ab51-6b49-43bf-a716-a1fb06d2a174"),
 ];
+
+/// Those that a mailbox needs by the protocols that it is read and sends by.
+pub fn permissions(mailbox: &Mailbox) -> Vec<&'static str> {
+    let (reads, sends) = (mailbox.is_by_graph(Side::Incoming), mailbox.is_by_graph(Side::Outgoing));
+    let is_shared = mailbox.shape == Shape::Shared;
+    let is_needed = |name: &str| match name {
+        "IMAP.AccessAsUser.All" | "POP.AccessAsUser.All" => !reads,
+        "SMTP.Send" => !sends,
+        "Mail.ReadWrite" => reads,
+        "Mail.ReadWrite.Shared" => reads && is_shared,
+        "Mail.Send" => sends,
+        "Mail.Send.Shared" => sends && is_shared,
+        _ => true,
+    };
+    PERMISSIONS.iter().map(|(name, _)| *name).filter(|name| is_needed(name)).collect()
+}
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 pub struct Scripts {
@@ -38,6 +56,8 @@ pub const SMTP: Role = Role { name: "SMTP.SendAsApp", id: "7146a1f0-8703-45b3-9e
 const EXCHANGE: &str = "00000002-0000-0ff1-ce00-000000000000";
 
 pub struct Values<'a> {
+    /// Delegated, by name.
+    pub permissions: &'a [&'static str],
     pub name: &'a str,
     pub callback: &'a str,
     /// Empty while it is not known.
@@ -120,7 +140,7 @@ impl Scripts {
         let is_personal = oauth2.tenant.as_deref() == Some("consumers");
         let audience = if is_personal { "AzureADandPersonalMicrosoftAccount" } else { "AzureADMyOrg" };
         let tenant = directory(values);
-        let (name, permissions) = (plain(values.name), PERMISSIONS.join(" "));
+        let (name, permissions) = (plain(values.name), values.permissions.join(" "));
         let az = oauth2.az_cloud.as_deref().map(|cloud| Az {
             name: in_shell(&name),
             callback: in_shell(values.callback),
@@ -140,18 +160,19 @@ impl Scripts {
         Some(Scripts {
             az: az.and_then(|script| script.render().ok()),
             powershell: powershell.and_then(|script| script.render().ok()),
-            manifest: manifest(&name, values.callback, audience),
+            manifest: manifest(&name, values, audience),
         })
     }
 }
 
 /// The parts of a registration's manifest that the steps fill in.
-fn manifest(name: &str, callback: &str, audience: &str) -> String {
-    let access: Vec<_> = IDS.iter().map(|id| json!({ "id": id, "type": "Scope" })).collect();
+fn manifest(name: &str, values: &Values<'_>, audience: &str) -> String {
+    let wanted = PERMISSIONS.iter().filter(|(name, _)| values.permissions.contains(name));
+    let access: Vec<_> = wanted.map(|(_, id)| json!({ "id": id, "type": "Scope" })).collect();
     let parts = json!({
         "displayName": name,
         "signInAudience": audience,
-        "web": { "redirectUris": [callback] },
+        "web": { "redirectUris": [values.callback] },
         "requiredResourceAccess": [{ "resourceAppId": GRAPH, "resourceAccess": access }],
     });
     serde_json::to_string_pretty(&parts).unwrap_or_default()
@@ -201,10 +222,12 @@ mod tests {
 
     const HOSTILE: &str = "O'Hara & \"Söhne\" `id` $(touch pwned) $HOME \\ %PATH%; rm -rf x ‘curly’ {{ mail";
     const CALLBACK: &str = "https://help.example.org/oauth/callback/x_Y-9";
+    const OF_MAIL: [&str; 5] =
+        ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
 
     fn scripts(name: &str, tenant: &str) -> Scripts {
         let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
-        Scripts::of(&Values { name, callback: CALLBACK, tenant }, oauth2).unwrap()
+        Scripts::of(&Values { permissions: &OF_MAIL, name, callback: CALLBACK, tenant }, oauth2).unwrap()
     }
 
     /// Runs the script with an `az` that writes down its words, one a line, and answers as the real one.
@@ -242,7 +265,7 @@ mod tests {
         ] {
             assert!(log.lines().any(|line| line == word), "{word}: {log}");
         }
-        assert_eq!(log.lines().filter(|line| line.ends_with("=Scope>")).count(), PERMISSIONS.len(), "{log}");
+        assert_eq!(log.lines().filter(|line| line.ends_with("=Scope>")).count(), OF_MAIL.len(), "{log}");
         assert!(said.contains("the-app") && said.contains("the-tenant"), "{said}");
         assert_eq!(said.matches("the-secret").count(), 1, "{said}");
     }
@@ -250,7 +273,8 @@ mod tests {
     #[test]
     fn the_scripts_of_an_application_consent_to_each_of_its_permissions_and_say_its_object_id() {
         let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
-        let values = Values { name: HOSTILE, callback: CALLBACK, tenant: "contoso.example" };
+        let values =
+            Values { permissions: &OF_MAIL, name: HOSTILE, callback: CALLBACK, tenant: "contoso.example" };
         let found = Scripts::of_app_only(&values, oauth2, &[POP, SMTP]).unwrap();
         let (said, log) = run(&found.az.unwrap());
         assert!(log.lines().any(|line| line == format!("<--display-name={HOSTILE}>")), "{log}");
@@ -313,7 +337,7 @@ mod tests {
         assert_eq!(manifest["displayName"], HOSTILE);
         assert_eq!(manifest["web"]["redirectUris"][0], CALLBACK);
         let access = manifest["requiredResourceAccess"][0]["resourceAccess"].as_array().unwrap();
-        assert_eq!(access.len(), PERMISSIONS.len());
+        assert_eq!(access.len(), OF_MAIL.len());
         assert!(access.iter().all(|one| mail::provider::is_guid(one["id"].as_str().unwrap())));
     }
 
@@ -326,13 +350,20 @@ mod tests {
             ("microsoft-personal", "AzureCloud", "Global", "AzureADandPersonalMicrosoftAccount"),
         ] {
             let oauth2 = mail::provider::find(key).unwrap().oauth2.as_ref().unwrap();
-            let found = Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, oauth2).unwrap();
+            let found = Scripts::of(
+                &Values { permissions: &OF_MAIL, name: "x", callback: CALLBACK, tenant: "" },
+                oauth2,
+            )
+            .unwrap();
             let (az, powershell) = (found.az.unwrap(), found.powershell.unwrap());
             assert!(az.contains(&format!("'{cloud}'")) && az.contains(audience), "{key}: {az}");
             assert!(powershell.contains(&format!("'{environment}'")), "{key}: {powershell}");
             assert!(found.manifest.contains(audience), "{key}");
         }
         let google = mail::provider::find("google").unwrap().oauth2.as_ref().unwrap();
-        assert!(Scripts::of(&Values { name: "x", callback: CALLBACK, tenant: "" }, google).is_none());
+        assert!(
+            Scripts::of(&Values { permissions: &OF_MAIL, name: "x", callback: CALLBACK, tenant: "" }, google)
+                .is_none()
+        );
     }
 }

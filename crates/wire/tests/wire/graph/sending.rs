@@ -18,7 +18,13 @@ const LETTER: &[u8] =
 
 #[tokio::test]
 async fn a_message_is_sent_as_it_was_composed_and_counts_by_its_202() {
-    let graph = Graph::answering([http(202, "", ""), http(202, "", ""), http(200, "", "")]).await;
+    let graph = Graph::answering([
+        http(202, "", ""),
+        http(202, "", ""),
+        http(200, "", ""),
+        refused(400, "ErrorInvalidRecipients"),
+    ])
+    .await;
     let session = graph.session();
     let sent = session.send(&envelope(&["Ann@A.example"]), LETTER).await.unwrap();
     assert!(matches!(&sent.fates[..], [(to, Fate::Accepted { .. })] if to == "Ann@A.example"), "{sent:?}");
@@ -31,6 +37,10 @@ async fn a_message_is_sent_as_it_was_composed_and_counts_by_its_202() {
 
     let error = session.send(&envelope(&["ann@a.example"]), LETTER).await.unwrap_err();
     assert!(error.kind() == Kind::Rejected && error.to_string().contains("SMTP"), "{error}");
+
+    let sent = session.send(&envelope(&["ann@a.example"]), LETTER).await.unwrap();
+    let said = "ErrorInvalidRecipients: In words.".to_owned();
+    assert_eq!(sent.fates, [("ann@a.example".to_owned(), Fate::Refused { code: 400, answer: said })]);
 }
 
 fn decoded(asked: &str) -> Vec<u8> {

@@ -1,0 +1,310 @@
+//! The folder by Microsoft Graph, a stretch at a time: what has come since the link that the desk keeps, oldest first. Ids
+//! are names that last and that no other message ever has, so that the desk keeps their numbers for good: a message that
+//! somebody moves away and back is the same one.
+use super::shelf::{Names, Opened};
+use crate::Courier;
+use crate::graph::{self, ask};
+use crate::probe;
+use crate::trouble::Trouble;
+use desk::mailboxes::cursor::{self, Link};
+use desk::mailboxes::mailbox::{Fetched as Settings, Mailbox};
+use desk::mailboxes::named::{self, Named};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use wire::graph::{Listed, Next, Page, Raw, Start};
+use wire::imap::Fetched;
+
+/// Listed before the first of them is fetched: as much as is kept in memory at once.
+const STRETCH_MESSAGES: usize = 5_000;
+const STRETCH_PAGES: usize = 50;
+/// Pages of one round: half a million messages.
+const ROUND_PAGES_MAX: usize = 2_000;
+/// Pages in a row that name nothing new.
+const IDLE_PAGES_MAX: usize = 20;
+
+#[derive(Debug)]
+pub(crate) struct Graph {
+    opened: Box<graph::Opened>,
+    folder_id: String,
+    /// Of this stretch, by UID.
+    listed: BTreeMap<u32, Listed>,
+    /// Where this stretch began.
+    from: Link,
+    /// Where the next one begins, once all of this one is recorded.
+    next: Link,
+    has_more: bool,
+    /// Pages that may still be asked for in this round.
+    pages_left: usize,
+    /// Where fetched mail is moved to, by name, once it was looked for.
+    moves_to: Option<(String, String)>,
+}
+
+/// What pages came to: each message once.
+#[derive(Default)]
+struct Found {
+    order: Vec<String>,
+    received_at: HashMap<String, Option<i64>>,
+}
+
+impl Found {
+    fn take(&mut self, page: &Page) {
+        for listed in &page.listed {
+            let known = self.received_at.get(&listed.id);
+            if known.is_none() {
+                self.order.push(listed.id.clone());
+            }
+            let at = listed.received_at.or(known.copied().flatten());
+            self.received_at.insert(listed.id.clone(), at);
+        }
+        for id in &page.removed {
+            self.received_at.remove(id);
+        }
+        self.order.retain(|id| self.received_at.contains_key(id));
+    }
+
+    /// Oldest first, as far as is known when they came; the others last, in the server's order.
+    fn in_order(self) -> Vec<Listed> {
+        let Found { order, mut received_at } = self;
+        let listed = order.into_iter().filter_map(|id| {
+            let received_at = received_at.remove(&id)?;
+            Some(Listed { id, received_at })
+        });
+        let mut listed: Vec<Listed> = listed.collect();
+        listed.sort_by_key(|listed| listed.received_at.unwrap_or(i64::MAX));
+        listed
+    }
+}
+
+impl Graph {
+    pub(super) async fn open(
+        courier: &Courier,
+        mailbox: &Mailbox,
+        mut opened: Box<graph::Opened>,
+    ) -> Result<(Graph, Opened, Names), Trouble> {
+        let name = mailbox.folder_or_inbox();
+        let folder = ask!(opened, |session| session.folder(name));
+        let Some(folder) = folder.map_err(|error| Trouble::of(&error, opened.place()))? else {
+            let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
+            return Err(probe::no_such_folder(name, &names));
+        };
+        let mut graph = Graph {
+            opened,
+            folder_id: folder.id,
+            listed: BTreeMap::new(),
+            from: Link::to_the_beginning(),
+            next: Link::to_the_beginning(),
+            has_more: false,
+            pages_left: 0,
+            moves_to: None,
+        };
+        let (opened, names) = graph.begin(courier, mailbox).await?;
+        Ok((graph, opened, names))
+    }
+
+    /// The first stretch of a round.
+    pub(super) async fn begin(
+        &mut self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<(Opened, Names), Trouble> {
+        self.pages_left = ROUND_PAGES_MAX;
+        self.list(courier, mailbox).await
+    }
+
+    /// The next stretch, after all of this one is recorded; `None` when there is none.
+    pub(super) async fn go_on(
+        &mut self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+    ) -> Result<Option<(Opened, Names)>, Trouble> {
+        if !self.has_more {
+            return Ok(None);
+        }
+        self.list(courier, mailbox).await.map(Some)
+    }
+
+    /// Where the listing goes on, when that is not where the desk has it already.
+    pub(super) fn goes_on(&self) -> Option<&Link> {
+        Some(&self.next).filter(|next| **next != self.from)
+    }
+
+    async fn list(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<(Opened, Names), Trouble> {
+        let uid_validity = named::validity(mailbox);
+        let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+        self.from = courier.read(move |tx| cursor::link(tx, id, &folder, uid_validity)).await?;
+        let found = self.pages().await.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
+        let (folder, names) = (
+            mailbox.folder_or_inbox().to_owned(),
+            found.iter().map(|listed| listed.id.clone()).collect::<Vec<_>>(),
+        );
+        let (known, last) = courier
+            .read(move |tx| {
+                let known = named::find(tx, id, &folder, uid_validity, &names)?;
+                Ok((known, cursor::last_given(tx, id, &folder, uid_validity)?))
+            })
+            .await?;
+        let mut uids: HashMap<String, u32> = known.into_iter().map(|named| (named.name, named.uid)).collect();
+        let (mut last, mut fresh) = (last, VecDeque::new());
+        self.listed.clear();
+        for listed in found {
+            let uid = uids.remove(&listed.id).unwrap_or_else(|| {
+                last = last.saturating_add(1);
+                fresh.push_back(Named { uid: last, name: listed.id.clone() });
+                last
+            });
+            self.listed.insert(uid, listed);
+        }
+        let opened =
+            Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: self.from.is_first_walk };
+        Ok((opened, Names::of(fresh)))
+    }
+
+    async fn pages(&mut self) -> wire::Result<Found> {
+        let (mut found, mut at, mut began_again) = (Found::default(), self.from.clone(), false);
+        let mut idle = 0;
+        for _ in 0..STRETCH_PAGES {
+            let host = self.opened.host().to_owned();
+            let broken = |why: &str| wire::Error::broken("list what is new", &host).remedy(why);
+            self.pages_left =
+                self.pages_left.checked_sub(1).ok_or_else(|| broken("its list of messages has no end"))?;
+            let (folder_id, link) = (&self.folder_id, &at.at);
+            let start = if link.is_empty() { Start::Folder(folder_id) } else { Start::Link(link) };
+            let Some(page) = ask!(self.opened, |session| session.page(start))? else {
+                if std::mem::replace(&mut began_again, true) {
+                    return Err(broken("it loses again and again what was listed"));
+                }
+                // What is known is known by its id: the walk finds what came since, and doubles nothing.
+                tracing::info!(
+                    "Microsoft Graph does not know any more what was listed; listed from the beginning"
+                );
+                self.from = Link::to_the_beginning();
+                (found, at) = (Found::default(), Link::to_the_beginning());
+                continue;
+            };
+            let before = found.order.len();
+            found.take(&page);
+            idle = if found.order.len() == before { idle + 1 } else { 0 };
+            match page.next {
+                Next::Later(link) => {
+                    (self.next, self.has_more) = (Link { at: link, is_first_walk: false }, false);
+                    return Ok(found);
+                }
+                Next::Page(_) if idle > IDLE_PAGES_MAX => {
+                    return Err(broken("its list leads back to itself"));
+                }
+                Next::Page(link) => at.at = link,
+            }
+            if found.order.len() >= STRETCH_MESSAGES {
+                break;
+            }
+        }
+        (self.next, self.has_more) = (at, true);
+        Ok(found)
+    }
+
+    /// UIDs above this one, ascending.
+    pub(super) fn uids_since(&self, uid: u32) -> Vec<u32> {
+        self.listed.range(uid.saturating_add(1)..).map(|(uid, _)| *uid).collect()
+    }
+
+    pub(super) fn uids_since_date(&self, at: i64) -> Vec<u32> {
+        let came = |listed: &Listed| listed.received_at.is_none_or(|came_at| came_at >= at);
+        self.listed.iter().filter(|(_, listed)| came(listed)).map(|(uid, _)| *uid).collect()
+    }
+
+    pub(super) fn dates(&self, uids: &[u32]) -> HashMap<u32, Option<i64>> {
+        uids.iter().filter_map(|uid| Some((*uid, self.listed.get(uid)?.received_at))).collect()
+    }
+
+    /// One message. One that is gone is not listed any more either.
+    pub(super) async fn fetch(&mut self, uid: u32, limit_bytes: u64) -> wire::Result<Fetched> {
+        let Some(Listed { id, received_at }) = self.listed.get(&uid).cloned() else {
+            return Ok(Fetched::Missing { uid });
+        };
+        let raw = ask!(self.opened, |session| session.raw(&id, limit_bytes))?;
+        Ok(match raw {
+            Raw::Message(bytes) => {
+                let internal_date_at = received_at.or_else(|| mail::message::arrived_at(&bytes));
+                Fetched::Message { uid, internal_date_at, bytes }
+            }
+            Raw::TooBig { size_bytes } => Fetched::TooBig { uid, internal_date_at: received_at, size_bytes },
+            Raw::Gone => {
+                // A server in trouble says it of one that is there, which then is asked for once more.
+                if ask!(self.opened, |session| session.place(&id))?.is_none() {
+                    self.listed.remove(&uid);
+                }
+                Fetched::Missing { uid }
+            }
+        })
+    }
+
+    /// What *Fetched Emails* says, done to these messages: to how many of the first, and what went wrong then.
+    pub(super) async fn settle(
+        &mut self,
+        settings: &Settings,
+        messages: &[Named],
+    ) -> (usize, wire::Result<()>) {
+        for (done, message) in messages.iter().enumerate() {
+            if let Err(error) = self.settle_one(settings, &message.name).await {
+                return (done, Err(error));
+            }
+        }
+        (messages.len(), Ok(()))
+    }
+
+    /// Only where it was fetched from: a message that somebody has put away meanwhile is left there.
+    async fn settle_one(&mut self, settings: &Settings, id: &str) -> wire::Result<()> {
+        let to = match settings {
+            Settings::Nothing => return Ok(()),
+            Settings::Read => {
+                return ask!(self.opened, |session| session.mark_read(id)).map(drop);
+            }
+            Settings::Delete => None,
+            Settings::Move(name) => Some(self.folder_to_move_to(name).await?),
+        };
+        let place = ask!(self.opened, |session| session.place(id))?;
+        if place.as_ref() != Some(&self.folder_id) {
+            return Ok(());
+        }
+        let gone = match &to {
+            Some(to) => ask!(self.opened, |session| session.move_to(id, to)),
+            None => ask!(self.opened, |session| session.delete(id)),
+        };
+        gone.map(drop)
+    }
+
+    async fn folder_to_move_to(&mut self, name: &str) -> wire::Result<String> {
+        if let Some((known, id)) = &self.moves_to
+            && known == name
+        {
+            return Ok(id.clone());
+        }
+        let folder = ask!(self.opened, |session| session.folder_or_new(name))?;
+        self.moves_to = Some((name.to_owned(), folder.id.clone()));
+        Ok(folder.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_several_pages_is_one_and_the_oldest_is_the_first() {
+        let listed = |id: &str, received_at| Listed { id: id.to_owned(), received_at };
+        let page = |listed: Vec<Listed>, removed: &[&str]| Page {
+            listed,
+            removed: removed.iter().map(|id| (*id).to_owned()).collect(),
+            next: Next::Later(String::new()),
+        };
+        let mut found = Found::default();
+        found.take(&page(
+            vec![listed("new", Some(30)), listed("unknown", None), listed("old", Some(10))],
+            &[],
+        ));
+        found
+            .take(&page(vec![listed("old", None), listed("middle", Some(20)), listed("gone", Some(1))], &[]));
+        found.take(&page(vec![], &["gone", "never"]));
+        let order: Vec<String> = found.in_order().into_iter().map(|listed| listed.id).collect();
+        assert_eq!(order, ["old", "middle", "new", "unknown"]);
+    }
+}

@@ -1,0 +1,92 @@
+//! A mailbox opened by Microsoft Graph: each request carries the token, so that one which ends meanwhile is replaced in the
+//! middle of the work, and one that is refused before its end once.
+use crate::Courier;
+use crate::connect::Way;
+use crate::refresh::Want;
+use crate::trouble::{Place, Trouble};
+use wire::graph::Session;
+
+/// Asks something of the session, and once more where the token was to blame.
+macro_rules! ask {
+    ($opened:expr, |$session:ident| $question:expr) => {{
+        let first = match $opened.ready().await {
+            Ok($session) => $question.await,
+            Err(error) => Err(error),
+        };
+        match first {
+            Err(error) => match $opened.instead_of(error).await {
+                Ok($session) => $question.await,
+                Err(error) => Err(error),
+            },
+            answer => answer,
+        }
+    }};
+}
+pub(crate) use ask;
+
+pub(crate) struct Opened {
+    courier: Courier,
+    way: Way,
+    session: Session,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// With a token that lives. Nothing is asked of Graph yet.
+    pub(crate) async fn by(courier: &Courier, way: Way) -> Result<Opened, Trouble> {
+        let token = way.token(courier, Want::Use).await?;
+        let opened = Session::new(courier.net(), &way.server, way.user(), token, courier.graph_gate());
+        let session = opened.map_err(|error| Trouble::of(&error, &way.place))?;
+        Ok(Opened { courier: courier.clone(), way, session })
+    }
+
+    /// The words for what is said there.
+    pub(crate) fn place(&self) -> &Place {
+        &self.way.place
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.way.server.host
+    }
+
+    /// With a token that lives.
+    pub(crate) async fn ready(&mut self) -> wire::Result<&Session> {
+        self.renew(Want::Use).await?;
+        Ok(&self.session)
+    }
+
+    /// Once more with another token, where the token was to blame for this.
+    pub(crate) async fn instead_of(&mut self, error: wire::Error) -> wire::Result<&Session> {
+        if !is_of_the_token(&error) {
+            return Err(error);
+        }
+        self.renew(Want::New).await?;
+        Ok(&self.session)
+    }
+
+    async fn renew(&mut self, want: Want) -> wire::Result<()> {
+        match self.way.token(&self.courier, want).await {
+            Ok(token) => self.session.renew(token),
+            Err(trouble) => {
+                // Why in whole is told when the mailbox is opened the next time.
+                let tried = "go on with a new access token";
+                return Err(wire::Error::transient(tried, &self.way.server.host).remedy(trouble.reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// It was refused before its end, or it was made before a permission was given.
+fn is_of_the_token(error: &wire::Error) -> bool {
+    match error.kind() {
+        wire::Kind::Unauthorized => true,
+        wire::Kind::Rejected => error.server_text().is_some_and(|said| said.starts_with("ErrorAccessDenied")),
+        wire::Kind::Transient { .. } | wire::Kind::Broken => false,
+    }
+}

@@ -1,0 +1,156 @@
+//! A mailbox that is read and answered by Microsoft Graph alone, from the pages to the customer and back, and through what
+//! goes wrong there.
+use crate::applying::{MICROSOFT_BOX, program};
+use crate::practice_walk::{Consent, Demo, answer, by_id, register_with, sign_in, until};
+use crate::visitor::Visitor;
+
+const ADDRESS: &str = "support@contoso.example";
+
+/// Both sides by Graph, authorized by a person in the pages.
+async fn connected(demo: &Demo, visitor: &mut Visitor) {
+    let page = visitor.get(demo.url("/mailboxes/new")).await;
+    let page =
+        visitor.submit(page.form("Add New Email").set("address", ADDRESS).set("name", "Support")).await;
+    let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
+    let page = visitor.get(format!("{base}/remote")).await;
+    page.says("Microsoft Graph");
+    let form = page.form("Config").set("protocol", "graph").set("authentication", "microsoft");
+    let page = visitor.submit(form).await;
+    page.says("Callback Endpoint").says("Mail.ReadWrite").says("Mail.Send");
+    let callback = by_id(&page, "callback");
+    let permissions = ["User.Read", "offline_access", "Mail.ReadWrite", "Mail.Send"];
+    let registered = register_with(&demo.portal, &callback, Consent::ForAll, &permissions).await;
+    let form = page
+        .form("Submit")
+        .set("client_id", &registered.client_id)
+        .set("client_secret", &registered.secret)
+        .set("tenant", "")
+        .set("authorization_endpoint", &registered.authorization_endpoint)
+        .set("token_endpoint", &registered.token_endpoint);
+    let mut page = visitor.submit(form).await;
+    if page.text.contains("Go there now") {
+        page = visitor.get(page.link("Go there now")).await;
+    }
+    sign_in(visitor, page, ADDRESS).await.says(&format!("{ADDRESS} is authorized"));
+    let page = visitor.get(format!("{base}/outgoing")).await;
+    let form = page.form("Save Changes").set("authentication", "same").set("protocol", "graph");
+    visitor.submit(form.without("status").with("status", "enabled")).await.says_not("cannot");
+    let page = visitor.get(format!("{base}/remote")).await;
+    let form = page.form("Save Changes").without("status").with("status", "enabled");
+    visitor.submit(form.set("start_from", "everything")).await;
+}
+
+fn rows(demo: &Demo) -> Vec<serde_json::Value> {
+    let rows = demo.run(&["inbox", "list", "--json", "--limit", "500"]).json();
+    rows["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_is_read_and_answered_by_graph_alone_whatever_goes_wrong_there() {
+    let demo = Demo::start();
+    let mut visitor = demo.signed_in().await;
+    connected(&demo, &mut visitor).await;
+    let before = demo.letters(ADDRESS).await.len();
+    assert!(before >= 8, "the demo has {before} letters");
+    until("the letters of the practice mailbox as rows", async || {
+        let settled = rows(&demo).iter().filter(|row| row["state"] != "new").count();
+        (settled == before).then_some(())
+    })
+    .await;
+    let shown = demo.mailbox(ADDRESS);
+    assert_eq!(
+        (&shown["incoming"]["protocol"], &shown["outgoing"]["protocol"]),
+        (&"graph".into(), &"graph".into())
+    );
+    assert_eq!((&shown["state"], &shown["incoming"]["security"]), (&"ok".into(), &"plain".into()), "{shown}");
+
+    // A letter becomes a ticket, and the answer finds it though Exchange gave our reply another Message-ID.
+    demo.write("ann.porter@nordwind.example", "The gate squeaks", "It squeaks.\n\nAnn").await;
+    demo.run(&["mailbox", "fetch", ADDRESS]);
+    let found = demo.tickets().into_iter().find(|ticket| ticket["subject"] == "The gate squeaks");
+    let number = found.unwrap()["number"].as_str().unwrap().to_owned();
+    demo.goes_wrong("graph_own_message_id", 1).await;
+    let page = visitor.get(demo.url(&format!("/tickets/{number}"))).await;
+    visitor
+        .submit(page.form("Send Ctrl").set("text", "Some oil will help."))
+        .await
+        .says("Some oil will help.");
+    until("the delivery marked as sent", async || {
+        let shown = demo.ticket(&number);
+        (shown["entries"][1]["deliveries"][0]["state"] == "sent").then_some(())
+    })
+    .await;
+    assert_eq!(demo.letters("ann.porter@nordwind.example").await.len(), 1);
+    answer(&demo, "ann.porter@nordwind.example", "The gate squeaks", "It does.").await;
+    demo.run(&["mailbox", "fetch", ADDRESS]);
+    assert!(demo.ticket(&number)["entries"].to_string().contains("It does."));
+
+    // The server has lost its place, and repeats itself: nothing is doubled, nothing is lost.
+    let count = rows(&demo).len();
+    demo.goes_wrong("graph_sync_lost", 1).await;
+    demo.goes_wrong("graph_repeats_page", 2).await;
+    demo.write("tomasz.zielinski@zielona.example", "After the loss", "Still there?").await;
+    demo.run(&["mailbox", "fetch", ADDRESS]);
+    assert_eq!(rows(&demo).len(), count + 1);
+
+    // It asks for a pause, which is kept to and told.
+    demo.goes_wrong("graph_429_long", 1).await;
+    let ran = demo.program.run(&["mailbox", "fetch", ADDRESS]);
+    assert_ne!(ran.status, 0, "{ran:?}");
+    let shown = demo.mailbox(ADDRESS);
+    assert_eq!(shown["state"], "waiting", "{shown}");
+    let next: jiff::Timestamp = shown["next_try_at"].as_str().unwrap().parse().unwrap();
+    let wait = next.as_second() - jiff::Timestamp::now().as_second();
+    assert!((200..=400).contains(&wait), "{wait} s: {shown}");
+    demo.mends().await;
+    demo.run(&["mailbox", "fetch", ADDRESS]);
+    assert_eq!(demo.mailbox(ADDRESS)["state"], "ok");
+    demo.run(&["check"]);
+    let examined = demo.program.run(&["doctor", ADDRESS]);
+    assert!(examined.out.contains("Microsoft Graph takes the token"), "{examined:?}");
+    demo.server.stop();
+}
+
+#[test]
+fn a_file_asks_for_graph_and_gets_the_servers_of_its_cloud() {
+    let program = program();
+    let text = MICROSOFT_BOX
+        .replace("[mailbox.incoming]", "[mailbox.incoming]\nprotocol = \"graph\"")
+        .replace("same = true", "same = true\nprotocol = \"graph\"");
+    let apply = |text: &str| {
+        let file = program.file("fleet.toml", text);
+        let ran = program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
+        ran["items"][0]["done"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(apply(&text), "created");
+    let shown = || program.run(&["mailbox", "show", "billing@contoso.example", "--json"]).fine().json();
+    for side in ["incoming", "outgoing"] {
+        let server = &shown()[side];
+        assert_eq!(server["protocol"], "graph", "{server}");
+        assert_eq!(
+            (&server["host"], &server["port"]),
+            (&"graph.microsoft.com".into(), &443.into()),
+            "{server}"
+        );
+    }
+    assert_eq!(apply(&text), "unchanged");
+    // Back to the mail servers, which have other hosts and ports.
+    assert_eq!(
+        apply(&text.replace("\"graph\"", "\"imap\"").replacen(
+            "protocol = \"imap\"\n\n",
+            "protocol = \"smtp\"\n\n",
+            1
+        )),
+        "changed"
+    );
+    assert_eq!(shown()["incoming"]["host"], "outlook.office365.com");
+    // It opens with a token of Microsoft's alone.
+    let password = crate::applying::PASSWORD_BOX
+        .replace("[mailbox.incoming]", "[mailbox.incoming]\nprotocol = \"graph\"");
+    let file = program.file("other.toml", &password);
+    let ran = program.run(&["mailbox", "apply", file.to_str().unwrap()]);
+    assert!(
+        ran.status != 0 && format!("{}{}", ran.out, ran.err).contains("OAuth2 - Microsoft alone"),
+        "{ran:?}"
+    );
+}
