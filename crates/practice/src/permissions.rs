@@ -248,6 +248,11 @@ pub(crate) fn resources(scopes: &[Scope]) -> Vec<&'static str> {
     found
 }
 
+/// A resource that was not asked for.
+pub(crate) fn another(resource: &str) -> &'static str {
+    if resource == GRAPH { OUTLOOK } else { GRAPH }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,7 +35,7 @@ pub(super) fn answer(
     };
     let asked = resource.map_err(|bad| Problem::bad_scope(&app.name, bad))?;
     let strikes = world.faults.strike(Fault::WrongResource, Some(&app.client_id));
-    let resource = if strikes { permissions::GRAPH } else { asked };
+    let resource = if strikes { permissions::another(asked) } else { asked };
     Ok(json!({
         "token_type": "Bearer",
         "expires_in": seconds,

@@ -108,10 +108,13 @@ fn seconds(world: &World, who: Option<&str>) -> i64 {
 fn body(world: &World, base: &str, app: &App, mut granted: Granted) -> Value {
     let seconds = seconds(world, Some(&granted.address));
     if world.faults.strike(Fault::NarrowedScope, Some(&granted.address)) {
-        granted.scopes.retain(|scope| scope.permission != "SMTP.Send");
+        granted.scopes.retain(|scope| !scope.permission.contains(".Send"));
     }
     let for_token = match world.faults.strike(Fault::WrongResource, Some(&granted.address)) {
-        true => vec![Scope { resource: Some(permissions::GRAPH), permission: "User.Read" }],
+        true => {
+            let asked = permissions::resources(&granted.scopes).first().copied().unwrap_or_default();
+            vec![Scope { resource: Some(permissions::another(asked)), permission: "User.Read" }]
+        }
         false => granted.scopes.clone(),
     };
     // Microsoft leaves offline_access out of the scope it answers.

@@ -13,6 +13,7 @@ mod faults_at_sign_in;
 mod faults_at_smtp;
 mod google;
 mod graph;
+mod graph_access;
 mod imap;
 mod msal;
 mod pages;
