@@ -84,9 +84,12 @@ pub(super) async fn settle_at_the_end(
     let deleted = pop3.delete(&uids).await;
     deleted.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
     let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
-    courier
-        .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now))
-        .await?;
+    let settling = courier.write_behind(move |tx| {
+        inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now)?;
+        // The server may give their names to others before it is listed again.
+        named::forget(tx, id, &folder, uid_validity, &uids)
+    });
+    settling.await?;
     Ok(())
 }
 

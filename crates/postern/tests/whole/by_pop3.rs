@@ -167,3 +167,19 @@ async fn what_came_by_one_protocol_does_not_come_again_by_the_other() {
     }
     demo.run(&["check"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_gives_a_name_again_at_once_costs_no_letter() {
+    let office = PostOffice::open("active = false\nfetched = \"delete\"").await;
+    let demo = &office.demo;
+    demo.run(&["mailbox", "fetch", BILLING]);
+    // Each of these letters has the name that the one before it had, and no listing between them lacked it.
+    demo.goes_wrong("pop_uidl_reused", 0).await;
+    for number in 0..3 {
+        office.write(number, 10).await;
+        demo.run(&["mailbox", "fetch", BILLING]);
+        assert!(demo.letters(BILLING).await.is_empty(), "letter {number}");
+    }
+    office.each_is_one_ticket(3).await;
+    demo.run(&["check"]);
+}
