@@ -209,7 +209,7 @@ impl Way {
     /// For what carries a token with each request.
     pub(crate) async fn token(&self, courier: &Courier, want: Want) -> Result<SecretString, Trouble> {
         match &self.key {
-            Key::Password(_) => Err(by_token_alone()),
+            Key::Password(_) => Err(graph::by_token_alone()),
             Key::Grant { id, protocol, .. } => refresh::access_token(courier, *id, *protocol, want).await,
         }
     }
@@ -264,30 +264,12 @@ async fn may_have_token(
                 client::hosts::check(tx, &desk.providers, &client, &host)?;
             }
             if known.is_by_graph(side) {
-                is_graph_of(&desk.providers, &client, &host)?;
+                graph::belongs_there(&desk.providers, &client, &host)?;
             }
         }
         Ok(true)
     });
     if checked.await? { Ok(()) } else { Err(server_changed()) }
-}
-
-/// A token for Microsoft Graph goes to the Graph of the cloud that it comes from; where the token's endpoint was typed, to the
-/// server that was typed with it.
-fn is_graph_of(providers: &mail::provider::Book, client: &client::Client, host: &str) -> desk::Result<()> {
-    let Some(preset) = client.at_home(providers) else { return Ok(()) };
-    let own = preset.graph.as_ref().map(|graph| graph.host.as_str());
-    if own.is_some_and(|own| own.eq_ignore_ascii_case(host.trim())) {
-        return Ok(());
-    }
-    let sentence = match own {
-        Some(own) => format!(
-            "A token of {} for Microsoft Graph goes to {own} alone, not to {host}. Enter that server.",
-            preset.label
-        ),
-        None => format!("{} has no Microsoft Graph. Choose another Protocol.", preset.label),
-    };
-    Err(desk::Refusal::Other(sentence).into())
 }
 
 /// Another server was entered since the mailbox was read. What was entered for that one, a password or a consent, is not for
@@ -402,15 +384,6 @@ fn server_changed() -> Trouble {
         "settings_changed",
         "The server of this mailbox was changed while it was being opened.",
         "Look again in a moment; what Postern does by itself it tries again.",
-    )
-}
-
-fn by_token_alone() -> Trouble {
-    Trouble::new(
-        Class::Configuration,
-        "no_token",
-        "Microsoft Graph opens with a token, and this mailbox has a password.",
-        "Choose OAuth2 - Microsoft as Authentication, or another Protocol.",
     )
 }
 

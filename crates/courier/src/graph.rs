@@ -4,6 +4,9 @@ use crate::Courier;
 use crate::connect::Way;
 use crate::refresh::Want;
 use crate::trouble::{Place, Trouble};
+use desk::mailboxes::client::Client;
+use mail::explain::Class;
+use mail::provider::Book;
 use wire::graph::Session;
 
 /// Asks something of the session, and once more where the token was to blame.
@@ -88,5 +91,52 @@ fn is_of_the_token(error: &wire::Error) -> bool {
         wire::Kind::Unauthorized => true,
         wire::Kind::Rejected => error.server_text().is_some_and(|said| said.starts_with("ErrorAccessDenied")),
         wire::Kind::Transient { .. } | wire::Kind::Broken => false,
+    }
+}
+
+/// A token for Microsoft Graph goes to the Graph of the cloud that it comes from; where the token's endpoint was typed, to the
+/// server that was typed with it.
+pub(crate) fn belongs_there(providers: &Book, client: &Client, host: &str) -> desk::Result<()> {
+    let Some(preset) = client.at_home(providers) else { return Ok(()) };
+    let own = preset.graph.as_ref().map(|graph| graph.host.as_str());
+    if own.is_some_and(|own| own.eq_ignore_ascii_case(host.trim())) {
+        return Ok(());
+    }
+    let sentence = match own {
+        Some(own) => format!(
+            "A token of {} for Microsoft Graph goes to {own} alone, not to {host}. Enter that server.",
+            preset.label
+        ),
+        None => format!("{} has no Microsoft Graph. Choose another Protocol.", preset.label),
+    };
+    Err(desk::Refusal::Other(sentence).into())
+}
+
+pub(crate) fn by_token_alone() -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "no_token",
+        "Microsoft Graph opens with a token, and this mailbox has a password.",
+        "Choose OAuth2 - Microsoft as Authentication, or another Protocol.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_to_the_graph_of_its_cloud_alone() {
+        let providers = Book::builtin();
+        let mut client = crate::registration::tests::client("");
+        client.tenant = "contoso.example".into();
+        client.token_endpoint = "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token".into();
+        belongs_there(providers, &client, "Graph.Microsoft.com").unwrap();
+        for other in
+            ["graph.microsoft.us", "graph.microsoft.com.evil.example", "outlook.office365.com", "127.0.0.1"]
+        {
+            let refused = belongs_there(providers, &client, other).unwrap_err().to_string();
+            assert!(refused.contains("goes to graph.microsoft.com alone"), "{other}: {refused}");
+        }
     }
 }

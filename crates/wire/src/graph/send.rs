@@ -1,5 +1,5 @@
-//! A message handed over as it was composed (`sendMail` with MIME content). Who gets it stands in its header: Graph has no
-//! envelope beside it.
+//! A message handed over as it was composed (RFC 5322), in base64 (RFC 4648 §4; `sendMail` with MIME content). Who gets it
+//! stands in its header: Graph has no envelope beside it.
 
 use std::borrow::Cow;
 

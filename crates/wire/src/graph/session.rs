@@ -14,7 +14,7 @@ use crate::net::{Call, HttpAnswer, Method, Net, Unanswered};
 use crate::{Error, Record, Result, Security, Server};
 
 const VERSION: &str = "/v1.0/";
-/// Folders do not need it, and it does not harm them.
+/// A preference (RFC 7240) of every request. Folders do not need it, and it does not harm them.
 const IMMUTABLE: &str = "IdType=\"ImmutableId\"";
 
 pub struct Session {
