@@ -5,6 +5,7 @@ use crate::ask::{self, Refused};
 use crate::board::Seen;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
 use crate::registration::{self, is_unattended, resource_of, scope_of_grant};
+use crate::rounds::take_over;
 use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
@@ -192,7 +193,11 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
         Err(trouble) => {
             let failures = tries.seen().failures;
             tries.note(|seen| seen.failures += 1);
-            Err(note_setback(&courier, lease, trouble, failures).await?)
+            let told = note_setback(&courier, lease, &known.grant, trouble, failures).await?;
+            // What a person must mend is told on, unless somebody asks how it is at this moment.
+            let is_over = known.grant.state == grant::State::Lapsed || known.grant.is_refused();
+            let hides = is_over && told.class == Class::Retry && want != Want::Proved;
+            Err(if hides { set_back(&known.grant) } else { told })
         }
     }
 }
@@ -212,7 +217,7 @@ async fn lease(
     protocol: Protocol,
 ) -> Result<Option<RefreshLease>, Trouble> {
     let (grant_id, refreshed_at) = (before.grant.id, before.grant.refreshed_at);
-    for _ in 0..120 {
+    for turn in 0..120 {
         let (vault, now, node) = (courier.desk().vault.clone(), courier.now(), courier.node().to_owned());
         // Looked at again in the transaction that claims: between the look before and now another process may have
         // begun and ended, and the provider would be asked a second time.
@@ -226,6 +231,7 @@ async fn lease(
         match claim.await? {
             Turn::Ours(lease) => return Ok(Some(*lease)),
             Turn::Over => return Ok(None),
+            Turn::Theirs if turn == 0 => take_over(courier).await, // they may be gone
             Turn::Theirs => {}
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -286,11 +292,17 @@ async fn another(courier: &Courier, known: &Known, lease: &RefreshLease) -> Resu
 async fn note_setback(
     courier: &Courier,
     lease: RefreshLease,
+    grant: &Grant,
     trouble: Trouble,
     failures: i64,
 ) -> Result<Trouble, Trouble> {
     let now = courier.now();
     let (setback, wait) = match trouble.class {
+        // What waits for a person anyway does so at its own intervals, unless it was asked for anew.
+        Class::Retry if lease.failed_before && grant.state == grant::State::Lapsed => {
+            (Setback::Retry, LAPSED_RETRY_MS)
+        }
+        Class::Retry if lease.failed_before && grant.is_refused() => (Setback::Retry, CONFIGURATION_RETRY_MS),
         Class::Retry => (Setback::Retry, back_off(courier, failures, RETRY_MS_MIN, RETRY_MS_MAX)),
         Class::Configuration | Class::Policy | Class::Defect => {
             (Setback::Configuration, CONFIGURATION_RETRY_MS)

@@ -8,6 +8,7 @@ use mail::explain::{Class, Service};
 use mail::provider::Family;
 
 pub(crate) use desk::mailboxes::grant::RETRY_CODE;
+pub(crate) const NO_REFRESH_TOKEN: &str = "no_refresh_token";
 
 pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
     let remedy = match Family::of(family(courier, &client.provider)) {
@@ -21,7 +22,7 @@ pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
     };
     Trouble::new(
         Class::AuthorizeAgain,
-        "no_refresh_token",
+        NO_REFRESH_TOKEN,
         "The provider gave no refresh token, so access ends with the access token.",
         remedy,
     )

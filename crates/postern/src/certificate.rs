@@ -15,8 +15,10 @@ use std::fmt::Write as _;
 pub enum Step {
     /// Make one; while another is in use, the new one waits
     Make,
-    /// Use the one that waits; the one before waits from then on
+    /// Use the newest; the one before waits from then on
     Use,
+    /// Go back to the one before, while it is not retired
+    Back,
     /// Destroy the key of the one that waits
     Retire,
 }
@@ -41,9 +43,15 @@ pub fn run(program: &Program, desk: &Desk, by: &By, asked: &Asked) -> Result<Don
         client.ok_or_else(|| Failure::NotFound(format!("{} has no registration there.", asked.address)))?;
     match asked.step {
         Some(Step::Make) => make(desk, by, &client, found.id)?,
+        // Named by their age: the one that waits is another one after each step.
         Some(Step::Use) => desk.db.write(|tx| {
-            let next = certificate::waiting(tx, id)?.ok_or_else(|| none_waits("use"))?;
-            certificate::put_in_use(tx, by, id, next.id)
+            let newest = certificate::list(tx, id)?.into_iter().max_by_key(|one| one.id);
+            certificate::put_in_use(tx, by, id, newest.ok_or_else(|| none_waits("use"))?.id)
+        })?,
+        Some(Step::Back) => desk.db.write(|tx| {
+            let there = certificate::list(tx, id)?;
+            let [one, other] = there.as_slice() else { return Err(none_waits("go back to")) };
+            certificate::put_in_use(tx, by, id, one.id.min(other.id))
         })?,
         Some(Step::Retire) => {
             let ended = desk.db.write(|tx| {

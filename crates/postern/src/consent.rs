@@ -1,5 +1,6 @@
 //! `postern mailbox authorize`, `reauthorize`, `consent-link`, `prove`, `revoke` and `answer`: a consent without a browser on this machine.
 use crate::output::{self, Done, Failure};
+use crate::serve::Signals;
 use crate::{Program, mailbox, open, serve};
 use clap::{Args, ValueEnum};
 use courier::Courier;
@@ -210,13 +211,49 @@ const NOBODY_THERE: &str = "Nobody is at a terminal to paste an address. Say --d
                             --paste and write the address that the browser ends at to standard input.";
 
 fn by_code(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
+    let signals = hand.runtime.block_on(async { Signals::listen() })?;
     let begun = authorize::begin_device(&hand.courier, session, hand.id, hand.side);
     let device = hand.runtime.block_on(begun)?;
     output::tell(&output::shown(&format!(
         "Open {} on any device and enter the code {}. Waiting until somebody has signed in…",
         device.verification_uri, device.user_code
     )));
-    Ok(hand.runtime.block_on(authorize::wait_for_device(&hand.courier, &device))?)
+    hand.runtime.block_on(async {
+        let waiting = authorize::wait_for_device(&hand.courier, &device);
+        tokio::pin!(waiting);
+        tokio::select! {
+            banner = &mut waiting => return Ok(banner?),
+            () = signals.first() => {}
+        }
+        // Nobody sees what comes of it any more, so nothing does; what somebody has signed in with is seen through.
+        if authorize::cancel_device(&hand.courier, &hand.by, device.grant_id).await? {
+            return Err(Failure::Failed(anyhow::anyhow!("The code was cancelled. Nothing was authorized.")));
+        }
+        Ok(waiting.await?)
+    })
+}
+
+/// A code that was asked for and is not wanted any more, wherever it was asked for.
+pub fn cancel(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
+    let hand = Hand::of(program, desk, site, of)?;
+    let (id, side, address) = (hand.id, hand.side, hand.address);
+    let cancelled = async {
+        let newest = hand.courier.read(move |tx| {
+            let Some(newest) = grant::newest_device(tx, id, side)? else { return Ok(None) };
+            Ok(grant::device_try(tx, newest)?.filter(|device| device.waits).map(|_| newest))
+        });
+        match newest.await? {
+            Some(newest) => authorize::cancel_device(&hand.courier, &hand.by, newest).await,
+            None => Ok(false),
+        }
+    };
+    let cancelled = hand.runtime.block_on(cancelled)?;
+    let (done, said) = match cancelled {
+        true => ("cancelled", "is cancelled. Nothing was authorized."),
+        false => ("nothing", "is not waited for: nobody asked for one, or it was used, or has ended."),
+    };
+    let document = json!({ "address": address, "side": side.word(), "done": done });
+    output::print(program.json, &document, || format!("A code for {address} {said}"))
 }
 
 fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {

@@ -3,6 +3,7 @@ use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, apply, certificate, consent, json, serve};
 use clap::Subcommand;
+use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Mailbox, Shape};
 use desk::{By, Desk};
 use serde_json::json;
@@ -54,6 +55,8 @@ pub enum Command {
     Prove(consent::Of),
     /// Say what a mailbox is that somebody else has signed in for
     Answer(consent::Said),
+    /// Cancel a code that nobody has signed in with yet
+    Cancel(consent::Of),
     /// Delete the tokens, and tell the provider where it can be told
     Revoke(consent::Of),
     /// Stop fetching until `resume`
@@ -98,6 +101,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::ConsentLink(of) => consent::link(program, desk, site, &of),
         Command::Prove(of) => consent::prove(program, desk, site, &of),
         Command::Answer(said) => consent::answer(program, desk, site, &said),
+        Command::Cancel(of) => consent::cancel(program, desk, site, &of),
         Command::Revoke(of) => consent::revoke(program, desk, site, &of),
         Command::Certificate { address, step, outgoing, waiting } => {
             certificate::run(program, &desk, &by, &certificate::Asked { address, outgoing, waiting, step })
@@ -176,7 +180,38 @@ fn line(view: &json::MailboxView) -> String {
         until("next try", Some(m.due_at).filter(|_| m.active)),
         until("next sending", view.member.next_sending_at),
     );
+    for trouble in troubles(view) {
+        let _ = writeln!(text, "    {trouble}");
+    }
     text
+}
+
+/// What is not well, and what to do about it. A link that is open may go on for a while after its consent has ended.
+fn troubles(view: &json::MailboxView) -> Vec<String> {
+    let m = &view.mailbox;
+    let mut said = Vec::new();
+    let sides =
+        [("incoming", m.active, &m.incoming_health), ("outgoing", m.outgoing_active, &m.outgoing_health)];
+    for (side, on, health) in sides {
+        if on && matches!(health.state, mailbox::State::Waiting | mailbox::State::NeedsPerson) {
+            said.push(format!("{side}: {} {}", health.reason, health.remedy));
+        }
+    }
+    let mut grants: Vec<&grant::Grant> = view.grant.iter().chain(&view.member.grants).collect();
+    grants.dedup_by_key(|grant| grant.id);
+    for grant in grants {
+        let what = match grant.state {
+            grant::State::Lapsed => "consent has lapsed",
+            grant::State::Unproved => "consent is not proved",
+            _ if grant.is_refused() => "registration is refused",
+            _ => "token is not renewed",
+        };
+        let is_told = said.iter().any(|told| told.contains(&grant.reason));
+        if !grant.reason.is_empty() && !is_told {
+            said.push(format!("{}, {what}: {} {}", grant.side.word(), grant.reason, grant.remedy));
+        }
+    }
+    said.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn details(view: &json::MailboxView) -> String {
@@ -209,11 +244,6 @@ fn details(view: &json::MailboxView) -> String {
         json::security(outgoing.security)
     );
     let _ = writeln!(text, "  last mail: {}\n  last sent: {}", at(m.last_mail_at), at(m.last_sent_at));
-    for health in [&m.incoming_health, &m.outgoing_health] {
-        if !health.remedy.is_empty() {
-            let _ = writeln!(text, "  {} {}", health.reason, health.remedy);
-        }
-    }
     if let Some(callback) = &view.callback {
         let _ = writeln!(text, "  Callback Endpoint: {callback}");
     }
@@ -221,8 +251,9 @@ fn details(view: &json::MailboxView) -> String {
         let owner = grant.owner_address.as_deref().unwrap_or("unknown");
         let _ = writeln!(
             text,
-            "  signed in as {owner} to open {}, token until {}, next refresh {}",
+            "  signed in as {owner} to open {}: {}, token until {}, next refresh {}",
             m.opens(),
+            grant.state.word(),
             at(grant.expires_at),
             at(grant.refresh_due_at)
         );

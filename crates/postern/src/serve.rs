@@ -177,14 +177,14 @@ pub async fn until_stopped(
     Ok(())
 }
 
-/// What ends the server.
-struct Signals {
+/// What ends a process that waits.
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 impl Signals {
-    fn listen() -> anyhow::Result<Signals> {
+    pub(crate) fn listen() -> anyhow::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
@@ -195,7 +195,7 @@ impl Signals {
             },
         })
     }
-    async fn first(mut self) {
+    pub(crate) async fn first(mut self) {
         let hang_up = async {
             match &mut self.hang_up {
                 Some(signal) => drop(signal.recv().await),

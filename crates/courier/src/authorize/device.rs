@@ -64,6 +64,7 @@ pub async fn begin_device(
         mailbox_id,
         side,
         session_id: session.session_id,
+        process: (session.session_id == 0).then(|| courier.node().to_owned()),
         device_code: code.device_code,
         user_code: code.user_code.clone(),
         verification_uri: code.verification_uri.to_string(),
@@ -177,6 +178,17 @@ pub async fn wait_for_device(courier: &Courier, device: &Device) -> desk::Result
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Whoever showed the code ends: it counts no more. `false`: somebody has signed in with it, and what comes of that goes on.
+pub async fn cancel_device(courier: &Courier, by: &By, grant_id: i64) -> desk::Result<bool> {
+    let by = by.clone();
+    courier
+        .write(move |tx| {
+            grant::cancel_device(tx, &by, grant_id)?;
+            Ok(grant::find(tx, grant_id)?.is_none_or(|grant| grant.state == grant::State::Failed))
+        })
+        .await
 }
 
 /// What another process made of it, in the row's words; `None` while it is still at it.

@@ -3,8 +3,11 @@ use super::{Banner, revoke, unattended};
 use crate::Courier;
 use crate::connect::Which;
 use crate::probe::{self, Proof};
+use crate::refresh::{self, Want};
+use crate::refused::NO_REFRESH_TOKEN;
+use crate::registration;
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side, State};
 
 /// What is proved.
 pub(super) enum Subject {
@@ -28,25 +31,27 @@ pub(super) async fn prove(
         Subject::New(id) => Which::This(id),
         Subject::InUse => Which::InUse,
     };
-    let mut proof = probe::prove(courier, mailbox, side, which).await;
+    let proof = probe::prove(courier, mailbox, side, which).await;
     if !proof.ok {
-        let mut again_at = None;
-        if let Subject::New(id) = subject {
-            if let Some(other) = courier.read(move |tx| grant::overtaken_by(tx, id)).await? {
-                return Err(desk::Refusal::Other(grant::overtaken(&other)).into());
-            }
-            again_at = unattended::not_proved(courier, id, &mut proof).await?;
-            let (by, proof) = (by.clone(), proof.clone());
-            let reason = join(&proof.sentence, &proof.detail);
-            courier
-                .write(move |tx| {
-                    grant::not_proved(tx, &by, id, &proof.code, &reason, &proof.remedy)?;
-                    grant::prove_at(tx, id, again_at)
-                })
-                .await?;
-        }
-        let red = red(proof, note);
-        return Ok(if again_at.is_some() { red.waiting() } else { red });
+        return not_proved(courier, by, subject, proof, note).await;
+    }
+    let shares = side == Side::Incoming
+        && mailbox.outgoing_active
+        && mailbox.outgoing.authentication == Authentication::Same;
+    let outgoing = match shares {
+        true => Some(probe::prove(courier, mailbox, Side::Outgoing, which).await),
+        false => None,
+    };
+    if let (Subject::New(_), Some(outgoing)) = (&subject, &outgoing)
+        && !outgoing.ok
+        && outgoing.needs_person
+        && works(courier, mailbox).await?
+    {
+        let sentence = format!(
+            "Incoming mail works with the new consent, outgoing mail does not, so the one before stays in use. {}",
+            outgoing.sentence
+        );
+        return not_proved(courier, by, subject, Proof { sentence, ..outgoing.clone() }, note).await;
     }
     let replaced = match subject {
         Subject::New(id) => revoke::replaced_by(courier, id).await?,
@@ -65,21 +70,63 @@ pub(super) async fn prove(
             }
         })
         .await?;
+    if let Some(outgoing) = &outgoing {
+        settle_outgoing(courier, mailbox_id, outgoing).await?;
+    }
     revoke::take_back_replaced(courier, by, replaced).await;
     revoke::take_back_ended(courier, by, waited).await;
-    let shares = side == Side::Incoming
-        && mailbox.outgoing_active
-        && mailbox.outgoing.authentication == Authentication::Same;
-    if shares {
-        let outgoing = probe::prove(courier, mailbox, Side::Outgoing, which).await;
-        settle_outgoing(courier, mailbox_id, &outgoing).await?;
-        if !outgoing.ok {
+    match outgoing {
+        Some(outgoing) if !outgoing.ok => {
             let sentence = format!("Incoming mail works, outgoing mail does not. {}", outgoing.sentence);
-            return Ok(red(Proof { sentence, ..outgoing }, note));
+            Ok(red(Proof { sentence, ..outgoing }, note))
         }
-        return Ok(green(mailbox, &[proof.detail, outgoing.sentence], note));
+        Some(outgoing) => Ok(green(mailbox, &[proof.detail, outgoing.sentence], note)),
+        None => Ok(green(mailbox, &[proof.detail], note)),
     }
-    Ok(green(mailbox, &[proof.detail], note))
+}
+
+/// A new grant is kept with the reason, to be proved again.
+async fn not_proved(
+    courier: &Courier,
+    by: &desk::By,
+    subject: Subject,
+    mut proof: Proof,
+    note: Option<String>,
+) -> desk::Result<Banner> {
+    let Subject::New(id) = subject else { return Ok(red(proof, note)) };
+    if let Some(other) = courier.read(move |tx| grant::overtaken_by(tx, id)).await? {
+        return Err(desk::Refusal::Other(grant::overtaken(&other)).into());
+    }
+    let again_at = unattended::not_proved(courier, id, &mut proof).await?;
+    let (by, kept) = (by.clone(), proof.clone());
+    let reason = join(&proof.sentence, &proof.detail);
+    courier
+        .write(move |tx| {
+            grant::not_proved(tx, &by, id, &kept.code, &reason, &kept.remedy)?;
+            grant::prove_at(tx, id, again_at)
+        })
+        .await?;
+    let red = red(proof, note);
+    Ok(if again_at.is_some() { red.waiting() } else { red })
+}
+
+/// Whether both sides live well on the grant that a new one would replace.
+async fn works(courier: &Courier, mailbox: &Mailbox) -> desk::Result<bool> {
+    let Some(id) = mailbox.grant_id(Side::Incoming) else { return Ok(false) };
+    let in_use = courier.read(move |tx| grant::find(tx, id)).await?;
+    let is_well = in_use.is_some_and(|grant| grant.state == grant::State::Fulfilled && !grant.is_refused());
+    let sends = matches!(mailbox.outgoing_health.state, State::Ok | State::Waiting);
+    Ok(is_well && sends && mailbox.incoming_health.state != State::NeedsPerson)
+}
+
+/// Whether the consent in use still gives tokens; `None`: it does, or nothing final is known.
+pub(super) async fn is_renewed(courier: &Courier, mailbox: &Mailbox, side: Side) -> Option<Banner> {
+    let grant_id = mailbox.grant_id(side)?;
+    let protocol = registration::protocol_of(mailbox, side);
+    let trouble = refresh::access_token(courier, grant_id, protocol, Want::Proved).await.err()?;
+    // One that was given without a refresh token lives as long as its token does.
+    let is_over = trouble.needs_person() && trouble.code != NO_REFRESH_TOKEN;
+    is_over.then(|| red(Proof::from(trouble), None))
 }
 
 async fn settle_outgoing(courier: &Courier, mailbox_id: i64, proof: &Proof) -> desk::Result<()> {

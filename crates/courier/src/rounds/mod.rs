@@ -16,7 +16,7 @@ pub(crate) use wake::Wake;
 
 use crate::Courier;
 use crate::process::Ended;
-use desk::mailboxes::mailbox;
+use desk::mailboxes::{grant, mailbox};
 use desk::site::lease;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -89,7 +89,7 @@ async fn begin(courier: &Courier) {
     }
 }
 
-/// Ends the leases of processes of this data folder that are gone.
+/// Ends the leases of processes of this data folder that are gone, and the codes that they showed.
 pub(crate) async fn take_over(courier: &Courier) {
     let (of, now) = (courier.clone(), courier.now());
     let released = courier.write(move |tx| {
@@ -97,6 +97,7 @@ pub(crate) async fn take_over(courier: &Courier) {
         let mut released = 0;
         for process in &ended {
             released += lease::release(tx, &process.name, now)?;
+            grant::end_devices_of(tx, &process.name, now)?;
         }
         Ok((released, ended))
     });

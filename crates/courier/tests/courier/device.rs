@@ -98,6 +98,7 @@ fn begin(stage: &Stage, by: &By, session_id: i64, side: Side, code: &str) -> i64
             mailbox_id: stage.mailbox_id,
             side,
             session_id,
+            process: None,
             device_code: code.to_owned().into(),
             user_code: "ABCD".into(),
             verification_uri: "https://login.example/device".into(),

@@ -13,6 +13,7 @@ mod file;
 mod google;
 mod graph;
 mod graph_sending;
+mod lasting;
 mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]

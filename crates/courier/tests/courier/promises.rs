@@ -319,6 +319,7 @@ async fn what_a_device_is_given_when_its_session_has_ended_meanwhile_is_taken_ba
             mailbox_id: try_.stage.mailbox_id,
             side: Side::Incoming,
             session_id: try_.session.session_id,
+            process: None,
             device_code: "the-device-code".to_owned().into(),
             user_code: "ABCD".into(),
             verification_uri: "https://login.example/device".into(),

@@ -35,6 +35,7 @@ async fn begun() -> Try {
             mailbox_id: stage.mailbox_id,
             side: Side::Incoming,
             session_id,
+            process: None,
             device_code: "the-device-code".into(),
             user_code: "ABCD".into(),
             verification_uri: "https://login.example/device".into(),

@@ -34,6 +34,8 @@ pub struct Fact {
     pub kind: Kind,
     /// The side still works, by a token that is not replaced any more.
     pub is_ahead: bool,
+    /// It is tried again by itself, and nothing has come of that for long.
+    pub passes: bool,
     pub mailbox_id: Option<i64>,
     pub client_id: Option<i64>,
     pub consent_id: Option<i64>,
@@ -92,7 +94,7 @@ pub struct Alert {
 
 const SELECT: &str =
     "SELECT id, subject, kind, mailbox_id, client_id, consent_id, name, reason_code, reason, remedy,
-    since, until_at, begun_at, gone_at, ended_at, again_at, times,
+    since, until_at, begun_at, gone_at, ended_at, again_at, times, passes,
     EXISTS (SELECT 1 FROM mailbox m WHERE m.id = alert.mailbox_id
             AND CASE alert.kind WHEN 'incoming' THEN m.state WHEN 'outgoing' THEN m.out_state ELSE '' END = 'ok')
     FROM alert";
@@ -110,6 +112,7 @@ impl FromRow for Alert {
                         .ok_or_else(|| db::Error::Decode(format!("the alert {word} is not known")))?
                 },
                 is_ahead: false,
+                passes: false,
                 mailbox_id: c.take()?,
                 client_id: c.take()?,
                 consent_id: c.take()?,
@@ -126,6 +129,7 @@ impl FromRow for Alert {
             again_at: c.take()?,
             times: c.take()?,
         };
+        alert.fact.passes = c.take()?;
         alert.fact.is_ahead = c.take()?;
         Ok(alert)
     }
@@ -147,8 +151,8 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Alert>> {
 pub(super) fn begin(tx: &mut Tx<'_>, fact: &Fact, again_at: Option<i64>, now: i64) -> Result<Option<i64>> {
     let made: Option<(i64,)> = tx.maybe(
         "INSERT INTO alert (subject, kind, mailbox_id, client_id, consent_id, name, reason_code, reason, remedy, since,
-                            until_at, begun_at, again_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                            until_at, begun_at, again_at, passes)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (subject) WHERE ended_at IS NULL DO NOTHING RETURNING id",
         params![
             &fact.subject,
@@ -163,7 +167,8 @@ pub(super) fn begin(tx: &mut Tx<'_>, fact: &Fact, again_at: Option<i64>, now: i6
             fact.since,
             fact.until_at,
             now,
-            again_at
+            again_at,
+            fact.passes
         ],
     )?;
     Ok(made.map(|(id,)| id))
@@ -175,7 +180,7 @@ pub(super) fn lasts(tx: &mut Tx<'_>, alert: &Alert, fact: &Fact, again_at: Optio
     }
     tx.execute(
         "UPDATE alert SET mailbox_id = $2, consent_id = $3, name = $4, reason_code = $5, reason = $6, remedy = $7,
-             since = $8, until_at = $9, again_at = $10, gone_at = NULL WHERE id = $1 AND ended_at IS NULL",
+             since = $8, until_at = $9, again_at = $10, passes = $11, gone_at = NULL WHERE id = $1 AND ended_at IS NULL",
         params![
             alert.id,
             fact.mailbox_id,
@@ -186,7 +191,8 @@ pub(super) fn lasts(tx: &mut Tx<'_>, alert: &Alert, fact: &Fact, again_at: Optio
             &fact.remedy,
             fact.since,
             fact.until_at,
-            again_at
+            again_at,
+            fact.passes
         ],
     )?;
     Ok(())

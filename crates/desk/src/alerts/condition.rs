@@ -1,6 +1,6 @@
 //! What is wrong now, read from the tables: sides that need a person, grants that lapsed or are refused, silences, and
 //! secrets that end. It remembers nothing.
-use super::alert::{Fact, Kind};
+use super::alert::{Alert, Fact, Kind};
 use crate::db::Tx;
 use crate::mailboxes::grant::RETRY_CODE;
 use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
@@ -17,6 +17,9 @@ const FAR_MS: i64 = FAR_DAYS * DAY_MS;
 /// What ends within so many days is the next thing to do, on every page and to the doctor.
 pub const SOON_DAYS: i64 = 14;
 
+/// What would pass by itself, and has not for so long, is told: nobody else would ever hear of a server that is gone.
+pub const WAITS_MS: i64 = 15 * 60 * 1000;
+
 /// A grant in trouble.
 #[derive(Clone, Debug)]
 struct Broken {
@@ -25,14 +28,17 @@ struct Broken {
     reason: String,
     remedy: String,
     since: i64,
+    passes: bool,
 }
 
-pub fn current(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
+/// `open`: the alerts that last, by what they are about.
+pub fn current(tx: &mut Tx<'_>, open: &BTreeMap<String, Alert>, now: i64) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
-    let broken = broken_grants(tx)?;
+    let look = Look { open, broken: broken_grants(tx, now)?, now };
     let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
     for mailbox in &mailboxes {
-        facts.extend(sides(mailbox, &broken));
+        facts.extend(look.incoming(mailbox));
+        facts.extend(look.outgoing(tx, mailbox)?);
     }
     let by_id: BTreeMap<i64, &Mailbox> = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox)).collect();
     for (id, last_at, unusual_at) in usual::silent(tx, now)? {
@@ -43,43 +49,98 @@ pub fn current(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Fact>> {
     Ok(facts)
 }
 
-fn broken_grants(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, Broken>> {
-    let rows: Vec<(i64, String, String, String, i64)> = tx.all(
-        "SELECT id, reason_code, reason, remedy, state_since FROM consent
-         WHERE state = 'lapsed' OR (state = 'fulfilled' AND failures > 0 AND reason_code <> '' AND reason_code <> $1)
+/// Those in use that lapsed or are refused; and those whose token ended long ago because no other was to be had, though
+/// a link that is still open may go on without.
+fn broken_grants(tx: &mut Tx<'_>, now: i64) -> Result<BTreeMap<i64, Broken>> {
+    type Found = (i64, String, String, String, i64, bool, Option<i64>);
+    let rows: Vec<Found> = tx.all(
+        "SELECT id, reason_code, reason, remedy, state_since, state = 'fulfilled' AND reason_code = $1,
+                (SELECT max(expires_at) FROM access_token WHERE consent_id = consent.id)
+         FROM consent
+         WHERE state = 'lapsed' OR (state = 'fulfilled' AND failures > 0 AND reason_code <> '')
          ORDER BY id LIMIT 10000",
         params![RETRY_CODE],
     )?;
-    let broken = rows.into_iter().map(|(consent_id, code, reason, remedy, since)| {
-        (consent_id, Broken { consent_id, code, reason, remedy, since })
-    });
+    let broken =
+        rows.into_iter().filter_map(|(consent_id, code, reason, remedy, since, passes, ended_at)| {
+            let since = if passes { ended_at.unwrap_or(since) } else { since };
+            let told = !passes || since <= now.saturating_sub(WAITS_MS);
+            told.then_some((consent_id, Broken { consent_id, code, reason, remedy, since, passes }))
+        });
     Ok(broken.collect())
 }
 
 /// One matter is one alert: a side that does not work and its grant that lapsed are the same, and so are both sides when
 /// they live on one grant.
-fn sides(mailbox: &Mailbox, broken: &BTreeMap<i64, Broken>) -> Vec<Fact> {
-    let grant = |side| mailbox.grant_id(side).and_then(|id| broken.get(&id));
-    let mut facts = Vec::new();
-    let incoming = &mailbox.incoming_health;
-    if mailbox.active && incoming.state == State::NeedsPerson {
-        facts.push(of_health(mailbox, Kind::Incoming, incoming, mailbox.grant_id(Side::Incoming)));
-    } else if let Some(grant) = grant(Side::Incoming) {
-        facts.push(of_grant(mailbox, Kind::Incoming, grant));
+struct Look<'a> {
+    open: &'a BTreeMap<String, Alert>,
+    broken: BTreeMap<i64, Broken>,
+    now: i64,
+}
+impl Look<'_> {
+    fn grant(&self, mailbox: &Mailbox, side: Side) -> Option<&Broken> {
+        mailbox.grant_id(side).and_then(|id| self.broken.get(&id))
     }
-    if !mailbox.outgoing_active || mailbox.outgoing.authentication == Authentication::None {
-        return facts;
-    }
-    let outgoing = &mailbox.outgoing_health;
-    match grant(Side::Outgoing) {
-        Some(_) if mailbox.grant_id(Side::Outgoing) == mailbox.grant_id(Side::Incoming) => {}
-        _ if outgoing.state == State::NeedsPerson => {
-            facts.push(of_health(mailbox, Kind::Outgoing, outgoing, mailbox.grant_id(Side::Outgoing)));
+
+    fn incoming(&self, mailbox: &Mailbox) -> Option<Fact> {
+        let (kind, health) = (Kind::Incoming, &mailbox.incoming_health);
+        let of_health = || of_health(mailbox, kind, health, mailbox.grant_id(Side::Incoming));
+        match self.grant(mailbox, Side::Incoming) {
+            _ if mailbox.active && health.state == State::NeedsPerson => Some(of_health()),
+            Some(grant) if !grant.passes => Some(of_grant(mailbox, kind, grant)),
+            _ if mailbox.active && self.waits_long(mailbox, kind, health) => Some(lasting(of_health())),
+            Some(grant) if mailbox.active => Some(lasting(of_grant(mailbox, kind, grant))),
+            Some(_) | None => None,
         }
-        Some(grant) => facts.push(of_grant(mailbox, Kind::Outgoing, grant)),
-        None => {}
     }
-    facts
+
+    fn outgoing(&self, tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Option<Fact>> {
+        if !mailbox.outgoing_active || mailbox.outgoing.authentication == Authentication::None {
+            return Ok(None);
+        }
+        let (kind, health) = (Kind::Outgoing, &mailbox.outgoing_health);
+        let grant = self.grant(mailbox, Side::Outgoing);
+        let shares = mailbox.grant_id(Side::Outgoing) == mailbox.grant_id(Side::Incoming);
+        if grant.is_some_and(|grant| shares && (mailbox.active || !grant.passes)) {
+            return Ok(None);
+        }
+        let of_health = || of_health(mailbox, kind, health, mailbox.grant_id(Side::Outgoing));
+        Ok(match grant {
+            _ if health.state == State::NeedsPerson => Some(of_health()),
+            Some(grant) if !grant.passes => Some(of_grant(mailbox, kind, grant)),
+            // A server that is away is nobody's trouble while there is nothing to send.
+            _ if self.waits_long(mailbox, kind, health) && self.letters_wait(tx, mailbox)? => {
+                Some(lasting(of_health()))
+            }
+            Some(grant) => Some(lasting(of_grant(mailbox, kind, grant))),
+            None => None,
+        })
+    }
+
+    /// Without a success since, whatever the reasons were. What is told already goes on until it works: trouble that
+    /// changes its kind is not over.
+    fn waits_long(&self, mailbox: &Mailbox, kind: Kind, health: &Health) -> bool {
+        health.state == State::Waiting
+            && (health.since <= self.now.saturating_sub(WAITS_MS)
+                || self.open.contains_key(&subject(mailbox, kind)))
+    }
+
+    fn letters_wait(&self, tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<bool> {
+        let (wait,): (bool,) = tx.one(
+            "SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'queued' AND mailbox_id = $1 AND created_at <= $2)",
+            params![mailbox.id, self.now.saturating_sub(WAITS_MS)],
+        )?;
+        Ok(wait)
+    }
+}
+
+/// What would pass, and lasts.
+fn lasting(fact: Fact) -> Fact {
+    let remedy = format!(
+        "{} It has lasted for a while: the Doctor on its page shows which link is broken.",
+        fact.remedy
+    );
+    Fact { remedy: remedy.trim_start().to_owned(), passes: true, ..fact }
 }
 
 fn of_health(mailbox: &Mailbox, kind: Kind, health: &Health, consent_id: Option<i64>) -> Fact {
@@ -120,11 +181,15 @@ fn silence(mailbox: &Mailbox, last_at: i64, unusual_at: i64) -> Fact {
         ..of_mailbox(mailbox, Kind::Silence, last_at)
     }
 }
+fn subject(mailbox: &Mailbox, kind: Kind) -> String {
+    format!("mailbox:{}:{}", mailbox.id, kind.word())
+}
 fn of_mailbox(mailbox: &Mailbox, kind: Kind, since: i64) -> Fact {
     Fact {
-        subject: format!("mailbox:{}:{}", mailbox.id, kind.word()),
+        subject: subject(mailbox, kind),
         kind,
         is_ahead: false,
+        passes: false,
         mailbox_id: Some(mailbox.id),
         client_id: None,
         consent_id: None,
@@ -179,6 +244,7 @@ fn ending(kind: Kind, what: &str, remedy: &str, row: Ending, now: i64) -> Fact {
         subject: format!("client:{client_id}:{}", kind.word()),
         kind,
         is_ahead: false,
+        passes: false,
         mailbox_id: Some(mailbox_id),
         client_id: Some(client_id),
         consent_id: None,

@@ -53,15 +53,16 @@ pub enum Wanted {
 /// By address, those behind the address `after`; not the removed ones.
 pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<&str>, limit: i64) -> Result<Vec<Member>> {
     let mut query = Query::new("SELECT id FROM mailbox WHERE removed_at IS NULL");
-    query.push(match wanted {
-        Wanted::All => "",
-        Wanted::NeedPerson => NEED_PERSON,
-        Wanted::Waiting => " AND ((active = 1 AND state = 'waiting') OR (out_active = 1 AND out_state = 'waiting'))",
+    match wanted {
+        Wanted::All => &mut query,
+        Wanted::NeedPerson => query.push(" AND ").push(NEED_PERSON),
+        Wanted::Waiting => query.push(" AND ").push(WAITING),
         Wanted::Well => {
-            " AND active = 1 AND state = 'ok' AND NOT (out_active = 1 AND out_state IN ('waiting', 'needs_person'))"
+            query.push(" AND active = 1 AND state = 'ok' AND NOT ").push(NEED_PERSON);
+            query.push(" AND NOT ").push(WAITING)
         }
-        Wanted::Off => " AND active = 0",
-    });
+        Wanted::Off => query.push(" AND active = 0"),
+    };
     if let Some(after) = after {
         query.push(" AND address_key > ").bind(mail::address::key(after));
     }
@@ -69,14 +70,21 @@ pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<&str>, limit: i64) ->
     let ids: Vec<i64> = tx.all::<(i64,)>(query.sql(), query.params())?.into_iter().map(|(id,)| id).collect();
     members(tx, &ids)
 }
-const NEED_PERSON: &str = " AND ((active = 1 AND state = 'needs_person') OR (out_active = 1 AND out_state = 'needs_person')
+const NEED_PERSON: &str = "((active = 1 AND state = 'needs_person') OR (out_active = 1 AND out_state = 'needs_person')
     OR EXISTS (SELECT 1 FROM alert a WHERE a.mailbox_id = mailbox.id AND a.ended_at IS NULL AND a.gone_at IS NULL
                AND a.kind IN ('incoming', 'outgoing', 'silence')))";
+/// A link that is open outlives its token: a grant in use that is not renewed is no less in trouble.
+const WAITING: &str = "((active = 1 AND state = 'waiting') OR (out_active = 1 AND out_state = 'waiting')
+    OR EXISTS (SELECT 1 FROM consent g
+               WHERE (g.state = 'lapsed' OR (g.state = 'fulfilled' AND g.failures > 0))
+                 AND ((mailbox.active = 1 AND g.id = mailbox.in_grant_id)
+                   OR (mailbox.out_active = 1 AND g.id = CASE WHEN mailbox.out_authentication = 'same'
+                           THEN mailbox.in_grant_id ELSE mailbox.out_grant_id END))))";
 
 /// How many need a person, up to a bound.
 pub fn count_needing(tx: &mut Tx<'_>) -> Result<i64> {
     let mut query = Query::new("SELECT count(*) FROM (SELECT 1 FROM mailbox WHERE removed_at IS NULL");
-    query.push(NEED_PERSON).push(" LIMIT 1001) AS needing");
+    query.push(" AND ").push(NEED_PERSON).push(" LIMIT 1001) AS needing");
     Ok(tx.one::<(i64,)>(query.sql(), query.params())?.0)
 }
 pub fn of(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Option<Member>> {

@@ -20,9 +20,8 @@ pub const WELL_MS: i64 = 10 * 60 * 1000;
 
 pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
     usual::learn_all(tx, now)?;
-    let facts = condition::current(tx, now)?;
-    let mut open: BTreeMap<String, Alert> =
-        alert::open(tx)?.into_iter().map(|alert| (alert.fact.subject.clone(), alert)).collect();
+    let mut open = open_by_subject(tx)?;
+    let facts = condition::current(tx, &open, now)?;
     let teller = Teller { asked, posts: webhook::find(tx)?.is_some(), now };
     let mut changed = false;
     for fact in &facts {
@@ -47,9 +46,8 @@ pub fn is_needed(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
     if usual::is_stale(tx)? {
         return Ok(true);
     }
-    let facts = condition::current(tx, now)?;
-    let mut open: BTreeMap<String, Alert> =
-        alert::open(tx)?.into_iter().map(|alert| (alert.fact.subject.clone(), alert)).collect();
+    let mut open = open_by_subject(tx)?;
+    let facts = condition::current(tx, &open, now)?;
     for fact in &facts {
         match open.remove(&fact.subject) {
             Some(alert) if alert.fact == *fact && alert.gone_at.is_none() && !is_due(&alert, now) => {}
@@ -60,6 +58,11 @@ pub fn is_needed(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
         return Ok(true);
     }
     telling::is_needed(tx, &facts, now)
+}
+
+/// What lasts, by what it is about.
+pub(super) fn open_by_subject(tx: &mut Tx<'_>) -> Result<BTreeMap<String, Alert>> {
+    Ok(alert::open(tx)?.into_iter().map(|alert| (alert.fact.subject.clone(), alert)).collect())
 }
 
 /// It is time to tell it again.
@@ -86,7 +89,8 @@ impl Teller<'_> {
         Ok(true)
     }
     fn lasts(&self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
-        let due = is_due(alert, self.now);
+        // What was told to pass by itself needs somebody from now on.
+        let due = is_due(alert, self.now) || (alert.fact.passes && !fact.passes);
         let moved = alert.fact.until_at != fact.until_at;
         let again_at = if due || moved { next(fact, self.now) } else { alert.again_at };
         alert::lasts(tx, alert, fact, again_at)?;

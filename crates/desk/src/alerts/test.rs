@@ -1,7 +1,7 @@
 //! *Send a test*: whether alerts reach anybody, before there is one.
 use super::notice::{self, Channel, Occasion};
 use super::telling::{self, Asked};
-use super::{condition, webhook};
+use super::{condition, look, webhook};
 use crate::db::Tx;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result};
@@ -10,7 +10,8 @@ use serde_json::json;
 /// By mail.
 pub fn mail(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
     notice::not_again_so_soon(tx, Channel::Mail, by.at)?;
-    let facts = condition::current(tx, by.at)?;
+    let open = look::open_by_subject(tx)?;
+    let facts = condition::current(tx, &open, by.at)?;
     telling::test_mail(tx, asked, &facts, by.at)?;
     event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "mail" }))
 }

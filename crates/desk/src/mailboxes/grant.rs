@@ -10,8 +10,9 @@ mod unattended;
 
 pub use admin_consent::{ADMIN_CONSENT_MS, awaits_admin_consent, begin_admin_consent, take_admin_consent};
 pub use device::{
-    DevicePoll, DeviceTry, NO_RIGHT, NewDevice, begin_device, cancel_device, claim_device, device_due,
-    device_over, device_try, device_used, device_waits, end_lost_devices, newest_device, who_began,
+    DevicePoll, DeviceTry, NO_RIGHT, NewDevice, any_of_a_process, begin_device, cancel_device, claim_device,
+    device_due, device_over, device_try, device_used, device_waits, end_devices_of, end_lost_devices,
+    newest_device, who_began,
 };
 pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
@@ -97,6 +98,8 @@ pub struct RefreshLease {
     pub scopes: String,
     /// When it was due as it was claimed: another time by the end says that the registration was changed meanwhile.
     due_at: Option<i64>,
+    /// Since it worked, or since its registration was changed.
+    pub failed_before: bool,
 }
 /// The reason code of a refused refresh that passes by itself. Any other needs a person.
 pub const RETRY_CODE: &str = "refresh_retry";
@@ -347,7 +350,11 @@ impl State {
 impl Grant {
     /// In use, and the token endpoint says that the registration must be mended.
     pub fn is_refused(&self) -> bool {
-        self.state == State::Fulfilled && !self.reason_code.is_empty() && self.reason_code != RETRY_CODE
+        self.state == State::Fulfilled && self.needs_person()
+    }
+    /// What is said about it does not pass by itself.
+    pub fn needs_person(&self) -> bool {
+        !self.reason_code.is_empty() && self.reason_code != RETRY_CODE
     }
 }
 

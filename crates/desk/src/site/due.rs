@@ -16,6 +16,17 @@ pub fn not_beyond(tx: &mut Tx<'_>, beyond: i64, now: i64) -> Result<u64> {
     ] {
         hurried += tx.execute(update, params![now, beyond])?;
     }
+    // What is yet to begin would be so for hours.
+    for update in [
+        "UPDATE mailbox SET state_since = $1 WHERE state_since > $1",
+        "UPDATE mailbox SET out_state_since = $1 WHERE out_state_since > $1",
+        "UPDATE mailbox SET last_fetch_at = $1 WHERE last_fetch_at > $1",
+        "UPDATE mailbox SET last_mail_at = $1 WHERE last_mail_at > $1",
+        "UPDATE mailbox SET last_sent_at = $1 WHERE last_sent_at > $1",
+        "UPDATE consent SET state_since = $1 WHERE state_since > $1 AND state <> 'pending'",
+    ] {
+        tx.execute(update, params![now])?;
+    }
     for topic in ["mailbox", "inbox", "outbox", "grant"] {
         tx.wake(topic);
     }

@@ -48,7 +48,7 @@ pub(crate) fn mended(day: &Day, address: &str, side: Side) {
     let (id, now) = (day.mailbox_id(address), day.later(MINUTE));
     settle(day, id, side, &Round::Done { mail: true, next_at: now }, now);
 }
-fn settle(day: &Day, id: i64, side: Side, round: &Round, now: i64) {
+pub(crate) fn settle(day: &Day, id: i64, side: Side, round: &Round, now: i64) {
     day.write(|tx| match side {
         Side::Outgoing => mailbox::settle_outgoing(tx, id, round, now),
         Side::Incoming => {
@@ -73,7 +73,7 @@ fn asked(day: &Day) -> Asked {
     random[8..12].copy_from_slice(&day.next_serial().to_be_bytes());
     Asked { site_url: "https://help.desk.example/".into(), random }
 }
-fn open(day: &Day) -> Vec<Alert> {
+pub(crate) fn open(day: &Day) -> Vec<Alert> {
     day.read(alert::open)
 }
 /// What is in the outbox goes out: from, subject and text of each letter, and the raw bytes.
@@ -86,7 +86,7 @@ pub(crate) fn letters(day: &Day) -> Vec<(String, ::mail::Message, Vec<u8>)> {
     day.delivers().into_iter().map(read).collect()
 }
 /// The posts that are due, taken by the other side: their events.
-fn posts(day: &Day) -> Vec<String> {
+pub(crate) fn posts(day: &Day) -> Vec<String> {
     let now = day.now();
     let claims = day.write(|tx| notice::claim_posts(tx, now, MINUTE, "test", 50));
     let told = claims.iter().map(|claim| {

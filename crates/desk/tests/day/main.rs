@@ -12,6 +12,7 @@ mod filing;
 mod held;
 mod inbox;
 mod joining;
+mod lasting;
 mod lists;
 mod looks;
 mod loops;

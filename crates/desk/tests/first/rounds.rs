@@ -182,3 +182,18 @@ fn the_cursor_never_goes_back_within_one_uidvalidity() {
     assert_eq!(set(at(7, u32::MAX)), at(7, u32::MAX));
     assert_eq!(set(at(6, 1)), at(6, 1));
 }
+
+#[test]
+fn nothing_has_begun_in_the_future_after_the_clock_was_set_back() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@example.org");
+    activate(&desk, id);
+    let ahead = NOW + 24 * 3_600 * SECOND;
+    let claim = claim_due(&desk, ahead, "a", 9).remove(0);
+    assert!(settle(&desk, &claim, &done(ahead), ahead));
+    desk.db.write(|tx| mailbox::settle_outgoing(tx, id, &done(ahead), ahead)).unwrap();
+    desk.db.write(|tx| desk::site::due::not_beyond(tx, NOW, NOW)).unwrap();
+    let now = desk.db.read(|tx| mailbox::get(tx, id)).unwrap();
+    assert_eq!((now.incoming_health.since, now.outgoing_health.since), (NOW, NOW));
+    assert_eq!((now.last_fetch_at, now.last_mail_at, now.last_sent_at), (Some(NOW), Some(NOW), Some(NOW)));
+}

@@ -334,10 +334,16 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
 
     let next = certificate(&["make"]);
     assert!(next != pem && certificate(&[]) == pem && certificate(&["--waiting"]) == next);
-    assert_eq!(certificate(&["use"]), next);
+    for step in ["use", "use", "back", "back", "use"] {
+        let shown = if step == "use" { &next } else { &pem };
+        assert_eq!(&certificate(&[step]), shown, "{step}, which nothing turns round when it is said twice");
+    }
     let retired = certificate(&["retire"]);
     assert!(retired.contains("is retired: its key is destroyed") && !retired.contains("BEGIN"), "{retired}");
-    for (step, said) in [("retire", "no second certificate to retire"), ("use", "Make the next one first")] {
+    assert_eq!(certificate(&["use"]), next);
+    for (step, said) in
+        [("retire", "no second certificate to retire"), ("back", "no second certificate to go back")]
+    {
         program.run(&["mailbox", "certificate", "billing@contoso.example", step]).fails(1, &[said]);
     }
     program

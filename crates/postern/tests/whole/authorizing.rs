@@ -3,6 +3,8 @@ use crate::faults::SUPPORT;
 use crate::practice_walk::{Consent, Demo, sign_in, submitted, until};
 use crate::program::{Program, Talk};
 use crate::visitor::Visitor;
+use desk::db::{Db, Options};
+use desk::params;
 
 /// The address that a command prints for the browser.
 fn address(talk: &mut Talk) -> String {
@@ -56,17 +58,47 @@ async fn enters(page: &str, code: &str) {
     sign_in(&mut browser, page, SUPPORT).await.says("You may now close this window");
 }
 
+/// How the newest try of a sign-in by code ended, once it has.
+async fn ended(demo: &Demo) -> String {
+    let url = format!("sqlite:{}", demo.program.data().join("postern.db").display());
+    let db = Db::open(&url, &Options::default()).unwrap();
+    let newest = "SELECT state, reason_code FROM consent WHERE way = 'device' ORDER BY id DESC LIMIT 1";
+    until("its end", async || {
+        let (state, code) = db.read(|tx| tx.one::<(String, String)>(newest, params![])).unwrap();
+        (state == "failed").then_some(code)
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_of_a_killed_command_goes_on_and_one_that_is_declined_leaves_what_is_in_use() {
+async fn a_code_ends_with_its_command_however_that_ends_and_one_that_is_declined_leaves_what_is_in_use() {
     let demo = Demo::start();
     submitted(&demo, &mut demo.signed_in().await, SUPPORT, Consent::ForAll).await;
-    let mut talk = demo.program.talk(&["mailbox", "authorize", SUPPORT, "--device"]);
+    let authorize = || demo.program.talk(&["mailbox", "authorize", SUPPORT, "--device"]);
+    let mut talk = authorize();
     let (page, typed) = code(&mut talk);
     talk.kill();
+    assert_eq!(ended(&demo).await, "command_ended");
     enters(&page, &typed).await;
-    until("the consent", async || (demo.mailbox(SUPPORT)["grant"]["state"] == "fulfilled").then_some(()))
-        .await;
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut talk = authorize();
+        code(&mut talk);
+        talk.signal(signal);
+        talk.end().fails(1, &["The code was cancelled. Nothing was authorized."]);
+        assert_eq!(ended(&demo).await, "cancelled");
+    }
+    let mut talk = authorize();
+    code(&mut talk);
+    let cancel = || demo.run(&["mailbox", "cancel", SUPPORT, "--json"]).fine().json()["done"].clone();
+    assert_eq!((cancel(), cancel()), ("cancelled".into(), "nothing".into()));
+    let ran = talk.end();
+    assert!(ran.status == 1 && ran.out.contains("It was cancelled."), "{ran:?}");
+    assert!(demo.mailbox(SUPPORT)["grant"].is_null());
 
+    let mut talk = authorize();
+    let (page, typed) = code(&mut talk);
+    enters(&page, &typed).await;
+    talk.end().fine();
     demo.goes_wrong("device_declined", 1).await;
     let ran = demo.program.run(&["mailbox", "reauthorize", SUPPORT, "--device", "--json"]);
     assert_eq!((ran.status, ran.json()["result"].as_str()), (1, Some("failed")), "{ran:?}");

@@ -213,6 +213,11 @@ impl Talk {
         said.status = self.child.wait().unwrap().code().unwrap_or(-1);
         said
     }
+    /// `-INT` is Ctrl+C.
+    pub fn signal(&self, signal: &str) {
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

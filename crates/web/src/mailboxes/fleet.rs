@@ -53,7 +53,7 @@ pub struct Line {
 impl Line {
     pub fn of(member: Member, page: &Page) -> Line {
         let mailbox = &member.mailbox;
-        let facts = Facts::of(mailbox, page);
+        let facts = Facts::of(mailbox, page).with(&member.alerts);
         let sides = [&facts.incoming, &facts.outgoing].into_iter();
         let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
         let mut why: Vec<(&str, String)> =

@@ -1,6 +1,7 @@
 //! A mailbox's health in words: what state each side is in, since when, why, and what happens next.
 use crate::moment::Moment;
 use crate::page::Page;
+use desk::alerts::alert::{Alert, Kind};
 use desk::mailboxes::mailbox::{self, Authentication, Health, Mailbox, State};
 
 /// One side in words.
@@ -58,6 +59,16 @@ impl Facts {
             last_sent: mailbox.last_sent_at.map(moment),
             next_try: tries.then(|| moment(mailbox.due_at.max(page.now))),
         }
+    }
+
+    /// A link that is open may go on while its consent has ended, and what is tried again may have been so for long: neither
+    /// is green.
+    pub fn with(mut self, alerts: &[Alert]) -> Facts {
+        let of_side = |alert: &&Alert| matches!(alert.fact.kind, Kind::Incoming | Kind::Outgoing);
+        if self.color == "good" && alerts.iter().any(|alert| of_side(&alert)) {
+            self.color = "warn";
+        }
+        self
     }
 }
 

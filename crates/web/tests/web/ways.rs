@@ -19,6 +19,7 @@ fn waiting(office: &Office, page: &str) -> i64 {
             mailbox_id: 1,
             side: Side::Incoming,
             session_id: 0,
+            process: None,
             device_code: "the-device-code".into(),
             user_code: "ABCD-1234".into(),
             verification_uri: page.into(),

@@ -7,8 +7,8 @@ use crate::people::agent::{self, Role};
 use crate::people::session;
 use crate::site::event::Actor;
 use crate::site::sealed;
-use crate::site::vault::Vault;
-use crate::{By, Refusal, Result, params};
+use crate::site::vault::{DoesNotOpen, Vault};
+use crate::{By, Error, Refusal, Result, params};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -22,6 +22,8 @@ pub struct NewDevice {
     pub mailbox_id: i64,
     pub side: Side,
     pub session_id: i64,
+    /// The process that waits for it, where no session does: the code ends with it.
+    pub process: Option<String>,
     pub device_code: SecretString,
     pub user_code: String,
     pub verification_uri: String,
@@ -75,8 +77,8 @@ pub fn begin_device(
     };
     let id = tx.insert(
         "INSERT INTO consent (client_id, mailbox_id, side, state, session_id, pending_until, authorized_by,
-                              state_since, created_at, way, user_code, verification_uri, poll_interval_s, poll_at, begun_by)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $7, 'device', $8, $9, $10, $11, $12) RETURNING id",
+                              state_since, created_at, way, user_code, verification_uri, poll_interval_s, poll_at, begun_by, begun_in)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $7, 'device', $8, $9, $10, $11, $12, $13) RETURNING id",
         params![
             new.client_id,
             new.mailbox_id,
@@ -89,7 +91,8 @@ pub fn begin_device(
             &new.verification_uri,
             new.interval_s,
             by.at.saturating_add(new.interval_s.saturating_mul(1000)),
-            begun_by
+            begun_by,
+            new.process.as_deref().unwrap_or("")
         ],
     )?;
     let sealed = vault.seal(&device_row(id), &new.device_code, nonce);
@@ -162,6 +165,30 @@ pub fn cancel_device(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     Ok(())
 }
 
+/// Whether a process waits for a code that nobody has used yet.
+pub fn any_of_a_process(tx: &mut Tx<'_>) -> Result<bool> {
+    let (any,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM consent WHERE state = 'pending' AND way = 'device' AND begun_in <> ''
+             AND device_code IS NOT NULL)",
+        params![],
+    )?;
+    Ok(any)
+}
+
+/// The process is gone: whoever has read its code off a screen signs in for nobody any more. What somebody has signed in
+/// with already goes on.
+pub fn end_devices_of(tx: &mut Tx<'_>, process: &str, now: i64) -> Result<()> {
+    let left: Vec<(i64,)> = tx.all(
+        "SELECT id FROM consent WHERE state = 'pending' AND way = 'device' AND begun_in = $1
+             AND device_code IS NOT NULL ORDER BY id LIMIT 100",
+        params![process],
+    )?;
+    let reason = "The command that asked for this code ended before anybody had signed in with it.";
+    left.into_iter().try_for_each(|(id,)| {
+        super::fail(tx, &By::system(now), id, "command_ended", reason, "Get a new code.")
+    })
+}
+
 /// The try that is due first, or this one if it is due; nobody else asks about it till the lease ends.
 pub fn claim_device(
     tx: &mut Tx<'_>,
@@ -185,13 +212,23 @@ pub fn claim_device(
     let Some((grant_id, generation, client_id, mailbox_id, side, sealed, interval_s, until)) = claimed else {
         return Ok(None);
     };
+    let device_code = match vault.unseal(&device_row(grant_id), &sealed) {
+        Ok(code) => code,
+        // It holds up nobody else's.
+        Err(Error::Failed(why)) if why.is::<DoesNotOpen>() => {
+            let reason = format!("What the code is asked about with cannot be used: {why:#}.");
+            super::fail(tx, &By::system(now), grant_id, "sealed", &reason, "Get a new code.")?;
+            return claim_device(tx, vault, only, now, lease_ms, owner);
+        }
+        Err(error) => return Err(error),
+    };
     Ok(Some(DevicePoll {
         grant_id,
         generation,
         client_id,
         mailbox_id,
         side: side_of(&side)?,
-        device_code: vault.unseal(&device_row(grant_id), &sealed)?,
+        device_code,
         interval_s,
         is_over: until <= now,
     }))

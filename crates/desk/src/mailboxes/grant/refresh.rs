@@ -6,6 +6,9 @@ use crate::site::vault::{DoesNotOpen, Vault};
 use crate::{By, Error, Result, params};
 use serde_json::json;
 
+/// Generation, registration, sealed refresh token, scopes, failures.
+type Claimed = (i64, i64, Option<Vec<u8>>, String, i64);
+
 /// `None`: somebody else refreshes it now, or it holds no refresh token where it needs one.
 pub fn claim_refresh(
     tx: &mut Tx<'_>,
@@ -15,16 +18,16 @@ pub fn claim_refresh(
     lease_ms: i64,
     owner: &str,
 ) -> Result<Option<RefreshLease>> {
-    let claimed: Option<(i64, i64, Option<Vec<u8>>, String)> = tx.maybe(
+    let claimed: Option<Claimed> = tx.maybe(
         "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1
          WHERE id = $1 AND leased_until <= $2
            AND (refresh_token IS NOT NULL
                 OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))
            AND state IN ('unproved', 'fulfilled', 'lapsed')
-         RETURNING generation, client_id, refresh_token, scopes",
+         RETURNING generation, client_id, refresh_token, scopes, failures",
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
-    let Some((generation, client_id, sealed, scopes)) = claimed else { return Ok(None) };
+    let Some((generation, client_id, sealed, scopes, failures)) = claimed else { return Ok(None) };
     let due_at = get(tx, id)?.refresh_due_at;
     let (refresh_token, unopened) = match sealed.map(|sealed| vault.unseal(&refresh_row(id), &sealed)) {
         None => (None, None),
@@ -33,7 +36,16 @@ pub fn claim_refresh(
         Some(Err(Error::Failed(why))) if why.is::<DoesNotOpen>() => (None, Some(format!("{why:#}"))),
         Some(Err(error)) => return Err(error),
     };
-    Ok(Some(RefreshLease { grant_id: id, generation, client_id, refresh_token, unopened, scopes, due_at }))
+    Ok(Some(RefreshLease {
+        grant_id: id,
+        generation,
+        client_id,
+        refresh_token,
+        unopened,
+        scopes,
+        due_at,
+        failed_before: failures > 0,
+    }))
 }
 
 /// A grant that nobody uses is refreshed this often: refresh tokens die of disuse, Microsoft's after 90 days.
@@ -153,6 +165,12 @@ pub fn refresh_failed(
         tx.wake("grant");
         return Ok(false);
     }
+    // What a person must mend stays told until it works, or until the provider says something else.
+    let (code, reason, remedy) = if setback == Setback::Retry && old.needs_person() {
+        (old.reason_code.as_str(), old.reason.as_str(), old.remedy.as_str())
+    } else {
+        (code, reason, remedy)
+    };
     let state = match setback {
         Setback::Lapsed => State::Lapsed,
         Setback::Retry | Setback::Configuration => old.state,

@@ -9,6 +9,7 @@ fn a_device_code_is_asked_about_by_one_at_a_time_and_ends_with_its_try() {
         mailbox_id: s.mailbox,
         side: Side::Incoming,
         session_id: 0,
+        process: None,
         device_code: "secret code".to_owned().into(),
         user_code: "ABCD".into(),
         verification_uri: "https://login.example/".into(),
@@ -79,6 +80,7 @@ fn tokens_of_a_code_are_kept_while_the_session_that_began_it_lives_and_its_agent
                 mailbox_id: s.mailbox,
                 side: Side::Incoming,
                 session_id,
+                process: None,
                 device_code: "secret code".to_owned().into(),
                 user_code: "ABCD".into(),
                 verification_uri: "https://login.example/".into(),
@@ -108,4 +110,44 @@ fn tokens_of_a_code_are_kept_while_the_session_that_began_it_lives_and_its_agent
             }
         }
     }
+}
+
+#[test]
+fn a_code_that_does_not_open_holds_up_no_other_and_one_ends_with_the_process_that_showed_it() {
+    let s = scene();
+    let vault = &s.desk.vault;
+    let begun = |side, process: Option<&str>| {
+        let new = grant::NewDevice {
+            client_id: s.client,
+            mailbox_id: s.mailbox,
+            side,
+            session_id: 0,
+            process: process.map(str::to_owned),
+            device_code: "secret code".to_owned().into(),
+            user_code: "ABCD".into(),
+            verification_uri: "https://login.example/".into(),
+            interval_s: 5,
+            expires_at: NOW + 900 * SECOND,
+        };
+        s.desk.db.write(|tx| grant::begin_device(tx, vault, &by(), &new, [7; 24])).unwrap()
+    };
+    let (damaged, good) = (begun(Side::Incoming, None), begun(Side::Outgoing, Some("desk:1:a")));
+    let damage = |tx: &mut desk::db::Tx<'_>| {
+        let sql = "UPDATE consent SET device_code = $2 WHERE id = $1";
+        Ok::<_, desk::Error>(tx.execute(sql, params![damaged, &[7_u8; 60]])?)
+    };
+    s.desk.db.write(damage).unwrap();
+    let at = NOW + 6 * SECOND;
+    let claimed = s.desk.db.write(|tx| grant::claim_device(tx, vault, None, at, SECOND, "node")).unwrap();
+    assert_eq!(claimed.map(|poll| poll.grant_id), Some(good));
+    let ended = s.grant(damaged);
+    assert!(ended.state == State::Failed && ended.reason.contains("cannot be used"), "{}", ended.reason);
+
+    let ends = |process: &str| {
+        s.desk.db.write(|tx| grant::end_devices_of(tx, process, at)).unwrap();
+        let left = s.desk.db.read(grant::any_of_a_process).unwrap();
+        (left, s.grant(good).state)
+    };
+    assert_eq!(ends("desk:2:b"), (true, State::Pending));
+    assert_eq!(ends("desk:1:a"), (false, State::Failed));
 }

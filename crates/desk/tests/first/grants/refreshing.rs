@@ -247,3 +247,28 @@ fn whoever_comes_second_is_told_who_came_first() {
     s.fulfil(third);
     assert_eq!(replaced(first), Some(third));
 }
+
+#[test]
+fn what_passes_hides_nothing_that_needs_a_person_until_the_provider_says_something_else() {
+    let s = scene();
+    let id = s.in_use();
+    let fails = |setback, code: &str, at: i64| {
+        let lease = s.claim(id, at).unwrap();
+        let failed =
+            |tx: &mut desk::db::Tx<'_>| grant::refresh_failed(tx, &lease, setback, code, code, "", at, at);
+        assert!(s.desk.db.write(failed).unwrap());
+        let grant = s.grant(id);
+        (grant.state, grant.reason_code, grant.reason)
+    };
+    let told = |state, code: &str| (state, code.to_owned(), code.to_owned());
+    let (passes, secret, policy) = ("refresh_retry", "AADSTS7000222", "AADSTS50076");
+    assert_eq!(fails(Setback::Retry, passes, NOW), told(State::Fulfilled, passes));
+    assert_eq!(fails(Setback::Configuration, secret, NOW), told(State::Fulfilled, secret));
+    assert_eq!(fails(Setback::Retry, passes, NOW), told(State::Fulfilled, secret));
+    assert_eq!(fails(Setback::Lapsed, policy, NOW), told(State::Lapsed, policy));
+    assert_eq!(fails(Setback::Retry, passes, NOW), told(State::Lapsed, policy));
+    let lease = s.claim(id, NOW).unwrap();
+    assert!(lease.failed_before && s.refreshed(&lease, &tokens("access 2", None), NOW));
+    assert_eq!(s.grant(id).reason, "");
+    assert_eq!(fails(Setback::Retry, passes, NOW), told(State::Fulfilled, passes));
+}
