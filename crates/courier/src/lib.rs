@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod fetch;
 mod file;
 mod graph;
+mod hold;
 mod left;
 pub mod pipe;
 pub mod probe;

@@ -3,6 +3,7 @@
 use crate::Courier;
 use crate::ask::{self, Refused};
 use crate::board::Seen;
+use crate::hold;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
 use crate::registration::{self, is_unattended, resource_of, scope_of_grant};
 use crate::rounds::take_over;
@@ -50,6 +51,7 @@ pub(crate) async fn access_token(
     {
         return Ok(token);
     }
+    hold::refused(courier, "no token is asked for").await?;
     // In its own task: a dropped request must not lose a rotated token.
     let task = tokio::spawn(refresh(courier.clone(), grant_id, protocol, want));
     match task.await {

@@ -4,6 +4,7 @@
 //! clock (the time is in [`By`]), no randomness (callers hand it in). Families, each using only those
 //! above it: db, site, people, mailboxes, files, tickets, outgoing, alerts, intake.
 pub mod alerts;
+pub mod backup;
 pub mod check;
 pub mod db;
 pub mod error;

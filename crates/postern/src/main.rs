@@ -7,6 +7,7 @@
 
 mod admin;
 mod apply;
+mod backup;
 mod certificate;
 mod check;
 mod config;
@@ -14,6 +15,7 @@ mod connections;
 mod consent;
 mod demo;
 mod doctor;
+mod hold;
 mod inbox;
 mod json;
 mod key;
@@ -24,6 +26,7 @@ mod outbox;
 mod output;
 mod pipe;
 mod reply;
+mod restore;
 mod serve;
 mod ticket;
 mod trace;
@@ -130,6 +133,13 @@ enum Command {
     /// The key that seals secrets: show, rotate, give up a lost one
     #[command(subcommand)]
     Key(key::Command),
+    /// Mail as a whole: put it on hold, release it
+    #[command(subcommand)]
+    Mail(hold::Command),
+    /// Copy everything into a folder while everything runs
+    Backup(backup::Backup),
+    /// Make a desk out of a backup, with its mail on hold
+    Restore(restore::Restore),
     /// Integrity: every raw message has its entry or its reason, every blob its hash
     Check,
     /// What Postern understands of a message; needs no database
@@ -264,6 +274,9 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Trace(asked) => trace::run(&program, &asked),
         Command::Outbox(command) => outbox::run(&program, command),
         Command::Key(command) => key::run(&program, &command),
+        Command::Mail(command) => hold::run(&program, &command),
+        Command::Backup(asked) => backup::run(&program, &asked),
+        Command::Restore(asked) => restore::run(&program, &asked),
         Command::Check => check::run(&program),
         Command::Message(_) => unreachable!("answered above"),
     }
@@ -286,6 +299,9 @@ impl Command {
             | Command::Trace(_)
             | Command::Outbox(_)
             | Command::Key(_)
+            | Command::Mail(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
             | Command::Check
             | Command::Message(_) => "error",
         }

@@ -44,8 +44,19 @@ pub fn demo_desk(config: &Config) -> anyhow::Result<Desk> {
     Ok(desk)
 }
 
+/// Marks a data folder from the beginning of a restore to its end.
+pub const RESTORING: &str = "restoring";
+
 /// The database as it is found, and whether it was made just now.
 fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
+    let restoring = config.data.join(RESTORING);
+    if restoring.exists() {
+        bail!(
+            "a restore into {} was broken off. Run `postern restore` again: it goes on where it was (a database of \
+             PostgreSQL must be empty again).",
+            config.data.display()
+        );
+    }
     // Looked for first: another process that makes a new desk just now makes its database before these.
     let left = left_behind(config);
     let file = config.database_url.strip_prefix("sqlite:").map(Path::new);

@@ -2,11 +2,11 @@
 use crate::config::Config;
 use crate::open::{self, Missing, Providers};
 use crate::output::{self, Done, Failure};
-use crate::{Program, config, connections};
+use crate::{Program, config, connections, json};
 use anyhow::{Context as _, bail};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::people::first_administrator;
-use desk::site::setting;
+use desk::site::{mail_hold, setting};
 use desk::{By, Desk};
 use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -135,7 +135,10 @@ pub async fn until_stopped(
 ) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let rounds = match mail {
-        Mail::Flowing => Some(courier::rounds::start(courier.clone(), stopping.clone())),
+        Mail::Flowing => {
+            tell_of_hold(&courier).await?;
+            Some(courier::rounds::while_released(courier.clone(), stopping.clone()))
+        }
         Mail::Held => {
             output::tell(
                 "Mail is held: nothing is fetched, refreshed or sent, and no sign-in by a code is asked about, until Postern starts without \
@@ -174,6 +177,21 @@ pub async fn until_stopped(
         );
     }
     courier::rounds::let_go(&ending).await;
+    Ok(())
+}
+
+async fn tell_of_hold(courier: &Courier) -> anyhow::Result<()> {
+    let Some(hold) = courier.read(mail_hold::find).await? else { return Ok(()) };
+    let since = json::time(hold.backup_of.unwrap_or(hold.since));
+    let why = if hold.backup_of.is_some() {
+        "this desk was restored from a backup of"
+    } else {
+        "so it was asked for at"
+    };
+    output::tell(&format!(
+        "Mail is on hold: {why} {}. Nothing is fetched, refreshed or sent until `postern mail release`.",
+        since.as_str().unwrap_or_default()
+    ));
     Ok(())
 }
 

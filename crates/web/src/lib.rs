@@ -28,6 +28,7 @@ mod kept;
 mod letters;
 pub mod links;
 mod live;
+mod mail_hold;
 mod mailboxes;
 mod moment;
 mod notes;

@@ -11,6 +11,7 @@ use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
 use desk::intake::{held, inbox};
 use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
+use desk::site::mail_hold::{self, MailHold};
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
 
@@ -44,6 +45,7 @@ pub struct Trouble {
     pub what: String,
     pub since: Option<Moment>,
     pub sentence: String,
+    /// Empty: nothing that this person can do about it.
     pub link: String,
     /// `bad`, or `warn` for what is yet to come.
     pub color: &'static str,
@@ -83,22 +85,25 @@ impl Page {
         page.here = here;
         let Some(who) = &visit.who else { return Ok(page) };
         let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
-        let (counts, held, mailboxes, unfiled, alerts, unsent) = state
+        let (counts, held, hold, rest) = state
             .courier
             .read(move |tx| {
-                let (counts, held) = (queue::counts(tx, &viewer)?, held::count(tx)?);
+                let (counts, held, hold) =
+                    (queue::counts(tx, &viewer)?, held::count(tx)?, mail_hold::find(tx)?);
                 if !is_administrator {
-                    return Ok((counts, held, Vec::new(), 0, Vec::new(), None));
+                    return Ok((counts, held, hold, (Vec::new(), 0, Vec::new(), None)));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
                 let unfiled = inbox::count(tx, inbox::State::Failed)?;
-                Ok((counts, held, mailboxes, unfiled, alert::open(tx)?, notice::why_unsent(tx)?))
+                Ok((counts, held, hold, (mailboxes, unfiled, alert::open(tx)?, notice::why_unsent(tx)?)))
             })
             .await?;
+        let (mailboxes, unfiled, alerts, unsent) = rest;
         page.person = Some(person(who));
         page.counts = counts;
         page.first_steps = is_administrator && mailboxes.is_empty();
         page.held = held;
+        page.strip.extend(hold.map(|hold| on_hold(&page, &hold, is_administrator)));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
@@ -168,6 +173,23 @@ pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = words.next();
     first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
+}
+
+/// Everybody is told: what they write does not go out.
+fn on_hold(page: &Page, hold: &MailHold, is_administrator: bool) -> Trouble {
+    let (sentence, link, button) = if is_administrator {
+        ("Nothing is fetched, refreshed or sent.", "/mail", "Look at it")
+    } else {
+        ("What you write goes out when an administrator releases it.", "", "")
+    };
+    Trouble {
+        what: "Mail is on hold since".to_owned(),
+        since: Some(page.since(&hold.since)),
+        sentence: sentence.to_owned(),
+        link: link.to_owned(),
+        color: "warn",
+        button,
+    }
 }
 
 /// One slim line for all emails: the worst one, and how many there are besides.

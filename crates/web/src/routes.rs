@@ -3,8 +3,8 @@
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
 use crate::{
-    State, agents, alerts, assets, attachments, drafts, held, home, inbox, letters, live, mailboxes, notes,
-    profile, replies, set_up, sign_in, tickets, uploads,
+    State, agents, alerts, assets, attachments, drafts, held, home, inbox, letters, live, mail_hold,
+    mailboxes, notes, profile, replies, set_up, sign_in, tickets, uploads,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -122,6 +122,9 @@ fn admin_panel() -> Vec<Route> {
     use mailboxes::{account, outgoing, remote, tab};
     vec![
         reads("/admin", Admin, mailboxes::list::panel),
+        reads("/mail", Admin, mail_hold::show_page),
+        changes("/mail/hold", Admin, mail_hold::hold),
+        changes("/mail/release", Admin, mail_hold::release),
         reads("/mailboxes", Admin, mailboxes::list::show_list),
         changes("/mailboxes", Admin, mailboxes::list::create),
         reads("/mailboxes/new", Admin, mailboxes::list::show_new),

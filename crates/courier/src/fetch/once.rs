@@ -45,6 +45,9 @@ pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
 
 /// The same with a patience of one's own. An error when anything was not fetched or is not filed.
 pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Result<Summary> {
+    if let Err(held) = crate::hold::refused(courier, "nothing is fetched").await {
+        return Err(desk::Refusal::Other(format!("{} {}", held.reason, held.remedy)).into());
+    }
     let mailbox = probe::find(courier, mailbox_id).await?;
     // The one that fetches for all that lie in its folder.
     let first = courier.read(move |tx| {

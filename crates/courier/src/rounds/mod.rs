@@ -4,12 +4,14 @@ mod alerting;
 mod devices;
 mod fetching;
 mod filing;
+mod hold;
 mod refreshing;
 mod sending;
 mod set_back;
 mod wake;
 
 pub use alerting::turn as look_for_alerts;
+pub use hold::run as while_released;
 pub use refreshing::look as refresh_due;
 pub(crate) use set_back::SET_BACK_MS;
 pub(crate) use wake::Wake;

@@ -1,5 +1,6 @@
 //! Files: bytes by content.
 pub mod attachment;
 pub mod blob;
+pub mod copy;
 mod record;
 pub mod store;

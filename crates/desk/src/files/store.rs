@@ -76,6 +76,11 @@ impl Store {
         Ok(Store { root: root.to_owned(), shared: Arc::default() })
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Whether a folder holds contents of a store. One that cannot be looked into may well.
     pub fn holds_any(root: &Path) -> bool {
         let any = |folder: &Path| match fs::read_dir(folder) {
@@ -339,12 +344,12 @@ fn file_place(hash: &[u8; 32]) -> String {
 }
 
 /// A file that was made is there after a power cut only when its folder is on the disk too.
-fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| said(folder, "synced", e))
 }
 
 /// What failed on which path, and what to do; then what the system said, for those who decide by its kind.
-fn said(path: &Path, verb: &str, e: io::Error) -> anyhow::Error {
+pub(super) fn said(path: &Path, verb: &str, e: io::Error) -> anyhow::Error {
     let limit = file_limit::remedy();
     let remedy = match e.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

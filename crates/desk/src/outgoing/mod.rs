@@ -6,3 +6,4 @@ pub mod outbox;
 mod recipients;
 pub mod reply;
 pub(crate) mod report;
+pub(crate) mod restored;

@@ -229,8 +229,8 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, attempt: &Attempt, now: i64) -> Re
     tx.wake("ticket");
     Ok(true)
 }
-/// The ticket's thread and counter say what failed in this settlement.
-fn told(tx: &mut Tx<'_>, outbox_id: i64, ticket_id: i64, now: i64) -> Result<()> {
+/// The ticket's thread and counter say what failed at this moment.
+pub(super) fn told(tx: &mut Tx<'_>, outbox_id: i64, ticket_id: i64, now: i64) -> Result<()> {
     delivery::count_unsent(tx, ticket_id)?;
     let failed = tx.all::<(String, String)>(
         "SELECT recipient, answer FROM delivery WHERE outbox_id = $1 AND state = 'failed' AND at = $2 AND dismissed_at IS NULL

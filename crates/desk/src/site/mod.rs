@@ -3,6 +3,7 @@ pub mod due;
 pub mod endpoint;
 pub mod event;
 pub mod lease;
+pub mod mail_hold;
 pub mod rotation;
 pub mod sealed;
 pub mod sequence;

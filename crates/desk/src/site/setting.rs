@@ -12,6 +12,10 @@ pub fn set(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
     )?;
     Ok(())
 }
+pub fn forget(tx: &mut Tx<'_>, name: &str) -> Result<()> {
+    tx.execute("DELETE FROM setting WHERE name = $1", params![name])?;
+    Ok(())
+}
 
 /// A database made by `demo` carries this mark: `serve` refuses it, and `demo` refuses one without.
 pub const DEMO: &str = "demo";

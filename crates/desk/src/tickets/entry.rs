@@ -1,6 +1,6 @@
 //! A message from outside, a reply to outside, or a note inside: kept, listed as a thread, and found.
 //! Not for deciding which ticket one belongs to (`intake/threading`), nor for sending it (`outgoing`).
-use super::words;
+use super::index::{self, FoundBy};
 use crate::db::{self, FromRow, Query, Row};
 use crate::files::attachment::{self, Attachment};
 use crate::files::blob::{self, Blob};
@@ -137,12 +137,15 @@ pub fn add(tx: &mut Tx<'_>, new: &NewEntry) -> Result<i64> {
         "SELECT subject, number FROM ticket WHERE id = $1",
         params![new.ticket_id],
     )?;
-    let mut body = format!("{ticket_subject} {number} {subject} {writer} {} ", address.unwrap_or_default());
-    for person in new.to.iter().chain(&new.cc) {
-        body.extend([person.name.as_deref().unwrap_or_default(), " ", &person.address, " "]);
-    }
-    body.push_str(&text);
-    words::index(tx, id, &body)?;
+    let found_by = FoundBy {
+        ticket: &format!("{ticket_subject} {number}"),
+        subject: &subject,
+        writer: &writer,
+        address: address.as_deref().unwrap_or_default(),
+        people: new.to.iter().chain(&new.cc),
+        text: &text,
+    };
+    index::add(tx, id, found_by)?;
     tx.wake("ticket");
     Ok(id)
 }

@@ -14,7 +14,7 @@ const WORD_CHARS_MAX: usize = 48;
 /// Words of a query beyond these are not looked for.
 const QUERY_WORDS_MAX: usize = 12;
 
-/// Called by `entry::add`: subject, names, addresses and words.
+/// Called by `index::add`: subject, names, addresses and words.
 pub(super) fn index(tx: &mut Tx<'_>, entry_id: i64, words: &str) -> Result<()> {
     let runs = cut(words, WORDS_MAX);
     match tx.dialect() {

@@ -86,6 +86,8 @@ fn every_statement_of_the_source_is_understood() {
             let a_part =
                 ["Query::new(", "concat!(", "&str=", ".push("].iter().any(|start| before.ends_with(start));
             let a_part = a_part || sql.ends_with(' ') || sql.ends_with('(');
+            // Whole tables are copied by the names that the database says.
+            let a_part = a_part || (name == "db/transfer.rs" && sql.contains('{'));
             if a_part || !VERBS.iter().any(|verb| sql.starts_with(verb)) {
                 continue;
             }
@@ -105,13 +107,16 @@ fn every_statement_of_the_source_is_understood() {
 fn of_the_other_database(desk: &TestDesk, file: &str, sql: &str) -> bool {
     let lite = desk.db.read(|tx| Ok::<_, Error>(tx.dialect() == Dialect::Sqlite)).unwrap();
     let lower = sql.to_lowercase();
-    let of_postgres = ["pg_advisory", "pg_locks", "tsvector", "tsquery", "to_regclass"]
-        .iter()
-        .any(|word| lower.contains(word));
+    let of_postgres =
+        ["pg_advisory", "pg_locks", "tsvector", "tsquery", "to_regclass", "pg_constraint", "pg_get_serial"]
+            .iter()
+            .any(|word| lower.contains(word));
     let of_sqlite = sql.contains(" MATCH ")
         || sql.contains("INTO entry_words (rowid, body)")
-        || sql.contains("sqlite_master");
-    ["db/migrate.rs", "db/outlast.rs", "tickets/words.rs"].contains(&file)
+        || sql.contains("sqlite_master")
+        || sql.contains("sqlite_sequence")
+        || sql.contains("pragma_table_info");
+    ["db/migrate.rs", "db/outlast.rs", "db/transfer.rs", "tickets/words.rs"].contains(&file)
         && if lite { of_postgres } else { of_sqlite }
 }
 

@@ -10,6 +10,7 @@ mod application;
 mod applying;
 mod arrows;
 mod authorizing;
+mod backups;
 mod browser;
 mod by_pop3;
 mod command_line;

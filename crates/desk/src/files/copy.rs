@@ -1,0 +1,172 @@
+//! A store copied beside while it is written to: what is there already is not copied again. Files under `file/` are named
+//! by their content; a pack only grows, so that what is missing of one is its end.
+use super::store::{said, sync_folder};
+use crate::Result;
+use anyhow::Context as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// So much of the end of what is there is compared before a pack is continued.
+const SEAM_BYTES: u64 = 64 * 1024;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Files that are new or longer than before.
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// Everything that was in the store when this began is in `to` when it returns, durably.
+pub fn store(from: &Path, to: &Path) -> Result<Copied> {
+    let mut copied = Copied::default();
+    for folder in ["file", "pack"] {
+        make(&to.join(folder))?;
+    }
+    for (name, length) in listed(&from.join("pack"))? {
+        copied.add(continued(&from.join("pack").join(&name), &to.join("pack").join(&name), length)?);
+    }
+    sync_folder(&to.join("pack"))?;
+    for folder in names(&from.join("file"))? {
+        let (from, to) = (from.join("file").join(&folder), to.join("file").join(&folder));
+        make(&to)?;
+        for (name, length) in listed(&from)?.into_iter().filter(|(name, _)| !name.starts_with("part-")) {
+            copied.add(whole(&from.join(&name), &to.join(&name), length)?);
+        }
+        sync_folder(&to)?;
+    }
+    sync_folder(&to.join("file"))?;
+    sync_folder(to)?;
+    Ok(copied)
+}
+
+impl Copied {
+    /// Bytes of one file; none: it was there already.
+    fn add(&mut self, bytes: u64) {
+        self.files += u64::from(bytes > 0);
+        self.bytes += bytes;
+    }
+}
+
+fn make(folder: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    Ok(made.map_err(|e| said(folder, "made", e))?)
+}
+
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let read = || fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+    let names = read().map_err(|e| said(folder, "read", e))?;
+    let mut names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The files of a folder and how long they are now.
+fn listed(folder: &Path) -> Result<Vec<(String, u64)>> {
+    let length = |name: String| {
+        let path = folder.join(&name);
+        match fs::metadata(&path) {
+            Ok(about) => Ok(Some((name, about.len()))),
+            // A partial file that has got its name meanwhile.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(said(&path, "read", e).into()),
+        }
+    };
+    names(folder)?.into_iter().filter_map(|name| length(name).transpose()).collect()
+}
+
+/// Bytes of a pack that were missing. A pack that is shorter than its copy lost in a power cut what nothing names.
+fn continued(from: &Path, to: &Path, length: u64) -> Result<u64> {
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(to);
+    let mut copy = open.map_err(|e| said(to, "written", e))?;
+    let there = copy.metadata().map_err(|e| said(to, "read", e))?.len();
+    if there >= length {
+        return Ok(0);
+    }
+    let mut pack = File::open(from).map_err(|e| said(from, "read", e))?;
+    if !same_end(&pack, &copy, there).map_err(|e| said(to, "read", e))? {
+        return Err(anyhow::anyhow!(
+            "{} is not the beginning of {}: this is the backup of another desk, or it was changed. Name an empty folder for \
+             the backup",
+            to.display(),
+            from.display()
+        )
+        .into());
+    }
+    let mut write = || {
+        pack.seek(SeekFrom::Start(there))?;
+        copy.seek(SeekFrom::Start(there))?;
+        let bytes = io::copy(&mut (&pack).take(length - there), &mut copy)?;
+        copy.sync_all().map(|()| bytes)
+    };
+    Ok(write().map_err(|e| said(to, "written", e))?)
+}
+
+fn same_end(pack: &File, copy: &File, there: u64) -> io::Result<bool> {
+    let seam = there.min(SEAM_BYTES);
+    let end = |file: &File| {
+        let mut bytes = vec![0; usize::try_from(seam).unwrap_or_default()];
+        file.read_exact_at(&mut bytes, there - seam).map(|()| bytes)
+    };
+    Ok(end(pack)? == end(copy)?)
+}
+
+/// A file that is named by its content: there as a whole, or copied as one.
+fn whole(from: &Path, to: &Path, length: u64) -> Result<u64> {
+    if fs::metadata(to).is_ok_and(|about| about.len() == length) {
+        return Ok(0);
+    }
+    file(from, to)
+}
+
+/// Copies one file, readable by its owner alone; it has its name when it is whole and on the disk.
+pub fn file(from: &Path, to: &Path) -> Result<u64> {
+    let name = to.file_name().context("invariant: a file has a name")?;
+    let part = to.with_file_name(format!("part-{}", name.display()));
+    let written = || -> io::Result<u64> {
+        let mut source = File::open(from)?;
+        let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        let bytes = io::copy(&mut source, &mut copy)?;
+        copy.sync_all()?;
+        fs::rename(&part, to)?;
+        Ok(bytes)
+    };
+    Ok(written().map_err(|e| {
+        let _ = fs::remove_file(&part);
+        said(to, "written", e)
+    })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::store::Store;
+
+    #[test]
+    fn a_pack_is_continued_where_its_copy_ends_and_only_if_it_is_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        let kept = Store::open(&from).unwrap();
+        let one = kept.put(b"one").unwrap();
+        assert_eq!(store(&from, &to).unwrap().files, 1);
+        let large = vec![7; 5_000_000];
+        let two = kept.put_all(&[b"two", &large]).unwrap();
+        let copied = store(&from, &to).unwrap();
+        assert_eq!(copied.files, 2, "{copied:?}");
+        assert_eq!(store(&from, &to).unwrap(), Copied::default());
+        let copy = Store::open(&to).unwrap();
+        for (stored, content) in [(&one, &b"one"[..]), (&two[0], b"two"), (&two[1], &large)] {
+            assert_eq!(copy.get(&stored.place, &stored.hash).unwrap(), content);
+        }
+        fs::write(to.join("pack/00000001"), "another beginning").unwrap();
+        let refused = store(&from, &to).unwrap_err().to_string();
+        assert!(refused.contains("is not the beginning of"), "{refused}");
+        // A copy that is longer than a pack that lost its end stays as it is.
+        let whole = fs::read(from.join("pack/00000001")).unwrap();
+        fs::write(to.join("pack/00000001"), &whole).unwrap();
+        fs::write(from.join("pack/00000001"), &whole[..whole.len() - 3]).unwrap();
+        assert_eq!(store(&from, &to).unwrap(), Copied::default());
+        assert_eq!(fs::read(to.join("pack/00000001")).unwrap(), whole);
+    }
+}

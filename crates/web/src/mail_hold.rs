@@ -1,0 +1,69 @@
+//! Admin Panel › Emails › Hold: all mail on hold, or released.
+use crate::extract::Query;
+use crate::form::{self, Form};
+use crate::gate::see_other;
+use crate::page::{Here, Page, show};
+use crate::session::Visit;
+use crate::{Error, State, Who};
+use askama::Template;
+use axum::response::Response;
+use desk::site::mail_hold::{self, MailHold};
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Asked {
+    done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "mail_hold/show.html")]
+struct HoldPage {
+    page: Page,
+    hold: Option<MailHold>,
+}
+
+/// `GET /mail`
+pub async fn show_page(
+    axum::extract::State(state): axum::extract::State<State>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let hold = state.courier.read(mail_hold::find).await?;
+    let mut page = Page::new(&state, &visit, "Mail on hold", Here::Emails).await?;
+    page.done = match (asked.done.as_deref(), hold) {
+        (Some("released"), None) => Some("Mail moves again.".to_owned()),
+        (Some("held"), Some(_)) => Some("Mail is on hold.".to_owned()),
+        _ => None,
+    };
+    show(&HoldPage { page, hold })
+}
+
+/// `POST /mail/hold`
+pub async fn hold(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    form: Form,
+) -> Result<Response, Error> {
+    let (by, once) = (who.by(), form.once(&who));
+    let held = state.courier.write(move |tx| {
+        mail_hold::begin(tx, &by, None)?;
+        form::record(once.as_ref(), tx, "/mail?done=held", by.at)
+    });
+    held.await?;
+    Ok(see_other("/mail?done=held"))
+}
+
+/// `POST /mail/release`
+pub async fn release(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    form: Form,
+) -> Result<Response, Error> {
+    let (by, once) = (who.by(), form.once(&who));
+    let released = state.courier.write(move |tx| {
+        mail_hold::release(tx, &by)?;
+        form::record(once.as_ref(), tx, "/mail?done=released", by.at)
+    });
+    released.await?;
+    Ok(see_other("/mail?done=released"))
+}
