@@ -1,6 +1,6 @@
 //! A message that a mail server on this machine hands over: into the store, then its row in one commit. Nothing waits
 //! for a network, so this blocks.
-use crate::fetch::{MESSAGE_BYTES_MAX, NoRoom, arrival, look_for_room};
+use crate::fetch::{MESSAGE_BYTES_MAX, arrival};
 use desk::Desk;
 use desk::intake::inbox::Arrival;
 use desk::intake::piped::{self, Piped};
@@ -15,8 +15,8 @@ pub fn take(desk: &Desk, mailbox_id: i64, raw: &[u8], now: i64) -> desk::Result<
         desk.db.write(|tx| piped::again(tx, mailbox_id, inbox_id, now))?;
         return Ok(Piped { inbox_id, known: true });
     }
-    if let Err(NoRoom { reason }) = look_for_room(desk)? {
-        return Err(anyhow::anyhow!("{reason}. Free some space on the disk of the data folder.").into());
+    if let Some(shortage) = desk.store.shortage()? {
+        return Err(anyhow::anyhow!("{shortage}. Free some space on the disk of the data folder.").into());
     }
     let stored = desk.store.put_alone(raw)?;
     let arrival: Arrival = arrival(0, now, raw, stored, false);

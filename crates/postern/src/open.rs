@@ -7,9 +7,10 @@ use desk::files::store::Store;
 use desk::site::{setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use mail::provider::Book;
+use rustix::fs::Access;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -21,10 +22,18 @@ pub enum Missing {
     Refuse,
 }
 
-/// The desk of this configuration, migrated and with the right key.
+/// The desk of this configuration, up to date and with the right key, for a command.
 pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
     let providers = book(&config.data)?;
     let (db, _) = database(config, missing)?;
+    not_under_a_server(config, &db)?;
+    ready(config, db, providers)
+}
+
+/// The same for the server, which holds the lock on the data folder.
+pub fn servers_desk(config: &Config) -> anyhow::Result<Desk> {
+    let providers = book(&config.data)?;
+    let (db, _) = database(config, Missing::Make)?;
     ready(config, db, providers)
 }
 
@@ -72,6 +81,7 @@ fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
         }
     }
     data_folder(&config.data)?;
+    as_its_owner(&config.data)?;
     let shown = database::shown(&config.database_url);
     let db = Db::open(&config.database_url, &Options::default())
         .with_context(|| format!("cannot open the database {shown}"))?;
@@ -134,10 +144,23 @@ fn data_folder(path: &Path) -> anyhow::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.with_context(|| format!("cannot make the data folder {name}. {remedy}"))?;
     }
-    let probe = path.join(".writable");
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
-    written.with_context(|| format!("cannot write in the data folder {name}. {remedy}"))?;
-    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+    let access = rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK);
+    access.with_context(|| format!("cannot write in the data folder {name}. {remedy}"))
+}
+
+/// What another user writes here is not readable for the server.
+fn as_its_owner(path: &Path) -> anyhow::Result<()> {
+    let blobs = path.join("blobs");
+    let Ok(about) = std::fs::metadata(&blobs) else { return Ok(()) }; // nothing is kept yet
+    let (owner, own) = (about.uid(), rustix::process::geteuid().as_raw());
+    if own != owner {
+        bail!(
+            "the folder {} belongs to user {owner}, and this is user {own}, whose files the server could not read. Run this \
+             as the user who runs Postern (`sudo -u '#{owner}' postern …`). Nothing was changed.",
+            blobs.display()
+        );
+    }
+    Ok(())
 }
 
 /// A folder that was there before keeps its mode, which may be meant so; but who runs Postern is told.
@@ -161,9 +184,27 @@ pub fn known_key(db: &Db) -> anyhow::Result<Option<String>> {
 /// The database with whatever key lies there, or none: for who looks at keys, or gives a lost one up.
 pub fn with_any_key(config: &Config) -> anyhow::Result<(Db, Option<Vault>)> {
     let (db, _) = database(config, Missing::Refuse)?;
+    not_under_a_server(config, &db)?;
     migrated(&db)?;
     let vault = config.key_file.exists().then(|| Vault::open(&config.key_file)).transpose()?;
     Ok((db, vault))
+}
+
+/// A command of a newer version changes no database under a server of an older one.
+fn not_under_a_server(config: &Config, db: &Db) -> anyhow::Result<()> {
+    if db.is_current(&MIGRATIONS)? || !is_served(config) {
+        return Ok(());
+    }
+    bail!(
+        "the server that runs on {} is of an older version than this program, which would bring the database up to date \
+         under it. Restart the server with this version first. Nothing was changed.",
+        config.data.display()
+    )
+}
+
+fn is_served(config: &Config) -> bool {
+    let lock = File::open(config.data.join("lock"));
+    lock.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 fn migrated(db: &Db) -> anyhow::Result<()> {
@@ -239,8 +280,8 @@ pub fn lock(config: &Config) -> anyhow::Result<Lock> {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
     }
-    file.set_len(0)?;
-    write!(file, "{}", std::process::id())?;
+    // For the sentence above alone: on a full disk it says less.
+    let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     Ok(Lock { _file: file })
 }
 

@@ -1,6 +1,6 @@
 //! `postern serve`: the server, from the lock on its data folder to the last connection.
 use crate::config::Config;
-use crate::open::{self, Missing, Providers};
+use crate::open::{self, Providers};
 use crate::output::{self, Done, Failure};
 use crate::{Program, config, connections, json};
 use anyhow::{Context as _, bail};
@@ -8,7 +8,7 @@ use courier::{Clock, Courier, Parts, Process, Random};
 use desk::people::first_administrator;
 use desk::site::{mail_hold, setting};
 use desk::{By, Desk};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -24,13 +24,13 @@ pub enum Mail {
 }
 
 /// After the signal, requests and rounds get this long; the whole stop stays under ten seconds.
-const STOP_S_MAX: u64 = 8;
+const STOP_S_MAX: u64 = 6;
 /// And then what blocks.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
 pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     let _lock = open::lock(&program.config)?;
-    let desk = open::desk(&program.config, Missing::Make)?;
+    let desk = once_there_is_room(|| open::servers_desk(&program.config))?;
     if open::is_demo(&desk.db)? {
         let folder = program.config.data.display();
         return Err(Failure::Failed(anyhow::anyhow!(
@@ -45,6 +45,33 @@ pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     })?;
     Ok(Done::Fine)
 }
+
+/// A full disk is waited out: a server that ended would not be there when space is free again.
+fn once_there_is_room<T>(start: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let mut told = false;
+    loop {
+        match start() {
+            Err(error) if is_full(&error) => {
+                if !told {
+                    output::tell(&format!(
+                        "postern: {error:#}. Postern waits until there is room, and then starts."
+                    ));
+                    told = true;
+                }
+                std::thread::sleep(LOOK_FOR_ROOM);
+            }
+            done => return done,
+        }
+    }
+}
+fn is_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let said = |e: &std::io::Error| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        cause.downcast_ref::<std::io::Error>().is_some_and(said)
+            || cause.downcast_ref::<desk::db::Error>().is_some_and(desk::db::Error::is_full)
+    })
+}
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
 
 /// Runs the server. Work of its that still blocks when it has ended, on a database that does not answer, is left to end
 /// with the process.
@@ -82,7 +109,7 @@ pub struct Bound {
 pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
     let listener = match TcpListener::bind(config.listen).await {
         Ok(listener) => listener,
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
             bail!(
                 "cannot listen on {}: another program uses this port. Stop it, or name another with --http-listen.",
                 config.listen

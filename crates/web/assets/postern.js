@@ -123,7 +123,7 @@ if (document.querySelector("[data-live]") && "EventSource" in window) {
     clearTimeout(timer);
     if (stream && stream.readyState !== EventSource.CLOSED) return;
     stream = new EventSource("/live");
-    for (const topic of ["ticket", "inbox", "outbox", "mailbox", "grant", "notice", "everything"]) stream.addEventListener(topic, () => onTopic(topic));
+    for (const topic of ["ticket", "inbox", "outbox", "mailbox", "grant", "notice", "mail_hold", "everything"]) stream.addEventListener(topic, () => onTopic(topic));
     // Also the first time: what happened while this page was on its way is not announced again.
     stream.onopen = () => onTopic("everything");
     // Refused for good, as when too many pages are open: this one looks by itself, and asks again.

@@ -103,6 +103,9 @@ impl Page {
         page.counts = counts;
         page.first_steps = is_administrator && mailboxes.is_empty();
         page.held = held;
+        if is_administrator {
+            page.strip.extend(no_room(state).await);
+        }
         page.strip.extend(hold.map(|hold| on_hold(&page, &hold, is_administrator)));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
@@ -173,6 +176,21 @@ pub fn initials(name: &str) -> String {
     let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = words.next();
     first.into_iter().chain(words.next_back()).flat_map(char::to_uppercase).collect()
+}
+
+/// Asked of the disk itself: on a full one nothing else could have been written down.
+async fn no_room(state: &State) -> Option<Trouble> {
+    let shortage = state.courier.blocking(|desk| desk.store.shortage()).await.ok()??;
+    Some(Trouble {
+        what: "Nothing is fetched".to_owned(),
+        since: None,
+        sentence: format!(
+            "{shortage}. Free some space on the disk of the data folder; it goes on by itself."
+        ),
+        link: String::new(),
+        color: "bad",
+        button: "",
+    })
 }
 
 /// Everybody is told: what they write does not go out.

@@ -37,8 +37,6 @@ pub(crate) const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Between settling on the server: this many batches.
 const BATCHES_PER_LEG: usize = 10;
 const BATCH_MAX: usize = 500;
-/// The disk keeps this much free, or a twentieth of it where that is less.
-const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// A signed-in link to the incoming server, and the settings that it was opened with.
 #[derive(Debug)]
@@ -341,26 +339,10 @@ async fn keep_cursor(
 
 /// Fetching stops before the disk is full, while the pages still work, and goes on by itself.
 async fn room(courier: &Courier) -> Result<(), Trouble> {
-    let Err(NoRoom { reason }) = courier.blocking(look_for_room).await? else { return Ok(()) };
-    let reason = format!("{reason}; nothing is fetched and nothing was lost.");
+    let Some(shortage) = courier.blocking(|desk| desk.store.shortage()).await? else { return Ok(()) };
+    let reason = format!("{shortage}; nothing is fetched and nothing was lost.");
     let remedy = "Free some space on the disk of the data folder; fetching goes on by itself.";
     Err(Trouble::new(Class::Configuration, NO_ROOM, reason, remedy))
-}
-/// Less is free than the reserve.
-#[derive(Debug)]
-pub(crate) struct NoRoom {
-    pub reason: String,
-}
-pub(crate) fn look_for_room(desk: &desk::Desk) -> desk::Result<Result<(), NoRoom>> {
-    let (free, size) = desk.store.room()?;
-    let reserve = RESERVE_BYTES.min(size / 20);
-    if free >= reserve {
-        return Ok(Ok(()));
-    }
-    let megabytes = |bytes: u64| bytes / (1024 * 1024);
-    let reason =
-        format!("The disk has {} MB left, and {} MB are kept free", megabytes(free), megabytes(reserve));
-    Ok(Err(NoRoom { reason }))
 }
 const NO_ROOM: &str = "no_room";
 

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SMALL_BYTES: usize = 1024 * 1024;
 /// What is longer gets a file of its own however well it packs, and is packed on its way there.
 const WHOLE_BYTES: usize = 1024 * 1024;
+const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 /// A pack that is longer is not appended to any more.
 const PACK_BYTES: u64 = 256 * 1024 * 1024;
 /// How many recent contents are remembered, so that they are not written again.
@@ -41,6 +42,24 @@ struct Shared {
     synced: HashSet<PathBuf>,
     /// Numbers the partial files of this process.
     parts: u64,
+}
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    pub free: u64,
+    pub reserve: u64,
+}
+impl std::fmt::Display for Shortage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let megabytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
+        let Shortage { free, reserve } = *self;
+        write!(
+            f,
+            "The disk has {} MB left, and {} MB are kept free",
+            free / (1024 * 1024),
+            megabytes(reserve)
+        )
+    }
 }
 /// The pack that this process appends to.
 #[derive(Debug)]
@@ -179,6 +198,13 @@ impl Store {
         Ok(read().with_context(|| {
             format!("{} cannot be read at {offset}; restore this file from a backup", path.display())
         })?)
+    }
+
+    /// Whether less is free than is kept for those who work here: five in a hundred of the disk, a gigabyte at most.
+    pub fn shortage(&self) -> Result<Option<Shortage>> {
+        let (free, size) = self.room()?;
+        let reserve = RESERVE_BYTES.min(size / 20);
+        Ok((free < reserve).then_some(Shortage { free, reserve }))
     }
 
     /// Bytes that are free on the store's disk, and its size.

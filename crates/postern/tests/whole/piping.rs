@@ -85,7 +85,7 @@ fn the_exit_status_says_whether_the_message_is_to_be_kept() {
     program.run_with(&["pipe", "nobody@contoso.example"], &body).fails(67, &["no mailbox nobody@"]);
     program.run_with(&["pipe"], &body).fails(64, &["ADDRESS"]);
     program.run_with(&["pipe", ADDRESS, "--bogus"], &body).fails(64, &["--bogus"]);
-    program.run_with(&["pipe", ADDRESS, "--log-level", "loud"], &body).fails(78, &["configuration"]);
+    program.run_with(&["pipe", ADDRESS, "--log-level", "loud"], &body).fails(75, &["configuration"]);
     for empty in ["", "\n \r\n"] {
         program.run_with(&PIPE, empty).fails(65, &["it is empty"]);
     }

@@ -1,5 +1,7 @@
 //! What a command finds wrong before it begins: each is a sentence that says what to do, and nothing is changed.
 use crate::program::{ADMINISTRATOR, PASSWORD, Program, Ran};
+use desk::db::{Db, Error, Options};
+use desk::params;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
@@ -233,4 +235,32 @@ fn no_part_of_a_database_password_is_printed() {
     let file = program.file("a.toml", "[database]\nurl = \"postgres://desk:hunter2@127.0.0.1/desk\n");
     let ran = program.run(&["check", "--config", file.to_str().unwrap()]).fails(2, &["a.toml, line 2"]);
     assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+}
+
+#[test]
+fn a_newer_command_changes_no_database_under_an_older_server_and_one_that_looks_needs_no_writer() {
+    let program = Program::new().administrator();
+    let server = program.serve();
+    let other =
+        Db::open(&format!("sqlite:{}", program.data().join("postern.db").display()), &Options::default())
+            .unwrap();
+    // Who reads does not wait for who writes.
+    let waited = other.write(|tx| {
+        tx.execute("UPDATE setting SET value = value", &[])?;
+        let began = std::time::Instant::now();
+        program.run(&["mailbox", "list"]).fine();
+        Ok::<_, Error>(began.elapsed())
+    });
+    assert!(waited.unwrap() < std::time::Duration::from_secs(5));
+    // As if this program had one more step than the server.
+    const LAST: &str =
+        "DELETE FROM migration WHERE number = (SELECT max(number) FROM migration) RETURNING number, hash";
+    let (number, hash) = other.write(|tx| tx.one::<(i64, String)>(LAST, &[])).unwrap();
+    program.run(&["mailbox", "list"]).fails(1, &["is of an older version", "Restart the server"]);
+    let there = || other.read(|tx| tx.one::<(i64,)>("SELECT count(*) FROM migration", &[])).unwrap().0;
+    assert_eq!(there() + 1, number);
+    server.stop();
+    let put_back = "INSERT INTO migration (number, hash) VALUES ($1, $2)";
+    other.write(|tx| tx.execute(put_back, params![number, &hash])).unwrap();
+    program.run(&["mailbox", "list"]).fine();
 }

@@ -109,7 +109,14 @@ async fn render(
     let sight = read(state, who, number, wanted.before).await?;
     if let (true, None, Some(entry_id)) = (looked, wanted.before, sight.ticket.last_entry_id) {
         let (agent_id, ticket_id, at) = (who.agent().id, sight.ticket.id, who.now());
-        state.courier.write(move |tx| seen::look(tx, agent_id, ticket_id, entry_id, at)).await?;
+        let looked = state.courier.write(move |tx| seen::look(tx, agent_id, ticket_id, entry_id, at)).await;
+        match looked {
+            // A disk that is full keeps nobody from reading.
+            Err(error) if error.is_the_databases() => {
+                tracing::warn!("that a ticket was read is not noted: {error}")
+            }
+            other => other.map(drop)?,
+        }
     }
     let refused = not_done.is_some() || again.as_ref().is_some_and(|again| again.refusal.is_some());
     let queue = wanted.from.as_deref().and_then(queues::parse);
