@@ -7,7 +7,6 @@ use desk::files::store::Store;
 use desk::site::{setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use mail::provider::Book;
-use rustix::fs::Access;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -144,8 +143,16 @@ fn data_folder(path: &Path) -> anyhow::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.with_context(|| format!("cannot make the data folder {name}. {remedy}"))?;
     }
-    let access = rustix::fs::access(path, Access::WRITE_OK | Access::EXEC_OK);
-    access.with_context(|| format!("cannot write in the data folder {name}. {remedy}"))
+    // A name of this process alone: commands run beside each other, and one may have been killed here.
+    let probe = path.join(format!(".writable-{}", std::process::id()));
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
+    match written {
+        Ok(_) => drop(std::fs::remove_file(&probe)),
+        // Whoever only reads needs no room, and what does says so itself.
+        Err(e) if e.kind() == ErrorKind::StorageFull => {}
+        Err(e) => return Err(e).with_context(|| format!("cannot write in the data folder {name}. {remedy}")),
+    }
+    Ok(())
 }
 
 /// What another user writes here is not readable for the server.
