@@ -5,7 +5,7 @@ use crate::db::Query;
 /// Every read for a person takes one; its scope is in the SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Viewer {
-    /// An agent sees every ticket of the desk (departments narrow this in a later issue).
+    /// An agent sees every ticket of the desk.
     Agent { id: i64, name: String, role: Role },
     /// The operator at the command line of the server. Never made by a page.
     Operator,
