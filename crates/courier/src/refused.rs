@@ -11,9 +11,14 @@ pub(crate) use desk::mailboxes::grant::RETRY_CODE;
 pub(crate) const NO_REFRESH_TOKEN: &str = "no_refresh_token";
 
 pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
+    let asked = client.scopes.split_whitespace().any(|scope| scope == "offline_access");
     let remedy = match Family::of(family(courier, &client.provider)) {
         Family::Google => {
             "Take Postern's access away at https://myaccount.google.com/connections, then press Submit again."
+        }
+        Family::Microsoft | Family::Other if asked => {
+            "offline_access is among the Scopes, so the provider holds it back: see that the app registration has that \
+             permission and that it is consented to, then press Submit again."
         }
         Family::Microsoft => "Add offline_access to Scopes in Config, then press Submit again.",
         Family::Other => {

@@ -146,10 +146,10 @@ impl Trouble {
                 explain::password(place.provider, place.service, text)
             }
             _ if place.is_alone => explain::server_alone(place.provider, place.service, text),
-            wire::Kind::Unauthorized
-            | wire::Kind::Transient { .. }
-            | wire::Kind::Rejected
-            | wire::Kind::Broken => explain::server(place.provider, place.service, text),
+            wire::Kind::Unauthorized => explain::token(place.provider, place.service, text),
+            wire::Kind::Transient { .. } | wire::Kind::Rejected | wire::Kind::Broken => {
+                explain::server(place.provider, place.service, text)
+            }
         };
         let code =
             error.smtp_code().map_or_else(|| kind_word(error.kind()).to_owned(), |code| code.to_string());

@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 18] = [
+pub const MIGRATIONS: [db::Migration; 19] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -61,4 +61,5 @@ pub const MIGRATIONS: [db::Migration; 18] = [
     db::Migration::both(16, include_str!("../migrations/0016_try_at.sql")),
     db::Migration::both(17, include_str!("../migrations/0017_graph.sql")),
     db::Migration::both(18, include_str!("../migrations/0018_lasting.sql")),
+    db::Migration::both(19, include_str!("../migrations/0019_headline.sql")),
 ];

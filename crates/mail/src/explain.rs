@@ -192,6 +192,13 @@ pub fn delivery(provider: &str, answer: &str) -> Option<(Explanation, Concerns)>
     Some((row.explanation(), concerns))
 }
 
+/// What a mail server answered when it refused a token: a person can mend that by signing in, and enters no password.
+#[must_use]
+pub fn token(provider: &str, service: Service, answer: &str) -> Explanation {
+    let row = symptom::row(Family::of(provider), service, &crate::word::one_line(answer));
+    row.filter(|row| row.remedy != symptom::ENTER_AGAIN).unwrap_or(symptom::TOKEN_REFUSED).explanation()
+}
+
 /// What a mail server answered when it refused a password.
 #[must_use]
 pub fn password(provider: &str, service: Service, answer: &str) -> Explanation {

@@ -185,7 +185,7 @@ Postern demo. Nothing leaves this machine.
     POP3 server         localhost:{pop} (SSL/TLS)
     SMTP server         localhost:{smtp} (STARTTLS)
 
-1. Sign in, open Admin Panel › Emails › Add New Email and enter support@contoso.example. Under Remote Mailbox
+1. Sign in, open Admin Panel › Emails › Emails › Add New Email and enter support@contoso.example. Under Remote Mailbox
    choose OAuth2 - Microsoft and Config, and follow the guide beside the form with the practice portal.
 2. Set Status to Enable and Start From to Everything: the mail becomes tickets. Write more as a customer in the
    practice mailboxes.

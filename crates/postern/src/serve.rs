@@ -182,6 +182,7 @@ pub async fn until_stopped(
         url: site.clone(),
         name: name.unwrap_or_else(|| "Postern".into()),
         trusted_proxies: config.trusted_proxies.clone(),
+        mail_is_held: rounds.is_none(),
     };
     let ending = courier.clone();
     let state = web::State::new(courier, pages, stopping.clone());

@@ -69,11 +69,12 @@ pub(crate) fn send(world: &World, writing: &Writing) -> Result<Delivered> {
 
 /// Puts bytes into an INBOX; a new mailbox is made for an address outside the practice.
 pub(crate) fn deliver(world: &World, recipient: &str, raw: &[u8]) -> Result<u32> {
-    if people::in_a_practice_domain(recipient) && people::find(recipient).is_none() {
+    let mailbox = &people::mailbox_of(recipient);
+    if people::in_a_practice_domain(recipient) && people::find(mailbox).is_none() {
         bail!("{recipient} does not exist; the people of the practice are listed under Mailboxes.");
     }
-    world.mailboxes.ensure(recipient);
-    match world.mailboxes.deliver(recipient, INBOX, raw, world.clock.now_at(), &[]) {
+    world.mailboxes.ensure(mailbox);
+    match world.mailboxes.deliver(mailbox, INBOX, raw, world.clock.now_at(), &[]) {
         Some(uid) => Ok(uid),
         None => bail!("There are too many practice mailboxes to make one for {recipient}."),
     }

@@ -127,11 +127,13 @@ fn about(tx: &mut Tx<'_>, notices: &[Notice]) -> desk::Result<BTreeMap<i64, Aler
 
 fn told(notice: &Notice, alerts: &BTreeMap<i64, Alert>, page: &Page) -> Told {
     let fact = notice.alert_id.and_then(|id| alerts.get(&id)).map(|alert| &alert.fact);
+    // As it was said, and not as it would be said today.
+    let said = |today: String| if notice.headline.is_empty() { today } else { notice.headline.clone() };
     let what = match (notice.occasion, fact) {
         (Occasion::Test, _) | (_, None) => "A test".to_owned(),
-        (Occasion::Begun, Some(fact)) => fact.headline(),
-        (Occasion::Again, Some(fact)) => format!("Again: {}", fact.headline()),
-        (Occasion::Ended, Some(fact)) => fact.well(),
+        (Occasion::Begun, Some(fact)) => said(fact.headline()),
+        (Occasion::Again, Some(fact)) => format!("Again: {}", said(fact.headline())),
+        (Occasion::Ended, Some(fact)) => said(fact.well()),
     };
     let (color, became) = match notice.channel {
         Channel::Mail => mailed(notice),

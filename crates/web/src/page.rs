@@ -10,7 +10,7 @@ use desk::alerts::alert::{self, Alert, Kind};
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
 use desk::intake::{held, inbox};
-use desk::mailboxes::mailbox::{self, Mailbox, State as Health};
+use desk::mailboxes::mailbox::{self, Mailbox, Side, State as Health};
 use desk::site::mail_hold::{self, MailHold};
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
@@ -107,6 +107,7 @@ impl Page {
             page.strip.extend(no_room(state).await);
         }
         page.strip.extend(hold.map(|hold| on_hold(&page, &hold, is_administrator)));
+        page.strip.extend(state.site.mail_is_held.then(held_by_the_flag));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
@@ -210,6 +211,19 @@ fn on_hold(page: &Page, hold: &MailHold, is_administrator: bool) -> Trouble {
     }
 }
 
+/// The server was started so; everybody is told, because what they write does not go out.
+fn held_by_the_flag() -> Trouble {
+    Trouble {
+        what: "Mail is held".to_owned(),
+        since: None,
+        sentence: "Nothing is fetched, refreshed or sent until Postern is started without --hold-mail."
+            .to_owned(),
+        link: String::new(),
+        color: "warn",
+        button: "",
+    }
+}
+
 /// One slim line for all emails: the worst one, and how many there are besides.
 fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: &Page) -> Option<Trouble> {
     let mut all: Vec<(i64, Trouble)> = mailboxes.iter().flat_map(|mailbox| troubles(mailbox, page)).collect();
@@ -256,11 +270,15 @@ fn first_sentence(text: &str) -> String {
 /// What of this mailbox waits for a person, and since when.
 fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
     let sides = [
-        (&mailbox.incoming_health, "remote", "has got no mail since"),
-        (&mailbox.outgoing_health, "outgoing", "has sent no mail since"),
+        (Side::Incoming, "remote", "has got no mail since"),
+        (Side::Outgoing, "outgoing", "has sent no mail since"),
     ];
-    let needy = sides.into_iter().filter(|(health, ..)| health.state == Health::NeedsPerson);
-    let trouble = |(health, tab, what): (&desk::mailboxes::mailbox::Health, &str, &str)| {
+    // A set-up that is not finished yet is nobody's outage.
+    let is_needy =
+        |side: Side| mailbox.health(side).state == Health::NeedsPerson && !mailbox.is_unfinished(side);
+    let needy = sides.into_iter().filter(|(side, ..)| is_needy(*side));
+    let trouble = |(side, tab, what): (Side, &str, &str)| {
+        let health = mailbox.health(side);
         let trouble = Trouble {
             what: format!("{} {what}", mailbox.address),
             since: Some(page.since(&health.since)),

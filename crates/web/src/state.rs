@@ -15,6 +15,8 @@ pub struct Site {
     pub name: String,
     /// Forwarded headers count only from these.
     pub trusted_proxies: Vec<IpAddr>,
+    /// No round runs: it was started with `--hold-mail`.
+    pub mail_is_held: bool,
 }
 
 /// A handle; clones share everything.

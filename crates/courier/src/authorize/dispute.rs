@@ -35,6 +35,10 @@ pub enum Answer {
     Person,
 }
 
+/// A provider tells a mail program nothing of aliases, and the other mailbox opens all the same where it is none.
+const CANNOT_BE_ASKED: &str = " No provider says whether it is an alias of that mailbox: a letter to itself, in the Mailbox \
+                               Doctor, shows it. If it is none, take it back in the tab Account, under Mailbox.";
+
 /// What the side waits for a word about. One whose time has come is discarded by the look.
 pub async fn question(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Option<Question>> {
     discard_disputed(courier).await?;
@@ -82,7 +86,10 @@ pub async fn answer(
             })
             .await?;
         let mailbox = probe::find(&courier, mailbox_id).await?;
-        let note = opened(&mailbox, &question.signed_in);
+        let mut note = opened(&mailbox, &question.signed_in);
+        if answer == Answer::Alias {
+            note.push_str(CANNOT_BE_ASKED);
+        }
         prove::prove(&courier, &by, &mailbox, side, prove::Subject::New(grant_id), Some(note)).await
     });
     task.await.map_err(|error| anyhow::anyhow!("answering ended early: {error}"))?

@@ -117,7 +117,15 @@ async fn examine_side(
     let how = if way.place.by_token { "OAuth2" } else { "a password" };
     let (server, user) = (&way.server, way.user());
     let found = format!("{}:{} is opened as {user} with {how}.", server.host, server.port);
-    chart.good(Link::Settings, found);
+    let warning = courier.desk().providers.password_warning(&mailbox.address, &server.host);
+    match warning.filter(|_| !way.place.by_token) {
+        Some(warning) => chart.warning(
+            Link::Settings,
+            format!("{found} {warning}"),
+            "Choose OAuth2 as Authentication, and authorize the mailbox.",
+        ),
+        None => chart.good(Link::Settings, found),
+    }
     if let Some(grant_id) = way.grant_id() {
         let asked = match (side, mailbox.outgoing.authentication) {
             // The token was asked for on the incoming side just now.

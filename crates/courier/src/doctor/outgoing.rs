@@ -5,7 +5,7 @@ use crate::Courier;
 use crate::connect::Way;
 use crate::trouble::Trouble;
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::provider::Family;
 use wire::net::Watched;
 use wire::smtp::Session;
@@ -118,6 +118,20 @@ async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Ch
     };
     let own = owner.as_deref().is_none_or(|owner| mail::address::key(owner) == mail::address::key(address));
     let owner = owner.unwrap_or_default();
+    if let Shape::Alias { opens } = &mailbox.shape
+        && mail::address::key(&owner) == mail::address::key(opens)
+        && way.place.provider == Family::Microsoft.word()
+    {
+        chart.skipped(
+            Link::SendAs,
+            format!(
+                "{address} is an alias of {opens}, which needs no Send As. Exchange puts {opens} in its place unless the \
+                 organization lets aliases send (Set-OrganizationConfig -SendFromAliasEnabled $true): a letter to itself \
+                 shows it."
+            ),
+        );
+        return;
+    }
     if own {
         chart.good(Link::SendAs, format!("{address} writes in its own name."));
     } else if way.place.provider == Family::Microsoft.word() {

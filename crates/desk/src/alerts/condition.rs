@@ -86,7 +86,12 @@ impl Look<'_> {
         let (kind, health) = (Kind::Incoming, &mailbox.incoming_health);
         let of_health = || of_health(mailbox, kind, health, mailbox.grant_id(Side::Incoming));
         match self.grant(mailbox, Side::Incoming) {
-            _ if mailbox.active && health.state == State::NeedsPerson => Some(of_health()),
+            _ if mailbox.active
+                && health.state == State::NeedsPerson
+                && !self.is_begun(mailbox, Side::Incoming) =>
+            {
+                Some(of_health())
+            }
             Some(grant) if !grant.passes => Some(of_grant(mailbox, kind, grant)),
             _ if mailbox.active && self.waits_long(mailbox, kind, health) => Some(lasting(of_health())),
             Some(grant) if mailbox.active => Some(lasting(of_grant(mailbox, kind, grant))),
@@ -106,6 +111,7 @@ impl Look<'_> {
         }
         let of_health = || of_health(mailbox, kind, health, mailbox.grant_id(Side::Outgoing));
         Ok(match grant {
+            _ if health.state == State::NeedsPerson && self.is_begun(mailbox, Side::Outgoing) => None,
             _ if health.state == State::NeedsPerson => Some(of_health()),
             Some(grant) if !grant.passes => Some(of_grant(mailbox, kind, grant)),
             // A server that is away is nobody's trouble while there is nothing to send.
@@ -123,6 +129,12 @@ impl Look<'_> {
         health.state == State::Waiting
             && (health.since <= self.now.saturating_sub(WAITS_MS)
                 || self.open.contains_key(&subject(mailbox, kind)))
+    }
+
+    /// A set-up of today that nobody has authorized yet is no outage.
+    fn is_begun(&self, mailbox: &Mailbox, side: Side) -> bool {
+        let health = mailbox.health(side);
+        mailbox.is_unfinished(side) && (0..DAY_MS).contains(&(self.now - health.since))
     }
 
     fn letters_wait(&self, tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<bool> {

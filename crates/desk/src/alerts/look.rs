@@ -85,7 +85,7 @@ impl Teller<'_> {
     fn begins(&self, tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
         let Some(id) = alert::begin(tx, fact, next(fact, self.now), self.now)? else { return Ok(false) };
         note(tx, fact, "alerted", self.now)?;
-        self.tell(tx, id, Occasion::Begun, 1)?;
+        self.tell(tx, id, Occasion::Begun, 1, &fact.headline())?;
         Ok(true)
     }
     fn lasts(&self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
@@ -96,7 +96,7 @@ impl Teller<'_> {
         alert::lasts(tx, alert, fact, again_at)?;
         // Another date of the same secret is told when its next threshold comes.
         if due && !moved && alert::told_again(tx, alert)? {
-            self.tell(tx, alert.id, Occasion::Again, alert.times + 1)?;
+            self.tell(tx, alert.id, Occasion::Again, alert.times + 1, &fact.headline())?;
             return Ok(true);
         }
         Ok(alert.gone_at.is_some())
@@ -116,25 +116,34 @@ impl Teller<'_> {
                 // What was paused or removed has not become well.
                 if is_wanted(tx, &alert.fact)? {
                     note(tx, &alert.fact, "well_again", self.now)?;
-                    self.tell(tx, alert.id, Occasion::Ended, alert.times)?;
+                    self.tell(tx, alert.id, Occasion::Ended, alert.times, &alert.fact.well())?;
                 }
                 Ok(true)
             }
         }
     }
     /// A row for each way. That it is over is told where it was told to begin.
-    fn tell(&self, tx: &mut Tx<'_>, alert_id: i64, occasion: Occasion, number: i64) -> Result<()> {
+    fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        alert_id: i64,
+        occasion: Occasion,
+        number: i64,
+        headline: &str,
+    ) -> Result<()> {
         let told = notice::channels_told(tx, alert_id)?;
         let wants = |channel| occasion != Occasion::Ended || told.contains(&channel);
         if wants(Channel::Mail) {
-            notice::place(tx, Some(alert_id), occasion, number, Channel::Mail, "", self.now)?;
+            let said = (headline, "");
+            notice::place(tx, Some(alert_id), occasion, number, Channel::Mail, said, self.now)?;
         }
         if self.posts
             && wants(Channel::Webhook)
             && let Some(alert) = alert::find(tx, alert_id)?
         {
             let body = telling::body(&self.asked.site_url, Some(&alert), occasion, number, self.now);
-            notice::place(tx, Some(alert_id), occasion, number, Channel::Webhook, &body, self.now)?;
+            let said = (headline, body.as_str());
+            notice::place(tx, Some(alert_id), occasion, number, Channel::Webhook, said, self.now)?;
         }
         Ok(())
     }

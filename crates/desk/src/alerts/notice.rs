@@ -54,14 +54,14 @@ pub(super) fn place(
     occasion: Occasion,
     number: i64,
     channel: Channel,
-    body: &str,
+    (headline, body): (&str, &str),
     now: i64,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO notice (alert_id, occasion, number, channel, body, state, due_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6)
+        "INSERT INTO notice (alert_id, occasion, number, channel, body, state, due_at, created_at, headline)
+         VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6, $7)
          ON CONFLICT (alert_id, occasion, number, channel) DO NOTHING",
-        params![alert_id, occasion.word(), number, channel.word(), body, now],
+        params![alert_id, occasion.word(), number, channel.word(), body, now, headline],
     )?;
     tx.wake("notice");
     Ok(())
@@ -250,6 +250,8 @@ pub struct Notice {
     /// When it is tried again.
     pub due_at: i64,
     pub alert_id: Option<i64>,
+    /// What it said, whatever has become of the matter since; empty for a test, and for what was told before this was kept.
+    pub headline: String,
     /// Of a letter: the mailbox it goes out through, and what became of it.
     pub carrier: Option<String>,
     pub sending: Option<String>,
@@ -269,6 +271,7 @@ impl FromRow for Notice {
             settled_at: c.take()?,
             due_at: c.take()?,
             alert_id: c.take()?,
+            headline: c.take()?,
             carrier: c.take()?,
             sending: c.take()?,
             sending_error: c.take()?,
@@ -279,11 +282,20 @@ impl FromRow for Notice {
 pub fn list(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Notice>> {
     Ok(tx.all(
         "SELECT n.id, n.channel, n.occasion, n.state, n.attempts, n.answer, n.created_at, n.settled_at, n.due_at,
-                n.alert_id, m.address, o.state, o.last_error
+                n.alert_id, n.headline, m.address, o.state, o.last_error
          FROM notice n LEFT JOIN outbox o ON o.id = n.outbox_id LEFT JOIN mailbox m ON m.id = o.mailbox_id
          ORDER BY n.id DESC LIMIT $1",
         params![limit],
     )?)
+}
+/// Somebody else is to be told: why letters waited till now is no answer any more.
+pub(super) fn try_again(tx: &mut Tx<'_>) -> Result<()> {
+    tx.execute(
+        "UPDATE notice SET answer = '' WHERE state = 'waiting' AND channel = 'mail' AND answer <> ''",
+        params![],
+    )?;
+    tx.wake("notice");
+    Ok(())
 }
 /// Why letters about alerts wait, if any does: no mailbox could carry them.
 pub fn why_unsent(tx: &mut Tx<'_>) -> Result<Option<String>> {

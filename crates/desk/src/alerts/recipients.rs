@@ -1,4 +1,5 @@
 //! Whom alerts are mailed to: addresses that somebody chose, or else every active administrator.
+use super::notice;
 use crate::db::Tx;
 use crate::mailboxes::mailbox;
 use crate::people::agent::{self, Role};
@@ -51,6 +52,7 @@ pub fn choose(tx: &mut Tx<'_>, by: &By, typed: &str) -> Result<()> {
     }
     let old = chosen(tx)?;
     if old != addresses {
+        notice::try_again(tx)?;
         setting::set(tx, RECIPIENTS, &addresses.join(" "))?;
         event::append(
             tx,

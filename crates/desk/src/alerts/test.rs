@@ -22,6 +22,6 @@ pub fn post(tx: &mut Tx<'_>, by: &By, asked: &Asked) -> Result<()> {
     }
     notice::not_again_so_soon(tx, Channel::Webhook, by.at)?;
     let body = telling::body(&asked.site_url, None, Occasion::Test, 0, by.at);
-    notice::place(tx, None, Occasion::Test, 0, Channel::Webhook, &body, by.at)?;
+    notice::place(tx, None, Occasion::Test, 0, Channel::Webhook, ("", &body), by.at)?;
     event::append(tx, by, Subject::Site, "alert_tested", json!({ "by": "webhook" }))
 }

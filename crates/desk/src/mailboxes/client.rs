@@ -158,8 +158,10 @@ pub fn change(tx: &mut Tx<'_>, with: &Change<'_>, id: i64, entered: &EnteredClie
     let by = with.by;
     let old = find(tx, id)?.ok_or(Refusal::NotFound("registration"))?;
     let preset = with.providers.find(&old.provider);
-    let completeness =
-        if rules::is_complete(&old, preset) { Completeness::Complete } else { with.completeness };
+    // Of another flow nothing was complete yet: the steps beside its form say how to come by what it lacks. What a person
+    // consented to goes on meanwhile as it began.
+    let was_complete = old.flow == entered.flow && rules::is_complete(&old, preset);
+    let completeness = if was_complete { Completeness::Complete } else { with.completeness };
     // A key file says which client it is: one that comes with another flow would change the client behind a kept secret.
     let account_file = entered.account_file.as_ref().filter(|_| entered.flow == Flow::ServiceAccount);
     let file = account_file.map(KeyFile::read).transpose()?;

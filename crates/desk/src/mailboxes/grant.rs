@@ -167,7 +167,7 @@ fn ended_meanwhile() -> crate::Error {
 pub const NOT_AUTHORIZED: (&str, &str, &str) = (
     "not_authorized",
     "Nobody has authorized this mailbox.",
-    "Open Config beside Authentication, fill in the registration and press Submit.",
+    "Open Config beside Authentication, fill in what is missing there, and press Submit.",
 );
 
 /// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.

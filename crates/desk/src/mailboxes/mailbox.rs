@@ -166,6 +166,20 @@ impl Mailbox {
             Side::Outgoing => &self.outgoing,
         }
     }
+    pub fn health(&self, side: Side) -> &Health {
+        match side {
+            Side::Incoming => &self.incoming_health,
+            Side::Outgoing => &self.outgoing_health,
+        }
+    }
+    /// Nobody has authorized the side yet, and it has never worked: its set-up is not finished, which is no outage.
+    pub fn is_unfinished(&self, side: Side) -> bool {
+        let worked_at = match side {
+            Side::Incoming => self.last_fetch_at,
+            Side::Outgoing => self.last_sent_at,
+        };
+        worked_at.is_none() && self.health(side).reason_code == super::grant::NOT_AUTHORIZED.0
+    }
     /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {
         let user = &self.server(side).user;

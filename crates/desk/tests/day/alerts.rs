@@ -10,6 +10,7 @@ use desk::alerts::notice::{self, Outcome as Posted};
 use desk::alerts::recipients;
 use desk::alerts::webhook::{self, Scheme, Set};
 use desk::intake::inbox::Outcome;
+use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Round, Side};
 use desk::people::agent::Role;
 use desk::{By, Error, Refusal, params};
@@ -352,4 +353,26 @@ fn a_side_that_still_works_by_its_last_token_is_not_said_to_have_stopped() {
     breaks(&day, SUPPORT, Side::Incoming);
     minutes(&day, 1);
     assert_eq!(headline(), "support@desk.example gets no mail");
+}
+
+#[test]
+fn a_set_up_that_nobody_has_authorized_is_told_after_a_day() {
+    let day = day();
+    let (code, reason, remedy) = grant::NOT_AUTHORIZED;
+    let (id, now) = (day.mailbox_id(SUPPORT), day.later(MINUTE));
+    let (code, reason, remedy) = (code.to_owned(), reason.to_owned(), remedy.to_owned());
+    let round = Round::NeedsPerson { code, reason, remedy, next_at: now };
+    settle(&day, id, Side::Incoming, &round, now);
+    minutes(&day, 24 * 60 - 5);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty() && open(&day).is_empty());
+    minutes(&day, 10);
+    assert_eq!(posts(&day), ["alert.begun support@desk.example gets no mail"]);
+
+    // What has worked once is an outage at once.
+    let now = day.later(MINUTE);
+    let works = Round::Done { mail: true, next_at: now };
+    settle(&day, day.mailbox_id(SALES), Side::Incoming, &works, now);
+    settle(&day, day.mailbox_id(SALES), Side::Incoming, &round, day.later(MINUTE));
+    minutes(&day, 1);
+    assert_eq!(posts(&day), ["alert.begun sales@desk.example gets no mail"]);
 }

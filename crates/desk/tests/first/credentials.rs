@@ -436,3 +436,36 @@ fn who_needs_nobody_is_asked_for_anew_and_a_person_s_consent_never_without_its_r
     desk.db.write(|tx| grant::delete_tokens(tx, &By::system(at), grant_id)).unwrap();
     assert!(claim(&desk, at + 10_000).is_none(), "deleted stays deleted");
 }
+
+#[test]
+fn another_flow_is_saved_before_what_it_needs_is_there() {
+    let desk = TestDesk::new();
+    let id = desk.db.write(|tx| client::create(tx, &desk.providers, &by(), "google", "unguessable")).unwrap();
+    let by_person = EnteredClient {
+        name: "Mail".into(),
+        active: true,
+        client_id: "an-id".into(),
+        client_secret: Some("a-secret".to_owned().into()),
+        scopes: desk.providers.find("google").unwrap().scopes(),
+        ..EnteredClient::default()
+    };
+    let saved = change(&desk, id, &by_person).unwrap();
+    let other = EnteredClient { flow: Flow::ServiceAccount, ..shown(&saved) };
+    let draft = |asked: &EnteredClient| {
+        let with = client::Change {
+            vault: &desk.vault,
+            providers: &desk.providers,
+            by: &by(),
+            scheme: client::Scheme::HttpsOnly,
+            completeness: mailbox::Completeness::Draft,
+            nonces: [[5; 24], [6; 24]],
+        };
+        desk.db.write(|tx| client::change(tx, &with, id, asked))
+    };
+    assert_eq!(draft(&other).unwrap().flow, Flow::ServiceAccount, "the steps say how to come by its key");
+    assert!(refused(change(&desk, id, &other)).to_string().contains("is needed"), "and Submit needs it");
+    // What was complete stays so.
+    let saved = change(&desk, id, &EnteredClient { flow: Flow::Code, ..shown(&saved) }).unwrap();
+    let without = EnteredClient { client_id: String::new(), ..shown(&saved) };
+    assert!(refused(draft(&without)).to_string().contains("Client ID is needed"));
+}

@@ -19,6 +19,9 @@ const IMAP: &[Service] = &[Service::Imap];
 const POP: &[Service] = &[Service::Pop];
 const GRAPH: &[Service] = &[Service::Graph];
 
+/// Of answers that say no more than that a password or a token was refused.
+pub(super) const ENTER_AGAIN: &str = "Enter the password again, or authorize the mailbox again.";
+
 const ANY: Option<Family> = None;
 const MICROSOFT: Option<Family> = Some(Family::Microsoft);
 const GOOGLE: Option<Family> = Some(Family::Google);
@@ -44,7 +47,7 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
         "The provider's mail server cannot open this mailbox for the moment.", TRIES_AGAIN;
     READING, MICROSOFT, ["authenticated but not connected"] => Configuration, Delegation,
         "The sign-in was good, but this person may not open this mailbox, or IMAP is switched off for it.",
-        "Give the signed-in account Full Access, see that the mailbox has a license and IMAP among its email apps, or authorize with the mailbox's own account; for a personal account let devices use IMAP under Outlook.com › Settings › Mail › Forwarding and IMAP.";
+        "A shared mailbox: give the account that signs in Full Access. A mailbox of its own: see that it has a license and IMAP among its email apps, and authorize with its own account. A personal account: let devices use IMAP under Outlook.com › Settings › Mail › Forwarding and IMAP.";
     SMTP, MICROSOFT, ["smtpclientauthentication is disabled", "tenant"] => Policy, MailFlow,
         "Sending by SMTP is switched off for the whole tenant.",
         "Turn the tenant's switch for Authenticated SMTP on, or tick Authenticated SMTP for this mailbox alone (Microsoft 365 admin center › Users › Active users › the mailbox › Mail › Manage email apps).";
@@ -187,7 +190,7 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
         "Ask who runs the server to look at this mailbox.";
     POP, ANY, ["[auth]"] => Configuration, Mailbox,
         "The server does not accept the user name with this password or token.",
-        "Enter the password again, or authorize the mailbox again.";
+        ENTER_AGAIN;
     READING, ANY, ["[expired]"] => AuthorizeAgain, Mailbox,
         "The password or token has expired.",
         "Set a new password, or authorize the mailbox again.";
@@ -199,7 +202,7 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
         "Ask who runs the server to look at this mailbox.";
     READING, ANY, ["[authenticationfailed]"] => Configuration, Mailbox,
         "The server does not accept the user name with this password or token.",
-        "Enter the password again, or authorize the mailbox again.";
+        ENTER_AGAIN;
     READING, ANY, ["[authorizationfailed]"] => Configuration, MailServer,
         "The sign-in was good, but this user may not open this mailbox.",
         "Give the user access to the mailbox.";
@@ -214,7 +217,7 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
         "Choose an Authentication for Outgoing (SMTP), or let the server relay (pass on) mail of this mailbox.";
     SMTP, ANY, ["535"] => Configuration, Outgoing,
         "The server does not accept the user name with this password or token.",
-        "Enter the password again, or authorize the mailbox again.";
+        ENTER_AGAIN;
     SMTP, ANY, ["530"] => Configuration, Outgoing,
         "The server wants a sign-in before it takes mail.",
         "Choose an Authentication for Outgoing (SMTP).";
@@ -243,6 +246,14 @@ pub(super) const LOST_AT_LIST: Row = Row {
     place: Place::Registration,
     cause: "The server ended the connection as soon as it was asked for the folders, as Exchange does for the mailbox of a Global Administrator.",
     remedy: "Use a mailbox whose account does not administer the tenant; if it is none, check this mailbox again later.",
+};
+
+/// A token was refused, and nothing more is known of why.
+pub(super) const TOKEN_REFUSED: Row = Row {
+    class: Class::Configuration,
+    place: Place::Mailbox,
+    cause: "The server does not accept the token for this user name.",
+    remedy: "See that the Scopes in Config are those that open this provider's mail servers, authorize the mailbox again, and let whoever signs in grant all that is asked.",
 };
 
 /// A password was refused in words that no row knows.

@@ -84,6 +84,18 @@ impl Book {
             .find(|preset| preset.domains.iter().any(|known| known.eq_ignore_ascii_case(domain)))
     }
 
+    /// What to know before a password is entered for that address at that server. The server says whose it is; only where
+    /// none is known yet, the address does.
+    #[must_use]
+    pub fn password_warning(&self, address: &str, host: &str) -> Option<&str> {
+        let found = if host.trim().is_empty() {
+            self.of_address(address)
+        } else {
+            self.of_incoming_host(host).or_else(|| self.of_smtp_host(host))
+        };
+        found.and_then(|preset| preset.password_warning.as_deref())
+    }
+
     /// Whether the two servers are one provider's.
     #[must_use]
     pub fn is_pair(&self, incoming: &str, outgoing: &str) -> bool {

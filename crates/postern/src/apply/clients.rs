@@ -11,6 +11,7 @@ use desk::mailboxes::client::hosts::{self, Before, Held};
 use desk::mailboxes::client::{Authentication, Client};
 use desk::mailboxes::mailbox::{self, Completeness, Side};
 use desk::mailboxes::{choice, client};
+use desk::site::event;
 use desk::{By, Desk, Refusal};
 use mail::provider::Preset;
 use secrecy::ExposeSecret as _;
@@ -78,6 +79,7 @@ pub fn shared(entries: &[Registration], folders: &[PathBuf]) -> anyhow::Result<V
     Ok(shared)
 }
 
+/// Whether anything of it is another than before.
 pub fn apply_shared(
     desk: &Desk,
     by: &By,
@@ -85,16 +87,18 @@ pub fn apply_shared(
     asked: &AskedClient,
     randoms: &Randoms,
     random: &courier::Random,
-) -> desk::Result<()> {
+) -> desk::Result<bool> {
     let stored = desk.db.read(|tx| client::find_by_name(tx, name))?;
     let made = missing(random, by.at, asked, stored.as_ref(), name)?;
     let key = asked.provider.as_deref().unwrap_or(client::OTHER);
     desk.db.write(|tx| {
+        let before = event::newest(tx)?;
         let id = match client::find_by_name(tx, name)? {
             Some(found) => choice::choose(tx, &desk.providers, by, found.id, key)?.id,
             None => client::create(tx, &desk.providers, by, key, &randoms.public_id)?,
         };
-        change(tx, desk, by, id, asked, name, randoms, made.as_ref())
+        change(tx, desk, by, id, asked, name, randoms, made.as_ref())?;
+        Ok(event::newest(tx)? != before)
     })
 }
 

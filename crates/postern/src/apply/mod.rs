@@ -24,6 +24,9 @@ use registration::Wanted as WantedClient;
 use std::fmt::Write as _;
 use std::path::Path;
 
+const CHANGED: &str = "changed";
+const UNCHANGED: &str = "unchanged";
+
 /// What was done to one mailbox.
 struct Outcome {
     id: i64,
@@ -38,6 +41,8 @@ struct Outcome {
     consent_ended: bool,
     /// Of tokens that ended with this.
     provider_said: Vec<String>,
+    /// What to know of a password that it signs in with.
+    warnings: Vec<String>,
 }
 
 pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
@@ -89,11 +94,17 @@ fn apply_all(
 ) -> (Vec<Outcome>, Option<Failure>) {
     let (desk, site, random) = (courier.desk(), courier.site_url(), courier::Random::system());
     let mut outcomes = Vec::new();
+    // Registrations of which something is another than before.
+    let mut changed: Vec<&str> = Vec::new();
     for (name, asked) in shared {
         let randoms = Randoms::draw(&random, scheme);
-        if let Err(error) = clients::apply_shared(desk, by, name, asked, &randoms, &random) {
-            let error = anyhow::Error::new(error).context(format!("the client {name} was not applied"));
-            return (outcomes, Some(Failure::Failed(error)));
+        match clients::apply_shared(desk, by, name, asked, &randoms, &random) {
+            Ok(true) => changed.push(name),
+            Ok(false) => {}
+            Err(error) => {
+                let error = anyhow::Error::new(error).context(format!("the client {name} was not applied"));
+                return (outcomes, Some(Failure::Failed(error)));
+            }
         }
     }
     let wanted_count = wanted.len();
@@ -104,7 +115,13 @@ fn apply_all(
             .map_err(desk::Error::from)
             .and_then(|made| desk.db.write(|tx| apply(tx, desk, by, wanted, &randoms, &made, site, shared)));
         match done {
-            Ok(outcome) => outcomes.push(outcome),
+            Ok(mut outcome) => {
+                let uses = |one: &Option<WantedClient>| matches!(one, Some(WantedClient::Shared(name)) if changed.contains(&name.as_str()));
+                if outcome.done == UNCHANGED && (uses(&wanted.client) || uses(&wanted.outgoing_client)) {
+                    outcome.done = CHANGED;
+                }
+                outcomes.push(outcome);
+            }
             Err(error) => {
                 let behind = wanted_count - position - 1;
                 return (outcomes, Some(named(error, &wanted.entry.address, behind)));
@@ -217,10 +234,11 @@ fn apply(
     }
     let done = match stands {
         Stands::Anew => "created",
-        Stands::Already if event::newest(tx)? != before => "changed",
-        Stands::Already => "unchanged",
+        Stands::Already if event::newest(tx)? != before => CHANGED,
+        Stands::Already => UNCHANGED,
     };
     let found = mailbox::get(tx, id)?;
+    let warnings = password_warnings(&desk.providers, &found);
     let view = json::view(tx, found, site)?;
     let is_unattended = view.client.as_ref().is_some_and(|client| client.flow.is_unattended());
     let mut consent_ended = false;
@@ -240,7 +258,30 @@ fn apply(
         is_unattended,
         consent_ended,
         provider_said: Vec::new(),
+        warnings,
     })
+}
+
+/// What to know before a password is used there, said once for both sides.
+fn password_warnings(providers: &Book, mailbox: &Mailbox) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for side in [Side::Incoming, Side::Outgoing] {
+        let server = mailbox.server(side);
+        let by_password = match (side, server.authentication) {
+            (_, Authentication::Password) => true,
+            (Side::Outgoing, Authentication::Same) => {
+                mailbox.incoming.authentication == Authentication::Password
+            }
+            _ => false,
+        };
+        let warning = providers.password_warning(&mailbox.address, &server.host);
+        if let Some(warning) =
+            warning.filter(|warning| by_password && !warnings.iter().any(|said| said == warning))
+        {
+            warnings.push(warning.to_owned());
+        }
+    }
+    warnings
 }
 
 /// The mailbox of that address. One that was removed is added again, with its tickets, its mail and its settings.
@@ -324,6 +365,7 @@ fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
             "authorize_at": o.authorize_at,
             "consent_ended": o.consent_ended,
             "provider_said": said,
+            "warnings": o.warnings,
         })
     };
     let document = output::page(outcomes.iter().map(item).collect(), None);
@@ -338,7 +380,7 @@ fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
                     "  It signs in by another registration now, and the consent that was in use has ended.\n",
                 );
             }
-            for said in &o.provider_said {
+            for said in o.provider_said.iter().chain(&o.warnings) {
                 let _ = writeln!(text, "  {said}");
             }
             if o.is_unattended && o.authorize_at.is_some() {

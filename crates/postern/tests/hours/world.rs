@@ -68,7 +68,12 @@ impl World {
             process: Process::named("test"),
         });
         let (stop, stopping) = watch::channel(false);
-        let pages = web::Site { url: site.clone(), name: "Contoso".to_owned(), trusted_proxies: Vec::new() };
+        let pages = web::Site {
+            url: site.clone(),
+            name: "Contoso".to_owned(),
+            trusted_proxies: Vec::new(),
+            mail_is_held: false,
+        };
         let app = web::app(web::State::new(courier.clone(), pages, stopping));
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

@@ -501,3 +501,34 @@ fn a_shared_registration_whose_token_may_not_go_to_the_server_is_refused_before_
     assert_eq!(done(&program, &OTHERS.replace("billing@", "support@").replace("imap.", "mail.")), "created");
     assert_eq!(done(&program, &format!("[[mailbox]]{mailbox}")), "unchanged");
 }
+
+#[test]
+fn another_secret_of_a_shared_registration_is_a_change_of_the_mailboxes_that_use_it() {
+    let program = program();
+    let file = program.file("fleet.toml", SHARED);
+    let apply = || {
+        let applied = program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
+        applied["items"].as_array().unwrap().iter().map(|item| item["done"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(apply(), ["created", "created"]);
+    program.file("value", "b~another.Value_of+40-characters\n");
+    assert_eq!(apply(), ["changed", "changed"]);
+    assert_eq!(apply(), ["unchanged", "unchanged"]);
+    program.file("fleet.toml", &SHARED.replace("2028-01-31", "2028-02-29"));
+    assert_eq!(apply(), ["changed", "changed"]);
+}
+
+#[test]
+fn a_password_that_the_provider_will_not_take_is_told() {
+    let program = program();
+    let there = PASSWORD_BOX.replace("localhost", "outlook.office365.com").replace("1993", "993");
+    let warnings = applied(&program, &there)["warnings"].clone();
+    assert!(warnings[0].as_str().unwrap().contains("takes no passwords for reading mail"), "{warnings}");
+    assert_eq!(
+        applied(&program, &PASSWORD_BOX.replace("support@", "own@"))["warnings"],
+        serde_json::json!([])
+    );
+    let file = program.file("fleet.toml", &there);
+    let said = program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    assert!(said.out.contains("takes no passwords"), "{}", said.out);
+}

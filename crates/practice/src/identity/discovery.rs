@@ -19,14 +19,13 @@ pub(super) async fn configuration(
         Ok(tenant) => tenant,
         Err(problem) => return problem.to_json(&world),
     };
-    // The shared endpoints do not know the tenant beforehand; readers put the token's tid in its place.
-    let (path, issued_by) = match tenant {
-        Tenant::Own => (world.tenant_id.as_str(), world.tenant_id.as_str()),
-        Tenant::Common => ("common", "{tenantid}"),
-        Tenant::Organizations => ("organizations", "{tenantid}"),
-        Tenant::Consumers => ("consumers", PERSONAL_TENANT),
+    let path = match tenant {
+        Tenant::Own => world.tenant_id.as_str(),
+        Tenant::Common => "common",
+        Tenant::Organizations => "organizations",
+        Tenant::Consumers => "consumers",
     };
-    let issuer = format!("{base}/{issued_by}/v2.0");
+    let issuer = format!("{base}/{}/v2.0", issued_by(tenant, &world.tenant_id));
     let base = format!("{base}/{path}");
     Json(json!({
         "issuer": issuer,
@@ -49,13 +48,25 @@ pub(super) async fn configuration(
     .into_response()
 }
 
+/// Whose tokens they are. The shared endpoints do not know the tenant beforehand; readers put the token's tid in its place.
+fn issued_by(tenant: Tenant, own: &str) -> &str {
+    match tenant {
+        Tenant::Own => own,
+        Tenant::Common | Tenant::Organizations => "{tenantid}",
+        Tenant::Consumers => PERSONAL_TENANT,
+    }
+}
+
 pub(super) async fn keys(
     State(world): State<Shared>,
     Base(base): Base,
     Path(segment): Path<String>,
 ) -> Response {
     match Tenant::named(&world, &segment) {
-        Ok(_) => Json(world.tokens.key_set(&format!("{base}/{}/v2.0", world.tenant_id))).into_response(),
+        Ok(tenant) => {
+            let issuer = format!("{base}/{}/v2.0", issued_by(tenant, &world.tenant_id));
+            Json(world.tokens.key_set(&issuer)).into_response()
+        }
         Err(problem) => problem.to_json(&world),
     }
 }

@@ -86,12 +86,17 @@ fn from_the_mailbox(raw: &[u8]) -> Vec<u8> {
     let end = raw.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(raw.len());
     let (header, body) = raw.split_at(end);
     let (header, mailbox) = (String::from_utf8_lossy(header), people::mailbox_of(&alias));
+    // The display name may be an address too: what counts stands in angle brackets, where there are some.
+    let in_brackets = format!("<{alias}>");
+    let has_brackets = header.to_lowercase().contains(&in_brackets);
     let mut inside = false;
     let lines = header.split_inclusive('\n').map(|line| {
         if !line.starts_with([' ', '\t']) {
             inside = line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case("from:"));
         }
-        match line.to_lowercase().find(&alias).filter(|_| inside) {
+        let lower = line.to_lowercase();
+        let at = if has_brackets { lower.find(&in_brackets).map(|at| at + 1) } else { lower.find(&alias) };
+        match at.filter(|_| inside) {
             Some(at) if line.is_char_boundary(at) && line.is_char_boundary(at + alias.len()) => {
                 format!("{}{mailbox}{}", &line[..at], &line[at + alias.len()..])
             }
@@ -138,5 +143,8 @@ mod tests {
             sent,
             "To: help@contoso.example\r\nFrom: Help\r\n <support@contoso.example>\r\n\r\nhelp@contoso.example"
         );
+        let named = b"From: \"help@contoso.example\" <help@contoso.example>\r\n\r\n";
+        let sent = String::from_utf8(from_the_mailbox(named)).unwrap();
+        assert_eq!(sent, "From: \"help@contoso.example\" <support@contoso.example>\r\n\r\n");
     }
 }

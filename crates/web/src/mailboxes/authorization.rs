@@ -170,7 +170,9 @@ pub async fn show_tab(
     };
     let ways = Ways::of(state, &frame.mailbox, &client, side, asked, page.now).await?;
     let is_authorized = tokens.iter().any(|token| token.color == "good");
-    let guide = Guide::of(state, &frame.mailbox, &client, &callback, is_authorized);
+    // The steps beside the form are those of the flow that is chosen in it, saved or not.
+    let guided = Client { flow: form.flow, ..client.clone() };
+    let guide = Guide::of(state, &frame.mailbox, &guided, side, &callback, is_authorized);
     let shown = AuthorizationPage {
         page,
         frame,

@@ -4,7 +4,7 @@ use crate::moment::Moment;
 use crate::page::Page;
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::fleet::Member;
-use desk::mailboxes::grant::State as Life;
+use desk::mailboxes::grant::{self, State as Life};
 use desk::mailboxes::mailbox::{Mailbox, Side, State};
 
 /// What can be done about it from here.
@@ -54,6 +54,7 @@ impl Line {
     pub fn of(member: Member, page: &Page) -> Line {
         let mailbox = &member.mailbox;
         let facts = Facts::of(mailbox, page).with(&member.alerts);
+        let facts = unfinished(facts, &member, page.now);
         let sides = [&facts.incoming, &facts.outgoing].into_iter();
         let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
         let mut why: Vec<(&str, String)> =
@@ -65,8 +66,9 @@ impl Line {
                 why.push(("warn", format!("{} {}", grant.reason, grant.remedy)));
             }
         }
-        if asks(&member, page.now).is_some() {
-            why.insert(0, ("warn", "Another address has signed in.".to_owned()));
+        let asked = "Another address has signed in.";
+        if asks(&member, page.now).is_some() && !why.iter().any(|(_, said)| said.starts_with(asked)) {
+            why.insert(0, ("warn", asked.to_owned()));
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
@@ -88,6 +90,30 @@ impl Line {
     }
 }
 
+/// A side that nobody has authorized yet says how far that has come: a person may be at it.
+fn unfinished(mut facts: Facts, member: &Member, now: i64) -> Facts {
+    let asks = asks(member, now);
+    for (side, told) in [(Side::Incoming, &mut facts.incoming), (Side::Outgoing, &mut facts.outgoing)] {
+        let health = member.mailbox.health(side);
+        if health.state != State::NeedsPerson || health.reason_code != grant::NOT_AUTHORIZED.0 {
+            continue;
+        }
+        if member.mailbox.is_unfinished(side) {
+            (told.color, told.words) = ("warn", "not authorized yet");
+        }
+        let unproved = member.grant(side).filter(|grant| grant.state == Life::Unproved);
+        if asks == Some(side) {
+            "Another address has signed in.".clone_into(&mut told.reason);
+            "Say what that means, or sign in again.".clone_into(&mut told.remedy);
+        } else if let Some(unproved) = unproved {
+            (told.color, told.words) = ("warn", "authorized, not proved");
+            told.reason.clone_from(&unproved.reason);
+            told.remedy.clone_from(&unproved.remedy);
+        }
+    }
+    facts.summed_up()
+}
+
 fn usual(member: &Member) -> String {
     match member.usual.a_week {
         None => String::new(),
@@ -99,7 +125,9 @@ fn usual(member: &Member) -> String {
 /// An open link outlives its token: a mailbox is well while the next token is not to be had, and that is said here.
 fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
     let signs_in = member.mailbox.incoming.authentication.is_oauth();
-    let Some(grant) = member.grant(Side::Incoming).or(member.grant(Side::Outgoing)) else {
+    // What a side held before it was given a password says nothing about it.
+    let grant = |side| member.grant(side).filter(|_| member.mailbox.server(side).authentication.is_oauth());
+    let Some(grant) = grant(Side::Incoming).or(grant(Side::Outgoing)) else {
         return signs_in.then(|| Countdown::new("bad", "not authorized".to_owned()));
     };
     let lives = grant.expires_at.filter(|at| *at > page.now).map(|at| page.moment(&at).words().to_owned());
@@ -109,7 +137,9 @@ fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
         (_, Some(_)) if !grant.reason_code.is_empty() && lives.is_some() => {
             ("warn", "renewal fails".to_owned())
         }
-        (_, Some(at)) if at > page.now => ("good", format!("token ends {}", page.moment(&at).words())),
+        (_, Some(at)) if at > page.now => {
+            ("good", format!("token ends {}, renewed by itself", page.moment(&at).words()))
+        }
         // A paused one is renewed about weekly, and at once when it is needed.
         (_, Some(at)) if !member.mailbox.active => ("", format!("token ended {}", page.moment(&at).words())),
         (_, Some(at)) => ("warn", format!("token ended {}", page.moment(&at).words())),
@@ -119,13 +149,20 @@ fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
     if grant.reason.is_empty() || (told && lives.is_none()) {
         return Some(Countdown::new(color, words));
     }
-    let until = lives.map(|at| format!("The token in use ends {at}.")).unwrap_or_default();
+    // One that is not proved yet is not in use.
+    let until = lives
+        .filter(|_| grant.state != Life::Unproved)
+        .map(|at| format!("The token in use ends {at}."))
+        .unwrap_or_default();
     let why = if told { until } else { format!("{until} {} {}", grant.reason, grant.remedy) };
     Some(Countdown { color, words, why: why.trim().to_owned() })
 }
 
 fn secret(member: &Member, now: i64) -> Option<Countdown> {
-    first_end(member).map(|(what, at)| countdown(what, at, now))
+    let is_shown = [Side::Incoming, Side::Outgoing]
+        .into_iter()
+        .any(|side| member.mailbox.server(side).authentication.is_oauth());
+    first_end(member).filter(|_| is_shown).map(|(what, at)| countdown(what, at, now))
 }
 /// What its registrations show that ends first.
 fn first_end(member: &Member) -> Option<(&'static str, i64)> {

@@ -10,8 +10,9 @@ use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
 use scripts::{IMAP, POP, Role, SMTP, Scripts, Values};
 
-/// The redirect URI, one tenant at `common`, the Client ID, the account, a shared mailbox's own account, the consent.
-const KEPT_THERE: [u32; 6] = [50011, 50194, 700_016, 50020, 50057, 90094];
+/// The redirect URI, one tenant at `common`, the Client ID, an app of personal accounts alone, the account, a shared
+/// mailbox's own account, the consent.
+const KEPT_THERE: [u32; 7] = [50011, 50194, 700_016, 9_002_331, 50020, 50057, 90094];
 
 pub struct Guide {
     /// Where an app is registered; empty where it is not known.
@@ -30,6 +31,8 @@ pub struct Guide {
     /// What an application needs for this mailbox, one a line.
     pub roles: String,
     pub facts: Facts,
+    /// Of the outgoing side's Config.
+    pub is_outgoing: bool,
     done: Vec<bool>,
 }
 
@@ -46,10 +49,18 @@ pub struct Facts {
     pub signed_in: bool,
     pub opened: bool,
     pub sends: bool,
+    /// The doctor was told that the registration does not have the Callback Endpoint.
+    pub no_callback: bool,
 }
 
 impl Facts {
-    fn of(mailbox: &Mailbox, client: &Client, is_authorized: bool, looked: Option<&Examination>) -> Facts {
+    fn of(
+        mailbox: &Mailbox,
+        client: &Client,
+        side: Side,
+        is_authorized: bool,
+        looked: Option<&Examination>,
+    ) -> Facts {
         let steps = || looked.iter().flat_map(|found| &found.steps);
         let proved = |part: Part, link: Link| {
             let mut of_link = steps().filter(|step| step.part == part && step.link == link);
@@ -72,14 +83,19 @@ impl Facts {
             consent: is_authorized || on_a_side(Link::Token),
             permitted: is_authorized || named_on_the_token,
             signed_in: is_authorized || on_a_side(Link::SignIn),
-            opened: is_ok(&mailbox.incoming_health) || proved(Part::Incoming, Link::Folder),
+            opened: is_ok(&mailbox.incoming_health)
+                || mailbox.last_fetch_at.is_some()
+                || proved(Part::Incoming, Link::Folder),
             sends: is_ok(&mailbox.outgoing_health) || proved(Part::Outgoing, Link::Sender),
+            no_callback: steps().any(|step| {
+                step.part == part_of(side) && step.link == Link::Site && step.result == Found::Bad
+            }),
         }
     }
 
     /// Step by step, as the family's template numbers them. An id exists only after the steps that make it, and a secret
     /// that was entered after those before it.
-    fn steps(&self, flow: Flow, family: Family, needs_secret: bool) -> Vec<bool> {
+    fn steps(&self, flow: Flow, family: Family, side: Side, needs_secret: bool) -> Vec<bool> {
         let secret = self.secret || !needs_secret;
         let (opened, sends) = (self.consent && self.opened, self.consent && self.sends);
         match flow {
@@ -96,13 +112,24 @@ impl Facts {
         }
         let entered = self.consent || (self.id && secret);
         let (id, consent) = (self.consent || self.id, self.consent);
+        let callback = consent || (id && !self.no_callback);
         let mut steps = match family {
-            Family::Microsoft => vec![id, id, id, entered, entered, entered, entered, consent],
-            Family::Google => vec![id, id, id, id, id, id, entered, consent],
-            Family::Other => vec![id, entered, entered, consent],
+            Family::Microsoft => vec![id, id, callback, entered, entered, entered, entered, consent],
+            Family::Google => vec![id, id, id, id, callback, id, entered, consent],
+            Family::Other => vec![callback, entered, entered, consent],
         };
-        steps.extend([opened, sends]);
+        match side {
+            Side::Incoming => steps.extend([opened, sends]),
+            Side::Outgoing => steps.push(sends),
+        }
         steps
+    }
+}
+
+fn part_of(side: Side) -> Part {
+    match side {
+        Side::Incoming => Part::Incoming,
+        Side::Outgoing => Part::Outgoing,
     }
 }
 
@@ -116,17 +143,22 @@ impl Guide {
         state: &State,
         mailbox: &Mailbox,
         client: &Client,
+        side: Side,
         callback: &str,
         is_authorized: bool,
     ) -> Guide {
         let preset = state.presets.of(&client.provider);
         let family = state.presets.family(&client.provider);
-        let facts = Facts::of(mailbox, client, is_authorized, state.examined.found(mailbox.id).as_deref());
+        let looked = state.examined.found(mailbox.id);
+        let facts = Facts::of(mailbox, client, side, is_authorized, looked.as_deref());
         let name = format!("{} mail", state.site.name);
         // The practice portal takes none, and the real one is not what is rehearsed.
         let oauth2 = state.presets.oauth2(&client.provider).filter(|_| !state.practice());
         let roles = roles(mailbox, client);
-        let permissions = scripts::permissions(mailbox);
+        let sends_alone = side == Side::Outgoing && mailbox.incoming.client_id != mailbox.outgoing.client_id;
+        let mut permissions = scripts::permissions(mailbox);
+        // What only sends is to read nothing.
+        permissions.retain(|name| !(sends_alone && scripts::READING.contains(name)));
         let values =
             Values { permissions: &permissions, name: &name, callback, tenant: client.tenant.trim() };
         let (reads_by_graph, sends_by_graph) =
@@ -144,7 +176,8 @@ impl Guide {
             portal: preset.portal,
             address: mailbox.address.clone(),
             roles: roles.iter().map(|role| role.name).collect::<Vec<_>>().join("\n"),
-            done: facts.steps(client.flow, family, preset.needs_secret),
+            done: facts.steps(client.flow, family, side, preset.needs_secret),
+            is_outgoing: side == Side::Outgoing,
             facts,
             permissions,
             name,
@@ -220,6 +253,7 @@ mod tests {
             signed_in: opened,
             opened,
             sends,
+            no_callback: false,
         };
         for (facts, family, done) in [
             (facts(false, false, false, false, false), Family::Microsoft, 0),
@@ -234,11 +268,18 @@ mod tests {
             (facts(true, true, true, false, true), Family::Google, 9),
             (facts(true, true, true, true, true), Family::Other, 6),
         ] {
-            let steps = facts.steps(Flow::Code, family, true);
+            let steps = facts.steps(Flow::Code, family, Side::Incoming, true);
             assert_eq!(steps.iter().filter(|step| **step).count(), done, "{facts:?} {family:?}");
         }
-        let without = Facts { id: true, ..Facts::default() }.steps(Flow::Code, Family::Other, false);
+        let without =
+            Facts { id: true, ..Facts::default() }.steps(Flow::Code, Family::Other, Side::Incoming, false);
         assert_eq!(without.iter().filter(|step| **step).count(), 3, "no secret is needed");
+        let unregistered = Facts { no_callback: true, ..facts(true, true, false, false, false) };
+        let steps = unregistered.steps(Flow::Code, Family::Microsoft, Side::Incoming, true);
+        assert_eq!(steps.iter().position(|done| !done), Some(2), "the Callback Endpoint is not registered");
+        let sends =
+            facts(true, true, true, false, true).steps(Flow::Code, Family::Microsoft, Side::Outgoing, true);
+        assert_eq!((sends.len(), sends.iter().all(|done| *done)), (9, true), "nothing of it is fetching");
     }
 
     #[test]
@@ -246,7 +287,7 @@ mod tests {
         let entered = Facts { id: true, secret: true, ..Facts::default() };
         let asked = Facts { secret_works: true, consent: true, ..entered };
         let done = |facts: Facts, flow| -> Vec<usize> {
-            let steps = facts.steps(flow, Family::Microsoft, true);
+            let steps = facts.steps(flow, Family::Microsoft, Side::Incoming, true);
             assert_eq!(steps.len(), 8);
             (1..=8).filter(|step| steps[step - 1]).collect()
         };

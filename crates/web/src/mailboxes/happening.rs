@@ -9,15 +9,36 @@ pub struct Happening {
 }
 impl Happening {
     pub fn of(event: &Event) -> Happening {
-        let who = match &event.actor {
-            Actor::Agent { name, .. } | Actor::Requester { name, .. } | Actor::Rule { name } => name.as_str(),
-            Actor::System => "Postern",
-        };
+        let who = who(event);
         let sentence = match event.kind.as_str() {
             "health" => health(event),
             kind => format!("{who} {}", words(kind)),
         };
         Happening { at: event.at, sentence }
+    }
+    /// The same of the registration that it signs in by; not how that began.
+    pub fn of_client(event: &Event) -> Option<Happening> {
+        let has = |field: &str| event.data.get(field).is_some();
+        let words = match event.kind.as_str() {
+            "created" => return None,
+            "changed" if has("client_secret") => "entered a new client secret",
+            "changed" if has("account_key") => "entered a new key file",
+            "changed" if has("provider") => "chose another provider",
+            "changed" => "changed the registration",
+            "origin_changed" => "named other endpoints",
+            "certificate_made" => "made a certificate",
+            "certificate_used" => "put a certificate in use",
+            "certificate_retired" => "retired a certificate",
+            kind => &words(kind),
+        };
+        Some(Happening { at: event.at, sentence: format!("{} {words}", who(event)) })
+    }
+}
+
+fn who(event: &Event) -> &str {
+    match &event.actor {
+        Actor::Agent { name, .. } | Actor::Requester { name, .. } | Actor::Rule { name } => name,
+        Actor::System => "Postern",
     }
 }
 
@@ -48,8 +69,9 @@ fn words(kind: &str) -> String {
         "not_proved" => "authorized it, but it did not work",
         "paused" => "paused fetching",
         "resumed" => "resumed fetching",
-        "alerted" => "told the administrators",
-        "well_again" => "told the administrators that it is well again",
+        // Whom it was told to, and whether, stands under Alerts.
+        "alerted" => "raised an alert",
+        "well_again" => "saw that it is well again",
         "silence_watched" => "switched the alert about a silence on",
         "silence_not_watched" => "switched the alert about a silence off",
         "token_deleted" => "deleted the token",

@@ -22,6 +22,14 @@ impl Side {
     }
 }
 
+impl Side {
+    /// *Nothing sent yet*
+    pub fn as_a_sentence(&self) -> String {
+        let mut letters = self.words.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The tag beside the heading.
@@ -41,24 +49,31 @@ impl Facts {
         let moment = |at: i64| page.moment(&at);
         let incoming = incoming(mailbox, page);
         let outgoing = outgoing(mailbox, page);
-        let worst = [&incoming, &outgoing].into_iter().find(|side| side.color == "bad");
-        let headline = match (worst, mailbox.last_mail_at) {
-            (Some(side), _) => side.words.to_owned(),
-            (None, Some(at)) if incoming.color == "good" => format!("last mail {}", moment(at).words()),
-            (None, _) => incoming.words.to_owned(),
-        };
-        let color = worst.map_or(incoming.color, |side| side.color);
         let tries = mailbox.active && mailbox.incoming_health.state != State::Paused;
-        Facts {
-            color,
-            headline,
+        let facts = Facts {
+            color: "",
+            headline: String::new(),
             incoming,
             outgoing,
             last_mail: mailbox.last_mail_at.map(moment),
             last_fetch: mailbox.last_fetch_at.map(moment),
             last_sent: mailbox.last_sent_at.map(moment),
             next_try: tries.then(|| moment(mailbox.due_at.max(page.now))),
-        }
+        };
+        facts.summed_up()
+    }
+
+    /// The tag is as bad as the worse side.
+    pub fn summed_up(mut self) -> Facts {
+        let worst = [&self.incoming, &self.outgoing].into_iter().find(|side| side.color == "bad");
+        let headline = match (worst, &self.last_mail) {
+            (Some(side), _) => side.words.to_owned(),
+            (None, Some(at)) if self.incoming.color == "good" => format!("last fetched {}", at.words()),
+            (None, _) => self.incoming.words.to_owned(),
+        };
+        self.color = worst.map_or(self.incoming.color, |side| side.color);
+        self.headline = headline;
+        self
     }
 
     /// A link that is open may go on while its consent has ended, and what is tried again may have been so for long: neither

@@ -65,6 +65,8 @@ pub struct Frame {
     pub tab: Tab,
     pub banner: Option<Shown>,
     pub facts: Facts,
+    /// Sides whose newest authorization waits for its proof.
+    pub unproved: Vec<Side>,
     /// What is asked about who has signed in, a side each.
     pub questions: Vec<Question>,
     /// What is tried again by itself until it is authorized, a side each.
@@ -132,6 +134,13 @@ impl Frame {
             }
         }
     }
+    /// The authorization page of the tab's side, where there is one.
+    pub fn config(&self) -> Option<String> {
+        let side = if self.tab == Tab::Outgoing { Side::Outgoing } else { Side::Incoming };
+        let server = self.mailbox.server(side);
+        let has_one = server.authentication.is_oauth() && server.client_id.is_some();
+        has_one.then(|| format!("/mailboxes/{}/{}/authorization", self.mailbox.id, side_word(side)))
+    }
     pub fn sends_nothing(&self) -> bool {
         self.mailbox.outgoing.authentication == Authentication::None
     }
@@ -147,6 +156,7 @@ impl Frame {
 
 /// Events shown beside a form.
 const EVENTS_MAX: i64 = 8;
+const EVENTS_SHOWN: usize = 8;
 
 /// A mailbox that is not removed.
 pub async fn stored(state: &State, id: i64) -> desk::Result<Mailbox> {
@@ -168,27 +178,40 @@ pub async fn frame(
 ) -> Result<(Page, Frame), Error> {
     let mailbox = find(state, id).await?;
     let read = state.courier.read(move |tx| {
-        let events = event::list(tx, Subject::Mailbox(id), EVENTS_MAX)?;
         let member = desk::alerts::fleet::of(tx, id)?.ok_or(desk::Refusal::NotFound("email"))?;
-        Ok((events, member))
+        let own = event::list(tx, Subject::Mailbox(id), EVENTS_MAX)?;
+        let mut happened: Vec<(i64, Happening)> = own.iter().map(|e| (e.id, Happening::of(e))).collect();
+        for client in &member.clients {
+            for event in event::list(tx, Subject::Client(client.id), EVENTS_MAX)? {
+                happened.extend(Happening::of_client(&event).map(|told| (event.id, told)));
+            }
+        }
+        happened.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+        Ok((happened.into_iter().take(EVENTS_SHOWN).map(|(_, told)| told).collect(), member))
     });
-    let (mut events, member) = read.await?;
-    events.reverse();
+    let (happened, member) = read.await?;
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
     page.done = asked.done.as_deref().and_then(done_sentence).map(str::to_owned);
     let banner = match &visit.who {
         Some(who) => banner::take(state, who, asked.banner.as_deref()).await?,
         None => None,
     };
-    let facts = Facts::of(&mailbox, &page);
-    let events = events.iter().map(Happening::of).collect();
     let client = member.clients.iter().find(|client| Some(client.id) == mailbox.incoming.client_id);
     let signs_in_alone = client.and_then(|client| match client.flow {
         Flow::Code => None,
         Flow::AppOnly => Some("nobody: the application itself"),
         Flow::ServiceAccount => Some("nobody: the service account"),
     });
+    let is_unproved = |side: &Side| {
+        let unproved = |grant: &Grant| grant.state == GrantState::Unproved;
+        member.grant(*side).is_some_and(unproved)
+    };
+    let mut unproved: Vec<Side> = [Side::Incoming, Side::Outgoing].into_iter().filter(is_unproved).collect();
     let line = Line::of(member, &page);
+    let facts = line.facts.clone();
+    if tab == Tab::Outgoing && asked.done.as_deref() == Some("saved") {
+        page.done = Some(format!("Saved. {}.", facts.outgoing.as_a_sentence()));
+    }
     let mut questions = Vec::new();
     for side in [Side::Incoming, Side::Outgoing] {
         questions.extend(authorize::question(&state.courier, id, side).await?);
@@ -198,6 +221,8 @@ pub async fn frame(
         let found = state.courier.read(move |tx| grant::tried_again(tx, id, side)).await?;
         tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
     }
+    // *Try now* stands beside what is tried again by itself.
+    unproved.retain(|side| !tried_again.iter().any(|tried| tried.side == *side));
     let used = mailbox.incoming.grant_id;
     let opened_by =
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
@@ -208,11 +233,12 @@ pub async fn frame(
         banner,
         facts,
         line,
+        unproved,
         questions,
         tried_again,
         signed_in,
         signs_in_alone,
-        events,
+        events: happened,
     };
     Ok((page, frame))
 }

@@ -65,6 +65,7 @@ impl TabForm for OutgoingForm {
         let shared = choice::family(frame.mailbox.incoming.authentication)
             .map(|family| state.presets.for_mailbox(family, &frame.mailbox).smtp);
         let is_shared = frame.mailbox.shape == Shape::Shared;
+        let password_warning = state.presets.password_warning(&frame.mailbox.address, &self.server.host);
         let own = choice::family(self.server.authentication());
         let shares = choice::family(frame.mailbox.incoming.authentication);
         let offers_graph = [own, shares].contains(&Some(mail::provider::Family::Microsoft));
@@ -80,6 +81,7 @@ impl TabForm for OutgoingForm {
             graph_kilobytes,
             practice,
             is_shared,
+            password_warning,
             why,
         };
         show_as(status, &around)
@@ -113,6 +115,8 @@ struct OutgoingPage {
     practice: bool,
     /// Who signs in and whose address it is are two.
     is_shared: bool,
+    /// What to know before a password is entered here.
+    password_warning: Option<String>,
     why: Option<String>,
 }
 

@@ -144,6 +144,10 @@ impl Presets {
     pub fn family(&self, provider: &str) -> Family {
         choice::family_of(&self.book, provider)
     }
+    /// What to know before a password is entered for that address at that server.
+    pub fn password_warning(&self, address: &str, host: &str) -> Option<String> {
+        self.book.password_warning(address, host).map(str::to_owned)
+    }
     /// Key and label of the providers to choose from.
     pub fn choices(&self, family: Family) -> Vec<(String, String)> {
         let known = self.book.of_family(family).map(|preset| (preset.key.clone(), preset.label.clone()));

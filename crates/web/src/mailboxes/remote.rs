@@ -86,7 +86,9 @@ impl TabForm for RemoteForm {
         let practice = state.practice();
         let Around { status, page, frame, why } = around;
         let offers = state.presets.offers(&frame.mailbox);
-        show_as(status, &RemotePage { page, frame, form: self, offers, practice, why })
+        let password_warning = state.presets.password_warning(&frame.mailbox.address, &self.server.host);
+        let form = self;
+        show_as(status, &RemotePage { page, frame, form, offers, practice, password_warning, why })
     }
 }
 
@@ -139,6 +141,8 @@ struct RemotePage {
     form: RemoteForm,
     offers: Vec<Offer>,
     practice: bool,
+    /// What to know before a password is entered here.
+    password_warning: Option<String>,
     why: Option<String>,
 }
 

@@ -282,3 +282,36 @@ async fn where_no_person_signs_in_nobody_is_asked_to() {
     by("code", "nowhere");
     maya.get(&ways).await.hides("Get a code").shows("not known to give codes").shows("Use this address");
 }
+
+#[tokio::test]
+async fn what_was_told_stays_as_it_was_told() {
+    let office = Office::staffed();
+    let id = mailbox(&office, "one@contoso.example");
+    breaks(&office, id);
+    look(&office);
+    let mut maya = office.maya().await;
+    maya.get("/alerts").await.shows("one@contoso.example sends no mail");
+    maya.get(&format!("/mailboxes/{id}/remote"))
+        .await
+        .shows("raised an alert")
+        .hides("told the administrators");
+    // It works again: what was said then is not what would be said now.
+    office.write(|tx| Ok(tx.execute("UPDATE mailbox SET out_state = 'ok' WHERE id = $1", params![id])?));
+    look(&office);
+    maya.get("/alerts").await.shows("one@contoso.example sends no mail").hides("will send no mail soon");
+}
+
+#[tokio::test]
+async fn why_nobody_could_be_told_is_no_answer_once_somebody_else_is_named() {
+    let office = Office::staffed();
+    let one = mailbox(&office, "one@contoso.example");
+    breaks(&office, one);
+    look(&office);
+    office.clock.advance(5 * 60_000);
+    look(&office);
+    let mut maya = office.maya().await;
+    maya.get("/mailboxes").await.shows("told on these pages only");
+    let answer = maya.post("/alerts", &[("recipients", "ops@nordwind.example"), ("secret_url", "")]).await;
+    maya.follow(&answer).await;
+    maya.get("/mailboxes").await.hides("told on these pages only");
+}

@@ -1,8 +1,9 @@
 //! System Emails: the three tabs, Config, the guide, Submit and the way back.
 use crate::office::{Answer, Browser, Office};
 use axum::http::StatusCode;
-use desk::By;
+use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Round};
+use desk::{By, params};
 
 const MICROSOFT: [(&str, &str); 9] = [
     ("host", ""),
@@ -478,4 +479,76 @@ async fn what_the_provider_says_when_an_email_is_removed_is_told_once() {
         .shows("Microsoft has no way to be told")
         .shows("https://myapps.microsoft.com");
     maya.get("/mailboxes").await.hides("Microsoft has no way to be told");
+}
+
+#[tokio::test]
+async fn a_password_that_the_provider_takes_no_more_is_warned_of_where_it_is_entered() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    let warning = "takes no passwords for reading mail";
+    maya.get("/mailboxes/1/remote").await.hides(warning);
+    let mut typed = MICROSOFT.to_vec();
+    typed[0].1 = "outlook.office365.com";
+    typed[1].1 = "993";
+    typed[3].1 = "password";
+    typed.push(("password", "imap-passw0rd"));
+    let answer = maya.post("/mailboxes/1/remote", &typed).await;
+    maya.follow(&answer).await.shows(warning);
+    let outgoing = [
+        ("host", "smtp.office365.com"),
+        ("port", "587"),
+        ("security", "starttls"),
+        ("authentication", "password"),
+        ("password", "imap-passw0rd"),
+        ("status", "disabled"),
+    ];
+    maya.get("/mailboxes/1/outgoing").await.hides(warning);
+    let answer = maya.post("/mailboxes/1/outgoing", &outgoing).await;
+    maya.follow(&answer).await.shows(warning);
+    // Of a server that nothing is known of there is nothing to say.
+    typed[0].1 = "imap.contoso.example";
+    let answer = maya.post("/mailboxes/1/remote", &typed).await;
+    maya.follow(&answer).await.hides(warning);
+}
+
+#[tokio::test]
+async fn a_new_secret_is_among_what_happened() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize");
+    let mut form = idp(&endpoint, "", TENANT);
+    form.push(("do", "save"));
+    let answer = maya.post("/mailboxes/1/remote/authorization", &form).await;
+    maya.follow(&answer).await;
+    maya.get("/mailboxes/1/remote").await.shows("entered a new client secret").hides(SECRET);
+}
+
+#[tokio::test]
+async fn a_set_up_that_nobody_has_authorized_yet_is_no_outage_and_a_try_that_is_not_proved_says_so() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let (now, (code, reason, remedy)) = (office.clock.now(), grant::NOT_AUTHORIZED);
+    office.write(|tx| {
+        tx.execute("UPDATE mailbox SET active = 1, in_host = 'imap.example' WHERE id = 1", params![])?;
+        let claim = mailbox::claim(tx, 1, now, 0, "test")?.unwrap();
+        let (code, reason, remedy) = (code.into(), reason.into(), remedy.into());
+        mailbox::settle(tx, &claim, &Round::NeedsPerson { code, reason, remedy, next_at: now }, now).map(drop)
+    });
+    let page = maya.get("/mailboxes").await;
+    page.shows("not authorized yet").hides("has got no mail since");
+    maya.get("/mailboxes/1/remote").await.shows("fill in what is missing there").hides("Prove again");
+    office.write(|tx| {
+        tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason, remedy)
+             VALUES (1, 1, 'incoming', 'unproved', 0, 0, 'x', 'IMAP is switched off.', 'Tick IMAP.') RETURNING id",
+            params![],
+        )?;
+        Ok(tx.execute(
+            "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at) VALUES (1, 'x', $2, '', $1)",
+            params![now + 3_600_000, &[1_u8; 40]],
+        )?)
+    });
+    maya.get("/mailboxes/1/remote").await.shows("authorized, not proved").shows("/mailboxes/1/remote/prove");
+    let page = maya.get("/mailboxes").await;
+    page.shows("IMAP is switched off.").hides("Nobody has authorized").hides("The token in use ends");
 }

@@ -58,7 +58,8 @@ impl Office {
         let courier = Courier::new(parts);
         let (stop, stopping) = watch::channel(false);
         let trusted_proxies = trusted_proxies.iter().map(|address| address.parse().unwrap()).collect();
-        let site = web::Site { url, name: "Contoso Support".to_owned(), trusted_proxies };
+        let site =
+            web::Site { url, name: "Contoso Support".to_owned(), trusted_proxies, mail_is_held: false };
         let router = web::app(web::State::new(courier.clone(), site, stopping));
         Office { desk, clock, courier, router, stop }
     }

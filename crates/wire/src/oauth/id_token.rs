@@ -92,6 +92,8 @@ pub enum Flaw {
     /// `none`, HMAC, or an algorithm we do not check.
     Algorithm,
     UnknownKey,
+    /// The key is there, and vouches for another tenant's tokens.
+    KeyOfAnother,
     Signature,
     Issuer,
     Audience,
@@ -107,6 +109,10 @@ impl Flaw {
             Flaw::Algorithm => "the id_token is signed in a way that is not accepted (RS256 and ES256 are)",
             Flaw::UnknownKey => {
                 "the id_token is signed with a key that the provider does not publish: try again"
+            }
+            Flaw::KeyOfAnother => {
+                "the id_token is signed with a key that the provider publishes for another issuer: check the tenant of \
+                 the endpoints"
             }
             Flaw::Signature => "the signature of the id_token is wrong",
             Flaw::Issuer => "the id_token comes from another issuer: check the tenant of the endpoints",
@@ -136,6 +142,9 @@ pub fn check(
     for key in matching.filter(|key| key.usage.as_deref().is_none_or(|usage| usage == "sig")) {
         let for_issuer = key.issuer.as_deref().map(|named| with_tenant(named, &token)).transpose()?;
         if for_issuer.is_some_and(|named| !is_same_issuer(&named, &issuer)) {
+            if found == Err(Flaw::UnknownKey) {
+                found = Err(Flaw::KeyOfAnother);
+            }
             continue;
         }
         found = verify(&token, key);

@@ -84,6 +84,9 @@ pub(super) const ROWS: Rows = rows! {
     90124, 90130, 9001023, 9002332 => Configuration, AppOverview,
         "This app may not be used through common or consumers.",
         "Enter the Directory (tenant) ID as Tenant, or organizations.";
+    9002331 => Configuration, AppOverview,
+        "This app is registered for personal Microsoft accounts alone.",
+        "Enter consumers as Tenant, or register an app of the organization that the mailbox belongs to.";
     900382, 900432 => Configuration, AppOverview,
         "The app is registered in another cloud than the tenant.",
         "Register the app in the portal of the tenant's own cloud, and choose that cloud in Postern.";

@@ -9,6 +9,7 @@ mod keyboard;
 mod narrow;
 mod newcomer;
 mod pointer;
+mod pressing;
 mod real_servers_oauth2;
 mod second_factor;
 mod shared;

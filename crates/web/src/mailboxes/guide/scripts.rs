@@ -19,6 +19,9 @@ const PERMISSIONS: [(&str, &str); 9] = [
     ("Mail.Send.Shared", "a367ab51-6b49-43bf-a716-a1fb06d2a174"),
 ];
 
+/// What a registration that only sends does without.
+pub const READING: [&str; 2] = ["IMAP.AccessAsUser.All", "POP.AccessAsUser.All"];
+
 /// Those that a mailbox needs by the protocols that it is read and sends by.
 pub fn permissions(mailbox: &Mailbox) -> Vec<&'static str> {
     let (reads, sends) = (mailbox.is_by_graph(Side::Incoming), mailbox.is_by_graph(Side::Outgoing));

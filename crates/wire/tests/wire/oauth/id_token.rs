@@ -186,3 +186,16 @@ async fn an_issuer_that_names_another_in_its_document_is_refused() {
     let error = oauth::discover_issuer(&net(), &issuer).await.unwrap_err();
     assert!(error.to_string().contains("names another issuer, https://evil.example"), "{error}");
 }
+
+#[tokio::test]
+async fn a_key_that_is_published_for_another_tenant_is_told_apart_from_none() {
+    let signer = Signer::new();
+    let provider = entra(&signer).await;
+    let mut keys = signer.keys();
+    keys["keys"][2]["issuer"] = json!(format!("{}/another/v2.0", provider.origin));
+    provider.answers("/keys", http(200, "", &keys.to_string()));
+    let token = signer.sign(&json!({"alg": "ES256", "kid": "k1"}), &claims(&provider.origin));
+    let endpoint = provider.url("/common/oauth2/v2.0/token");
+    let error = oauth::identify(&net(), &endpoint, None, &token, EXPECTED).await.unwrap_err();
+    assert!(error.to_string().contains("publishes for another issuer"), "{error}");
+}
