@@ -217,6 +217,11 @@ impl Directory {
         result
     }
 
+    /// Changes an app registration; one that is not there stays so.
+    pub fn change_app(&self, client_id: &str, change: impl FnOnce(&mut App)) {
+        self.change(|records| records.app_mut(client_id).map(change));
+    }
+
     pub fn app(&self, client_id: &str) -> Option<App> {
         self.read(|records| records.app(client_id).cloned())
     }

@@ -8,10 +8,8 @@ impl Practice {
     /// Registers a single-tenant web app with the guide's permissions, consent for Contoso and a secret.
     pub fn register(&self, name: &str, redirect_uri: &str) -> Registration {
         let client_id = self.world.register(name, Audience::SingleTenant, Some(redirect_uri.to_owned()));
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(&client_id) {
-                app.permissions = permissions::of_the_guide();
-            }
+        self.world.directory.change_app(&client_id, |app| {
+            app.permissions = permissions::of_the_guide();
         });
         self.world.grant_for_all(&client_id);
         let secret = self.world.add_secret(&client_id, "practice", 730);
@@ -21,11 +19,9 @@ impl Practice {
 
     /// Permissions and consent for an application that acts by itself (no person); its PowerShell is still to come.
     pub fn allow_app_only(&self, client_id: &str) {
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                let roles = permissions::roles_of(permissions::OUTLOOK);
-                app.app_permissions.extend(roles.map(|role| role.name.to_owned()));
-            }
+        self.world.directory.change_app(client_id, |app| {
+            let roles = permissions::roles_of(permissions::OUTLOOK);
+            app.app_permissions.extend(roles.map(|role| role.name.to_owned()));
         });
         self.world.grant_for_all(client_id);
     }
@@ -33,24 +29,20 @@ impl Practice {
     /// Permissions and consent to read and send by Microsoft Graph, for a person and for the application itself. Its own
     /// ones open every mailbox of Contoso.
     pub fn allow_graph(&self, client_id: &str) {
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                let scopes =
-                    permissions::SCOPES_FOR_GRAPH.split(' ').filter_map(|scope| scope.rsplit('/').next());
-                app.permissions.extend(scopes.map(str::to_owned));
-                let roles = permissions::roles_of(permissions::GRAPH);
-                app.app_permissions.extend(roles.map(|role| role.name.to_owned()));
-            }
+        self.world.directory.change_app(client_id, |app| {
+            let scopes =
+                permissions::SCOPES_FOR_GRAPH.split(' ').filter_map(|scope| scope.rsplit('/').next());
+            app.permissions.extend(scopes.map(str::to_owned));
+            let roles = permissions::roles_of(permissions::GRAPH);
+            app.app_permissions.extend(roles.map(|role| role.name.to_owned()));
         });
         self.world.grant_for_all(client_id);
     }
 
     /// *Allow public client flows*.
     pub fn allow_public_client(&self, client_id: &str) {
-        self.world.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                app.public_client = true;
-            }
+        self.world.directory.change_app(client_id, |app| {
+            app.public_client = true;
         });
     }
 

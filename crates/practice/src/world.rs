@@ -172,11 +172,9 @@ impl World {
     }
 
     pub fn grant_for_all(&self, client_id: &str) {
-        self.directory.change(|records| {
-            if let Some(app) = records.app_mut(client_id) {
-                app.consent_for_all = app.permissions.clone();
-                app.app_consent = app.app_permissions.clone();
-            }
+        self.directory.change_app(client_id, |app| {
+            app.consent_for_all = app.permissions.clone();
+            app.app_consent = app.app_permissions.clone();
         });
     }
 

@@ -7,6 +7,8 @@ use crate::session::Visit;
 use crate::{Error, State, Who};
 use askama::Template;
 use axum::response::Response;
+use desk::By;
+use desk::db::Tx;
 use desk::site::mail_hold::{self, MailHold};
 use serde::Deserialize;
 
@@ -44,13 +46,7 @@ pub async fn hold(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    let (by, once) = (who.by(), form.once(&who));
-    let held = state.courier.write(move |tx| {
-        mail_hold::begin(tx, &by, None)?;
-        form::record(once.as_ref(), tx, "/mail?done=held", by.at)
-    });
-    held.await?;
-    Ok(see_other("/mail?done=held"))
+    change(&state, &who, &form, "/mail?done=held", |tx, by| mail_hold::begin(tx, by, None)).await
 }
 
 /// `POST /mail/release`
@@ -59,11 +55,22 @@ pub async fn release(
     who: Who,
     form: Form,
 ) -> Result<Response, Error> {
-    let (by, once) = (who.by(), form.once(&who));
-    let released = state.courier.write(move |tx| {
-        mail_hold::release(tx, &by)?;
-        form::record(once.as_ref(), tx, "/mail?done=released", by.at)
+    change(&state, &who, &form, "/mail?done=released", mail_hold::release).await
+}
+
+/// Whoever finds it done already sees it done.
+async fn change(
+    state: &State,
+    who: &Who,
+    form: &Form,
+    done: &'static str,
+    act: impl Fn(&mut Tx<'_>, &By) -> desk::Result<bool> + Send + 'static,
+) -> Result<Response, Error> {
+    let (by, once) = (who.by(), form.once(who));
+    let changed = state.courier.write(move |tx| {
+        act(tx, &by)?;
+        form::record(once.as_ref(), tx, done, by.at)
     });
-    released.await?;
-    Ok(see_other("/mail?done=released"))
+    changed.await?;
+    Ok(see_other(done))
 }

@@ -266,6 +266,19 @@ fn given_elsewhere(try_: &Try) {
     });
 }
 
+/// A try at a provider that takes tokens back and has no discovery document; the person may have given something for
+/// another side.
+async fn unchecked(is_shared: bool) -> (Try, Courier) {
+    let try_ = Try::at("google").await;
+    let mut home = preset("google", &try_.provider, Some(&try_.provider));
+    home.oauth2.as_mut().unwrap().discovery_endpoint = None;
+    let restarted = try_.stage.restarted_with(Book::of(vec![home]));
+    if is_shared {
+        given_elsewhere(&try_);
+    }
+    (try_, restarted)
+}
+
 /// Which tokens the provider was told to take back since then.
 fn taken_back(try_: &Try, before: usize) -> Vec<String> {
     try_.provider.state().asked[before..].iter().filter_map(|form| form.get("token").cloned()).collect()
@@ -307,13 +320,7 @@ async fn tokens_that_wait_for_a_word_are_taken_back_when_another_sign_in_begins_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_device_is_given_when_its_session_has_ended_meanwhile_is_taken_back() {
     for is_shared in [false, true] {
-        let try_ = Try::at("google").await;
-        let mut home = preset("google", &try_.provider, Some(&try_.provider));
-        home.oauth2.as_mut().unwrap().discovery_endpoint = None;
-        let restarted = try_.stage.restarted_with(Book::of(vec![home]));
-        if is_shared {
-            given_elsewhere(&try_);
-        }
+        let (try_, restarted) = unchecked(is_shared).await;
         let new = NewDevice {
             client_id: try_.stage.mailbox().incoming.client_id.unwrap(),
             mailbox_id: try_.stage.mailbox_id,
@@ -393,13 +400,7 @@ async fn what_a_sign_in_brings_and_is_not_kept_is_taken_back_unless_another_mail
         (false, &refused, true),
         (true, &refused, false),
     ] {
-        let try_ = Try::at("google").await;
-        let mut home = preset("google", &try_.provider, Some(&try_.provider));
-        home.oauth2.as_mut().unwrap().discovery_endpoint = None;
-        let restarted = try_.stage.restarted_with(Book::of(vec![home]));
-        if is_shared {
-            given_elsewhere(&try_);
-        }
+        let (try_, restarted) = unchecked(is_shared).await;
         let token = id_token(ADDRESS, &try_.sent["nonce"], try_.stage.clock.now());
         let mut given = answer(&token);
         for (name, value) in [("access_token", json!("access-1")), ("refresh_token", json!("refresh-1"))] {

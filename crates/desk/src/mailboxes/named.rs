@@ -2,8 +2,8 @@
 //! long as the server may list it, and that number is the UID by which the desk knows the message.
 use super::cursor::{self, Cursor};
 use super::mailbox::{Mailbox, Side};
+use crate::Result;
 use crate::db::{Query, Tx};
-use crate::{Result, params};
 use sha2::{Digest as _, Sha256};
 
 /// A name, and the number it has here.
@@ -34,11 +34,9 @@ pub struct Known {
 }
 
 pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<Known> {
-    let rows: Vec<(u32, String)> = tx.all(
-        "SELECT uid, name FROM named_message WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 ORDER BY uid",
-        params![mailbox_id, folder, uid_validity],
-    )?;
-    let named = rows.into_iter().map(|(uid, name)| Named { uid, name }).collect();
+    let mut query = select(mailbox_id, folder, uid_validity);
+    query.push(" ORDER BY uid");
+    let named = rows(tx, &query)?;
     Ok(Known { named, last: cursor::last_given(tx, mailbox_id, folder, uid_validity)? })
 }
 
@@ -51,12 +49,10 @@ pub fn find(
     names: &[String],
 ) -> Result<Vec<Named>> {
     let mut found = Vec::new();
-    for some in names.chunks(512) {
-        let mut query = Query::new("SELECT uid, name FROM named_message WHERE mailbox_id = ");
-        query.bind(mailbox_id).push(" AND folder = ").bind(folder).push(" AND uid_validity = ");
-        query.bind(uid_validity).push(" AND name IN ").bind_list(some.iter().map(String::as_str));
-        let rows: Vec<(u32, String)> = tx.all(query.sql(), query.params())?;
-        found.extend(rows.into_iter().map(|(uid, name)| Named { uid, name }));
+    for some in names.chunks(AT_ONCE) {
+        let mut query = select(mailbox_id, folder, uid_validity);
+        query.push(" AND name IN ").bind_list(some.iter().map(String::as_str));
+        found.extend(rows(tx, &query)?);
     }
     Ok(found)
 }
@@ -70,14 +66,31 @@ pub fn of_uids(
     uids: &[u32],
 ) -> Result<Vec<Named>> {
     let mut found = Vec::new();
-    for some in uids.chunks(512) {
-        let mut query = Query::new("SELECT uid, name FROM named_message WHERE mailbox_id = ");
-        query.bind(mailbox_id).push(" AND folder = ").bind(folder).push(" AND uid_validity = ");
-        query.bind(uid_validity).push(" AND uid IN ").bind_list(some.iter().copied());
-        let rows: Vec<(u32, String)> = tx.all(query.sql(), query.params())?;
-        found.extend(rows.into_iter().map(|(uid, name)| Named { uid, name }));
+    for some in uids.chunks(AT_ONCE) {
+        let mut query = select(mailbox_id, folder, uid_validity);
+        query.push(" AND uid IN ").bind_list(some.iter().copied());
+        found.extend(rows(tx, &query)?);
     }
     Ok(found)
+}
+
+/// Names or numbers in one statement.
+const AT_ONCE: usize = 512;
+
+fn select<'v>(mailbox_id: i64, folder: &'v str, uid_validity: u32) -> Query<'v> {
+    let mut query = Query::new("SELECT uid, name FROM named_message WHERE mailbox_id = ");
+    query
+        .bind(mailbox_id)
+        .push(" AND folder = ")
+        .bind(folder)
+        .push(" AND uid_validity = ")
+        .bind(uid_validity);
+    query
+}
+
+fn rows(tx: &mut Tx<'_>, query: &Query<'_>) -> Result<Vec<Named>> {
+    let rows: Vec<(u32, String)> = tx.all(query.sql(), query.params())?;
+    Ok(rows.into_iter().map(|(uid, name)| Named { uid, name }).collect())
 }
 
 /// Within the transaction that records the messages, or says that they are passed over.

@@ -35,7 +35,8 @@ pub fn begin(tx: &mut Tx<'_>, by: &By, backup_of: Option<i64>) -> Result<bool> {
     }
     let hold = MailHold { since: by.at, backup_of };
     setting::set(tx, MAIL_HOLD, &serde_json::to_string(&hold).context("invariant: two numbers are JSON")?)?;
-    noted(tx, by, "mail_held", &json!({ "backup_of": backup_of }))
+    noted(tx, by, "mail_held", json!({ "backup_of": backup_of }))?;
+    Ok(true)
 }
 
 /// `false`: it was not on hold.
@@ -43,11 +44,12 @@ pub fn release(tx: &mut Tx<'_>, by: &By) -> Result<bool> {
     if tx.execute("DELETE FROM setting WHERE name = $1", params![MAIL_HOLD])? == 0 {
         return Ok(false);
     }
-    noted(tx, by, "mail_released", &json!({}))
+    noted(tx, by, "mail_released", json!({}))?;
+    Ok(true)
 }
 
-fn noted(tx: &mut Tx<'_>, by: &By, kind: &str, data: &serde_json::Value) -> Result<bool> {
-    event::append(tx, by, Subject::Site, kind, data.clone())?;
+fn noted(tx: &mut Tx<'_>, by: &By, kind: &str, data: serde_json::Value) -> Result<()> {
+    event::append(tx, by, Subject::Site, kind, data)?;
     tx.wake(TOPIC);
-    Ok(true)
+    Ok(())
 }

@@ -58,6 +58,27 @@ pub(crate) fn settle(day: &Day, id: i64, side: Side, round: &Round, now: i64) {
         }
     });
 }
+/// The mailbox is read by a consent in this state, which was refused so many times, at last with this code and reason.
+pub(crate) fn consented(day: &Day, id: i64, state: &str, failures: i64, refused: (&str, &str)) -> i64 {
+    day.write(|tx| {
+        let client = tx.insert(
+            "INSERT INTO client (public_id, provider, name, created_at)
+             VALUES ('x', 'microsoft', 'Contoso', 0) RETURNING id",
+            params![],
+        )?;
+        let grant = tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, failures, reason_code,
+                 reason) VALUES ($1, $2, 'incoming', $3, 0, 0, $4, $5, $6) RETURNING id",
+            params![client, id, state, failures, refused.0, refused.1],
+        )?;
+        tx.execute(
+            "UPDATE mailbox SET active = 1, in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3
+             WHERE id = $1",
+            params![id, client, grant],
+        )?;
+        Ok(grant)
+    })
+}
 /// The round looks once a minute for this long.
 pub(crate) fn minutes(day: &Day, minutes: i64) {
     for _ in 0..minutes {
@@ -328,24 +349,7 @@ fn nobody_is_told_at_an_address_that_is_read_here() {
 fn a_side_that_still_works_by_its_last_token_is_not_said_to_have_stopped() {
     let day = day();
     let id = day.mailbox_id(SUPPORT);
-    day.write(|tx| {
-        let client = tx.insert(
-            "INSERT INTO client (public_id, provider, name, created_at)
-             VALUES ('x', 'microsoft', 'Contoso', 0) RETURNING id",
-            params![],
-        )?;
-        let grant = tx.insert(
-            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason)
-             VALUES ($1, $2, 'incoming', 'lapsed', 0, 0, 'AADSTS50173', 'The grant was revoked.') RETURNING id",
-            params![client, id],
-        )?;
-        tx.execute(
-            "UPDATE mailbox SET active = 1, in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3
-             WHERE id = $1",
-            params![id, client, grant],
-        )?;
-        Ok(())
-    });
+    consented(&day, id, "lapsed", 0, ("AADSTS50173", "The grant was revoked."));
     minutes(&day, 1);
     let headline = || open(&day)[0].fact.headline();
     assert_eq!(headline(), "support@desk.example will get no mail soon");

@@ -1,6 +1,6 @@
 //! What would pass by itself and does not: nobody has to do anything about it for a while, and then somebody has to hear
 //! of it.
-use crate::alerts::{breaks, day, letters, mended, minutes, open, posts, settle};
+use crate::alerts::{breaks, consented, day, letters, mended, minutes, open, posts, settle};
 use crate::desk::{Day, SUPPORT};
 use crate::mail;
 use desk::alerts::fleet::{self, Wanted};
@@ -95,27 +95,12 @@ fn a_way_out_that_is_closed_is_told_when_letters_wait_for_it() {
 fn a_token_that_ended_and_is_not_renewed_is_told_though_an_open_link_goes_on() {
     let day = day();
     let (id, ends_at) = (day.mailbox_id(SUPPORT), day.now());
+    let grant = consented(&day, id, "fulfilled", 3, ("refresh_retry", "HTTP status 503."));
     day.write(|tx| {
-        let client = tx.insert(
-            "INSERT INTO client (public_id, provider, name, created_at)
-             VALUES ('x', 'microsoft', 'Contoso', 0) RETURNING id",
-            params![],
-        )?;
-        let grant = tx.insert(
-            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, failures, reason_code,
-                 reason) VALUES ($1, $2, 'incoming', 'fulfilled', 0, 0, 3, 'refresh_retry', 'HTTP status 503.')
-             RETURNING id",
-            params![client, id],
-        )?;
         tx.execute(
             "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at)
              VALUES ($1, 'r', $2, 'IMAP', $3)",
             params![grant, &[1_u8; 40], ends_at],
-        )?;
-        tx.execute(
-            "UPDATE mailbox SET active = 1, in_authentication = 'microsoft', in_client_id = $2, in_grant_id = $3
-             WHERE id = $1",
-            params![id, client, grant],
         )?;
         Ok(())
     });

@@ -10,7 +10,7 @@ const SUPPORT: &str = "support@contoso.example";
 pub async fn registered(demo: &Demo, visitor: &mut Visitor) -> (String, Registered) {
     let (base, page) = begun(demo, visitor, SUPPORT).await;
     let app = register(&demo.portal, &by_id(&page, "callback"), Consent::ForAll).await;
-    let_in(&demo.portal, &app).await;
+    let_in(&demo.portal, &app, SUPPORT, &["IMAP.AccessAsApp", "SMTP.SendAsApp"], "").await;
     let page = visitor.get(page.url.as_str()).await;
     let tenant = app.token_endpoint.split('/').nth(3).unwrap();
     let form = page
@@ -32,25 +32,26 @@ pub async fn certified(demo: &Demo, visitor: &mut Visitor, base: &str, app: &Reg
     upload(demo, &app.client_id).await;
 }
 
-/// In the portal: what an application may do, and the mailbox that Exchange lets it into.
-async fn let_in(portal: &str, app: &Registered) {
+/// In the portal: what an application may do, the mailbox that Exchange lets it into, and `more` of PowerShell.
+pub async fn let_in(portal: &str, app: &Registered, address: &str, permissions: &[&str], more: &str) {
     let mut administrator = Visitor::new();
-    let permissions = format!("{portal}/apps/{}/permissions", app.client_id);
-    let page = administrator.get(format!("{permissions}/add?api=exchange&kind=application")).await;
-    let form = page.form("Add permissions").with("permission", "IMAP.AccessAsApp");
-    let page = administrator.submit(form.with("permission", "SMTP.SendAsApp")).await;
+    let pages = format!("{portal}/apps/{}/permissions", app.client_id);
+    let page = administrator.get(format!("{pages}/add?api=exchange&kind=application")).await;
+    let form = page.form("Add permissions");
+    let form = permissions.iter().fold(form, |form, permission| form.with("permission", permission));
+    let page = administrator.submit(form).await;
     let page = administrator.get(page.link("Grant admin consent for Contoso")).await;
     administrator.submit(page.form("Yes")).await.says("Granted for Contoso");
     let page = administrator.get(format!("{portal}/enterprise/{}", app.client_id)).await;
     let object = by_id(&page, "service-principal-id");
     let script = format!(
         "New-ServicePrincipal -AppId {} -ObjectId {object}\n\
-         Add-MailboxPermission -Identity {SUPPORT} -User {object} -AccessRights FullAccess\n\
-         Add-RecipientPermission -Identity {SUPPORT} -Trustee {object} -AccessRights SendAs -Confirm:$false",
+         Add-MailboxPermission -Identity {address} -User {object} -AccessRights FullAccess\n\
+         Add-RecipientPermission -Identity {address} -Trustee {object} -AccessRights SendAs -Confirm:$false\n{more}",
         app.client_id
     );
     let page = administrator.get(format!("{portal}/exchange")).await;
-    administrator.submit(page.form("Run").set("script", &script)).await;
+    administrator.submit(page.form("Run").set("script", &script)).await.says_not("couldn't be found");
 }
 
 /// The public half goes to the portal.

@@ -1,11 +1,11 @@
 //! `mailbox apply` over what is there already: what the file says counts, what it does not say stays.
+use crate::applying_clients::SHARED;
 use crate::program::Program;
 use desk::db::{Db, Options, Tx};
 use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::{client, client::EnteredClient, grant};
 use desk::site::vault::Vault;
 use desk::{Actor, By, params};
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 pub const PASSWORD_BOX: &str = r#"
@@ -45,31 +45,49 @@ pub fn program() -> Program {
 }
 
 /// What was done to the one mailbox of the file.
-fn applied(program: &Program, text: &str) -> Value {
+pub fn applied(program: &Program, text: &str) -> Value {
     let file = program.file("fleet.toml", text);
     program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json()["items"][0].clone()
 }
-fn done(program: &Program, text: &str) -> String {
+pub fn done(program: &Program, text: &str) -> String {
     applied(program, text)["done"].as_str().unwrap().to_owned()
 }
-fn shown(program: &Program, address: &str) -> Value {
+pub fn shown(program: &Program, address: &str) -> Value {
     program.run(&["mailbox", "show", address, "--json"]).fine().json()
 }
 
 /// What the pages do to the desk of the program.
-fn on_the_page<T>(program: &Program, act: impl Fn(&mut Tx<'_>, &Vault, &By) -> desk::Result<T>) -> T {
+pub fn on_the_page<T>(program: &Program, act: impl Fn(&mut Tx<'_>, &Vault, &By) -> desk::Result<T>) -> T {
     let database = format!("sqlite:{}", program.data().join("postern.db").display());
     let db = Db::open(&database, &Options::default()).unwrap();
     let vault = Vault::open(&program.data().join("postern.key")).unwrap();
     let by = By { actor: Actor::System, at: 1_795_521_600_000 };
     db.write(|tx| act(tx, &vault, &by)).unwrap()
 }
-fn registration(tx: &mut Tx<'_>) -> desk::Result<client::Client> {
+/// As the page Config does.
+pub fn change(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    by: &By,
+    client_id: i64,
+    entered: &EnteredClient,
+) -> desk::Result<client::Client> {
+    let change = client::Change {
+        vault,
+        providers: mail::provider::Book::builtin(),
+        by,
+        scheme: client::Scheme::HttpsOnly,
+        completeness: mailbox::Completeness::Complete,
+        nonces: [[9; 24], [8; 24]],
+    };
+    client::change(tx, &change, client_id, entered)
+}
+pub fn registration(tx: &mut Tx<'_>) -> desk::Result<client::Client> {
     let id = id_of(tx, "billing@contoso.example")?;
     let id = mailbox::get(tx, id)?.incoming.client_id.unwrap();
     Ok(client::find(tx, id)?.unwrap())
 }
-fn id_of(tx: &mut Tx<'_>, address: &str) -> desk::Result<i64> {
+pub fn id_of(tx: &mut Tx<'_>, address: &str) -> desk::Result<i64> {
     Ok(mailbox::find_by_address(tx, address)?.unwrap().id)
 }
 
@@ -175,21 +193,7 @@ fn what_the_authorization_page_holds_beyond_the_file_stays() {
             strict_matching: found.strict_matching,
             notes: "ask Maya".into(),
         };
-        let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
-        let book = mail::provider::Book::builtin();
-        client::change(
-            tx,
-            &client::Change {
-                vault,
-                providers: book,
-                by,
-                scheme: https,
-                completeness: complete,
-                nonces: [[9; 24], [8; 24]],
-            },
-            found.id,
-            &entered,
-        )
+        change(tx, vault, by, found.id, &entered)
     });
     let before = format!("{:?}", on_the_page(&program, |tx, _, _| registration(tx)));
     assert_eq!(done(&program, MICROSOFT_BOX), "unchanged");
@@ -350,172 +354,6 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
         .run(&["mailbox", "certificate", "billing@contoso.example", "--waiting"])
         .fails(3, &["no such certificate"]);
     assert_eq!(done(&program, &text), "unchanged", "the roll-over is not undone");
-}
-
-const SHARED: &str = r#"
-[[client]]
-name = "Contoso"
-provider = "microsoft"
-client_id = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11"
-client_secret_file = "value"
-client_secret_expires = "2028-01-31"
-tenant = "contoso.example"
-
-[[mailbox]]
-address = "billing@contoso.example"
-client = "Contoso"
-[mailbox.incoming]
-authentication = "microsoft"
-[mailbox.outgoing]
-authentication = "google"
-[mailbox.outgoing.client]
-client_id = "an-id.apps.googleusercontent.com"
-client_secret_file = "value"
-
-[[mailbox]]
-address = "support@contoso.example"
-client = "Contoso"
-[mailbox.incoming]
-authentication = "microsoft"
-"#;
-
-#[test]
-fn one_registration_serves_several_mailboxes_and_another_provider_sends() {
-    let program = program();
-    let file = program.file("fleet.toml", SHARED);
-    let apply = || program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
-    let first = apply();
-    let items = first["items"].as_array().unwrap();
-    assert!(items.iter().all(|item| item["done"] == "created"), "{first}");
-    assert_eq!(items[0]["callback"], items[1]["callback"], "one callback to register");
-    let again = apply();
-    assert!(again["items"].as_array().unwrap().iter().all(|item| item["done"] == "unchanged"), "{again}");
-    let billing = shown(&program, "billing@contoso.example");
-    assert_eq!(billing["client"]["name"], "Contoso");
-    assert_eq!(billing["client"]["secret_expires_at"], "2028-01-31T00:00:00.000Z");
-    assert_eq!(billing["outgoing"]["host"], "smtp.gmail.com");
-    let (registrations, sends) = on_the_page(&program, |tx, _, _| {
-        let id = id_of(tx, "billing@contoso.example")?;
-        Ok((client::list(tx, 9)?.len(), mailbox::get(tx, id)?.outgoing.client_id))
-    });
-    assert_eq!(registrations, 2, "the shared one, and one for sending");
-    assert!(sends.is_some());
-
-    for (wrong, words) in [
-        (SHARED.replace("client = \"Contoso\"", "client = \"Fabrikam\""), "no client “Fabrikam”"),
-        (SHARED.replace("2028-01-31", "next year"), "is no date"),
-        (SHARED.replace("tenant =", "tennant ="), "tennant"),
-        (SHARED.replace("provider = \"microsoft\"\n", ""), "provider is needed"),
-    ] {
-        let file = program.file("wrong.toml", &wrong);
-        let ran = program.run(&["mailbox", "apply", file.to_str().unwrap()]);
-        assert!(ran.status != 0 && ran.err.contains(words), "{words}: {}", ran.err);
-    }
-}
-
-/// Another administrator may have typed another endpoint since the file was written.
-#[test]
-fn a_secret_of_the_file_is_not_entered_for_an_endpoint_that_the_file_does_not_name() {
-    let program = program();
-    done(&program, SHARED);
-    let secret = |tx: &mut Tx<'_>, vault: &Vault| {
-        let id = registration(tx)?.id;
-        let kept = client::secret_for_system(tx, vault, id)?;
-        Ok(kept.map(|kept| kept.expose_secret().to_owned()))
-    };
-    on_the_page(&program, |tx, vault, by| {
-        let found = registration(tx)?;
-        let entered = EnteredClient {
-            name: found.name.clone(),
-            active: true,
-            tenant: found.tenant.clone(),
-            client_id: found.client_id.clone(),
-            client_secret: Some("anything".to_owned().into()),
-            authorization_endpoint: found.authorization_endpoint.clone(),
-            token_endpoint: "https://login.evil.example/contoso.example/oauth2/v2.0/token".into(),
-            scopes: found.scopes.clone(),
-            ..EnteredClient::default()
-        };
-        let (https, complete) = (client::Scheme::HttpsOnly, mailbox::Completeness::Complete);
-        let book = mail::provider::Book::builtin();
-        client::change(
-            tx,
-            &client::Change {
-                vault,
-                providers: book,
-                by,
-                scheme: https,
-                completeness: complete,
-                nonces: [[9; 24], [8; 24]],
-            },
-            found.id,
-            &entered,
-        )
-    });
-    let file = program.file("fleet.toml", SHARED);
-    let words = ["the client Contoso was not applied", "login.evil.example", "Name token_endpoint"];
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
-    assert_eq!(on_the_page(&program, |tx, vault, _| secret(tx, vault)).as_deref(), Some("anything"));
-    // Named, it counts.
-    let named = SHARED.replace(
-        "tenant = \"contoso.example\"",
-        "tenant = \"contoso.example\"\ntoken_endpoint = \"https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token\"",
-    );
-    done(&program, &named);
-    let kept = on_the_page(&program, |tx, vault, _| secret(tx, vault));
-    assert_eq!(kept.as_deref(), Some("a~secret.Value_of+40-characters"));
-    assert_eq!(done(&program, SHARED), "unchanged", "it is the provider's own again");
-}
-
-const OTHERS: &str = r#"
-[[client]]
-name = "Of nobody"
-provider = "other"
-flow = "app_only"
-client_id = "an-id"
-client_secret_file = "value"
-token_endpoint = "https://id.contoso.example/token"
-scopes = "mail"
-
-[[mailbox]]
-address = "billing@contoso.example"
-client = "Of nobody"
-[mailbox.incoming]
-host = "imap.contoso.example"
-authentication = "other"
-"#;
-
-#[test]
-fn a_shared_registration_whose_token_may_not_go_to_the_server_is_refused_before_anything_ends() {
-    let program = program();
-    assert_eq!(done(&program, OTHERS), "created");
-    let (_, mailbox) = OTHERS.split_once("[[mailbox]]").unwrap();
-    let elsewhere = format!("[[mailbox]]{mailbox}")
-        .replace("billing@", "support@")
-        .replace("imap.contoso.example", "imap.evil.example");
-    let file = program.file("fleet.toml", &elsewhere);
-    let words = ["was entered for imap.contoso.example", "imap.evil.example"];
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fails(1, &words);
-    program.run(&["mailbox", "show", "support@contoso.example"]).fails(3, &["no mailbox"]);
-    // Whose file holds the secret may name another server, and what is there already is no question.
-    assert_eq!(done(&program, &OTHERS.replace("billing@", "support@").replace("imap.", "mail.")), "created");
-    assert_eq!(done(&program, &format!("[[mailbox]]{mailbox}")), "unchanged");
-}
-
-#[test]
-fn another_secret_of_a_shared_registration_is_a_change_of_the_mailboxes_that_use_it() {
-    let program = program();
-    let file = program.file("fleet.toml", SHARED);
-    let apply = || {
-        let applied = program.run(&["mailbox", "apply", file.to_str().unwrap(), "--json"]).fine().json();
-        applied["items"].as_array().unwrap().iter().map(|item| item["done"].clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(apply(), ["created", "created"]);
-    program.file("value", "b~another.Value_of+40-characters\n");
-    assert_eq!(apply(), ["changed", "changed"]);
-    assert_eq!(apply(), ["unchanged", "unchanged"]);
-    program.file("fleet.toml", &SHARED.replace("2028-01-31", "2028-02-29"));
-    assert_eq!(apply(), ["changed", "changed"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A mailbox of the practice provider that an application reads by POP3, as `mailbox apply` sets it up.
-use crate::practice_walk::{Consent, Demo, Registered, by_id, register, until};
+use crate::application::let_in;
+use crate::practice_walk::{Consent, Demo, Registered, register, until};
 use crate::visitor::Visitor;
 use desk::db::{Db, Options};
 use desk::params;
@@ -19,7 +20,9 @@ impl PostOffice {
     pub async fn open(more: &str) -> PostOffice {
         let demo = Demo::start();
         let app = register(&demo.portal, &demo.url("/oauth/callback/unused"), Consent::ForAll).await;
-        let_in(&demo.portal, &app).await;
+        let permissions = ["POP.AccessAsApp", "IMAP.AccessAsApp", "SMTP.SendAsApp"];
+        let without_imap = format!("Set-CASMailbox -Identity {BILLING} -ImapEnabled $false");
+        let_in(&demo.portal, &app, BILLING, &permissions, &without_imap).await;
         demo.program.file("value", &app.secret);
         let office = PostOffice { demo, app, more: more.to_owned() };
         assert_eq!(office.apply("pop3"), "created");
@@ -74,31 +77,6 @@ impl PostOffice {
         }
         assert_eq!(count.values().collect::<Vec<_>>(), [&1], "the letter that was there before: {count:?}");
     }
-}
-
-/// In the portal: what an application may do, and the mailbox that Exchange lets it into.
-async fn let_in(portal: &str, app: &Registered) {
-    let mut administrator = Visitor::new();
-    let permissions = format!("{portal}/apps/{}/permissions", app.client_id);
-    let page = administrator.get(format!("{permissions}/add?api=exchange&kind=application")).await;
-    let mut form = page.form("Add permissions");
-    for permission in ["POP.AccessAsApp", "IMAP.AccessAsApp", "SMTP.SendAsApp"] {
-        form = form.with("permission", permission);
-    }
-    let page = administrator.submit(form).await;
-    let page = administrator.get(page.link("Grant admin consent for Contoso")).await;
-    administrator.submit(page.form("Yes")).await.says("Granted for Contoso");
-    let page = administrator.get(format!("{portal}/enterprise/{}", app.client_id)).await;
-    let object = by_id(&page, "service-principal-id");
-    let script = format!(
-        "New-ServicePrincipal -AppId {} -ObjectId {object}\n\
-         Add-MailboxPermission -Identity {BILLING} -User {object} -AccessRights FullAccess\n\
-         Add-RecipientPermission -Identity {BILLING} -Trustee {object} -AccessRights SendAs -Confirm:$false\n\
-         Set-CASMailbox -Identity {BILLING} -ImapEnabled $false",
-        app.client_id
-    );
-    let page = administrator.get(format!("{portal}/exchange")).await;
-    administrator.submit(page.form("Run").set("script", &script)).await.says_not("couldn't be found");
 }
 
 async fn powershell(office: &PostOffice, line: &str) {

@@ -1,7 +1,7 @@
 //! A mailbox that is read and answered by Microsoft Graph alone, from the pages to the customer and back, and through what
 //! goes wrong there.
 use crate::applying::{MICROSOFT_BOX, program};
-use crate::practice_walk::{Consent, Demo, answer, by_id, register_with, sign_in, until};
+use crate::practice_walk::{Consent, Demo, answer, by_id, register_with, sign_in, submit, until};
 use crate::visitor::Visitor;
 
 const ADDRESS: &str = "support@contoso.example";
@@ -20,17 +20,7 @@ async fn connected(demo: &Demo, visitor: &mut Visitor) {
     let callback = by_id(&page, "callback");
     let permissions = ["User.Read", "offline_access", "Mail.ReadWrite", "Mail.Send"];
     let registered = register_with(&demo.portal, &callback, Consent::ForAll, &permissions).await;
-    let form = page
-        .form("Submit")
-        .set("client_id", &registered.client_id)
-        .set("client_secret", &registered.secret)
-        .set("tenant", "")
-        .set("authorization_endpoint", &registered.authorization_endpoint)
-        .set("token_endpoint", &registered.token_endpoint);
-    let mut page = visitor.submit(form).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
+    let page = submit(visitor, &page, &registered).await;
     sign_in(visitor, page, ADDRESS).await.says(&format!("{ADDRESS} is authorized"));
     let page = visitor.get(format!("{base}/outgoing")).await;
     let form = page.form("Save Changes").set("authentication", "same").set("protocol", "graph");

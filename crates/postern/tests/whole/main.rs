@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, too, a failed unwrap is a failed test")]
 mod application;
 mod applying;
+mod applying_clients;
 mod arrows;
 mod authorizing;
 mod backups;

@@ -296,18 +296,21 @@ pub async fn submitted(demo: &Demo, visitor: &mut Visitor, address: &str, consen
     let registered = register(&demo.portal, &callback, consent).await;
     let page = visitor.get(page.url.as_str()).await;
     assert_eq!(by_id(&page, "callback"), callback, "the Callback Endpoint changed by reloading");
-    let form = page
+    let page = submit(visitor, &page, &registered).await;
+    Submitted { base, page, callback, secret: registered.secret }
+}
+
+/// *Submit* with what the portal gave; the page of the provider that it leads to.
+pub async fn submit(visitor: &mut Visitor, config: &Page, registered: &Registered) -> Page {
+    let form = config
         .form("Submit")
         .set("client_id", &registered.client_id)
         .set("client_secret", &registered.secret)
         .set("tenant", "")
         .set("authorization_endpoint", &registered.authorization_endpoint)
         .set("token_endpoint", &registered.token_endpoint);
-    let mut page = visitor.submit(form).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
-    Submitted { base, page, callback, secret: registered.secret }
+    let page = visitor.submit(form).await;
+    if page.text.contains("Go there now") { visitor.get(page.link("Go there now")).await } else { page }
 }
 
 /// From nothing to a mailbox that fetches and sends.

@@ -263,10 +263,8 @@ pub(super) async fn allow_public(
     Path(client_id): Path<String>,
     Form(form): Form<AllowPublic>,
 ) -> Response {
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            app.public_client = form.allow;
-        }
+    world.directory.change_app(&client_id, |app| {
+        app.public_client = form.allow;
     });
     page::see(&format!("/portal/apps/{client_id}/authentication"))
 }

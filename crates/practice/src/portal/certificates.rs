@@ -84,10 +84,8 @@ pub(super) async fn delete(
     Path(client_id): Path<String>,
     Form(form): Form<Delete>,
 ) -> Response {
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            app.certificates.retain(|certificate| certificate.id != form.certificate);
-        }
+    world.directory.change_app(&client_id, |app| {
+        app.certificates.retain(|certificate| certificate.id != form.certificate);
     });
     page::see(&format!("/portal/apps/{client_id}/certificates"))
 }

@@ -179,10 +179,8 @@ pub(super) async fn add(
     let chosen = Chosen::read(&form);
     let ticked =
         PERMISSIONS.iter().map(|permission| permission.name).filter(|name| chosen.ticked.contains(*name));
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            app.permissions = ticked.map(str::to_owned).collect();
-        }
+    world.directory.change_app(&client_id, |app| {
+        app.permissions = ticked.map(str::to_owned).collect();
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))
 }
@@ -195,12 +193,10 @@ pub(super) async fn add_application(
     let chosen = Chosen::read(&form);
     let (of_it, of_others): (Vec<&Role>, Vec<&Role>) =
         APPLICATION.iter().partition(|role| role.resource == resource(&chosen.api));
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            let stay = of_others.iter().filter(|role| app.app_permissions.contains(role.name));
-            let ticked = of_it.iter().filter(|role| chosen.ticked.contains(role.name));
-            app.app_permissions = stay.chain(ticked).map(|role| role.name.to_owned()).collect();
-        }
+    world.directory.change_app(&client_id, |app| {
+        let stay = of_others.iter().filter(|role| app.app_permissions.contains(role.name));
+        let ticked = of_it.iter().filter(|role| chosen.ticked.contains(role.name));
+        app.app_permissions = stay.chain(ticked).map(|role| role.name.to_owned()).collect();
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))
 }
@@ -218,15 +214,13 @@ pub(super) async fn remove(
     Path(client_id): Path<String>,
     axum::extract::Form(form): axum::extract::Form<Remove>,
 ) -> Response {
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            let (wanted, granted) = match form.kind.as_str() {
-                "application" => (&mut app.app_permissions, &mut app.app_consent),
-                _ => (&mut app.permissions, &mut app.consent_for_all),
-            };
-            wanted.remove(&form.permission);
-            granted.remove(&form.permission);
-        }
+    world.directory.change_app(&client_id, |app| {
+        let (wanted, granted) = match form.kind.as_str() {
+            "application" => (&mut app.app_permissions, &mut app.app_consent),
+            _ => (&mut app.permissions, &mut app.consent_for_all),
+        };
+        wanted.remove(&form.permission);
+        granted.remove(&form.permission);
     });
     page::see(&format!("/portal/apps/{client_id}/permissions"))
 }

@@ -124,10 +124,8 @@ pub(super) async fn delete(
     Path(client_id): Path<String>,
     Form(form): Form<Delete>,
 ) -> Response {
-    world.directory.change(|records| {
-        if let Some(app) = records.app_mut(&client_id) {
-            app.secrets.retain(|secret| secret.id != form.secret);
-        }
+    world.directory.change_app(&client_id, |app| {
+        app.secrets.retain(|secret| secret.id != form.secret);
     });
     page::see(&format!("/portal/apps/{client_id}/secrets"))
 }

@@ -1,11 +1,8 @@
 //! System Emails: the three tabs, Config, the guide, Submit and the way back.
 use crate::office::{Answer, Browser, Office};
 use axum::http::StatusCode;
-use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Round};
-use desk::{By, params};
 
-const MICROSOFT: [(&str, &str); 9] = [
+pub const MICROSOFT: [(&str, &str); 9] = [
     ("host", ""),
     ("port", ""),
     ("security", "tls"),
@@ -16,11 +13,11 @@ const MICROSOFT: [(&str, &str); 9] = [
     ("fetched", "nothing"),
     ("start_from", "now"),
 ];
-const TENANT: &str = "7d1a2c3e-4b5f-4a6d-8e7f-90a1b2c3d4e5";
+pub const TENANT: &str = "7d1a2c3e-4b5f-4a6d-8e7f-90a1b2c3d4e5";
 const CLIENT_ID: &str = "5b1c1f0e-3a77-4c7e-9a55-0c2d3c1f7e11";
-const SECRET: &str = "wX~8Q.very-secret_value";
+pub const SECRET: &str = "wX~8Q.very-secret_value";
 
-async fn with_email(office: &Office) -> Browser {
+pub async fn with_email(office: &Office) -> Browser {
     let mut maya = office.maya().await;
     maya.get("/mailboxes/new").await;
     let typed = [("address", "support@contoso.example"), ("name", "Contoso Support"), ("department", "1")];
@@ -39,7 +36,7 @@ pub fn callback(page: &Answer) -> String {
     let (_, rest) = page.body.split_once("id=\"callback\"").unwrap();
     rest.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned()
 }
-fn idp<'a>(endpoint: &'a str, token_endpoint: &'a str, tenant: &'a str) -> Vec<(&'a str, &'a str)> {
+pub fn idp<'a>(endpoint: &'a str, token_endpoint: &'a str, tenant: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("status", "enabled"),
         ("name", "Contoso mail"),
@@ -417,138 +414,4 @@ async fn a_refused_tab_says_why_and_keeps_what_was_typed() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}={value}: {}", answer.location());
         answer.shows(why).shows("mail.somewhere.example");
     }
-}
-
-#[tokio::test]
-async fn a_mailbox_that_needs_a_person_is_said_on_every_page_of_an_administrator_only() {
-    let office = Office::staffed();
-    let mut maya = with_email(&office).await;
-    let round = Round::NeedsPerson {
-        code: "AADSTS7000222".to_owned(),
-        reason: "Microsoft says the client secret <has> expired.".to_owned(),
-        remedy: "Make a new secret and enter it.".to_owned(),
-        next_at: office.clock.now() + 60_000,
-    };
-    let by = By::system(office.clock.now());
-    office.write(|tx| {
-        let settled = mailbox::find(tx, 1)?.unwrap();
-        assert_eq!(settled.address, "support@contoso.example");
-        mailbox::settle_outgoing(tx, 1, &round, by.at)
-    });
-    for path in ["/profile", "/agents", "/mailboxes", "/mailboxes/1"] {
-        let page = maya.get(path).await;
-        page.shows("support@contoso.example has sent no mail since")
-            .shows("client secret &#60;has&#62; expired")
-            .shows("/mailboxes/1/outgoing");
-    }
-    office.leo().await.get("/profile").await.hides("sends no mail").hides("secret");
-}
-
-#[tokio::test]
-async fn removing_asks_first_and_the_email_is_gone_from_the_pages() {
-    let office = Office::staffed();
-    let mut maya = with_email(&office).await;
-    maya.get("/mailboxes/1/remove").await.shows("Its tickets and their mail stay");
-    maya.get("/mailboxes").await.shows("support@contoso.example");
-    let answer = maya.post("/mailboxes/1/remove", &[]).await;
-    maya.follow(&answer).await.shows("The email is removed").hides("href=\"/mailboxes/1\"");
-    assert_eq!(maya.get("/mailboxes/1").await.status, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn what_the_provider_says_when_an_email_is_removed_is_told_once() {
-    let office = Office::staffed();
-    let mut maya = with_email(&office).await;
-    office.write(|tx| {
-        let client = tx.insert(
-            "INSERT INTO client (public_id, provider, name, created_at) VALUES ('x', 'microsoft', 'Contoso', 0)
-             RETURNING id",
-            desk::params![],
-        )?;
-        let grant = tx.insert(
-            "INSERT INTO consent (client_id, mailbox_id, side, state, refresh_token, state_since, created_at)
-             VALUES ($1, 1, 'incoming', 'fulfilled', $2, 0, 0) RETURNING id",
-            desk::params![client, &[1_u8; 8]],
-        )?;
-        let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_client_id = $1, in_grant_id = $2 WHERE id = 1";
-        Ok(tx.execute(bound, desk::params![client, grant])?)
-    });
-    let answer = maya.post("/mailboxes/1/remove", &[]).await;
-    let page = maya.follow(&answer).await;
-    page.shows("The email is removed")
-        .shows("Microsoft has no way to be told")
-        .shows("https://myapps.microsoft.com");
-    maya.get("/mailboxes").await.hides("Microsoft has no way to be told");
-}
-
-#[tokio::test]
-async fn a_password_that_the_provider_takes_no_more_is_warned_of_where_it_is_entered() {
-    let office = Office::staffed();
-    let mut maya = with_email(&office).await;
-    let warning = "takes no passwords for reading mail";
-    maya.get("/mailboxes/1/remote").await.hides(warning);
-    let mut typed = MICROSOFT.to_vec();
-    typed[0].1 = "outlook.office365.com";
-    typed[1].1 = "993";
-    typed[3].1 = "password";
-    typed.push(("password", "imap-passw0rd"));
-    let answer = maya.post("/mailboxes/1/remote", &typed).await;
-    maya.follow(&answer).await.shows(warning);
-    let outgoing = [
-        ("host", "smtp.office365.com"),
-        ("port", "587"),
-        ("security", "starttls"),
-        ("authentication", "password"),
-        ("password", "imap-passw0rd"),
-        ("status", "disabled"),
-    ];
-    maya.get("/mailboxes/1/outgoing").await.hides(warning);
-    let answer = maya.post("/mailboxes/1/outgoing", &outgoing).await;
-    maya.follow(&answer).await.shows(warning);
-    // Of a server that nothing is known of there is nothing to say.
-    typed[0].1 = "imap.contoso.example";
-    let answer = maya.post("/mailboxes/1/remote", &typed).await;
-    maya.follow(&answer).await.hides(warning);
-}
-
-#[tokio::test]
-async fn a_new_secret_is_among_what_happened() {
-    let office = Office::staffed();
-    let (mut maya, _) = with_config(&office).await;
-    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize");
-    let mut form = idp(&endpoint, "", TENANT);
-    form.push(("do", "save"));
-    let answer = maya.post("/mailboxes/1/remote/authorization", &form).await;
-    maya.follow(&answer).await;
-    maya.get("/mailboxes/1/remote").await.shows("entered a new client secret").hides(SECRET);
-}
-
-#[tokio::test]
-async fn a_set_up_that_nobody_has_authorized_yet_is_no_outage_and_a_try_that_is_not_proved_says_so() {
-    let office = Office::staffed();
-    let (mut maya, _) = with_config(&office).await;
-    let (now, (code, reason, remedy)) = (office.clock.now(), grant::NOT_AUTHORIZED);
-    office.write(|tx| {
-        tx.execute("UPDATE mailbox SET active = 1, in_host = 'imap.example' WHERE id = 1", params![])?;
-        let claim = mailbox::claim(tx, 1, now, 0, "test")?.unwrap();
-        let (code, reason, remedy) = (code.into(), reason.into(), remedy.into());
-        mailbox::settle(tx, &claim, &Round::NeedsPerson { code, reason, remedy, next_at: now }, now).map(drop)
-    });
-    let page = maya.get("/mailboxes").await;
-    page.shows("not authorized yet").hides("has got no mail since");
-    maya.get("/mailboxes/1/remote").await.shows("fill in what is missing there").hides("Prove again");
-    office.write(|tx| {
-        tx.insert(
-            "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason, remedy)
-             VALUES (1, 1, 'incoming', 'unproved', 0, 0, 'x', 'IMAP is switched off.', 'Tick IMAP.') RETURNING id",
-            params![],
-        )?;
-        Ok(tx.execute(
-            "INSERT INTO access_token (consent_id, resource, token, scopes, expires_at) VALUES (1, 'x', $2, '', $1)",
-            params![now + 3_600_000, &[1_u8; 40]],
-        )?)
-    });
-    maya.get("/mailboxes/1/remote").await.shows("authorized, not proved").shows("/mailboxes/1/remote/prove");
-    let page = maya.get("/mailboxes").await;
-    page.shows("IMAP is switched off.").hides("Nobody has authorized").hides("The token in use ends");
 }

@@ -21,4 +21,5 @@ mod replies;
 mod sign_in;
 mod slow_forms;
 mod tickets;
+mod told;
 mod ways;
