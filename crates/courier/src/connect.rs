@@ -186,8 +186,14 @@ impl Way {
             Authentication::Microsoft | Authentication::Google | Authentication::Other => {
                 let in_use = mailbox.grant_id(side);
                 let id = match which {
-                    Which::InUse => in_use.ok_or_else(refresh::not_authorized)?,
                     Which::This(id) => id,
+                    Which::InUse => match in_use {
+                        Some(id) => id,
+                        None => {
+                            let of = if same { Side::Incoming } else { side };
+                            return Err(refresh::has_none(courier, mailbox.id, of).await);
+                        }
+                    },
                 };
                 let protocol = registration::protocol_of(mailbox, side);
                 Key::Grant { id, protocol, taken: taken(courier, id).await? }

@@ -99,6 +99,14 @@ pub(crate) fn not_authorized() -> Trouble {
     Trouble::new(Class::AuthorizeAgain, code, reason, remedy)
 }
 
+/// The same of a side, whose last grant somebody may have ended on purpose.
+pub(crate) async fn has_none(courier: &Courier, mailbox_id: i64, side: mailbox::Side) -> Trouble {
+    match courier.read(move |tx| grant::why_none(tx, mailbox_id, side)).await {
+        Ok((code, reason, remedy)) => Trouble::new(Class::AuthorizeAgain, &code, reason, remedy),
+        Err(error) => error.into(),
+    }
+}
+
 impl Known {
     /// There is a way to another token: a refresh token, or asking anew where nobody signed in.
     fn can_go_on(&self) -> bool {

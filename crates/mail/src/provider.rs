@@ -153,6 +153,8 @@ pub struct Profile {
 pub struct OAuth2 {
     /// Where an app is registered.
     pub portal: Option<String>,
+    /// As its own pages call it.
+    pub portal_name: Option<String>,
     pub registration: Registration,
     pub authorization_endpoint: String,
     pub token_endpoint: String,

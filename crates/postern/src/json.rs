@@ -1,4 +1,5 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
+use courier::authorize::{About, Question};
 use desk::alerts::{alert::Alert, fleet, fleet::Member};
 use desk::mailboxes::client::certificate;
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
@@ -36,6 +37,10 @@ pub struct MailboxView {
     pub callback: Option<String>,
     /// What keeps it alive: grants, secrets, traffic, alerts.
     pub member: Member,
+    /// Who has signed in otherwise than expected, and waits for a word.
+    pub questions: Vec<Question>,
+    /// When all this was so.
+    pub now: i64,
 }
 
 pub fn state(state: State) -> &'static str {
@@ -91,7 +96,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
     let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), m.submission.word());
     outgoing.insert("active".into(), json!(m.outgoing_active));
     outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
-    outgoing.insert("next_try_at".into(), maybe_time(view.member.next_sending_at));
+    outgoing.insert("next_try_at".into(), maybe_time(view.next_sending_at()));
     let mut object = json!({
         "address": m.address,
         "name": m.name,
@@ -99,7 +104,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "shape": m.shape.word(),
         "opens": m.opens(),
         "active": m.active,
-        "next_try_at": if m.active { time(m.due_at) } else { Value::Null },
+        "next_try_at": maybe_time(view.next_try_at()),
         "last_mail_at": maybe_time(m.last_mail_at),
         "last_sent_at": maybe_time(m.last_sent_at),
         "last_fetch_at": maybe_time(m.last_fetch_at),
@@ -114,11 +119,38 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "silence_watched": view.member.usual.watched,
         "silence_unusual_at": maybe_time(view.member.usual.unusual_at),
         "alerts": view.member.alerts.iter().map(alert).collect::<Vec<_>>(),
+        "questions": view.questions.iter().map(question).collect::<Vec<_>>(),
     });
     for (key, value) in health(&m.incoming_health) {
         object[key] = value;
     }
     object
+}
+
+impl MailboxView {
+    /// What is due is tried as soon as it is somebody's turn, which is never in the past.
+    pub fn next_try_at(&self) -> Option<i64> {
+        let m = &self.mailbox;
+        let tries = m.active && m.incoming_health.state != State::Paused;
+        tries.then(|| m.due_at.max(self.now))
+    }
+    pub fn next_sending_at(&self) -> Option<i64> {
+        self.member.next_sending_at.map(|at| at.max(self.now))
+    }
+}
+
+fn question(of: &Question) -> Value {
+    let about = match of.about {
+        About::Address => "address",
+        About::Person => "person",
+    };
+    json!({
+        "side": of.side.word(),
+        "about": about,
+        "signed_in": text_or_null(&of.signed_in),
+        "answers": of.answers().iter().map(|answer| answer.word()).collect::<Vec<_>>(),
+        "until": time(of.until),
+    })
 }
 
 fn alert(of: &Alert) -> Value {
@@ -300,7 +332,12 @@ pub fn outbox(row: &Outbox) -> Value {
 }
 
 /// What the mailbox commands read of one mailbox.
-pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> desk::Result<MailboxView> {
+pub fn view(
+    tx: &mut desk::db::Tx<'_>,
+    mailbox: Mailbox,
+    site: &url::Url,
+    now: i64,
+) -> desk::Result<MailboxView> {
     let departments = desk::people::department::list(tx)?;
     let department =
         departments.into_iter().find(|d| d.id == mailbox.department_id).map_or(String::new(), |d| d.name);
@@ -320,5 +357,18 @@ pub fn view(tx: &mut desk::db::Tx<'_>, mailbox: Mailbox, site: &url::Url) -> des
         None => None,
     };
     let certificate_expires_at = in_use.map(|one| one.not_after);
-    Ok(MailboxView { mailbox, department, grant, client, certificate_expires_at, callback, member })
+    // One whose time has come is not discarded yet, and is none any more.
+    let waiting = member.disputes.iter().filter(|dispute| dispute.until > now);
+    let questions = waiting.map(Question::of).collect();
+    Ok(MailboxView {
+        mailbox,
+        department,
+        grant,
+        client,
+        certificate_expires_at,
+        callback,
+        member,
+        questions,
+        now,
+    })
 }

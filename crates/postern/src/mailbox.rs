@@ -3,8 +3,9 @@ use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, apply, certificate, consent, json, serve};
 use clap::Subcommand;
+use courier::authorize::{Answer, Question};
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Mailbox, Shape};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, ServerSide, Shape, Side};
 use desk::{By, Desk};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -85,7 +86,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let (views, next) = desk.db.read(|tx| {
                 let found = mailbox::list(tx, after, paging.limit + 1)?;
                 let (found, next) = paging.cut(found, |m| m.address.clone());
-                let views = found.into_iter().map(|m| json::view(tx, m, &site));
+                let views = found.into_iter().map(|m| json::view(tx, m, &site, by.at));
                 Ok::<_, desk::Error>((views.collect::<desk::Result<Vec<_>>>()?, next))
             })?;
             let items = views.iter().map(json::mailbox).collect();
@@ -93,7 +94,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         }
         Command::Show { address } => {
             let found = find(&desk, &address)?;
-            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site))?;
+            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site, by.at))?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
         Command::Authorize(asked) => consent::authorize(program, desk, site, &asked),
@@ -168,6 +169,10 @@ fn line(view: &json::MailboxView) -> String {
     let until = |what: &str, time: Option<i64>| {
         time.map(|time| format!("  {what}: {}", at(Some(time)))).unwrap_or_default()
     };
+    let next = |what: &str, time: Option<i64>| match time {
+        Some(time) if time <= view.now => format!("  {what}: now"),
+        time => until(what, time),
+    };
     let usual = view.member.usual.a_week.map(|count| format!(" (about {count} a week)")).unwrap_or_default();
     let _ = writeln!(
         text,
@@ -177,13 +182,37 @@ fn line(view: &json::MailboxView) -> String {
         until("certificate until", view.member.certificate_expires_at),
         at(m.last_mail_at),
         at(m.last_sent_at),
-        until("next try", Some(m.due_at).filter(|_| m.active)),
-        until("next sending", view.member.next_sending_at),
+        next("next try", view.next_try_at()),
+        next("next sending", view.next_sending_at()),
     );
+    for question in &view.questions {
+        let _ = writeln!(text, "    {}", asked(m, question));
+    }
     for trouble in troubles(view) {
         let _ = writeln!(text, "    {trouble}");
     }
     text
+}
+
+/// Who has signed in, what may be said to that, and until when.
+fn asked(m: &Mailbox, question: &Question) -> String {
+    let (address, who) = (&m.address, &question.signed_in);
+    let outgoing = if question.side == Side::Outgoing { " --outgoing" } else { "" };
+    let command = |answer: Answer| format!("`postern mailbox answer {address} {}{outgoing}`", answer.word());
+    let what = |answer: &Answer| match answer {
+        Answer::Shared => format!("{} ({address} is a shared mailbox that {who} may open)", command(*answer)),
+        Answer::Alias => format!("{} ({address} is a second address of {who})", command(*answer)),
+        Answer::Person => format!("{} ({who} opens it from now on)", command(*answer)),
+    };
+    let answers: Vec<String> = question.answers().iter().map(what).collect();
+    let until = json::time(question.until);
+    format!(
+        "{}: {who} has signed in to authorize {address}. What was granted is used for nothing, and discarded {}, unless you \
+         say what that is: {}; or sign in again by `postern mailbox reauthorize {address}{outgoing}`.",
+        question.side.word(),
+        until.as_str().unwrap_or_default(),
+        answers.join(", or ")
+    )
 }
 
 /// What is not well, and what to do about it. A link that is open may go on for a while after its consent has ended.
@@ -214,11 +243,28 @@ fn troubles(view: &json::MailboxView) -> Vec<String> {
     said.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// *imap.example.org:993 imap tls, signs in by microsoft*
+fn how(m: &Mailbox, side: Side, server: &ServerSide, protocol: &str) -> String {
+    let signs_in = match server.authentication {
+        Authentication::None if side == Side::Outgoing => return "not set up: nothing is sent".to_owned(),
+        Authentication::None => return "not set up: nothing is fetched".to_owned(),
+        Authentication::Same => format!("signs in as {} does", Side::Incoming.word()),
+        Authentication::Password => format!("signs in as {} with a password", m.user(side)),
+        by @ (Authentication::Microsoft | Authentication::Google | Authentication::Other) => {
+            format!("signs in as {} by OAuth2 ({})", m.user(side), json::authentication(by))
+        }
+    };
+    // *Same* without a host of its own goes to the provider's.
+    if server.host.is_empty() {
+        return signs_in;
+    }
+    format!("{}:{} {protocol} {}, {signs_in}", server.host, server.port, json::security(server.security))
+}
+
 fn details(view: &json::MailboxView) -> String {
     let m = &view.mailbox;
     let mut text = line(view);
     let at = |time: Option<i64>| json::maybe_time(time).as_str().unwrap_or("never").to_owned();
-    let (incoming, outgoing) = (&m.incoming, &m.outgoing);
     let _ = writeln!(text, "  department: {}", view.department);
     match &m.shape {
         Shape::Own => {}
@@ -227,22 +273,11 @@ fn details(view: &json::MailboxView) -> String {
             let _ = writeln!(text, "  an alias; opens {opens}");
         }
     }
-    let how = json::authentication(incoming.authentication);
-    let _ = writeln!(
-        text,
-        "  incoming: {}:{} {} ({how})",
-        incoming.host,
-        incoming.port,
-        json::security(incoming.security)
-    );
-    let how = json::authentication(outgoing.authentication);
-    let _ = writeln!(
-        text,
-        "  outgoing: {}:{} {} ({how})",
-        outgoing.host,
-        outgoing.port,
-        json::security(outgoing.security)
-    );
+    for (side, server, protocol) in
+        [(Side::Incoming, &m.incoming, m.protocol.word()), (Side::Outgoing, &m.outgoing, m.submission.word())]
+    {
+        let _ = writeln!(text, "  {}: {}", side.word(), how(m, side, server, protocol));
+    }
     let _ = writeln!(text, "  last mail: {}\n  last sent: {}", at(m.last_mail_at), at(m.last_sent_at));
     if let Some(callback) = &view.callback {
         let _ = writeln!(text, "  Callback Endpoint: {callback}");

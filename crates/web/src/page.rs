@@ -106,8 +106,7 @@ impl Page {
         if is_administrator {
             page.strip.extend(no_room(state).await);
         }
-        page.strip.extend(hold.map(|hold| on_hold(&page, &hold, is_administrator)));
-        page.strip.extend(state.site.mail_is_held.then(held_by_the_flag));
+        page.strip.extend(on_hold(&page, hold.as_ref(), state.site.mail_is_held, is_administrator));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
         Ok(page)
@@ -194,34 +193,33 @@ async fn no_room(state: &State) -> Option<Trouble> {
     })
 }
 
-/// Everybody is told: what they write does not go out.
-fn on_hold(page: &Page, hold: &MailHold, is_administrator: bool) -> Trouble {
-    let (sentence, link, button) = if is_administrator {
-        ("Nothing is fetched, refreshed or sent.", "/mail", "Look at it")
-    } else {
-        ("What you write goes out when an administrator releases it.", "", "")
+/// Everybody is told: what they write does not go out. The server may have been started so, besides.
+fn on_hold(
+    page: &Page,
+    hold: Option<&MailHold>,
+    by_the_flag: bool,
+    is_administrator: bool,
+) -> Option<Trouble> {
+    let sentence = match (hold, by_the_flag, is_administrator) {
+        (None, false, _) => return None,
+        (Some(_), false, true) => "Nothing is fetched, refreshed or sent.",
+        (None, true, true) => {
+            "Nothing is fetched, refreshed or sent until Postern is started without --hold-mail."
+        }
+        (Some(_), true, true) => {
+            "Nothing is fetched, refreshed or sent until it is released and Postern is started without --hold-mail."
+        }
+        (_, _, false) => "What you write goes out when an administrator releases it.",
     };
-    Trouble {
-        what: "Mail is on hold since".to_owned(),
-        since: Some(page.since(&hold.since)),
+    let has_page = hold.is_some() && is_administrator;
+    Some(Trouble {
+        what: if hold.is_some() { "Mail is on hold since" } else { "Mail is on hold" }.to_owned(),
+        since: hold.map(|hold| page.since(&hold.since)),
         sentence: sentence.to_owned(),
-        link: link.to_owned(),
+        link: if has_page { "/mail" } else { "" }.to_owned(),
         color: "warn",
-        button,
-    }
-}
-
-/// The server was started so; everybody is told, because what they write does not go out.
-fn held_by_the_flag() -> Trouble {
-    Trouble {
-        what: "Mail is held".to_owned(),
-        since: None,
-        sentence: "Nothing is fetched, refreshed or sent until Postern is started without --hold-mail."
-            .to_owned(),
-        link: String::new(),
-        color: "warn",
-        button: "",
-    }
+        button: if has_page { "Look at it" } else { "" },
+    })
 }
 
 /// One slim line for all emails: the worst one, and how many there are besides.

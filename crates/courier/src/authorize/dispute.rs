@@ -3,7 +3,7 @@ use super::{Banner, discard_disputed, prove};
 use crate::who::{ANOTHER_OPENER, opened};
 use crate::{Courier, probe};
 use desk::Refusal;
-use desk::mailboxes::grant;
+use desk::mailboxes::grant::{self, Dispute};
 use desk::mailboxes::mailbox::{self, Shape, Side};
 
 /// Tokens that are kept sealed, and used for nothing, until somebody answers.
@@ -44,13 +44,38 @@ pub async fn question(courier: &Courier, mailbox_id: i64, side: Side) -> desk::R
     discard_disputed(courier).await?;
     let now = courier.now();
     let found = courier.read(move |tx| grant::disputed(tx, mailbox_id, side, now)).await?;
-    Ok(found.map(|dispute| Question {
-        grant_id: dispute.grant.id,
-        side,
-        about: if dispute.grant.reason_code == ANOTHER_OPENER { About::Person } else { About::Address },
-        signed_in: dispute.grant.owner_address.unwrap_or_default(),
-        until: dispute.until,
-    }))
+    Ok(found.map(|dispute| Question::of(&dispute)))
+}
+
+impl Question {
+    pub fn of(dispute: &Dispute) -> Question {
+        let grant = &dispute.grant;
+        Question {
+            grant_id: grant.id,
+            side: grant.side,
+            about: if grant.reason_code == ANOTHER_OPENER { About::Person } else { About::Address },
+            signed_in: grant.owner_address.clone().unwrap_or_default(),
+            until: dispute.until,
+        }
+    }
+    /// What can be said to it.
+    pub fn answers(&self) -> &'static [Answer] {
+        match self.about {
+            About::Address => &[Answer::Shared, Answer::Alias],
+            About::Person => &[Answer::Person],
+        }
+    }
+}
+
+impl Answer {
+    /// As the command line and the form have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Answer::Shared => "shared",
+            Answer::Alias => "alias",
+            Answer::Person => "person",
+        }
+    }
 }
 
 /// The answer, and then the proof: the consent in use stays in use until that has succeeded.

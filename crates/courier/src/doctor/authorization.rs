@@ -97,6 +97,7 @@ async fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
         Registered::No(trouble) => {
             let now = "What is authorized goes on working; the next Submit would fail.";
             chart.warning(Link::Site, format!("{found}. {} {now}", trouble.reason), trouble.remedy);
+            chart.coded(trouble.code);
         }
     }
 }

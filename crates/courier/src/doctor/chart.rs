@@ -166,7 +166,7 @@ pub struct Step {
     pub detail: String,
     /// What to do next; empty when there is nothing to do.
     pub remedy: String,
-    /// Empty unless it is broken.
+    /// Empty unless it is broken, or would break the next sign-in.
     pub code: String,
     pub took: Duration,
     /// A record that would mend it, for the domain's DNS.
@@ -225,6 +225,13 @@ impl Chart {
             step.code = trouble.code;
         }
         Broken(link)
+    }
+
+    /// What the provider calls that which was noted last.
+    pub fn coded(&mut self, code: String) {
+        if let Some(step) = self.steps.last_mut() {
+            step.code = code;
+        }
     }
 
     /// The same as a warning, with the record that would mend it.

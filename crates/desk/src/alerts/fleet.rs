@@ -3,7 +3,7 @@ use super::alert::{self, Alert};
 use crate::Result;
 use crate::db::{Query, Tx};
 use crate::mailboxes::client::{self, Client, certificate};
-use crate::mailboxes::grant::{self, Grant};
+use crate::mailboxes::grant::{self, Dispute, Grant};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
 use crate::mailboxes::usual::{self, Usual};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ pub struct Member {
     /// The certificate of these that ends first.
     pub certificate_expires_at: Option<i64>,
     pub usual: Usual,
-    /// Sides of which a person has to say who has signed in, and until when that can be said.
-    pub disputes: Vec<(Side, i64)>,
+    /// About whom a person has to say a word, and until when that can be said.
+    pub disputes: Vec<Dispute>,
     /// What lasts, and has not just become well.
     pub alerts: Vec<Alert>,
     /// When the next letter is tried; `None`: none waits.
@@ -129,11 +129,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
                 .min()
                 .copied(),
             usual: usual.remove(id).unwrap_or_default(),
-            disputes: disputes
-                .iter()
-                .filter(|(of, ..)| of == id)
-                .map(|(_, side, until)| (*side, *until))
-                .collect(),
+            disputes: disputes.iter().filter(|dispute| dispute.grant.mailbox_id == *id).cloned().collect(),
             alerts: alerts.iter().filter(is_its).cloned().collect(),
             next_sending_at: next.get(id).copied(),
             mailbox,

@@ -18,7 +18,7 @@ pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, dis
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{
     Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, told_provider,
-    was_signed_in_by, with_refresh_token,
+    was_signed_in_by, why_none, with_refresh_token,
 };
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
@@ -264,7 +264,15 @@ pub fn latest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Gra
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
-/// The same of every side of these mailboxes.
+/// The newest grant of a side, whatever came of it.
+pub fn newest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Grant>> {
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
+    query.push(" ORDER BY id DESC LIMIT 1");
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// The newest of every side of these mailboxes that has tokens.
 pub fn latest_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Grant>> {
     let mut query = Query::new(SELECT);
     query.push(" WHERE mailbox_id IN ").bind_list(mailbox_ids.iter().copied());

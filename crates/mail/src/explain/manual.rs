@@ -107,7 +107,7 @@ const WORDS: &[(&str, &str)] = &[
     ("client", "another word for the app registration; *public* when it has no secret"),
     (
         "Client ID",
-        "the public name of the app registration; *Application (client) ID* in the Entra admin center",
+        "the public name of the app registration; *Application (client) ID* in the Microsoft Entra admin center",
     ),
     ("Client Secret", "the password of the app registration; its *Value*, not its *Secret ID*"),
     (
@@ -163,7 +163,7 @@ or waits for a person; a number only chooses the words.
 A number that is not here: open <https://login.microsoftonline.com/error> and enter it there. Keep the correlation id and the
 time that Postern shows beside it: they find the event in the sign-in log.
 
-The pages of *Entra admin center* are also reached from the Azure portal, under Microsoft Entra ID. What Microsoft and Google
+The pages of *Microsoft Entra admin center* are also reached from the Azure portal, under Microsoft Entra ID. What Microsoft and Google
 call their pages changes now and then; what the page is for stays.
 ";
 

@@ -62,28 +62,40 @@ impl Place {
             Place::Outgoing => "Postern › Admin Panel › Emails › the mailbox › Outgoing (SMTP)",
             Place::Clock => "the clock of the machine that runs Postern (timedatectl)",
             Place::Browser => "your browser, in a private window",
-            Place::AppOverview => "Entra admin center › App registrations › your app › Overview",
-            Place::AppAuthentication => "Entra admin center › App registrations › your app › Authentication",
-            Place::AppSecrets => "Entra admin center › App registrations › your app › Certificates & secrets",
-            Place::AppPermissions => "Entra admin center › App registrations › your app › API permissions",
-            Place::EnterpriseApp => "Entra admin center › Enterprise applications › your app › Properties",
+            Place::AppOverview => "Microsoft Entra admin center › App registrations › your app › Overview",
+            Place::AppAuthentication => {
+                "Microsoft Entra admin center › App registrations › your app › Authentication"
+            }
+            Place::AppSecrets => {
+                "Microsoft Entra admin center › App registrations › your app › Certificates & secrets"
+            }
+            Place::AppPermissions => {
+                "Microsoft Entra admin center › App registrations › your app › API permissions"
+            }
+            Place::EnterpriseApp => {
+                "Microsoft Entra admin center › Enterprise applications › your app › Properties"
+            }
             Place::EnterpriseUsers => {
-                "Entra admin center › Enterprise applications › your app › Users and groups"
+                "Microsoft Entra admin center › Enterprise applications › your app › Users and groups"
             }
             Place::EnterprisePermissions => {
-                "Entra admin center › Enterprise applications › your app › Permissions"
+                "Microsoft Entra admin center › Enterprise applications › your app › Permissions"
             }
-            Place::ConditionalAccess => "Entra admin center › Conditional Access › Policies",
-            Place::NamedLocations => "Entra admin center › Conditional Access › Named locations",
-            Place::CrossTenant => "Entra admin center › External Identities › Cross-tenant access settings",
-            Place::User => "Entra admin center › Users › All users › the account",
+            Place::ConditionalAccess => "Microsoft Entra admin center › Conditional Access › Policies",
+            Place::NamedLocations => "Microsoft Entra admin center › Conditional Access › Named locations",
+            Place::CrossTenant => {
+                "Microsoft Entra admin center › External Identities › Cross-tenant access settings"
+            }
+            Place::User => "Microsoft Entra admin center › Users › All users › the account",
             Place::UserMethods => {
-                "Entra admin center › Users › All users › the account › Authentication methods"
+                "Microsoft Entra admin center › Users › All users › the account › Authentication methods"
             }
-            Place::SignInLog => "Entra admin center › Users › All users › the account › Sign-in logs",
-            Place::RiskyUsers => "Entra admin center › Protection › Risky users",
-            Place::Devices => "Entra admin center › Devices › All devices",
-            Place::Connect => "Entra admin center › Entra Connect",
+            Place::SignInLog => {
+                "Microsoft Entra admin center › Users › All users › the account › Sign-in logs"
+            }
+            Place::RiskyUsers => "Microsoft Entra admin center › Protection › Risky users",
+            Place::Devices => "Microsoft Entra admin center › Devices › All devices",
+            Place::Connect => "Microsoft Entra admin center › Entra Connect",
             Place::Products => "Microsoft 365 admin center › Billing › Your products",
             Place::EmailApps => {
                 "Microsoft 365 admin center › Users › Active users › the mailbox › Mail › Manage email apps"

@@ -98,6 +98,7 @@ struct ProfileEntry {
 #[serde(deny_unknown_fields)]
 struct OAuth2Entry {
     portal: Option<Endpoint>,
+    portal_name: Option<Sentence>,
     registration: Option<Registration>,
     authorization_endpoint: Option<Endpoint>,
     token_endpoint: Option<Endpoint>,
@@ -198,7 +199,7 @@ impl OAuth2Entry {
         let is_elsewhere = self.token_endpoint.as_ref().is_some_and(elsewhere);
         let own = (self.userinfo_endpoint.clone(), self.profile.clone());
         fill!(self from other:
-            portal registration authorization_endpoint token_endpoint device_endpoint admin_consent_endpoint
+            portal portal_name registration authorization_endpoint token_endpoint device_endpoint admin_consent_endpoint
             revocation_endpoint userinfo_endpoint discovery_endpoint keys_endpoint issuer profile tenant scopes
             resource one_resource_per_token app_only_scope app_only_consent_scopes graph_app_only_scope service_account_scope
             authorize
@@ -222,6 +223,7 @@ impl OAuth2Entry {
         let claims = all(self.address_claims.as_deref(), Claim::get);
         Ok(OAuth2 {
             portal: endpoint(&self.portal),
+            portal_name: self.portal_name.as_ref().map(|name| name.get().to_owned()),
             registration: self.registration.unwrap_or(Registration::Open),
             authorization_endpoint: endpoint(&self.authorization_endpoint)
                 .ok_or("oauth2.authorization_endpoint")?,

@@ -172,7 +172,7 @@ fn a_thousand_numbers_that_nobody_knows_are_told_decently_and_decide_nothing() {
 /// Begins a path of pages, or says what is not clicked.
 const BEGINNINGS: [&str; 7] = [
     "Postern › ",
-    "Entra admin center › ",
+    "Microsoft Entra admin center › ",
     "Microsoft 365 admin center › ",
     "Exchange admin center › ",
     "Google Cloud console › ",

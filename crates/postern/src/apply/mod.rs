@@ -239,7 +239,7 @@ fn apply(
     };
     let found = mailbox::get(tx, id)?;
     let warnings = password_warnings(&desk.providers, &found);
-    let view = json::view(tx, found, site)?;
+    let view = json::view(tx, found, site, by.at)?;
     let is_unattended = view.client.as_ref().is_some_and(|client| client.flow.is_unattended());
     let mut consent_ended = false;
     for id in had.into_iter().flatten() {

@@ -125,3 +125,43 @@ fn what_needs_no_consent_says_so() {
             .fails(1, &["Outgoing mail of info@contoso.example", "needs no consent"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_of_somebody_else_is_told_with_what_may_be_answered_and_until_when() {
+    const OTHER: &str = "admin@contoso.example";
+    let demo = Demo::start();
+    submitted(&demo, &mut demo.signed_in().await, SUPPORT, Consent::ForAll).await;
+    assert_eq!(demo.mailbox(SUPPORT)["questions"], serde_json::json!([]));
+    let mut talk = demo.program.talk(&["mailbox", "authorize", SUPPORT, "--device"]);
+    let (page, typed) = code(&mut talk);
+    let mut browser = Visitor::new();
+    let page = browser.get(page).await;
+    let page = browser.submit(page.form("Next").set("otc", &typed)).await;
+    sign_in(&mut browser, page, OTHER).await;
+    let ran = talk.end();
+    assert!(ran.status == 1 && ran.out.contains("postern mailbox answer"), "{ran:?}");
+    let question = &demo.mailbox(SUPPORT)["questions"][0];
+    assert_eq!((&question["side"], &question["about"]), (&"incoming".into(), &"address".into()));
+    assert_eq!(question["signed_in"], OTHER);
+    assert_eq!(question["answers"], serde_json::json!(["shared", "alias"]));
+    let until = question["until"].as_str().unwrap();
+    for command in [&["mailbox", "list"][..], &["mailbox", "show", SUPPORT]] {
+        let said = demo.run(command).fine().out;
+        for word in [
+            OTHER,
+            until,
+            &format!("`postern mailbox answer {SUPPORT} shared`"),
+            "alias`",
+            "mailbox reauthorize",
+        ] {
+            assert!(said.contains(word), "{command:?} {word}: {said}");
+        }
+    }
+    // A side that is not set up says so, and what is due is not in the past.
+    let shown = demo.run(&["mailbox", "show", SUPPORT]).fine().out;
+    assert!(shown.contains("outgoing: not set up: nothing is sent") && !shown.contains("(none)"), "{shown}");
+    // It is told what that mailbox lacks; the question is over.
+    let ran = demo.program.run(&["mailbox", "answer", SUPPORT, "shared"]);
+    assert!(ran.status == 1 && ran.out.contains("may not open this mailbox"), "{ran:?}");
+    assert_eq!(demo.mailbox(SUPPORT)["questions"], serde_json::json!([]));
+}

@@ -21,7 +21,7 @@ use axum::response::Response;
 use courier::authorize::{self, About, Discovered};
 use desk::db::Tx;
 use desk::mailboxes::choice;
-use desk::mailboxes::client::{self, Client, Scheme};
+use desk::mailboxes::client::{self, Authentication, Client, Flow, Scheme};
 use desk::mailboxes::grant::{self, Grant, State as GrantState, Whose};
 use desk::mailboxes::mailbox::{self, Completeness, Mailbox, Shape, Side};
 use mail::provider::Family;
@@ -64,7 +64,10 @@ struct AuthorizationPage {
     form: ClientForm,
     credentials: Credentials,
     tokens: Vec<Token>,
-    guide: Guide,
+    /// A guide for each way to sign in that can be chosen here; the page shows the one that is.
+    guides: Vec<Guide>,
+    /// Which of them is chosen, as it was stored or typed.
+    chosen: usize,
     open_tab: &'static str,
     practice: bool,
     /// As *Authentication* names it.
@@ -170,9 +173,15 @@ pub async fn show_tab(
     };
     let ways = Ways::of(state, &frame.mailbox, &client, side, asked, page.now).await?;
     let is_authorized = tokens.iter().any(|token| token.color == "good");
-    // The steps beside the form are those of the flow that is chosen in it, saved or not.
-    let guided = Client { flow: form.flow, ..client.clone() };
-    let guide = Guide::of(state, &frame.mailbox, &guided, side, &callback, is_authorized);
+    let newest = state.courier.read(move |tx| grant::newest(tx, id, side)).await?;
+    let known = (is_authorized, newest.as_ref());
+    let kinds = kinds(&credentials, &form);
+    let chosen = kinds.iter().position(|kind| *kind == chosen(&form)).unwrap_or_default();
+    let guide = |(flow, authentication): (Flow, Authentication)| {
+        let guided = Client { flow, authentication, ..client.clone() };
+        Guide::of(state, &frame.mailbox, &guided, side, &callback, known)
+    };
+    let guides: Vec<Guide> = kinds.into_iter().map(guide).collect();
     let shown = AuthorizationPage {
         page,
         frame,
@@ -183,7 +192,8 @@ pub async fn show_tab(
         credentials,
         form,
         tokens,
-        guide,
+        guides,
+        chosen,
         open_tab,
         practice: state.practice(),
         title: preset::label(family),
@@ -201,6 +211,35 @@ pub async fn show_tab(
     let is_refused = shown.why.is_some() || shown.ways.was_refused();
     let status = if is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok(super::leaving(state, show_as(status, &shown)?))
+}
+
+impl AuthorizationPage {
+    fn guide(&self) -> &Guide {
+        self.guides.get(self.chosen).expect("invariant: a form has a guide at least")
+    }
+}
+
+/// What can be chosen on the page: who signs in, and what the registration shows. What is chosen now is always among it.
+fn kinds(credentials: &Credentials, form: &ClientForm) -> Vec<(Flow, Authentication)> {
+    let mut kinds = vec![];
+    for (flow, _) in &credentials.flows {
+        kinds.push((*flow, Authentication::Secret));
+        if credentials.takes_certificate && *flow != Flow::ServiceAccount {
+            kinds.push((*flow, Authentication::Certificate));
+        }
+    }
+    let now = chosen(form);
+    if !kinds.contains(&now) {
+        kinds.push(now);
+    }
+    kinds
+}
+
+fn chosen(form: &ClientForm) -> (Flow, Authentication) {
+    match form.flow {
+        Flow::Code | Flow::AppOnly => (form.flow, form.authentication),
+        Flow::ServiceAccount => (form.flow, Authentication::Secret),
+    }
 }
 
 async fn tokens(state: &State, mailbox: &Mailbox, side: Side, now: i64) -> Result<Vec<Token>, Error> {

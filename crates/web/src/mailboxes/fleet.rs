@@ -187,7 +187,7 @@ pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
 
 /// The side of which a person has to say who has signed in.
 fn asks(member: &Member, now: i64) -> Option<Side> {
-    member.disputes.iter().find(|(_, until)| *until > now).map(|(side, _)| *side)
+    member.disputes.iter().find(|dispute| dispute.until > now).map(|dispute| dispute.grant.side)
 }
 
 fn act(member: &Member, now: i64) -> Act {

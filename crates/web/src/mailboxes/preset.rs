@@ -25,6 +25,8 @@ pub struct Offer {
 pub struct Preset {
     pub label: String,
     pub portal: String,
+    /// As its own pages call it; empty where that is not known.
+    pub portal_name: String,
     pub imap: Place,
     /// Unknown where the provider has none.
     pub pop: Place,
@@ -53,6 +55,7 @@ impl Preset {
         Preset {
             label: preset.label.clone(),
             portal: oauth2.and_then(|oauth2| oauth2.portal.clone()).unwrap_or_default(),
+            portal_name: oauth2.and_then(|oauth2| oauth2.portal_name.clone()).unwrap_or_default(),
             imap: Place::of(&preset.imap),
             pop: preset.pop.as_ref().map_or_else(Place::default, Place::of),
             smtp: Place::of(&preset.smtp),
@@ -85,6 +88,7 @@ impl Preset {
         Preset {
             label: String::new(),
             portal: String::new(),
+            portal_name: String::new(),
             imap: Place::default(),
             pop: Place::default(),
             smtp: Place::default(),

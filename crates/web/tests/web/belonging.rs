@@ -3,6 +3,8 @@ use crate::office::{Answer, Browser, Office, hidden};
 use crate::post::letter_with;
 use axum::http::{Method, StatusCode};
 use desk::mailboxes::client::certificate::{self, NewCertificate};
+use desk::mailboxes::grant;
+use desk::mailboxes::mailbox::Side;
 use desk::params;
 use web::routes::{Policy, Route, table};
 
@@ -201,4 +203,28 @@ async fn a_token_is_deleted_on_its_own_side_alone() {
         let answer = maya.post(&format!("/mailboxes/{mailbox}/{side}/tokens/{grant}/delete"), &[]).await;
         assert_eq!(answer.status, status, "{side}");
     }
+}
+
+#[tokio::test]
+async fn who_deleted_a_token_is_told_and_what_gives_another_one() {
+    let office = Office::staffed();
+    let mut maya = office.maya().await;
+    let (mailbox, grant, _) = grant(&office, "heron");
+    office.write(|tx| {
+        let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_grant_id = $2, in_host = 'outlook.office365.com',
+            active = 1, state = 'ok', last_fetch_at = 1 WHERE id = $1";
+        Ok(tx.execute(bound, desk::params![mailbox, grant])?)
+    });
+    maya.get("/profile").await;
+    let answer = maya.post(&format!("/mailboxes/{mailbox}/remote/tokens/{grant}/delete"), &[]).await;
+    let page = maya.follow(&answer).await;
+    page.shows("The token of this mailbox was deleted by Maya Kern.")
+        .shows("Authorize it again, and it goes on where it stopped.")
+        .hides("Nobody has authorized");
+    // A round that looks for a token says the same.
+    let told = office.write(|tx| grant::why_none(tx, mailbox, Side::Incoming));
+    assert_eq!(told.0, "not_authorized");
+    assert!(told.1.contains("deleted by Maya Kern"), "{told:?}");
+    let other = office.write(|tx| grant::why_none(tx, mailbox, Side::Outgoing));
+    assert!(other.1.contains("Nobody has authorized"), "{other:?}");
 }

@@ -176,7 +176,14 @@ async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites
         .shows("Add-MailboxPermission -Identity &#39;support@contoso.example&#39;");
     page.shows("up to two hours").shows("Enterprise applications");
     // The registration is known, and its certificate is made: the rest is to be proved.
-    page.shows("app-only · 2 of 8").shows("id=\"guide-permissions\">IMAP.AccessAsApp\nSMTP.SendAsApp<");
+    page.shows("app-only · 2 of 8")
+        .shows("id=\"guide-app-certificate-permissions\">IMAP.AccessAsApp\nSMTP.SendAsApp<");
+    // Every guide that can be chosen is there, and the style sheet shows the chosen one.
+    for (flow, shows) in
+        [("code", "secret"), ("code", "certificate"), ("app_only", "secret"), ("app_only", "certificate")]
+    {
+        page.shows(&format!("data-flow=\"{flow}\" data-shows=\"{shows}\""));
+    }
     page.shows("5e5addcd-3e8d-4e90-baf5-964efab2b20a").hides("cb842b43-da6e-4506-86fe-bb12199c656d");
     page.shows("Entered for").shows("outlook.office365.com");
     // A second click makes no second one.
@@ -211,4 +218,39 @@ async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites
     for nowhere in ["/mailboxes/1/outgoing/certificates/2", "/mailboxes/1/remote/certificates/3"] {
         assert_eq!(maya.get(nowhere).await.status, 404, "{nowhere}");
     }
+}
+
+#[tokio::test]
+async fn an_application_that_uses_graph_is_shown_its_permissions_its_scripts_and_the_roles_of_its_mailbox_alone()
+ {
+    let office = Office::staffed();
+    let (mut maya, _) = config(&office, "support@contoso.example", "microsoft").await;
+    office.write(|tx| {
+        let set = "UPDATE mailbox SET in_protocol = 'graph', out_protocol = 'graph', shape = 'alias', opened_address = 'o''hara@contoso.example'
+            WHERE id = 1";
+        Ok(tx.execute(set, desk::params![])?)
+    });
+    let page = maya.get("/mailboxes/1/remote/authorization").await;
+    page.shows("id=\"guide-app-graph-permissions\">Mail.ReadWrite\nMail.Send<");
+    // The mailbox behind the alias, by its first address, in a name and in a filter that nobody else has.
+    page.shows("New-ManagementScope -Name &#39;Postern o&#39;&#39;hara@contoso.example&#39;").shows(
+        "-RecipientRestrictionFilter &#39;PrimarySmtpAddress -eq &#39;&#39;o&#39;&#39;&#39;&#39;hara@contoso.example&#39;&#39;&#39;",
+    );
+    let part = |id: &str, end: &str| {
+        let (_, rest) = page.body.split_once(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{id}"));
+        rest.split_once(end).unwrap().0.to_owned()
+    };
+    for script in ["script-app-az", "script-app-graph"] {
+        let script = part(script, "</span>");
+        assert!(
+            script.contains("Mail.ReadWrite Mail.Send") && !script.contains("IMAP.AccessAsApp"),
+            "{script}"
+        );
+    }
+    let manifest = part("script-app-manifest", "</span>");
+    for id in ["00000003-0000-0000-c000-000000000000", "e2a3a72e-5f79-4c64-b1b1-878b674786c9"] {
+        assert!(manifest.contains(id), "{manifest}");
+    }
+    // A person's permissions are of the same interface.
+    page.shows("id=\"guide-permissions\">User.Read\noffline_access\nMail.ReadWrite\nMail.Send<");
 }

@@ -107,7 +107,9 @@ fn endpoints(
     } else {
         tenant::or_of_preset(preset, asked)
     };
-    if entered.flow == Flow::AppOnly && ["common", "consumers"].contains(&fields.tenant.as_str()) {
+    if entered.flow == Flow::AppOnly
+        && ["common", "organizations", "consumers"].contains(&fields.tenant.as_str())
+    {
         let why = format!(
             "an application gets no token at {}: enter the Directory (tenant) ID or a domain of the organization.",
             fields.tenant

@@ -74,15 +74,18 @@ pub fn disputed(tx: &mut Tx<'_>, mailbox_id: i64, side: Side, now: i64) -> Resul
     Ok(Some(Dispute { grant, until }))
 }
 
-/// Which sides of these mailboxes wait for a word, and until when.
-pub fn disputes_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<(i64, Side, i64)>> {
-    let mut query =
-        Query::new("SELECT mailbox_id, side, disputed_until FROM consent WHERE state = 'pending'");
-    query.push(" AND disputed_until IS NOT NULL AND mailbox_id IN ").bind_list(mailbox_ids.iter().copied());
-    query.push(" ORDER BY id");
-    let found: Vec<(i64, String, i64)> = tx.all(query.sql(), query.params())?;
-    let side = |word: &str| [Side::Incoming, Side::Outgoing].into_iter().find(|side| side.word() == word);
-    Ok(found.into_iter().filter_map(|(id, word, until)| Some((id, side(&word)?, until))).collect())
+/// What these mailboxes wait for a word about, also where its time has come and it was not discarded yet.
+pub fn disputes_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Dispute>> {
+    let chosen = |query: &mut Query| {
+        query.push(" WHERE state = 'pending' AND disputed_until IS NOT NULL AND mailbox_id IN ");
+        query.bind_list(mailbox_ids.iter().copied()).push(" ORDER BY id");
+    };
+    let (mut grants, mut ends) = (Query::new(SELECT), Query::new("SELECT disputed_until FROM consent"));
+    chosen(&mut grants);
+    chosen(&mut ends);
+    let grants = tx.all::<Grant>(grants.sql(), grants.params())?;
+    let ends: Vec<(i64,)> = tx.all(ends.sql(), ends.params())?;
+    Ok(grants.into_iter().zip(ends).map(|(grant, (until,))| Dispute { grant, until }).collect())
 }
 
 /// A person has said what the mailbox is: the tokens are like any others that wait for their proof.

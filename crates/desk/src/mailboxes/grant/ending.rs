@@ -1,8 +1,9 @@
 //! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
 //! are destroyed, the row and its story stay.
-use super::{Grant, Owner, SELECT, fail, get, note};
+use super::{Grant, NOT_AUTHORIZED, Owner, SELECT, fail, get, note};
 use crate::db::{Query, Tx};
 use crate::mailboxes::mailbox::{self, Side};
+use crate::site::event::Actor;
 use crate::{By, Result, params};
 use serde_json::json;
 
@@ -12,8 +13,37 @@ pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     if !grant.state.has_tokens() {
         return Ok(());
     }
-    mailbox::lost_grant(tx, id, by.at)?;
-    revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "token_deleted")
+    let who = match &by.actor {
+        Actor::System => "by a command on the server",
+        actor => &format!("by {}", actor.name()),
+    };
+    let reason = format!("The token of this mailbox was deleted {who}.");
+    mailbox::lost_grant(tx, id, (NOT_AUTHORIZED.0, &reason, AUTHORIZE_AGAIN), by.at)?;
+    revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "token_deleted")?;
+    tx.execute(
+        "UPDATE consent SET reason_code = $2, reason = $3, remedy = $4 WHERE id = $1",
+        params![id, DELETED, &reason, AUTHORIZE_AGAIN],
+    )?;
+    Ok(())
+}
+
+/// The reason code of a grant whose tokens a person has deleted.
+const DELETED: &str = "token_deleted";
+const AUTHORIZE_AGAIN: &str = "Authorize it again, and it goes on where it stopped.";
+
+/// Why a side has no grant: code, reason, remedy. Somebody may have ended the last one on purpose.
+pub fn why_none(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<(String, String, String)> {
+    let last: Option<(String, String, String)> = tx.maybe(
+        "SELECT reason_code, reason, remedy FROM consent
+         WHERE mailbox_id = $1 AND side = $2 AND state IN ('unproved', 'fulfilled', 'lapsed', 'revoked')
+         ORDER BY id DESC LIMIT 1",
+        params![mailbox_id, side.word()],
+    )?;
+    let (code, reason, remedy) = NOT_AUTHORIZED;
+    Ok(match last {
+        Some((ended, reason, remedy)) if ended == DELETED => (code.to_owned(), reason, remedy),
+        Some(_) | None => (code.to_owned(), reason.to_owned(), remedy.to_owned()),
+    })
 }
 
 /// What the provider said when it was asked to take the tokens back.
@@ -27,7 +57,7 @@ pub fn told_provider(tx: &mut Tx<'_>, by: &By, id: i64, refused: Option<&str>) -
 /// Its refresh token opens with no key any more.
 pub(in crate::mailboxes) fn end_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let grant = get(tx, id)?;
-    mailbox::lost_grant(tx, id, by.at)?;
+    mailbox::lost_grant(tx, id, NOT_AUTHORIZED, by.at)?;
     revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "key_forgotten")
 }
 
@@ -169,7 +199,7 @@ pub(in crate::mailboxes) fn end_of_client(
                 params![client_id],
             )?;
             granted.into_iter().try_for_each(|(id, mailbox_id, side)| {
-                mailbox::lost_grant(tx, id, by.at)?;
+                mailbox::lost_grant(tx, id, NOT_AUTHORIZED, by.at)?;
                 revoke(tx, by, id, mailbox_id, &side, "revoked")
             })
         }

@@ -4,7 +4,6 @@
 //! a pause, its removal) takes the generation further, so that a round of before stops and its result is dropped.
 use super::{Claim, Round, Side, State, get};
 use crate::db::{self, Tx};
-use crate::mailboxes::grant::NOT_AUTHORIZED;
 use crate::site::event::{self, Subject};
 use crate::{By, Result, params};
 use serde_json::json;
@@ -119,8 +118,12 @@ pub fn hurry_well(tx: &mut Tx<'_>, now: i64) -> Result<()> {
 }
 
 /// The sides that live on this grant have none from now on, and say so without waiting for a round.
-pub(in crate::mailboxes) fn lost_grant(tx: &mut Tx<'_>, grant_id: i64, now: i64) -> Result<()> {
-    let (code, reason, remedy) = NOT_AUTHORIZED;
+pub(in crate::mailboxes) fn lost_grant(
+    tx: &mut Tx<'_>,
+    grant_id: i64,
+    (code, reason, remedy): (&str, &str, &str),
+    now: i64,
+) -> Result<()> {
     let round =
         Round::NeedsPerson { code: code.into(), reason: reason.into(), remedy: remedy.into(), next_at: now };
     let sides: Vec<(i64, String, String, bool, bool)> = tx.all(

@@ -35,6 +35,8 @@ pub async fn connect(browser: &Browser, demo: &Demo) {
     assert_eq!(browser.text_of("#guide-callback").await, callback, "the guide has this site's own values");
     browser.no_complaints().await;
 
+    follows_what_is_chosen(browser).await;
+
     // The portal, in the guide's order.
     let registered = in_the_portal(browser, demo, &callback).await;
     browser.no_complaints().await;
@@ -56,6 +58,26 @@ pub async fn connect(browser: &Browser, demo: &Demo) {
     browser.click("Save Changes").await;
     browser.says("Saved").await;
     browser.no_complaints().await;
+}
+
+/// The guide beside the form is that of what is chosen in it, before anything is saved.
+async fn follows_what_is_chosen(browser: &Browser) {
+    let seen = "return [...document.querySelectorAll('.guide')].filter((one) => one.checkVisibility()).map((one) => \
+                one.dataset.flow + ' ' + one.dataset.shows).join()";
+    for (name, value, expected) in [
+        ("flow", "code", "code secret"),
+        ("client_authentication", "certificate", "code certificate"),
+        ("flow", "app_only", "app_only certificate"),
+        ("client_authentication", "secret", "app_only secret"),
+        ("flow", "code", "code secret"),
+    ] {
+        let choose = format!("document.querySelector('[name={name}][value={value}]').click(); {seen}");
+        assert_eq!(browser.run(&choose).await, expected, "{name} {value}");
+    }
+    let ways = "document.querySelector('.ways').open = true; \
+                return document.querySelector('.guide .when-ways').checkVisibility()";
+    assert_eq!(browser.run(ways).await, true, "the guide has the other ways, too");
+    browser.run("document.querySelector('.ways').open = false; return 0").await;
 }
 
 /// *Outgoing (SMTP)*: the practice provider's server, with the consent of *Remote Mailbox*.

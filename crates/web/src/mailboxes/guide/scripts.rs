@@ -37,7 +37,7 @@ pub fn permissions(mailbox: &Mailbox) -> Vec<&'static str> {
     };
     PERMISSIONS.iter().map(|(name, _)| *name).filter(|name| is_needed(name)).collect()
 }
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+pub const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 pub struct Scripts {
     /// `None` where Microsoft's command line does not know the cloud.
@@ -46,17 +46,26 @@ pub struct Scripts {
     pub manifest: String,
 }
 
-/// An application permission of Office 365 Exchange Online. Both scripts look its id up by its name, and so hear where a
-/// cloud has none; the manifest holds the id, the same in every tenant.
+/// An application permission of Office 365 Exchange Online, or of Microsoft Graph. Both scripts look its id up by its name,
+/// and so hear where a cloud has none; the manifest holds the id, the same in every tenant.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Role {
+    /// Whose permission it is: the application id of the resource.
+    pub api: &'static str,
     pub name: &'static str,
     id: &'static str,
 }
-pub const IMAP: Role = Role { name: "IMAP.AccessAsApp", id: "5e5addcd-3e8d-4e90-baf5-964efab2b20a" };
-pub const POP: Role = Role { name: "POP.AccessAsApp", id: "cb842b43-da6e-4506-86fe-bb12199c656d" };
-pub const SMTP: Role = Role { name: "SMTP.SendAsApp", id: "7146a1f0-8703-45b3-9eae-527a64c00995" };
-const EXCHANGE: &str = "00000002-0000-0ff1-ce00-000000000000";
+impl Role {
+    const fn of(api: &'static str, name: &'static str, id: &'static str) -> Role {
+        Role { api, name, id }
+    }
+}
+pub const IMAP: Role = Role::of(EXCHANGE, "IMAP.AccessAsApp", "5e5addcd-3e8d-4e90-baf5-964efab2b20a");
+pub const POP: Role = Role::of(EXCHANGE, "POP.AccessAsApp", "cb842b43-da6e-4506-86fe-bb12199c656d");
+pub const SMTP: Role = Role::of(EXCHANGE, "SMTP.SendAsApp", "7146a1f0-8703-45b3-9eae-527a64c00995");
+pub const READ: Role = Role::of(GRAPH, "Mail.ReadWrite", "e2a3a72e-5f79-4c64-b1b1-878b674786c9");
+pub const SEND: Role = Role::of(GRAPH, "Mail.Send", "b633e1c5-b582-4048-a93e-9f11b44c7e96");
+pub const EXCHANGE: &str = "00000002-0000-0ff1-ce00-000000000000";
 
 pub struct Values<'a> {
     /// Delegated, by name.
@@ -65,11 +74,14 @@ pub struct Values<'a> {
     pub callback: &'a str,
     /// Empty while it is not known.
     pub tenant: &'a str,
+    /// A client secret is what the registration shows, and not a certificate.
+    pub makes_secret: bool,
 }
 
 #[derive(Template)]
 #[template(path = "mailboxes/scripts/az.sh", escape = "none")]
 struct Az {
+    makes_secret: bool,
     name: String,
     callback: String,
     permissions: String,
@@ -81,6 +93,7 @@ struct Az {
 #[derive(Template)]
 #[template(path = "mailboxes/scripts/graph.ps1", escape = "none")]
 struct PowerShell {
+    makes_secret: bool,
     name: String,
     callback: String,
     permissions: String,
@@ -92,8 +105,10 @@ struct PowerShell {
 #[derive(Template)]
 #[template(path = "mailboxes/scripts/az_app_only.sh", escape = "none")]
 struct AzAppOnly {
+    makes_secret: bool,
     name: String,
-    roles: String,
+    exchange_roles: String,
+    graph_roles: String,
     tenant: String,
     cloud: String,
 }
@@ -101,8 +116,10 @@ struct AzAppOnly {
 #[derive(Template)]
 #[template(path = "mailboxes/scripts/graph_app_only.ps1", escape = "none")]
 struct PowerShellAppOnly {
+    makes_secret: bool,
     name: String,
-    roles: String,
+    exchange_roles: String,
+    graph_roles: String,
     tenant: String,
     environment: String,
 }
@@ -118,16 +135,24 @@ impl Scripts {
     pub fn of_app_only(values: &Values<'_>, oauth2: &OAuth2, roles: &[Role]) -> Option<Scripts> {
         let (name, tenant) = (plain(values.name), directory(values));
         let manifest = manifest_of_app_only(&name, roles);
-        let roles = roles.iter().map(|role| role.name).collect::<Vec<_>>().join(" ");
+        let of = |api: &str| {
+            let names = roles.iter().filter(|role| role.api == api).map(|role| role.name);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let (exchange, graph, makes_secret) = (of(EXCHANGE), of(GRAPH), values.makes_secret);
         let az = oauth2.az_cloud.as_deref().map(|cloud| AzAppOnly {
+            makes_secret,
             name: in_shell(&name),
-            roles: in_shell(&roles),
+            exchange_roles: in_shell(&exchange),
+            graph_roles: in_shell(&graph),
             tenant: in_shell(tenant),
             cloud: in_shell(cloud),
         });
         let powershell = oauth2.graph_environment.as_deref().map(|environment| PowerShellAppOnly {
+            makes_secret,
             name: in_powershell(&name),
-            roles: in_powershell(&roles),
+            exchange_roles: in_powershell(&exchange),
+            graph_roles: in_powershell(&graph),
             tenant: in_powershell(tenant),
             environment: in_powershell(environment),
         });
@@ -145,6 +170,7 @@ impl Scripts {
         let tenant = directory(values);
         let (name, permissions) = (plain(values.name), values.permissions.join(" "));
         let az = oauth2.az_cloud.as_deref().map(|cloud| Az {
+            makes_secret: values.makes_secret,
             name: in_shell(&name),
             callback: in_shell(values.callback),
             permissions: in_shell(&permissions),
@@ -153,6 +179,7 @@ impl Scripts {
             audience,
         });
         let powershell = oauth2.graph_environment.as_deref().map(|environment| PowerShell {
+            makes_secret: values.makes_secret,
             name: in_powershell(&name),
             callback: in_powershell(values.callback),
             permissions: in_powershell(&permissions),
@@ -183,11 +210,18 @@ fn manifest(name: &str, values: &Values<'_>, audience: &str) -> String {
 
 /// The same where nobody is led back.
 fn manifest_of_app_only(name: &str, roles: &[Role]) -> String {
-    let access: Vec<_> = roles.iter().map(|role| json!({ "id": role.id, "type": "Role" })).collect();
+    let access = |api: &str| -> Vec<_> {
+        let of_it = roles.iter().filter(|role| role.api == api);
+        of_it.map(|role| json!({ "id": role.id, "type": "Role" })).collect()
+    };
+    let resources = [EXCHANGE, GRAPH].map(|api| (api, access(api)));
+    let resources: Vec<_> = (resources.into_iter().filter(|(_, access)| !access.is_empty()))
+        .map(|(api, access)| json!({ "resourceAppId": api, "resourceAccess": access }))
+        .collect();
     let parts = json!({
         "displayName": name,
         "signInAudience": "AzureADMyOrg",
-        "requiredResourceAccess": [{ "resourceAppId": EXCHANGE, "resourceAccess": access }],
+        "requiredResourceAccess": resources,
     });
     serde_json::to_string_pretty(&parts).unwrap_or_default()
 }
@@ -228,9 +262,13 @@ mod tests {
     const OF_MAIL: [&str; 5] =
         ["User.Read", "offline_access", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All", "SMTP.Send"];
 
+    fn values<'a>(name: &'a str, tenant: &'a str) -> Values<'a> {
+        Values { permissions: &OF_MAIL, name, callback: CALLBACK, tenant, makes_secret: true }
+    }
+
     fn scripts(name: &str, tenant: &str) -> Scripts {
         let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
-        Scripts::of(&Values { permissions: &OF_MAIL, name, callback: CALLBACK, tenant }, oauth2).unwrap()
+        Scripts::of(&values(name, tenant), oauth2).unwrap()
     }
 
     /// Runs the script with an `az` that writes down its words, one a line, and answers as the real one.
@@ -276,8 +314,7 @@ mod tests {
     #[test]
     fn the_scripts_of_an_application_consent_to_each_of_its_permissions_and_say_its_object_id() {
         let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
-        let values =
-            Values { permissions: &OF_MAIL, name: HOSTILE, callback: CALLBACK, tenant: "contoso.example" };
+        let values = values(HOSTILE, "contoso.example");
         let found = Scripts::of_app_only(&values, oauth2, &[POP, SMTP]).unwrap();
         let (said, log) = run(&found.az.unwrap());
         assert!(log.lines().any(|line| line == format!("<--display-name={HOSTILE}>")), "{log}");
@@ -301,8 +338,52 @@ mod tests {
             manifest["requiredResourceAccess"],
             json!([{ "resourceAppId": EXCHANGE, "resourceAccess": access }])
         );
-        let azure = [IMAP, POP, SMTP].map(|role| role.id);
+        let azure = [IMAP, POP, SMTP, READ, SEND].map(|role| role.id);
         assert!(azure.into_iter().all(mail::provider::is_guid), "{azure:?}");
+    }
+
+    #[test]
+    fn an_application_that_uses_graph_gets_its_permissions_of_graph_and_the_others_of_exchange() {
+        let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
+        let found = Scripts::of_app_only(&values("x", "contoso.example"), oauth2, &[READ, SEND]).unwrap();
+        let (_, log) = run(&found.az.unwrap());
+        let asked = |id: &str| log.lines().filter(|line| *line == format!("<{id}>")).count();
+        // Each permission is looked up, added and consented to where it belongs.
+        assert_eq!((asked(GRAPH), asked(EXCHANGE)), (6, 0), "{log}");
+        for name in ["Mail.ReadWrite", "Mail.Send"] {
+            let query = format!("<appRoles[?value=='{name}'].id | [0]>");
+            assert!(log.lines().any(|line| line == query), "{name}: {log}");
+        }
+        let powershell = found.powershell.unwrap();
+        assert!(powershell.contains("'Mail.ReadWrite Mail.Send'"), "{powershell}");
+        let manifest: serde_json::Value = serde_json::from_str(&found.manifest).unwrap();
+        let access = json!([{ "id": READ.id, "type": "Role" }, { "id": SEND.id, "type": "Role" }]);
+        assert_eq!(
+            manifest["requiredResourceAccess"],
+            json!([{ "resourceAppId": GRAPH, "resourceAccess": access }])
+        );
+        // Read by Graph, sent by SMTP: two resources.
+        let found = Scripts::of_app_only(&values("x", ""), oauth2, &[READ, SMTP]).unwrap();
+        let (_, log) = run(&found.az.unwrap());
+        assert_eq!(log.lines().filter(|line| line.ends_with("=Role>")).count(), 2, "{log}");
+        let manifest: serde_json::Value = serde_json::from_str(&found.manifest).unwrap();
+        let apis = |at: usize| manifest["requiredResourceAccess"][at]["resourceAppId"].clone();
+        assert_eq!([apis(0), apis(1)], [json!(EXCHANGE), json!(GRAPH)]);
+    }
+
+    #[test]
+    fn a_registration_with_a_certificate_is_made_without_a_secret() {
+        let oauth2 = mail::provider::find("microsoft").unwrap().oauth2.as_ref().unwrap();
+        let values = Values { makes_secret: false, ..values("x", "contoso.example") };
+        let both = [Scripts::of(&values, oauth2), Scripts::of_app_only(&values, oauth2, &[IMAP])];
+        for found in both.into_iter().flatten() {
+            let (said, log) = run(&found.az.unwrap());
+            assert!(!log.contains("credential") && !said.contains("Secret"), "{said} {log}");
+            assert!(said.contains("the-app") && said.contains(".cer"), "{said}");
+            let powershell = found.powershell.unwrap();
+            assert!(!powershell.contains("Add-MgApplicationPassword"), "{powershell}");
+            assert!(powershell.contains(".cer") && !powershell.contains("Secret:"), "{powershell}");
+        }
     }
 
     #[test]
@@ -353,20 +434,13 @@ mod tests {
             ("microsoft-personal", "AzureCloud", "Global", "AzureADandPersonalMicrosoftAccount"),
         ] {
             let oauth2 = mail::provider::find(key).unwrap().oauth2.as_ref().unwrap();
-            let found = Scripts::of(
-                &Values { permissions: &OF_MAIL, name: "x", callback: CALLBACK, tenant: "" },
-                oauth2,
-            )
-            .unwrap();
+            let found = Scripts::of(&values("x", ""), oauth2).unwrap();
             let (az, powershell) = (found.az.unwrap(), found.powershell.unwrap());
             assert!(az.contains(&format!("'{cloud}'")) && az.contains(audience), "{key}: {az}");
             assert!(powershell.contains(&format!("'{environment}'")), "{key}: {powershell}");
             assert!(found.manifest.contains(audience), "{key}");
         }
         let google = mail::provider::find("google").unwrap().oauth2.as_ref().unwrap();
-        assert!(
-            Scripts::of(&Values { permissions: &OF_MAIL, name: "x", callback: CALLBACK, tenant: "" }, google)
-                .is_none()
-        );
+        assert!(Scripts::of(&values("x", ""), google).is_none());
     }
 }

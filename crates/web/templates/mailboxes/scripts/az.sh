@@ -1,6 +1,6 @@
 #!/bin/sh
 # Registers Postern's mail app in Microsoft Entra ID: the app with this site's callback, its delegated permissions with
-# consent for the whole organization, and a secret. Each run makes another app. It needs the Azure CLI (Azure Cloud Shell
+# consent for the whole organization{% if makes_secret %}, and a secret{% endif %}. Each run makes another app. It needs the Azure CLI (Azure Cloud Shell
 # has it) and an account that may grant admin consent.
 set -eu
 
@@ -29,10 +29,10 @@ app=$(az ad app create --display-name="$name" --sign-in-audience {{ audience }} 
 az ad sp create --id "$app" --output none
 az ad app permission add --id "$app" --api "$graph" --api-permissions $wanted --output none
 az ad app permission grant --id "$app" --api "$graph" --scope "$permissions" --output none
-secret=$(az ad app credential reset --id "$app" --append --display-name Postern --years 2 --query password --output tsv)
-
+{% if makes_secret %}secret=$(az ad app credential reset --id "$app" --append --display-name Postern --years 2 --query password --output tsv)
+{% endif %}
 echo
 echo "Client ID:      $app"
 echo "Tenant:         $(az account show --query tenantId --output tsv)"
-echo "Client Secret:  $secret"
-echo "Enter these three in Postern. The secret is printed only this once, and it ends in two years."
+{% if makes_secret %}echo "Client Secret:  $secret"
+echo "Enter these three in Postern. The secret is printed only this once, and it ends in two years."{% else %}echo "Enter these two in Postern, and upload Postern's .cer file under Certificates & secrets."{% endif %}

@@ -1,5 +1,5 @@
 # Registers Postern's mail app in Microsoft Entra ID: the app with this site's callback, its delegated permissions with
-# consent for the whole organization, and a secret. Each run makes another app. It needs PowerShell 7 with the module
+# consent for the whole organization{% if makes_secret %}, and a secret{% endif %}. Each run makes another app. It needs PowerShell 7 with the module
 # Microsoft.Graph (Install-Module Microsoft.Graph) and an account that may grant admin consent.
 $ErrorActionPreference = 'Stop'
 
@@ -24,10 +24,10 @@ $app = New-MgApplication -DisplayName $name -SignInAudience {{ audience }} -Web 
     -RequiredResourceAccess @(@{ ResourceAppId = $graph.AppId; ResourceAccess = @($access) })
 $principal = New-MgServicePrincipal -AppId $app.AppId
 New-MgOauth2PermissionGrant -ClientId $principal.Id -ConsentType 'AllPrincipals' -ResourceId $graph.Id -Scope ($permissions -join ' ') | Out-Null
-$secret = Add-MgApplicationPassword -ApplicationId $app.Id -PasswordCredential @{ DisplayName = 'Postern'; EndDateTime = (Get-Date).AddMonths(24) }
-
+{% if makes_secret %}$secret = Add-MgApplicationPassword -ApplicationId $app.Id -PasswordCredential @{ DisplayName = 'Postern'; EndDateTime = (Get-Date).AddMonths(24) }
+{% endif %}
 Write-Host
 Write-Host "Client ID:      $($app.AppId)"
 Write-Host "Tenant:         $((Get-MgContext).TenantId)"
-Write-Host "Client Secret:  $($secret.SecretText)"
-Write-Host 'Enter these three in Postern. The secret is printed only this once, and it ends in two years.'
+{% if makes_secret %}Write-Host "Client Secret:  $($secret.SecretText)"
+Write-Host 'Enter these three in Postern. The secret is printed only this once, and it ends in two years.'{% else %}Write-Host 'Enter these two in Postern, and upload the .cer file of Postern under Certificates & secrets.'{% endif %}
