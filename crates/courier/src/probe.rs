@@ -2,8 +2,8 @@
 use crate::Courier;
 use crate::connect::{self, Incoming, Outgoing, Which};
 use crate::graph::ask;
-use crate::trouble::{Trouble, sentence};
-use desk::mailboxes::mailbox::{self, Mailbox, Side};
+use crate::trouble::{RETRY_MS_MIN, Trouble, sentence};
+use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
 use std::time::Duration;
 
 /// A person waits for it.
@@ -66,6 +66,33 @@ pub(crate) async fn prove(courier: &Courier, mailbox: &Mailbox, side: Side, whic
             "Check its name and port, then try again.",
         )),
     }
+}
+
+impl Proof {
+    /// The health that it leaves: what does not work is left alone until another time.
+    fn round(&self, now: i64) -> Round {
+        let next_at = now.saturating_add(RETRY_MS_MIN);
+        let (code, remedy) = (self.code.clone(), self.remedy.clone());
+        let reason = format!("{} {}", self.sentence, self.detail).trim().to_owned();
+        match (self.ok, self.needs_person) {
+            (true, _) => Round::Done { mail: false, next_at: now },
+            (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
+            (false, false) => Round::Retry { code, reason, remedy, next_at },
+        }
+    }
+}
+
+/// What was found is the health of a mailbox from now on; of its incoming side the round says it, which comes at once.
+pub async fn settle(courier: &Courier, mailbox_id: i64, outgoing: Option<&Proof>) -> desk::Result<()> {
+    let now = courier.now();
+    let round = outgoing.map(|proof| proof.round(now));
+    let settled = courier.write(move |tx| {
+        if let Some(round) = &round {
+            mailbox::settle_outgoing(tx, mailbox_id, round, now)?;
+        }
+        mailbox::hurry(tx, mailbox_id, now)
+    });
+    settled.await
 }
 
 impl From<Trouble> for Proof {

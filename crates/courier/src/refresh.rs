@@ -7,7 +7,7 @@ use crate::hold;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
 use crate::registration::{self, is_unattended, resource_of, scope_of_grant};
 use crate::rounds::take_over;
-use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
+use crate::trouble::{RETRY_MS_MAX, RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
 use desk::mailboxes::mailbox;
@@ -25,7 +25,6 @@ const SLACK_MS: i64 = 30_000;
 const CONFIGURATION_RETRY_MS: i64 = 60 * 60_000;
 /// A lapsed grant may come back when a policy is lifted.
 const LAPSED_RETRY_MS: i64 = 6 * 60 * 60_000;
-const RETRY_MS_MAX: i64 = 15 * 60_000;
 /// Why a token is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {

@@ -6,7 +6,8 @@ use desk::mailboxes::grant::Grant;
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Shape, Side};
 use mail::provider::{Book, OAuth2};
 use url::Url;
-use wire::oauth::{Protocol, scope};
+use wire::oauth::Protocol;
+use wire::oauth::scope::{self, is_openid};
 
 /// What the token of a side is for.
 pub(crate) fn protocol_of(mailbox: &Mailbox, side: Side) -> Protocol {
@@ -169,10 +170,6 @@ pub(crate) fn not_granted(providers: &Book, client: &Client, granted: Option<&st
 /// Providers write a scope in their own way.
 fn holds(scopes: &str, scope: &str) -> bool {
     scopes.split_whitespace().any(|one| one.eq_ignore_ascii_case(scope))
-}
-
-fn is_openid(scope: &str) -> bool {
-    ["openid", "profile", "email", "offline_access", "address", "phone"].contains(&scope)
 }
 
 /// What an access token of these scopes is for: the origin of the first scope that has one.

@@ -9,7 +9,7 @@ use mail::provider::Family;
 /// Least time between two tries of anything that failed.
 pub(crate) const RETRY_MS_MIN: i64 = 60_000;
 /// Longest time between two tries of what passes by itself.
-const RETRY_MS_MAX: i64 = 15 * 60_000;
+pub(crate) const RETRY_MS_MAX: i64 = 15 * 60_000;
 /// What waits for a person is tried too: somebody may have mended it at the provider.
 const PERSON_MS_MIN: i64 = 5 * 60_000;
 const PERSON_MS_MAX: i64 = 60 * 60_000;

@@ -69,8 +69,9 @@ pub(crate) struct Fresh<'a> {
     pub metadata: Option<&'a Discovery>,
 }
 
-/// What the registration's provider says of itself, where it is known where. No id_token is believed without it, so it is
-/// asked for before a code is exchanged for one in vain.
+/// What the registration's provider says of itself, where it is known where. An id_token is then believed by its keys alone,
+/// so it is asked for before a code is exchanged for one in vain. Where no document is known, the link to the token endpoint
+/// stands for the signature.
 pub(crate) async fn metadata(courier: &Courier, client: &Client) -> Result<Option<Discovery>, Trouble> {
     let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
     let at = document(courier, client);
@@ -104,7 +105,9 @@ pub(crate) async fn signed_in(
     let identity = match &fresh.set.id_token {
         Some(id_token) => {
             let (client_id, nonce) = (client.client_id.trim(), fresh.nonce);
-            let expected = Expected { client_id, nonce, now_at: courier.now() };
+            let known = at_home(&courier.desk().providers, client);
+            let issuer = known.and_then(|oauth2| oauth2.issuer.as_deref());
+            let expected = Expected { client_id, nonce, issuer, now_at: courier.now() };
             let net = courier.net();
             let identity = match fresh.metadata {
                 Some(metadata) => identify_by(net, token_endpoint, Some(metadata), id_token, expected).await,

@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 19] = [
+pub const MIGRATIONS: [db::Migration; 20] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -62,4 +62,5 @@ pub const MIGRATIONS: [db::Migration; 19] = [
     db::Migration::both(17, include_str!("../migrations/0017_graph.sql")),
     db::Migration::both(18, include_str!("../migrations/0018_lasting.sql")),
     db::Migration::both(19, include_str!("../migrations/0019_headline.sql")),
+    db::Migration::both(20, include_str!("../migrations/0020_taking_back.sql")),
 ];

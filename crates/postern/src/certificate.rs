@@ -87,12 +87,9 @@ fn none_waits(to: &str) -> desk::Error {
 
 fn make(desk: &Desk, by: &By, client: &Client, mailbox_id: i64) -> Result<(), Failure> {
     let after = desk.db.read(|tx| certificate::newest(tx, client.id))?;
-    let random = courier::Random::system();
-    let name = if client.name.is_empty() { "Postern".to_owned() } else { format!("Postern {}", client.name) };
-    let new = courier::authorize::new_certificate(&random, &name, by.at)?;
     let asked = certificate::For { client_id: client.id, mailbox_id: Some(mailbox_id), after };
-    desk.db.write(|tx| certificate::add(tx, &desk.vault, by, asked, &new, random.bytes()))?;
-    Ok(())
+    let random = courier::Random::system();
+    Ok(courier::authorize::make_certificate_here(desk, &random, by, asked, &client.name)?)
 }
 
 fn document(of: &Certificate) -> serde_json::Value {

@@ -330,25 +330,17 @@ pub fn revoke(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<
     let hand = Hand::of(program, desk, site, of)?;
     let (id, side) = (hand.id, hand.side);
     let revoked = async {
-        let grants = hand.courier.read(move |tx| {
-            let in_use = desk::mailboxes::mailbox::get(tx, id)?.grant_id(side);
-            let newest = grant::latest(tx, id, side)?.map(|grant| grant.id);
-            let mut grants: Vec<i64> = in_use.into_iter().chain(newest).collect();
-            grants.dedup();
-            Ok(grants)
-        });
-        let mut said = Vec::new();
-        for grant_id in grants.await? {
-            said.push(authorize::delete_tokens(&hand.courier, &hand.by, grant_id).await?);
-        }
-        Ok::<_, desk::Error>(said)
+        let said = authorize::delete_tokens_of(&hand.courier, &hand.by, id, side).await?;
+        let untold = hand.courier.read(move |tx| grant::untold(tx, id)).await?;
+        Ok::<_, desk::Error>((said, untold.into_iter().find(|untold| untold.side == side)))
     };
-    let said = hand.runtime.block_on(revoked)?;
+    let (said, untold) = hand.runtime.block_on(revoked)?;
     let (done, address) = (if said.is_empty() { "nothing" } else { "revoked" }, hand.address);
-    let detail = said.join(" ");
+    let detail =
+        untold.filter(|_| said.is_empty()).map_or(said.join(" "), |one| crate::mailbox::untold(&one));
     let document = json!({ "address": address, "side": side.word(), "done": done, "detail": detail });
     output::print(program.json, &document, || match done {
-        "nothing" => format!("{address} has no tokens."),
+        "nothing" => format!("{address} has no tokens. {detail}").trim_end().to_owned(),
         _ => format!("The tokens of {address} are deleted. {detail}"),
     })
 }

@@ -41,6 +41,8 @@ pub struct MailboxView {
     pub questions: Vec<Question>,
     /// When all this was so.
     pub now: i64,
+    /// What has ended, and its provider does not know of.
+    pub untold: Vec<grant::Untold>,
 }
 
 pub fn state(state: State) -> &'static str {
@@ -120,6 +122,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "silence_unusual_at": maybe_time(view.member.usual.unusual_at),
         "alerts": view.member.alerts.iter().map(alert).collect::<Vec<_>>(),
         "questions": view.questions.iter().map(question).collect::<Vec<_>>(),
+        "untold": view.untold.iter().map(untold).collect::<Vec<_>>(),
     });
     for (key, value) in health(&m.incoming_health) {
         object[key] = value;
@@ -151,6 +154,10 @@ fn question(of: &Question) -> Value {
         "answers": of.answers().iter().map(|answer| answer.word()).collect::<Vec<_>>(),
         "until": time(of.until),
     })
+}
+
+fn untold(of: &grant::Untold) -> Value {
+    json!({ "side": of.side.word(), "next_try_at": time(of.next_at), "reason": text_or_null(&of.said) })
 }
 
 fn alert(of: &Alert) -> Value {
@@ -360,6 +367,7 @@ pub fn view(
     // One whose time has come is not discarded yet, and is none any more.
     let waiting = member.disputes.iter().filter(|dispute| dispute.until > now);
     let questions = waiting.map(Question::of).collect();
+    let untold = grant::untold(tx, mailbox.id)?;
     Ok(MailboxView {
         mailbox,
         department,
@@ -369,6 +377,7 @@ pub fn view(
         callback,
         member,
         questions,
+        untold,
         now,
     })
 }

@@ -215,6 +215,15 @@ fn asked(m: &Mailbox, question: &Question) -> String {
     )
 }
 
+/// What ended, and its provider does not know of.
+pub fn untold(of: &grant::Untold) -> String {
+    let next = json::time(of.next_at);
+    let next = next.as_str().unwrap_or_default();
+    format!("Deleted here; the provider has not been told yet: next try {next}. {}", of.said)
+        .trim_end()
+        .to_owned()
+}
+
 /// What is not well, and what to do about it. A link that is open may go on for a while after its consent has ended.
 fn troubles(view: &json::MailboxView) -> Vec<String> {
     let m = &view.mailbox;
@@ -240,6 +249,7 @@ fn troubles(view: &json::MailboxView) -> Vec<String> {
             said.push(format!("{}, {what}: {} {}", grant.side.word(), grant.reason, grant.remedy));
         }
     }
+    said.extend(view.untold.iter().map(|one| format!("{}: {}", one.side.word(), untold(one))));
     said.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 

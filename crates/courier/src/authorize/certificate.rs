@@ -3,6 +3,7 @@
 use crate::clock::DAY_MS;
 use crate::{Courier, Random};
 use anyhow::Context as _;
+use desk::Desk;
 use desk::mailboxes::client::certificate::{self, For, NewCertificate};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,17 +18,22 @@ const LIFE_DAYS: i64 = 730;
 
 /// Makes one and stores it: the first is in use at once, a second one waits.
 pub async fn make(courier: &Courier, by: &desk::By, asked: For, name: &str) -> desk::Result<()> {
-    let client_id = asked.client_id;
-    let waits = courier.read(move |tx| certificate::waiting(tx, client_id)).await?;
-    if waits.is_some() {
+    let (desk, random, by) = (courier.desk().clone(), courier.chance(), by.clone());
+    let name = name.to_owned();
+    let making = tokio::task::spawn_blocking(move || make_here(&desk, &random, &by, asked, &name));
+    making.await.map_err(|error| anyhow::anyhow!("making a certificate ended early: {error}"))?
+}
+
+/// The same on a thread that may wait.
+pub fn make_here(desk: &Desk, random: &Random, by: &desk::By, asked: For, name: &str) -> desk::Result<()> {
+    if desk.db.read(|tx| certificate::waiting(tx, asked.client_id))?.is_some() {
         return Err(certificate::second());
     }
-    let (random, name, now) = (courier.chance(), name.to_owned(), courier.now());
-    let making = tokio::task::spawn_blocking(move || new_certificate(&random, &name, now));
-    let new =
-        making.await.map_err(|error| anyhow::anyhow!("making a certificate ended early: {error}"))??;
-    let (vault, by, nonce) = (courier.desk().vault.clone(), by.clone(), courier.random());
-    courier.write(move |tx| certificate::add(tx, &vault, &by, asked, &new, nonce)).await.map(drop)
+    let name = if name.is_empty() { "Postern".to_owned() } else { format!("Postern {name}") };
+    let new = new_certificate(random, &name, by.at)?;
+    let nonce = random.bytes();
+    desk.db.write(|tx| certificate::add(tx, &desk.vault, by, asked, &new, nonce))?;
+    Ok(())
 }
 
 /// Takes a second of computing.

@@ -8,21 +8,57 @@ use crate::registration::{self, Consent, endpoint, protocol_of, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask, probe};
 use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant::{self, DevicePoll, NewDevice};
+use desk::mailboxes::grant::{self, DevicePoll, DeviceTry, Grant, NewDevice, State};
 use desk::mailboxes::mailbox::Side;
 use desk::{By, Refusal};
 use mail::explain::Class;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use url::Url;
+use wire::oauth::device::INTERVAL_S_MAX;
 use wire::oauth::{DeviceCode, Polled, SLOWER_S, TokenSet};
 
-/// Longest wait between two polls.
-const INTERVAL_S_MAX: i64 = 120;
 /// So many providers may be slow before a code has to wait for another one's answer.
 const AT_ONCE_MAX: usize = 16;
 /// A proof takes no longer; whoever was at it is gone.
 const PROVING_MS: i64 = 3 * 60_000;
+/// No question to a provider takes longer.
+const POLLING_MS: i64 = LEASE_MS;
+
+/// Where a try stands, for whoever waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Somebody may enter the code; `by_nobody`: its time to be asked about has long passed.
+    Waits { by_nobody: bool },
+    /// Somebody has signed in, and what was given is being kept or proved.
+    Proving,
+    /// It was to be proved, and whoever was at it is gone.
+    Unproved,
+    /// Nobody signed in with it in time; it is asked about once more.
+    RunOut,
+    /// It has come to something, which the grant says.
+    Ended,
+}
+
+/// The one place that decides it: from the grant and from its code.
+pub fn progress(grant: &Grant, device: &DeviceTry, now: i64) -> Progress {
+    let is_told = !grant.reason.is_empty();
+    match grant.state {
+        State::Pending if device.waits && device.until > now => {
+            Progress::Waits { by_nobody: now > device.poll_at.saturating_add(POLLING_MS) }
+        }
+        State::Pending if device.waits => Progress::RunOut,
+        State::Pending if !is_told => Progress::Proving,
+        State::Unproved if !is_told && now < grant.since.saturating_add(PROVING_MS) => Progress::Proving,
+        State::Unproved if !is_told => Progress::Unproved,
+        State::Pending
+        | State::Unproved
+        | State::Fulfilled
+        | State::Lapsed
+        | State::Revoked
+        | State::Failed => Progress::Ended,
+    }
+}
 
 /// What a person is to do.
 #[derive(Clone, Debug)]
@@ -164,17 +200,13 @@ pub async fn wait_for_device(courier: &Courier, device: &Device) -> desk::Result
         let (Some(grant), Some(device)) = (grant, device) else {
             return Err(Refusal::NotFound("try").into());
         };
-        if grant.state == grant::State::Unproved
-            && grant.reason.is_empty()
-            && courier.now() >= grant.since.saturating_add(PROVING_MS)
-        {
-            let by = By::system(courier.now());
-            return super::prove_again(courier, &by, grant.mailbox_id, grant.side).await;
-        }
-        if !device.waits
-            && let Some(banner) = told(courier, &grant).await?
-        {
-            return Ok(banner);
+        match progress(&grant, &device, courier.now()) {
+            Progress::Waits { .. } | Progress::RunOut | Progress::Proving => {}
+            Progress::Unproved => {
+                let by = By::system(courier.now());
+                return super::prove_again(courier, &by, grant.mailbox_id, grant.side).await;
+            }
+            Progress::Ended => return told(courier, &grant).await,
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -186,28 +218,25 @@ pub async fn cancel_device(courier: &Courier, by: &By, grant_id: i64) -> desk::R
     courier
         .write(move |tx| {
             grant::cancel_device(tx, &by, grant_id)?;
-            Ok(grant::find(tx, grant_id)?.is_none_or(|grant| grant.state == grant::State::Failed))
+            Ok(grant::find(tx, grant_id)?.is_none_or(|grant| grant.state == State::Failed))
         })
         .await
 }
 
-/// What another process made of it, in the row's words; `None` while it is still at it.
-async fn told(courier: &Courier, grant: &grant::Grant) -> desk::Result<Option<Banner>> {
-    use grant::State;
+/// What another process made of it, in the row's words.
+async fn told(courier: &Courier, grant: &Grant) -> desk::Result<Banner> {
     let (sentence, remedy) = (grant.reason.clone(), grant.remedy.clone());
     Ok(match grant.state {
         State::Fulfilled => {
-            let mailbox = crate::probe::find(courier, grant.mailbox_id).await?;
+            let mailbox = probe::find(courier, grant.mailbox_id).await?;
             let detail = crate::who::opened(&mailbox, grant.owner_address.as_deref().unwrap_or("somebody"));
             let sentence = format!("{} is authorized and works.", mailbox.address);
-            Some(Banner::Green { sentence, detail })
+            Banner::Green { sentence, detail }
         }
-        State::Pending if !sentence.is_empty() => Some(Banner::Asks { sentence, remedy }),
-        State::Unproved if sentence.is_empty() => None,
-        State::Pending => None,
-        State::Unproved => Some(Banner::Red { sentence, detail: String::new(), remedy, retry: true }),
+        State::Pending => Banner::Asks { sentence, remedy },
+        State::Unproved => Banner::Red { sentence, detail: String::new(), remedy, retry: true },
         State::Failed | State::Lapsed | State::Revoked => {
-            Some(Banner::Red { sentence, detail: String::new(), remedy, retry: false })
+            Banner::Red { sentence, detail: String::new(), remedy, retry: false }
         }
     })
 }

@@ -4,7 +4,7 @@ use crate::who::{ANOTHER_OPENER, opened};
 use crate::{Courier, probe};
 use desk::Refusal;
 use desk::mailboxes::grant::{self, Dispute};
-use desk::mailboxes::mailbox::{self, Shape, Side};
+use desk::mailboxes::mailbox::{Shape, Side};
 
 /// Tokens that are kept sealed, and used for nothing, until somebody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,14 +103,10 @@ pub async fn answer(
                 return Err(Refusal::NotFound("question").into());
             }
         };
-        let acts = by.clone();
-        courier
-            .write(move |tx| {
-                grant::release(tx, &acts, grant_id)?;
-                shape.as_ref().map_or(Ok(()), |shape| mailbox::change_shape(tx, &acts, mailbox_id, shape))
-            })
-            .await?;
-        let mailbox = probe::find(&courier, mailbox_id).await?;
+        let (acts, said) = (by.clone(), shape.clone());
+        courier.write(move |tx| grant::release(tx, &acts, grant_id, said.as_ref())).await?;
+        let mut mailbox = probe::find(&courier, mailbox_id).await?;
+        mailbox.shape = shape.unwrap_or(mailbox.shape);
         let mut note = opened(&mailbox, &question.signed_in);
         if answer == Answer::Alias {
             note.push_str(CANNOT_BE_ASKED);

@@ -14,8 +14,10 @@ mod revoke;
 mod unattended;
 
 pub use admin_consent::{AdminAnswer, admin_consented, begin_admin_consent, has_admin_consent};
-pub use certificate::{make as make_certificate, new_certificate};
-pub use device::{Device, begin_device, cancel_device, device_is_offered, poll_devices, wait_for_device};
+pub use certificate::{make as make_certificate, make_here as make_certificate_here, new_certificate};
+pub use device::{
+    Device, Progress, begin_device, cancel_device, device_is_offered, poll_devices, progress, wait_for_device,
+};
 pub(crate) use device::{Polls, answered, begin_polls};
 pub use discover::{Discovered, discover};
 pub use dispute::{About, Answer, Question, answer, question};
@@ -24,8 +26,10 @@ pub use unattended::{ask_now, needs_nobody};
 pub use wire::oauth::thumbprint_sha1;
 
 pub use paste::{awaits_paste, pasted};
-pub(crate) use revoke::discard_disputed;
-pub use revoke::{Watched, change, delete_tokens, remove, take_back_ended, taken_back_where, watch};
+pub use revoke::{
+    Watched, change, delete_tokens, delete_tokens_of, remove, take_back_ended, taken_back_where, watch,
+};
+pub(crate) use revoke::{discard_disputed, take_back_left};
 
 use crate::registration::{self, Consent, asked_scopes, endpoint};
 use crate::trouble::Trouble;
@@ -192,7 +196,6 @@ async fn begin_by(
         nonce: &nonce,
         code_challenge: &pkce(&verifier),
         login_hint: hint.as_deref(),
-        prompt: None,
         extra: &extra,
     });
     let new = NewTry {

@@ -27,6 +27,7 @@ pub(super) async fn prove(
     subject: Subject,
     note: Option<String>,
 ) -> desk::Result<Banner> {
+    let mailbox = &as_answered(courier, mailbox, &subject).await?;
     let which = match subject {
         Subject::New(id) => Which::This(id),
         Subject::InUse => Which::InUse,
@@ -70,8 +71,8 @@ pub(super) async fn prove(
             }
         })
         .await?;
-    if let Some(outgoing) = &outgoing {
-        settle_outgoing(courier, mailbox_id, outgoing).await?;
+    if outgoing.is_some() {
+        probe::settle(courier, mailbox_id, outgoing.as_ref()).await?;
     }
     revoke::take_back_replaced(courier, by, replaced).await;
     revoke::take_back_ended(courier, by, waited).await;
@@ -83,6 +84,17 @@ pub(super) async fn prove(
         Some(outgoing) => Ok(green(mailbox, &[proof.detail, outgoing.sentence], note)),
         None => Ok(green(mailbox, &[proof.detail], note)),
     }
+}
+
+/// As it is once the new grant is proved: somebody may have said that it is another mailbox than before.
+async fn as_answered(courier: &Courier, mailbox: &Mailbox, subject: &Subject) -> desk::Result<Mailbox> {
+    let mut mailbox = mailbox.clone();
+    if let Subject::New(id) = *subject
+        && let Some(shape) = courier.read(move |tx| grant::answered(tx, id)).await?
+    {
+        mailbox.shape = shape;
+    }
+    Ok(mailbox)
 }
 
 /// A new grant is kept with the reason, to be proved again.
@@ -127,19 +139,6 @@ pub(super) async fn is_renewed(courier: &Courier, mailbox: &Mailbox, side: Side)
     // One that was given without a refresh token lives as long as its token does.
     let is_over = trouble.needs_person() && trouble.code != NO_REFRESH_TOKEN;
     is_over.then(|| red(Proof::from(trouble), None))
-}
-
-async fn settle_outgoing(courier: &Courier, mailbox_id: i64, proof: &Proof) -> desk::Result<()> {
-    let now = courier.now();
-    let next_at = now.saturating_add(crate::trouble::RETRY_MS_MIN);
-    let (code, reason) = (proof.code.clone(), join(&proof.sentence, &proof.detail));
-    let remedy = proof.remedy.clone();
-    let round = match (proof.ok, proof.needs_person) {
-        (true, _) => working(now),
-        (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
-        (false, false) => Round::Retry { code, reason, remedy, next_at },
-    };
-    courier.write(move |tx| mailbox::settle_outgoing(tx, mailbox_id, &round, now)).await
 }
 
 fn working(now: i64) -> Round {

@@ -1,4 +1,5 @@
-//! Tokens are taken back: destroyed here first, and then the provider is asked, where it can be (RFC 7009).
+//! Tokens are taken back: they end here first, and then the provider is told, where it can be (RFC 7009). Whoever ends them
+//! tells it at once; what is left of that, because a process or the provider was not there, the refreshing round takes up.
 use super::exchange::Given;
 use crate::ask::{self, Shown};
 use crate::registration::{at_home, endpoint};
@@ -7,8 +8,9 @@ use crate::who::{self, Fresh};
 use crate::{Courier, probe};
 use desk::db::Tx;
 use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant::{self, Whose};
+use desk::mailboxes::grant::{self, TakeBack, Whose};
 use desk::mailboxes::mailbox::{self, Side};
+use desk::site::mail_hold;
 use mail::provider::Family;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -23,12 +25,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// So many tokens are taken back side by side when many end at once.
 const AT_ONCE_MAX: usize = 8;
 
-/// What is to be taken back at the provider when it is gone here.
+/// Longest time between two tries to tell a provider.
+const RETRY_MS_MAX: i64 = 6 * 60 * 60_000;
+
+/// What is to be taken back at the provider when it has ended here.
 pub(super) struct Held {
     grant_id: i64,
-    state: grant::State,
     client: Client,
-    refresh_token: Option<SecretString>,
+    /// There is something that could be taken back.
+    has_token: bool,
     way: desk::Result<Option<WayBack>>,
 }
 
@@ -71,11 +76,7 @@ pub async fn watch(courier: &Courier, whose: Vec<Whose>) -> desk::Result<Watched
         all.dedup();
         Ok(all)
     });
-    let mut watched = Vec::new();
-    for id in found.await? {
-        watched.extend(held(courier, id).await?);
-    }
-    Ok(Watched(watched))
+    Ok(Watched(held(courier, found.await?).await?))
 }
 
 /// Tokens that may end with a change.
@@ -89,15 +90,34 @@ impl std::fmt::Debug for Watched {
 
 /// *Delete Token*. What the provider said, a sentence.
 pub async fn delete_tokens(courier: &Courier, by: &desk::By, grant_id: i64) -> desk::Result<String> {
+    Ok(delete(courier, by, vec![grant_id]).await?.join(" "))
+}
+
+/// The same of all that a side has: what is in use, and what is newer. What was said of each.
+pub async fn delete_tokens_of(
+    courier: &Courier,
+    by: &desk::By,
+    mailbox_id: i64,
+    side: Side,
+) -> desk::Result<Vec<String>> {
+    let found = courier.read(move |tx| {
+        let in_use = mailbox::get(tx, mailbox_id)?.grant_id(side);
+        let newest = grant::latest(tx, mailbox_id, side)?.map(|grant| grant.id);
+        let mut ids: Vec<i64> = in_use.into_iter().chain(newest).collect();
+        ids.dedup();
+        Ok(ids)
+    });
+    delete(courier, by, found.await?).await
+}
+
+async fn delete(courier: &Courier, by: &desk::By, ids: Vec<i64>) -> desk::Result<Vec<String>> {
     let (courier, by) = (courier.clone(), by.clone());
     let task = tokio::spawn(async move {
-        let held = held(&courier, grant_id).await?.filter(|held| held.state.has_tokens());
+        let held = held(&courier, ids.clone()).await?;
         let acts = by.clone();
-        courier.write(move |tx| grant::delete_tokens(tx, &acts, grant_id)).await?;
-        match held {
-            Some(held) => Ok(taken_back(&courier, &by, held).await),
-            None => Ok(String::new()),
-        }
+        courier.write(move |tx| ids.iter().try_for_each(|id| grant::delete_tokens(tx, &acts, *id))).await?;
+        let said = take_back_ended(&courier, &by, Watched(held)).await;
+        Ok(said.into_iter().map(|(_, sentence)| sentence).collect())
     });
     task.await.map_err(|error| anyhow::anyhow!("taking tokens back ended early: {error}"))?
 }
@@ -122,11 +142,8 @@ pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::
 
 /// What a grant will replace, as it is before that: to be given to [`take_back_replaced`].
 pub(super) async fn replaced_by(courier: &Courier, grant_id: i64) -> desk::Result<Vec<Held>> {
-    let mut all = Vec::new();
-    for id in courier.read(move |tx| grant::replaced_by(tx, grant_id)).await? {
-        all.extend(held(courier, id).await?);
-    }
-    Ok(all)
+    let replaced = courier.read(move |tx| grant::replaced_by(tx, grant_id)).await?;
+    held(courier, replaced).await
 }
 
 /// What another person had given is taken back at the provider. Of the same person nothing is: at Google that would end
@@ -142,29 +159,32 @@ pub(super) async fn take_back_replaced(courier: &Courier, by: &desk::By, replace
 /// providers it ends what the same person has given for other mailboxes.
 pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given: &Given) {
     let Some(refresh_token) = given.set.refresh_token.clone() else { return };
-    let grant_id = given.grant_id;
-    let by = desk::By::system(courier.now());
+    let (grant_id, by) = (given.grant_id, desk::By::system(courier.now()));
     let taken = async {
+        let Some(way) = way_back(courier, client).await? else { return Ok(()) };
+        let (vault, acts, nonce) = (courier.desk().vault.clone(), by.clone(), courier.random());
+        let to = way.at.to_string();
+        let keep = courier.write(move |tx| {
+            grant::keep_to_take_back(tx, &vault, &acts, grant_id, (&refresh_token, &to), nonce)
+        });
+        if !keep.await? {
+            return Ok(());
+        }
         let mailbox = probe::find(courier, given.mailbox_id).await?;
         let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
         let (set, scope) = (&given.set, given.scope.as_str());
         let fresh = Fresh { set, scope, nonce: None, issuer: None, metadata: None };
-        let (way, mut owner) = (way_back(courier, client).await, None);
-        if !matches!(way, Ok(None)) {
-            // A person waits for this, and the endpoint may be the one that has just kept them waiting.
-            let asked = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh);
-            owner =
-                tokio::time::timeout(LIMIT, asked).await.ok().and_then(Result::ok).map(|owned| owned.owner);
+        // A person waits for this, and the endpoint may be the one that has just kept them waiting.
+        let asked = who::signed_in(courier, client, &mailbox, &token_endpoint, &fresh);
+        let asked = tokio::time::timeout(LIMIT, asked).await.ok().and_then(Result::ok);
+        if let Some(owned) = asked {
+            courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
         }
-        if let Some(owner) = owner {
-            courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owner)).await?;
-        }
-        let client = client.clone();
-        let refresh_token = Some(refresh_token);
-        let held = Held { grant_id, state: grant::State::Failed, client, refresh_token, way };
-        take_back(courier, &by, held).await
+        let held = Held { grant_id, client: client.clone(), has_token: true, way: Ok(Some(way)) };
+        take_back(courier, &by, held).await.map(drop)
     };
-    if let Err(error) = taken.await {
+    let taken: desk::Result<()> = taken.await;
+    if let Err(error) = taken {
         tracing::warn!(grant = grant_id, "a token that is not kept was not taken back: {error}");
     }
 }
@@ -174,7 +194,7 @@ pub(super) async fn waiting(courier: &Courier, mailbox_id: i64, side: Side) -> d
     let now = courier.now();
     let disputed = courier.read(move |tx| grant::disputed(tx, mailbox_id, side, now)).await?;
     match disputed {
-        Some(dispute) => Ok(Watched(held(courier, dispute.grant.id).await?.into_iter().collect())),
+        Some(dispute) => Ok(Watched(held(courier, vec![dispute.grant.id]).await?)),
         None => Ok(Watched(Vec::new())),
     }
 }
@@ -201,9 +221,7 @@ pub async fn take_back_ended(courier: &Courier, by: &desk::By, watched: Watched)
 
 async fn is_ended(courier: &Courier, grant_id: i64) -> bool {
     match courier.read(move |tx| grant::find(tx, grant_id)).await {
-        Ok(found) => {
-            found.is_some_and(|grant| matches!(grant.state, grant::State::Failed | grant::State::Revoked))
-        }
+        Ok(found) => found.is_some_and(|grant| is_over(&grant)),
         Err(error) => {
             tracing::warn!(grant = grant_id, "it is not known whether a token has ended: {error}");
             false
@@ -211,7 +229,11 @@ async fn is_ended(courier: &Courier, grant_id: i64) -> bool {
     }
 }
 
-/// What the provider said, a sentence. Here it is gone whatever that was.
+fn is_over(grant: &grant::Grant) -> bool {
+    matches!(grant.state, grant::State::Failed | grant::State::Revoked)
+}
+
+/// What the provider said, a sentence. Here it has ended whatever that was.
 async fn taken_back(courier: &Courier, by: &desk::By, held: Held) -> String {
     let id = held.grant_id;
     take_back(courier, by, held).await.unwrap_or_else(|error| {
@@ -229,10 +251,7 @@ pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
     }
     let courier = courier.clone();
     let task = tokio::spawn(async move {
-        let mut all = Vec::new();
-        for id in over {
-            all.extend(held(&courier, id).await?);
-        }
+        let mut all = held(&courier, over).await?;
         let ended = courier.write(move |tx| grant::discard_disputed(tx, now)).await?;
         let by = desk::By::system(now);
         all.retain(|held: &Held| ended.contains(&held.grant_id));
@@ -242,17 +261,33 @@ pub(crate) async fn discard_disputed(courier: &Courier) -> desk::Result<()> {
     task.await.map_err(|error| anyhow::anyhow!("discarding tokens ended early: {error}"))?
 }
 
-async fn held(courier: &Courier, grant_id: i64) -> desk::Result<Option<Held>> {
-    let vault = courier.desk().vault.clone();
+/// Those of them that have not ended, as they are now. Where each is taken back is written down before it ends: whoever ends it
+/// may be gone before the provider has heard of it.
+async fn held(courier: &Courier, ids: Vec<i64>) -> desk::Result<Vec<Held>> {
     let found = courier.read(move |tx| {
-        let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
-        let Some(client) = client::find(tx, grant.client_id)? else { return Ok(None) };
-        let refresh_token = grant::refresh_token_for_system(tx, &vault, grant_id)?;
-        Ok(Some((grant.state, client, refresh_token)))
+        let mut found = Vec::new();
+        for id in &ids {
+            let Some(grant) = grant::find(tx, *id)?.filter(|grant| !is_over(grant)) else { continue };
+            found.extend(client::find(tx, grant.client_id)?.map(|client| (grant, client)));
+        }
+        Ok(found)
     });
-    let Some((state, client, refresh_token)) = found.await? else { return Ok(None) };
-    let way = way_back(courier, &client).await;
-    Ok(Some(Held { grant_id, state, client, refresh_token, way }))
+    let (mut held, mut places) = (Vec::new(), Vec::new());
+    for (grant, client) in found.await? {
+        let way = way_back(courier, &client).await;
+        let to = match &way {
+            Ok(Some(way)) if grant.has_refresh_token => way.at.to_string(),
+            Ok(_) | Err(_) => String::new(),
+        };
+        places.push((grant.id, to));
+        held.push(Held { grant_id: grant.id, client, has_token: grant.has_refresh_token, way });
+    }
+    if !places.is_empty() {
+        courier
+            .write(move |tx| places.iter().try_for_each(|(id, to)| grant::take_back_to(tx, *id, to)))
+            .await?;
+    }
+    Ok(held)
 }
 
 /// Only at the provider that gave it: what is known of a provider is no word about an endpoint that somebody typed.
@@ -270,41 +305,135 @@ async fn way_back(courier: &Courier, client: &Client) -> desk::Result<Option<Way
 }
 
 async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<String> {
-    let (Some(way), Some(token)) = (held.way?, held.refresh_token) else {
-        return Ok(taken_back_where(courier, &held.client.provider).to_owned());
-    };
-    let id = held.grant_id;
-    if let Some(address) = courier.read(move |tx| grant::same_person_elsewhere(tx, id)).await? {
-        return Ok(format!(
-            "The provider was not told: it would end what the same person has given for {address} too."
-        ));
-    }
-    let refused = told(courier, &held.client, way, &token).await;
-    let (by, grant_id, told) = (by.clone(), held.grant_id, refused.clone());
-    courier.write(move |tx| grant::told_provider(tx, &by, grant_id, told.as_deref())).await?;
-    Ok(match refused {
-        None => "The provider took it back too.".to_owned(),
-        Some(why) => {
-            format!(
-                "The provider could not be told. {why} {}",
-                taken_back_where(courier, &held.client.provider)
-            )
-        }
-    })
+    let there = || Ok(taken_back_where(courier, &held.client.provider).to_owned());
+    let Some(way) = held.way?.filter(|_| held.has_token) else { return there() };
+    let Some(kept) = claim(courier, Some(held.grant_id)).await? else { return there() };
+    tell(courier, by, &kept, &held.client, way).await
 }
 
-/// Why the provider does not know of it; `None`: it does.
-async fn told(courier: &Courier, client: &Client, way: WayBack, token: &SecretString) -> Option<String> {
-    let shown = match way.shown {
-        Ok(shown) => shown,
-        Err(trouble) => return Some(trouble.whole_reason()),
+async fn claim(courier: &Courier, only: Option<i64>) -> desk::Result<Option<TakeBack>> {
+    let (vault, now) = (courier.desk().vault.clone(), courier.now());
+    courier.write(move |tx| grant::claim_take_back(tx, &vault, only, now)).await
+}
+
+/// What whoever ended it has not seen through: because they are gone, or the provider was.
+pub(crate) async fn take_back_left(courier: &Courier) -> desk::Result<()> {
+    let now = courier.now();
+    if !courier.read(move |tx| grant::take_back_due(tx, now)).await? {
+        return Ok(());
+    }
+    let mut telling = JoinSet::new();
+    while telling.len() < AT_ONCE_MAX {
+        let Some(kept) = claim(courier, None).await? else { break };
+        let courier = courier.clone();
+        // In a task that nobody breaks off: it would only be told once more.
+        telling.spawn(async move {
+            let by = desk::By::system(courier.now());
+            if let Err(error) = tell_left(&courier, &by, &kept).await {
+                tracing::error!(grant = kept.grant_id, "what ended could not be taken back: {error}");
+            }
+        });
+    }
+    telling.join_all().await;
+    Ok(())
+}
+
+/// With what its registration shows now, where that leads to the same origin still; with the token alone, where it does not.
+async fn tell_left(courier: &Courier, by: &desk::By, kept: &TakeBack) -> desk::Result<()> {
+    let id = kept.client_id;
+    let client = courier.read(move |tx| client::find(tx, id)).await?;
+    let mut client = client.ok_or(desk::Refusal::NotFound("registration"))?;
+    let at = endpoint(courier, "Revocation Endpoint", &kept.to)?;
+    let shown = match endpoint(courier, "Token Endpoint", &client.token_endpoint) {
+        Ok(token_endpoint) if token_endpoint.origin() == at.origin() => {
+            ask::shown(courier, &client, &token_endpoint).await
+        }
+        Ok(_) | Err(_) => {
+            client.client_id.clear();
+            Ok(Shown::Nothing)
+        }
     };
+    tell(courier, by, kept, &client, WayBack { at, shown }).await.map(drop)
+}
+
+/// What came of telling it, a sentence.
+async fn tell(
+    courier: &Courier,
+    by: &desk::By,
+    kept: &TakeBack,
+    client: &Client,
+    way: WayBack,
+) -> desk::Result<String> {
+    let (id, now) = (kept.grant_id, courier.now());
+    let (hold, elsewhere) =
+        courier.read(move |tx| Ok((mail_hold::find(tx)?, grant::same_person_elsewhere(tx, id)?))).await?;
+    let is_copy = hold.is_some_and(|hold| hold.backup_of.is_some());
+    let untold = match elsewhere {
+        _ if is_copy => Some(OF_A_COPY.to_owned()),
+        Some(address) => Some(format!(
+            "The provider was not told: it would end what the same person has given for {address} too."
+        )),
+        None => None,
+    };
+    if let Some(sentence) = untold {
+        let kept = kept.clone();
+        courier.write(move |tx| grant::not_to_be_told(tx, &kept)).await?;
+        return Ok(sentence);
+    }
+    let refused = match &kept.refresh_token {
+        Some(token) => told(courier, client, way, token).await.err(),
+        None => Some(Untold { why: SEALED.to_owned(), retry_after_ms: None }),
+    };
+    let (by, kept) = (by.clone(), kept.clone());
+    let Some(untold) = refused else {
+        courier.write(move |tx| grant::told_provider(tx, &by, &kept)).await?;
+        return Ok("The provider took it back too.".to_owned());
+    };
+    let age = now.saturating_sub(kept.since);
+    let wait = age.clamp(grant::TELLING_MS, RETRY_MS_MAX).max(untold.retry_after_ms.unwrap_or(0));
+    let goes_on = age < grant::TAKING_BACK_MS && kept.refresh_token.is_some();
+    let again_at = goes_on.then(|| now.saturating_add(wait));
+    let why = untold.why;
+    tracing::warn!(grant = id, goes_on, "a provider could not be told of the end of a token: {why}");
+    let there = taken_back_where(courier, &client.provider);
+    let sentence = match again_at {
+        Some(_) => {
+            format!("The provider could not be told yet; Postern tells it again by itself. {why} {there}")
+        }
+        None => format!("The provider could not be told. {why} {there}"),
+    };
+    courier.write(move |tx| grant::could_not_tell(tx, &by, &kept, &why, again_at)).await?;
+    Ok(sentence)
+}
+
+const OF_A_COPY: &str = "The provider was not told: this desk was restored from a backup and is on hold, and the one that it is a copy of \
+                         may live on the same consent.";
+const SEALED: &str = "The key that sealed the token is lost.";
+
+/// Why the provider does not know of it.
+struct Untold {
+    why: String,
+    retry_after_ms: Option<i64>,
+}
+
+async fn told(courier: &Courier, client: &Client, way: WayBack, token: &SecretString) -> Result<(), Untold> {
+    let shown = way
+        .shown
+        .map_err(|trouble| Untold { why: trouble.whole_reason(), retry_after_ms: trouble.retry_after_ms })?;
     let authentication = shown.authentication();
     let asked = wire::oauth::revoke(courier.net(), &way.at, client.client_id.trim(), authentication, token);
     match tokio::time::timeout(LIMIT, asked).await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(sentence(&error.to_string())),
-        Err(_) => Some("The provider did not answer in time.".to_owned()),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let retry_after_ms = match error.kind() {
+                wire::Kind::Transient { retry_after_ms } => retry_after_ms,
+                wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => None,
+            };
+            Err(Untold { why: sentence(&error.to_string()), retry_after_ms })
+        }
+        Err(_) => {
+            Err(Untold { why: "The provider did not answer in time.".to_owned(), retry_after_ms: None })
+        }
     }
 }
 

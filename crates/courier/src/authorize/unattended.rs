@@ -8,7 +8,7 @@ use crate::probe::{self, Proof};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT, new_tokens};
 use crate::refused::{RETRY_CODE, token_trouble};
 use crate::registration::{protocol_of, unattended_scope};
-use crate::trouble::{RETRY_MS_MIN, TRIES_AGAIN, Trouble};
+use crate::trouble::{RETRY_MS_MAX, RETRY_MS_MIN, TRIES_AGAIN, Trouble};
 use crate::{Courier, connect};
 use desk::Refusal;
 use desk::mailboxes::client::{self, Client, Flow};
@@ -17,8 +17,6 @@ use desk::mailboxes::mailbox::{Mailbox, Side};
 use mail::explain::Class;
 use mail::provider::Family;
 
-/// Longest time between two tries.
-const RETRY_MS_MAX: i64 = 15 * 60_000;
 /// So many are tried side by side.
 const AT_ONCE_MAX: usize = 16;
 

@@ -1,5 +1,5 @@
 //! The refreshing round: access tokens are renewed ahead of their end, also those of mailboxes that nobody fetches; and
-//! what is being set up without a person is tried again.
+//! what is being set up without a person is tried again, and providers are told of what has ended.
 use super::wake::Wake;
 use crate::refresh::{self, Want};
 use crate::registration;
@@ -48,8 +48,14 @@ pub async fn look(courier: &Courier) -> desk::Result<()> {
             tracing::error!(grant = id, "a due access token was not renewed: {}", trouble.reason);
         }
     });
-    // Side by side: a provider that does not answer a mailbox that is being set up holds up no renewal.
+    // Side by side: a provider that does not answer a mailbox that is being set up, or that hears of an end, holds up no
+    // renewal.
     let renewed = futures_util::future::join_all(refreshing);
-    let (_, tried) = futures_util::future::join(renewed, authorize::go_on_unattended(courier)).await;
-    tried
+    let (_, tried, taken_back) = futures_util::future::join3(
+        renewed,
+        authorize::go_on_unattended(courier),
+        authorize::take_back_left(courier),
+    )
+    .await;
+    tried.and(taken_back)
 }

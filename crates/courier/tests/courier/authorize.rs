@@ -217,6 +217,24 @@ async fn an_alias_opens_the_mailbox_that_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_whose_proof_fails_leaves_the_mailbox_what_it_was_until_another_proof_holds() {
+    for (answer, shape, user) in
+        [(Answer::Shared, Shape::Shared, ADDRESS), (Answer::Alias, Shape::Alias { opens: BOSS.into() }, BOSS)]
+    {
+        let (try_, question) = asked().await;
+        try_.imap.state().token = Some("another".into());
+        let banner = try_.answers(&question, answer).await.unwrap();
+        assert!(matches!(banner, Banner::Red { retry: true, .. }), "{banner:?}");
+        assert_eq!(try_.stage.mailbox().shape, Shape::Own, "{answer:?}");
+        try_.imap.state().token = Some("access-1".into());
+        let (courier, by, id) = (&try_.stage.courier, try_.stage.by(), try_.stage.mailbox_id);
+        let banner = authorize::prove_again(courier, &by, id, Side::Incoming).await.unwrap();
+        assert!(matches!(banner, Banner::Green { .. }), "{banner:?}");
+        assert_eq!((try_.user().as_str(), try_.stage.mailbox().shape), (user, shape));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_mailbox_is_opened_by_the_person_who_opened_it_first() {
     let (try_, question) = asked().await;
     try_.answers(&question, Answer::Shared).await.unwrap();

@@ -27,5 +27,6 @@ mod refresh;
 mod rounds;
 mod send;
 mod stage;
+mod taking_back;
 mod unattended;
 mod ways;

@@ -12,17 +12,17 @@ use mail::provider::{Book, Preset};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-struct Try {
-    stage: Stage,
-    provider: PretendProvider,
+pub struct Try {
+    pub stage: Stage,
+    pub provider: PretendProvider,
     _imap: PretendImap,
     session: Session,
-    public_id: String,
+    pub public_id: String,
     sent: HashMap<String, String>,
 }
 
 impl Try {
-    async fn at(provider: &str) -> Try {
+    pub async fn at(provider: &str) -> Try {
         let (stage, imap, pretend) =
             (Stage::new(), PretendImap::start().await, PretendProvider::start().await);
         let scopes = Book::builtin().find(provider).map_or("openid mail".to_owned(), Preset::scopes);
@@ -36,13 +36,13 @@ impl Try {
         Try { stage, provider: pretend, _imap: imap, session, public_id, sent }
     }
 
-    fn query(&self) -> CallbackQuery {
+    pub fn query(&self) -> CallbackQuery {
         let state = self.sent.get("state").cloned();
         CallbackQuery { code: Some("the-code".into()), state, ..CallbackQuery::default() }
     }
 
     /// The token endpoint's answer to the code.
-    fn gives(&self) {
+    pub fn gives(&self) {
         let token = id_token(ADDRESS, &self.sent["nonce"], self.stage.clock.now());
         let scope = self.sent.get("scope").cloned().unwrap_or_default();
         self.provider.answers(
@@ -52,7 +52,7 @@ impl Try {
         );
     }
 
-    async fn comes_back(&self, query: CallbackQuery) -> Landing {
+    pub async fn comes_back(&self, query: CallbackQuery) -> Landing {
         authorize::callback(&self.stage.courier, &self.session, &self.public_id, query).await.unwrap()
     }
 }
@@ -163,7 +163,7 @@ async fn a_refusal_in_another_issuers_name_is_not_told_as_the_providers() {
 }
 
 /// A preset led to this provider, which takes tokens back there or elsewhere.
-fn preset(key: &str, at: &PretendProvider, takes_back: Option<&PretendProvider>) -> Preset {
+pub fn preset(key: &str, at: &PretendProvider, takes_back: Option<&PretendProvider>) -> Preset {
     let mut preset = Book::builtin().find(key).unwrap().clone();
     let oauth2 = preset.oauth2.as_mut().unwrap();
     oauth2.authorization_endpoint = format!("http://{}/authorize", at.address);
@@ -280,7 +280,7 @@ async fn unchecked(is_shared: bool) -> (Try, Courier) {
 }
 
 /// Which tokens the provider was told to take back since then.
-fn taken_back(try_: &Try, before: usize) -> Vec<String> {
+pub fn taken_back(try_: &Try, before: usize) -> Vec<String> {
     try_.provider.state().asked[before..].iter().filter_map(|form| form.get("token").cloned()).collect()
 }
 

@@ -178,7 +178,7 @@ impl Scene {
         let after = self.stage.read(|tx| certificate::newest(tx, self.client_id));
         let (client_id, mailbox_id) = (self.client_id, Some(self.stage.mailbox_id));
         let asked = certificate::For { client_id, mailbox_id, after };
-        authorize::make_certificate(courier, &by, asked, "Postern").await.unwrap();
+        authorize::make_certificate(courier, &by, asked, "").await.unwrap();
     }
 
     fn change(&self, change: impl Fn(&mut EnteredClient) + Sync) {

@@ -262,7 +262,7 @@ async fn a_registration_with_a_certificate_asks_about_its_code_with_that_and_not
     let by = try_.stage.by();
     let asked =
         client::certificate::For { client_id: client.id, mailbox_id: Some(try_.stage.mailbox_id), after: 0 };
-    authorize::make_certificate(&try_.stage.courier, &by, asked, "Postern").await.unwrap();
+    authorize::make_certificate(&try_.stage.courier, &by, asked, "").await.unwrap();
     let shows = client::Authentication::Certificate;
     try_.stage.change_client("unguessable", |entered| entered.authentication = shows);
     try_.gives();

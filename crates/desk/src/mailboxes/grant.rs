@@ -1,11 +1,19 @@
 //! The consent of one owner to one client, and its life. In SQL the table is `consent` (GRANT is a
 //! reserved word).
+/// In SQL: there is something to sign in with ([`State::has_tokens`]).
+macro_rules! with_tokens {
+    () => {
+        "state IN ('unproved', 'fulfilled', 'lapsed')"
+    };
+}
+
 mod admin_consent;
 mod device;
 mod dispute;
 mod ending;
 mod pending;
 mod refresh;
+mod taking_back;
 mod unattended;
 
 pub use admin_consent::{ADMIN_CONSENT_MS, awaits_admin_consent, begin_admin_consent, take_admin_consent};
@@ -14,21 +22,28 @@ pub use device::{
     device_due, device_over, device_try, device_used, device_waits, end_devices_of, end_lost_devices,
     newest_device, who_began,
 };
-pub use dispute::{Dispute, discard_disputed, dispute, disputed, disputes_of, disputes_over, release};
+pub(super) use dispute::forget_answers;
+pub use dispute::{
+    Dispute, answered, discard_disputed, dispute, disputed, disputes_of, disputes_over, release,
+};
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{
-    Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, told_provider,
-    was_signed_in_by, why_none, with_refresh_token,
+    Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, was_signed_in_by,
+    why_none, with_refresh_token,
 };
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
+pub use taking_back::{
+    TAKING_BACK_MS, TELLING_MS, TakeBack, Untold, claim_take_back, could_not_tell, keep_to_take_back,
+    not_to_be_told, take_back_due, take_back_to, told_provider, untold,
+};
 pub use unattended::{
     TRYING_MS, UnattendedTry, begin_unattended, claim_unattended, prove_at, tried_again, unattended_over,
     unattended_waits,
 };
 
-use super::mailbox::Side;
+use super::mailbox::{self, Side};
 use crate::db::{self, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Actor, Subject};
 use crate::site::sealed;
@@ -170,7 +185,8 @@ pub const NOT_AUTHORIZED: (&str, &str, &str) = (
     "Open Config beside Authentication, fill in what is missing there, and press Submit.",
 );
 
-/// Proved: the mailbox's side points to it from now on and the grant it replaces is revoked.
+/// Proved: the mailbox's side points to it from now on, the grant it replaces is revoked, and the mailbox is what somebody has
+/// said of it.
 pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let grant = get(tx, id)?;
     if let Some(other) = overtaken_by(tx, id)? {
@@ -181,15 +197,19 @@ pub fn fulfil(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
             Refusal::Other("The tokens of this authorization are gone. Authorize again.".into()).into()
         );
     }
+    let answered = dispute::answered(tx, id)?;
     tx.execute(
         "UPDATE consent SET state = 'fulfilled', state_since = CASE WHEN state = 'fulfilled' THEN state_since ELSE $2 END,
-                reason_code = '', reason = '', remedy = '', failures = 0, try_at = NULL
+                reason_code = '', reason = '', remedy = '', failures = 0, try_at = NULL, answered = ''
          WHERE id = $1",
         params![id, by.at],
     )?;
     ending::end_others(tx, by, &grant)?;
     dispute::make_room(tx, by, grant.mailbox_id, grant.side)?;
     point_to(tx, by, &grant)?;
+    if let Some(shape) = answered {
+        mailbox::change_shape(tx, by, grant.mailbox_id, &shape)?;
+    }
     if grant.state != State::Fulfilled {
         note(tx, by, grant.mailbox_id, "proved", json!({ "grant": id, "side": grant.side.word() }))?;
     }
@@ -228,8 +248,11 @@ fn point_to(tx: &mut Tx<'_>, by: &By, grant: &Grant) -> Result<()> {
 pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
     let grant = get(tx, id)?;
     tx.execute(
-        "UPDATE consent SET reason_code = $2, reason = $3, remedy = $4
-         WHERE id = $1 AND state IN ('unproved', 'fulfilled', 'lapsed')",
+        concat!(
+            "UPDATE consent SET reason_code = $2, reason = $3, remedy = $4
+         WHERE id = $1 AND ",
+            with_tokens!()
+        ),
         params![id, code, reason, remedy],
     )?;
     let data = json!({ "grant": id, "side": grant.side.word(), "code": code, "reason": reason });
@@ -260,7 +283,7 @@ fn get(tx: &mut Tx<'_>, id: i64) -> Result<Grant> {
 pub fn latest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Grant>> {
     let mut query = Query::new(SELECT);
     query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
-    query.push(" AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id DESC LIMIT 1");
+    query.push(concat!(" AND ", with_tokens!(), " ORDER BY id DESC LIMIT 1"));
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
@@ -276,7 +299,7 @@ pub fn newest(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<Option<Gra
 pub fn latest_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Grant>> {
     let mut query = Query::new(SELECT);
     query.push(" WHERE mailbox_id IN ").bind_list(mailbox_ids.iter().copied());
-    query.push(" AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id");
+    query.push(concat!(" AND ", with_tokens!(), " ORDER BY id"));
     let mut latest: Vec<Grant> = Vec::new();
     for grant in tx.all::<Grant>(query.sql(), query.params())? {
         latest.retain(|old| (old.mailbox_id, old.side) != (grant.mailbox_id, grant.side));

@@ -14,6 +14,7 @@ pub(in crate::mailboxes) use round::lost_grant;
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
 pub use rules::{BATCH, FREQUENCY_S};
 pub use secret::password_for_system;
+pub(in crate::mailboxes) use shape::may_be;
 pub use shape::{Shape, change_shape, in_one_folder};
 
 use crate::db::{Query, Tx};

@@ -37,6 +37,8 @@ const OF_CLIENT: &str = "SELECT DISTINCT address FROM mailbox WHERE (in_client_i
 const OF_CERTIFICATE: &str = "SELECT DISTINCT address FROM mailbox m JOIN client_certificate c ON c.client_id IN (m.in_client_id, m.out_client_id) WHERE c.id = $1 AND m.removed_at IS NULL";
 const OF_MAILBOX: &str = "SELECT address FROM mailbox WHERE id = $1 AND removed_at IS NULL";
 const OF_CONSENT: &str = "SELECT m.address FROM mailbox m JOIN consent c ON c.mailbox_id = m.id WHERE c.id = $1 AND m.removed_at IS NULL";
+/// Of what is kept only to be taken back nobody is asked for another.
+const OF_GRANT: &str = "SELECT m.address FROM mailbox m JOIN consent c ON c.mailbox_id = m.id WHERE c.id = $1 AND m.removed_at IS NULL AND c.state NOT IN ('revoked', 'failed')";
 
 /// Of the site as a whole.
 const OF_NONE: &str = "SELECT address FROM mailbox WHERE id = $1 AND id IS NULL";
@@ -99,7 +101,7 @@ pub const OUT_PASSWORD: Column =
     sealed_column!("mailbox", "out_password", OF_MAILBOX, Lost::Enter("the password of its outgoing server"));
 pub const VERIFIER: Column = sealed_column!("consent", "verifier", OF_CONSENT, Lost::TryAgain);
 pub const DEVICE_CODE: Column = sealed_column!("consent", "device_code", OF_CONSENT, Lost::TryAgain);
-pub const REFRESH_TOKEN: Column = sealed_column!("consent", "refresh_token", OF_CONSENT, Lost::Authorize);
+pub const REFRESH_TOKEN: Column = sealed_column!("consent", "refresh_token", OF_GRANT, Lost::Authorize);
 pub const ACCESS_TOKEN: Column =
     sealed_pair!("access_token", "consent_id", "resource", "token", OF_CONSENT, Lost::Nothing);
 pub const WEBHOOK_SECRET: Column =

@@ -3,6 +3,7 @@ mod device;
 mod disputes;
 mod giving;
 mod refreshing;
+mod taking_back;
 
 use super::mailboxes::{NOW, SECOND, activate, by, get, health, kinds, mailbox, refused, remote};
 use super::{clients, mailboxes};
@@ -11,7 +12,7 @@ use desk::mailboxes::grant::{
     self, Grant, NewTokens, NewTry, Owner, PENDING_MS, RefreshLease, Setback, State,
 };
 use desk::mailboxes::mailbox::{
-    self, Authentication, Completeness, EnteredServer, OutgoingMailbox, Security, Side,
+    self, Authentication, Completeness, EnteredServer, OutgoingMailbox, Security, Shape, Side,
 };
 use desk::site::event::Subject;
 use desk::testing::TestDesk;

@@ -18,9 +18,20 @@ async fn a_token_that_is_deleted_is_taken_back_and_one_that_cannot_be_is_told() 
         .says("The provider could not be told")
         .says("temporarily_unavailable");
     page.says("myaccount.google.com/connections");
+    assert!(world.mailbox().await.incoming.grant_id.is_none(), "it has ended here all the same");
+    world.page().await.says("the provider has not been told yet").says("temporarily_unavailable");
+    world.start_rounds();
+    world.minutes(5).await;
+    world.page().await.says("the provider has not been told yet");
     world.practice.faults.clear(fault);
-    assert!(world.mailbox().await.incoming.grant_id.is_none(), "it is destroyed here all the same");
-    assert!(world.ends_now(&token).await);
+    let mut hours = 0;
+    while world.page().await.text.contains("has not been told yet") {
+        assert!(hours < 12, "the provider is back and hears nothing");
+        world.minutes(60).await;
+        hours += 1;
+    }
+    world.page().await.says("told the provider that the token is deleted");
+    assert!(!world.ends_now(&token).await, "it hears of it when it is back");
     world.end().await;
 }
 

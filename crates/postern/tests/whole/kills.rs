@@ -1,14 +1,15 @@
 //! kill -9 in the middle of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting in
-//! `starting`, of a token's renewal in `refreshing`, of a change of the key in `rotating`, of certificates in `certificates`,
+//! `starting`, of a token's renewal in `refreshing`, of its end in `revoking`, of a change of the key in `rotating`, of certificates in `certificates`,
 //! of POP3 at each point of a fetch in `post_office`.
 //!
 //! Each kill comes when a drawn number of rows has reached a stage, another one each time, and what is done is counted
 //! before and after it: a kill that found nothing or everything done proves nothing, and is made again with more work.
-//! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default, 5 in refreshing; `dev/prove kills`
+//! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default, 5 in refreshing and revoking; `dev/prove kills`
 //! asks for more) and `POSTERN_TEST_SEED` where chance begins; both are printed.
 mod certificates;
 mod post_office;
 mod refreshing;
+mod revoking;
 mod rotating;
 mod starting;
 

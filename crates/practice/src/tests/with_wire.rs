@@ -7,8 +7,8 @@ use url::Url;
 use wire::imap::{Fetched, Idle, Removal};
 use wire::net::{Net, Policy};
 use wire::oauth::{
-    ClientAuthentication, Expected, Polled, Proof, TokenRequest, device_code, exchange_code, identify,
-    poll_device, refresh,
+    ClientAuthentication, Expected, Polled, TokenRequest, device_code, exchange_code, identify, poll_device,
+    refresh,
 };
 use wire::smtp::{Envelope, Fate};
 use wire::{Credential, Kind, Security, Server};
@@ -51,10 +51,9 @@ async fn a_grant_is_made_identified_and_refreshed() {
     let page = authorize(&practice, &app.tenant_id, &app.client_id, &[]).await;
     let code = sign_in(&practice, &page, SUPPORT).await.sent_back("code").unwrap();
     let tokens = exchange_code(&net, &request, &code.into(), CALLBACK, &VERIFIER.into()).await.unwrap();
-    let expected = Expected { client_id: &app.client_id, nonce: Some("no-1"), now_at: NOON };
+    let expected = Expected { client_id: &app.client_id, nonce: Some("no-1"), issuer: None, now_at: NOON };
     let identity = identify(&net, &endpoint, None, &tokens.id_token.unwrap(), expected).await.unwrap();
-    assert_eq!(identity.proof, Proof::Signature);
-    assert_eq!(identity.preferred_username.as_deref(), Some(SUPPORT));
+    assert_eq!(identity.claims.get("preferred_username").map(String::as_str), Some(SUPPORT));
     let old = tokens.refresh_token.unwrap();
     let fresh = refresh(&net, &request, &old).await.unwrap();
     assert_ne!(fresh.refresh_token.unwrap().expose_secret(), old.expose_secret());

@@ -147,7 +147,7 @@ pub async fn step(
             }
             let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
             let asked = certificate::For { client_id: id, mailbox_id: Some(mailbox_id), after: of };
-            authorize::make_certificate(&state.courier, &by, asked, &format!("Postern {name}")).await
+            authorize::make_certificate(&state.courier, &by, asked, &name).await
         }
         "use" => state.courier.write(move |tx| certificate::put_in_use(tx, &by, id, of)).await,
         "retire" => state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await,

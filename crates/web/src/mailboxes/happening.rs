@@ -60,7 +60,10 @@ fn words(kind: &str) -> String {
         "revoked" => "ended its authorization",
         "recovered" => "was given a new token again",
         "taken_back" => "told the provider that the token is deleted",
-        "not_taken_back" => "could not tell the provider that the token is deleted",
+        "not_taken_back" => "could not tell the provider that the token is deleted, and tells it again",
+        "not_taken_back_at_all" => {
+            "could not tell the provider that the token is deleted, and tells it no more"
+        }
         "admin_consent_asked" => "made a link for the administrator of the tenant",
         "admin_consent_said" => "was told that the administrator of the tenant consented",
         "admin_consent_refused" => "was told that the administrator of the tenant did not consent",

@@ -32,7 +32,7 @@ use axum::response::Response;
 use banner::Shown;
 use courier::authorize::{self, Question};
 use desk::mailboxes::client::Flow;
-use desk::mailboxes::grant::{self, Grant, State as GrantState};
+use desk::mailboxes::grant::{self, Grant, State as GrantState, Untold};
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
 use fleet::Line;
@@ -71,6 +71,8 @@ pub struct Frame {
     pub questions: Vec<Question>,
     /// What is tried again by itself until it is authorized, a side each.
     pub tried_again: Vec<TriedAgain>,
+    /// What has ended, and its provider does not know of, a side each.
+    pub untold: Vec<Untold>,
     /// Who opened the incoming side, where the provider said so.
     pub signed_in: Option<String>,
     /// Who is signed in instead of a person, when nobody signs in.
@@ -221,6 +223,7 @@ pub async fn frame(
         let found = state.courier.read(move |tx| grant::tried_again(tx, id, side)).await?;
         tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
     }
+    let untold = state.courier.read(move |tx| grant::untold(tx, id)).await?;
     // *Try now* stands beside what is tried again by itself.
     unproved.retain(|side| !tried_again.iter().any(|tried| tried.side == *side));
     let used = mailbox.incoming.grant_id;
@@ -236,6 +239,7 @@ pub async fn frame(
         unproved,
         questions,
         tried_again,
+        untold,
         signed_in,
         signs_in_alone,
         events: happened,

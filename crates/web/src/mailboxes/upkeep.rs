@@ -10,9 +10,9 @@ use crate::{Error, State, Who, error};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use courier::probe::{self, Proof};
-use courier::{Courier, authorize};
-use desk::mailboxes::mailbox::{self, Authentication, Round, Side};
+use courier::authorize;
+use courier::probe;
+use desk::mailboxes::mailbox::{self, Authentication, Side};
 use desk::mailboxes::usual;
 
 /// *Check this mailbox*: both servers are opened and used, nothing is sent.
@@ -29,7 +29,7 @@ pub async fn check(
     let proofs = tokio::spawn(async move {
         let incoming = probe::incoming(&courier, id).await?;
         let outgoing = if sends { Some(probe::outgoing(&courier, id).await?) } else { None };
-        settle(&courier, id, outgoing.as_ref()).await?;
+        probe::settle(&courier, id, outgoing.as_ref()).await?;
         Ok::<_, desk::Error>((incoming, outgoing))
     });
     let (incoming, outgoing) =
@@ -38,31 +38,6 @@ pub async fn check(
     let shown = together(incoming, outgoing);
     let back = if form.text("tab") == "outgoing" { Side::Outgoing } else { Side::Incoming };
     Ok(see_other(&banner::keep(&state, &who, id, back, shown).await?))
-}
-
-/// How long a side that failed its check is left alone.
-const AGAIN_MS: i64 = 60_000;
-
-/// What was found is the health from now on; the incoming side's is settled by the round that comes at once.
-async fn settle(courier: &Courier, id: i64, outgoing: Option<&Proof>) -> desk::Result<()> {
-    let now = courier.now();
-    let round = outgoing.map(|proof| {
-        let (code, remedy, next_at) = (proof.code.clone(), proof.remedy.clone(), now + AGAIN_MS);
-        let reason = format!("{} {}", proof.sentence, proof.detail).trim().to_owned();
-        match (proof.ok, proof.needs_person) {
-            (true, _) => Round::Done { mail: false, next_at },
-            (false, true) => Round::NeedsPerson { code, reason, remedy, next_at },
-            (false, false) => Round::Retry { code, reason, remedy, next_at },
-        }
-    });
-    courier
-        .write(move |tx| {
-            if let Some(round) = &round {
-                mailbox::settle_outgoing(tx, id, round, now)?;
-            }
-            mailbox::hurry(tx, id, now)
-        })
-        .await
 }
 
 /// One banner for both sides; the side that does not work speaks first.

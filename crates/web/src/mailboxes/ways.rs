@@ -8,7 +8,7 @@ use crate::gate::see_other;
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use axum::response::Response;
-use courier::authorize::{self, Landing};
+use courier::authorize::{self, Landing, Progress};
 use desk::Refusal;
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{self, DeviceTry, Grant, State as GrantState};
@@ -16,10 +16,6 @@ use desk::mailboxes::mailbox::{Mailbox, Shape, Side};
 
 /// What a code came to is shown this long.
 const TOLD_MS: i64 = 15 * 60_000;
-/// No question to a provider takes longer.
-const POLLING_MS: i64 = 90_000;
-/// A proof takes no longer; whoever was at it is gone.
-const PROVING_MS: i64 = 2 * 60_000;
 
 /// The part of the page below *Submit*.
 pub struct Ways {
@@ -66,8 +62,8 @@ impl Ways {
         let newest = newest.await?;
         let code = newest.as_ref().and_then(|(grant, device)| Waiting::of(grant, device, now));
         let told = newest.as_ref().and_then(|(grant, _)| told(mailbox, grant, now));
-        let is_being_proved =
-            newest.as_ref().is_some_and(|(grant, device)| is_being_proved(grant, device, now));
+        let progress = newest.as_ref().map(|(grant, device)| authorize::progress(grant, device, now));
+        let is_being_proved = progress == Some(Progress::Proving);
         let refused = asked.not_pasted.is_some() || asked.no_code.is_some();
         Ok(Ways {
             is_open: asked.ways.is_some() || refused || code.is_some() || is_being_proved,
@@ -92,23 +88,15 @@ impl Ways {
 
 impl Waiting {
     fn of(grant: &Grant, device: &DeviceTry, now: i64) -> Option<Waiting> {
-        (device.waits && device.until > now).then(|| Waiting {
+        let Progress::Waits { by_nobody } = authorize::progress(grant, device, now) else { return None };
+        Some(Waiting {
             grant_id: grant.id,
             user_code: device.user_code.clone(),
             page: device.verification_uri.clone(),
             left_s: (device.until - now) / 1000,
-            is_asked_by_nobody: now > device.poll_at.saturating_add(POLLING_MS),
+            is_asked_by_nobody: by_nobody,
         })
     }
-}
-
-fn is_being_proved(grant: &Grant, device: &DeviceTry, now: i64) -> bool {
-    let is_at_it = match grant.state {
-        GrantState::Pending => !device.waits,
-        GrantState::Unproved => now < grant.since.saturating_add(PROVING_MS),
-        GrantState::Fulfilled | GrantState::Failed | GrantState::Lapsed | GrantState::Revoked => false,
-    };
-    is_at_it && grant.reason.is_empty()
 }
 
 fn told(mailbox: &Mailbox, grant: &Grant, now: i64) -> Option<Shown> {

@@ -15,10 +15,13 @@ use sha2::{Digest as _, Sha256};
 /// How long a client's assertion is good: Entra advises five to ten minutes, which is also room for two clocks to differ.
 pub const CLIENT_ASSERTION_S: i64 = 10 * 60;
 /// Assertions begin this long before they are made: a clock that is fast by less would have them begin in the other side's
-/// future, which is refused.
+/// future, which is refused. Entra forgives five minutes of its own.
 pub const FAST_CLOCK_S: i64 = 5 * 60;
-/// How long a service account's is good; Google takes an hour at most, and needs it only for the request.
-pub const SERVICE_ACCOUNT_S: i64 = 10 * 60;
+/// The same of a service account's, and how long it is good: a clock of ours that is ten minutes wrong, to either side, is
+/// to cost no mail. Google wants the time of making in the past and that of ending in the future, forgives half a minute, and
+/// takes an hour between them at most.
+pub const SERVICE_ACCOUNT_EARLY_S: i64 = 15 * 60;
+pub const SERVICE_ACCOUNT_S: i64 = 15 * 60;
 
 /// An RSA key that signs. It shows nothing of itself.
 pub struct SigningKey(RsaKeyPair);
@@ -118,7 +121,7 @@ impl ServiceAccountAssertion<'_> {
             "sub": self.subject,
             "scope": self.scope,
             "aud": self.audience,
-            "iat": now_s.saturating_sub(FAST_CLOCK_S),
+            "iat": now_s.saturating_sub(SERVICE_ACCOUNT_EARLY_S),
             "exp": now_s.saturating_add(SERVICE_ACCOUNT_S),
         });
         key.sign(&RSA_PKCS1_SHA256, &header, &claims)

@@ -18,8 +18,6 @@ pub struct AuthorizationRequest<'a> {
     /// `pkce(verifier)`.
     pub code_challenge: &'a str,
     pub login_hint: Option<&'a str>,
-    /// `select_account` for a mailbox, or else the administrator's own account is silently used.
-    pub prompt: Option<&'a str>,
     /// What a provider wants besides. May not set a parameter of this struct again.
     pub extra: &'a [(String, String)],
 }
@@ -38,7 +36,6 @@ pub fn authorization_url(request: &AuthorizationRequest<'_>) -> Url {
         ("code_challenge_method", "S256"),
     ];
     ours.extend(request.login_hint.map(|hint| ("login_hint", hint)));
-    ours.extend(request.prompt.map(|prompt| ("prompt", prompt)));
 
     let mut url = request.endpoint.clone();
     let is_ours = |name: &str| ours.iter().any(|(ours, _)| *ours == name);
@@ -83,15 +80,18 @@ mod tests {
             nonce: "n",
             code_challenge: "c",
             login_hint: Some("support+x@contoso.example"),
-            prompt: Some("select_account"),
-            extra: &[("access_type".into(), "offline".into()), ("state".into(), "forged".into())],
+            extra: &[
+                ("access_type".into(), "offline".into()),
+                ("prompt".into(), "select_account".into()),
+                ("state".into(), "forged".into()),
+            ],
         });
         assert_eq!(
             url.as_str(),
-            "https://login.example/t/authorize?domain_hint=x&access_type=offline&client_id=id&response_type=code\
+            "https://login.example/t/authorize?domain_hint=x&access_type=offline&prompt=select_account&client_id=id&response_type=code\
              &redirect_uri=https%3A%2F%2Fdesk.example%2Foauth%2Fcallback%2F7%3Fa%3Db&response_mode=query\
              &scope=openid+https%3A%2F%2Foutlook.office.com%2FSMTP.Send&state=s%26t&nonce=n&code_challenge=c\
-             &code_challenge_method=S256&login_hint=support%2Bx%40contoso.example&prompt=select_account"
+             &code_challenge_method=S256&login_hint=support%2Bx%40contoso.example"
         );
     }
 }

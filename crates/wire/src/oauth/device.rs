@@ -13,7 +13,7 @@ use crate::{Error, Kind, Result};
 
 /// Where the server does not say how often it may be asked (RFC 8628 §3.2).
 pub const INTERVAL_S_DEFAULT: i64 = 5;
-/// Longer ones are cut: a person waits.
+/// Longest wait between two polls, whatever the server says: a person waits.
 pub const INTERVAL_S_MAX: i64 = 120;
 /// What `slow_down` adds for good (RFC 8628 §3.5).
 pub const SLOWER_S: i64 = 5;

@@ -18,10 +18,8 @@ pub struct OAuthError {
     /// those that say "temporary".
     pub codes: Vec<u64>,
     pub suberror: Option<String>,
-    pub error_uri: Option<String>,
     /// What an Entra administrator needs to find the sign-in log entry.
     pub correlation_id: Option<String>,
-    pub trace_id: Option<String>,
     pub timestamp: Option<String>,
 }
 
@@ -34,9 +32,7 @@ struct Body {
     suberror: Option<String>,
     /// Google's name for it.
     error_subtype: Option<String>,
-    error_uri: Option<String>,
     correlation_id: Option<String>,
-    trace_id: Option<String>,
     timestamp: Option<String>,
 }
 
@@ -50,15 +46,13 @@ impl OAuthError {
         }
         let text = |given: Option<String>, found: Option<String>| given.map(|text| clean(&text)).or(found);
         error.suberror = text(body.suberror.or(body.error_subtype), None);
-        error.error_uri = text(body.error_uri, None);
         error.correlation_id = text(body.correlation_id, error.correlation_id);
-        error.trace_id = text(body.trace_id, error.trace_id);
         error.timestamp = text(body.timestamp, error.timestamp);
         Some(error)
     }
 
-    /// From the `error` and `error_description` of a callback. Entra puts number, trace, correlation id and
-    /// timestamp into the description: they are read from there.
+    /// From the `error` and `error_description` of a callback. Entra puts number, correlation id and timestamp
+    /// into the description: they are read from there.
     pub fn from_callback(error: &str, description: Option<&str>) -> OAuthError {
         let after = |label: &str| {
             let rest = description?.split_once(label)?.1.trim_start();
@@ -76,9 +70,7 @@ impl OAuthError {
             description: description.map(clean).filter(|text| !text.is_empty()),
             codes: codes.into_iter().collect(),
             suberror: None,
-            error_uri: None,
             correlation_id: after("Correlation ID:"),
-            trace_id: after("Trace ID:"),
             timestamp: after("Timestamp:"),
         }
     }
@@ -117,14 +109,8 @@ impl OAuthError {
     }
 
     pub(crate) fn hide(&mut self, secrets: &[&str]) {
-        let texts = [
-            &mut self.description,
-            &mut self.suberror,
-            &mut self.error_uri,
-            &mut self.correlation_id,
-            &mut self.trace_id,
-            &mut self.timestamp,
-        ];
+        let texts =
+            [&mut self.description, &mut self.suberror, &mut self.correlation_id, &mut self.timestamp];
         for text in texts.into_iter().flatten() {
             *text = hide(text, secrets);
         }

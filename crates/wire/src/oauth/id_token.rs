@@ -24,17 +24,9 @@ pub struct Expected<'a> {
     pub client_id: &'a str,
     /// The one sent with the authorization request; `None` after a refresh.
     pub nonce: Option<&'a str>,
+    /// Who is known to be the issuer where no document says it; may hold the literal `{tenantid}`.
+    pub issuer: Option<&'a str>,
     pub now_at: i64,
-}
-
-/// What makes the identity believable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// Signed with one of the provider's published keys, for the provider's published issuer.
-    Signature,
-    /// It came from the token endpoint over a checked TLS link, which OpenID Connect Core §3.1.3.7 (6) accepts,
-    /// from a provider whose keys cannot be discovered. The issuer is then only what the token says.
-    TokenEndpoint,
 }
 
 /// The account that signed in.
@@ -46,18 +38,13 @@ pub struct Identity {
     /// Entra's immutable pair: object id and tenant id.
     pub oid: Option<String>,
     pub tid: Option<String>,
-    /// Mutable; for display and comparison, never for authorization.
-    pub preferred_username: Option<String>,
-    pub email: Option<String>,
-    pub upn: Option<String>,
-    pub name: Option<String>,
-    pub proof: Proof,
-    /// Every text by its dotted path, for the *Email Address Attribute* of a provider form.
+    /// Every text by its dotted path, for the *Email Address Attribute* of a provider form. What can change (address, name)
+    /// is for display and comparison, never for authorization.
     pub claims: BTreeMap<String, String>,
 }
 
 /// Finds the provider's keys and checks the token with them: by the discovery document that is known of it, or by the
-/// one that its token endpoint leads to. A provider with neither gives [`Proof::TokenEndpoint`].
+/// one that its token endpoint leads to. See [`identify_by`] for a provider with neither.
 pub async fn identify(
     net: &Net,
     token_endpoint: &Url,
@@ -69,7 +56,9 @@ pub async fn identify(
     identify_by(net, token_endpoint, metadata.as_ref(), id_token, expected).await
 }
 
-/// The same with the provider's description of itself at hand, where it has one.
+/// The same with the provider's description of itself at hand. Where it has none, its keys cannot be found, and the link
+/// stands in for the signature: the token came straight from the token endpoint over a checked TLS link (OpenID Connect Core
+/// §3.1.3.7 (6)). Everything else is checked all the same; the issuer, where it is known who that is.
 pub async fn identify_by(
     net: &Net,
     token_endpoint: &Url,
@@ -157,14 +146,20 @@ pub fn check(
         return Err(Flaw::Issuer);
     }
     token.check_claims(expected)?;
-    token.identity(Proof::Signature)
+    token.identity()
 }
 
 /// Checks the claims of a token that came straight from the token endpoint over a checked TLS link.
 pub fn check_from_token_endpoint(id_token: &SecretString, expected: Expected<'_>) -> Result<Identity, Flaw> {
     let token = Token::parse(id_token.expose_secret())?;
+    if let Some(known) = expected.issuer {
+        let issuer = with_tenant(known, &token)?;
+        if !token.text("iss").is_some_and(|named| is_same_issuer(named, &issuer)) {
+            return Err(Flaw::Issuer);
+        }
+    }
     token.check_claims(expected)?;
-    token.identity(Proof::TokenEndpoint)
+    token.identity()
 }
 
 /// Google writes its own with and without `https://`.
@@ -234,7 +229,7 @@ impl<'a> Token<'a> {
         Ok(())
     }
 
-    fn identity(&self, proof: Proof) -> Result<Identity, Flaw> {
+    fn identity(&self) -> Result<Identity, Flaw> {
         let filled = |claim: &str| self.text(claim).filter(|text| !text.is_empty()).map(str::to_owned);
         let mut claims = texts(&self.claims);
         claims.remove("nonce");
@@ -243,11 +238,6 @@ impl<'a> Token<'a> {
             subject: filled("sub").ok_or(Flaw::Malformed)?,
             oid: filled("oid"),
             tid: filled("tid"),
-            preferred_username: filled("preferred_username"),
-            email: filled("email"),
-            upn: filled("upn"),
-            name: filled("name"),
-            proof,
             claims,
         })
     }

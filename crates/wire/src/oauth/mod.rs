@@ -25,7 +25,7 @@ pub use details::resource_details;
 pub use device::{DeviceCode, Polled, SLOWER_S, device_code, poll_device};
 pub use discovery::{Discovery, Keys, discover, discover_issuer, discovery_url, keys, metadata};
 pub use failure::OAuthError;
-pub use id_token::{Expected, Flaw, Identity, Proof, identify, identify_by, is_same_issuer};
+pub use id_token::{Expected, Flaw, Identity, identify, identify_by, is_same_issuer};
 pub use revocation::revoke;
 pub use scope::Protocol;
 pub use token::{

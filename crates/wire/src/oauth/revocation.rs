@@ -32,7 +32,12 @@ pub async fn revoke(
         return Ok(()); // Google says so of one that was ended already
     }
     let said = oauth.map_or_else(|| format!("HTTP status {}", answer.status), |oauth| oauth.error);
-    let error = Error::new(Kind::Rejected, TRIED, host_of(endpoint)).said(&said);
+    // With 503 the token is to be taken as alive, and told again after the time that the server names (RFC 7009 §2.2.1).
+    let kind = match answer.status {
+        429 | 500..600 => Kind::Transient { retry_after_ms: answer.retry_after_ms },
+        _ => Kind::Rejected,
+    };
+    let error = Error::new(kind, TRIED, host_of(endpoint)).said(&said);
     let secrets: Vec<&str> = authentication.secret().into_iter().chain([token.expose_secret()]).collect();
     Err(error.hiding(&secrets))
 }

@@ -24,7 +24,7 @@ impl Protocol {
 
 /// Those whose tokens are for Outlook's servers.
 const OF_OUTLOOK: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
-/// Scopes that belong to no resource (OpenID Connect Core §5.4, §11).
+/// OpenID Connect Core §5.4, §11.
 const OPENID: [&str; 6] = ["openid", "profile", "email", "offline_access", "address", "phone"];
 
 /// Splits at spaces, commas and line ends, takes doubles out, and gives bare Microsoft mail permissions (which
@@ -69,9 +69,14 @@ pub fn narrow(scopes: &str, protocol: Protocol) -> String {
     let Some(wanted) = resource else { return scopes.to_owned() };
     let kept = scopes.split_whitespace().filter(|scope| match split(scope) {
         Some((resource, _)) => resource.eq_ignore_ascii_case(wanted),
-        None => OPENID.contains(scope),
+        None => is_openid(scope),
     });
     kept.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a scope belongs to no resource.
+pub fn is_openid(scope: &str) -> bool {
+    OPENID.contains(&scope)
 }
 
 /// `https://outlook.office.com/SMTP.Send` → resource and name; `None` for a bare name.

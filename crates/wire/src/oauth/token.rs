@@ -26,11 +26,6 @@ pub enum ClientAuthentication<'a> {
 }
 
 impl<'a> ClientAuthentication<'a> {
-    /// None: it is a public client.
-    pub fn of_secret(secret: Option<&'a SecretString>) -> ClientAuthentication<'a> {
-        secret.map_or(ClientAuthentication::None, ClientAuthentication::Secret)
-    }
-
     pub(super) fn secret(self) -> Option<&'a str> {
         match self {
             ClientAuthentication::None => None,

@@ -73,9 +73,29 @@ fn a_service_account_signs_as_google_wants_it() {
         json!({
             "iss": "postern@project.iam.example", "sub": "support@fabrikam.example",
             "scope": "https://mail.google.com/", "aud": "https://oauth2.example/token",
-            "iat": 1_764_201_300, "exp": 1_764_202_200,
+            "iat": 1_764_200_700, "exp": 1_764_202_500,
         })
     );
+}
+
+/// Google: `iat` in the past and `exp` in the future, half a minute forgiven, an hour between them at most.
+#[test]
+fn a_service_accounts_words_count_while_the_clock_is_ten_minutes_wrong() {
+    for wrong_s in [-600, 0, 600] {
+        let (there_s, here_ms) = (1_764_201_600, (1_764_201_600 + wrong_s) * 1000);
+        let assertion = ServiceAccountAssertion {
+            issuer: "postern@project.iam.example",
+            key_id: "k1",
+            subject: "support@fabrikam.example",
+            scope: "https://mail.google.com/",
+            audience: "https://oauth2.example/token",
+            now_at: here_ms,
+        };
+        let (_, claims) = checked(&assertion.signed_by(&key()).unwrap(), &RSA_PKCS1_2048_8192_SHA256);
+        let (made, ends) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
+        assert!(made < there_s && there_s < ends, "{wrong_s}: {made} {ends}");
+        assert!(ends - made <= 3600, "{wrong_s}: {made} {ends}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! what the mailbox is. Until then the try is still pending, which no statement about tokens in use looks at.
 use super::{Grant, NewTokens, Owner, PENDING_MS, SELECT, fail, note, refresh_row, store_access_token};
 use crate::db::{Query, Tx};
-use crate::mailboxes::mailbox::Side;
+use crate::mailboxes::mailbox::{self, Shape, Side};
 use crate::site::vault::Vault;
 use crate::{By, Refusal, Result, params};
 use serde_json::json;
@@ -88,16 +88,37 @@ pub fn disputes_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Dispute>>
     Ok(grants.into_iter().zip(ends).map(|(grant, (until,))| Dispute { grant, until }).collect())
 }
 
-/// A person has said what the mailbox is: the tokens are like any others that wait for their proof.
-pub fn release(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+/// A person has said what the mailbox is (`None`: what it was): the tokens are like any others that wait for their proof. The
+/// mailbox is that when they are proved, and stays what it was for the consent that is in use until then.
+pub fn release(tx: &mut Tx<'_>, by: &By, id: i64, shape: Option<&Shape>) -> Result<()> {
+    if let Some(shape) = shape {
+        let mailbox_id = super::get(tx, id)?.mailbox_id;
+        mailbox::may_be(tx, mailbox_id, shape)?;
+    }
     let released: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'unproved', state_since = $2, pending_until = NULL, disputed_until = NULL,
-                authorized_by = $3, reason_code = '', reason = '', remedy = '', generation = generation + 1
+                authorized_by = $3, reason_code = '', reason = '', remedy = '', answered = $4, generation = generation + 1
          WHERE id = $1 AND state = 'pending' AND disputed_until > $2 RETURNING mailbox_id, side",
-        params![id, by.at, by.name()],
+        params![id, by.at, by.name(), shape.map_or("", Shape::word)],
     )?;
     let Some((mailbox_id, side)) = released else { return Err(Refusal::Other(TOO_LATE.into()).into()) };
     note(tx, by, mailbox_id, "authorized", json!({ "grant": id, "side": side, "disputed": true }))
+}
+
+/// What the mailbox is when this is proved, as somebody has said; `None`: what it was.
+pub fn answered(tx: &mut Tx<'_>, id: i64) -> Result<Option<Shape>> {
+    let found: Option<(String, Option<String>)> =
+        tx.maybe("SELECT answered, owner_address FROM consent WHERE id = $1", params![id])?;
+    Ok(found.and_then(|(word, owner)| Shape::from_words(&word, &owner.unwrap_or_default())))
+}
+
+/// Somebody has said in the settings what the mailbox is: that counts.
+pub(in crate::mailboxes) fn forget_answers(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE consent SET answered = '' WHERE mailbox_id = $1 AND answered <> ''",
+        params![mailbox_id],
+    )?;
+    Ok(())
 }
 
 /// Those that nobody said a word about in time.

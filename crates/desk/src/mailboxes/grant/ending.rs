@@ -1,6 +1,7 @@
 //! Grants end: deleted by a person, replaced by a newer one, or because what they were given for has changed. Tokens
-//! are destroyed, the row and its story stay.
-use super::{Grant, NOT_AUTHORIZED, Owner, SELECT, fail, get, note};
+//! are destroyed, but for what is kept to be taken back (see `taking_back`); the row and its story stay.
+use super::taking_back::{self, TELLING_MS};
+use super::{Grant, NOT_AUTHORIZED, Owner, SELECT, State, fail, get, note};
 use crate::db::{Query, Tx};
 use crate::mailboxes::mailbox::{self, Side};
 use crate::site::event::Actor;
@@ -46,17 +47,12 @@ pub fn why_none(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<(String,
     })
 }
 
-/// What the provider said when it was asked to take the tokens back.
-pub fn told_provider(tx: &mut Tx<'_>, by: &By, id: i64, refused: Option<&str>) -> Result<()> {
-    let grant = get(tx, id)?;
-    let kind = if refused.is_none() { "taken_back" } else { "not_taken_back" };
-    let data = json!({ "grant": id, "side": grant.side.word(), "reason": refused });
-    note(tx, by, grant.mailbox_id, kind, data)
-}
-
 /// Its refresh token opens with no key any more.
 pub(in crate::mailboxes) fn end_lost(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let grant = get(tx, id)?;
+    if matches!(grant.state, State::Revoked | State::Failed) {
+        return taking_back::lost(tx, by, id);
+    }
     mailbox::lost_grant(tx, id, NOT_AUTHORIZED, by.at)?;
     revoke(tx, by, id, grant.mailbox_id, grant.side.word(), "key_forgotten")
 }
@@ -97,8 +93,12 @@ pub fn replaced_by(tx: &mut Tx<'_>, id: i64) -> Result<Vec<i64>> {
 
 fn others(tx: &mut Tx<'_>, grant: &Grant) -> Result<Vec<i64>> {
     let others: Vec<(i64,)> = tx.all(
-        "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND id <> $3
-             AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
+        concat!(
+            "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND id <> $3
+             AND ",
+            with_tokens!(),
+            " ORDER BY id"
+        ),
         params![grant.mailbox_id, grant.side.word(), grant.id],
     )?;
     Ok(others.into_iter().map(|(id,)| id).collect())
@@ -114,7 +114,8 @@ pub enum Whose {
 
 /// What is to be taken back at a provider if it ends; what waits for a word too.
 pub fn with_refresh_token(tx: &mut Tx<'_>, whose: Whose) -> Result<Vec<i64>> {
-    let mut query = Query::new("SELECT id FROM consent WHERE refresh_token IS NOT NULL");
+    let mut query =
+        Query::new("SELECT id FROM consent WHERE refresh_token IS NOT NULL AND take_back_at IS NULL");
     match whose {
         Whose::All => {}
         Whose::Mailbox(id) => drop(query.push(" AND mailbox_id = ").bind(id)),
@@ -133,6 +134,7 @@ pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>>
         "SELECT mailbox.address FROM consent mine
              JOIN client asked ON asked.id = mine.client_id
              JOIN consent other ON other.id <> mine.id AND other.refresh_token IS NOT NULL
+                  AND other.state NOT IN ('revoked', 'failed')
              JOIN client ON client.id = other.client_id AND client.token_endpoint = asked.token_endpoint
              JOIN mailbox ON mailbox.id = other.mailbox_id
          WHERE mine.id = $1
@@ -170,8 +172,12 @@ pub(in crate::mailboxes) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i6
     )?;
     end_tries(tx, by, pending)?;
     let granted: Vec<(i64,)> = tx.all(
-        "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')
-         ORDER BY id",
+        concat!(
+            "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND ",
+            with_tokens!(),
+            "
+         ORDER BY id"
+        ),
         params![mailbox_id, side.word()],
     )?;
     granted.into_iter().try_for_each(|(id,)| revoke(tx, by, id, mailbox_id, side.word(), "revoked"))
@@ -194,8 +200,12 @@ pub(in crate::mailboxes) fn end_of_client(
         Tokens::Keep => Ok(()),
         Tokens::Destroy => {
             let granted: Vec<(i64, i64, String)> = tx.all(
-                "SELECT id, mailbox_id, side FROM consent
-                 WHERE client_id = $1 AND state IN ('unproved', 'fulfilled', 'lapsed') ORDER BY id",
+                concat!(
+                    "SELECT id, mailbox_id, side FROM consent
+                 WHERE client_id = $1 AND ",
+                    with_tokens!(),
+                    " ORDER BY id"
+                ),
                 params![client_id],
             )?;
             granted.into_iter().try_for_each(|(id, mailbox_id, side)| {
@@ -208,8 +218,12 @@ pub(in crate::mailboxes) fn end_of_client(
 /// Whether anything that was granted to the registration is not ended.
 pub(in crate::mailboxes) fn any_of_client(tx: &mut Tx<'_>, client_id: i64) -> Result<bool> {
     let (any,): (bool,) = tx.one(
-        "SELECT EXISTS (SELECT 1 FROM consent WHERE client_id = $1
-             AND state IN ('unproved', 'fulfilled', 'lapsed'))",
+        concat!(
+            "SELECT EXISTS (SELECT 1 FROM consent WHERE client_id = $1
+             AND ",
+            with_tokens!(),
+            ")"
+        ),
         params![client_id],
     )?;
     Ok(any)
@@ -232,11 +246,13 @@ fn end_tries(tx: &mut Tx<'_>, by: &By, pending: Vec<(i64,)>) -> Result<()> {
 fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: &str) -> Result<()> {
     // The generation goes on, so that the answer to a refresh that is under way is dropped.
     tx.execute(
-        "UPDATE consent SET state = 'revoked', state_since = $2, refresh_token = NULL, verifier = NULL, nonce = NULL,
+        "UPDATE consent SET state = 'revoked', state_since = $2, verifier = NULL, nonce = NULL,
+                refresh_token = CASE WHEN take_back_to = '' THEN NULL ELSE refresh_token END,
+                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE $3 END,
                 device_code = NULL,
                 state_hash = NULL, refresh_due_at = NULL, try_at = NULL, leased_until = 0, generation = generation + 1
          WHERE id = $1",
-        params![id, by.at],
+        params![id, by.at, by.at.saturating_add(TELLING_MS)],
     )?;
     tx.execute("DELETE FROM access_token WHERE consent_id = $1", params![id])?;
     // A mailbox that has lost its grant says so at its next round, which is now.

@@ -134,11 +134,13 @@ pub fn take_pending(
 pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy: &str) -> Result<()> {
     let failed: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
-                refresh_token = NULL, refresh_due_at = NULL, disputed_until = NULL, device_code = NULL, try_at = NULL,
+                refresh_token = CASE WHEN take_back_to = '' THEN NULL ELSE refresh_token END,
+                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE $6 END,
+                refresh_due_at = NULL, disputed_until = NULL, device_code = NULL, try_at = NULL,
                 leased_until = 0, leased_by = '',
                 reason_code = $3, reason = $4, remedy = $5
          WHERE id = $1 AND state = 'pending' RETURNING mailbox_id, side",
-        params![id, by.at, code, reason, remedy],
+        params![id, by.at, code, reason, remedy, by.at.saturating_add(super::TELLING_MS)],
     )?;
     let Some((mailbox_id, side)) = failed else { return Ok(()) };
     tx.execute("DELETE FROM access_token WHERE consent_id = $1", params![id])?; // a disputed one had some

@@ -19,12 +19,16 @@ pub fn claim_refresh(
     owner: &str,
 ) -> Result<Option<RefreshLease>> {
     let claimed: Option<Claimed> = tx.maybe(
-        "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1
+        concat!(
+            "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1
          WHERE id = $1 AND leased_until <= $2
            AND (refresh_token IS NOT NULL
                 OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))
-           AND state IN ('unproved', 'fulfilled', 'lapsed')
-         RETURNING generation, client_id, refresh_token, scopes, failures",
+           AND ",
+            with_tokens!(),
+            "
+         RETURNING generation, client_id, refresh_token, scopes, failures"
+        ),
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
     let Some((generation, client_id, sealed, scopes, failures)) = claimed else { return Ok(None) };
@@ -55,8 +59,8 @@ const UNUSED_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// weekly, lapsed ones at long intervals. One that was refreshed in the future was so before the clock was set back.
 pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
     let due: Vec<(i64,)> = tx.all(
-        "SELECT id FROM consent
-         WHERE state IN ('unproved', 'fulfilled', 'lapsed')
+        concat!("SELECT id FROM consent
+         WHERE ", with_tokens!(), "
            AND (refresh_token IS NOT NULL
                 OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))
            AND refresh_due_at <= $1 AND leased_until <= $1
@@ -65,13 +69,14 @@ pub fn refresh_due(tx: &mut Tx<'_>, now: i64, limit: i64) -> Result<Vec<i64>> {
                     AND ((m.active = 1 AND m.in_grant_id = consent.id)
                       OR (m.out_active = 1 AND m.out_grant_id = consent.id)
                       OR (m.out_active = 1 AND m.out_authentication = 'same' AND m.in_grant_id = consent.id))))
-         ORDER BY refresh_due_at, id LIMIT $2",
+         ORDER BY refresh_due_at, id LIMIT $2"),
         params![now, limit, now.saturating_sub(UNUSED_MS)],
     )?;
     Ok(due.into_iter().map(|(id,)| id).collect())
 }
 
-/// Stored only `WHERE generation` is the one claimed; `false`: too late, dropped.
+/// Stored only `WHERE generation` is the one claimed; `false`: too late, dropped, or kept to be taken back where the grant
+/// has ended meanwhile.
 pub fn store_refreshed(
     tx: &mut Tx<'_>,
     vault: &Vault,
@@ -93,16 +98,19 @@ pub fn store_refreshed(
     let refresh = tokens.refresh_token.as_ref().map(|token| vault.seal(&refresh_row(id), token, for_refresh));
     // An unproved grant keeps the reason of its proof: a refresh proves nothing to the mail server.
     let stored = tx.execute(
-        "UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
+        concat!("UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
                 refresh_token = COALESCE($5, refresh_token), refreshed_at = $4, refresh_due_at = $6, failures = 0,
                 reason_code = CASE WHEN $3 = 'unproved' THEN reason_code ELSE '' END,
                 reason = CASE WHEN $3 = 'unproved' THEN reason ELSE '' END,
                 remedy = CASE WHEN $3 = 'unproved' THEN remedy ELSE '' END,
                 leased_until = 0, leased_by = ''
-         WHERE id = $1 AND generation = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')",
-        params![id, lease.generation, state.word(), now, refresh, tokens.refresh_due_at],
+         WHERE id = $1 AND generation = $2 AND ", with_tokens!()),
+        params![id, lease.generation, state.word(), now, refresh.as_deref(), tokens.refresh_due_at],
     )?;
     if stored != 1 {
+        if let Some(rotated) = &refresh {
+            super::taking_back::rotated_late(tx, id, rotated, now)?;
+        }
         return Ok(false);
     }
     store_access_token(tx, vault, id, tokens, for_access)?;
@@ -176,10 +184,13 @@ pub fn refresh_failed(
         Setback::Retry | Setback::Configuration => old.state,
     };
     let settled = tx.execute(
-        "UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
+        concat!(
+            "UPDATE consent SET state = $3, state_since = CASE WHEN state = $3 THEN state_since ELSE $4 END,
                 reason_code = $5, reason = $6, remedy = $7, refresh_due_at = $8, failures = failures + 1,
                 leased_until = 0, leased_by = ''
-         WHERE id = $1 AND generation = $2 AND state IN ('unproved', 'fulfilled', 'lapsed')",
+         WHERE id = $1 AND generation = $2 AND ",
+            with_tokens!()
+        ),
         params![lease.grant_id, lease.generation, state.word(), now, code, reason, remedy, next_at],
     )?;
     if settled != 1 {
@@ -202,11 +213,14 @@ pub fn refresh_failed(
 pub(in crate::mailboxes) fn ask_anew(tx: &mut Tx<'_>, by: &By, client_id: i64) -> Result<()> {
     // The words of a proof are the mail server's, and stay.
     tx.execute(
-        "UPDATE consent SET refresh_due_at = $2, failures = 0,
+        concat!(
+            "UPDATE consent SET refresh_due_at = $2, failures = 0,
                 reason_code = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE reason_code END,
                 reason = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE reason END,
                 remedy = CASE WHEN failures > 0 AND state <> 'lapsed' THEN '' ELSE remedy END
-         WHERE client_id = $1 AND refresh_due_at IS NOT NULL AND state IN ('unproved', 'fulfilled', 'lapsed')",
+         WHERE client_id = $1 AND refresh_due_at IS NOT NULL AND ",
+            with_tokens!()
+        ),
         params![client_id, by.at],
     )?;
     tx.execute(

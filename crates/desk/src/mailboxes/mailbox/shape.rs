@@ -1,6 +1,7 @@
 //! Whose mailbox an address opens, and which mailboxes of the desk lie in one.
 use super::{LIST_MAX, Mailbox, get, list};
 use crate::db::Tx;
+use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result, params};
 use serde_json::json;
@@ -93,6 +94,12 @@ pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>>
     Ok(if there.is_empty() { vec![mailbox.clone()] } else { there })
 }
 
+/// Refused where [`change_shape`] would refuse it.
+pub(in crate::mailboxes) fn may_be(tx: &mut Tx<'_>, id: i64, shape: &Shape) -> Result<()> {
+    let address = get(tx, id)?.address;
+    shape.checked(&address).map(drop)
+}
+
 /// A running round of the old shape loses its lease: another mailbox may be the one to open.
 pub fn change_shape(tx: &mut Tx<'_>, by: &By, id: i64, shape: &Shape) -> Result<()> {
     let old = get(tx, id)?;
@@ -100,6 +107,7 @@ pub fn change_shape(tx: &mut Tx<'_>, by: &By, id: i64, shape: &Shape) -> Result<
     if shape == old.shape {
         return Ok(());
     }
+    grant::forget_answers(tx, id)?;
     tx.execute(
         "UPDATE mailbox SET shape = $2, opened_address = $3, due_at = $4, leased_until = 0,
                 generation = generation + 1

@@ -38,7 +38,7 @@ fn disputed_tokens_are_used_for_nothing_and_end_after_ten_minutes() {
     assert_eq!(s.discard(NOW + PENDING_MS - 1), 0);
     assert_eq!(s.question(NOW + PENDING_MS), None, "over, whether or not a round was there");
     let late = By { at: NOW + PENDING_MS, ..by() };
-    let released = s.desk.db.write(|tx| grant::release(tx, &late, id));
+    let released = s.desk.db.write(|tx| grant::release(tx, &late, id, None));
     assert!(refused(released).to_string().contains("ten minutes"));
     assert_eq!(s.discard(NOW + PENDING_MS), 1);
     s.has_no_tokens(id);
@@ -52,14 +52,16 @@ fn disputed_tokens_go_their_usual_way_once_somebody_has_said_what_the_mailbox_is
     let s = scene();
     let old = s.in_use();
     let id = s.disputed("second");
-    s.desk.db.write(|tx| grant::release(tx, &by(), id)).unwrap();
+    s.desk.db.write(|tx| grant::release(tx, &by(), id, None)).unwrap();
     assert_eq!(s.grant(id).state, State::Unproved);
     assert_eq!(s.access(id).as_deref(), Some("access 9"));
     assert_eq!(s.grant(old).state, State::Fulfilled, "in use till the proof");
     s.fulfil(id);
     assert_eq!(get(&s.desk, s.mailbox).incoming.grant_id, Some(id));
     assert!(
-        refused(s.desk.db.write(|tx| grant::release(tx, &by(), id))).to_string().contains("ten minutes"),
+        refused(s.desk.db.write(|tx| grant::release(tx, &by(), id, None)))
+            .to_string()
+            .contains("ten minutes"),
         "once"
     );
 }
@@ -79,4 +81,35 @@ fn another_sign_in_or_another_setting_takes_the_place_of_disputed_tokens() {
     let last = s.disputed("last");
     s.desk.db.write(|tx| mailbox::remove(tx, &by(), s.mailbox)).unwrap();
     s.has_no_tokens(last);
+}
+
+#[test]
+fn the_mailbox_is_what_was_said_once_that_is_proved_and_not_before() {
+    let s = scene();
+    let shape = || get(&s.desk, s.mailbox).shape;
+    let answered = |id| s.desk.db.read(|tx| grant::answered(tx, id)).unwrap();
+    let first = s.disputed("first");
+    s.desk.db.write(|tx| grant::release(tx, &by(), first, Some(&Shape::Shared))).unwrap();
+    assert_eq!((shape(), answered(first)), (Shape::Own, Some(Shape::Shared)));
+    let not_proved = |tx: &mut desk::db::Tx<'_>| grant::not_proved(tx, &by(), first, "no", "No.", "");
+    s.desk.db.write(not_proved).unwrap();
+    assert_eq!(shape(), Shape::Own, "what failed changes nothing");
+    s.fulfil(first);
+    assert_eq!((shape(), answered(first)), (Shape::Shared, None));
+
+    // What is said in the settings meanwhile counts.
+    let second = s.disputed("second");
+    let alias = Shape::Alias { opens: "boss@contoso.example".into() };
+    s.desk.db.write(|tx| grant::release(tx, &by(), second, Some(&alias))).unwrap();
+    assert_eq!(answered(second), Some(alias));
+    s.desk.db.write(|tx| mailbox::change_shape(tx, &by(), s.mailbox, &Shape::Own)).unwrap();
+    assert_eq!(answered(second), None);
+    s.fulfil(second);
+    assert_eq!(shape(), Shape::Own);
+
+    let third = s.disputed("third");
+    let itself = Shape::Alias { opens: "support@contoso.example".into() };
+    let refusal = refused(s.desk.db.write(|tx| grant::release(tx, &by(), third, Some(&itself))));
+    assert!(refusal.to_string().contains("another mailbox"), "{refusal}");
+    assert_eq!(s.question(NOW), Some(third));
 }
