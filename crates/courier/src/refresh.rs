@@ -331,6 +331,13 @@ async fn note_setback(
         grant::refresh_failed(tx, &lease, setback, code, &reason, remedy, next_at, now)
     });
     if stored.await? {
+        if setback == Setback::Lapsed && grant.state != grant::State::Lapsed {
+            tracing::warn!(
+                grant = grant.id,
+                mailbox = grant.mailbox_id,
+                "the authorization has lapsed: somebody must authorize again"
+            );
+        }
         return Ok(trouble);
     }
     tracing::info!("a late result of a refresh was dropped");

@@ -3,8 +3,8 @@
 use super::{AFTER_FAILURE, wake::Wake};
 use crate::Courier;
 use crate::trouble::{RETRY_MS_MIN, back_off, sentence};
-use desk::alerts::look::{self, Asked};
-use desk::alerts::notice::{self, Claim, Outcome};
+use desk::alerts::look::{self, Asked, Told};
+use desk::alerts::notice::{self, Claim, Occasion, Outcome};
 use desk::alerts::webhook;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -47,9 +47,21 @@ pub async fn turn(courier: &Courier) -> desk::Result<()> {
     // Mailboxes change often, and hardly ever does it matter here: the one writer is not kept for that.
     if courier.read(move |tx| look::is_needed(tx, now)).await? {
         let asked = Asked { site_url: courier.site_url().to_string(), random: courier.random() };
-        courier.write_behind(move |tx| look::look(tx, &asked, now)).await?;
+        let told = courier.write_behind(move |tx| look::look(tx, &asked, now)).await?;
+        told.iter().for_each(log);
     }
     post(courier).await
+}
+
+/// For who reads the log and no letters: what Postern says of it, and nothing of what the other side said.
+fn log(told: &Told) {
+    let Told { occasion, headline, code } = told;
+    match occasion {
+        Occasion::Begun => tracing::warn!(code, "alert: {headline}"),
+        Occasion::Again => tracing::warn!(code, "alert, still: {headline}"),
+        Occasion::Ended => tracing::info!("alert is over: {headline}"),
+        Occasion::Test => {}
+    }
 }
 
 async fn post(courier: &Courier) -> desk::Result<()> {

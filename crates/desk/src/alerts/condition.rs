@@ -6,7 +6,7 @@ use crate::mailboxes::grant::RETRY_CODE;
 use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
 use crate::mailboxes::usual;
 use crate::{Result, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Days before a secret's end at which it is told, and the end itself.
@@ -68,6 +68,11 @@ fn broken_grants(tx: &mut Tx<'_>, now: i64) -> Result<BTreeMap<i64, Broken>> {
             told.then_some((consent_id, Broken { consent_id, code, reason, remedy, since, passes }))
         });
     Ok(broken.collect())
+}
+
+/// No letter goes out by them.
+pub(super) fn broken_consents(tx: &mut Tx<'_>, now: i64) -> Result<BTreeSet<i64>> {
+    Ok(broken_grants(tx, now)?.into_keys().collect())
 }
 
 /// One matter is one alert: a side that does not work and its grant that lapsed are the same, and so are both sides when

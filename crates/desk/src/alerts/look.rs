@@ -5,7 +5,8 @@ use super::alert::{self, Alert, Fact, Kind};
 use super::notice::{self, Channel, Occasion};
 use super::{condition, telling, webhook};
 use crate::db::Tx;
-use crate::mailboxes::{mailbox, usual};
+use crate::mailboxes::mailbox::{self, Authentication, Side, State};
+use crate::mailboxes::usual;
 use crate::site::event::{self, Subject};
 use crate::{By, Result};
 use serde_json::json;
@@ -18,11 +19,19 @@ pub const AGAIN_MS: i64 = 24 * 60 * 60 * 1000;
 /// Well for this long is well again: what comes and goes every minute is one matter.
 pub const WELL_MS: i64 = 10 * 60 * 1000;
 
-pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
+/// What a look has found new, for the log: the headline, and what the other side's answer is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub occasion: Occasion,
+    pub headline: String,
+    pub code: String,
+}
+
+pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<Vec<Told>> {
     usual::learn_all(tx, now)?;
     let mut open = open_by_subject(tx)?;
     let facts = condition::current(tx, &open, now)?;
-    let teller = Teller { asked, posts: webhook::find(tx)?.is_some(), now };
+    let mut teller = Teller { asked, posts: webhook::find(tx)?.is_some(), now, told: Vec::new() };
     let mut changed = false;
     for fact in &facts {
         changed |= match open.remove(&fact.subject) {
@@ -37,7 +46,7 @@ pub fn look(tx: &mut Tx<'_>, asked: &Asked, now: i64) -> Result<()> {
     if changed {
         tx.wake("mailbox");
     }
-    Ok(())
+    Ok(teller.told)
 }
 
 /// Whether a look now would change anything: a read tells, and most looks find nothing. It says yes rather too often: what
@@ -54,8 +63,11 @@ pub fn is_needed(tx: &mut Tx<'_>, now: i64) -> Result<bool> {
             Some(_) | None => return Ok(true),
         }
     }
-    if open.values().any(|alert| alert.gone_at.is_none_or(|gone_at| !is_resting(gone_at, now))) {
-        return Ok(true);
+    for alert in open.values() {
+        let rests = alert.gone_at.is_some_and(|gone_at| is_resting(gone_at, now));
+        if alert.gone_at.is_none() || (!rests && end_of(tx, &alert.fact)? != End::Open) {
+            return Ok(true);
+        }
     }
     telling::is_needed(tx, &facts, now)
 }
@@ -80,15 +92,16 @@ struct Teller<'a> {
     /// There is a webhook.
     posts: bool,
     now: i64,
+    told: Vec<Told>,
 }
 impl Teller<'_> {
-    fn begins(&self, tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
+    fn begins(&mut self, tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
         let Some(id) = alert::begin(tx, fact, next(fact, self.now), self.now)? else { return Ok(false) };
         note(tx, fact, "alerted", self.now)?;
-        self.tell(tx, id, Occasion::Begun, 1, &fact.headline())?;
+        self.tell(tx, id, Occasion::Begun, 1, fact)?;
         Ok(true)
     }
-    fn lasts(&self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
+    fn lasts(&mut self, tx: &mut Tx<'_>, alert: &Alert, fact: &Fact) -> Result<bool> {
         // What was told to pass by itself needs somebody from now on.
         let due = is_due(alert, self.now) || (alert.fact.passes && !fact.passes);
         let moved = alert.fact.until_at != fact.until_at;
@@ -96,45 +109,45 @@ impl Teller<'_> {
         alert::lasts(tx, alert, fact, again_at)?;
         // Another date of the same secret is told when its next threshold comes.
         if due && !moved && alert::told_again(tx, alert)? {
-            self.tell(tx, alert.id, Occasion::Again, alert.times + 1, &fact.headline())?;
+            self.tell(tx, alert.id, Occasion::Again, alert.times + 1, fact)?;
             return Ok(true);
         }
         Ok(alert.gone_at.is_some())
     }
-    fn is_gone(&self, tx: &mut Tx<'_>, alert: &Alert) -> Result<bool> {
+    fn is_gone(&mut self, tx: &mut Tx<'_>, alert: &Alert) -> Result<bool> {
         match alert.gone_at {
             None => {
                 alert::gone(tx, alert.id, self.now)?;
-                Ok(true)
+                return Ok(true);
             }
-            Some(gone_at) if is_resting(gone_at, self.now) => Ok(false),
-            Some(_) => {
-                if !alert::end(tx, alert.id, self.now)? {
-                    return Ok(false);
-                }
-                notice::drop_waiting(tx, alert.id, self.now)?;
-                // What was paused or removed has not become well.
-                if is_wanted(tx, &alert.fact)? {
-                    note(tx, &alert.fact, "well_again", self.now)?;
-                    self.tell(tx, alert.id, Occasion::Ended, alert.times, &alert.fact.well())?;
-                }
-                Ok(true)
-            }
+            Some(gone_at) if is_resting(gone_at, self.now) => return Ok(false),
+            Some(_) => {}
         }
+        let end = end_of(tx, &alert.fact)?;
+        if end == End::Open || !alert::end(tx, alert.id, self.now)? {
+            return Ok(false);
+        }
+        notice::drop_waiting(tx, alert.id, self.now)?;
+        if end == End::Well {
+            note(tx, &alert.fact, "well_again", self.now)?;
+            self.tell(tx, alert.id, Occasion::Ended, alert.times, &alert.fact)?;
+        }
+        Ok(true)
     }
     /// A row for each way. That it is over is told where it was told to begin.
     fn tell(
-        &self,
+        &mut self,
         tx: &mut Tx<'_>,
         alert_id: i64,
         occasion: Occasion,
         number: i64,
-        headline: &str,
+        fact: &Fact,
     ) -> Result<()> {
+        let headline = if occasion == Occasion::Ended { fact.well() } else { fact.headline() };
         let told = notice::channels_told(tx, alert_id)?;
         let wants = |channel| occasion != Occasion::Ended || told.contains(&channel);
         if wants(Channel::Mail) {
-            let said = (headline, "");
+            let said = (headline.as_str(), "");
             notice::place(tx, Some(alert_id), occasion, number, Channel::Mail, said, self.now)?;
         }
         if self.posts
@@ -142,9 +155,10 @@ impl Teller<'_> {
             && let Some(alert) = alert::find(tx, alert_id)?
         {
             let body = telling::body(&self.asked.site_url, Some(&alert), occasion, number, self.now);
-            let said = (headline, body.as_str());
+            let said = (headline.as_str(), body.as_str());
             notice::place(tx, Some(alert_id), occasion, number, Channel::Webhook, said, self.now)?;
         }
+        self.told.push(Told { occasion, headline, code: fact.code.clone() });
         Ok(())
     }
 }
@@ -157,14 +171,34 @@ fn next(fact: &Fact, now: i64) -> Option<i64> {
     }
 }
 
-fn is_wanted(tx: &mut Tx<'_>, fact: &Fact) -> Result<bool> {
-    let Some(id) = fact.mailbox_id else { return Ok(true) };
-    let found = mailbox::find(tx, id)?.filter(|mailbox| mailbox.removed_at.is_none());
-    Ok(found.is_some_and(|mailbox| match fact.kind {
-        Kind::Incoming | Kind::Silence => mailbox.active,
-        Kind::Outgoing => mailbox.outgoing_active,
-        Kind::Secret | Kind::Certificate => true,
-    }))
+/// What has become of a matter that is not found any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Other settings, or nothing to do: whether it works nobody knows before the next try.
+    Open,
+    /// What was paused or removed has not become well.
+    Silent,
+    Well,
+}
+
+fn end_of(tx: &mut Tx<'_>, fact: &Fact) -> Result<End> {
+    let Some(id) = fact.mailbox_id else { return Ok(End::Well) };
+    let Some(mailbox) = mailbox::find(tx, id)?.filter(|mailbox| mailbox.removed_at.is_none()) else {
+        return Ok(End::Silent);
+    };
+    let (is_wanted, side) = match fact.kind {
+        Kind::Incoming | Kind::Silence => (mailbox.active, Side::Incoming),
+        Kind::Outgoing => (
+            mailbox.outgoing_active && mailbox.outgoing.authentication != Authentication::None,
+            Side::Outgoing,
+        ),
+        Kind::Secret | Kind::Certificate => return Ok(End::Well),
+    };
+    Ok(match mailbox.health(side).state {
+        _ if !is_wanted => End::Silent,
+        State::Ok => End::Well,
+        State::New | State::Waiting | State::NeedsPerson | State::Paused => End::Open,
+    })
 }
 
 fn note(tx: &mut Tx<'_>, fact: &Fact, kind: &str, now: i64) -> Result<()> {

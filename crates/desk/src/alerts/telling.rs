@@ -1,7 +1,7 @@
 //! What is said about alerts: the letter, with the mailbox that carries it and whom it goes to, and the post's body.
 use super::alert::{self, Alert, Fact, Kind};
 use super::notice::{self, Occasion, Unwritten};
-use super::recipients;
+use super::{condition, recipients};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::{self, Authentication, Mailbox, Side, State};
 use crate::outgoing::letter::{self, NewLetter};
@@ -31,11 +31,11 @@ pub struct Asked {
     pub random: [u8; 16],
 }
 
-/// Writes what waits into one letter, through a mailbox that can send and is not itself in trouble.
+/// Writes what waits into one letter, through a mailbox that can send and, where there is one, is not itself in trouble.
 pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64) -> Result<()> {
-    let unfit = Unfit::of(facts, now);
+    let unfit = Unfit::of(tx, facts, now)?;
     for (notice_id, outbox_id, mailbox_id, waits) in notice::stranded(tx, now)? {
-        if waits && !unfit.mailboxes.contains(&mailbox_id) {
+        if waits && unfit.carries(tx, mailbox_id)? {
             continue;
         }
         if waits {
@@ -67,10 +67,11 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
 
 /// Whether [`send_mail`] would do anything.
 pub(super) fn is_needed(tx: &mut Tx<'_>, facts: &[Fact], now: i64) -> Result<bool> {
-    let unfit = Unfit::of(facts, now);
-    let stranded = notice::stranded(tx, now)?;
-    if stranded.iter().any(|(_, _, mailbox_id, waits)| !waits || unfit.mailboxes.contains(mailbox_id)) {
-        return Ok(true);
+    let unfit = Unfit::of(tx, facts, now)?;
+    for (_, _, mailbox_id, waits) in notice::stranded(tx, now)? {
+        if !waits || !unfit.carries(tx, mailbox_id)? {
+            return Ok(true);
+        }
     }
     if notice::any_too_old(tx, now)? {
         return Ok(true);
@@ -108,7 +109,8 @@ pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     if recipients.is_empty() {
         return Err(refused(NOBODY));
     }
-    let carrier = carrier(tx, &Unfit::of(facts, now))?;
+    let unfit = Unfit::of(tx, facts, now)?;
+    let carrier = carrier(tx, &unfit)?;
     let carrier = carrier.ok_or_else(|| refused("No email can send now, so no test can be mailed."))?;
     let text = format!(
         "This is the test that was asked for at {}/alerts. Alerts reach you.\n\n{}",
@@ -122,22 +124,24 @@ pub(super) fn test_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
     Ok(())
 }
 
-/// Mailboxes and grants that no alert may go out through.
+/// What stands in the way of a letter about trouble, and where there is trouble besides.
 #[derive(Debug, Default)]
 struct Unfit {
-    mailboxes: BTreeSet<i64>,
+    /// They cannot send.
+    senders: BTreeSet<i64>,
+    /// Something is wrong with them that may leave their sending alone: others go first.
+    troubled: BTreeSet<i64>,
     consents: BTreeSet<i64>,
     clients: BTreeSet<i64>,
 }
 impl Unfit {
-    fn of(facts: &[Fact], now: i64) -> Unfit {
-        let mut unfit = Unfit::default();
+    fn of(tx: &mut Tx<'_>, facts: &[Fact], now: i64) -> Result<Unfit> {
+        let mut unfit = Unfit { consents: condition::broken_consents(tx, now)?, ..Unfit::default() };
         for fact in facts {
             match fact.kind {
-                Kind::Incoming | Kind::Outgoing | Kind::Silence => {
-                    unfit.mailboxes.extend(fact.mailbox_id);
-                    unfit.consents.extend(fact.consent_id);
-                }
+                Kind::Outgoing => unfit.senders.extend(fact.mailbox_id),
+                // A server of incoming mail that is away takes nothing from the one that sends.
+                Kind::Incoming | Kind::Silence => unfit.troubled.extend(fact.mailbox_id),
                 Kind::Secret | Kind::Certificate if fact.until_at.is_some_and(|at| at <= now) => {
                     unfit.clients.extend(fact.client_id);
                 }
@@ -145,37 +149,44 @@ impl Unfit {
                 Kind::Secret | Kind::Certificate => {}
             }
         }
-        unfit
+        Ok(unfit)
+    }
+
+    /// Whether what this mailbox is to send can go out.
+    fn carries(&self, tx: &mut Tx<'_>, mailbox_id: i64) -> Result<bool> {
+        Ok(mailbox::find(tx, mailbox_id)?.is_some_and(|mailbox| self.can_send(&mailbox)))
+    }
+
+    fn can_send(&self, mailbox: &Mailbox) -> bool {
+        let (by_token, client_id) = match mailbox.outgoing.authentication {
+            Authentication::Same => (mailbox.incoming.authentication.is_oauth(), mailbox.incoming.client_id),
+            own => (own.is_oauth(), mailbox.outgoing.client_id),
+        };
+        let has_grant = match mailbox.grant_id(Side::Outgoing) {
+            Some(id) => !self.consents.contains(&id),
+            None => !by_token,
+        };
+        mailbox.outgoing_active
+            && mailbox.outgoing.authentication != Authentication::None
+            && !matches!(mailbox.outgoing_health.state, State::NeedsPerson | State::Paused)
+            && !self.senders.contains(&mailbox.id)
+            && has_grant
+            && !(by_token && client_id.is_some_and(|id| self.clients.contains(&id)))
     }
 }
 
-/// The mailbox that carries letters about trouble: one that has sent before everybody else.
+/// The mailbox that carries letters about trouble: one without any, and that has sent before everybody else.
 fn carrier(tx: &mut Tx<'_>, unfit: &Unfit) -> Result<Option<Mailbox>> {
-    let client = |mailbox: &Mailbox| match mailbox.outgoing.authentication {
-        Authentication::Same => mailbox.incoming.client_id,
-        _ => mailbox.outgoing.client_id,
-    };
-    let by_token = |mailbox: &Mailbox| match mailbox.outgoing.authentication {
-        Authentication::Same => mailbox.incoming.authentication.is_oauth(),
-        own => own.is_oauth(),
-    };
-    let mut able: Vec<Mailbox> = mailbox::list(tx, None, mailbox::LIST_MAX)?
-        .into_iter()
-        .filter(|m| m.outgoing_active && m.outgoing.authentication != Authentication::None)
-        .filter(|m| !matches!(m.outgoing_health.state, State::NeedsPerson | State::Paused))
-        .filter(|m| !unfit.mailboxes.contains(&m.id))
-        .filter(|m| match m.grant_id(Side::Outgoing) {
-            Some(id) => !unfit.consents.contains(&id),
-            None => !by_token(m),
-        })
-        .filter(|m| !by_token(m) || client(m).is_none_or(|id| !unfit.clients.contains(&id)))
-        .collect();
+    let all = mailbox::list(tx, None, mailbox::LIST_MAX)?;
+    let mut able: Vec<Mailbox> = all.into_iter().filter(|mailbox| unfit.can_send(mailbox)).collect();
     let order = |state| match state {
         State::Ok => 0,
         State::New => 1,
         State::Waiting | State::NeedsPerson | State::Paused => 2,
     };
-    able.sort_by_key(|m| (order(m.outgoing_health.state), Reverse(m.last_sent_at), m.id));
+    able.sort_by_key(|m| {
+        (unfit.troubled.contains(&m.id), order(m.outgoing_health.state), Reverse(m.last_sent_at), m.id)
+    });
     Ok(able.into_iter().next())
 }
 

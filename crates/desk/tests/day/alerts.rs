@@ -205,25 +205,66 @@ fn a_fleet_that_breaks_at_once_is_one_letter_and_a_post_each() {
 }
 
 #[test]
-fn the_only_mailbox_cannot_carry_its_own_alert_and_another_one_does_as_soon_as_it_can() {
+fn no_mailbox_that_cannot_send_carries_an_alert_and_one_that_only_gets_nothing_does_where_no_other_can() {
     let day = day();
     breaks(&day, SUPPORT, Side::Outgoing);
-    breaks(&day, SALES, Side::Incoming); // it could send, but is in trouble itself
+    breaks(&day, SALES, Side::Outgoing);
     minutes(&day, 10);
     assert!(letters(&day).is_empty());
     let why = day.read(notice::why_unsent).unwrap();
     assert!(why.contains("No other email can send"), "{why}");
-    mended(&day, SALES, Side::Incoming);
-    minutes(&day, 20);
+    mended(&day, SALES, Side::Outgoing);
+    // Its server for incoming mail is away for long; the one that it sends by is not.
+    let now = day.later(MINUTE);
+    let away = Round::Retry {
+        code: "transient".into(),
+        reason: "The server does not answer.".into(),
+        remedy: String::new(),
+        next_at: now,
+    };
+    settle(&day, day.mailbox_id(SALES), Side::Incoming, &away, now);
+    minutes(&day, 30);
     assert_eq!(day.read(notice::why_unsent), None);
     let told = letters(&day);
-    assert_eq!((told.len(), told[0].0.as_str()), (1, SALES));
-    assert!(told[0].1.text.contains("support@desk.example sends no mail"), "{}", told[0].1.text);
+    assert!(told.iter().all(|(from, ..)| from == SALES), "{told:?}");
+    let all: String = told.iter().map(|(_, message, _)| message.text.clone()).collect();
     assert!(
-        !told[0].1.text.contains("sales@desk.example gets"),
-        "over before it could be told: {}",
-        told[0].1.text
+        all.contains("support@desk.example sends no mail") && all.contains("sales@desk.example gets no mail"),
+        "{all}"
     );
+    assert!(!all.contains("sales@desk.example sends"), "over before it could be told: {all}");
+    // Where another one is well, that one carries it.
+    day.mailbox("third@desk.example", "Third");
+    day.write(|tx| {
+        Ok(tx.execute(
+            "UPDATE mailbox SET out_state = 'ok', state = 'ok' WHERE address = 'third@desk.example'",
+            params![],
+        )?)
+    });
+    mended(&day, SUPPORT, Side::Outgoing);
+    minutes(&day, 30);
+    let told = letters(&day);
+    assert!(!told.is_empty() && told.iter().all(|(from, ..)| from != SALES), "{told:?}");
+}
+
+#[test]
+fn new_settings_of_the_sending_side_are_no_success_yet() {
+    let day = day();
+    breaks(&day, SUPPORT, Side::Outgoing);
+    minutes(&day, 3);
+    assert_eq!((letters(&day).len(), posts(&day).len()), (1, 1));
+    let (id, now) = (day.mailbox_id(SUPPORT), day.later(MINUTE));
+    day.write(|tx| mailbox::try_outgoing(tx, id, now));
+    minutes(&day, 30);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty(), "nobody knows yet");
+    let before = day.read(written);
+    minutes(&day, 2 * 24 * 60);
+    assert!(letters(&day).is_empty() && posts(&day).is_empty(), "nor is it told as if it lasted");
+    assert_eq!(day.read(written), before, "and nothing is written while nothing is known");
+    mended(&day, SUPPORT, Side::Outgoing);
+    minutes(&day, 20);
+    assert_eq!(posts(&day), ["alert.ended support@desk.example sends mail again"]);
+    assert!(letters(&day)[0].1.subject.contains("sends mail again") && open(&day).is_empty());
 }
 
 #[test]

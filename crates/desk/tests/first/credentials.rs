@@ -96,6 +96,7 @@ fn a_changed_registration_mends_a_refused_sign_in_and_no_missing_permission_to_s
     for (state, code, is_mended) in [
         ("needs_person", "550", false),
         ("needs_person", "553", false),
+        ("needs_person", "rejected", false),
         ("needs_person", "535", true),
         ("needs_person", "AADSTS7000215", true),
         ("needs_person", "unauthorized", true),

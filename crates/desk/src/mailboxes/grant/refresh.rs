@@ -229,12 +229,14 @@ pub(in crate::mailboxes) fn ask_anew(tx: &mut Tx<'_>, by: &By, client_id: i64) -
            AND in_grant_id IN (SELECT id FROM consent WHERE client_id = $1)",
         params![client_id, by.at],
     )?;
-    // What the mail server says after the sign-in (no Send As, the 5xx that are not 53x) is mended by no registration.
+    // What the mail server says after the sign-in (no Send As, the 5xx that are not 53x; Graph has no such numbers, and what it
+    // refuses is `rejected`) is mended by no registration.
     tx.execute(
         "UPDATE mailbox SET out_state = 'new', out_state_since = $2, out_reason_code = '', out_reason = '',
                 out_remedy = ''
          WHERE removed_at IS NULL
            AND (out_state = 'waiting' OR (out_state = 'needs_person'
+                AND out_reason_code <> 'rejected'
                 AND (out_reason_code NOT LIKE '5__' OR out_reason_code LIKE '53_')))
            AND CASE WHEN out_authentication = 'same' THEN in_grant_id ELSE out_grant_id END
                IN (SELECT id FROM consent WHERE client_id = $1)",
