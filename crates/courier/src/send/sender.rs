@@ -153,7 +153,7 @@ impl Sender {
             return outcome::unsure(&self.courier, attempts, "the sending was broken off");
         };
         let now = self.courier.now();
-        let place = connect::place(mailbox, Side::Outgoing);
+        let place = connect::place_of_flow(&self.courier, mailbox, Side::Outgoing).await;
         match done {
             Ok(sent) => {
                 if let Some(trouble) = outcome::refused_to_the_mailbox(&sent, place.provider) {

@@ -53,6 +53,13 @@ pub(super) fn words(answer: &HttpAnswer) -> String {
     said.map(|said| format!(" {}: {}", said.code, said.message)).unwrap_or_default()
 }
 
+/// What it says of itself, whatever the status.
+pub(super) fn is_a(answer: &HttpAnswer, media_types: &[&str]) -> bool {
+    let said =
+        answer.media_type.as_deref().and_then(|said| said.split(';').next()).unwrap_or_default().trim();
+    media_types.iter().any(|media_type| media_type.eq_ignore_ascii_case(said))
+}
+
 /// The listing must begin again.
 pub(super) fn is_state_lost(answer: &HttpAnswer) -> bool {
     answer.status == 410
@@ -110,7 +117,13 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> HttpAnswer {
-        HttpAnswer { status, retry_after_ms: Some(7_000), location: None, body: body.as_bytes().to_vec() }
+        HttpAnswer {
+            status,
+            retry_after_ms: Some(7_000),
+            location: None,
+            media_type: None,
+            body: body.as_bytes().to_vec(),
+        }
     }
 
     fn coded(status: u16, code: &str) -> HttpAnswer {

@@ -40,6 +40,12 @@ impl Session {
             ..Request::of(FETCH, Method::Get, self.url(&["messages", id, "$value"]))
         };
         match self.ask(request).await {
+            // Whatever stands between may answer with a page, and a page that was taken for the letter would be its loss.
+            Ok(answer)
+                if answer.status == 200 && answer::is_a(&answer, &["text/html", "application/json"]) =>
+            {
+                Err(answer::unreadable(FETCH, &self.host))
+            }
             Ok(answer) if answer.status == 200 => Ok(Raw::Message(answer.body)),
             Ok(answer) if answer::is_gone(&answer) => Ok(Raw::Gone),
             Ok(answer) => Err(self.refusal(FETCH, &answer)),
@@ -96,6 +102,7 @@ impl Session {
         let tried = request.tried.to_owned();
         let answer = self.ask(request).await.map_err(Unanswered::into_error)?;
         match answer.status {
+            200..300 if answer::is_a(&answer, &["text/html"]) => Err(answer::unreadable(&tried, &self.host)),
             200..300 => Ok(true),
             _ if answer::is_gone(&answer) => Ok(false),
             _ => Err(self.refusal(&tried, &answer)),

@@ -32,6 +32,10 @@ impl Session {
         };
         match answer.status {
             202 => {}
+            // A page of whatever stands between: how far the message came nobody knows.
+            200..300 if answer::is_a(&answer, &["text/html"]) => {
+                return Err(answer::unreadable(TRIED, &self.host).after_final_dot());
+            }
             // What Graph has answered to messages of some 2 MB and did not send.
             200..300 => return Err(self.not_taken(answer.status, message.len())),
             413 => return Err(self.too_large(message.len())),

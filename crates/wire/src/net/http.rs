@@ -24,6 +24,7 @@ pub struct HttpAnswer {
     pub retry_after_ms: Option<i64>,
     /// Where a redirect would lead, which is not followed.
     pub location: Option<String>,
+    pub media_type: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -257,6 +258,7 @@ fn head(response: &reqwest::Response) -> HttpAnswer {
         status: response.status().as_u16(),
         retry_after_ms: header("retry-after").and_then(|value| wait_ms(value, header("date"))),
         location: header("location").map(str::to_owned),
+        media_type: header("content-type").map(str::to_owned),
         body: Vec::new(),
     }
 }

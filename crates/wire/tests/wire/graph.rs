@@ -292,6 +292,20 @@ async fn a_message_comes_as_it_is_up_to_the_limit() {
 }
 
 #[tokio::test]
+async fn a_page_of_somebody_between_is_no_letter_and_no_success() {
+    let page = || http(200, "Content-Type: text/html; charset=utf-8\r\n", "<h1>Welcome to the hotel</h1>");
+    let graph = Graph::answering([page(), json("{}"), page(), page(), page()]).await;
+    let session = graph.session();
+    for _ in 0..2 {
+        let error = session.raw("A", 1_000).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Broken, "{error}");
+    }
+    assert!(session.mark_read("A").await.is_err());
+    assert!(session.move_to("A", "g").await.is_err());
+    assert!(session.delete("A").await.is_err());
+}
+
+#[tokio::test]
 async fn a_link_that_breaks_or_hangs_in_a_message_is_a_passing_trouble() {
     let half = "HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\nhalf".to_owned();
     let graph = Graph::saying(vec![Say::Answer(half.clone()), Say::Nothing, Say::Hang(half)]).await;
