@@ -10,45 +10,28 @@ use tokio::time::timeout;
 use wire::imap::{Fetched, Session};
 use wire::net::BoxStream;
 use wire::sasl::Taken;
-use wire::{Credential, Error, Result, Server};
+use wire::{Credential, Result, Server};
 
-use crate::transcript::{Player, PretendTls, escape, run_folder};
+use crate::transcript::{Player, PretendTls, complaint, escape, run_folder};
 
 #[test]
 fn every_imap_transcript_goes_as_written() {
     run_folder::<Imap>("imap");
 }
 
-struct Imap;
+struct Imap(Session);
 
 impl Player for Imap {
-    async fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
-        let (mut results, tls, said) = (Vec::new(), PretendTls::default(), calls.clone());
-        let (mut stream, mut session) = (Some(stream), None);
-        for call in calls {
-            let words: Vec<&str> = call.iter().map(String::as_str).collect();
-            let result = match (words.as_slice(), &mut session) {
-                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &tls).await {
-                    Ok(connected) => {
-                        session = Some(connected);
-                        Ok(String::from("connected"))
-                    }
-                    Err(error) => Err(error),
-                },
-                (["logout"], session) => session.take().unwrap().logout().await.map(|()| "done".into()),
-                (["record"], _) => Ok(tls.record.take().join("\n")),
-                (words, Some(session)) => one(session, words).await,
-                (_, None) => Ok("not connected".into()),
-            };
-            results.push(result.unwrap_or_else(|error| complaint(&error)));
-        }
-        tls.kept_secrets(&said, &results);
-        results
+    const LAST: &str = "logout";
+    async fn connect(stream: BoxStream, server: &Server, tls: &PretendTls) -> Result<Imap> {
+        Session::over(stream, server, tls).await.map(Imap)
     }
-}
-
-pub fn complaint(error: &Error) -> String {
-    format!("{:?}\n{error}", error.kind())
+    async fn call(&mut self, words: &[&str]) -> Result<String> {
+        one(&mut self.0, words).await
+    }
+    async fn end(self) -> Result<()> {
+        self.0.logout().await
+    }
 }
 
 pub fn credential(kind: &str, user: &str, secret: &str) -> Credential {

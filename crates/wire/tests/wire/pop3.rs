@@ -5,7 +5,7 @@ use wire::net::BoxStream;
 use wire::pop3::{Retrieve, Retrieved, Session};
 use wire::{Result, Server};
 
-use crate::imap::{complaint, credential};
+use crate::imap::credential;
 use crate::transcript::{Player, PretendTls, escape, run_folder};
 
 #[test]
@@ -13,31 +13,18 @@ fn every_pop3_transcript_goes_as_written() {
     run_folder::<Pop3>("pop3");
 }
 
-struct Pop3;
+struct Pop3(Session);
 
 impl Player for Pop3 {
-    async fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
-        let (mut results, tls, said) = (Vec::new(), PretendTls::default(), calls.clone());
-        let (mut stream, mut session) = (Some(stream), None);
-        for call in calls {
-            let words: Vec<&str> = call.iter().map(String::as_str).collect();
-            let result = match (words.as_slice(), &mut session) {
-                (["connect"], _) => match Session::over(stream.take().unwrap(), &server, &tls).await {
-                    Ok(connected) => {
-                        session = Some(connected);
-                        Ok(String::from("connected"))
-                    }
-                    Err(error) => Err(error),
-                },
-                (["quit"], session) => session.take().unwrap().quit().await.map(|()| String::from("done")),
-                (["record"], _) => Ok(tls.record.take().join("\n")),
-                (words, Some(session)) => one(session, words).await,
-                (_, None) => Ok("not connected".into()),
-            };
-            results.push(result.unwrap_or_else(|error| complaint(&error)));
-        }
-        tls.kept_secrets(&said, &results);
-        results
+    const LAST: &str = "quit";
+    async fn connect(stream: BoxStream, server: &Server, tls: &PretendTls) -> Result<Pop3> {
+        Session::over(stream, server, tls).await.map(Pop3)
+    }
+    async fn call(&mut self, words: &[&str]) -> Result<String> {
+        one(&mut self.0, words).await
+    }
+    async fn end(self) -> Result<()> {
+        self.0.quit().await
     }
 }
 

@@ -23,7 +23,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use wire::net::{BoxStream, Secure};
-use wire::{Record, Security, Server};
+use wire::{Error, Record, Result, Security, Server};
 
 pub struct Transcript {
     pub server: Server,
@@ -45,9 +45,45 @@ enum Step {
     Silence,
 }
 
-/// Plays the calls of one transcript against a stream; returns the result of each call as text.
-pub trait Player {
-    fn play(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> impl Future<Output = Vec<String>>;
+/// A protocol's client, as transcripts call it.
+pub trait Player: Sized {
+    /// What ends the session: `logout`, `quit`.
+    const LAST: &str;
+    fn connect(stream: BoxStream, server: &Server, tls: &PretendTls) -> impl Future<Output = Result<Self>>;
+    fn call(&mut self, words: &[&str]) -> impl Future<Output = Result<String>>;
+    fn end(self) -> impl Future<Output = Result<()>>;
+}
+
+pub fn complaint(error: &Error) -> String {
+    let sent = if error.may_have_been_sent() { "\nmay have been sent" } else { "" };
+    format!("{:?}\n{error}{sent}", error.kind())
+}
+
+/// Plays the calls of one transcript against a stream; the result of each call as text.
+async fn play<P: Player>(stream: BoxStream, server: Server, calls: Vec<Vec<String>>) -> Vec<String> {
+    let (mut results, tls) = (Vec::new(), PretendTls::default());
+    let (mut stream, mut player) = (Some(stream), None);
+    for call in &calls {
+        let words: Vec<&str> = call.iter().map(String::as_str).collect();
+        let result = match (words.as_slice(), &mut player) {
+            (["connect"], _) => match P::connect(stream.take().unwrap(), &server, &tls).await {
+                Ok(connected) => {
+                    player = Some(connected);
+                    Ok(String::from("connected"))
+                }
+                Err(error) => Err(error),
+            },
+            (["record"], _) => Ok(tls.record.take().join("\n")),
+            ([last], player) if *last == P::LAST => {
+                player.take().unwrap().end().await.map(|()| "done".into())
+            }
+            (words, Some(player)) => player.call(words).await,
+            (_, None) => Ok("not connected".into()),
+        };
+        results.push(result.unwrap_or_else(|error| complaint(&error)));
+    }
+    tls.kept_secrets(&calls, &results);
+    results
 }
 
 /// STARTTLS in a transcript: both sides go on as before, and every line is written down.
@@ -108,7 +144,7 @@ fn run_file<P: Player>(file: &Path) -> Option<String> {
         let (client, server) = tokio::io::duplex(64 * 1024);
         let script = tokio::spawn(serve(server, transcript.script));
         let words = transcript.calls.iter().map(|call| call.words.clone()).collect();
-        let results = P::play(Box::new(client), transcript.server, words).await;
+        let results = play::<P>(Box::new(client), transcript.server, words).await;
         let mut complaint = String::new();
         if let Err(why) = script.await.unwrap() {
             writeln!(complaint, "  {why}").unwrap();
