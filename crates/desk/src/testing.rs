@@ -141,7 +141,9 @@ impl TestDesk {
         let open = || {
             let db = place.open();
             db.migrate(&MIGRATIONS).expect("the test database migrates");
-            let store = Store::open(&place.folder().join("blobs")).expect("the test store opens");
+            let store = Store::open(&place.folder().join("blobs"))
+                .expect("the test store opens")
+                .keeping(crate::files::reserve::Reserve::Bytes(0));
             let providers = mail::provider::Book::builtin().clone().into();
             Desk { db, vault: Vault::from_key([7; 32]), store, providers }
         };

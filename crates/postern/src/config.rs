@@ -5,6 +5,7 @@ pub mod database;
 mod values;
 
 use anyhow::Context as _;
+use desk::files::reserve::Reserve;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -16,12 +17,13 @@ pub use values::toml_mistake;
 
 /// Every key, as `section.name` stands in the file, `POSTERN_SECTION__NAME` in the environment and
 /// `--section-name` among the flags (`--database` for the database).
-pub const KEYS: [(&str, &str); 9] = [
+pub const KEYS: [(&str, &str); 10] = [
     ("site.url", "the one source of links, callbacks and cookie flags: https://help.example.org"),
     ("http.listen", "address and port: 127.0.0.1:8080"),
     ("http.trusted_proxies", "addresses of proxies whose X-Forwarded-For counts"),
     ("database.url", "sqlite:FILE in the data folder, or postgres://user@host/name"),
     ("secrets.key_file", "the file with the key that seals secrets"),
+    ("store.reserve", "what is kept free on the disk, of which fetching uses nothing: 5%, 500MB, 2GB"),
     ("tls.extra_ca", "a PEM file with certificates of private mail servers"),
     ("net.http_allow", "private addresses that HTTP may reach"),
     ("net.dns_servers", "name servers that the doctor asks, in place of the system's"),
@@ -68,6 +70,7 @@ pub struct Config {
     /// As `Db::open` takes it.
     pub database_url: String,
     pub key_file: PathBuf,
+    pub reserve: Reserve,
     pub extra_ca: Option<PathBuf>,
     pub http_allow: Vec<IpAddr>,
     pub dns_servers: Vec<SocketAddr>,
@@ -206,6 +209,7 @@ mod tests {
             ("http.listen", "8080"),
             ("http.trusted_proxies", "proxy.example"),
             ("database.url", "mysql://x"),
+            ("store.reserve", "2"),
             ("log.level", "loud"),
         ] {
             let error = check("", &[], &[(key, value)]).unwrap_err();

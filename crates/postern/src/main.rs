@@ -83,6 +83,9 @@ struct Settings {
     /// Name servers that the doctor asks, in place of the system's, separated by commas
     #[arg(long, global = true, value_name = "ADDRESSES")]
     net_dns_servers: Option<String>,
+    /// What is kept free on the disk, of which fetching uses nothing: 5%, 500MB, 2GB
+    #[arg(long, global = true, value_name = "SHARE|SIZE")]
+    store_reserve: Option<String>,
     /// error, warn, info, debug or trace; commands beside the server log errors unless this is given
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -316,6 +319,7 @@ impl Settings {
             ("http.listen", &self.http_listen),
             ("http.trusted_proxies", &self.http_trusted_proxies),
             ("secrets.key_file", &self.secrets_key_file),
+            ("store.reserve", &self.store_reserve),
             ("tls.extra_ca", &self.tls_extra_ca),
             ("net.http_allow", &self.net_http_allow),
             ("net.dns_servers", &self.net_dns_servers),

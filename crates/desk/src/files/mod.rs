@@ -3,4 +3,5 @@ pub mod attachment;
 pub mod blob;
 pub mod copy;
 mod record;
+pub mod reserve;
 pub mod store;

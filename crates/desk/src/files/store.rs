@@ -6,6 +6,7 @@
 //! torn end that a kill leaves is only ever behind what some row names. A file under `file/` gets its name when
 //! it is whole.
 use super::record::{self, HEAD_BYTES, Head};
+use super::reserve::{Reserve, Shortage};
 use crate::Result;
 use crate::db::file_limit;
 use anyhow::{Context as _, anyhow};
@@ -22,7 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const SMALL_BYTES: usize = 1024 * 1024;
 /// What is longer gets a file of its own however well it packs, and is packed on its way there.
 const WHOLE_BYTES: usize = 1024 * 1024;
-const RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
 /// A pack that is longer is not appended to any more.
 const PACK_BYTES: u64 = 256 * 1024 * 1024;
 /// How many recent contents are remembered, so that they are not written again.
@@ -32,6 +32,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    reserve: Reserve,
     shared: Arc<Mutex<Shared>>,
 }
 #[derive(Debug, Default)]
@@ -42,24 +43,6 @@ struct Shared {
     synced: HashSet<PathBuf>,
     /// Numbers the partial files of this process.
     parts: u64,
-}
-/// Bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shortage {
-    pub free: u64,
-    pub reserve: u64,
-}
-impl std::fmt::Display for Shortage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let megabytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
-        let Shortage { free, reserve } = *self;
-        write!(
-            f,
-            "The disk has {} MB left, and {} MB are kept free",
-            free / (1024 * 1024),
-            megabytes(reserve)
-        )
-    }
 }
 /// The pack that this process appends to.
 #[derive(Debug)]
@@ -92,7 +75,12 @@ impl Store {
         if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
             sync_folder(parent)?;
         }
-        Ok(Store { root: root.to_owned(), shared: Arc::default() })
+        Ok(Store { root: root.to_owned(), reserve: Reserve::Usual, shared: Arc::default() })
+    }
+
+    /// With another reserve than the usual one.
+    pub fn keeping(self, reserve: Reserve) -> Store {
+        Store { reserve, ..self }
     }
 
     /// The folder.
@@ -200,10 +188,10 @@ impl Store {
         })?)
     }
 
-    /// Whether less is free than is kept for those who work here: five in a hundred of the disk, a gigabyte at most.
+    /// Whether less is free than is kept for those who work here.
     pub fn shortage(&self) -> Result<Option<Shortage>> {
         let (free, size) = self.room()?;
-        let reserve = RESERVE_BYTES.min(size / 20);
+        let reserve = self.reserve.bytes_of(size);
         Ok((free < reserve).then_some(Shortage { free, reserve }))
     }
 

@@ -1,6 +1,7 @@
 //! What the settings mean: each text checked, and named with its source when it is wrong.
 use super::{Config, Source, database, default_site, values::Values};
 use anyhow::bail;
+use desk::files::reserve::Reserve;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -11,6 +12,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
     let site_url = settings.site_url(listen)?;
     let (database, database_url) = settings.database()?;
     let key_file = settings.in_data("secrets.key_file").unwrap_or_else(|| data.join("postern.key"));
+    let (reserve, reserve_text) = settings.reserve()?;
     let extra_ca = settings.extra_ca()?;
     let log_level = settings.log_level()?;
     let trusted_proxies = settings.addresses("http.trusted_proxies")?;
@@ -23,6 +25,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         ("http.trusted_proxies", joined(&trusted_proxies)),
         ("database.url", database),
         ("secrets.key_file", path(Some(&key_file))),
+        ("store.reserve", reserve_text),
         ("tls.extra_ca", path(extra_ca.as_ref())),
         ("net.http_allow", joined(&http_allow)),
         ("net.dns_servers", joined(&dns_servers)),
@@ -39,6 +42,7 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         trusted_proxies,
         database_url,
         key_file,
+        reserve,
         extra_ca,
         http_allow,
         dns_servers,
@@ -100,6 +104,15 @@ impl Settings<'_> {
             )
         })?;
         Ok((database::shown(text), url))
+    }
+
+    /// What it is, and how it is shown.
+    fn reserve(&self) -> anyhow::Result<(Reserve, String)> {
+        let Some(text) = self.text("store.reserve") else {
+            return Ok((Reserve::Usual, "5%, and 1GB at least".to_owned()));
+        };
+        let wrong = || self.wrong("store.reserve", "a share of the disk or a size, as in 5%, 500MB or 2GB");
+        Ok((Reserve::read(text).ok_or_else(wrong)?, text.to_owned()))
     }
 
     fn extra_ca(&self) -> anyhow::Result<Option<PathBuf>> {

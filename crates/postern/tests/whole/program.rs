@@ -32,6 +32,54 @@ impl Ran {
     }
 }
 
+/// A small file system in the memory of a mount namespace, which lives as long as the process that holds it.
+#[derive(Debug)]
+pub struct Disk {
+    holder: Child,
+    at: PathBuf,
+}
+impl Disk {
+    fn mount(at: &Path, megabytes: u32) -> Option<Disk> {
+        std::fs::create_dir(at).unwrap();
+        let script =
+            format!("mount -t tmpfs -o mode=0700,size={megabytes}m tmpfs \"$0\" && echo ready && exec cat");
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).arg(at);
+        let begun = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut disk = Disk { holder: begun.ok()?, at: at.to_owned() };
+        let mut line = String::new();
+        let _ = BufReader::new(disk.holder.stdout.take()?).read_line(&mut line);
+        (line == "ready\n").then_some(disk)
+    }
+    fn enter(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        let holder = self.holder.id().to_string();
+        command.args(["--user", "--mount", "--preserve-credentials", "--target", &holder, program]);
+        command
+    }
+    fn filler(&self) -> PathBuf {
+        let below = self.at.strip_prefix("/").unwrap().join("filler");
+        Path::new("/proc").join(self.holder.id().to_string()).join("root").join(below)
+    }
+    /// Until so many bytes are left.
+    pub fn fill(&self, left: u64) {
+        let mut file = std::fs::File::options().create(true).append(true).open(self.filler()).unwrap();
+        let piece = [0_u8; 4096];
+        while file.write_all(&piece).is_ok() {}
+        let size = file.metadata().unwrap().len();
+        file.set_len(size.saturating_sub(left)).unwrap();
+    }
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.filler()).unwrap();
+    }
+}
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
 /// A data folder and the flags that every command on it gets.
 #[derive(Debug)]
 pub struct Program {
@@ -39,11 +87,13 @@ pub struct Program {
     flags: Vec<String>,
     /// What `ulimit` of sh sets for its commands.
     ulimit: Option<String>,
+    /// What its data folder lies on.
+    disk: Option<Disk>,
 }
 
 impl Program {
     pub fn new() -> Program {
-        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), ulimit: None }
+        Program { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), ulimit: None, disk: None }
     }
     pub fn with(mut self, flags: &[&str]) -> Program {
         self.flags.extend(flags.iter().map(|f| (*f).to_owned()));
@@ -60,6 +110,14 @@ impl Program {
     pub fn limited(self, file_blocks: Option<u64>) -> Program {
         Program { ulimit: file_blocks.map(|blocks| format!("-f {blocks}")), ..self }
     }
+    /// With its data folder on a disk of its own; `None` where nobody may mount one here.
+    pub fn on_a_disk_of(self, megabytes: u32) -> Option<Program> {
+        let disk = Disk::mount(&self.data(), megabytes)?;
+        Some(Program { disk: Some(disk), ..self })
+    }
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("it was begun on a disk of its own")
+    }
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -71,9 +129,10 @@ impl Program {
     }
     fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_postern");
-        let mut command = match &self.ulimit {
-            None => Command::new(program),
-            Some(ulimit) => {
+        let mut command = match (&self.ulimit, &self.disk) {
+            (None, None) => Command::new(program),
+            (None, Some(disk)) => disk.enter(program),
+            (Some(ulimit), _) => {
                 let mut shell = Command::new("sh");
                 shell.arg("-c").arg(format!("ulimit {ulimit} && exec \"$0\" \"$@\"")).arg(program);
                 shell
@@ -85,6 +144,9 @@ impl Program {
         }
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTERN_")) {
             command.env_remove(name);
+        }
+        if self.disk.is_none() {
+            command.env("POSTERN_STORE__RESERVE", "0MB"); // whatever is free on this machine
         }
         command
     }
@@ -173,6 +235,14 @@ impl Program {
     }
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+    /// Begun, with all that it says in a file, and not waited for until it is ready.
+    pub fn begin_to_serve(&self) -> (Child, PathBuf) {
+        let log = self.folder.path().join("begun");
+        let out = std::fs::File::create(&log).unwrap();
+        let mut command = self.command(&["serve", "--http-listen", "127.0.0.1:0"]);
+        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
+        (command.spawn().unwrap(), log)
     }
 }
 

@@ -1,0 +1,116 @@
+//! A disk that is full, and one that nearly is: nothing is lost, everything goes on by itself when there is room, and who works
+//! here works on as long as that is possible.
+use crate::practice_walk::until_within;
+use crate::program::{ADMINISTRATOR, PASSWORD, Program};
+use crate::rig;
+use crate::visitor::Visitor;
+use std::time::Duration;
+
+/// On a disk of 48 MB, of which a quarter is kept free.
+fn small() -> Option<Program> {
+    let small = Program::new().on_a_disk_of(48);
+    if small.is_none() {
+        println!(
+            "left out: nobody may mount a file system in a namespace of its own here (unshare, mount -t tmpfs)"
+        );
+    }
+    small
+}
+
+#[test]
+fn a_server_that_starts_on_a_full_disk_waits_for_room_and_then_starts() {
+    let Some(program) = small() else { return };
+    let program = program.administrator();
+    program.disk().fill(0);
+    let (mut server, log) = program.begin_to_serve();
+    let said = |word: &str| {
+        for _ in 0..600 {
+            let log = std::fs::read_to_string(&log).unwrap();
+            if log.contains(word) {
+                return log;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("“{word}” was not said: {}", std::fs::read_to_string(&log).unwrap())
+    };
+    said("Postern waits until there is room, and then starts");
+    assert!(server.try_wait().unwrap().is_none(), "it ended: {}", said(""));
+    // Another command says why, and does not wait.
+    program
+        .run(&["admin", "create", "--email", "leo@contoso.example", "--password-stdin"])
+        .fails(1, &["full"]);
+    program.disk().make_room();
+    let log = said("ready http");
+    assert_eq!(log.matches("waits until").count(), 1, "told once: {log}");
+    assert!(std::process::Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    assert!(server.wait().unwrap().success());
+    program.run(&["check"]).fine();
+}
+
+fn subjects(program: &Program) -> Vec<String> {
+    let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
+    let items = page["items"].as_array().unwrap().iter();
+    let mut all: Vec<String> = items.map(|t| t["subject"].as_str().unwrap().to_owned()).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itself() {
+    const LONG: Duration = Duration::from_secs(150);
+    let Some(program) = small() else { return };
+    let ca = rig::ca();
+    let program = program.with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    program.file("secret", rig::PASSWORD);
+    let toml = rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), "fetched = \"delete\"");
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let letter = |subject: &str| rig::letter(&ann, &address, subject, "Please look.");
+    rig::deliver(&address, &[letter("Before")]);
+    let server = program.serve();
+    until_within(LONG, "the first ticket", async || (subjects(&program) == ["Before"]).then_some(())).await;
+
+    // Room for who works here, and none for what comes.
+    program.disk().fill(6 << 20);
+    rig::deliver(&address, &[letter("Meanwhile 1"), letter("Meanwhile 2")]);
+    let shown = until_within(LONG, "the reason", async || {
+        let shown = program.run(&["mailbox", "show", &address, "--json"]).fine().json();
+        (shown["state"] == "needs_person").then_some(shown)
+    })
+    .await;
+    let reason = shown["reason"].as_str().unwrap();
+    assert!(reason.contains("MB left") && reason.contains("nothing was lost"), "{reason}");
+    assert_eq!(rig::look(&address, "INBOX").await.len(), 2, "what is not stored is not touched");
+    let mut maya = Visitor::new();
+    let page = maya.get(format!("{}/sign-in", server.url)).await;
+    let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
+    maya.submit(form).await.says("Nothing is fetched").says("Free some space");
+    let number = program.run(&["ticket", "list", "--json"]).fine().json()["items"][0]["number"].clone();
+    let page = maya.get(format!("{}/tickets/{}", server.url, number.as_str().unwrap())).await;
+    maya.submit(page.form("Send").set("text", "We have looked.")).await.says("We have looked.");
+    until_within(LONG, "the answer", async || rig::look(&ann, "INBOX").await.pop()).await;
+
+    // And not even that: nothing is taken, and what was there is there.
+    program.disk().fill(0);
+    rig::deliver(&address, &[letter("Meanwhile 3")]);
+    program.run(&["mailbox", "fetch", &address]).fails(1, &["full"]);
+    assert_eq!(rig::look(&address, "INBOX").await.len(), 3);
+    program.disk().make_room();
+    let all = ["Before", "Meanwhile 1", "Meanwhile 2", "Meanwhile 3"];
+    until_within(LONG, "every letter as a ticket, by itself", async || {
+        (subjects(&program) == all).then_some(())
+    })
+    .await;
+    until_within(LONG, "none left there", async || {
+        rig::look(&address, "INBOX").await.is_empty().then_some(())
+    })
+    .await;
+    let shown = program.run(&["mailbox", "show", &address, "--json"]).fine().json();
+    assert_eq!(shown["state"], "ok", "{shown}");
+    maya.get(format!("{}/tickets", server.url)).await.says_not("Nothing is fetched");
+    let (_, status) = server.stop();
+    assert_eq!(status, 0);
+    program.run(&["check"]).fine();
+}
