@@ -148,14 +148,14 @@ fn way(world: &World, path: &str) -> Option<Way> {
     {
         return Some(way);
     }
-    way_at(world, place, provider)
+    way_at(world, place, &[provider])
 }
 
-/// `who` is a provider, or whose mailbox is asked for.
-pub(crate) fn way_at(world: &World, place: Place, who: &str) -> Option<Way> {
+/// `who` is a provider; or whose mailbox is asked for, and by which call.
+pub(crate) fn way_at(world: &World, place: Place, who: &[&str]) -> Option<Way> {
     let (_, faults) = ROWS.iter().find(|(row, _)| *row == place)?;
     let mut pairs = faults.iter().zip(WAYS);
-    pairs.find(|(fault, _)| world.faults.strike(**fault, Some(who))).map(|(_, way)| way)
+    pairs.find(|(fault, _)| world.faults.strike_any(**fault, who)).map(|(_, way)| way)
 }
 
 #[cfg(test)]

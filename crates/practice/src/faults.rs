@@ -151,6 +151,8 @@ faults! {
     GraphDrops              "graph_drops"               Graph "closes the connection without an answer"
     GraphThrottledLong      "graph_429_long"            Graph "HTTP 429 with Retry-After: 300"
     GraphTokenRefused       "graph_token_refused"       Graph "HTTP 401 InvalidAuthenticationToken, whatever the token"
+    GraphClaimsDemanded     "graph_claims"              Graph "HTTP 401 with a claims challenge: the token was overtaken by an event"
+    GraphGone               "graph_gone"                Graph "HTTP 410 Gone, whatever is asked for"
     GraphAccessDenied       "graph_access_denied"       Graph "HTTP 403 ErrorAccessDenied, whatever is permitted"
     GraphNoMailbox          "graph_no_mailbox"          Graph "HTTP 404 MailboxNotEnabledForRESTAPI"
     GraphSyncLost           "graph_sync_lost"           Graph "delta: the link of an earlier round is answered 410 SyncStateNotFound"
@@ -239,7 +241,7 @@ pub enum Times {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Armed {
     pub times: Times,
-    /// Only for this address; `None` strikes at anyone.
+    /// Only for this address (or this call of Graph); `None` strikes at anyone.
     pub only: Option<String>,
     /// How often it has struck since it was armed.
     pub struck: u32,
@@ -254,7 +256,8 @@ impl Faults {
         self.set(fault, times, None);
     }
 
-    /// Arms a fault for one address only (a recipient, or the mailbox that signs in).
+    /// Arms a fault for one address only (a recipient, or the mailbox that signs in); a fault of Graph also for one call only:
+    /// `delta`, `$value`, `sendMail`, `move` or `delete`.
     pub fn arm_for(&self, fault: Fault, times: Times, address: &str) {
         self.set(fault, times, Some(address.trim().to_lowercase()));
     }
@@ -278,10 +281,15 @@ impl Faults {
 
     /// Asks whether the fault strikes now, and counts it if so. `who` is the address at hand, if there is one.
     pub(crate) fn strike(&self, fault: Fault, who: Option<&str>) -> bool {
+        self.strike_any(fault, who.as_slice())
+    }
+
+    /// The same where it may be armed for one of several: for whom, or for which call.
+    pub(crate) fn strike_any(&self, fault: Fault, who: &[&str]) -> bool {
         let mut table = self.table();
         let Some(armed) = table.get_mut(&fault) else { return false };
         if let Some(only) = &armed.only
-            && who.is_none_or(|who| !who.eq_ignore_ascii_case(only))
+            && !who.iter().any(|who| who.eq_ignore_ascii_case(only))
         {
             return false;
         }

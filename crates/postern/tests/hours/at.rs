@@ -8,6 +8,10 @@ pub enum At {
     Application,
     /// The same with a certificate.
     Certificate,
+    /// There, read and sent by Microsoft Graph: with a person's consent.
+    Graph,
+    /// The same by the application itself.
+    GraphApplication,
     Google,
     /// There, by a service account to which the domain is delegated.
     ServiceAccount,
@@ -17,16 +21,26 @@ pub enum At {
 impl At {
     pub fn address(self) -> &'static str {
         match self {
-            At::Entra | At::Application | At::Certificate => "support@contoso.example",
-            At::Google | At::ServiceAccount => "care@fabrikam.example",
+            _ if self.is_microsoft() => "support@contoso.example",
             At::Waldau => "hilfe@waldau.example",
+            _ => "care@fabrikam.example",
         }
     }
     pub fn authentication(self) -> &'static str {
         match self {
-            At::Entra | At::Application | At::Certificate => "microsoft",
-            At::Google | At::ServiceAccount => "google",
+            _ if self.is_microsoft() => "microsoft",
             At::Waldau => "other",
+            _ => "google",
         }
+    }
+    pub fn is_microsoft(self) -> bool {
+        !matches!(self, At::Google | At::ServiceAccount | At::Waldau)
+    }
+    /// The application opens the mailbox: nobody signs in.
+    pub fn is_alone(self) -> bool {
+        matches!(self, At::Application | At::Certificate | At::GraphApplication)
+    }
+    pub fn is_graph(self) -> bool {
+        matches!(self, At::Graph | At::GraphApplication)
     }
 }

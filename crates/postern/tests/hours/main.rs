@@ -15,6 +15,7 @@ mod at;
 mod consenting;
 mod devices;
 mod entering;
+mod graph;
 mod refreshing;
 mod revoking;
 mod taking_back;

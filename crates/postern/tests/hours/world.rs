@@ -3,6 +3,7 @@ pub use crate::at::At;
 use crate::visitor::{Page, Visitor};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::db::{Db, Options};
+use desk::files::reserve::Reserve;
 use desk::files::store::Store;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Mailbox, Side, State};
@@ -111,25 +112,29 @@ impl World {
         let form = page.form("Add New Email").set("address", self.at.address()).set("name", "Support");
         self.visitor.submit(form).await;
         let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
-        let form = page.form("Config").set("authentication", self.at.authentication());
+        let mut form = page.form("Config").set("authentication", self.at.authentication());
+        if self.at.is_graph() {
+            form = form.set("protocol", "graph");
+        }
         let page = self.visitor.submit(form).await;
         let html = scraper::Html::parse_document(&page.text);
         let callback = html.select(&scraper::Selector::parse("#callback").unwrap()).next().unwrap();
         let callback: String = callback.text().collect();
         let app = match self.at {
-            At::Entra | At::Application | At::Certificate => {
-                self.practice.register("Postern", callback.trim())
-            }
+            _ if self.at.is_microsoft() => self.practice.register("Postern", callback.trim()),
             At::Google => self.practice.register_at_google("Postern", callback.trim()),
             At::ServiceAccount => return self.delegate(page).await,
-            At::Waldau => self.practice.register_at_waldau("Postern", callback.trim()),
+            _ => self.practice.register_at_waldau("Postern", callback.trim()),
         };
         let mut form =
             page.form("Save only").set("client_id", &app.client_id).set("client_secret", &app.client_secret);
-        if matches!(self.at, At::Entra | At::Application | At::Certificate) {
+        if self.at.is_microsoft() {
             form = form.set("tenant", &app.tenant_id);
         }
-        if matches!(self.at, At::Application | At::Certificate) {
+        if self.at.is_graph() {
+            self.practice.allow_graph(&app.client_id);
+        }
+        if self.at.is_alone() {
             self.let_in(&app);
             form = form.without("flow").with("flow", "app_only");
         }
@@ -186,7 +191,7 @@ impl World {
         if self.is_ours(&page) || !page.text.contains("<form") {
             return page;
         }
-        if matches!(self.at, At::Entra | At::Application | At::Certificate) {
+        if self.at.is_microsoft() {
             if !page.text.contains("name=\"password\"") {
                 page = self.visitor.submit(page.form("Next").set("account", address)).await;
             }
@@ -252,9 +257,22 @@ impl World {
 
     /// Fetching is switched on.
     pub async fn enable(&mut self) {
+        self.fetches(&[]).await;
+    }
+
+    /// The same, with these fields.
+    pub async fn fetches(&mut self, fields: &[(&str, &str)]) {
         let page = self.visitor.get(self.url("/mailboxes/1/remote")).await;
         let form = page.form("Save Changes").without("status").with("status", "enabled");
+        let form = fields.iter().fold(form, |form, (name, value)| form.set(name, value));
         self.visitor.submit(form).await.says("Saved");
+    }
+
+    /// Answers leave by Graph, too.
+    pub async fn answers_by_graph(&mut self) {
+        let page = self.visitor.get(self.url("/mailboxes/1/outgoing")).await;
+        let form = page.form("Save Changes").set("authentication", "same").set("protocol", "graph");
+        self.visitor.submit(form.without("status").with("status", "enabled")).await.says("Saved");
     }
 
     /// *Delete Token*, and what the page says then.
@@ -317,6 +335,26 @@ impl World {
         self.mailbox().await.incoming_health.state == State::Ok
     }
 
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Letters in the inbox of the desk.
+    pub async fn stored(&self) -> usize {
+        let count = self.courier.read(|tx| Ok(tx.one("SELECT count(*) FROM inbox", desk::params![])?));
+        let (count,): (i64,) = count.await.unwrap();
+        usize::try_from(count).unwrap()
+    }
+
+    /// The number of the ticket with this subject.
+    pub async fn ticket_of(&self, subject: &'static str) -> Option<String> {
+        let found = self.courier.read(move |tx| {
+            let sql = "SELECT number FROM ticket WHERE subject = $1";
+            Ok(tx.maybe::<(String,)>(sql, desk::params![subject])?)
+        });
+        found.await.unwrap().map(|(number,)| number)
+    }
+
     /// Both clocks move, and the rounds look at once instead of when their own second is over.
     pub async fn later(&self, by_ms: i64) {
         self.clock.advance(by_ms);
@@ -330,9 +368,10 @@ impl World {
             Ok(())
         });
         waking.await.unwrap();
-        tokio::time::sleep(Duration::from_millis(12)).await;
         if self.rounds.is_some() {
-            self.settles().await; // or time would run away from what is in hand
+            // Or time would run away from what is due and what is in hand.
+            courier::rounds::refresh_due(&self.courier).await.unwrap();
+            self.settles().await;
         }
     }
 
@@ -347,14 +386,23 @@ impl World {
         }
     }
 
-    /// What is in hand is let end: a request that is not answered is given up after half a minute.
+    /// What is in hand is let end, and what the rounds are to take in hand now: a request that is not answered is given up
+    /// after half a minute.
     pub async fn settles(&self) {
+        let due_at = if self.rounds.is_some() { self.clock.now() } else { -1 };
         for _ in 0..5_600 {
             let id = self.mailbox_id;
             let busy = self.courier.read(move |tx| {
                 let sql = "SELECT (SELECT count(*) FROM consent WHERE leased_by <> '' AND mailbox_id = $1)
-                             + (SELECT count(*) FROM mailbox WHERE leased_by <> '' AND id = $1)";
-                let (busy,): (i64,) = tx.one(sql, desk::params![id])?;
+                             + (SELECT count(*) FROM mailbox WHERE id = $1
+                                AND (leased_by <> '' OR (active = 1 AND removed_at IS NULL AND due_at <= $2)))
+                             + (SELECT count(*) FROM consent WHERE mailbox_id = $1 AND way = 'device' AND reason = ''
+                                AND state IN ('pending', 'unproved') AND $2 >= 0
+                                AND (device_code IS NULL OR poll_at <= $2))
+                             + (SELECT count(*) FROM inbox WHERE state = 'new' AND due_at <= $2)
+                             + (SELECT count(*) FROM outbox WHERE mailbox_id = $1
+                                AND (leased_by <> '' OR (state = 'queued' AND due_at <= $2)))";
+                let (busy,): (i64,) = tx.one(sql, desk::params![id, due_at])?;
                 Ok(busy)
             });
             if busy.await.unwrap() == 0 {
@@ -387,7 +435,7 @@ fn desk(folder: &tempfile::TempDir, practice: &Practice) -> Desk {
         password_hash,
     };
     db.write(|tx| agent::create(tx, &By::system(NOON), &maya)).unwrap();
-    let store = Store::open(&folder.path().join("blobs")).unwrap();
+    let store = Store::open(&folder.path().join("blobs")).unwrap().keeping(Reserve::Bytes(0));
     let (imap, pop) = (practice.imap_addr.port(), practice.pop_addr.port());
     let providers = practice::providers(&practice.http_url, imap, pop, practice.smtp_addr.port());
     Desk { db, vault: Vault::from_key([7; 32]), store, providers: providers.into() }

@@ -89,11 +89,7 @@ pub(super) fn object_id(world: &World, address: &str) -> String {
 }
 
 pub(super) fn enter(world: &World, access: &tokens::Access, mailbox: &str, need: Need) -> Result<Opened> {
-    let strikes = |fault| world.faults.strike(fault, Some(mailbox));
-    if strikes(Fault::GraphAccessDenied) {
-        return Err(Refusal::denied());
-    }
-    if strikes(Fault::GraphNoMailbox) {
+    if world.faults.strike(Fault::GraphNoMailbox, Some(mailbox)) {
         return Err(Refusal::no_mailbox());
     }
     let mailbox = mailbox.to_owned();

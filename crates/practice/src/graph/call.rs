@@ -61,6 +61,20 @@ impl Call {
         Ok(Call { method, whose, words: rest, query: query.collect(), headers, body, root, cut: None })
     }
 
+    /// The word by which faults are armed for one call alone; empty for the others.
+    pub fn name(&self) -> &'static str {
+        let last = self.words.last().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        match last.as_str() {
+            "delta" => "delta",
+            "$value" => "$value",
+            "sendmail" => "sendMail",
+            "move" | "copy" => "move",
+            "permanentdelete" => "delete",
+            _ if self.method == Method::DELETE => "delete",
+            _ => "",
+        }
+    }
+
     pub fn option(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -13,13 +13,19 @@ pub(crate) struct Refusal {
     pub code: &'static str,
     pub message: String,
     pub retry_after_s: Option<u32>,
+    /// Of a token that an event has overtaken: what the next one is to be asked for with, in base64.
+    claims: Option<&'static str>,
 }
+
+/// `{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}`
+const CLAIMS: &str =
+    "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNjA0MTA2NjUxIn19fQ==";
 
 pub(super) type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, code, message: message.into(), retry_after_s: None }
+        Refusal { status, code, message: message.into(), retry_after_s: None, claims: None }
     }
 
     pub fn bad(code: &'static str, message: impl Into<String>) -> Refusal {
@@ -33,6 +39,16 @@ impl Refusal {
 
     pub fn token(message: &str) -> Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
+    }
+
+    /// Continuous access evaluation: good by its own words, and refused all the same.
+    pub fn claims() -> Refusal {
+        let text = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp";
+        Refusal { claims: Some(CLAIMS), ..Refusal::token(text) }
+    }
+
+    pub fn gone() -> Refusal {
+        Refusal::new(StatusCode::GONE, "ErrorGone", "The requested resource is no longer available.")
     }
 
     pub fn not_found() -> Refusal {
@@ -88,7 +104,11 @@ impl Refusal {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\"";
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            let challenge = match self.claims {
+                Some(claims) => format!("{challenge}, error=\"insufficient_claims\", claims=\"{claims}\""),
+                None => challenge.to_owned(),
+            };
+            headers.extend(HeaderValue::from_str(&challenge).map(|value| (header::WWW_AUTHENTICATE, value)));
         }
         response
     }

@@ -88,7 +88,8 @@ async fn answer(world: &World, call: &Call) -> Result<Response> {
         Ok((mailbox, token)) => Some(world.graph_turns.take(&token.appid, mailbox)?),
         Err(_) => None,
     };
-    match breakdown::way_at(world, Place::Graph, mailbox.unwrap_or_default()) {
+    let at = [mailbox.unwrap_or_default(), call.name()];
+    match breakdown::way_at(world, Place::Graph, &at) {
         None => {}
         Some(Way::Slow) => tokio::time::sleep(breakdown::SLOW).await,
         Some(Way::Stalls) => std::future::pending().await,
@@ -103,14 +104,24 @@ async fn answer(world: &World, call: &Call) -> Result<Response> {
         Some(Way::Unavailable) => return Err(Refusal::unavailable()),
         Some(Way::Throttled | Way::ThrottledLong | Way::ThrottledUntil) => return Err(Refusal::throttled(7)),
     }
-    if world.faults.strike(Fault::GraphThrottledLong, mailbox) {
-        return Err(Refusal::throttled(300));
-    }
-    if world.faults.strike(Fault::GraphTokenRefused, mailbox) {
-        return Err(Refusal::token("Access token validation failure."));
+    if let Some(refusal) = refused(world, &at) {
+        return Err(refusal);
     }
     let (mailbox, token) = about?;
     dispatch(world, call, &token, &mailbox)
+}
+
+/// Whatever is asked for.
+fn refused(world: &World, at: &[&str]) -> Option<Refusal> {
+    let refusals: [(Fault, fn() -> Refusal); 5] = [
+        (Fault::GraphThrottledLong, || Refusal::throttled(300)),
+        (Fault::GraphTokenRefused, || Refusal::token("Access token validation failure.")),
+        (Fault::GraphClaimsDemanded, Refusal::claims),
+        (Fault::GraphGone, Refusal::gone),
+        (Fault::GraphAccessDenied, Refusal::denied),
+    ];
+    let struck = refusals.into_iter().find(|(fault, _)| world.faults.strike_any(*fault, at));
+    struck.map(|(_, refusal)| refusal())
 }
 
 fn dispatch(world: &World, call: &Call, token: &Access, mailbox: &str) -> Result<Response> {

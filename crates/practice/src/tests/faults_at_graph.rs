@@ -55,6 +55,8 @@ async fn refusals_come_in_graphs_words() {
     let bytes = format!("me/messages/{id}/$value");
     let rows = [
         (Fault::GraphTokenRefused, MESSAGES, 401, "InvalidAuthenticationToken"),
+        (Fault::GraphClaimsDemanded, MESSAGES, 401, "InvalidAuthenticationToken"),
+        (Fault::GraphGone, MESSAGES, 410, "ErrorGone"),
         (Fault::GraphAccessDenied, MESSAGES, 403, "ErrorAccessDenied"),
         (Fault::GraphNoMailbox, MESSAGES, 404, "MailboxNotEnabledForRESTAPI"),
         (Fault::GraphLetterGone, &bytes, 404, "ErrorItemNotFound"),
@@ -75,6 +77,30 @@ async fn refusals_come_in_graphs_words() {
     let announced: usize = half.headers["content-length"].parse().unwrap();
     assert_eq!(half.body.len(), announced / 2);
     assert_eq!(graph.get(&bytes).await.body.len(), announced);
+}
+
+#[tokio::test]
+async fn a_fault_may_be_for_one_call_alone() {
+    let (practice, _) = start().await;
+    let graph = Graph::support(&practice);
+    let id = graph.list(MESSAGES).await[0]["id"].as_str().unwrap().to_owned();
+    let (delta, bytes) = ("me/mailFolders/inbox/messages/delta", format!("me/messages/{id}/$value"));
+    practice.faults.arm_for(Fault::GraphUnavailable, Times::UntilCleared, "$value");
+    assert_eq!(graph.refused("GET", &bytes).await.0, 503);
+    assert_eq!((graph.get(delta).await.status, graph.get(MESSAGES).await.status), (200, 200));
+    practice.faults.clear_all();
+    practice.faults.arm_for(Fault::GraphClaimsDemanded, Times::UntilCleared, "delta");
+    let answer = graph.get(delta).await;
+    let challenge = answer.headers["www-authenticate"].clone();
+    assert!(challenge.contains("insufficient_claims") && challenge.contains("claims=\"ey"), "{challenge}");
+    assert_eq!(graph.get(&bytes).await.status, 200);
+    practice.faults.clear_all();
+    practice.faults.arm_for(Fault::GraphAccessDenied, Times::UntilCleared, "move");
+    let moved = graph.post(&format!("me/messages/{id}/move"), &json!({ "destinationId": "archive" })).await;
+    assert_eq!(code(&moved), (403, "ErrorAccessDenied".to_owned()));
+    practice.faults.arm_for(Fault::GraphServerError, Times::UntilCleared, "delete");
+    assert_eq!(graph.ask("DELETE", &format!("me/messages/{id}"), "", "").await.status, 500);
+    assert_eq!(graph.get(&bytes).await.status, 200);
 }
 
 #[tokio::test]

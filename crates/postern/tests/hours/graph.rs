@@ -1,0 +1,252 @@
+//! A mailbox that is read and answered by Microsoft Graph, and each of its calls answered so: by a person's consent, and by the
+//! application itself. Nothing is lost or doubled, whatever it is.
+use crate::world::{At, MINUTE, World};
+use crate::{Found, Row as _, each};
+use desk::mailboxes::mailbox::State;
+use desk::outgoing::outbox::{self, Outbox};
+use desk::outgoing::reply::{self, NewReply, Then};
+use desk::people::viewer::Viewer;
+use desk::{Actor, By};
+use practice::{Fault, Times};
+use std::sync::LazyLock;
+
+#[derive(Debug)]
+pub struct Row {
+    name: String,
+    fault: &'static str,
+    /// Which call is answered so.
+    call: &'static str,
+    at: At,
+    slow: bool,
+    state: &'static str,
+    says: &'static str,
+    /// Requests that met the fault in the simulated hour, at most.
+    most: u32,
+    /// Simulated minutes after the end of the fault, at most.
+    well_within: i64,
+}
+impl crate::Row for Row {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn place(&self) -> At {
+        self.at
+    }
+    fn is_slow(&self) -> bool {
+        self.slow
+    }
+}
+
+/// Fault, state, words of the page, requests, minutes; slow where real seconds pass.
+type Kind = (&'static str, &'static str, &'static str, u32, i64, bool);
+
+/// Asked again after a minute, two, four … and a quarter of an hour.
+const PASSES: u32 = 8;
+/// After five minutes, ten … and an hour.
+const PERSON: u32 = 5;
+const QUARTER: i64 = 20;
+const HOUR: i64 = 76;
+
+const LISTING: &[Kind] = &[
+    ("graph_429", "waiting", "limits how much", PASSES, QUARTER, false),
+    ("graph_429_long", "waiting", "limits how much", PASSES, QUARTER, false),
+    ("graph_500", "waiting", "HTTP status 500", PASSES, QUARTER, false),
+    ("graph_503", "waiting", "erviceNotAvailable", PASSES, QUARTER, false),
+    ("graph_garbage", "waiting", "none of Microsoft Graph", PASSES, QUARTER, false),
+    ("graph_drops", "waiting", "ould not", PASSES, QUARTER, false),
+    ("graph_stalls", "waiting", "ould not", PASSES, QUARTER, true),
+    ("graph_slow", "ok", "mail is fetched", 130, QUARTER, true),
+    ("graph_token_refused", "needs_person", "does not accept the token", 2 * PERSON, HOUR, false),
+    ("graph_claims", "needs_person", "does not accept the token", 2 * PERSON, HOUR, false),
+    ("graph_access_denied", "needs_person", "gets no mail", PERSON, HOUR, false),
+];
+
+/// Of the calls before a letter is stored, and of those after it.
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for at in [At::Graph, At::GraphApplication] {
+        for call in ["delta", "$value", "move", "delete"] {
+            for &(fault, state, says, most, well_within, slow) in LISTING {
+                let name = format!("{fault} of {call}");
+                rows.push(Row { name, fault, call, at, slow, state, says, most, well_within });
+            }
+        }
+    }
+    rows
+}
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(rows);
+
+#[test]
+fn every_fault_of_fetching_by_graph_has_its_state_its_sentence_few_requests_and_an_end() {
+    each("fetching by Graph", &ROWS, 6, fetching);
+}
+
+async fn fetching(row: &'static Row) -> Found {
+    let mut world = World::new(row.at).await;
+    world.authorize().await.says("is authorized");
+    let handled = match row.call {
+        "move" => "move",
+        "delete" => "delete",
+        _ => "nothing",
+    };
+    world.fetches(&[("fetched", handled), ("move_to", "Done"), ("start_from", "everything")]).await;
+    let before = world.practice.letters(row.at.address()).len();
+    let fault = arm(&world, row);
+    world.start_rounds();
+    world.minutes(60).await;
+    world.settles().await;
+    let requests = world.practice.faults.struck(fault);
+    let health = world.mailbox().await.incoming_health;
+    let sentence = format!("{} {}", health.reason, health.remedy);
+    let told =
+        format!("{} at {:?}: {:?}, {requests} requests, “{sentence}”", row.name(), row.at, health.state);
+    assert_eq!(word(health.state), row.state, "{told}");
+    let page = world.page().await;
+    assert!(page.words().contains(row.says), "“{}” is not on the page. {told}\n{}", row.says, page.words());
+    // Letters are fetched side by side, and each try may meet it with several.
+    let most = if row.call == "$value" { 4 * row.most } else { row.most };
+    assert!((1..=most).contains(&requests), "{told}");
+    if row.state != "ok" && row.call == "$value" {
+        assert_eq!(world.stored().await, 0, "{told}");
+    }
+    world.practice.faults.clear_all();
+    let mut minutes = 0;
+    while !(world.is_well().await && world.stored().await == before) {
+        assert!(minutes <= row.well_within, "not well {minutes} minutes after the fault: {told}");
+        world.minutes(1).await;
+        minutes += 1;
+    }
+    world.minutes(2).await;
+    assert_eq!(world.stored().await, before, "each is here once: {told}");
+    let inbox = world.practice.letters(row.at.address());
+    let left = inbox.iter().filter(|letter| letter.folder == "INBOX").count();
+    assert_eq!(left, if handled == "nothing" { before } else { 0 }, "{told}");
+    world.end().await;
+    Found { state: row.state.to_owned(), requests, sentence, well_after: format!("{minutes} min") }
+}
+
+fn arm(world: &World, row: &Row) -> Fault {
+    let fault = Fault::named(row.fault).unwrap_or_else(|| panic!("no fault {}", row.fault));
+    world.practice.faults.arm_for(fault, Times::UntilCleared, row.call);
+    fault
+}
+fn word(state: State) -> &'static str {
+    match state {
+        State::New => "new",
+        State::Ok => "ok",
+        State::Waiting => "waiting",
+        State::NeedsPerson => "needs_person",
+        State::Paused => "paused",
+    }
+}
+
+/// What may have gone out waits for ten minutes, twenty, forty.
+const UNSURE: i64 = 100;
+/// A letter that a person must help is tried every five minutes.
+const FIVES: u32 = 13;
+
+/// Words of the outbox row, and whether the answer may have gone out unseen, so that it goes once more.
+const SENDING: &[(Kind, bool)] = &[
+    (("graph_429", "waiting", "limits how much", PASSES, QUARTER, false), false),
+    (("graph_429_long", "waiting", "limits how much", PASSES, QUARTER, false), false),
+    (("graph_500", "waiting", "may have been sent", PASSES, UNSURE, false), true),
+    (("graph_503", "waiting", "erviceNotAvailable", PASSES, QUARTER, false), false),
+    (("graph_garbage", "waiting", "may have been sent", PASSES, UNSURE, false), true),
+    (("graph_drops", "waiting", "may have been sent", PASSES, UNSURE, false), true),
+    (("graph_stalls", "waiting", "may have been sent", PASSES, UNSURE, true), true),
+    (("graph_slow", "ok", "", 1, QUARTER, true), false),
+    (("graph_token_refused", "needs_person", "does not accept the token", FIVES, HOUR, false), false),
+    (("graph_claims", "needs_person", "does not accept the token", FIVES, HOUR, false), false),
+    (("graph_access_denied", "needs_person", "Mail.Send", FIVES, HOUR, false), false),
+    (("graph_gone", "needs_person", "ErrorGone", FIVES, HOUR, false), false),
+    (("graph_send_denied", "needs_person", "may not send as this address", FIVES, HOUR, false), false),
+    (("graph_drop_after_send", "waiting", "may have been sent", PASSES, UNSURE, false), true),
+];
+
+fn sending_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for at in [At::Graph, At::GraphApplication] {
+        for &((fault, state, says, most, well_within, slow), _) in SENDING {
+            let (name, call) = (format!("{fault} of sendMail"), "sendMail");
+            rows.push(Row { name, fault, call, at, slow, state, says, most, well_within });
+        }
+    }
+    rows
+}
+static SENDING_ROWS: LazyLock<Vec<Row>> = LazyLock::new(sending_rows);
+
+#[test]
+fn every_fault_of_sending_by_graph_has_its_state_its_sentence_few_requests_and_an_end() {
+    each("sending by Graph", &SENDING_ROWS, 4, sending);
+}
+
+async fn sending(row: &'static Row) -> Found {
+    let mut world = World::new(row.at).await;
+    world.authorize().await.says("is authorized");
+    world.answers_by_graph().await;
+    world.fetches(&[("start_from", "everything")]).await;
+    world.start_rounds();
+    world.minutes(3).await;
+    let outbox_id = answer(&world).await;
+    let fault = match row.fault {
+        // Strikes when the letter is looked at, not the call.
+        "graph_send_denied" | "graph_drop_after_send" => world.arm(row.fault),
+        _ => arm(&world, row),
+    };
+    world.minutes(60).await;
+    world.settles().await;
+    let requests = world.practice.faults.struck(fault);
+    let found = outbox_row(&world, outbox_id).await;
+    let state = world.mailbox().await.outgoing_health.state;
+    let sentence = found.last_error.clone();
+    let told = format!("{} at {:?}: {state:?}, {requests} requests, “{sentence}”", row.name(), row.at);
+    assert_eq!(word(state), row.state, "{told}");
+    assert!(sentence.contains(row.says), "{told}");
+    assert!((1..=row.most).contains(&requests), "{told}");
+    world.practice.faults.clear_all();
+    let mut minutes = 0;
+    while outbox_row(&world, outbox_id).await.state != outbox::State::Sent {
+        assert!(minutes <= row.well_within, "not sent {minutes} minutes after the fault: {told}");
+        world.minutes(1).await;
+        minutes += 1;
+    }
+    world.minutes(2).await;
+    let may_be_twice = SENDING.iter().any(|((fault, ..), twice)| *fault == row.fault && *twice);
+    let got = world.practice.letters("ann@customer.example").len();
+    assert!(got == 1 || (may_be_twice && got > 1), "{got} letters: {told}");
+    world.end().await;
+    Found { state: row.state.to_owned(), requests, sentence, well_after: format!("{minutes} min") }
+}
+
+/// A letter that came is a ticket, and is answered: the row of the answer.
+async fn answer(world: &World) -> i64 {
+    let letter = "From: Ann <ann@customer.example>\r\nTo: support@contoso.example\r\nSubject: The gate squeaks\r\n\
+                  Message-ID: <gate@customer.example>\r\nDate: Tue, 24 Nov 2026 11:00:00 +0000\r\n\r\nEach morning.\r\n";
+    world.practice.deliver(world.at.address(), letter.as_bytes());
+    let mut number = None;
+    for _ in 0..10 {
+        world.later(MINUTE).await;
+        number = world.ticket_of("The gate squeaks").await;
+        if number.is_some() {
+            break;
+        }
+    }
+    let new = NewReply {
+        ticket_number: number.expect("the letter is a ticket"),
+        text: "Some oil will help.".into(),
+        to: None,
+        cc: None,
+        attachments: Vec::new(),
+        draft_files: Vec::new(),
+        seen_entry_id: None,
+        form_id: None,
+        random: [5; 16],
+        then: Then::Nothing,
+    };
+    let by = By { actor: Actor::Agent { id: 1, name: "Maya Kern".into() }, at: world.now() };
+    let sent = world.courier.write(move |tx| reply::send(tx, &Viewer::Operator, &by, &new));
+    sent.await.unwrap().outbox_id
+}
+async fn outbox_row(world: &World, id: i64) -> Outbox {
+    world.courier.read(move |tx| outbox::find(tx, id)).await.unwrap().unwrap()
+}
