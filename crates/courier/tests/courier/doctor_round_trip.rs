@@ -2,7 +2,7 @@
 use crate::pretend_dns::PretendDns;
 use crate::pretend_imap::{Letter, PretendImap};
 use crate::pretend_smtp::PretendSmtp;
-use crate::stage::{ADDRESS, Stage, letter};
+use crate::stage::{ADDRESS, Stage, letter, until};
 use courier::doctor::{self, Examination, Extent, Link, Part, Result, Step};
 use courier::fetch;
 use desk::mailboxes::mailbox::{Fetched, StartFrom};
@@ -91,12 +91,16 @@ async fn the_letter_goes_round_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_letter_that_is_fetched_first_is_no_ticket_and_no_news() {
     let post = Post::of(Stage::new(), Some).await;
+    post.imap.state().hidden_from_subject_search = true; // until it has been fetched
     let examining = tokio::spawn({
         let (courier, id) = (post.stage.courier.clone(), post.stage.mailbox_id);
         async move { doctor::examine(&courier, id, Extent::WithRoundTrip).await.unwrap() }
     });
-    // The doctor may be faster: both ends are right.
+    until(&post.stage.courier, || !post.imap.state().letters.is_empty()).await;
     fetch::once(&post.stage.courier, post.stage.mailbox_id).await.unwrap();
+    let (stored,): (i64,) = post.stage.read(|tx| Ok(tx.one("SELECT count(*) FROM inbox", desk::params![])?));
+    assert_eq!(stored, 1, "it was fetched first");
+    post.imap.state().hidden_from_subject_search = false;
     let found = examining.await.unwrap();
     assert_eq!(step(&found, Link::Returned).result, Result::Good, "{}", found.transcript());
     fetch::once(&post.stage.courier, post.stage.mailbox_id).await.unwrap();

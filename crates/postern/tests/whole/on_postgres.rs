@@ -3,11 +3,13 @@ use crate::practice_walk::until;
 use crate::program::{ADMINISTRATOR, PASSWORD, Program};
 use crate::rig;
 use crate::visitor::Visitor;
+use desk::db::{Db, Options};
+use desk::params;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// A database of its own, dropped at the end.
 pub struct Database {
@@ -44,6 +46,20 @@ impl Drop for Database {
     }
 }
 
+/// Looks closely: what comes after is to strike while the rest is under way.
+fn until_stored(url: &str, least: i64) {
+    let db = Db::open(url, &Options::default()).unwrap();
+    let began = Instant::now();
+    loop {
+        let (count,): (i64,) = db.read(|tx| tx.one("SELECT count(*) FROM inbox", params![])).unwrap();
+        if count >= least {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{count} letters are stored");
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
 #[test]
 fn on_postgres_real_servers_mail_comes_in_is_answered_and_survives_a_kill() {
     let database = Database::new();
@@ -61,8 +77,8 @@ fn on_postgres_real_servers_mail_comes_in_is_answered_and_survives_a_kill() {
         (0..30).map(|i| rig::letter(&ann, &address, &format!("Matter {i}"), "Please look.")).collect();
     rig::deliver(&address, &letters);
     let server = program.serve();
-    std::thread::sleep(Duration::from_millis(150));
-    server.kill();
+    until_stored(&url, 1);
+    server.kill(); // with some of them stored, and others not
     let server = program.serve();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -131,24 +147,34 @@ fn on_postgres_a_wrong_address_is_one_sentence_without_the_password() {
 }
 
 /// Between Postern and the database. Frozen, it holds every connection open and passes nothing on.
+#[derive(Debug)]
 struct Between {
     port: u16,
     frozen: Arc<AtomicBool>,
+    /// What it has been asked or answered since, and keeps.
+    held: Arc<AtomicUsize>,
 }
 impl Between {
-    fn new(to: SocketAddr) -> Between {
+    /// Before this database; and the address that leads through it.
+    fn before(database: &Database) -> (Between, String) {
+        let mut url: url::Url = database.url().parse().unwrap();
+        let to: SocketAddr = format!("127.0.0.1:{}", url.port().unwrap()).parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let between = Between { port: listener.local_addr().unwrap().port(), frozen: Arc::default() };
-        let frozen = between.frozen.clone();
+        let port = listener.local_addr().unwrap().port();
+        let between = Between { port, frozen: Arc::default(), held: Arc::default() };
+        let (frozen, held) = (between.frozen.clone(), between.held.clone());
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(to) else { continue };
                 for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)]
                 {
-                    let frozen = frozen.clone();
+                    let (frozen, held) = (frozen.clone(), held.clone());
                     std::thread::spawn(move || {
                         let mut some = [0; 8192];
                         while let Ok(count @ 1..) = from.read(&mut some) {
+                            if frozen.load(Ordering::SeqCst) {
+                                held.fetch_add(1, Ordering::SeqCst);
+                            }
                             while frozen.load(Ordering::SeqCst) {
                                 std::thread::sleep(Duration::from_millis(20));
                             }
@@ -161,23 +187,97 @@ impl Between {
                 }
             }
         });
-        between
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(between.port)).unwrap();
+        (between, url.into())
+    }
+    fn freeze(&self) {
+        self.frozen.store(true, Ordering::SeqCst);
+    }
+    fn thaw(&self) {
+        self.frozen.store(false, Ordering::SeqCst);
+    }
+    /// So many questions wait for an answer.
+    fn until_asked(&self, least: usize) {
+        let began = Instant::now();
+        while self.held.load(Ordering::SeqCst) < least {
+            assert!(began.elapsed() < Duration::from_secs(60), "{self:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
 #[test]
 fn on_postgres_a_database_that_says_nothing_does_not_keep_the_server_from_ending() {
     let database = Database::new();
-    let mut url: url::Url = database.url().parse().unwrap();
-    let between = Between::new(format!("127.0.0.1:{}", url.port().unwrap()).parse().unwrap());
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(between.port)).unwrap();
-    let program = Program::new().with(&["--database", url.as_str()]);
+    let (between, url) = Between::before(&database);
+    let program = Program::new().with(&["--database", &url]);
     let server = program.serve();
-    between.frozen.store(true, Ordering::SeqCst);
-    std::thread::sleep(Duration::from_secs(6)); // the rounds have asked it something
+    between.freeze();
+    between.until_asked(1); // by a round
     let (took, status) = server.stop();
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(status, 0);
-    between.frozen.store(false, Ordering::SeqCst);
+    between.thaw();
+}
+
+/// While letters are fetched and filed, and somebody waits for a page.
+#[test]
+fn on_postgres_real_servers_a_server_at_work_ends_in_time_when_its_database_hangs_and_nothing_is_half_done() {
+    const LETTERS: usize = 60;
+    let database = Database::new();
+    let (between, url) = Between::before(&database);
+    let (address, ann) =
+        (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
+    let ca = rig::ca();
+    let program =
+        Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap(), "--database", &url]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let more = "batch = 5\nfetched = \"delete\"";
+    let toml = rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), more);
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let subject = |number: usize| format!("Matter {number:02}");
+    let letters: Vec<_> =
+        (0..LETTERS).map(|i| rig::letter(&ann, &address, &subject(i), "Please look.")).collect();
+    rig::deliver(&address, &letters);
+    let server = program.serve();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut maya, form) = runtime.block_on(async {
+        let mut maya = Visitor::new();
+        let page = maya.get(format!("{}/sign-in", server.url)).await;
+        (maya, page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD))
+    });
+    until_stored(&database.url(), 5);
+    between.freeze();
+    let waiting = runtime.spawn(async move { maya.submit(form).await });
+    between.until_asked(2);
+    let (took, status) = server.stop();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(status, 0);
+    between.thaw();
+    // Answered in words, or not at all.
+    if let Ok(page) = runtime.block_on(waiting) {
+        assert_eq!(page.status, 503, "{}", page.words());
+    }
+    println!("it ended after {took:?}");
+
+    let server = program.serve();
+    let tickets = || {
+        let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
+        let items = page["items"].as_array().unwrap().iter();
+        let mut all: Vec<String> = items.map(|item| item["subject"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    runtime.block_on(async {
+        until("every letter as a ticket", async || (tickets().len() >= LETTERS).then_some(())).await;
+        until("nothing left on the server", async || {
+            rig::look(&address, "INBOX").await.is_empty().then_some(())
+        })
+        .await;
+    });
+    assert_eq!(tickets(), (0..LETTERS).map(subject).collect::<Vec<_>>());
+    server.stop();
+    program.run(&["check"]).fine();
 }
