@@ -128,7 +128,7 @@ fn to(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
 }
 fn about(tx: &mut Tx<'_>, words: &str, limit: i64) -> Result<(Vec<i64>, Vec<i64>)> {
     let pattern = pattern(words);
-    let entries = search::entries(tx, words)?;
+    let entries = search::entries_for_system(tx, words)?;
     let (mut incoming, mut outgoing) = (Vec::new(), Vec::new());
     for some in entries.chunks(500) {
         let mut query = Query::new(

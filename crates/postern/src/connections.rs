@@ -24,6 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep};
 
+/// Of a request's head: much more than browsers send, cookies and all.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// At once; a further one takes the place of the one that has waited longest for a request, or waits itself. Half of
@@ -137,6 +140,7 @@ async fn attend(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head)
+            .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(stream, service)
     );
     let ended = tokio::select! {

@@ -4,7 +4,7 @@ use crate::config::{Config, database};
 use anyhow::{Context as _, anyhow, bail};
 use desk::db::{Db, Options};
 use desk::files::store::Store;
-use desk::site::{setting, vault::Vault};
+use desk::site::{key_health, setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use mail::provider::Book;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -26,7 +26,16 @@ pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
     let providers = book(&config.data)?;
     let (db, _) = database(config, missing)?;
     not_under_a_server(config, &db)?;
-    ready(config, db, providers)
+    ready(config, db, providers).map_err(|error| beside_a_server(config, error))
+}
+
+/// What went wrong with the key may be mended while the server that runs still has it.
+fn beside_a_server(config: &Config, error: anyhow::Error) -> anyhow::Error {
+    let is_the_key = error.to_string().contains(&config.key_file.display().to_string());
+    if !is_the_key || !is_served(config) {
+        return error;
+    }
+    anyhow!("{}. {}", format!("{error:#}").trim_end_matches('.'), key_health::REMEDY)
 }
 
 /// The same for the server, which holds the lock on the data folder.
@@ -96,7 +105,7 @@ fn ready(config: &Config, db: Db, providers: Book) -> anyhow::Result<Desk> {
     let rehearsed = if is_demo(&db)? { crate::demo::providers(config)? } else { None };
     let providers = rehearsed.unwrap_or(providers);
     let vault = vault(&db, &config.key_file)?;
-    let store = Store::open(&config.data.join("blobs"))?;
+    let store = Store::open(&config.data.join("blobs"))?.keeping(config.reserve);
     Ok(Desk { db, vault, store, providers: providers.into() })
 }
 

@@ -11,6 +11,7 @@ use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
 use desk::intake::{held, inbox};
 use desk::mailboxes::mailbox::{self, Mailbox, Side, State as Health};
+use desk::site::key_health;
 use desk::site::mail_hold::{self, MailHold};
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
@@ -105,6 +106,7 @@ impl Page {
         page.held = held;
         if is_administrator {
             page.strip.extend(no_room(state).await);
+            page.strip.extend(no_key(state).await);
         }
         page.strip.extend(on_hold(&page, hold.as_ref(), state.site.mail_is_held, is_administrator));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
@@ -187,6 +189,19 @@ async fn no_room(state: &State) -> Option<Trouble> {
         sentence: format!(
             "{shortage}. Free some space on the disk of the data folder; it goes on by itself."
         ),
+        link: String::new(),
+        color: "bad",
+        button: "",
+    })
+}
+
+/// The file that the next start needs.
+async fn no_key(state: &State) -> Option<Trouble> {
+    let trouble = state.courier.blocking(key_health::trouble).await.ok()??;
+    Some(Trouble {
+        what: "Do not stop Postern".to_owned(),
+        since: None,
+        sentence: format!("{trouble} {}", key_health::REMEDY),
         link: String::new(),
         color: "bad",
         button: "",

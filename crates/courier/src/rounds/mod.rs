@@ -1,10 +1,11 @@
-//! When what is done: fetching, filing, sending, refreshing, alerting and asking about device codes, woken by commits and by
-//! the clock. What is done is elsewhere; here nothing escapes: it is logged once, and the round goes on.
+//! When what is done: fetching, filing, sending, refreshing, alerting, asking about device codes and looking at clock and key,
+//! woken by commits and by the clock. What is done is elsewhere; here nothing escapes: it is logged once, and the round goes on.
 mod alerting;
 mod devices;
 mod fetching;
 mod filing;
 mod hold;
+mod key;
 mod refreshing;
 mod sending;
 mod set_back;
@@ -42,6 +43,7 @@ pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()
         rounds.spawn(lasting("filing", courier.clone(), shutdown.clone(), filing::run));
         rounds.spawn(lasting("sending", courier.clone(), shutdown.clone(), sending::run));
         rounds.spawn(lasting("looking at the clock", courier.clone(), shutdown.clone(), set_back::run));
+        rounds.spawn(lasting("looking at the key", courier.clone(), shutdown.clone(), key::run));
         rounds.spawn(lasting("alerting", courier.clone(), shutdown.clone(), alerting::run));
         rounds.spawn(lasting("asking about codes", courier.clone(), shutdown.clone(), devices::run));
         rounds.spawn(lasting("refreshing", courier, shutdown.clone(), refreshing::run));

@@ -2,6 +2,7 @@
 pub mod due;
 pub mod endpoint;
 pub mod event;
+pub mod key_health;
 pub mod lease;
 pub mod mail_hold;
 pub mod rotation;

@@ -182,6 +182,17 @@ impl Vault {
         }
     }
 
+    /// The file, and the fingerprints of what it holds now; an error says what is wrong with it. `None`: it lies in none.
+    pub(super) fn file_now(&self) -> Option<(&Path, anyhow::Result<Vec<String>>)> {
+        let file = self.0.file.as_deref()?;
+        let held = self.held();
+        let keys = match Stamp::of(file) {
+            Some(stamp) if Some(stamp) == held.seen => Ok(held.ring.fingerprints()),
+            Some(_) | None => key_file::read(file).map(|(ring, _)| ring.fingerprints()),
+        };
+        Some((file, keys))
+    }
+
     /// Puts a new key before those of the file. Where there are several already, somebody has begun and not ended: the
     /// first of them stays the one that seals, and there is no new one.
     pub(super) fn begin_rotation(&self, random: [u8; 32]) -> Result<Rotation> {

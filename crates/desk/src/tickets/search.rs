@@ -87,7 +87,7 @@ fn by_words(
     queue::finish(tx, viewer, lines, after, limit)
 }
 /// The newest entries that hold all of these words, subject and people included.
-pub fn entries(tx: &mut Tx<'_>, words: &str) -> Result<Vec<i64>> {
+pub fn entries_for_system(tx: &mut Tx<'_>, words: &str) -> Result<Vec<i64>> {
     let Some(sought) = Sought::of(words) else { return Ok(Vec::new()) };
     let mut query = Query::new("SELECT w.rowid FROM entry_words w WHERE ");
     sought.matches(tx.dialect(), &mut query);

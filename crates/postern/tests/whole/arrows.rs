@@ -116,7 +116,7 @@ fn the_modules_that_a_source_names_are_found_in_every_form() {
 }
 
 /// Sources under a crate's `src`, with their paths.
-fn sources(of: &str) -> Vec<(std::path::PathBuf, String)> {
+pub fn sources(of: &str) -> Vec<(std::path::PathBuf, String)> {
     fn walk(folder: &std::path::Path, found: &mut Vec<(std::path::PathBuf, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

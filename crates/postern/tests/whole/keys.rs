@@ -1,6 +1,8 @@
 //! The key that seals secrets: shown, changed beside a server, and given up when it is lost.
 use crate::applying::{self, MICROSOFT_BOX, PASSWORD_BOX};
-use crate::program::Program;
+use crate::practice_walk::until;
+use crate::program::{ADMINISTRATOR, PASSWORD, Program};
+use crate::visitor::Visitor;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -189,4 +191,42 @@ fn the_manual_says_what_every_key_of_the_documents_is() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_file_that_goes_away_under_a_server_is_told_on_pages_in_the_log_and_by_check_until_it_is_back()
+{
+    let program = fleet().administrator();
+    let server = program.serve();
+    let mut maya = Visitor::new();
+    let page = maya.get(format!("{}/sign-in", server.url)).await;
+    let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
+    maya.submit(form).await.says_not("Do not stop Postern");
+    let pages = format!("{}/tickets", server.url);
+    let (key, away) = (key(&program), program.path().join("away"));
+    let text = fs::read_to_string(&key).unwrap();
+    let still_there = "put the file back from your copy before you stop it";
+
+    fs::rename(&key, &away).unwrap();
+    maya.get(&pages).await.says("Do not stop Postern").says("postern.key is missing").says(still_there);
+    let ran = program.run(&["check"]).fails(1, &["postern.key", "is missing", still_there]);
+    assert!(!ran.err.contains(".."), "{}", ran.err);
+    let log = until("the log", async || Some(server.log()).filter(|log| log.contains(still_there))).await;
+    tells_nothing(&log, &[&text]);
+    // What needs the key goes on with the one in memory.
+    let page = maya.get(format!("{}/mailboxes/1/outgoing", server.url)).await;
+    maya.submit(page.form("Save Changes").set("password", "another~one")).await.says("Saved");
+
+    // Another one in its place would seal what nobody opens after a restart.
+    let other = Program::new().administrator();
+    fs::copy(other.data().join("postern.key"), &key).unwrap();
+    maya.get(&pages).await.says("is not the key of this database any more").says("as a further line");
+    program.run(&["check"]).fails(1, &["is not the key of this database", still_there]);
+
+    fs::remove_file(&key).unwrap();
+    fs::rename(&away, &key).unwrap();
+    maya.get(&pages).await.says_not("Do not stop Postern");
+    until("the end in the log", async || server.log().contains("in its place again").then_some(())).await;
+    server.stop();
+    program.run(&["check"]).fine();
 }
