@@ -42,7 +42,10 @@ pub(super) async fn settle(
         courier
             .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &done, now))
             .await?;
-        end.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
+        if let Err(error) = end {
+            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+            return Err(Trouble::of(&error, &place).into());
+        }
     }
 }
 

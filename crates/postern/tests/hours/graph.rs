@@ -58,7 +58,7 @@ const LISTING: &[Kind] = &[
     ("graph_slow", "ok", "mail is fetched", 130, QUARTER, true),
     ("graph_token_refused", "needs_person", "does not accept the token", 2 * PERSON, HOUR, false),
     ("graph_claims", "needs_person", "does not accept the token", 2 * PERSON, HOUR, false),
-    ("graph_access_denied", "needs_person", "gets no mail", PERSON, HOUR, false),
+    ("graph_access_denied", "needs_person", "gets no mail", 2 * PERSON, HOUR, false),
 ];
 
 /// Of the calls before a letter is stored, and of those after it.

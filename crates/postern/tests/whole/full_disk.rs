@@ -37,7 +37,7 @@ fn a_server_that_starts_on_a_full_disk_waits_for_room_and_then_starts() {
     assert!(server.try_wait().unwrap().is_none(), "it ended: {}", said(""));
     // Another command says why, and does not wait.
     program
-        .run(&["admin", "create", "--email", "leo@contoso.example", "--password-stdin"])
+        .run_with(&["admin", "create", "--email", "leo@contoso.example", "--password-stdin"], PASSWORD)
         .fails(1, &["full"]);
     program.disk().make_room();
     let log = said("ready http");
