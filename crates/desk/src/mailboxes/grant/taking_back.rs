@@ -177,7 +177,7 @@ pub fn could_not_tell(
 pub fn untold(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Vec<Untold>> {
     let found: Vec<(String, i64, String)> = tx.all(
         "SELECT side, take_back_at, take_back_said FROM consent
-         WHERE mailbox_id = $1 AND take_back_at IS NOT NULL ORDER BY side, take_back_at DESC",
+         WHERE mailbox_id = $1 AND take_back_at IS NOT NULL ORDER BY side, take_back_at DESC LIMIT 1000",
         params![mailbox_id],
     )?;
     let mut untold: Vec<Untold> = Vec::new();
