@@ -1,8 +1,10 @@
 //! Integrity: every raw message has its entry or its reason, every blob its hash, every outbox row a
-//! state, and every secret opens. It reads in pages, each in a snapshot of its own, so that it may run beside a server at work; it
+//! state, every secret opens, and what servers were found to hold is here. It reads in pages, each in a snapshot of its own, so that it may run beside a server at work; it
 //! changes nothing.
 use crate::db::FromRow;
 use crate::files::store::Store;
+use crate::mailboxes::balance::{self, Balance};
+use crate::mailboxes::mailbox::{self, Mailbox};
 use crate::site::sealed;
 use crate::site::vault::DoesNotOpen;
 use crate::{Desk, Result, params};
@@ -20,6 +22,8 @@ pub struct Report {
     pub blobs: i64,
     pub outbox: i64,
     pub secrets: i64,
+    /// Of mailboxes that are not removed, by their addresses: as they were compared last.
+    pub folders: Vec<(String, Balance)>,
     pub faults: Vec<Fault>,
 }
 const PAGE: i64 = 500;
@@ -40,9 +44,10 @@ pub fn check(desk: &Desk) -> Result<Report> {
     let outbox = pages(desk, OUTBOX, |row| outbox_row(faults, row))?;
     pages(desk, TICKETS, |row| ticket_row(faults, row))?;
     pages(desk, CURSORS, |row| cursor_row(faults, row))?;
+    let folders = folders(desk, faults)?;
     let secrets = secrets(desk, faults)?;
     faults.truncate(FAULTS_MAX);
-    Ok(Report { inbox, entries, blobs, outbox, secrets, ..report })
+    Ok(Report { inbox, entries, blobs, outbox, secrets, folders, ..report })
 }
 
 /// Reads all rows of a statement (`$1`: ids after this one, `$2`: how many) whose first column is the id.
@@ -211,6 +216,28 @@ fn cursor_row(
             remedy: format!("`postern mailbox fetch {address}` reads on; nothing is filed twice."),
         });
     }
+}
+
+/// What their servers hold and nothing here accounts for; this command asks no server.
+fn folders(desk: &Desk, faults: &mut Vec<Fault>) -> Result<Vec<(String, Balance)>> {
+    let read = desk.db.read(|tx| {
+        let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
+        let balances = balance::of(tx, &mailboxes)?;
+        Ok::<_, crate::Error>((mailboxes, balances))
+    });
+    let (mailboxes, mut balances) = read?;
+    let of = |mailbox: Mailbox| Some((mailbox.address, balances.remove(&mailbox.id)?));
+    let folders: Vec<(String, Balance)> = mailboxes.into_iter().filter_map(of).collect();
+    for (address, balance) in folders.iter().filter(|(_, balance)| balance.counts.unaccounted > 0) {
+        faults.push(Fault {
+            kind: "unaccounted",
+            what: format!("{address}: {}", balance.lacks()),
+            remedy: format!(
+                "`postern mailbox fetch {address} --unaccounted` fetches them; nothing is doubled."
+            ),
+        });
+    }
+    Ok(folders)
 }
 
 /// Each is opened, which looks at all of its bytes; nothing of what is in it is said.

@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 20] = [
+pub const MIGRATIONS: [db::Migration; 21] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -63,4 +63,5 @@ pub const MIGRATIONS: [db::Migration; 20] = [
     db::Migration::both(18, include_str!("../migrations/0018_lasting.sql")),
     db::Migration::both(19, include_str!("../migrations/0019_headline.sql")),
     db::Migration::both(20, include_str!("../migrations/0020_taking_back.sql")),
+    db::Migration::both(21, include_str!("../migrations/0021_balance.sql")),
 ];

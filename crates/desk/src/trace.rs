@@ -66,18 +66,7 @@ const TICKETS_MAX: i64 = 500;
 /// The newest messages, at most `limit` in each direction.
 pub fn find(tx: &mut Tx<'_>, sought: &Sought, limit: i64) -> Result<Trace> {
     let (incoming, outgoing) = match sought {
-        Sought::MessageId(id) => (
-            ids(
-                tx,
-                "SELECT id FROM inbox WHERE message_id = $1 ORDER BY id DESC LIMIT $2",
-                params![id, limit + 1],
-            )?,
-            ids(
-                tx,
-                "SELECT id FROM outbox WHERE message_id = $1 ORDER BY id DESC LIMIT $2",
-                params![id, limit + 1],
-            )?,
-        ),
+        Sought::MessageId(id) => (under(tx, id, limit + 1)?, ids(tx, SENT_AS, params![id, limit + 1])?),
         Sought::Address(key) => (from(tx, key, limit + 1)?, to(tx, key, limit + 1)?),
         Sought::Subject(words) => about(tx, words, limit + 1)?,
     };
@@ -100,6 +89,34 @@ pub fn find(tx: &mut Tx<'_>, sought: &Sought, limit: i64) -> Result<Trace> {
 fn ids(tx: &mut Tx<'_>, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<i64>> {
     Ok(tx.all::<(i64,)>(sql, params)?.into_iter().map(|(id,)| id).collect())
 }
+const SENT_AS: &str = "SELECT id FROM outbox WHERE message_id = $1 ORDER BY id DESC LIMIT $2";
+/// What is on a ticket is found by the ticket's references, and the rest by an index of the rest: one of all messages would
+/// cost each of them something at filing.
+const FILED_AS: &str = "SELECT e.inbox_id FROM reference r JOIN entry e ON e.ticket_id = r.ticket_id
+    WHERE r.message_id = $1 AND e.message_id = $1 AND e.inbox_id IS NOT NULL ORDER BY e.inbox_id DESC LIMIT $2";
+const LEFT_AS: &str = "SELECT id FROM inbox WHERE state IN ('ignored', 'held', 'failed') AND message_id = $1
+    ORDER BY id DESC LIMIT $2";
+const WAITING_AS: &str =
+    "SELECT id FROM inbox WHERE state = 'new' AND message_id = $1 ORDER BY id DESC LIMIT $2";
+
+fn under(tx: &mut Tx<'_>, id: &str, limit: i64) -> Result<Vec<i64>> {
+    let filed = ids(tx, FILED_AS, params![id, limit])?;
+    let left = ids(tx, LEFT_AS, params![id, limit])?;
+    let waiting = ids(tx, WAITING_AS, params![id, limit])?;
+    Ok(merged(merged(filed, left, limit), waiting, limit))
+}
+/// How SQLite looks a message up by its id, and by a recipient, for the test that it reads no table as a whole.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan(tx: &mut Tx<'_>) -> Result<String> {
+    let mut said = Vec::new();
+    for sql in [SENT_AS, FILED_AS, LEFT_AS, WAITING_AS, SENT_TO] {
+        let mut query = Query::new("EXPLAIN QUERY PLAN ");
+        query.push(sql);
+        let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), params!["id@example.org", 2])?;
+        said.extend(steps.into_iter().map(|(.., step)| step));
+    }
+    Ok(said.join("\n"))
+}
 /// What this address has written to its tickets and to those that it has a part in; of what is on no ticket, the reason
 /// names the sender.
 fn from(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
@@ -121,10 +138,10 @@ fn from(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
     let told = by_reason(tx, key, limit)?;
     Ok(merged(filed, told, limit))
 }
+const SENT_TO: &str =
+    "SELECT DISTINCT outbox_id FROM delivery WHERE recipient_key = $1 ORDER BY outbox_id DESC LIMIT $2";
 fn to(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
-    let select =
-        "SELECT DISTINCT outbox_id FROM delivery WHERE recipient_key = $1 ORDER BY outbox_id DESC LIMIT $2";
-    ids(tx, select, params![key, limit])
+    ids(tx, SENT_TO, params![key, limit])
 }
 fn about(tx: &mut Tx<'_>, words: &str, limit: i64) -> Result<(Vec<i64>, Vec<i64>)> {
     let pattern = pattern(words);

@@ -1,6 +1,7 @@
 //! The JSON objects of the command line's contract: which keys, and how times look.
 use courier::authorize::{About, Question};
 use desk::alerts::{alert::Alert, fleet, fleet::Member};
+use desk::mailboxes::balance::Balance;
 use desk::mailboxes::client::certificate;
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
 use desk::mailboxes::{client::Client, grant, grant::Grant};
@@ -115,7 +116,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "grant": view.grant.as_ref().map(grant),
         "client": view.client.as_ref().map(|of| client(of, view.certificate_expires_at)),
         "callback": view.callback,
-        "folders": Value::Null,
+        "folders": view.member.balance.as_ref().map(|balance| [folder(balance)]),
         "secret_expires_at": maybe_time(view.member.secret_expires_at()),
         "usual_a_week": view.member.usual.a_week,
         "silence_watched": view.member.usual.watched,
@@ -158,6 +159,22 @@ fn question(of: &Question) -> Value {
 
 fn untold(of: &grant::Untold) -> Value {
     json!({ "side": of.side.word(), "next_try_at": time(of.next_at), "reason": text_or_null(&of.said) })
+}
+
+/// What a folder holds on its server, and here.
+pub fn folder(balance: &Balance) -> Value {
+    let counts = &balance.counts;
+    json!({
+        "folder": balance.folder,
+        "on_server": counts.on_server(),
+        "held": counts.held,
+        "older": counts.older,
+        "waiting": counts.waiting,
+        "unaccounted": counts.unaccounted,
+        "unaccounted_since": maybe_time(balance.unaccounted_since),
+        "reason": text_or_null(&balance.reason),
+        "compared_at": maybe_time(balance.compared_at),
+    })
 }
 
 fn alert(of: &Alert) -> Value {

@@ -4,6 +4,7 @@ use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, apply, certificate, consent, json, serve};
 use clap::Subcommand;
 use courier::authorize::{Answer, Question};
+use desk::mailboxes::balance::{self, Asked, Balance};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, ServerSide, Shape, Side};
 use desk::{By, Desk};
@@ -45,6 +46,9 @@ pub enum Command {
     Fetch {
         /// The mailbox's address
         address: String,
+        /// Compare the folder with what is held, and fetch what is unaccounted too
+        #[arg(long)]
+        unaccounted: bool,
     },
     /// Give a consent: prints what to open, waits, proves; does nothing where one works
     Authorize(consent::Authorize),
@@ -107,7 +111,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Certificate { address, step, outgoing, waiting } => {
             certificate::run(program, &desk, &by, &certificate::Asked { address, outgoing, waiting, step })
         }
-        Command::Fetch { address } => fetch(program, desk, &address, site),
+        Command::Fetch { address, unaccounted } => fetch(program, desk, &address, unaccounted, site),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
             desk.db.write(|tx| mailbox::pause(tx, &by, id))?;
@@ -132,14 +136,27 @@ fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<
     })
 }
 
-fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result<Done, Failure> {
-    let id = find(&desk, address)?.id;
+fn fetch(
+    program: &Program,
+    desk: Desk,
+    address: &str,
+    unaccounted: bool,
+    site: url::Url,
+) -> Result<Done, Failure> {
+    let mailbox = find(&desk, address)?;
+    let (id, db) = (mailbox.id, desk.db.clone());
+    if unaccounted {
+        db.write(|tx| balance::want(tx, &mailbox, Asked::Fetch))?;
+    }
     let providers = open::providers(&desk.db)?;
     let courier = serve::courier(&program.config, desk, providers, site)?;
     let runtime = serve::runtime()?;
     let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
+    let balance = db.read(|tx| balance::find(tx, id, mailbox.folder_or_inbox()))?;
+    let balance = balance.filter(|balance| balance.compared_at.is_some());
     let document = json!({
         "address": address,
+        "unaccounted": balance.as_ref().map(|balance| balance.counts.unaccounted),
         "fetched": summary.fetched,
         "filed": summary.filed,
         "ignored": summary.ignored,
@@ -149,8 +166,13 @@ fn fetch(program: &Program, desk: Desk, address: &str, site: url::Url) -> Result
     });
     output::print(program.json, &document, || {
         format!(
-            "{address}: {} fetched, {} filed, {} ignored, {} held, {} failed.",
-            summary.fetched, summary.filed, summary.ignored, summary.held, summary.failed
+            "{address}: {} fetched, {} filed, {} ignored, {} held, {} failed.{}",
+            summary.fetched,
+            summary.filed,
+            summary.ignored,
+            summary.held,
+            summary.failed,
+            balance.map(|balance| format!(" {}.", figure(&balance))).unwrap_or_default()
         )
     })
 }
@@ -224,6 +246,20 @@ pub fn untold(of: &grant::Untold) -> String {
         .to_owned()
 }
 
+/// *1204 on the server, 1204 held, 0 older than the start, 0 waiting, 0 unaccounted, compared at …*
+pub fn figure(balance: &Balance) -> String {
+    let counts = &balance.counts;
+    format!(
+        "{} on the server, {} held, {} older than the start, {} waiting, {} unaccounted, compared at {}",
+        counts.on_server(),
+        counts.held,
+        counts.older,
+        counts.waiting,
+        counts.unaccounted,
+        json::maybe_time(balance.compared_at).as_str().unwrap_or("no time")
+    )
+}
+
 /// What is not well, and what to do about it. A link that is open may go on for a while after its consent has ended.
 fn troubles(view: &json::MailboxView) -> Vec<String> {
     let m = &view.mailbox;
@@ -234,6 +270,13 @@ fn troubles(view: &json::MailboxView) -> Vec<String> {
         if on && matches!(health.state, mailbox::State::Waiting | mailbox::State::NeedsPerson) {
             said.push(format!("{side}: {} {}", health.reason, health.remedy));
         }
+    }
+    if let Some(balance) = view.member.balance.as_ref().filter(|balance| balance.counts.unaccounted > 0) {
+        said.push(format!(
+            "{} `postern mailbox fetch {} --unaccounted` fetches what is missing.",
+            balance.lacks(),
+            m.address
+        ));
     }
     let mut grants: Vec<&grant::Grant> = view.grant.iter().chain(&view.member.grants).collect();
     grants.dedup_by_key(|grant| grant.id);
@@ -289,6 +332,9 @@ fn details(view: &json::MailboxView) -> String {
         let _ = writeln!(text, "  {}: {}", side.word(), how(m, side, server, protocol));
     }
     let _ = writeln!(text, "  last mail: {}\n  last sent: {}", at(m.last_mail_at), at(m.last_sent_at));
+    if let Some(balance) = &view.member.balance {
+        let _ = writeln!(text, "  folder {}: {}", balance.folder, figure(balance));
+    }
     if let Some(callback) = &view.callback {
         let _ = writeln!(text, "  Callback Endpoint: {callback}");
     }

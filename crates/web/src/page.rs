@@ -246,7 +246,7 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
         let color = match fact.kind {
             // Said by the mailbox itself; what is left is a grant that lapsed while its token still lives.
             Kind::Incoming | Kind::Outgoing if needy(fact.mailbox_id) => continue,
-            Kind::Incoming | Kind::Outgoing | Kind::Silence => "warn",
+            Kind::Incoming | Kind::Outgoing | Kind::Silence | Kind::Unaccounted => "warn",
             Kind::Secret | Kind::Certificate => match fact.until_at.map(|at| days_left(at, page.now)) {
                 Some(0) => "bad",
                 // Until then a secret is nobody's trouble of today.

@@ -162,6 +162,8 @@ fn admin_panel() -> Vec<Route> {
         // Public, because the provider leads here; it does nothing without the session that began it.
         reads("/oauth/callback/{client}", Policy::Public, mailboxes::callback::land),
         changes("/mailboxes/{id}/fetch", Admin, mailboxes::upkeep::fetch),
+        changes("/mailboxes/{id}/comparison", Admin, mailboxes::upkeep::compare),
+        changes("/mailboxes/{id}/unaccounted", Admin, mailboxes::upkeep::fetch_unaccounted),
         changes("/mailboxes/{id}/silence", Admin, mailboxes::upkeep::watch_silence),
         reads("/alerts", Admin, alerts::show),
         changes("/alerts", Admin, alerts::change),

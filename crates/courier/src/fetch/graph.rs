@@ -1,7 +1,7 @@
 //! The folder by Microsoft Graph, a stretch at a time: what has come since the link that the desk keeps, oldest first. Ids
 //! are names that last and that no other message ever has, so that the desk keeps their numbers for good: a message that
 //! somebody moves away and back is the same one.
-use super::shelf::{Names, Opened};
+use super::shelf::{Names, Opened, Whole};
 use crate::Courier;
 use crate::graph::{self, ask};
 use crate::probe;
@@ -9,7 +9,7 @@ use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Fetched as Settings, Mailbox};
 use desk::mailboxes::named::{self, Named};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::graph::{Listed, Next, Page, Raw, Start};
 use wire::imap::Fetched;
 
@@ -32,6 +32,8 @@ pub(crate) struct Graph {
     /// Where the next one begins, once all of this one is recorded.
     next: Link,
     has_more: bool,
+    /// In this round the server told of something.
+    told: bool,
     /// Pages that may still be asked for in this round.
     pages_left: usize,
     /// Where fetched mail is moved to, by name, once it was looked for.
@@ -93,6 +95,7 @@ impl Graph {
             from: Link::to_the_beginning(),
             next: Link::to_the_beginning(),
             has_more: false,
+            told: false,
             pages_left: 0,
             moves_to: None,
         };
@@ -106,7 +109,7 @@ impl Graph {
         courier: &Courier,
         mailbox: &Mailbox,
     ) -> Result<(Opened, Names), Trouble> {
-        self.pages_left = ROUND_PAGES_MAX;
+        (self.pages_left, self.told) = (ROUND_PAGES_MAX, false);
         self.list(courier, mailbox).await
     }
 
@@ -181,6 +184,7 @@ impl Graph {
                 continue;
             };
             let before = found.order.len();
+            self.told |= !page.listed.is_empty() || !page.removed.is_empty();
             found.take(&page);
             idle = if found.order.len() == before { idle + 1 } else { 0 };
             match page.next {
@@ -199,6 +203,82 @@ impl Graph {
         }
         (self.next, self.has_more) = (at, true);
         Ok(found)
+    }
+
+    pub(super) fn told(&self) -> bool {
+        self.told
+    }
+
+    /// All that the folder holds, listed anew beside the listing of what is new.
+    pub(super) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
+        let uid_validity = named::validity(mailbox);
+        let walked = self.walk("").await.and_then(|found| {
+            let lost = || wire::Error::transient("list the folder", self.opened.host());
+            found.ok_or_else(|| lost().remedy("it has lost what it had listed already"))
+        });
+        let found = walked.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
+        let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+        let names: Vec<String> = found.iter().map(|listed| listed.id.clone()).collect();
+        let read = courier.read(move |tx| {
+            let known = named::find(tx, id, &folder, uid_validity, &names)?;
+            Ok((known, cursor::last_given(tx, id, &folder, uid_validity)?))
+        });
+        let (known, mut last) = read.await?;
+        let uids: HashMap<String, u32> = known.into_iter().map(|named| (named.name, named.uid)).collect();
+        let news = if uids.len() < found.len() { self.news().await? } else { None };
+        let (mut whole, mut fresh) = (Whole::default(), VecDeque::new());
+        self.listed.clear();
+        for listed in found {
+            let uid = match uids.get(&listed.id) {
+                Some(uid) => *uid,
+                None if news.as_ref().is_none_or(|news| news.contains(&listed.id)) => {
+                    whole.to_be_told += 1;
+                    continue;
+                }
+                None => {
+                    last = last.saturating_add(1);
+                    fresh.push_back(Named { uid: last, name: listed.id.clone() });
+                    whole.untold.insert(last);
+                    last
+                }
+            };
+            self.listed.insert(uid, listed);
+        }
+        whole.uids = self.listed.keys().copied().collect();
+        whole.names = Names::of(fresh);
+        Ok(whole)
+    }
+
+    /// The ids of what the next round is told. `None`: of everything, from the beginning.
+    async fn news(&mut self) -> Result<Option<HashSet<String>>, Trouble> {
+        let next = self.next.at.clone();
+        let walked = self.walk(&next).await;
+        let walked = walked.map_err(|error| Trouble::of(&error, self.opened.place()))?;
+        Ok(walked.map(|found| found.order.into_iter().collect()))
+    }
+
+    /// From this link (empty: the beginning of the folder) to the end of what there is now; the desk keeps nothing of it.
+    /// `None`: the server does not know the link any more.
+    async fn walk(&mut self, from: &str) -> wire::Result<Option<Found>> {
+        let host = self.opened.host().to_owned();
+        let broken = |why: &str| wire::Error::broken("list the folder", &host).remedy(why);
+        let (mut found, mut link, mut idle) = (Found::default(), from.to_owned(), 0);
+        for _ in 0..ROUND_PAGES_MAX {
+            let folder_id = &self.folder_id;
+            let start = if link.is_empty() { Start::Folder(folder_id) } else { Start::Link(&link) };
+            let Some(page) = ask!(self.opened, |session| session.page(start))? else { return Ok(None) };
+            let before = found.order.len();
+            found.take(&page);
+            idle = if found.order.len() == before { idle + 1 } else { 0 };
+            match page.next {
+                Next::Later(_) => return Ok(Some(found)),
+                Next::Page(_) if idle > IDLE_PAGES_MAX => {
+                    return Err(broken("its list leads back to itself"));
+                }
+                Next::Page(next) => link = next,
+            }
+        }
+        Err(broken("its list of messages has no end"))
     }
 
     /// UIDs above this one, ascending.

@@ -8,6 +8,7 @@ mod graph;
 mod mark;
 mod once;
 mod plan;
+mod reconcile;
 mod shelf;
 mod store;
 mod take;
@@ -188,6 +189,7 @@ async fn fetch(
             None => break cursor,
         }
     };
+    let cursor = reconcile::run(&mut work, shelf, cursor, stop, tally).await?;
     if !shelf.stands()
         && let Some(Link { shelf, .. }) = link.take()
     {
@@ -250,30 +252,18 @@ impl<'a> Work<'a> {
         stop: &watch::Receiver<bool>,
         tally: &mut Tally,
     ) -> Result<Option<Cursor>, Broke> {
-        let (courier, mailbox) = (self.courier, self.mailbox);
         let uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
         let mut link = shelf.goes_on().cloned();
         let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
         // What an earlier round left over.
         self.mark(shelf, &cursor).await;
-        let batch = usize::try_from(mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX);
-        for leg in uids.chunks(batch * BATCHES_PER_LEG) {
+        for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
             if *stop.borrow() {
                 return Ok(None);
             }
-            room(courier).await?;
-            let last = leg.last().copied().unwrap_or(0);
-            let finally = link.take_if(|_| last == end).map(|link| store::Finally { uid: end, link });
-            let carrier = store::Carrier::new(courier, self.claim, mailbox, &cursor, finally);
-            let (sender, receiver) = tokio::sync::mpsc::channel(1);
-            let mut taker =
-                take::Taker::new(courier, mailbox, &self.rules, &cursor, batch, &mut self.spare, names);
-            let (taken, stored) =
-                tokio::join!(taker.run(shelf, leg, stop, sender), carrier.run(receiver, tally));
-            stored?;
-            taken?;
-            cursor.uid_last = cursor.uid_last.max(last);
-            self.mark(shelf, &cursor).await;
+            let is_last = leg.last() == Some(&end);
+            let finally = link.take_if(|_| is_last).map(|link| store::Finally { uid: end, link });
+            self.leg(shelf, &mut cursor, leg, names, finally, stop, tally).await?;
         }
         if *stop.borrow() {
             return Ok(None);
@@ -281,9 +271,39 @@ impl<'a> Work<'a> {
         if end > cursor.uid_last || link.is_some() {
             // All that was there at first sight is dealt with.
             cursor.uid_last = end;
-            keep_cursor(courier, self.claim, &cursor, names.up_to(end), link).await?;
+            keep_cursor(self.courier, self.claim, &cursor, names.up_to(end), link).await?;
         }
         Ok(Some(cursor))
+    }
+
+    fn batch(&self) -> usize {
+        usize::try_from(self.mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX)
+    }
+
+    /// Fetched, recorded, and settled on the server. The cursor goes as far as the last of them, and never back.
+    async fn leg(
+        &mut self,
+        shelf: &mut Shelf,
+        cursor: &mut Cursor,
+        uids: &[u32],
+        names: &mut Names,
+        finally: Option<store::Finally>,
+        stop: &watch::Receiver<bool>,
+        tally: &mut Tally,
+    ) -> Result<(), Broke> {
+        room(self.courier).await?;
+        let (batch, rules) = (self.batch(), &self.rules);
+        let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let spare = &mut self.spare;
+        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, spare, names);
+        let (taken, stored) =
+            tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
+        stored?;
+        taken?;
+        cursor.uid_last = cursor.uid_last.max(uids.last().copied().unwrap_or(0));
+        self.mark(shelf, cursor).await;
+        Ok(())
     }
 
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {

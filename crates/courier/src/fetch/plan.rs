@@ -7,7 +7,7 @@ use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, StartFrom};
 
 /// Servers compare SINCE with dates in a time zone of their own.
-const SLACK_MS: i64 = DAY_MS;
+pub(super) const SLACK_MS: i64 = DAY_MS;
 /// How many messages, newest first, are looked at for where *Now* begins: mostly the newest one is older already,
 /// and looking costs its whole body.
 const LOOK_BACK: [usize; 3] = [1, 4, 20];

@@ -8,7 +8,7 @@ use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Link;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::{self, Known, Named};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use wire::imap::{self, Fetched};
 use wire::pop3::{self, Retrieved};
 
@@ -53,6 +53,19 @@ impl Names {
         let end = self.fresh.iter().take_while(|named| named.uid <= uid).count();
         self.fresh.drain(..end).collect()
     }
+}
+
+/// A folder, listed from end to end.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    /// Ascending.
+    pub uids: Vec<u32>,
+    /// Of these, what the server lists and never told of as news: their numbers are not given yet.
+    pub untold: BTreeSet<u32>,
+    /// Their names, and the numbers that they get when they are fetched.
+    pub names: Names,
+    /// Messages without a number here that the server tells of in the next round.
+    pub to_be_told: usize,
 }
 
 #[derive(Debug)]
@@ -188,21 +201,43 @@ impl Shelf {
         }
     }
 
+    /// Of these UIDs those that may have come at this time or later, where the server can say so at once.
+    pub(super) async fn perhaps_since(&mut self, uids: &[u32], at: i64) -> wire::Result<Vec<u32>> {
+        match self {
+            Shelf::Imap(session) => {
+                let since: HashSet<u32> = session.uids_since_date(at).await?.into_iter().collect();
+                Ok(uids.iter().copied().filter(|uid| since.contains(uid)).collect())
+            }
+            Shelf::Pop3(_) | Shelf::Graph(_) => Ok(uids.to_vec()),
+        }
+    }
+
+    /// Whether the server counts, or has told, something else than this many messages that lay there before.
+    pub(super) fn has_changed(&self, messages: i64) -> bool {
+        match self {
+            Shelf::Imap(session) => i64::from(session.exists()) != messages,
+            Shelf::Pop3(pop3) => i64::try_from(pop3.numbers.len()) != Ok(messages),
+            Shelf::Graph(graph) => graph.told(),
+        }
+    }
+
+    /// All that the folder holds, after all that is new was recorded.
+    pub(super) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
+        match self {
+            Shelf::Imap(_) | Shelf::Pop3(_) => {
+                let uids = self.uids_since(0).await.map_err(|error| trouble(&error, mailbox))?;
+                Ok(Whole { uids, ..Whole::default() })
+            }
+            Shelf::Graph(graph) => graph.whole(courier, mailbox).await,
+        }
+    }
+
     /// When these came, as far as the server tells.
     pub(super) async fn dates(&mut self, uids: &[u32]) -> wire::Result<HashMap<u32, Option<i64>>> {
         let mut dates = HashMap::new();
         match self {
             Shelf::Imap(session) => {
-                let mut fetch = session.fetch(uids, 0).await?; // only for their dates
-                while let Some(fetched) = fetch.next().await? {
-                    match fetched {
-                        Fetched::Message { uid, internal_date_at, .. }
-                        | Fetched::TooBig { uid, internal_date_at, .. } => {
-                            dates.insert(uid, internal_date_at);
-                        }
-                        Fetched::Missing { .. } => {}
-                    }
-                }
+                dates.extend(session.internal_dates(uids).await?);
             }
             Shelf::Pop3(pop3) => {
                 let of_number = pop3.of_numbers(uids);

@@ -23,6 +23,7 @@ mod pretend_pop3;
 mod pretend_provider;
 mod pretend_smtp;
 mod promises;
+mod reconcile;
 mod refresh;
 mod rounds;
 mod send;

@@ -239,7 +239,10 @@ impl PretendImap {
                 let found = search(&state, criteria);
                 format!("* SEARCH {found}\r\n{ok}").into_bytes()
             }
-            ["UID", "FETCH", set, ..] => fetch(&mut state, tag, set)?,
+            ["UID", "FETCH", set, items @ ..] => {
+                let is_whole = items.iter().any(|item| item.starts_with("BODY"));
+                fetch(&mut state, tag, set, is_whole)?
+            }
             ["UID", "STORE", set, _, flags] => {
                 note_change(&mut state);
                 let seen = flags.contains("SEEN");
@@ -307,7 +310,7 @@ fn search(state: &State, criteria: &[&str]) -> String {
     found.map(|letter| letter.uid.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn fetch(state: &mut State, tag: &str, set: &str) -> Option<Vec<u8>> {
+fn fetch(state: &mut State, tag: &str, set: &str, is_whole: bool) -> Option<Vec<u8>> {
     let wanted = uids(set, state.letters.last().map_or(0, |letter| letter.uid));
     if state.refused.iter().any(|uid| wanted(*uid)) {
         return Some(format!("{tag} NO this one is poisoned\r\n").into_bytes());
@@ -317,6 +320,12 @@ fn fetch(state: &mut State, tag: &str, set: &str) -> Option<Vec<u8>> {
         if !wanted(letter.uid) || state.skipped.contains(&letter.uid) {
             continue;
         }
+        if !is_whole {
+            let date = internal_date(letter);
+            let line = format!("* {} FETCH (UID {} INTERNALDATE \"{date}\")\r\n", position + 1, letter.uid);
+            answer.extend_from_slice(line.as_bytes());
+            continue;
+        }
         if let Some(left) = &mut state.cut_after {
             if *left == 0 {
                 state.cut_after = None;
@@ -324,7 +333,7 @@ fn fetch(state: &mut State, tag: &str, set: &str) -> Option<Vec<u8>> {
             }
             *left -= 1;
         }
-        let date = jiff::Timestamp::from_millisecond(letter.at).unwrap().strftime("%d-%b-%Y %H:%M:%S +0000");
+        let date = internal_date(letter);
         let head = format!(
             "* {} FETCH (UID {} INTERNALDATE \"{date}\" BODY[] {{{}}}\r\n",
             position + 1,
@@ -337,6 +346,10 @@ fn fetch(state: &mut State, tag: &str, set: &str) -> Option<Vec<u8>> {
     }
     answer.extend_from_slice(format!("{tag} OK done\r\n").as_bytes());
     Some(answer)
+}
+
+fn internal_date(letter: &Letter) -> String {
+    jiff::Timestamp::from_millisecond(letter.at).unwrap().strftime("%d-%b-%Y %H:%M:%S +0000").to_string()
 }
 
 /// Whether a UID is in a set such as `1:3,7` or `5:*`.

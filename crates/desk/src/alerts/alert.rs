@@ -9,6 +9,8 @@ pub enum Kind {
     Silence,
     Secret,
     Certificate,
+    /// Mail lies on the server that is not here.
+    Unaccounted,
 }
 impl Kind {
     pub fn word(self) -> &'static str {
@@ -18,10 +20,18 @@ impl Kind {
             Kind::Silence => "silence",
             Kind::Secret => "secret",
             Kind::Certificate => "certificate",
+            Kind::Unaccounted => "unaccounted",
         }
     }
     fn from_word(word: &str) -> Option<Kind> {
-        let all = [Kind::Incoming, Kind::Outgoing, Kind::Silence, Kind::Secret, Kind::Certificate];
+        let all = [
+            Kind::Incoming,
+            Kind::Outgoing,
+            Kind::Silence,
+            Kind::Secret,
+            Kind::Certificate,
+            Kind::Unaccounted,
+        ];
         all.into_iter().find(|kind| kind.word() == word)
     }
 }
@@ -57,6 +67,7 @@ impl Fact {
             Kind::Outgoing => format!("{} sends no mail", self.name),
             Kind::Silence => format!("{} is unusually silent", self.name),
             Kind::Secret | Kind::Certificate => self.reason.trim_end_matches('.').to_owned(),
+            Kind::Unaccounted => format!("{} lacks mail that is on its server", self.name),
         }
     }
     /// The same when it is over.
@@ -67,6 +78,7 @@ impl Fact {
             Kind::Silence => format!("{} is no longer silent", self.name),
             Kind::Secret => format!("{} has a new client secret", self.name),
             Kind::Certificate => format!("{} has a new certificate", self.name),
+            Kind::Unaccounted => format!("{} has all mail of its server again", self.name),
         }
     }
     /// The page where it is put right.
@@ -74,7 +86,9 @@ impl Fact {
         match (self.mailbox_id, self.kind) {
             (None, _) => "/mailboxes".to_owned(),
             (Some(id), Kind::Outgoing) => format!("/mailboxes/{id}/outgoing"),
-            (Some(id), Kind::Incoming | Kind::Silence) => format!("/mailboxes/{id}/remote"),
+            (Some(id), Kind::Incoming | Kind::Silence | Kind::Unaccounted) => {
+                format!("/mailboxes/{id}/remote")
+            }
             (Some(id), Kind::Secret | Kind::Certificate) => format!("/mailboxes/{id}/remote/authorization"),
         }
     }

@@ -1,7 +1,8 @@
-//! What is wrong now, read from the tables: sides that need a person, grants that lapsed or are refused, silences, and
-//! secrets that end. It remembers nothing.
+//! What is wrong now, read from the tables: sides that need a person, grants that lapsed or are refused, silences, mail that
+//! is unaccounted, and secrets that end. It remembers nothing.
 use super::alert::{Alert, Fact, Kind};
 use crate::db::Tx;
+use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::grant::RETRY_CODE;
 use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
 use crate::mailboxes::usual;
@@ -43,6 +44,10 @@ pub fn current(tx: &mut Tx<'_>, open: &BTreeMap<String, Alert>, now: i64) -> Res
     let by_id: BTreeMap<i64, &Mailbox> = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox)).collect();
     for (id, last_at, unusual_at) in usual::silent(tx, now)? {
         facts.extend(by_id.get(&id).map(|mailbox| silence(mailbox, last_at, unusual_at)));
+    }
+    for (id, balance) in balance::lasting(tx, now.saturating_sub(WAITS_MS))? {
+        let mailbox = by_id.get(&id).filter(|mailbox| mailbox.folder_or_inbox() == balance.folder);
+        facts.extend(mailbox.map(|mailbox| unaccounted(mailbox, &balance)));
     }
     facts.extend(secrets(tx, now)?);
     facts.extend(certificates(tx, now)?);
@@ -177,7 +182,7 @@ fn of_grant(mailbox: &Mailbox, kind: Kind, grant: &Broken) -> Fact {
         consent_id: Some(grant.consent_id),
         is_ahead: match kind {
             Kind::Outgoing => mailbox.outgoing_health.state == State::Ok,
-            Kind::Incoming | Kind::Silence | Kind::Secret | Kind::Certificate => {
+            Kind::Incoming | Kind::Silence | Kind::Secret | Kind::Certificate | Kind::Unaccounted => {
                 mailbox.incoming_health.state == State::Ok
             }
         },
@@ -196,6 +201,17 @@ fn silence(mailbox: &Mailbox, last_at: i64, unusual_at: i64) -> Fact {
                  and at the junk folder; if it does, this silence is only a quiet time."
             .to_owned(),
         ..of_mailbox(mailbox, Kind::Silence, last_at)
+    }
+}
+fn unaccounted(mailbox: &Mailbox, balance: &Balance) -> Fact {
+    Fact {
+        code: "unaccounted".to_owned(),
+        reason: balance.lacks(),
+        remedy: format!(
+            "Fetch what is unaccounted on its page, or by `postern mailbox fetch {} --unaccounted`: nothing is doubled.",
+            mailbox.address
+        ),
+        ..of_mailbox(mailbox, Kind::Unaccounted, balance.unaccounted_since.unwrap_or_default())
     }
 }
 fn subject(mailbox: &Mailbox, kind: Kind) -> String {

@@ -1,7 +1,8 @@
-//! Every mailbox with what keeps it alive: its grants, its registrations' secrets, its traffic, its alerts, its next tries.
+//! Every mailbox with what keeps it alive: its grants, its registrations' secrets, its traffic, its balance, its alerts, its next tries.
 use super::alert::{self, Alert};
 use crate::Result;
 use crate::db::{Query, Tx};
+use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::client::{self, Client, certificate};
 use crate::mailboxes::grant::{self, Dispute, Grant};
 use crate::mailboxes::mailbox::{self, Mailbox, Side};
@@ -22,6 +23,8 @@ pub struct Member {
     pub disputes: Vec<Dispute>,
     /// What lasts, and has not just become well.
     pub alerts: Vec<Alert>,
+    /// Of the folder that is fetched, once it was compared.
+    pub balance: Option<Balance>,
     /// When the next letter is tried; `None`: none waits.
     pub next_sending_at: Option<i64>,
 }
@@ -72,7 +75,7 @@ pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<&str>, limit: i64) ->
 }
 const NEED_PERSON: &str = "((active = 1 AND state = 'needs_person') OR (out_active = 1 AND out_state = 'needs_person')
     OR EXISTS (SELECT 1 FROM alert a WHERE a.mailbox_id = mailbox.id AND a.ended_at IS NULL AND a.gone_at IS NULL
-               AND a.kind IN ('incoming', 'outgoing', 'silence')))";
+               AND a.kind IN ('incoming', 'outgoing', 'silence', 'unaccounted')))";
 /// A link that is open outlives its token: a grant in use that is not renewed is no less in trouble.
 const WAITING: &str = "((active = 1 AND state = 'waiting') OR (out_active = 1 AND out_state = 'waiting')
     OR EXISTS (SELECT 1 FROM consent g
@@ -97,7 +100,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
     }
     let mut mailboxes: BTreeMap<i64, Mailbox> =
         mailbox::of_ids(tx, ids)?.into_iter().map(|mailbox| (mailbox.id, mailbox)).collect();
-    let mut usual = usual::of(tx, ids)?;
+    let (mut usual, mut balances) = (usual::of(tx, ids)?, balance::of(tx, mailboxes.values())?);
     let (grants, alerts, next) = (grant::latest_of(tx, ids)?, alert::open(tx)?, next_sendings(tx, ids)?);
     let disputes = grant::disputes_of(tx, ids)?;
     let mut clients: BTreeMap<i64, Client> = BTreeMap::new();
@@ -131,6 +134,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
             usual: usual.remove(id).unwrap_or_default(),
             disputes: disputes.iter().filter(|dispute| dispute.grant.mailbox_id == *id).cloned().collect(),
             alerts: alerts.iter().filter(is_its).cloned().collect(),
+            balance: balances.remove(id),
             next_sending_at: next.get(id).copied(),
             mailbox,
         })

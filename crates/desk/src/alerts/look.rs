@@ -193,6 +193,7 @@ fn end_of(tx: &mut Tx<'_>, fact: &Fact) -> Result<End> {
             Side::Outgoing,
         ),
         Kind::Secret | Kind::Certificate => return Ok(End::Well),
+        Kind::Unaccounted => return Ok(if mailbox.active { End::Well } else { End::Silent }),
     };
     Ok(match mailbox.health(side).state {
         _ if !is_wanted => End::Silent,

@@ -146,7 +146,7 @@ impl Unfit {
                     unfit.clients.extend(fact.client_id);
                 }
                 // It still works: its mailbox may say so itself.
-                Kind::Secret | Kind::Certificate => {}
+                Kind::Secret | Kind::Certificate | Kind::Unaccounted => {}
             }
         }
         Ok(unfit)

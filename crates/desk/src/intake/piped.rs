@@ -29,14 +29,12 @@ pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result
 /// removed mailbox gets nothing.
 pub fn record(tx: &mut Tx<'_>, mailbox_id: i64, arrival: &Arrival, now: i64) -> Result<Piped> {
     let cursor = next(tx, mailbox_id)?;
-    let known = known(tx, mailbox_id, &arrival.content_key)?;
-    let arrival = Arrival { uid: cursor.uid_last, ..arrival.clone() };
-    let source = Source { mailbox_id, cursor: &cursor, now };
-    if let Some(inbox_id) = known {
-        record::insert_again(tx, &source, &[&arrival])?;
+    if let Some(inbox_id) = known(tx, mailbox_id, &arrival.content_key)? {
+        came_again(tx, mailbox_id, &cursor, inbox_id, now)?;
         return Ok(Piped { inbox_id, known: true });
     }
-    record::insert_new(tx, &source, &[&arrival])?;
+    let arrival = Arrival { uid: cursor.uid_last, ..arrival.clone() };
+    record::insert_new(tx, &Source { mailbox_id, cursor: &cursor, now }, &[&arrival])?;
     // There is no server on which anything would have to be done.
     let (inbox_id,): (i64,) = tx.one(
         "UPDATE inbox SET settled_on_server_at = $3 WHERE mailbox_id = $1 AND content_key = $2 RETURNING id",
@@ -53,6 +51,10 @@ pub fn record(tx: &mut Tx<'_>, mailbox_id: i64, arrival: &Arrival, now: i64) -> 
 /// Says that what is there came again.
 pub fn again(tx: &mut Tx<'_>, mailbox_id: i64, inbox_id: i64, now: i64) -> Result<()> {
     let cursor = next(tx, mailbox_id)?;
+    came_again(tx, mailbox_id, &cursor, inbox_id, now)
+}
+
+fn came_again(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, inbox_id: i64, now: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at, settled_on_server_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)",

@@ -109,6 +109,33 @@ fn known_sources(
     }
     Ok(known)
 }
+/// Of these UIDs of a folder (ascending) those that are not recorded.
+pub fn missing(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    uids: &[u32],
+) -> Result<Vec<u32>> {
+    let mut missing = Vec::new();
+    for some in uids.chunks(RANGE) {
+        let (Some(first), Some(last)) = (some.first(), some.last()) else { continue };
+        let rows: Vec<(u32,)> = tx.all(
+            "SELECT uid FROM inbox
+             WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND uid >= $4 AND uid <= $5
+             UNION ALL
+             SELECT uid FROM inbox_again
+             WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND uid >= $4 AND uid <= $5",
+            params![mailbox_id, folder, uid_validity, *first, *last],
+        )?;
+        let recorded: HashSet<u32> = rows.into_iter().map(|(uid,)| uid).collect();
+        missing.extend(some.iter().copied().filter(|uid| !recorded.contains(uid)));
+    }
+    Ok(missing)
+}
+/// Looked up by their first and last in one statement.
+const RANGE: usize = 10_000;
+
 fn known_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Result<HashSet<[u8; 32]>> {
     let mut known = HashSet::new();
     for some in arrivals.chunks(512) {
@@ -172,7 +199,7 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
     }
     Ok(())
 }
-pub(super) fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
+fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
     for some in arrivals.chunks(512) {
         let mut query = Query::new("SELECT content_key, id FROM inbox WHERE mailbox_id = ");
         query.bind(source.mailbox_id).push(" AND content_key IN ");

@@ -1,4 +1,5 @@
 //! Mailboxes, their registrations at providers, and the consents they live on.
+pub mod balance;
 pub mod choice;
 pub mod client;
 pub mod cursor;
@@ -7,4 +8,5 @@ pub mod lost_key;
 pub mod mailbox;
 pub mod named;
 mod tenant;
+pub mod uid_set;
 pub mod usual;

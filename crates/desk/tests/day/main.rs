@@ -4,6 +4,7 @@
 
 mod alerts;
 mod aliases;
+mod balances;
 mod bounces;
 mod checking;
 mod desk;
@@ -14,6 +15,7 @@ mod inbox;
 mod joining;
 mod lasting;
 mod lists;
+mod lives;
 mod looks;
 mod loops;
 mod mail;

@@ -31,6 +31,7 @@ mod program;
 mod quiet_credentials;
 mod quiet_log;
 mod real_servers;
+mod real_servers_balance;
 mod real_servers_doctor;
 mod real_servers_oauth2;
 mod rig;

@@ -1,4 +1,5 @@
 //! A mailbox as a line of the list: how it is, how long its tokens and secrets live, and the one button that fits.
+use super::figure::Figure;
 use super::health::Facts;
 use crate::moment::Moment;
 use crate::page::Page;
@@ -48,6 +49,8 @@ pub struct Line {
     /// Whether it is told.
     pub watched: bool,
     pub next_sending: Option<Moment>,
+    /// What its folder holds on the server, and here.
+    pub figure: Option<Figure>,
     pub act: Act,
 }
 impl Line {
@@ -72,6 +75,8 @@ impl Line {
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
+        let lacking = member.balance.as_ref().filter(|balance| balance.counts.unaccounted > 0);
+        why.extend(lacking.map(|balance| ("warn", balance.lacks())));
         Line {
             id: mailbox.id,
             address: mailbox.address.clone(),
@@ -84,6 +89,7 @@ impl Line {
             silence: silent.map(|alert| alert.fact.reason.clone()),
             unusual_at: member.usual.unusual_at.filter(|at| *at > page.now).map(|at| page.since(&at)),
             watched: member.usual.watched,
+            figure: member.balance.as_ref().map(|balance| Figure::of(balance, page)),
             next_sending: member.next_sending_at.map(|at| page.moment(&at.max(page.now))),
             act: act(&member, page.now),
         }
@@ -220,6 +226,10 @@ fn act(member: &Member, now: i64) -> Act {
     if !mailbox.active {
         let words = if mailbox.activated_at.is_some() { "Resume" } else { "Start fetching" };
         return Act::Post { words, path: format!("/mailboxes/{}/resume", mailbox.id) };
+    }
+    if member.balance.as_ref().is_some_and(|balance| balance.counts.unaccounted > 0) {
+        let path = format!("/mailboxes/{}/unaccounted", mailbox.id);
+        return Act::Post { words: "Fetch what is unaccounted", path };
     }
     Act::Post { words: "Fetch now", path: format!("/mailboxes/{}/fetch", mailbox.id) }
 }

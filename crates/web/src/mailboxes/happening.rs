@@ -75,6 +75,8 @@ fn words(kind: &str) -> String {
         // Whom it was told to, and whether, stands under Alerts.
         "alerted" => "raised an alert",
         "well_again" => "saw that it is well again",
+        "unaccounted_asked" => "asked for what is unaccounted",
+        "unaccounted_fetched" => "fetched what was unaccounted",
         "silence_watched" => "switched the alert about a silence on",
         "silence_not_watched" => "switched the alert about a silence off",
         "token_deleted" => "deleted the token",

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod doctor;
 mod entered;
 mod expiry;
+mod figure;
 mod fleet;
 mod guide;
 mod happening;
@@ -261,6 +262,8 @@ fn done_sentence(code: &str) -> Option<&'static str> {
         "saved" => "Saved.",
         "made" => "The email is here. Now say where its mail is.",
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
+        "compared" => "It is compared in a moment, and this page says what came of it.",
+        "unaccounted" => "What is unaccounted is fetched in a moment. What is here already is not doubled.",
         "resumed" => "Mail is fetched from now on.",
         _ => return None,
     })

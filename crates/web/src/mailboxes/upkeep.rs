@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use courier::authorize;
 use courier::probe;
+use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Authentication, Side};
 use desk::mailboxes::usual;
 
@@ -112,6 +113,40 @@ pub async fn fetch(
     let now = who.now();
     state.courier.write(move |tx| mailbox::hurry(tx, id, now)).await?;
     Ok(see_other("/mailboxes?done=fetched"))
+}
+
+/// *Compare now*: the folder on the server is listed, and set against what is held.
+pub async fn compare(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    reconcile(&state, &who, id, Asked::Compare).await
+}
+
+/// *Fetch what is unaccounted*: compared once more, and exactly that fetched.
+pub async fn fetch_unaccounted(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    reconcile(&state, &who, id, Asked::Fetch).await
+}
+
+async fn reconcile(state: &State, who: &Who, id: i64, asked: Asked) -> Result<Response, Error> {
+    let mailbox = super::find(state, id).await?;
+    let by = who.by();
+    let done = match asked {
+        Asked::Fetch => "unaccounted",
+        Asked::Compare | Asked::Nothing => "compared",
+    };
+    match error::refusal(state.courier.write(move |tx| balance::ask(tx, &by, &mailbox, asked)).await)? {
+        Ok(()) => Ok(see_other(&format!("/mailboxes/{id}/remote?done={done}"))),
+        Err(refusal) => {
+            let shown = Shown::refused("The folder was not compared.", &refusal);
+            Ok(see_other(&banner::keep(state, who, id, Side::Incoming, shown).await?))
+        }
+    }
 }
 
 /// Whether an unusual silence is told.

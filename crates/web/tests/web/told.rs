@@ -2,6 +2,7 @@
 use crate::mailboxes::{MICROSOFT, SECRET, TENANT, idp, with_config, with_email};
 use crate::office::Office;
 use axum::http::StatusCode;
+use desk::mailboxes::balance::{self, Asked, Compared, Counts, Older};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Round};
 use desk::{By, params};
@@ -138,4 +139,51 @@ async fn a_set_up_that_nobody_has_authorized_yet_is_no_outage_and_a_try_that_is_
     maya.get("/mailboxes/1/remote").await.shows("authorized, not proved").shows("/mailboxes/1/remote/prove");
     let page = maya.get("/mailboxes").await;
     page.shows("IMAP is switched off.").hides("Nobody has authorized").hides("The token in use ends");
+}
+
+#[tokio::test]
+async fn a_mailbox_says_what_is_on_its_server_and_here_and_fetches_what_is_not() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    maya.get("/mailboxes/1").await.hides("on the server").hides("unaccounted");
+    let now = office.clock.now();
+    let compared = |counts: Counts| {
+        let reason = if counts.unaccounted > 0 { "Rows were <lost>." } else { "" }.to_owned();
+        let older = Older::default();
+        let compared = Compared { folder: "INBOX".to_owned(), uid_validity: 1, counts, reason, older };
+        office.write(|tx| {
+            tx.execute(
+                "UPDATE mailbox SET active = 1, state = 'ok', in_host = 'imap.x' WHERE id = 1",
+                params![],
+            )?;
+            balance::keep(tx, 1, &compared, now)
+        });
+    };
+    compared(Counts { held: 1_204, older: 0, waiting: 0, unaccounted: 0 });
+    for path in ["/mailboxes", "/mailboxes/1"] {
+        maya.get(path).await.shows("1,204 on the server · 1,204 held · 0 unaccounted").hides("Fetch what is");
+    }
+    compared(Counts { held: 1_200, older: 300, waiting: 1, unaccounted: 3 });
+    for path in ["/mailboxes", "/mailboxes/1"] {
+        maya.get(path)
+            .await
+            .shows("1,504 on the server · 1,200 held · 300 older than the start · 1 on their way · 3 unaccounted")
+            .shows("3 messages in the folder INBOX are on the server and not here. Rows were &#60;lost&#62;.")
+            .shows("action=\"/mailboxes/1/unaccounted\"");
+    }
+    let answer = maya.post("/mailboxes/1/unaccounted", &[]).await;
+    maya.follow(&answer)
+        .await
+        .shows("is fetched in a moment")
+        .shows("Asked for")
+        .hides("/mailboxes/1/comparison");
+    let asked = office.write(|tx| balance::find(tx, 1, "INBOX")).unwrap().asked;
+    assert_eq!(asked, Asked::Fetch);
+    compared(Counts { held: 1_504, older: 0, waiting: 0, unaccounted: 0 });
+    let answer = maya.post("/mailboxes/1/comparison", &[]).await;
+    maya.follow(&answer).await.shows("It is compared in a moment").shows("asked for what is unaccounted");
+
+    office.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 0 WHERE id = 1", params![])?));
+    let answer = maya.post("/mailboxes/1/unaccounted", &[]).await;
+    maya.follow(&answer).await.shows("fetching is off");
 }

@@ -6,7 +6,7 @@ use super::reader::{Limits, USUAL};
 use super::response::{Condition, FetchData, Literal, Response, Untagged};
 use super::search::later;
 use super::session::Session;
-use super::{COMMAND_TIMEOUT, set};
+use super::{COMMAND_TIMEOUT, UIDS_MAX, set};
 use crate::Result;
 
 /// One answer of a fetch.
@@ -44,6 +44,25 @@ pub struct Fetch<'a> {
 const TRIED: &str = "fetch messages";
 
 impl Session {
+    /// When these came to the server, without their bodies. What is not there has no line.
+    pub async fn internal_dates(&mut self, uids: &[u32]) -> Result<Vec<(u32, Option<i64>)>> {
+        let mut dates = Vec::new();
+        for (set, wanted) in set::sets(uids) {
+            let wanted: BTreeSet<u32> = wanted.into_iter().collect();
+            let command = format!("UID FETCH {set} (UID INTERNALDATE)");
+            let told = self.run("read when messages came", &command, USUAL, |untagged| {
+                if let Untagged::Fetch(FetchData { uid: Some(uid), internal_date_at, .. }) = untagged
+                    && wanted.contains(&uid)
+                    && dates.len() < UIDS_MAX
+                {
+                    dates.push((uid, internal_date_at));
+                }
+            });
+            told.await.map_err(later)?;
+        }
+        Ok(dates)
+    }
+
     /// Asks for messages without marking them seen: `BODY.PEEK[]`, since `RFC822` marks and some servers lack it.
     /// Sizes are never asked for: Exchange's are estimates.
     pub async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> Result<Fetch<'_>> {

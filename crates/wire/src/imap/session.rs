@@ -78,6 +78,11 @@ impl Session {
         self.capabilities.iter().any(|offered| offered.eq_ignore_ascii_case(capability))
     }
 
+    /// Messages in the selected folder, as the server told last.
+    pub fn exists(&self) -> u32 {
+        self.exists
+    }
+
     /// What the server offers, in its order; after login what it said then.
     pub fn capabilities(&self) -> &[String] {
         &self.capabilities

@@ -1,0 +1,187 @@
+//! At the end of a round: the folder on the server against what is recorded of it. Each round compares numbers; the two
+//! lists are compared when these differ, once an hour, and when a person asks. What is found to be unaccounted is fetched
+//! when a person asks for it, by the way of all mail, so that nothing is doubled.
+use super::shelf::{Shelf, Whole};
+use super::{BATCHES_PER_LEG, Broke, LEASE_MS, Tally, Work, plan};
+use crate::trouble::Trouble;
+use desk::intake::inbox::{self, LeaseLost};
+use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::{self, Protocol};
+use desk::mailboxes::uid_set::UidSet;
+use std::collections::HashMap;
+use tokio::sync::watch;
+
+/// What changes on the desk alone (a row that is lost, a cursor that is moved) shows by then.
+const EVERY_MS: i64 = 60 * 60_000;
+/// Between two comparisons, and besides for each message that the folder holds.
+const PAUSE_MS: i64 = 60_000;
+
+/// Graph lists a thousand messages in several requests; the others list all in one.
+fn pause_ms(protocol: Protocol, messages: i64) -> i64 {
+    let each = match protocol {
+        Protocol::Imap | Protocol::Pop3 => 1,
+        Protocol::Graph => 36,
+    };
+    PAUSE_MS.saturating_add(messages.saturating_mul(each))
+}
+
+/// Compares, where that is due, and does what a person has asked for. The cursor, as far as it has come with that.
+pub(super) async fn run(
+    work: &mut Work<'_>,
+    shelf: &mut Shelf,
+    mut cursor: Cursor,
+    stop: &watch::Receiver<bool>,
+    tally: &mut Tally,
+) -> Result<Cursor, Broke> {
+    let (id, folder) = (work.mailbox.id, cursor.folder.clone());
+    let before = work.courier.read(move |tx| balance::find(tx, id, &folder)).await?;
+    if *stop.borrow() || !is_due(work, shelf, &cursor, before.as_ref(), *tally) {
+        return Ok(cursor);
+    }
+    let mut whole = shelf.whole(work.courier, work.mailbox).await?;
+    let mut sum = compare(work, shelf, &whole, &cursor).await?;
+    if sum.counts.waiting > 0 && shelf.waits_for_news() {
+        // The server has told of it, and does not tell again.
+        match work.stretch(shelf, cursor.clone(), &mut whole.names, stop, tally).await? {
+            Some(further) => cursor = further,
+            None => return Ok(cursor),
+        }
+        sum = compare(work, shelf, &whole, &cursor).await?;
+    }
+    if before.is_some_and(|before| before.asked == Asked::Fetch) && !sum.unaccounted.is_empty() {
+        let known = tally.new;
+        for leg in sum.unaccounted.chunks(work.batch() * BATCHES_PER_LEG) {
+            work.leg(shelf, &mut cursor, leg, &mut whole.names, None, stop, tally).await?;
+            if *stop.borrow() {
+                return Ok(cursor); // it is still asked for
+            }
+        }
+        let (messages, now) = (i64::try_from(tally.new - known).unwrap_or(0), work.courier.now());
+        work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
+        whole = shelf.whole(work.courier, work.mailbox).await?;
+        sum = compare(work, shelf, &whole, &cursor).await?;
+    }
+    keep(work, &cursor, &whole, sum).await?;
+    Ok(cursor)
+}
+
+fn is_due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> bool {
+    let Some((before, compared_at)) = before.and_then(|before| Some((before, before.compared_at?))) else {
+        return true;
+    };
+    if before.asked != Asked::Nothing || before.uid_validity != cursor.uid_validity {
+        return true;
+    }
+    let age = work.courier.now().saturating_sub(compared_at);
+    let on_server = before.counts.on_server();
+    let pause = pause_ms(work.mailbox.protocol, on_server);
+    if (0..pause).contains(&age) {
+        return false;
+    }
+    !(0..EVERY_MS.max(pause)).contains(&age) || tally != Tally::default() || shelf.has_changed(on_server)
+}
+
+/// What a comparison comes to.
+struct Sum {
+    counts: Counts,
+    older: UidSet,
+    /// Ascending.
+    unaccounted: Vec<u32>,
+}
+
+async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cursor) -> Result<Sum, Broke> {
+    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+    let uids = whole.uids.clone();
+    let read = work.courier.read(move |tx| inbox::missing(tx, id, &folder, validity, &uids));
+    let missing = read.await?;
+    let held = count(whole.uids.len() - missing.len());
+    let is_passed = |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid);
+    let (passed, waiting): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(is_passed);
+    let was_there: Vec<u32> = passed.iter().copied().filter(|uid| *uid <= cursor.start_after_uid).collect();
+    let is_older = older(work, shelf, cursor, &was_there).await?;
+    let unaccounted: Vec<u32> =
+        passed.iter().copied().filter(|uid| !is_older.get(uid).copied().unwrap_or(false)).collect();
+    let counts = Counts {
+        held,
+        older: count(passed.len() - unaccounted.len()),
+        waiting: count(waiting.len() + whole.to_be_told),
+        unaccounted: count(unaccounted.len()),
+    };
+    let older = UidSet::among(&whole.uids, |uid| is_older.get(&uid).copied().unwrap_or(false));
+    Ok(Sum { counts, older, unaccounted })
+}
+
+/// Of messages that were there when reading began, which are older than *Start From* says now.
+async fn older(
+    work: &Work<'_>,
+    shelf: &mut Shelf,
+    cursor: &Cursor,
+    uids: &[u32],
+) -> Result<HashMap<u32, bool>, Broke> {
+    let Some(from_at) = work.rules.from_at else { return Ok(HashMap::new()) };
+    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+    let read = work.courier.read(move |tx| balance::older(tx, id, &folder, validity, Some(from_at)));
+    let known = read.await?;
+    let mut is_older: HashMap<u32, bool> = uids.iter().map(|uid| (*uid, true)).collect();
+    let unsure: Vec<u32> = uids.iter().copied().filter(|uid| !known.contains(*uid)).collect();
+    if unsure.is_empty() {
+        return Ok(is_older);
+    }
+    let said = |error: wire::Error| -> Trouble { work.said(&error) };
+    let near = shelf.perhaps_since(&unsure, from_at.saturating_sub(plan::SLACK_MS)).await.map_err(said)?;
+    for (uid, at) in shelf.dates(&near).await.map_err(said)? {
+        is_older.insert(uid, !work.rules.wants(at));
+    }
+    Ok(is_older)
+}
+
+async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum) -> Result<(), Broke> {
+    let compared = Compared {
+        folder: cursor.folder.clone(),
+        uid_validity: cursor.uid_validity,
+        counts: sum.counts,
+        reason: reason(&sum, whole).to_owned(),
+        older: Older { than: work.rules.from_at, uids: sum.older },
+    };
+    let (claim, now) = (work.claim.clone(), work.courier.now());
+    let kept = work.courier.write_behind(move |tx| {
+        if !mailbox::renew(tx, &claim, now.saturating_add(LEASE_MS))? {
+            return Err(anyhow::Error::from(LeaseLost).into());
+        }
+        balance::keep(tx, claim.mailbox_id, &compared, now)
+    });
+    Ok(kept.await?)
+}
+
+/// What may have led to it: the desk alone cannot tell.
+fn reason(sum: &Sum, whole: &Whole) -> &'static str {
+    match sum.unaccounted.as_slice() {
+        [] => "",
+        all if all.iter().all(|uid| whole.untold.contains(uid)) => {
+            "The server lists them, and did not tell of them when it was asked for what is new."
+        }
+        _ => {
+            "Reading has gone past them, and none of them is here: Start From was changed after reading began, the desk \
+             was restored from an older backup, or rows of the database were lost."
+        }
+    }
+}
+
+fn count(messages: usize) -> i64 {
+    i64::try_from(messages).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_folder_is_listed_less_often() {
+        let minutes = |protocol, messages| pause_ms(protocol, messages) / 60_000;
+        assert_eq!(minutes(Protocol::Imap, 0), 1);
+        assert_eq!(minutes(Protocol::Imap, 100_000), 2);
+        assert_eq!(minutes(Protocol::Graph, 1_000), 1);
+        assert_eq!(minutes(Protocol::Graph, 100_000), 61);
+    }
+}

@@ -1,0 +1,266 @@
+//! The folder on the server against what is held of it: every message is accounted for, and what is not is fetched when
+//! somebody asks, each once.
+use crate::graph::Scene;
+use crate::pretend_imap::PretendImap;
+use crate::pretend_pop3::PretendPop3;
+use crate::stage::{NOON, Stage, letter};
+use courier::fetch;
+use desk::intake::inbox::State;
+use desk::mailboxes::balance::{self, Asked, Balance, Counts};
+use desk::mailboxes::mailbox::{Fetched, StartFrom};
+use desk::params;
+
+const HOUR: i64 = 3_600_000;
+const MINUTE: i64 = 60_000;
+
+fn names(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number:03}")).collect()
+}
+/// A machine's answer to nothing: it is held, and so on no ticket.
+fn absence(name: &str) -> Vec<u8> {
+    let mut raw = b"Auto-Submitted: auto-replied\r\n".to_vec();
+    raw.extend(letter(name));
+    raw
+}
+fn counts(held: i64, older: i64, waiting: i64, unaccounted: i64) -> Counts {
+    Counts { held, older, waiting, unaccounted }
+}
+fn balance(stage: &Stage) -> Balance {
+    stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).expect("the folder was compared")
+}
+fn ask(stage: &Stage, asked: Asked) {
+    let (by, mailbox) = (stage.by(), stage.mailbox());
+    stage.write(|tx| balance::ask(tx, &by, &mailbox, asked));
+}
+async fn fetch(stage: &Stage) -> fetch::Summary {
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap()
+}
+/// What no row of the desk knows any more: the rows of what is held are lost.
+fn lose_held(stage: &Stage) {
+    stage.write(|tx| Ok(tx.execute("DELETE FROM inbox WHERE state = 'held'", params![])?));
+}
+async fn by_imap(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendImap) {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, start_from, fetched);
+    (stage, imap)
+}
+fn listings(imap: &PretendImap) -> usize {
+    imap.log().iter().filter(|line| line.ends_with("UID SEARCH UID 1:*")).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cursor_was_moved_past_is_unaccounted_and_fetched_once_when_it_is_asked_for() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 8) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch(&stage).await;
+    let first = balance(&stage);
+    assert_eq!((first.counts, first.compared_at), (counts(8, 0, 0, 0), Some(stage.clock.now())));
+    assert_eq!((first.reason.as_str(), first.unaccounted_since), ("", None));
+
+    for name in names(9, 11) {
+        imap.deliver(NOON, letter(&name));
+    }
+    stage.write(|tx| Ok(tx.execute("UPDATE folder SET uid_last = 11", params![])?));
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetch(&stage).await.fetched, 0, "nothing is fetched that nobody asked for");
+    let lacking = balance(&stage);
+    assert_eq!(lacking.counts, counts(8, 0, 0, 3), "its count said that something has changed");
+    assert_eq!(lacking.unaccounted_since, Some(stage.clock.now()));
+    assert!(
+        lacking.lacks().starts_with("3 messages in the folder INBOX are on the server and not here. Reading")
+    );
+
+    ask(&stage, Asked::Fetch);
+    assert_eq!(balance(&stage).asked, Asked::Fetch);
+    let bodies = || imap.log().into_iter().filter(|line| line.contains("BODY")).count();
+    let before = bodies();
+    let found = fetch(&stage).await;
+    assert_eq!((found.fetched, found.filed), (3, 3));
+    assert_eq!(bodies(), before + 1, "exactly those: {:?}", imap.log());
+    assert!(imap.log().iter().any(|line| line.contains("UID FETCH 9:11 (UID INTERNALDATE BODY")));
+    let whole = balance(&stage);
+    assert_eq!((whole.counts, whole.asked), (counts(11, 0, 0, 0), Asked::Nothing));
+    assert_eq!(stage.tickets(), names(1, 11));
+    ask(&stage, Asked::Fetch);
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    assert_eq!(stage.tickets(), names(1, 11));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_row_shows_within_the_hour_though_nothing_changes_on_the_server() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    imap.deliver(NOON - HOUR, letter("letter 001"));
+    imap.deliver(NOON - HOUR, absence("away"));
+    imap.deliver(NOON - HOUR, letter("letter 002"));
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(3, 0, 0, 0));
+    lose_held(&stage);
+    let before = listings(&imap);
+    for _ in 0..5 {
+        stage.clock.advance(10 * MINUTE);
+        fetch(&stage).await;
+    }
+    assert_eq!(listings(&imap), before, "while the numbers agree the lists are not compared");
+    stage.clock.advance(11 * MINUTE);
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(2, 0, 0, 1));
+    ask(&stage, Asked::Fetch);
+    let found = fetch(&stage).await;
+    assert_eq!((found.fetched, found.held), (1, 1));
+    assert_eq!(balance(&stage).counts, counts(3, 0, 0, 0));
+    assert_eq!(stage.inbox().iter().filter(|row| row.state == State::Held).map(|row| row.uid).max(), Some(2));
+    // The rest of the desk is as it was, and the fetched one has the content that was there.
+    assert_eq!(stage.tickets(), names(1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_uidvalidity_and_what_was_moved_out_and_in_are_accounted_for() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 5) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch(&stage).await;
+    // Out, and a while later in again, under another UID.
+    let out = imap.state().letters.remove(1);
+    stage.clock.advance(2 * MINUTE);
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(4, 0, 0, 0));
+    imap.deliver(NOON - HOUR, out.bytes);
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    assert_eq!(balance(&stage).counts, counts(5, 0, 0, 0));
+    {
+        let mut state = imap.state();
+        state.uid_validity = 9;
+        for (letter, uid) in state.letters.iter_mut().zip(100..) {
+            letter.uid = uid;
+        }
+        state.uid_next = 200;
+    }
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    let anew = balance(&stage);
+    assert_eq!((anew.uid_validity, anew.counts), (9, counts(5, 0, 0, 0)));
+    assert_eq!(stage.tickets(), names(1, 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_older_than_the_start_is_counted_apart_and_wanted_after_another_start() {
+    let (stage, imap) = by_imap(StartFrom::Now, Fetched::Nothing).await;
+    for name in names(1, 60) {
+        imap.deliver(NOON - HOUR, letter(&name)); // today as well, so SINCE does not tell them apart
+    }
+    imap.deliver(NOON + 1_000, letter("letter 061"));
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(1, 60, 0, 0));
+    let dates = || imap.log().iter().filter(|line| line.ends_with("(UID INTERNALDATE)")).count();
+    let asked = dates();
+    for number in 62..65 {
+        imap.deliver(NOON + 2_000, letter(&format!("letter {number:03}")));
+        stage.clock.advance(2 * MINUTE);
+        fetch(&stage).await;
+    }
+    assert_eq!((balance(&stage).counts, dates()), (counts(4, 60, 0, 0), asked), "dates are asked for once");
+    assert_eq!(stage.tickets(), names(61, 64));
+
+    // Everything after all: what was left is fetched when somebody asks, silently.
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    ask(&stage, Asked::Compare);
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    let wanted = balance(&stage);
+    assert_eq!(wanted.counts, counts(4, 0, 0, 60));
+    assert!(wanted.reason.contains("Start From was changed"), "{}", wanted.reason);
+    ask(&stage, Asked::Fetch);
+    assert_eq!(fetch(&stage).await.fetched, 60);
+    assert_eq!(balance(&stage).counts, counts(64, 0, 0, 0));
+    assert_eq!(stage.tickets(), names(1, 64));
+    let (loud,) =
+        stage.read(|tx| Ok(tx.one::<(i64,)>("SELECT count(*) FROM inbox WHERE silent = 0", params![])?));
+    assert_eq!(loud, 4, "old mail is filed silently");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_moved_after_it_was_fetched_is_neither_here_nor_lacking() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Move("Done".into())).await;
+    for name in names(1, 4) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(0, 0, 0, 0));
+    // A lost row of one that is still there is fetched and moved like any other.
+    imap.state().no_moving = true;
+    imap.deliver(NOON, absence("away"));
+    let _ = fetch::once(&stage.courier, stage.mailbox_id).await;
+    lose_held(&stage);
+    imap.state().no_moving = false;
+    stage.clock.advance(2 * HOUR);
+    ask(&stage, Asked::Fetch);
+    assert_eq!(fetch(&stage).await.fetched, 1);
+    assert_eq!((balance(&stage).counts, imap.state().letters.len()), (counts(0, 0, 0, 0), 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_pop3_a_lost_row_is_found_and_old_mail_is_asked_for_its_date_once() {
+    let (stage, pop3) = (Stage::new(), PretendPop3::start().await);
+    stage.fetched_by_pop3(pop3.address, StartFrom::Now, Fetched::Nothing);
+    for name in names(1, 10) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    pop3.deliver(NOON + 1_000, absence("away"));
+    pop3.deliver(NOON + 1_000, letter("letter 011"));
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).counts, counts(2, 10, 0, 0));
+    let dates = || pop3.log().iter().filter(|line| line.starts_with("TOP")).count();
+    let asked = dates();
+    lose_held(&stage);
+    stage.clock.advance(2 * HOUR);
+    fetch(&stage).await;
+    let one_more = asked + 1; // of the lost one, which could be old as well
+    assert_eq!((balance(&stage).counts, dates()), (counts(1, 10, 0, 1), one_more));
+    ask(&stage, Asked::Fetch);
+    let found = fetch(&stage).await;
+    assert_eq!((found.fetched, found.held), (1, 1));
+    assert_eq!(balance(&stage).counts, counts(2, 10, 0, 0));
+    let retrieved: Vec<String> = pop3.log().into_iter().filter(|line| line.starts_with("RETR")).collect();
+    assert_eq!(retrieved, ["RETR 11", "RETR 12", "RETR 11"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_graph_a_lost_row_is_found_and_so_is_what_the_server_never_told_of() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Nothing).await;
+    let stage = &scene.stage;
+    for name in ["letter 001", "letter 002"] {
+        scene.practice.deliver(crate::graph::OPENED, &letter(name));
+    }
+    scene.practice.deliver(crate::graph::OPENED, &absence("away"));
+    scene.fetch().await;
+    assert_eq!(balance(stage).counts, counts(3, 0, 0, 0));
+    lose_held(stage);
+    scene.advance(2 * HOUR);
+    scene.fetch().await;
+    assert_eq!(balance(stage).counts, counts(2, 0, 0, 1));
+    ask(stage, Asked::Fetch);
+    assert_eq!(scene.fetch().await.fetched, 1);
+    assert_eq!(balance(stage).counts, counts(3, 0, 0, 0));
+
+    // Without its number, too: as if no listing of what is new had ever named it.
+    stage.write(|tx| {
+        Ok(tx.execute(
+            "DELETE FROM named_message WHERE uid IN (SELECT uid FROM inbox WHERE state = 'held')",
+            params![],
+        )?)
+    });
+    lose_held(stage);
+    scene.advance(2 * HOUR);
+    scene.fetch().await;
+    let lacking = balance(stage);
+    assert_eq!(lacking.counts, counts(2, 0, 0, 1));
+    assert!(lacking.reason.contains("did not tell of them"), "{}", lacking.reason);
+    ask(stage, Asked::Fetch);
+    assert_eq!(scene.fetch().await.fetched, 1);
+    assert_eq!(balance(stage).counts, counts(3, 0, 0, 0));
+    assert_eq!(scene.fetch().await.fetched, 0);
+    assert_eq!(stage.tickets(), names(1, 2));
+    assert_eq!(stage.inbox().len(), 3);
+}

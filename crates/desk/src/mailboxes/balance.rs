@@ -1,0 +1,235 @@
+//! What a fetched folder holds on its server, set against what is held of it here. Every message that the server lists is
+//! held, older than *Start From* says, or waits for the next round; what is none of these is unaccounted.
+use super::mailbox::{self, Mailbox};
+use super::uid_set::UidSet;
+use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::site::event::{self, Subject};
+use crate::{By, Refusal, Result, params};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What a person has asked the next round for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Nothing,
+    /// To list both and compare.
+    Compare,
+    /// And to fetch what is unaccounted then.
+    Fetch,
+}
+impl Asked {
+    fn word(self) -> &'static str {
+        match self {
+            Asked::Nothing => "",
+            Asked::Compare => "compare",
+            Asked::Fetch => "fetch",
+        }
+    }
+    fn from_word(word: &str) -> Asked {
+        match word {
+            "compare" => Asked::Compare,
+            "fetch" => Asked::Fetch,
+            _ => Asked::Nothing,
+        }
+    }
+}
+
+/// Every message that the server lists is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub held: i64,
+    /// Than *Start From* says.
+    pub older: i64,
+    /// For the next round.
+    pub waiting: i64,
+    pub unaccounted: i64,
+}
+impl Counts {
+    pub fn on_server(&self) -> i64 {
+        self.held + self.older + self.waiting + self.unaccounted
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    pub folder: String,
+    pub uid_validity: u32,
+    /// `None`: it was asked for, and not done yet.
+    pub compared_at: Option<i64>,
+    pub counts: Counts,
+    pub unaccounted_since: Option<i64>,
+    /// Why messages may be unaccounted; empty while none is.
+    pub reason: String,
+    pub asked: Asked,
+}
+impl Balance {
+    /// *3 messages in the folder INBOX are on the server and not here.* And why.
+    pub fn lacks(&self) -> String {
+        let messages = match self.counts.unaccounted {
+            1 => "1 message in the folder {} is".to_owned(),
+            many => format!("{many} messages in the folder {{}} are"),
+        };
+        format!("{} on the server and not here. {}", messages.replace("{}", &self.folder), self.reason)
+    }
+}
+impl FromRow for Balance {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let asked: &str = row.get(10)?;
+        Ok(Balance {
+            folder: row.get(1)?,
+            uid_validity: row.get(2)?,
+            compared_at: row.get(3)?,
+            counts: Counts {
+                held: row.get(4)?,
+                older: row.get(5)?,
+                waiting: row.get(6)?,
+                unaccounted: row.get(7)?,
+            },
+            unaccounted_since: row.get(8)?,
+            reason: row.get(9)?,
+            asked: Asked::from_word(asked),
+        })
+    }
+}
+const SELECT: &str =
+    "SELECT mailbox_id, folder, uid_validity, compared_at, held, older, waiting, unaccounted,
+    unaccounted_since, reason, asked FROM folder_balance WHERE mailbox_id ";
+
+pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Balance>> {
+    let mut query = Query::new(SELECT);
+    query.push("= ").bind(mailbox_id).push(" AND folder = ").bind(folder);
+    Ok(tx.maybe(query.sql(), query.params())?)
+}
+
+/// Of the folders that are fetched now, where they were compared.
+pub fn of<'m>(
+    tx: &mut Tx<'_>,
+    mailboxes: impl IntoIterator<Item = &'m Mailbox>,
+) -> Result<BTreeMap<i64, Balance>> {
+    let folders: BTreeMap<i64, &str> =
+        mailboxes.into_iter().map(|mailbox| (mailbox.id, mailbox.folder_or_inbox())).collect();
+    let mut query = Query::new(SELECT);
+    query.push("IN ").bind_list(folders.keys().copied()).push(" AND compared_at IS NOT NULL");
+    let rows: Vec<Of> = tx.all(query.sql(), query.params())?;
+    let is_its = |of: &Of| folders.get(&of.mailbox_id).is_some_and(|folder| *folder == of.balance.folder);
+    Ok(rows.into_iter().filter(is_its).map(|of| (of.mailbox_id, of.balance)).collect())
+}
+struct Of {
+    mailbox_id: i64,
+    balance: Balance,
+}
+impl FromRow for Of {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        Ok(Of { mailbox_id: row.get(0)?, balance: Balance::from_row(row)? })
+    }
+}
+
+/// A comparison that is to be kept.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    pub folder: String,
+    pub uid_validity: u32,
+    pub counts: Counts,
+    pub reason: String,
+    /// The moment by which messages are older, and which were found to be.
+    pub older: Older,
+}
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Older {
+    pub than: Option<i64>,
+    pub uids: UidSet,
+}
+
+/// It is what was asked for.
+pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> Result<()> {
+    let Compared { folder, uid_validity, counts, reason, older } = compared;
+    let before = find(tx, mailbox_id, folder)?;
+    let since = before.as_ref().and_then(|balance| balance.unaccounted_since).unwrap_or(now);
+    tx.execute(
+        "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, compared_at, on_server, held, older, waiting,
+             unaccounted, unaccounted_since, reason, older_than, older_uids)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (mailbox_id, folder) DO UPDATE SET uid_validity = excluded.uid_validity,
+             compared_at = excluded.compared_at, on_server = excluded.on_server, held = excluded.held,
+             older = excluded.older, waiting = excluded.waiting, unaccounted = excluded.unaccounted,
+             unaccounted_since = excluded.unaccounted_since, reason = excluded.reason, asked = '',
+             older_than = excluded.older_than, older_uids = excluded.older_uids",
+        params![
+            mailbox_id,
+            folder,
+            *uid_validity,
+            now,
+            counts.on_server(),
+            counts.held,
+            counts.older,
+            counts.waiting,
+            counts.unaccounted,
+            (counts.unaccounted > 0).then_some(since),
+            reason,
+            older.than,
+            older.uids.written()
+        ],
+    )?;
+    if before.is_none_or(|before| before.counts != *counts || before.asked != Asked::Nothing) {
+        tx.wake("mailbox"); // its page says so
+    }
+    Ok(())
+}
+
+/// Which were found to be older by this rule, so that their dates need not be asked for again. Nothing under another
+/// UIDVALIDITY.
+pub fn older(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folder: &str,
+    uid_validity: u32,
+    than: Option<i64>,
+) -> Result<UidSet> {
+    let found: Option<(Option<i64>, String)> = tx.maybe(
+        "SELECT older_than, older_uids FROM folder_balance
+         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3",
+        params![mailbox_id, folder, uid_validity],
+    )?;
+    let by_this_rule = found.filter(|(kept, _)| *kept == than);
+    Ok(by_this_rule.map(|(_, uids)| UidSet::read(&uids)).unwrap_or_default())
+}
+
+/// The next round compares, and it is the next thing that happens. For a mailbox that is fetched.
+pub fn ask(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox, asked: Asked) -> Result<()> {
+    if !mailbox.active {
+        let sentence = "Nothing was asked of the server, because fetching is off: start it first.";
+        return Err(Refusal::Other(sentence.to_owned()).into());
+    }
+    want(tx, mailbox, asked)?;
+    if asked == Asked::Fetch {
+        event::append(tx, by, Subject::Mailbox(mailbox.id), "unaccounted_asked", json!({}))?;
+    }
+    mailbox::hurry(tx, mailbox.id, by.at)
+}
+/// The same for who is about to fetch it.
+pub fn want(tx: &mut Tx<'_>, mailbox: &Mailbox, asked: Asked) -> Result<()> {
+    tx.execute(
+        "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, asked) VALUES ($1, $2, 0, $3)
+         ON CONFLICT (mailbox_id, folder) DO UPDATE SET
+             asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE excluded.asked END",
+        params![mailbox.id, mailbox.folder_or_inbox(), asked.word()],
+    )?;
+    Ok(())
+}
+/// What came of it.
+pub fn fetched(tx: &mut Tx<'_>, mailbox_id: i64, messages: i64, now: i64) -> Result<()> {
+    let data = json!({ "messages": messages });
+    event::append(tx, &By::system(now), Subject::Mailbox(mailbox_id), "unaccounted_fetched", data)
+}
+
+/// Of mailboxes that are fetched: folders with messages that have been unaccounted since then or longer.
+pub fn lasting(tx: &mut Tx<'_>, since: i64) -> Result<Vec<(i64, Balance)>> {
+    let mut query = Query::new(SELECT);
+    query.push("IN (SELECT id FROM mailbox WHERE active = 1 AND removed_at IS NULL)");
+    query
+        .push(" AND unaccounted > 0 AND unaccounted_since <= ")
+        .bind(since)
+        .push(" ORDER BY mailbox_id LIMIT 1000");
+    let rows: Vec<Of> = tx.all(query.sql(), query.params())?;
+    Ok(rows.into_iter().map(|of| (of.mailbox_id, of.balance)).collect())
+}

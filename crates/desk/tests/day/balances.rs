@@ -1,0 +1,84 @@
+//! Mail that is on the server and not here: shown at once, told when it stays.
+use crate::alerts::{day, minutes, open, posts};
+use crate::desk::{Day, SUPPORT};
+use desk::alerts::fleet::{self, Wanted};
+use desk::check;
+use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
+use desk::{By, params};
+
+fn compared(day: &Day, folder: &str, unaccounted: i64) {
+    let (id, now) = (day.mailbox_id(SUPPORT), day.later(1));
+    let compared = Compared {
+        folder: folder.to_owned(),
+        uid_validity: 1,
+        counts: Counts { held: 5, older: 2, waiting: 0, unaccounted },
+        reason: if unaccounted > 0 { "Rows were lost.".to_owned() } else { String::new() },
+        older: Older::default(),
+    };
+    day.write(|tx| balance::keep(tx, id, &compared, now));
+}
+fn shown(day: &Day) -> Option<Balance> {
+    let members = day.read(|tx| fleet::list(tx, Wanted::All, None, 99));
+    members.into_iter().find(|member| member.mailbox.address == SUPPORT)?.balance
+}
+
+#[test]
+fn mail_that_is_not_here_is_told_when_it_stays_so_and_when_it_has_come() {
+    let day = day();
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    assert_eq!(shown(&day), None);
+    compared(&day, "INBOX", 2);
+    assert_eq!(shown(&day).map(|balance| balance.counts.on_server()), Some(9));
+    minutes(&day, 10);
+    // Another comparison, with more: since when is not forgotten.
+    compared(&day, "INBOX", 3);
+    assert!(open(&day).is_empty());
+    minutes(&day, 6);
+    let told = open(&day).remove(0).fact;
+    assert_eq!(told.headline(), "support@desk.example lacks mail that is on its server");
+    assert_eq!(told.reason, "3 messages in the folder INBOX are on the server and not here. Rows were lost.");
+    assert!(told.remedy.contains("--unaccounted"), "{}", told.remedy);
+    assert_eq!(posts(&day), ["alert.begun support@desk.example lacks mail that is on its server"]);
+    let faults = check::check(&day.desk).unwrap().faults;
+    assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), ["unaccounted"], "{faults:?}");
+
+    compared(&day, "INBOX", 0);
+    assert_eq!(shown(&day).unwrap().unaccounted_since, None);
+    minutes(&day, 15);
+    assert_eq!(posts(&day), ["alert.ended support@desk.example has all mail of its server again"]);
+    let report = check::check(&day.desk).unwrap();
+    assert_eq!((report.faults, report.folders.len()), (vec![], 1));
+}
+
+#[test]
+fn a_folder_that_is_fetched_no_more_is_nobodys_trouble() {
+    let day = day();
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    compared(&day, "Archive", 4);
+    minutes(&day, 30);
+    assert!(open(&day).is_empty() && shown(&day).is_none());
+    compared(&day, "INBOX", 1);
+    minutes(&day, 1);
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 0", params![])?));
+    minutes(&day, 30);
+    assert!(open(&day).is_empty(), "fetching is off");
+}
+
+#[test]
+fn what_is_asked_for_waits_for_the_next_round_and_is_done_with_it() {
+    let day = day();
+    let (id, by) = (day.mailbox_id(SUPPORT), By::system(day.now()));
+    let asked = || day.read(|tx| balance::find(tx, id, "INBOX")).map(|balance| balance.asked);
+    let mailbox = || day.read(|tx| desk::mailboxes::mailbox::get(tx, id));
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 0", params![])?));
+    let refused = day.try_write(|tx| balance::ask(tx, &by, &mailbox(), Asked::Fetch)).unwrap_err();
+    assert!(refused.to_string().contains("fetching is off"), "{refused}");
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    let mailbox = mailbox();
+    day.write(|tx| balance::ask(tx, &by, &mailbox, Asked::Fetch));
+    day.write(|tx| balance::ask(tx, &by, &mailbox, Asked::Compare));
+    assert_eq!(asked(), Some(Asked::Fetch), "to compare is part of it");
+    assert_eq!(shown(&day), None, "nothing is known yet");
+    compared(&day, "INBOX", 0);
+    assert_eq!(asked(), Some(Asked::Nothing));
+}

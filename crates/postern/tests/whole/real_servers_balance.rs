@@ -1,0 +1,48 @@
+//! Against Dovecot: whether all that the server holds is here.
+use crate::applying::on_the_page;
+use crate::program::Program;
+use crate::rig;
+use desk::params;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_letter_is_accounted_for_and_what_is_not_is_fetched_when_asked() {
+    for incoming in [rig::imaps(), rig::pop3s()] {
+        let address = rig::address("support", "contoso.example");
+        let letter = |subject: &str| rig::letter("ann@nordwind.example", &address, subject, "Please look.");
+        // Held, and so on no ticket.
+        let away = format!("Auto-Submitted: auto-replied\n{}", letter("Away"));
+        rig::deliver(&address, &[letter("1"), letter("2"), away, letter("3")]);
+        let ca = rig::ca();
+        let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+        program.file("secret", rig::PASSWORD);
+        let file =
+            program.file("fleet.toml", &rig::mailbox_toml(&address, &incoming, &rig::submission(), ""));
+        program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+        let shown = || program.run(&["mailbox", "show", &address, "--json"]).fine().json()["folders"].clone();
+        assert!(shown().is_null(), "nothing was compared yet");
+        program.run(&["mailbox", "fetch", &address]).fine();
+        let folder = || {
+            let folder = &shown()[0];
+            ["on_server", "held", "unaccounted"].map(|key| folder[key].as_i64().unwrap())
+        };
+        assert_eq!(folder(), [4, 4, 0], "{incoming}");
+        on_the_page(
+            &program,
+            |tx, _, _| Ok(tx.execute("DELETE FROM inbox WHERE state = 'held'", params![])?),
+        );
+        rig::deliver(&address, &[letter("4")]);
+        let done = program.run(&["mailbox", "fetch", &address, "--unaccounted", "--json"]).fine().json();
+        assert_eq!((&done["fetched"], &done["held"]), (&2.into(), &1.into()), "{incoming}: {done}");
+        assert_eq!((folder(), &done["unaccounted"]), ([5, 5, 0], &0.into()), "{incoming}: {done}");
+        let again = program.run(&["mailbox", "fetch", &address, "--unaccounted"]).fine().out;
+        assert!(again.contains("0 fetched") && again.contains("5 on the server, 5 held"), "{again}");
+        let checked = program.run(&["check", "--json"]).fine().json();
+        let first = &checked["folders"][0];
+        assert_eq!((&first["mailbox"], &first["unaccounted"]), (&address.as_str().into(), &0.into()));
+        let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/json.md");
+        let manual = std::fs::read_to_string(manual).unwrap();
+        for key in first.as_object().unwrap().keys() {
+            assert!(manual.contains(key.as_str()), "docs/manual/json.md does not say what {key} is");
+        }
+    }
+}
