@@ -35,7 +35,8 @@ fn beside_a_server(config: &Config, error: anyhow::Error) -> anyhow::Error {
     if !is_the_key || !is_served(config) {
         return error;
     }
-    anyhow!("{}. {}", format!("{error:#}").trim_end_matches('.'), key_health::REMEDY)
+    let said = format!("{error:#}");
+    anyhow!("{}. {} {}", said.trim_end_matches('.'), key_health::REMEDY, key_health::WITHOUT_A_COPY)
 }
 
 /// The same for the server, which holds the lock on the data folder.

@@ -14,7 +14,9 @@ pub(super) async fn run(courier: Courier, mut stop: watch::Receiver<bool>) {
             && found != told
         {
             match &found {
-                Some(trouble) => tracing::error!("{trouble} {}", key_health::REMEDY),
+                Some(trouble) => {
+                    tracing::error!("{trouble} {} {}", key_health::REMEDY, key_health::WITHOUT_A_COPY)
+                }
                 None => tracing::info!("the key file is in its place again"),
             }
             told = found;

@@ -18,14 +18,16 @@ pub fn trouble(desk: &Desk) -> Result<Option<String>> {
 }
 
 /// What helps while a server runs, and only then.
-pub const REMEDY: &str = "The running server still has the key in its memory and goes on, but the next start would fail: put \
-    the file back from your copy before you stop it. Where there is no copy, every secret has to be entered again after the \
-    next start (`postern key forget` says which).";
+pub const REMEDY: &str = "The running server still has the key and goes on; the next start would fail. Put the file back from \
+    your copy before you stop it.";
+/// For who reads more than a line.
+pub const WITHOUT_A_COPY: &str = "Where there is no copy, every secret has to be entered again after a restart (`postern key forget` says which).";
 
 fn file_trouble(vault: &Vault, known: Option<&str>) -> Option<String> {
     let (file, keys) = vault.file_now()?;
     let keys = match keys {
         Ok(keys) => keys,
+        Err(_) if !file.exists() => return Some(format!("The key file {} is missing.", file.display())),
         Err(error) => return Some(format!("The key is not where the next start looks for it: {error:#}.")),
     };
     let known = known.filter(|known| !keys.iter().any(|key| key == known))?;

@@ -187,7 +187,7 @@ const ROWS: &[Row] = &[
     row("app_missing", "needs_person", PERSON, HOUR, &["does not know the service account"])
         .at(At::ServiceAccount),
     row("consent_removed", "needs_person", PERSON, HOUR, &["Client is unauthorized"]).at(At::ServiceAccount),
-    row("clock_ahead", "needs_person", PERSON, HOUR, &["reasonable timeframe"]).at(At::ServiceAccount),
+    row("clock_ahead", "ok", PERSON, QUARTER, FETCHED).at(At::ServiceAccount),
     row("clock_behind", "ok", PERSON, QUARTER, FETCHED).at(At::ServiceAccount),
     // The other providers.
     row("token_429", "waiting", PASSES, QUARTER, PATIENCE).at(At::Google),

@@ -205,7 +205,7 @@ async fn a_key_file_that_goes_away_under_a_server_is_told_on_pages_in_the_log_an
     let pages = format!("{}/tickets", server.url);
     let (key, away) = (key(&program), program.path().join("away"));
     let text = fs::read_to_string(&key).unwrap();
-    let still_there = "put the file back from your copy before you stop it";
+    let still_there = "Put the file back from your copy before you stop it";
 
     fs::rename(&key, &away).unwrap();
     maya.get(&pages).await.says("Do not stop Postern").says("postern.key is missing").says(still_there);
