@@ -19,6 +19,16 @@ pub(crate) fn protocol_of(mailbox: &Mailbox, side: Side) -> Protocol {
     }
 }
 
+/// What the tokens of a side's consent are for, its own first, one for each resource: another side may live on it that is
+/// spoken to otherwise.
+pub(crate) fn protocols_of(mailbox: &Mailbox, side: Side) -> Vec<Protocol> {
+    let own = protocol_of(mailbox, side);
+    let shares = side == Side::Incoming && mailbox.outgoing.authentication == Authentication::Same;
+    let other = shares.then(|| protocol_of(mailbox, Side::Outgoing));
+    let is_another = |other: &Protocol| (*other == Protocol::Graph) != (own == Protocol::Graph);
+    [own].into_iter().chain(other.filter(is_another)).collect()
+}
+
 /// What is known of the registration's provider.
 pub(crate) fn oauth2<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {
     providers.find(&client.provider).and_then(|preset| preset.oauth2.as_ref())

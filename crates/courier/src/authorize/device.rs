@@ -4,19 +4,20 @@ use super::exchange::{Exchanged, Given, keep};
 use super::{Banner, Of, Session, ready, registration as bound, revoke, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
-use crate::registration::{self, Consent, endpoint, protocol_of, token_scope};
+use crate::registration::{self, Consent, endpoint, protocol_of, protocols_of, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask, probe};
+use desk::db::Tx;
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, DevicePoll, DeviceTry, Grant, NewDevice, State};
-use desk::mailboxes::mailbox::Side;
+use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::{By, Refusal};
 use mail::explain::Class;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use url::Url;
 use wire::oauth::device::INTERVAL_S_MAX;
-use wire::oauth::{DeviceCode, Polled, SLOWER_S, TokenSet};
+use wire::oauth::{DeviceCode, Polled, Protocol, SLOWER_S, TokenSet};
 
 /// So many providers may be slow before a code has to wait for another one's answer.
 const AT_ONCE_MAX: usize = 16;
@@ -82,7 +83,14 @@ pub async fn begin_device(
     mailbox_id: i64,
     side: Side,
 ) -> desk::Result<Device> {
-    let (_, client) = courier.read(move |tx| bound(tx, mailbox_id, side)).await?;
+    let now = courier.now();
+    let (client, protocol) = courier
+        .read(move |tx| {
+            let (mailbox, client) = bound(tx, mailbox_id, side)?;
+            let protocol = missing(tx, &mailbox, &client, side, now)?;
+            Ok((client, protocol))
+        })
+        .await?;
     ready(&client)?;
     let providers = &courier.desk().providers;
     let known =
@@ -92,7 +100,7 @@ pub async fn begin_device(
         return Err(Refusal::Other(sentence.to_owned()).into());
     };
     let at = endpoint(courier, "Device Endpoint", &known.replace("{tenant}", client.tenant.trim()))?;
-    let code = code_of(courier, &client, mailbox_id, side, &at).await.map_err(|trouble| {
+    let code = code_of(courier, &client, (mailbox_id, side, protocol), &at).await.map_err(|trouble| {
         Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy).trim().to_owned())
     })?;
     let new = NewDevice {
@@ -115,17 +123,35 @@ pub async fn begin_device(
     Ok(Device { grant_id, user_code: code.user_code, verification_uri, until })
 }
 
+/// What a code is asked for next: the side's own, unless the one before has brought that and consent for another is missing.
+fn missing(
+    tx: &mut Tx<'_>,
+    mailbox: &Mailbox,
+    client: &Client,
+    side: Side,
+    now: i64,
+) -> desk::Result<Protocol> {
+    let own = protocol_of(mailbox, side);
+    let Some(newest) = grant::newest_device(tx, mailbox.id, side)? else { return Ok(own) };
+    let newest = grant::find(tx, newest)?
+        .filter(|grant| grant.client_id == client.id && now < grant.since.saturating_add(MISSING_MS));
+    let Some(newest) = newest else { return Ok(own) };
+    let said = protocols_of(mailbox, side).into_iter().find(|one| missing_code(*one) == newest.reason_code);
+    Ok(said.unwrap_or(own))
+}
+
 /// The client shows itself as at the token endpoint (RFC 8628 §3.1). Of one resource, since the poll that brings the
-/// token names none.
+/// token names none: Entra lets a person consent to two, and then refuses the token.
 async fn code_of(
     courier: &Courier,
     client: &Client,
-    mailbox_id: i64,
-    side: Side,
+    (mailbox_id, side, protocol): (i64, Side, Protocol),
     at: &Url,
 ) -> Result<DeviceCode, Trouble> {
     let prepared = ask::prepare(courier, client).await?;
-    let scope = scope_of(courier, client, mailbox_id, side).await?;
+    let mailbox = probe::find(courier, mailbox_id).await?;
+    let of = Consent { mailbox: &mailbox, side };
+    let scope = token_scope(&courier.desk().providers, client, of, "", protocol);
     let request = prepared.request_at(at, &scope);
     let asked = wire::oauth::device_code(courier.net(), &request);
     match tokio::time::timeout(REQUEST_LIMIT, asked).await {
@@ -137,12 +163,7 @@ async fn code_of(
             "Ask for a code again",
             "paste the address instead",
         )),
-        Err(_) => Err(Trouble::new(
-            Class::Retry,
-            RETRY_CODE,
-            "The provider did not answer in time.",
-            "Ask for a code again.",
-        )),
+        Err(_) => Err(late()),
     }
 }
 
@@ -307,12 +328,78 @@ async fn given(
     let of = Of { grant_id, mailbox_id, side };
     let (by, kept) = match by {
         Some(by) => {
-            let kept = keep(courier, &by, client, given).await;
+            let kept = match for_each_resource(courier, client, given.clone()).await {
+                Ok(given) => keep(courier, &by, client, given).await,
+                Err(trouble) => Exchanged::Dropped(trouble, Box::new(given)),
+            };
             (by, kept)
         }
         None => (By::system(courier.now()), Exchanged::Dropped(no_right(), Box::new(given))),
     };
     settle(courier, &by, client, of, Ok(kept)).await.map(Some)
+}
+
+/// One refresh token serves every resource that its person has consented to, and a code asks for one. Where a mailbox needs two
+/// it is seen at once whether both are given: a consent that is missing would end what works.
+async fn for_each_resource(courier: &Courier, client: &Client, mut given: Given) -> Result<Given, Trouble> {
+    let mailbox = probe::find(courier, given.mailbox_id).await?;
+    let (of, protocols) =
+        (Consent { mailbox: &mailbox, side: given.side }, protocols_of(&mailbox, given.side));
+    let Some(mut refresh_token) = given.set.refresh_token.clone().filter(|_| protocols.len() > 1) else {
+        return Ok(given);
+    };
+    let own = protocol_of(&mailbox, given.side);
+    for protocol in protocols {
+        let scope = token_scope(&courier.desk().providers, client, of, "", protocol);
+        let prepared = ask::prepare(courier, client).await?;
+        let request = prepared.request(Some(&scope));
+        let asking = wire::oauth::refresh(courier.net(), &request, &refresh_token);
+        let set = match tokio::time::timeout(REQUEST_LIMIT, asking).await {
+            Ok(Ok(set)) => set,
+            Ok(Err(error)) if error.oauth().is_some() && error.kind() == wire::Kind::Unauthorized => {
+                return Err(consent_missing(&mailbox, protocol));
+            }
+            Ok(Err(error)) => return Err(refused(courier, &error, client)),
+            Err(_) => return Err(late()),
+        };
+        refresh_token = set.refresh_token.clone().unwrap_or(refresh_token);
+        if protocol == own {
+            let id_token = given.set.id_token.take().or(set.id_token.clone());
+            given.set = TokenSet { id_token, ..set };
+        }
+    }
+    given.set.refresh_token = Some(refresh_token);
+    Ok(given)
+}
+
+/// How long what is missing is asked for by the next code.
+const MISSING_MS: i64 = 60 * 60_000;
+
+fn missing_code(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Graph => "no_consent_graph",
+        Protocol::Imap | Protocol::Pop => "no_consent_reading",
+        Protocol::Smtp => "no_consent_sending",
+    }
+}
+
+fn consent_missing(mailbox: &Mailbox, protocol: Protocol) -> Trouble {
+    let what = match protocol {
+        Protocol::Graph => "Microsoft Graph",
+        Protocol::Imap | Protocol::Pop => "reading by IMAP or POP3",
+        Protocol::Smtp => "sending by SMTP",
+    };
+    let reason = format!(
+        "{} is read and answered at two services of the provider, and a code is good for one of them at a time: consent for \
+         {what} is missing yet.",
+        mailbox.address
+    );
+    let remedy = "Get another code within the hour and sign in once more: it asks for that, and what was consented to counts.";
+    Trouble::new(Class::AuthorizeAgain, missing_code(protocol), reason, remedy)
+}
+
+fn late() -> Trouble {
+    Trouble::new(Class::Retry, RETRY_CODE, "The provider did not answer in time.", "Ask for a code again.")
 }
 
 async fn again(

@@ -157,10 +157,9 @@ pub(super) fn by_refresh_token(
     };
     // Several resources are no error here: the first one's token comes back, a silent trap of the real one.
     let scopes = of_one_resource(wanted);
-    let allowed = |scope: &Scope| {
-        scope.resource.is_none()
-            || (consented.contains(scope) && app.consented(&record.address, scope.permission))
-    };
+    // It is bound to the person and the app, not to the resource that it came with.
+    let allowed =
+        |scope: &Scope| scope.resource.is_none() || app.consented(&record.address, scope.permission);
     if !scopes.iter().all(allowed) {
         return Err(Problem::consent_missing(&app.client_id, &app.name));
     }

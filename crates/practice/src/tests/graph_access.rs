@@ -173,6 +173,11 @@ async fn tokens_for_graph_come_by_sign_in_and_refresh() {
     let wrong = refreshed(&token, "Mail.ReadWrite").await;
     let graph = Graph::of(&practice, wrong["access_token"].as_str().unwrap().to_owned());
     assert_eq!(graph.refused("GET", "me/messages").await, (401, "InvalidAuthenticationToken".to_owned()));
-    let outlook = refreshed(&token, "https://outlook.office.com/IMAP.AccessAsUser.All").await;
+    // One refresh token serves every resource that is consented to, and no other.
+    let imap = "https://outlook.office.com/IMAP.AccessAsUser.All";
+    let outlook = refreshed(&token, imap).await;
+    assert!(outlook["scope"].as_str().unwrap().contains(imap), "{outlook}");
+    practice.faults.arm(Fault::ConsentRemoved, Times::Exactly(1));
+    let outlook = refreshed(&token, imap).await;
     assert_eq!(outlook["error_codes"][0], 65001, "{outlook}");
 }
