@@ -140,27 +140,27 @@ fn word(state: State) -> &'static str {
     }
 }
 
-/// What may have gone out waits for ten minutes, twenty, forty.
-const UNSURE: i64 = 100;
+/// A letter waits twice as long after each try, and what may have gone out ten minutes at first.
+const LETTER: i64 = 100;
 /// A letter that a person must help is tried every five minutes.
 const FIVES: u32 = 13;
 
 /// Words of the outbox row, and whether the answer may have gone out unseen, so that it goes once more.
 const SENDING: &[(Kind, bool)] = &[
-    (("graph_429", "waiting", "limits how much", PASSES, QUARTER, false), false),
-    (("graph_429_long", "waiting", "limits how much", PASSES, QUARTER, false), false),
-    (("graph_500", "waiting", "may have been sent", PASSES, UNSURE, false), true),
-    (("graph_503", "waiting", "erviceNotAvailable", PASSES, QUARTER, false), false),
-    (("graph_garbage", "waiting", "may have been sent", PASSES, UNSURE, false), true),
-    (("graph_drops", "waiting", "may have been sent", PASSES, UNSURE, false), true),
-    (("graph_stalls", "waiting", "may have been sent", PASSES, UNSURE, true), true),
-    (("graph_slow", "ok", "", 1, QUARTER, true), false),
-    (("graph_token_refused", "needs_person", "does not accept the token", FIVES, HOUR, false), false),
-    (("graph_claims", "needs_person", "does not accept the token", FIVES, HOUR, false), false),
-    (("graph_access_denied", "needs_person", "Mail.Send", FIVES, HOUR, false), false),
-    (("graph_gone", "needs_person", "ErrorGone", FIVES, HOUR, false), false),
-    (("graph_send_denied", "needs_person", "may not send as this address", FIVES, HOUR, false), false),
-    (("graph_drop_after_send", "waiting", "may have been sent", PASSES, UNSURE, false), true),
+    (("graph_429", "waiting", "limits how much", PASSES, LETTER, false), false),
+    (("graph_429_long", "waiting", "limits how much", PASSES, LETTER, false), false),
+    (("graph_500", "waiting", "may have been sent", PASSES, LETTER, false), true),
+    (("graph_503", "waiting", "erviceNotAvailable", PASSES, LETTER, false), false),
+    (("graph_garbage", "waiting", "may have been sent", PASSES, LETTER, false), true),
+    (("graph_drops", "waiting", "may have been sent", PASSES, LETTER, false), true),
+    (("graph_stalls", "waiting", "may have been sent", PASSES, LETTER, true), true),
+    (("graph_slow", "ok", "", 1, LETTER, true), false),
+    (("graph_token_refused", "needs_person", "does not accept the token", FIVES, LETTER, false), false),
+    (("graph_claims", "needs_person", "does not accept the token", FIVES, LETTER, false), false),
+    (("graph_access_denied", "needs_person", "Mail.Send", FIVES, LETTER, false), false),
+    (("graph_gone", "needs_person", "ErrorGone", FIVES, LETTER, false), false),
+    (("graph_send_denied", "needs_person", "may not send as this address", FIVES, LETTER, false), false),
+    (("graph_drop_after_send", "waiting", "may have been sent", PASSES, LETTER, false), true),
 ];
 
 fn sending_rows() -> Vec<Row> {
