@@ -46,21 +46,21 @@ pub(crate) async fn incoming(
     mailbox: &Mailbox,
     which: Which,
 ) -> Result<Incoming, Trouble> {
-    let mut way = Way::find(courier, mailbox, Side::Incoming, which).await?;
+    let mut access = Access::find(courier, mailbox, Side::Incoming, which).await?;
     if mailbox.is_by_graph(Side::Incoming) {
-        return Ok(Incoming::Graph(Box::new(graph::Opened::by(courier, way).await?)));
+        return Ok(Incoming::Graph(Box::new(graph::Opened::by(courier, access).await?)));
     }
     loop {
-        let credential = way.credential(courier).await?;
+        let credential = access.credential(courier).await?;
         let opened = async {
             match mailbox.protocol {
                 Protocol::Imap | Protocol::Graph => {
-                    let mut session = imap::connect(courier.net(), &way.server).await?;
+                    let mut session = imap::connect(courier.net(), &access.server).await?;
                     session.login(&credential).await?;
                     Ok(Incoming::Imap(Box::new(session)))
                 }
                 Protocol::Pop3 => {
-                    let mut session = pop3::connect(courier.net(), &way.server).await?;
+                    let mut session = pop3::connect(courier.net(), &access.server).await?;
                     session.login(&credential).await?;
                     Ok(Incoming::Pop3(Box::new(session)))
                 }
@@ -68,7 +68,7 @@ pub(crate) async fn incoming(
         };
         match opened.await {
             Ok(session) => return Ok(session),
-            Err(error) => way.again(error)?,
+            Err(error) => access.again(error)?,
         }
     }
 }
@@ -79,20 +79,20 @@ pub(crate) async fn outgoing(
     mailbox: &Mailbox,
     which: Which,
 ) -> Result<Outgoing, Trouble> {
-    let mut way = Way::find(courier, mailbox, Side::Outgoing, which).await?;
+    let mut access = Access::find(courier, mailbox, Side::Outgoing, which).await?;
     if mailbox.is_by_graph(Side::Outgoing) {
-        return Ok(Outgoing::Graph(Box::new(graph::Opened::by(courier, way).await?)));
+        return Ok(Outgoing::Graph(Box::new(graph::Opened::by(courier, access).await?)));
     }
     loop {
-        let credential = way.credential(courier).await?;
+        let credential = access.credential(courier).await?;
         let opened = async {
-            let mut session = smtp::connect(courier.net(), &way.server).await?;
+            let mut session = smtp::connect(courier.net(), &access.server).await?;
             session.login(&credential).await?;
             Ok(Outgoing::Smtp(Box::new(session)))
         };
         match opened.await {
             Ok(session) => return Ok(session),
-            Err(error) => way.again(error)?,
+            Err(error) => access.again(error)?,
         }
     }
 }
@@ -147,7 +147,7 @@ pub(crate) fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
     }
 }
 
-pub(crate) struct Way {
+pub(crate) struct Access {
     pub place: Place,
     pub server: Server,
     user: String,
@@ -159,13 +159,13 @@ enum Key {
     Grant { id: i64, protocol: oauth::Protocol, taken: Taken },
 }
 
-impl Way {
+impl Access {
     pub(crate) async fn find(
         courier: &Courier,
         mailbox: &Mailbox,
         side: Side,
         which: Which,
-    ) -> Result<Way, Trouble> {
+    ) -> Result<Access, Trouble> {
         let same = is_same(mailbox, side);
         if same && !mailbox.outgoing.host.is_empty() && !mailbox.shares_incoming() {
             return Err(of_another_house(mailbox));
@@ -204,7 +204,7 @@ impl Way {
         if let Key::Grant { id, .. } = &key {
             may_have_token(courier, mailbox, side, *id, &server.host).await?;
         }
-        Ok(Way { server, user: user(mailbox, side).to_owned(), place, key, want: Want::Use })
+        Ok(Access { server, user: user(mailbox, side).to_owned(), place, key, want: Want::Use })
     }
 
     /// Who signs in.

@@ -1,7 +1,7 @@
 //! A mailbox opened by Microsoft Graph: each request carries the token, so that one which ends meanwhile is replaced in the
 //! middle of the work, and one that is refused before its end once.
 use crate::Courier;
-use crate::connect::Way;
+use crate::connect::Access;
 use crate::refresh::Want;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client::Client;
@@ -29,7 +29,7 @@ pub(crate) use ask;
 
 pub(crate) struct Opened {
     courier: Courier,
-    way: Way,
+    access: Access,
     session: Session,
 }
 
@@ -41,20 +41,20 @@ impl std::fmt::Debug for Opened {
 
 impl Opened {
     /// With a token that lives. Nothing is asked of Graph yet.
-    pub(crate) async fn by(courier: &Courier, way: Way) -> Result<Opened, Trouble> {
-        let token = way.token(courier, Want::Use).await?;
-        let opened = Session::new(courier.net(), &way.server, way.user(), token, courier.graph_gate());
-        let session = opened.map_err(|error| Trouble::of(&error, &way.place))?;
-        Ok(Opened { courier: courier.clone(), way, session })
+    pub(crate) async fn by(courier: &Courier, access: Access) -> Result<Opened, Trouble> {
+        let token = access.token(courier, Want::Use).await?;
+        let opened = Session::new(courier.net(), &access.server, access.user(), token, courier.graph_gate());
+        let session = opened.map_err(|error| Trouble::of(&error, &access.place))?;
+        Ok(Opened { courier: courier.clone(), access, session })
     }
 
     /// The words for what is said there.
     pub(crate) fn place(&self) -> &Place {
-        &self.way.place
+        &self.access.place
     }
 
     pub(crate) fn host(&self) -> &str {
-        &self.way.server.host
+        &self.access.server.host
     }
 
     /// With a token that lives.
@@ -73,12 +73,12 @@ impl Opened {
     }
 
     async fn renew(&mut self, want: Want) -> wire::Result<()> {
-        match self.way.token(&self.courier, want).await {
+        match self.access.token(&self.courier, want).await {
             Ok(token) => self.session.renew(token),
             Err(trouble) => {
                 // Why in whole is told when the mailbox is opened the next time.
                 let tried = "go on with a new access token";
-                return Err(wire::Error::transient(tried, &self.way.server.host).remedy(trouble.reason));
+                return Err(wire::Error::transient(tried, &self.access.server.host).remedy(trouble.reason));
             }
         }
         Ok(())

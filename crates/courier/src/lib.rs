@@ -2,6 +2,7 @@
 //!
 //! No SQL text is here, and no decision about a ticket: those are the desk's. A conversation with a server
 //! ends in one short call of the desk, which stores what came of it.
+mod alias;
 mod ask;
 pub mod authorize;
 mod board;

@@ -1,9 +1,10 @@
 //! Proves a side of a mailbox by doing what it is for, past the sign-in: a token alone proves nothing.
 use crate::Courier;
+use crate::alias;
 use crate::connect::{self, Incoming, Outgoing, Which};
 use crate::graph::ask;
 use crate::trouble::{RETRY_MS_MIN, Trouble, sentence};
-use desk::mailboxes::mailbox::{self, Mailbox, Round, Side};
+use desk::mailboxes::mailbox::{self, Mailbox, Round, Shape, Side};
 use std::time::Duration;
 
 /// A person waits for it.
@@ -213,9 +214,18 @@ pub(crate) fn no_such_folder(folder: &str, folders: &[String]) -> Trouble {
 async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {
     let outgoing = connect::outgoing(courier, mailbox, which).await?;
     let place = connect::place_of_flow(courier, mailbox, Side::Outgoing).await;
+    let address = &mailbox.address;
     match outgoing {
         Outgoing::Smtp(mut session) => {
-            session.probe(&mailbox.address).await.map_err(|error| Trouble::of(&error, &place))?;
+            // Some servers look at a sender only when there is a recipient, and an alias is one that the server has to know.
+            let begun = match mailbox.shape {
+                Shape::Own | Shape::Shared => session.probe(address).await.map(|()| None),
+                Shape::Alias { .. } => session.probe_to(address, address).await,
+            };
+            let refused = begun.map_err(|error| Trouble::of(&error, &place))?;
+            if let Some(refused) = refused {
+                return Err(alias::refused(&refused, mailbox, &place));
+            }
             session.quit().await; // the proof stands
         }
         Outgoing::Graph(mut opened) => {
@@ -223,6 +233,7 @@ async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(S
             proved.map_err(|error| Trouble::of(&error, &place))?;
         }
     }
-    let sentence = format!("Outgoing mail works: the server takes mail from {}.", mailbox.address);
-    Ok((sentence, "Nothing was sent.".to_owned()))
+    let sentence = format!("Outgoing mail works: the server takes mail from {address}.");
+    let kept = alias::is_kept(mailbox, place.provider).unwrap_or_default();
+    Ok((sentence, format!("Nothing was sent. {kept}").trim_end().to_owned()))
 }

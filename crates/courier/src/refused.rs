@@ -14,15 +14,15 @@ pub(crate) fn no_refresh_token(courier: &Courier, client: &Client) -> Trouble {
     let asked = client.scopes.split_whitespace().any(|scope| scope == "offline_access");
     let remedy = match Family::of(family(courier, &client.provider)) {
         Family::Google => {
-            "Take Postern's access away at https://myaccount.google.com/connections, then press Submit again."
+            "Take Postern's access away at https://myaccount.google.com/connections, then authorize it again."
         }
         Family::Microsoft | Family::Other if asked => {
             "offline_access is among the Scopes, so the provider holds it back: see that the app registration has that \
-             permission and that it is consented to, then press Submit again."
+             permission and that it is consented to, then authorize it again."
         }
-        Family::Microsoft => "Add offline_access to Scopes in Config, then press Submit again.",
+        Family::Microsoft => "Add offline_access to Scopes in Config, then authorize it again.",
         Family::Other => {
-            "Most providers give one when offline_access is among the Scopes in Config; see theirs, then press Submit again."
+            "Most providers give one when offline_access is among the Scopes in Config; see theirs, then authorize it again."
         }
     };
     Trouble::new(

@@ -218,10 +218,10 @@ fn identity_trouble(courier: &Courier, error: &wire::Error, provider: &str) -> T
     trouble.code = "id_token".to_owned();
     trouble.remedy = match error.kind() {
         wire::Kind::Transient { .. } => {
-            "Press Submit again in a few minutes. If it stays, look whether this machine reaches the provider."
+            "Authorize it again in a few minutes. If it stays, look whether this machine reaches the provider."
         }
         wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => {
-            "Press Submit again. If it stays, check Client ID, the endpoints and this machine's clock."
+            "Authorize it again. If it stays, check Client ID, the endpoints and this machine's clock."
         }
     }
     .to_owned();
@@ -242,12 +242,12 @@ fn details_trouble(error: &wire::Error, scope: &str) -> Trouble {
     };
     let remedy = match class {
         Class::Retry => format!(
-            "Press Submit again in a few minutes. If it stays, leave the {DETAILS} under Advanced empty: the id_token \
+            "Authorize it again in a few minutes. If it stays, leave the {DETAILS} under Advanced empty: the id_token \
              is read then."
         ),
         _ => format!(
             "Check it under Advanced: it is asked with {token}, which only that resource takes. Leave it empty to \
-             read the id_token, then press Submit again."
+             read the id_token, then authorize it again."
         ),
     };
     let reason = format!("The {DETAILS} was asked who signed in. {}", sentence(&error.to_string()));
@@ -261,7 +261,7 @@ fn two_issuers(said: &str, issuer: &str) -> Trouble {
         format!(
             "The answer says that it comes from {said}, but its id_token comes from {issuer}. Nothing was stored."
         ),
-        "Check that both endpoints are of one provider, then press Submit again.",
+        "Check that both endpoints are of one provider, then authorize it again.",
     )
 }
 
@@ -273,7 +273,7 @@ fn nothing_there(asked: &Asked) -> Trouble {
         "nobody_named",
         format!("The {DETAILS} answered, but gave no address under {looked}."),
         "Enter the name under which it gives the address as Email Address Attribute (user.mail for a mail inside of \
-         user), and press Submit again.",
+         user), and authorize it again.",
     )
 }
 
@@ -313,7 +313,7 @@ fn nobody(mailbox: &Mailbox) -> Trouble {
             "The provider did not say who signed in, so it is not known whether it was {}.",
             mailbox.address
         ),
-        "Add openid, profile and email to Scopes and press Submit again, or switch Strict Matching off in the tab Info.",
+        "Add openid, profile and email to Scopes and authorize it again, or switch Strict Matching off in the tab Info.",
     )
 }
 

@@ -141,7 +141,7 @@ impl fmt::Display for Refusal {
             Refusal::UnsentMail(n) => write!(f, "{n} messages are still to be sent through this mailbox."),
             Refusal::NotAuthorized { address, tab } => write!(
                 f,
-                "{address} is not authorized yet. Press Config in its tab {tab}, sign in with Submit, and then enable it."
+                "{address} is not authorized yet. Authorize it by Config in its tab {tab}, and then enable it."
             ),
             Refusal::Other(sentence) => f.write_str(sentence),
         }

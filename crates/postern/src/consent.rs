@@ -4,7 +4,7 @@ use crate::serve::Signals;
 use crate::{Program, mailbox, open, serve};
 use clap::{Args, ValueEnum};
 use courier::Courier;
-use courier::authorize::{self, Answer, Banner, Landing, Session};
+use courier::authorize::{self, Action, Answer, Banner, Landing, Session};
 use desk::mailboxes::grant::{self, Grant};
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Side, State as Health};
 use desk::{By, Desk, Refusal};
@@ -73,35 +73,28 @@ impl<'a> Hand<'a> {
 
     /// What came of it, as the page says it; `command` is what begins anew.
     fn tell(&self, command: &str, came: Result<Banner, Failure>) -> Result<Done, Failure> {
-        match came {
-            Ok(banner) => self.tell_as("proved", command, banner),
-            Err(Failure::Failed(error)) => {
-                let said = self.without_buttons(command, &format!("{error:#}"));
-                Err(Failure::Failed(anyhow::anyhow!(said)))
-            }
-            Err(other) => Err(other),
-        }
+        self.tell_as("proved", command, came?)
     }
 
-    /// The page's words name its buttons; here commands do what they do.
-    fn without_buttons(&self, command: &str, text: &str) -> String {
+    /// What a person does next, as a command; a secret is entered in a file.
+    fn next(&self, command: &str, action: Action) -> String {
+        let command = match action {
+            Action::AuthorizeAgain | Action::EnterSecret => command,
+            Action::ProveAgain => "prove",
+        };
         let outgoing = if self.side == Side::Outgoing { " --outgoing" } else { "" };
-        let line = |command: &str| format!("`postern mailbox {command} {}{outgoing}`", self.address);
-        let (again, prove) = (line(command), line("prove"));
-        let named = [
-            ("Press Submit", format!("Run {again}")),
-            ("press Submit", format!("run {again}")),
-            ("Press Prove again", format!("Run {prove}")),
-            ("press Prove again", format!("run {prove}")),
-        ];
-        named.iter().fold(text.to_owned(), |text, (button, command)| text.replace(button, command))
+        format!("postern mailbox {command} {}{outgoing}", self.address)
     }
 
     fn tell_as(&self, good: &str, command: &str, banner: Banner) -> Result<Done, Failure> {
+        let mut next = None;
         let (result, sentence, detail, remedy) = match banner {
             Banner::Green { sentence, detail } => (good, sentence, detail, String::new()),
-            Banner::Red { sentence, detail, remedy, retry: true } => ("not_proved", sentence, detail, remedy),
-            Banner::Red { sentence, detail, remedy, retry: false } => ("failed", sentence, detail, remedy),
+            Banner::Red { sentence, detail, remedy, action } => {
+                next = Some((action, self.next(command, action)));
+                let kept = if action == Action::ProveAgain { "not_proved" } else { "failed" };
+                (kept, sentence, detail, remedy)
+            }
             Banner::Waits { sentence, detail, remedy } => ("waits", sentence, detail, remedy),
             Banner::Asks { sentence, remedy } => {
                 let say = format!(
@@ -111,8 +104,6 @@ impl<'a> Hand<'a> {
                 ("asks", sentence, String::new(), say)
             }
         };
-        let [sentence, detail, remedy] =
-            [sentence, detail, remedy].map(|text| self.without_buttons(command, &text));
         let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         let document = json!({
             "address": self.address,
@@ -121,9 +112,18 @@ impl<'a> Hand<'a> {
             "sentence": sentence,
             "detail": text(&detail),
             "remedy": text(&remedy),
+            "action": next.as_ref().map(|(action, _)| action.word()),
+            "command": next.as_ref().map(|(_, command)| command),
         });
         output::print(self.program.json, &document, || {
-            let parts = [&sentence, &detail, &remedy];
+            let next = match &next {
+                Some((Action::EnterSecret, command)) => {
+                    format!("Then: enter it by `postern mailbox apply` or in Config, and run `{command}`.")
+                }
+                Some((Action::AuthorizeAgain | Action::ProveAgain, command)) => format!("Then: `{command}`"),
+                None => String::new(),
+            };
+            let parts = [&sentence, &detail, &remedy, &next];
             parts.into_iter().filter(|part| !part.is_empty()).map(|part| format!("{part}\n")).collect()
         })?;
         Ok(if matches!(result, "proved" | "works") { Done::Fine } else { Done::Status(NOT_DONE) })

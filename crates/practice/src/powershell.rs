@@ -120,6 +120,8 @@ fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
     let mut rest = line.chars().peekable();
     while let Some(c) = rest.next() {
         match quote {
+            // Two of them are one that does not end the word.
+            Some(end) if c == end && rest.next_if_eq(&end).is_some() => word.push(c),
             Some(end) if c == end => quote = None,
             None | Some('"') if c == '$' => {
                 let mut name = String::new();
@@ -280,6 +282,8 @@ mod tests {
     fn quotes_hold_words_together() {
         let none = BTreeMap::new();
         assert_eq!(words("A -B \"c d\" -E 'f'  -G \"\"", &none), ["A", "-B", "c d", "-E", "f", "-G", ""]);
+        // Two of them in a row are one of what stands inside.
+        assert_eq!(words("-F 'A -eq ''b''' '' -G 'o''hara'", &none), ["-F", "A -eq 'b'", "", "-G", "o'hara"]);
     }
 
     #[test]

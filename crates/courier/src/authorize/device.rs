@@ -1,7 +1,7 @@
 //! Sign-in by a code that is typed in elsewhere (RFC 8628): begun here, asked about by whoever has the lease, and from
 //! the token on like every other try.
 use super::exchange::{Exchanged, Given, keep};
-use super::{Banner, Of, Session, ready, registration as bound, revoke, settle};
+use super::{Action, Banner, Of, Session, ready, registration as bound, revoke, settle};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
 use crate::registration::{self, Consent, endpoint, protocol_of, protocols_of, token_scope};
@@ -255,9 +255,12 @@ async fn told(courier: &Courier, grant: &Grant) -> desk::Result<Banner> {
             Banner::Green { sentence, detail }
         }
         State::Pending => Banner::Asks { sentence, remedy },
-        State::Unproved => Banner::Red { sentence, detail: String::new(), remedy, retry: true },
+        State::Unproved => {
+            Banner::Red { sentence, detail: String::new(), remedy, action: Action::ProveAgain }
+        }
         State::Failed | State::Lapsed | State::Revoked => {
-            Banner::Red { sentence, detail: String::new(), remedy, retry: false }
+            let action = Action::after(&grant.reason_code);
+            Banner::Red { sentence, detail: String::new(), remedy, action }
         }
     })
 }
@@ -453,7 +456,7 @@ fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
         None => token_trouble(courier, error, &client.provider),
     };
     // Here nobody has pressed Submit, and a code counts once.
-    trouble.remedy = trouble.remedy.replace("Press Submit again", "Ask for another code");
+    trouble.remedy = trouble.remedy.replace("Authorize it again", "Ask for another code");
     trouble
 }
 

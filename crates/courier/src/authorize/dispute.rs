@@ -35,10 +35,6 @@ pub enum Answer {
     Person,
 }
 
-/// A provider tells a mail program nothing of aliases, and the other mailbox opens all the same where it is none.
-const CANNOT_BE_ASKED: &str = " No provider says whether it is an alias of that mailbox: a letter to itself, in the Mailbox \
-                               Doctor, shows it. If it is none, take it back in the tab Account, under Mailbox.";
-
 /// What the side waits for a word about. One whose time has come is discarded by the look.
 pub async fn question(courier: &Courier, mailbox_id: i64, side: Side) -> desk::Result<Option<Question>> {
     discard_disputed(courier).await?;
@@ -92,7 +88,7 @@ pub async fn answer(
         let Some(question) = question(&courier, mailbox_id, side).await?.filter(|q| q.grant_id == grant_id)
         else {
             let sentence =
-                "This question was answered already, or its ten minutes are over. Press Submit again.";
+                "This question was answered already, or its ten minutes are over. Authorize it again.";
             return Err(Refusal::Other(sentence.to_owned()).into());
         };
         let shape = match (question.about, answer) {
@@ -107,10 +103,7 @@ pub async fn answer(
         courier.write(move |tx| grant::release(tx, &acts, grant_id, said.as_ref())).await?;
         let mut mailbox = probe::find(&courier, mailbox_id).await?;
         mailbox.shape = shape.unwrap_or(mailbox.shape);
-        let mut note = opened(&mailbox, &question.signed_in);
-        if answer == Answer::Alias {
-            note.push_str(CANNOT_BE_ASKED);
-        }
+        let note = opened(&mailbox, &question.signed_in);
         prove::prove(&courier, &by, &mailbox, side, prove::Subject::New(grant_id), Some(note)).await
     });
     task.await.map_err(|error| anyhow::anyhow!("answering ended early: {error}"))?

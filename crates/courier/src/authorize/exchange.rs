@@ -167,7 +167,7 @@ fn another_issuer(known: &str, said: &str) -> Trouble {
         Class::Configuration,
         "another_issuer",
         format!("The answer says that it comes from {said}, but {known} was asked. Nothing was stored."),
-        "Check the Authorization Endpoint, then press Submit again.",
+        "Check the Authorization Endpoint, then authorize it again.",
     )
 }
 
@@ -178,7 +178,7 @@ fn no_issuer(issuer: &str) -> Trouble {
         format!(
             "{issuer} says of itself that its answers name it, and this answer names nobody. Nothing was stored."
         ),
-        "Press Submit again. If it stays, something between the browser and this site takes iss off the address.",
+        "Authorize it again. If it stays, something between the browser and this site takes iss off the address.",
     )
 }
 
@@ -189,7 +189,7 @@ fn scope_taken_away(scope: &str) -> Trouble {
         format!(
             "Access to the mail was not given: {scope} is missing from what was granted. Nothing was stored."
         ),
-        "Press Submit again and tick the box for the mail on the provider's page.",
+        "Authorize it again and tick the box for the mail on the provider's page.",
     )
 }
 
@@ -224,13 +224,13 @@ fn not_exchanged(courier: &Courier, error: &wire::Error, client: &Client) -> Tro
     of_a_try(courier, error, &client.provider, AGAIN, "check the Token Endpoint")
 }
 
-const AGAIN: &str = "Press Submit again";
+const AGAIN: &str = "Authorize it again";
 
 fn no_code() -> Trouble {
     Trouble::new(
         Class::Retry,
         "no_code",
         "The provider came back without a code and without a reason.",
-        "Press Submit again.",
+        "Authorize it again.",
     )
 }

@@ -40,6 +40,7 @@ use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, NewTry, Pending, Way};
 use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
 use exchange::Exchanged;
+use mail::explain;
 use prove::Subject;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -112,12 +113,12 @@ pub enum Banner {
         sentence: String,
         detail: String,
     },
-    /// `retry`: the tokens are kept, and *Prove again* is offered.
+    /// It does not work, and this is what a person does about it in Postern, beside the remedy.
     Red {
         sentence: String,
         detail: String,
         remedy: String,
-        retry: bool,
+        action: Action,
     },
     /// It does not work yet, and is tried again by itself.
     Waits {
@@ -131,10 +132,42 @@ pub enum Banner {
         remedy: String,
     },
 }
+/// What is done next. A page has a button for it and the command line a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing was kept.
+    AuthorizeAgain,
+    /// The tokens are kept.
+    ProveAgain,
+    /// The registration's secret or certificate is not taken: nothing else helps before.
+    EnterSecret,
+}
+impl Action {
+    /// After a try that came to nothing, by the code that it was kept with.
+    fn after(code: &str) -> Action {
+        match explain::part(code) {
+            Some(explain::Part::Secret) => Action::EnterSecret,
+            Some(explain::Part::Callback | explain::Part::Permissions) | None => Action::AuthorizeAgain,
+        }
+    }
+    /// As the JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::AuthorizeAgain => "authorize_again",
+            Action::ProveAgain => "prove_again",
+            Action::EnterSecret => "enter_secret",
+        }
+    }
+    pub fn from_word(word: &str) -> Option<Action> {
+        let all = [Action::AuthorizeAgain, Action::ProveAgain, Action::EnterSecret];
+        all.into_iter().find(|action| action.word() == word)
+    }
+}
+
 impl Banner {
     /// Nothing was kept.
-    fn failed(Trouble { reason: sentence, detail, remedy, .. }: Trouble) -> Banner {
-        Banner::Red { sentence, detail, remedy, retry: false }
+    fn failed(Trouble { code, reason: sentence, detail, remedy, .. }: Trouble) -> Banner {
+        Banner::Red { sentence, detail, remedy, action: Action::after(&code) }
     }
 
     /// The same of what is tried again by itself.
@@ -220,7 +253,7 @@ fn switched_on(client: &Client) -> desk::Result<()> {
     if client.active {
         return Ok(());
     }
-    let off = "This registration is switched off. Switch it on in the tab Info, then press Submit again.";
+    let off = "This registration is switched off. Switch it on in the tab Info, then authorize it again.";
     Err(desk::Refusal::Other(off.to_owned()).into())
 }
 
@@ -328,8 +361,8 @@ async fn failed(courier: &Courier, by: &desk::By, grant_id: i64, trouble: Troubl
 }
 
 const UNKNOWN: &str = "This answer belongs to no sign-in that was begun here: it was used already, took longer than \
-                       ten minutes, or was begun in another session. Nothing was changed. Open the mailbox and press \
-                       Submit again.";
+                       ten minutes, or was begun in another session. Nothing was changed. Authorize \
+                       the mailbox again.";
 
 /// The try that this answer belongs to, used up by this call.
 async fn pending(

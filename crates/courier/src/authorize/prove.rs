@@ -1,6 +1,7 @@
 //! Proves what was authorized, settles grant and health, and says so.
-use super::{Banner, revoke, unattended};
+use super::{Action, Banner, revoke, unattended};
 use crate::Courier;
+use crate::alias;
 use crate::connect::Which;
 use crate::probe::{self, Proof};
 use crate::refresh::{self, Want};
@@ -81,7 +82,7 @@ pub(super) async fn prove(
             let sentence = format!("Incoming mail works, outgoing mail does not. {}", outgoing.sentence);
             Ok(red(Proof { sentence, ..outgoing }, note))
         }
-        Some(outgoing) => Ok(green(mailbox, &[proof.detail, outgoing.sentence], note)),
+        Some(outgoing) => Ok(green(mailbox, &[proof.detail, outgoing.sentence, outgoing.detail], note)),
         None => Ok(green(mailbox, &[proof.detail], note)),
     }
 }
@@ -146,14 +147,15 @@ fn working(now: i64) -> Round {
 }
 
 fn green(mailbox: &Mailbox, found: &[String], note: Option<String>) -> Banner {
-    let detail = note.into_iter().chain(found.iter().cloned()).collect::<Vec<_>>().join(" ");
+    let received = alias::is_received(mailbox);
+    let detail = note.into_iter().chain(received).chain(found.iter().cloned()).collect::<Vec<_>>().join(" ");
     Banner::Green { sentence: format!("{} is authorized and works.", mailbox.address), detail }
 }
 
 fn red(proof: Proof, note: Option<String>) -> Banner {
     let detail =
         note.into_iter().chain([proof.detail]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    Banner::Red { sentence: proof.sentence, detail, remedy: proof.remedy, retry: true }
+    Banner::Red { sentence: proof.sentence, detail, remedy: proof.remedy, action: Action::ProveAgain }
 }
 
 fn join(sentence: &str, detail: &str) -> String {

@@ -36,7 +36,7 @@ pub async fn needs_nobody(courier: &Courier, mailbox_id: i64, side: Side) -> des
 async fn ask(courier: &Courier, by: &desk::By, mailbox_id: i64, side: Side) -> desk::Result<Banner> {
     let (mailbox, client) = courier.read(move |tx| registration(tx, mailbox_id, side)).await?;
     if !client.flow.is_unattended() {
-        let sentence = "With this registration a person signs in: press Submit on the page Config.";
+        let sentence = "With this registration a person signs in: authorize it in a browser or with a code.";
         return Err(Refusal::Other(sentence.to_owned()).into());
     }
     switched_on(&client)?;
@@ -175,7 +175,7 @@ fn late() -> Trouble {
 
 fn switched_off() -> Trouble {
     let (reason, remedy) =
-        ("This registration is switched off.", "Switch it on in the tab Info, then press Submit.");
+        ("This registration is switched off.", "Switch it on in the tab Info, then authorize it again.");
     Trouble::new(Class::Configuration, "registration_off", reason, remedy)
 }
 
@@ -210,5 +210,5 @@ pub(super) async fn not_proved(
 }
 
 const PERMISSIONS_ARE_LATE: &str =
-    "New permissions take up to two hours at Microsoft: if they were just given, press Prove again later.";
+    "New permissions take up to two hours at Microsoft: if they were just given, prove it again later.";
 const BY_ITSELF: &str = "Postern proves it again by itself too.";

@@ -92,10 +92,10 @@ async fn site(courier: &Courier, client: &Client, chart: &mut Chart) {
         Registered::Yes => chart.good(Link::Site, format!("{found}, as the registration says.")),
         Registered::Unseen => chart.good(
             Link::Site,
-            format!("{found}. Whether the registration has it could not be seen from here: Submit shows it."),
+            format!("{found}. Whether the registration has it could not be seen from here: the next sign-in shows it."),
         ),
         Registered::No(trouble) => {
-            let now = "What is authorized goes on working; the next Submit would fail.";
+            let now = "What is authorized goes on working; the next sign-in would fail.";
             chart.warning(Link::Site, format!("{found}. {} {now}", trouble.reason), trouble.remedy);
             chart.coded(trouble.code);
         }
@@ -118,7 +118,8 @@ type LastDay = (&'static str, i64, &'static str);
 
 async fn last_day(courier: &Courier, client: &Client) -> Result<Option<LastDay>, Trouble> {
     if client.shows_secret() {
-        let remedy = "Make a new secret at the provider, enter it in Config and press Submit.";
+        let remedy =
+            "Make a new secret at the provider and enter it in Config: nobody has to authorize again.";
         return Ok(client.secret_expires_at.map(|at| ("secret", at, remedy)));
     }
     let id = client.id;
@@ -190,7 +191,7 @@ fn inscription(
                 "The access token may not do what the registration asks for: {} is missing.",
                 missing.join(", ")
             ),
-            "Add the permission to the app registration, grant consent, then open Config and press Submit again.",
+            "Add the permission to the app registration, grant consent, then authorize it again.",
         );
         return Err(chart.bad(Link::Token, trouble));
     }
@@ -232,7 +233,7 @@ fn astray(client: &Client, on_it: &Inscription, wanted: &str) -> Option<(String,
     let other = audience.filter(|it| it.starts_with("https://") && !it.eq_ignore_ascii_case(&resource));
     if let Some(other) = other.filter(|_| resource != "default") {
         let why = format!("It is for {other} and not for {resource}.");
-        return Some((why, "Write the scopes in Config as the guide shows them, then press Submit again."));
+        return Some((why, "Write the scopes in Config as the guide shows them, then authorize it again."));
     }
     let tenant = on_it.tenant.as_deref().filter(|tenant| {
         is_guid(client.tenant.trim()) && !tenant.eq_ignore_ascii_case(client.tenant.trim())

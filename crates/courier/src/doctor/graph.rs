@@ -4,7 +4,8 @@ use super::chart::{Broken, Chart, Link};
 use super::round_trip::{LETTER_BYTES_MAX, LOOKED_AT_MAX, is_our_letter};
 use super::server::{limited, reach};
 use crate::Courier;
-use crate::connect::Way;
+use crate::alias;
+use crate::connect::Access;
 use crate::probe::{held, no_such_folder};
 use crate::refresh::Want;
 use crate::trouble::Trouble;
@@ -19,19 +20,19 @@ const JUNK: &str = "junkemail";
 pub(super) async fn examine(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let session = opened(courier, way, chart).await?;
+    let session = opened(courier, access, chart).await?;
     let name = mailbox.folder_or_inbox();
-    let folder = limited(&way.place, session.folder(name)).await;
+    let folder = limited(&access.place, session.folder(name)).await;
     let Some(folder) = folder.map_err(|trouble| chart.bad(Link::Folder, trouble))? else {
         let names = session.folder_names().await.unwrap_or_default();
         return Err(chart.bad(Link::Folder, no_such_folder(name, &names)));
     };
-    chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", way.user()));
+    chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", access.user()));
     let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
-    let listed = limited(&way.place, session.page(Start::Folder(&folder.id))).await;
+    let listed = limited(&access.place, session.page(Start::Folder(&folder.id))).await;
     listed.map_err(|trouble| chart.bad(Link::Folder, trouble))?;
     chart.good(Link::Folder, format!("{name} was opened and listed; it holds {held}."));
     match &mailbox.fetched {
@@ -39,7 +40,7 @@ pub(super) async fn examine(
             chart.skipped(Link::Rights, "Fetched mail is left as it is, so that none are needed.");
         }
         Fetched::Move(to) => {
-            let there = limited(&way.place, session.folder(to)).await;
+            let there = limited(&access.place, session.folder(to)).await;
             match there.map_err(|trouble| chart.bad(Link::Folders, trouble))? {
                 Some(_) => chart.good(Link::Folders, format!("Fetched mail is moved to “{to}”, which is there.")),
                 None => chart.warning(
@@ -61,21 +62,23 @@ const UNTRIED: &str =
 pub(super) async fn examine_sending(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let session = opened(courier, way, chart).await?;
-    let proved = limited(&way.place, session.probe_send()).await;
+    let session = opened(courier, access, chart).await?;
+    let proved = limited(&access.place, session.probe_send()).await;
     proved.map_err(|trouble| chart.bad(Link::Sender, trouble))?;
-    chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", way.user()));
+    chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", access.user()));
     let address = &mailbox.address;
-    chart.good(Link::Sender, format!("A letter from {} may be handed over; none was sent.", way.user()));
-    if mail::address::key(way.user()) == mail::address::key(address) {
+    chart.good(Link::Sender, format!("A letter from {} may be handed over; none was sent.", access.user()));
+    if let Some(kept) = alias::is_kept(mailbox, access.place.provider) {
+        chart.skipped(Link::SendAs, kept);
+    } else if mail::address::key(access.user()) == mail::address::key(address) {
         chart.good(Link::SendAs, format!("{address} writes in its own name."));
     } else {
         let found = format!(
             "{} needs Send As for {address}. Exchange looks at that only when a letter is there: a letter to itself shows it.",
-            way.user()
+            access.user()
         );
         chart.skipped(Link::SendAs, found);
     }
@@ -83,34 +86,35 @@ pub(super) async fn examine_sending(
 }
 
 /// The way there, and a session that has asked nothing yet.
-async fn opened(courier: &Courier, way: &Way, chart: &mut Chart) -> Result<Session, Broken> {
+async fn opened(courier: &Courier, access: &Access, chart: &mut Chart) -> Result<Session, Broken> {
     let watched = Watched::new(courier.net(), &chart.record);
-    drop(reach(courier, way, &watched, chart).await?);
-    let opened = session(courier, way, chart).await;
+    drop(reach(courier, access, &watched, chart).await?);
+    let opened = session(courier, access, chart).await;
     opened.map_err(|trouble| chart.bad(Link::SignIn, trouble))
 }
 
-async fn session(courier: &Courier, way: &Way, chart: &Chart) -> Result<Session, Trouble> {
-    let token = way.token(courier, Want::Use).await?;
-    let opened = Session::new(courier.net(), &way.server, way.user(), token, courier.graph_gate());
-    let mut session = opened.map_err(|error| Trouble::of(&error, &way.place))?;
+async fn session(courier: &Courier, access: &Access, chart: &Chart) -> Result<Session, Trouble> {
+    let token = access.token(courier, Want::Use).await?;
+    let opened = Session::new(courier.net(), &access.server, access.user(), token, courier.graph_gate());
+    let mut session = opened.map_err(|error| Trouble::of(&error, &access.place))?;
     session.record(chart.record.clone());
     Ok(session)
 }
 
-async fn asking(courier: &Courier, way: &Way, chart: &Chart) -> wire::Result<Session> {
-    let unready = |trouble: Trouble| wire::Error::transient("ask", &way.server.host).remedy(trouble.reason);
-    session(courier, way, chart).await.map_err(unready)
+async fn asking(courier: &Courier, access: &Access, chart: &Chart) -> wire::Result<Session> {
+    let unready =
+        |trouble: Trouble| wire::Error::transient("ask", &access.server.host).remedy(trouble.reason);
+    session(courier, access, chart).await.map_err(unready)
 }
 
 pub(super) async fn send(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     envelope: &Envelope,
     bytes: &[u8],
     chart: &Chart,
 ) -> wire::Result<Sent> {
-    asking(courier, way, chart).await?.send(envelope, bytes).await
+    asking(courier, access, chart).await?.send(envelope, bytes).await
 }
 
 /// A letter, and where it lay.
@@ -125,11 +129,11 @@ pub(super) struct Found {
 pub(super) async fn find(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     mark: &str,
     chart: &Chart,
 ) -> wire::Result<Option<Found>> {
-    let session = asking(courier, way, chart).await?;
+    let session = asking(courier, access, chart).await?;
     let name = mailbox.folder_or_inbox();
     let Some(folder) = session.folder(name).await? else { return Ok(None) };
     let mut places = vec![(name.to_owned(), folder.id, false)];

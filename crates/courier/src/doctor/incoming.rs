@@ -2,7 +2,7 @@
 use super::chart::{Broken, Chart, Link};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
-use crate::connect::Way;
+use crate::connect::Access;
 use crate::probe::{held, no_such_folder, selectable};
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
@@ -13,30 +13,30 @@ use wire::net::Watched;
 pub(super) async fn examine(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let watched = Watched::new(courier.net(), &chart.record);
-    let stream = reach(courier, way, &watched, chart).await?;
-    let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
-    let mut session = greeted(courier, way, &watched, opened, chart)?;
+    let stream = reach(courier, access, &watched, chart).await?;
+    let opened = limited(&access.place, Session::over(stream, &access.server, &watched)).await;
+    let mut session = greeted(courier, access, &watched, opened, chart)?;
     chart.good(Link::Capabilities, format!("It offers {}.", session.capabilities().join(" ")));
-    sign_in(courier, way, &mut session, chart).await?;
-    folder(mailbox, way, &mut session, chart).await?;
-    rights(mailbox, way, &mut session, chart).await?;
+    sign_in(courier, access, &mut session, chart).await?;
+    folder(mailbox, access, &mut session, chart).await?;
+    rights(mailbox, access, &mut session, chart).await?;
     let _ = session.logout().await; // what was found stands
     Ok(())
 }
 
 async fn sign_in(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    let credential = access.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
     chart.record.hide([credential.secret()]);
-    let good = format!("The server takes the sign-in of {}.", way.user());
+    let good = format!("The server takes the sign-in of {}.", access.user());
     let mut taken = true;
     let signing_in = async {
         let done = session.login(&credential).await;
@@ -44,7 +44,7 @@ async fn sign_in(
         taken = done.as_ref().err().is_none_or(|error| !error.tried().starts_with("sign in"));
         done
     };
-    match limited(&way.place, signing_in).await {
+    match limited(&access.place, signing_in).await {
         Ok(()) => {
             chart.good(Link::SignIn, good);
             Ok(())
@@ -59,12 +59,12 @@ async fn sign_in(
 
 async fn folder(
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let name = mailbox.folder_or_inbox();
-    match limited(&way.place, session.examine(name)).await {
+    match limited(&access.place, session.examine(name)).await {
         Ok(selected) => {
             chart.good(Link::Folder, format!("{name} was opened; it holds {}.", held(selected.exists)));
         }
@@ -77,8 +77,8 @@ async fn folder(
             return Err(chart.bad(Link::Folder, trouble));
         }
     }
-    let folders = limited(&way.place, session.list()).await;
-    let folders = folders.map_err(|trouble| chart.bad(Link::Folders, lost(trouble, way)))?;
+    let folders = limited(&access.place, session.list()).await;
+    let folders = folders.map_err(|trouble| chart.bad(Link::Folders, lost(trouble, access)))?;
     let found = format!("Folders there: {}.", folders.len());
     match &mailbox.fetched {
         Fetched::Move(to) if !folders.iter().any(|there| &there.name == to) => chart.warning(
@@ -92,8 +92,8 @@ async fn folder(
 }
 
 /// A link that ends at this very command has a cause of its own at Exchange.
-fn lost(trouble: Trouble, way: &Way) -> Trouble {
-    match mail::explain::lost_at_list(way.place.provider) {
+fn lost(trouble: Trouble, access: &Access) -> Trouble {
+    match mail::explain::lost_at_list(access.place.provider) {
         Some(known) if trouble.code == "transient" && trouble.class == Class::Retry => {
             let mut told = Trouble::new(known.class, &trouble.code, known.cause, known.remedy);
             told.detail = trouble.whole_reason();
@@ -107,7 +107,7 @@ fn lost(trouble: Trouble, way: &Way) -> Trouble {
 /// find out.
 async fn rights(
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
@@ -121,7 +121,7 @@ async fn rights(
         Fetched::Move(_) => "moved",
         Fetched::Delete => "deleted",
     };
-    let rights = limited(&way.place, allowed(session, mailbox)).await;
+    let rights = limited(&access.place, allowed(session, mailbox)).await;
     let rights = rights.map_err(|trouble| chart.bad(Link::Rights, trouble))?;
     if let Some(missing) = rights.missing {
         let trouble = Trouble::new(

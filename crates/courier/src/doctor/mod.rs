@@ -13,13 +13,14 @@ mod round_trip;
 mod server;
 mod transcript;
 
-use crate::connect::{self, Way, Which};
+use crate::connect::{self, Access, Which};
 use crate::{Courier, probe};
 use chart::{Broken, Chart};
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Protocol, Side};
 use desk::mailboxes::{client, grant};
 
 pub use chart::{Link, Part, Publish, Result, Step};
+pub(crate) use outgoing::is_about_the_sender;
 
 /// What was found at a mailbox.
 #[derive(Clone, Debug)]
@@ -70,8 +71,8 @@ pub async fn examine(courier: &Courier, mailbox_id: i64, extent: Extent) -> desk
     let signatures = match (extent, &incoming, &outgoing) {
         (Extent::Links, ..) => Ok(None),
         (Extent::WithRoundTrip, Some(incoming), Some(outgoing)) => {
-            let ways = round_trip::Ways { incoming, outgoing };
-            round_trip::examine(courier, &mailbox, ways, &mut chart).await.map(Some)
+            let both = round_trip::Both { incoming, outgoing };
+            round_trip::examine(courier, &mailbox, both, &mut chart).await.map(Some)
         }
         (Extent::WithRoundTrip, ..) => {
             chart.turn_to(Part::RoundTrip);
@@ -79,17 +80,17 @@ pub async fn examine(courier: &Courier, mailbox_id: i64, extent: Extent) -> desk
             Ok(None)
         }
     };
-    if let (Some(way), Ok(signatures)) = (&outgoing, signatures) {
-        let provider = provider_of(courier, way).await?;
-        let leaving = domain::Leaving { host: &way.server.host, provider, signatures };
+    if let (Some(access), Ok(signatures)) = (&outgoing, signatures) {
+        let provider = provider_of(courier, access).await?;
+        let leaving = domain::Leaving { host: &access.server.host, provider, signatures };
         domain::examine(courier, &mailbox, leaving, &mut chart).await;
     }
     Ok(Examination { address: mailbox.address, at: courier.now(), extent, steps: chart.steps })
 }
 
 /// The key of the preset whose token opens it.
-async fn provider_of(courier: &Courier, way: &Way) -> desk::Result<Option<String>> {
-    let Some(grant_id) = way.grant_id() else { return Ok(None) };
+async fn provider_of(courier: &Courier, access: &Access) -> desk::Result<Option<String>> {
+    let Some(grant_id) = access.grant_id() else { return Ok(None) };
     let found = courier.read(move |tx| {
         let Some(grant) = grant::find(tx, grant_id)? else { return Ok(None) };
         client::find(tx, grant.client_id)
@@ -103,22 +104,22 @@ async fn examine_side(
     mailbox: &Mailbox,
     side: Side,
     chart: &mut Chart,
-) -> std::result::Result<Option<Way>, Broken> {
+) -> std::result::Result<Option<Access>, Broken> {
     if let Some(why) = not_set_up(mailbox, side) {
         chart.skipped(Link::Settings, why);
         return Ok(None);
     }
     let which = which(courier, mailbox, side).await;
     let found = match which {
-        Ok(which) => Way::find(courier, mailbox, side, which).await,
+        Ok(which) => Access::find(courier, mailbox, side, which).await,
         Err(error) => Err(error.into()),
     };
-    let way = found.map_err(|trouble| chart.bad(Link::Settings, trouble))?;
-    let how = if way.place.by_token { "OAuth2" } else { "a password" };
-    let (server, user) = (&way.server, way.user());
+    let access = found.map_err(|trouble| chart.bad(Link::Settings, trouble))?;
+    let how = if access.place.by_token { "OAuth2" } else { "a password" };
+    let (server, user) = (&access.server, access.user());
     let found = format!("{}:{} is opened as {user} with {how}.", server.host, server.port);
     let warning = courier.desk().providers.password_warning(&mailbox.address, &server.host);
-    match warning.filter(|_| !way.place.by_token) {
+    match warning.filter(|_| !access.place.by_token) {
         Some(warning) => chart.warning(
             Link::Settings,
             format!("{found} {warning}"),
@@ -126,7 +127,7 @@ async fn examine_side(
         ),
         None => chart.good(Link::Settings, found),
     }
-    if let Some(grant_id) = way.grant_id() {
+    if let Some(grant_id) = access.grant_id() {
         let asked = match (side, mailbox.outgoing.authentication) {
             // The token was asked for on the incoming side just now.
             (Side::Outgoing, Authentication::Same) => authorization::Asked::Already,
@@ -142,16 +143,16 @@ async fn examine_side(
     }
     match side {
         Side::Incoming => match mailbox.protocol {
-            Protocol::Imap => incoming::examine(courier, mailbox, &way, chart).await?,
-            Protocol::Pop3 => pop3::examine(courier, mailbox, &way, chart).await?,
-            Protocol::Graph => graph::examine(courier, mailbox, &way, chart).await?,
+            Protocol::Imap => incoming::examine(courier, mailbox, &access, chart).await?,
+            Protocol::Pop3 => pop3::examine(courier, mailbox, &access, chart).await?,
+            Protocol::Graph => graph::examine(courier, mailbox, &access, chart).await?,
         },
         Side::Outgoing if mailbox.is_by_graph(side) => {
-            graph::examine_sending(courier, mailbox, &way, chart).await?
+            graph::examine_sending(courier, mailbox, &access, chart).await?
         }
-        Side::Outgoing => outgoing::examine(courier, mailbox, &way, chart).await?,
+        Side::Outgoing => outgoing::examine(courier, mailbox, &access, chart).await?,
     }
-    Ok(Some(way))
+    Ok(Some(access))
 }
 
 /// A sentence for a side that nobody has filled in.

@@ -2,7 +2,8 @@
 use super::chart::{Broken, Chart, Link};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
-use crate::connect::Way;
+use crate::alias;
+use crate::connect::Access;
 use crate::trouble::Trouble;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{Mailbox, Shape};
@@ -13,33 +14,33 @@ use wire::smtp::Session;
 pub(super) async fn examine(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let watched = Watched::new(courier.net(), &chart.record);
-    let stream = reach(courier, way, &watched, chart).await?;
-    let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
-    let mut session = greeted(courier, way, &watched, opened, chart)?;
+    let stream = reach(courier, access, &watched, chart).await?;
+    let opened = limited(&access.place, Session::over(stream, &access.server, &watched)).await;
+    let mut session = greeted(courier, access, &watched, opened, chart)?;
     let offered: Vec<String> = session.keywords().collect();
     chart.good(Link::Capabilities, format!("It offers {}.", offered.join(", ")));
-    sign_in(courier, way, &mut session, chart).await?;
-    sender(courier, mailbox, way, &mut session, chart).await?;
+    sign_in(courier, access, &mut session, chart).await?;
+    sender(courier, mailbox, access, &mut session, chart).await?;
     session.quit().await;
     Ok(())
 }
 
 async fn sign_in(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    let credential = access.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
     chart.record.hide([credential.secret()]);
-    match limited(&way.place, session.login(&credential)).await {
+    match limited(&access.place, session.login(&credential)).await {
         Ok(()) => {
             chart.good(Link::SmtpAuth, "Programs may sign in to send.");
-            chart.good(Link::SignIn, format!("The server takes the sign-in of {}.", way.user()));
+            chart.good(Link::SignIn, format!("The server takes the sign-in of {}.", access.user()));
             Ok(())
         }
         // A rule of the organization, or a server that takes no sign-in on this port: the credential was not looked at.
@@ -58,15 +59,20 @@ async fn sign_in(
 async fn sender(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let address = &mailbox.address;
-    match limited(&way.place, session.probe_to(address, address)).await {
+    match limited(&access.place, session.probe_to(address, address)).await {
         Ok(None) => chart.good(Link::Sender, format!("A letter from {address} may be begun; none was sent.")),
         Ok(Some(refused)) => {
-            let trouble = Trouble::of(&refused, &way.place);
+            if let Shape::Alias { .. } = mailbox.shape {
+                let trouble = alias::refused(&refused, mailbox, &access.place);
+                let link = if is_about_the_sender(&refused) { Link::SendAs } else { Link::Sender };
+                return Err(chart.bad(link, trouble));
+            }
+            let trouble = Trouble::of(&refused, &access.place);
             if is_about_the_sender(&refused) {
                 return Err(chart.bad(Link::SendAs, no_send_as(trouble, address)));
             }
@@ -84,7 +90,7 @@ async fn sender(
         }
         Err(trouble) => return Err(chart.bad(Link::Sender, trouble)),
     }
-    send_as(courier, mailbox, way, chart).await;
+    send_as(courier, mailbox, access, chart).await;
     Ok(())
 }
 
@@ -99,18 +105,18 @@ pub(super) fn no_send_as(mut trouble: Trouble, address: &str) -> Trouble {
 }
 
 /// RFC 3463: `5.7.x` is a policy, `5.1.7` and `5.1.8` a bad sender; 553 without one says the same of a name.
-pub(super) fn is_about_the_sender(refused: &wire::Error) -> bool {
+pub(crate) fn is_about_the_sender(refused: &wire::Error) -> bool {
     let text = refused.server_text().unwrap_or_default();
     let holds = |code: &str| text.split(' ').any(|word| word.starts_with(code));
     refused.smtp_code().is_some_and(|code| code >= 500)
         && (holds("5.7.") || holds("5.1.7") || holds("5.1.8") || refused.smtp_code() == Some(553))
 }
 
-async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Chart) {
+async fn send_as(courier: &Courier, mailbox: &Mailbox, access: &Access, chart: &mut Chart) {
     let address = &mailbox.address;
-    let owner = match way.grant_id() {
+    let owner = match access.grant_id() {
         Some(id) => courier.read(move |tx| grant::find(tx, id)).await.map(|found| found?.owner_address),
-        None => Ok(Some(way.user().to_owned())),
+        None => Ok(Some(access.user().to_owned())),
     };
     let owner = match owner {
         Ok(owner) => owner,
@@ -118,23 +124,14 @@ async fn send_as(courier: &Courier, mailbox: &Mailbox, way: &Way, chart: &mut Ch
     };
     let own = owner.as_deref().is_none_or(|owner| mail::address::key(owner) == mail::address::key(address));
     let owner = owner.unwrap_or_default();
-    if let Shape::Alias { opens } = &mailbox.shape
-        && mail::address::key(&owner) == mail::address::key(opens)
-        && way.place.provider == Family::Microsoft.word()
-    {
-        chart.skipped(
-            Link::SendAs,
-            format!(
-                "{address} is an alias of {opens}, which needs no Send As. Exchange puts {opens} in its place unless the \
-                 organization lets aliases send (Set-OrganizationConfig -SendFromAliasEnabled $true): a letter to itself \
-                 shows it."
-            ),
-        );
-        return;
+    // Its owner may write as it; what the letter comes out as is another matter.
+    let opens_it = owner.is_empty() || mail::address::key(&owner) == mail::address::key(mailbox.opens());
+    if let Some(kept) = alias::is_kept(mailbox, access.place.provider).filter(|_| opens_it) {
+        return chart.skipped(Link::SendAs, kept);
     }
     if own {
         chart.good(Link::SendAs, format!("{address} writes in its own name."));
-    } else if way.place.provider == Family::Microsoft.word() {
+    } else if access.place.provider == Family::Microsoft.word() {
         chart.skipped(
             Link::SendAs,
             format!(

@@ -3,7 +3,7 @@ use super::chart::{Broken, Chart, Link};
 use super::round_trip::{LETTER_BYTES_MAX, LOOKED_AT_MAX, credential, is_our_letter};
 use super::server::{greeted, limited, reach};
 use crate::Courier;
-use crate::connect::Way;
+use crate::connect::Access;
 use crate::probe::held;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use wire::net::Watched;
@@ -12,28 +12,28 @@ use wire::pop3::{Retrieved, Session};
 pub(super) async fn examine(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let watched = Watched::new(courier.net(), &chart.record);
-    let stream = reach(courier, way, &watched, chart).await?;
-    let opened = limited(&way.place, Session::over(stream, &way.server, &watched)).await;
-    let mut session = greeted(courier, way, &watched, opened, chart)?;
+    let stream = reach(courier, access, &watched, chart).await?;
+    let opened = limited(&access.place, Session::over(stream, &access.server, &watched)).await;
+    let mut session = greeted(courier, access, &watched, opened, chart)?;
     let offers = match session.capabilities() {
         [] => "It names none, as servers without CAPA do.".to_owned(),
         capabilities => format!("It offers {}.", capabilities.join(", ")),
     };
     chart.good(Link::Capabilities, offers);
-    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
+    let credential = access.credential(courier).await.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
     chart.record.hide([credential.secret()]);
-    let signed_in = limited(&way.place, session.login(&credential)).await;
+    let signed_in = limited(&access.place, session.login(&credential)).await;
     signed_in.map_err(|trouble| chart.bad(Link::SignIn, trouble))?;
-    chart.good(Link::SignIn, format!("The server takes the sign-in of {}.", way.user()));
+    chart.good(Link::SignIn, format!("The server takes the sign-in of {}.", access.user()));
     // Exchange takes the sign-in, and refuses what comes next.
-    let totals = limited(&way.place, session.totals()).await;
+    let totals = limited(&access.place, session.totals()).await;
     let totals = totals.map_err(|trouble| chart.bad(Link::Folder, trouble))?;
     chart.good(Link::Folder, format!("The mailbox was opened; it holds {}.", held(totals.messages)));
-    let listed = limited(&way.place, session.list()).await;
+    let listed = limited(&access.place, session.list()).await;
     listed.map_err(|trouble| chart.bad(Link::Folders, trouble))?;
     chart.good(
         Link::Folders,
@@ -53,14 +53,14 @@ pub(super) async fn examine(
 /// lists is of the moment of signing in.
 pub(super) async fn find(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     mark: &str,
     chart: &Chart,
 ) -> wire::Result<Option<(Vec<u8>, bool)>> {
-    let credential = credential(courier, way).await?;
+    let credential = credential(courier, access).await?;
     let watched = Watched::new(courier.net(), &chart.record);
-    let stream = courier.net().connect(&way.server).await?;
-    let mut session = Session::over(stream, &way.server, &watched).await?;
+    let stream = courier.net().connect(&access.server).await?;
+    let mut session = Session::over(stream, &access.server, &watched).await?;
     session.login(&credential).await?;
     let listed = session.list().await?;
     let newest: Vec<u32> = listed.iter().rev().take(LOOKED_AT_MAX).map(|message| message.number).collect();

@@ -10,15 +10,16 @@ use super::chart::{Broken, Chart, Link, Part};
 use super::server::limited;
 use super::{graph, pop3};
 use crate::Courier;
-use crate::connect::Way;
+use crate::alias;
+use crate::connect::Access;
 use crate::trouble::{Trouble, sentence};
 use desk::intake::round_trip;
-use desk::mailboxes::mailbox::{Mailbox, Protocol};
+use desk::mailboxes::mailbox::{Mailbox, Protocol, Shape};
 use letter::{Letter, send, subject};
 use mail::explain::Class;
 use mail::nature::Nature;
 use mail::sending::dkim::{self, Signature};
-use returned::{returned, threads, written_as};
+use returned::{for_alias, returned, threads, written_as};
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::Credential;
@@ -36,16 +37,16 @@ const FAILURES_MAX: u32 = 3;
 /// The letter has a thousand bytes; what servers add is less than this.
 pub(super) const LETTER_BYTES_MAX: u64 = 256 * 1024;
 
-pub(super) struct Ways<'a> {
-    pub incoming: &'a Way,
-    pub outgoing: &'a Way,
+pub(super) struct Both<'a> {
+    pub incoming: &'a Access,
+    pub outgoing: &'a Access,
 }
 
 /// The signatures that the letter came back with.
 pub(super) async fn examine(
     courier: &Courier,
     mailbox: &Mailbox,
-    ways: Ways<'_>,
+    both: Both<'_>,
     chart: &mut Chart,
 ) -> Result<Vec<Signature>, Broken> {
     chart.turn_to(Part::RoundTrip);
@@ -53,15 +54,16 @@ pub(super) async fn examine(
     let begun = courier.write(move |tx| round_trip::begin(tx, id, random, now)).await;
     let (mark, trip_id) = begun.map_err(|error| chart.bad(Link::Sent, error.into()))?;
     let letter = Letter::new(mailbox, &mark, now);
-    send(courier, mailbox, ways.outgoing, &letter, chart).await?;
+    send(courier, mailbox, both.outgoing, &letter, chart).await?;
     let sent = Instant::now();
-    let found = wait(courier, mailbox, ways.incoming, &mark, trip_id, chart).await?;
+    let found = wait(courier, mailbox, both.incoming, &mark, trip_id, chart).await?;
     let message = mail::message::parse(&found.bytes);
     if message.auto_reply.kind == Nature::Bounce {
         return Err(chart.bad(Link::Returned, came_as_report(&message)));
     }
     returned(mailbox, &found.place, sent.elapsed(), chart);
-    written_as(mailbox, ways.outgoing.place.provider, &message, chart);
+    for_alias(mailbox, &message, chart);
+    written_as(mailbox, both.outgoing.place.provider, &message, chart);
     threads(&letter.message_id, message.message_id.as_deref(), chart);
     Ok(dkim::signatures(&message.headers))
 }
@@ -82,7 +84,7 @@ enum Place {
 async fn wait(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     mark: &str,
     trip_id: i64,
     chart: &mut Chart,
@@ -97,7 +99,7 @@ async fn wait(
             Err(error) => return Err(chart.bad(Link::Returned, error.into())),
         }
         chart.record.take(); // the last look is enough
-        match limited(&way.place, look(courier, mailbox, way, mark, &mut session, chart)).await {
+        match limited(&access.place, look(courier, mailbox, access, mark, &mut session, chart)).await {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => failures = 0,
             Err(trouble) => {
@@ -108,7 +110,7 @@ async fn wait(
             }
         }
         if Instant::now() > until {
-            return Err(chart.bad(Link::Returned, not_back(mailbox, mark)));
+            return Err(chart.bad(Link::Returned, not_back(mailbox, access.place.provider, mark)));
         }
         looks += 1;
         // By POP3 each look is another sign-in.
@@ -128,27 +130,27 @@ async fn fetched(courier: &Courier, trip_id: i64) -> desk::Result<Option<Vec<u8>
 async fn look(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     mark: &str,
     session: &mut Option<(imap::Session, Vec<Folder>)>,
     chart: &Chart,
 ) -> wire::Result<Option<Found>> {
     if mailbox.protocol == Protocol::Pop3 {
-        let found = pop3::find(courier, way, mark, chart).await?;
+        let found = pop3::find(courier, access, mark, chart).await?;
         return Ok(found.map(|(bytes, removed)| Found {
             bytes,
             place: Place::Folder { name: mailbox.folder_or_inbox().to_owned(), is_junk: false, removed },
         }));
     }
     if mailbox.protocol == Protocol::Graph {
-        let found = graph::find(courier, mailbox, way, mark, chart).await?;
+        let found = graph::find(courier, mailbox, access, mark, chart).await?;
         return Ok(found.map(|found| Found {
             bytes: found.bytes,
             place: Place::Folder { name: found.folder, is_junk: found.is_junk, removed: found.removed },
         }));
     }
     if session.is_none() {
-        let opened = open(courier, way, chart).await?;
+        let opened = open(courier, access, chart).await?;
         *session = Some(opened);
     }
     let Some((session, folders)) = session else { return Ok(None) };
@@ -189,20 +191,24 @@ pub(super) fn is_our_letter(bytes: &[u8], mark: &str) -> bool {
     (letter.subject.trim() == subject(mark) && letter.in_reply_to.is_empty()) || is_report()
 }
 
-async fn open(courier: &Courier, way: &Way, chart: &Chart) -> wire::Result<(imap::Session, Vec<Folder>)> {
-    let credential = credential(courier, way).await?;
+async fn open(
+    courier: &Courier,
+    access: &Access,
+    chart: &Chart,
+) -> wire::Result<(imap::Session, Vec<Folder>)> {
+    let credential = credential(courier, access).await?;
     let watched = Watched::new(courier.net(), &chart.record);
-    let stream = courier.net().connect(&way.server).await?;
-    let mut session = imap::Session::over(stream, &way.server, &watched).await?;
+    let stream = courier.net().connect(&access.server).await?;
+    let mut session = imap::Session::over(stream, &access.server, &watched).await?;
     session.login(&credential).await?;
     let folders = session.list().await?;
     Ok((session, folders))
 }
 
-pub(super) async fn credential(courier: &Courier, way: &Way) -> wire::Result<Credential> {
+pub(super) async fn credential(courier: &Courier, access: &Access) -> wire::Result<Credential> {
     let unready =
-        |trouble: Trouble| wire::Error::transient("sign in", &way.server.host).remedy(trouble.reason);
-    way.credential(courier).await.map_err(unready)
+        |trouble: Trouble| wire::Error::transient("sign in", &access.server.host).remedy(trouble.reason);
+    access.credential(courier).await.map_err(unready)
 }
 
 async fn one(session: &mut imap::Session, uid: u32) -> wire::Result<Option<Vec<u8>>> {
@@ -221,7 +227,16 @@ async fn remove(session: &mut imap::Session, folder: &str, uid: u32) -> bool {
     session.select(folder).await.is_ok() && matches!(session.delete(&[uid]).await, Ok(imap::Removal::Done))
 }
 
-fn not_back(mailbox: &Mailbox, mark: &str) -> Trouble {
+fn not_back(mailbox: &Mailbox, provider: &str, mark: &str) -> Trouble {
+    if let Shape::Alias { opens } = &mailbox.shape {
+        let reason = format!(
+            "The server took a letter to {}, but within {} s none came into the mailbox of {opens}: it may be no alias of it.",
+            mailbox.address,
+            WAIT.as_secs()
+        );
+        let remedy = alias::where_aliases_are(mailbox, provider);
+        return Trouble::new(Class::Configuration, "not_returned", reason, remedy);
+    }
     Trouble::new(
         Class::Configuration,
         "not_returned",

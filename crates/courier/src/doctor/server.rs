@@ -3,7 +3,7 @@ use super::authorization::day;
 use super::chart::{Broken, Chart, Link};
 use crate::Courier;
 use crate::clock::DAY_MS;
-use crate::connect::Way;
+use crate::connect::Access;
 use crate::trouble::{Place, Trouble};
 use mail::explain::Class;
 use std::time::Duration;
@@ -18,11 +18,11 @@ const CERTIFICATE_DAYS_MIN: i64 = 21;
 /// The link, under TLS where that comes first.
 pub(super) async fn reach(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     watched: &Watched<'_>,
     chart: &mut Chart,
 ) -> Result<BoxStream, Broken> {
-    let (net, server, place) = (courier.net(), &way.server, &way.place);
+    let (net, server, place) = (courier.net(), &access.server, &access.place);
     let addresses = limited(place, net.addresses(server)).await;
     let addresses = addresses.map_err(|trouble| chart.bad(Link::Dns, trouble))?;
     let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -40,7 +40,7 @@ pub(super) async fn reach(
         Security::Tls => {
             let secured = limited(place, watched.secure(stream, &server.host)).await;
             let stream = secured.map_err(|trouble| chart.bad(Link::Tls, trouble))?;
-            protected(courier, way, watched.handshake(), chart);
+            protected(courier, access, watched.handshake(), chart);
             Ok(stream)
         }
     }
@@ -49,17 +49,17 @@ pub(super) async fn reach(
 /// The session that came of the link, or the link at which it broke.
 pub(super) fn greeted<S>(
     courier: &Courier,
-    way: &Way,
+    access: &Access,
     watched: &Watched<'_>,
     opened: Result<S, Trouble>,
     chart: &mut Chart,
 ) -> Result<S, Broken> {
-    let by_starttls = way.server.security == Security::StartTls;
+    let by_starttls = access.server.security == Security::StartTls;
     if by_starttls && watched.took().is_some() && watched.handshake().is_none() {
         return opened.map_err(|trouble| chart.bad(Link::Tls, trouble));
     }
     if by_starttls {
-        protected(courier, way, watched.handshake(), chart);
+        protected(courier, access, watched.handshake(), chart);
     }
     opened.map_err(|trouble| chart.bad(Link::Capabilities, trouble))
 }
@@ -67,9 +67,9 @@ pub(super) fn greeted<S>(
 /// Ten years.
 const FAR_DAYS: i64 = 3_653;
 
-fn protected(courier: &Courier, way: &Way, handshake: Option<Handshake>, chart: &mut Chart) {
+fn protected(courier: &Courier, access: &Access, handshake: Option<Handshake>, chart: &mut Chart) {
     let Some(handshake) = handshake else { return };
-    let host = &way.server.host;
+    let host = &access.server.host;
     let left = |at: i64| at.saturating_sub(courier.now()).div_euclid(DAY_MS);
     let until = handshake.ends_at.map(|at| match left(at) {
         1 => format!(", until {} (1 day left)", day(at)),

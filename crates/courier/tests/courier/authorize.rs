@@ -1,7 +1,7 @@
 use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token, id_token_of};
 use crate::stage::{ADDRESS, Stage};
-use courier::authorize::{self, About, Answer, Banner, CallbackQuery, Landing, Question, Session};
+use courier::authorize::{self, About, Action, Answer, Banner, CallbackQuery, Landing, Question, Session};
 use desk::mailboxes::grant::{self, State};
 use desk::mailboxes::mailbox::{Shape, Side};
 use desk::params;
@@ -207,7 +207,9 @@ async fn another_persons_sign_in_is_kept_unused_till_somebody_says_that_the_mail
 async fn an_alias_opens_the_mailbox_that_signed_in() {
     let (try_, question) = asked().await;
     let answer = try_.answers(&question, Answer::Alias).await.unwrap();
-    assert!(matches!(answer, Banner::Green { .. }), "{answer:?}");
+    let Banner::Green { detail, .. } = answer else { panic!("{answer:?}") };
+    assert!(detail.contains(&format!("taken from the mailbox of {BOSS}")), "{detail}");
+    assert!(detail.contains("a letter to itself") && detail.contains("take it back"), "{detail}");
     assert_eq!(try_.user(), BOSS);
     assert_eq!(try_.stage.mailbox().shape, Shape::Alias { opens: BOSS.into() });
     let again = try_.again(2, BOSS, "o").await;
@@ -224,7 +226,7 @@ async fn an_answer_whose_proof_fails_leaves_the_mailbox_what_it_was_until_anothe
         let (try_, question) = asked().await;
         try_.imap.state().token = Some("another".into());
         let banner = try_.answers(&question, answer).await.unwrap();
-        assert!(matches!(banner, Banner::Red { retry: true, .. }), "{banner:?}");
+        assert!(matches!(banner, Banner::Red { action: Action::ProveAgain, .. }), "{banner:?}");
         assert_eq!(try_.stage.mailbox().shape, Shape::Own, "{answer:?}");
         try_.imap.state().token = Some("access-1".into());
         let (courier, by, id) = (&try_.stage.courier, try_.stage.by(), try_.stage.mailbox_id);
@@ -293,9 +295,9 @@ async fn a_refusal_is_shown_in_the_providers_words() {
         ..try_.query()
     };
     match banner(try_.comes_back(refused).await) {
-        Banner::Red { detail, remedy, retry, .. } => {
+        Banner::Red { detail, remedy, action, .. } => {
             assert!(detail.contains("The user declined.") && !detail.contains("Trace ID"), "{detail}");
-            assert!(!remedy.is_empty() && !retry);
+            assert!(!remedy.is_empty() && action != Action::ProveAgain);
         }
         green => panic!("{green:?}"),
     }
@@ -319,7 +321,7 @@ async fn a_failed_proof_keeps_the_new_grant_and_the_old_one_stays_in_use() {
     try_.provider.answers_tokens(2, 3600, Some(token));
     let query = CallbackQuery { state: sent.get("state").cloned(), ..try_.query() };
     match banner(try_.comes_back(query).await) {
-        Banner::Red { retry, .. } => assert!(retry),
+        Banner::Red { action, .. } => assert_eq!(action, Action::ProveAgain),
         green => panic!("{green:?}"),
     }
     let new = try_.grant().unwrap();

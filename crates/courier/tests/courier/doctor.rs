@@ -309,7 +309,11 @@ async fn a_token_is_asked_for_and_the_grant_goes_on_working() {
 async fn a_refused_registration_and_an_ended_grant_are_told_before_any_server_is_asked() {
     for (error, number, words) in [
         ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "Value"),
-        ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", "authorize"),
+        (
+            "invalid_grant",
+            "AADSTS700082: The refresh token has expired due to inactivity.",
+            "Authorize it again",
+        ),
     ] {
         let (stage, provider, imap) = authorized().await;
         provider.state().answers.clear();

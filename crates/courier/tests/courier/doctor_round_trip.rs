@@ -5,7 +5,7 @@ use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{ADDRESS, Stage, letter, until};
 use courier::doctor::{self, Examination, Extent, Link, Part, Result, Step};
 use courier::fetch;
-use desk::mailboxes::mailbox::{Fetched, StartFrom};
+use desk::mailboxes::mailbox::{self, Fetched, Shape, StartFrom};
 use std::sync::{Arc, Mutex};
 
 /// What the servers on the way do with a letter.
@@ -267,4 +267,52 @@ async fn without_both_sides_no_letter_is_sent() {
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
     let found = doctor::examine(&stage.courier, stage.mailbox_id, Extent::WithRoundTrip).await.unwrap();
     assert_eq!(step(&found, Link::Sent).result, Result::Skipped, "{}", found.transcript());
+}
+
+/// A second address of the mailbox that is opened.
+fn as_alias_of(post: &Post, opens: &str) {
+    let (by, shape) = (desk::By::system(post.stage.clock.now()), Shape::Alias { opens: opens.to_owned() });
+    let id = post.stage.mailbox_id;
+    post.stage.write(|tx| mailbox::change_shape(tx, &by, id, &shape));
+}
+
+#[tokio::test]
+async fn an_alias_is_shown_by_the_letter_that_comes_to_it_into_the_other_mailbox() {
+    let post = Post::of(Stage::new(), Some).await;
+    as_alias_of(&post, "boss@contoso.example");
+    let found = post.examined().await;
+    let alias = step(&found, Link::Alias);
+    assert_eq!(alias.result, Result::Good, "{}", found.transcript());
+    for word in [ADDRESS, "into the mailbox of boss@contoso.example", "filed under this email"] {
+        assert!(alias.found.contains(word), "{word}: {alias:?}");
+    }
+    // Whose mailbox names the alias nowhere cannot tell its letters from its own.
+    let rewritten: Handling =
+        |text| Some(text.replace("\r\nTo: ", "\r\nTo: boss@contoso.example\r\nX-Was: "));
+    let post = Post::of(Stage::new(), rewritten).await;
+    as_alias_of(&post, "boss@contoso.example");
+    let found = post.examined().await;
+    let alias = step(&found, Link::Alias);
+    assert!(
+        alias.result == Result::Warning && alias.found.contains("under boss@contoso.example"),
+        "{alias:?}"
+    );
+    assert!(!alias.remedy.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_letter_to_the_alias_says_that_it_is_none() {
+    let post = Post::of(Stage::new(), Some).await;
+    as_alias_of(&post, "boss@contoso.example");
+    post.smtp.state().answers.insert(ADDRESS.to_owned(), "550 5.1.1 no such person here");
+    let found = post.examined().await;
+    let broken = found.steps.iter().find(|step| step.result == Result::Bad).unwrap();
+    assert!(broken.found.contains("is no alias of boss@contoso.example"), "{}", found.transcript());
+    // The proof beside the form says the same.
+    let proof = courier::probe::outgoing(&post.stage.courier, post.stage.mailbox_id).await.unwrap();
+    assert!(!proof.ok && proof.sentence.contains("is no alias of"), "{proof:?}");
+    assert!(proof.remedy.contains("Account"), "{proof:?}");
+    post.smtp.state().answers.clear();
+    let proof = courier::probe::outgoing(&post.stage.courier, post.stage.mailbox_id).await.unwrap();
+    assert!(proof.ok && proof.detail.contains("an alias of boss@contoso.example"), "{proof:?}");
 }

@@ -3,7 +3,7 @@ use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token};
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{ADDRESS, Stage};
-use courier::authorize::{self, Banner, CallbackQuery, Landing, Session};
+use courier::authorize::{self, Action, Banner, CallbackQuery, Landing, Session};
 use courier::{Process, probe, rounds};
 use desk::mailboxes::grant::{self, Grant, State};
 use desk::mailboxes::mailbox::{self, Side};
@@ -76,8 +76,11 @@ async fn a_new_consent_that_cannot_send_does_not_take_the_place_of_one_that_can(
 
     smtp.state().sign_in = Some("535 5.7.3 Authentication unsuccessful");
     match scene.signs_in(2).await {
-        Banner::Red { sentence, retry, .. } => {
-            assert!(retry && sentence.contains("the one before stays in use"), "{sentence}");
+        Banner::Red { sentence, action, .. } => {
+            assert!(
+                action == Action::ProveAgain && sentence.contains("the one before stays in use"),
+                "{sentence}"
+            );
         }
         other => panic!("{other:?}"),
     }

@@ -225,7 +225,7 @@ async fn a_provider_that_has_a_bad_hour_is_not_told_as_a_wrong_token_endpoint() 
     for ((status, body), words, not) in [
         (
             answer(503, json!({ "error": "temporarily_unavailable", "error_codes": [90033] })),
-            "Press Submit again in a few minutes.",
+            "Authorize it again in a few minutes.",
             "Token Endpoint",
         ),
         (answer(503, json!("a proxy's page")), "check the Token Endpoint", "in a few minutes"),

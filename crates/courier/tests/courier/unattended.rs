@@ -1,7 +1,7 @@
 //! Mailboxes that nobody signs in to, at the practice provider: an application with its secret or its certificates, and a
 //! service account. Proved past the sign-in, and asked for anew where others are refreshed.
 use crate::stage::{ADDRESS, NOON, Stage, apart};
-use courier::authorize::{self, Banner};
+use courier::authorize::{self, Action, Banner};
 use courier::doctor::{self, Extent, Link, Result as Found};
 use desk::mailboxes::client::certificate;
 use desk::mailboxes::client::{self, Authentication as Shown, EnteredClient, Flow, Scheme};
@@ -231,7 +231,7 @@ fn is_green(banner: &Banner) -> bool {
 async fn a_token_of_an_application_is_kept_until_its_permissions_have_come() {
     let scene = Scene::at_microsoft().await;
     let Banner::Waits { remedy, .. } = scene.submit().await else { panic!("a token alone proves nothing") };
-    assert!(remedy.contains("up to two hours") && remedy.contains("Prove again"), "{remedy}");
+    assert!(remedy.contains("up to two hours") && remedy.contains("prove it again"), "{remedy}");
     let kept = scene.latest().unwrap();
     assert!(kept.state == State::Unproved && !kept.has_refresh_token, "{kept:?}");
     assert!(kept.remedy.contains("up to two hours"), "the tab Token says so too: {}", kept.remedy);
@@ -391,8 +391,8 @@ async fn a_service_account_with_another_key_is_refused_and_nothing_is_stored() {
         file.to_string()
     })
     .await;
-    let Banner::Red { sentence, retry, .. } = scene.submit().await else { panic!("refused") };
-    assert!(!retry && !sentence.is_empty(), "{sentence}");
+    let Banner::Red { sentence, action, .. } = scene.submit().await else { panic!("refused") };
+    assert!(action != Action::ProveAgain && !sentence.is_empty(), "{sentence}");
     assert!(scene.latest().is_none());
 }
 
@@ -409,7 +409,10 @@ async fn a_token_made_from_a_kept_secret_goes_to_the_servers_alone_that_it_was_e
     scene.refused().await;
     scene.change(move |entered| entered.client_secret = Some(kept.clone().into()));
     assert!(
-        !matches!(scene.submit().await, Banner::Red { retry: false, .. }),
+        !matches!(
+            scene.submit().await,
+            Banner::Red { action: Action::AuthorizeAgain | Action::EnterSecret, .. }
+        ),
         "entered again: it is asked for"
     );
     assert!(scene.latest().unwrap().state.has_tokens());

@@ -3,7 +3,7 @@ use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token};
 use crate::stage::{ADDRESS, Stage};
 use courier::Courier;
-use courier::authorize::{self, Banner, Device, Landing, Session};
+use courier::authorize::{self, Action, Banner, Device, Landing, Session};
 use desk::mailboxes::client;
 use desk::mailboxes::grant::{self, NewDevice, State};
 use desk::mailboxes::mailbox::Side;
@@ -225,7 +225,7 @@ async fn tokens_that_were_lost_with_their_process_are_told_and_not_asked_for_aga
     assert_eq!(try_.state(), State::Pending, "it may still be at it");
     try_.later(180).await;
     match waiting.await.unwrap().unwrap() {
-        Banner::Red { sentence, retry: false, .. } => {
+        Banner::Red { sentence, action: Action::AuthorizeAgain, .. } => {
             assert!(sentence.contains("before the tokens were stored"))
         }
         other => panic!("{other:?}"),

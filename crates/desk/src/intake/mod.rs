@@ -12,3 +12,5 @@ pub mod round_trip;
 mod routing;
 pub mod screen;
 pub mod threading;
+
+pub use routing::is_sent_to;

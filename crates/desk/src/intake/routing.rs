@@ -26,6 +26,15 @@ pub(super) fn mailbox_of(tx: &mut Tx<'_>, fetched_by: i64, message: &mail::Messa
     Ok(by_envelope.or(named).cloned().unwrap_or(fetched_by))
 }
 
+/// Whether the letter says that it was sent to this address, where [`mailbox_of`] looks for it.
+pub fn is_sent_to(message: &mail::Message, address: &str) -> bool {
+    let envelope =
+        ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list);
+    let named = message.to.iter().chain(&message.cc).cloned().chain(envelope);
+    let key = mail::address::key(address);
+    named.filter_map(|one| one.key()).any(|one| one == key)
+}
+
 /// Whether two mailboxes lie in one folder, so that what one of them sent may come back to the other.
 pub(super) fn live_together(tx: &mut Tx<'_>, one: i64, other: i64) -> Result<bool> {
     if one == other {

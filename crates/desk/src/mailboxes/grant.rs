@@ -174,7 +174,7 @@ pub fn store_tokens(
 
 fn ended_meanwhile() -> crate::Error {
     let sentence =
-        "This authorization was ended meanwhile, because the settings were changed. Press Submit again.";
+        "This authorization was ended meanwhile, because the settings were changed. Authorize it again.";
     Refusal::Other(sentence.into()).into()
 }
 
@@ -182,7 +182,7 @@ fn ended_meanwhile() -> crate::Error {
 pub const NOT_AUTHORIZED: (&str, &str, &str) = (
     "not_authorized",
     "Nobody has authorized this mailbox.",
-    "Open Config beside Authentication, fill in what is missing there, and press Submit.",
+    "Fill in what is missing in Config, beside Authentication, and authorize it.",
 );
 
 /// Proved: the mailbox's side points to it from now on, the grant it replaces is revoked, and the mailbox is what somebody has

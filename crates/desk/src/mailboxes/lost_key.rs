@@ -92,7 +92,7 @@ fn drop_one(tx: &mut Tx<'_>, by: &By, value: &Value) -> Result<()> {
         Lost::Authorize => grant::end_lost(tx, by, value.id),
         Lost::TryAgain => {
             let reason = "The key that sealed this try to authorize is lost.";
-            grant::fail(tx, by, value.id, "key_forgotten", reason, "Press Submit again.")
+            grant::fail(tx, by, value.id, "key_forgotten", reason, "Authorize it again.")
         }
         Lost::MakeAnew(_) => certificate::retire_lost(tx, by, value.id),
         Lost::Enter(_) | Lost::Nothing => Ok(()),

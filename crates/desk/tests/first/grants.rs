@@ -294,7 +294,7 @@ fn a_try_whose_settings_change_while_the_code_is_exchanged_takes_no_tokens() {
     let id = s.begin("open");
     assert_eq!(s.take(s.client, "open", 5, NOW), Some(id));
     activate(&s.desk, s.mailbox); // another host
-    assert!(refused(s.store(id, &tokens("a", Some("r")))).to_string().contains("Press Submit again"));
+    assert!(refused(s.store(id, &tokens("a", Some("r")))).to_string().contains("Authorize it again"));
     s.has_no_tokens(id);
 }
 

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Said] = rows! {
         "Compare the mailbox's Username with the primary address there; for an alias enter the primary address as Username.";
     "invalid_grant", ["bad request"] => Configuration, GoogleClients,
         "The code of this sign-in was already used, or it was made for another Client ID or Callback Endpoint.",
-        "Press Submit again; if it happens twice, compare Client ID and Callback Endpoint with the client.";
+        "Authorize it again; if it happens twice, compare Client ID and Callback Endpoint with the client.";
     "unauthorized_client", [] => Configuration, GoogleDelegation,
         "The Client ID may not do this; for a service account, it is not listed for these Scopes.",
         "Add the service account's numeric client ID with the scope https://mail.google.com/; for a sign-in by a person compare the Client ID.";
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Said] = rows! {
         "Ask the administrator to add the Client ID as Trusted, then authorize the mailbox again.";
     "disallowed_useragent", [] => Defect, Browser,
         "Google does not let people sign in from a window inside another program.",
-        "Open Postern in a browser of its own and press Submit again; if it happens there, report it.";
+        "Open Postern in a browser of its own and authorize it again; if it happens there, report it.";
     "invalid_scope", [] => Configuration, GoogleScopes,
         "Google does not know one of the Scopes.",
         "Enter https://mail.google.com/ with the slash at its end, and see that the same scope is listed there.";

@@ -155,7 +155,7 @@ or waits for a person; a number only chooses the words.
 | in the tables | means |
 |---|---|
 | passes | Postern tries again by itself |
-| authorize again | a person must sign in again: **Submit** on the mailbox's Config page |
+| authorize again | a person must sign in again: **Submit** on the mailbox's Config page, **Authorize again** beside its tabs, or `postern mailbox reauthorize` |
 | settings | something must be changed in the registration, in the tenant or in Postern |
 | a rule | the organization forbids it: its administrators must change a rule or an account |
 | defect | Postern did something wrong, if the settings are those of the guide: report it |

@@ -228,16 +228,16 @@ pub(super) const SYMPTOMS: &[Symptom] = symptoms! {
 pub(super) const ALONE: &[Symptom] = symptoms! {
     READING, MICROSOFT, ["authenticated but not connected"] => Configuration, EnterpriseApp,
         "The sign-in was good, but the application may not open this mailbox, or IMAP is switched off for it.",
-        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP is ticked for it. New permissions take up to two hours. Then press Prove again.";
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP is ticked for it. New permissions take up to two hours. Then prove it again.";
     READING, MICROSOFT, ["authenticate failed"] => Configuration, EnterpriseApp,
         "The server does not accept the application's token for this mailbox.",
-        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP.AccessAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, and that IMAP.AccessAsApp has admin consent. New permissions take up to two hours. Then prove it again.";
     GRAPH, MICROSOFT, ["erroraccessdenied"] => Configuration, AppPermissions,
         "Microsoft Graph took the application's token, but the application may not do this with this mailbox.",
-        "Add Mail.ReadWrite and Mail.Send under Microsoft Graph › Application permissions and grant admin consent, or let an Exchange administrator give the app these roles for this mailbox alone, as the guide shows. New permissions take up to two hours. Then press Prove again.";
+        "Add Mail.ReadWrite and Mail.Send under Microsoft Graph › Application permissions and grant admin consent, or let an Exchange administrator give the app these roles for this mailbox alone, as the guide shows. New permissions take up to two hours. Then prove it again.";
     SMTP, MICROSOFT, ["535", "5.7.3"] => Configuration, EnterpriseApp,
         "The server does not accept the application's token for sending.",
-        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, that Authenticated SMTP is ticked for it, and that SMTP.SendAsApp has admin consent. New permissions take up to two hours. Then press Prove again.";
+        "Check that the Exchange commands were run with the Object ID of Enterprise applications, that Add-MailboxPermission names this mailbox, that Authenticated SMTP is ticked for it, and that SMTP.SendAsApp has admin consent. New permissions take up to two hours. Then prove it again.";
 };
 
 /// Exchange closes the link on a list of the folders when the mailbox is of one who administers everything.

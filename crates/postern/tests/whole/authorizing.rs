@@ -103,6 +103,8 @@ async fn a_code_ends_with_its_command_however_that_ends_and_one_that_is_declined
     let ran = demo.program.run(&["mailbox", "reauthorize", SUPPORT, "--device", "--json"]);
     assert_eq!((ran.status, ran.json()["result"].as_str()), (1, Some("failed")), "{ran:?}");
     assert!(ran.json()["sentence"].as_str().unwrap().contains("declined"), "{ran:?}");
+    assert_eq!(ran.json()["action"], "authorize_again");
+    assert_eq!(ran.json()["command"], format!("postern mailbox reauthorize {SUPPORT}"));
     assert_eq!(demo.mailbox(SUPPORT)["grant"]["state"], "fulfilled");
 }
 
@@ -163,5 +165,6 @@ async fn a_sign_in_of_somebody_else_is_told_with_what_may_be_answered_and_until_
     // It is told what that mailbox lacks; the question is over.
     let ran = demo.program.run(&["mailbox", "answer", SUPPORT, "shared"]);
     assert!(ran.status == 1 && ran.out.contains("may not open this mailbox"), "{ran:?}");
+    assert!(ran.out.contains(&format!("Then: `postern mailbox prove {SUPPORT}`")), "{ran:?}");
     assert_eq!(demo.mailbox(SUPPORT)["questions"], serde_json::json!([]));
 }

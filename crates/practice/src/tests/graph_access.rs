@@ -84,7 +84,7 @@ async fn an_application_reads_all_mailboxes_or_those_of_a_scope() {
     let id = practice.service_principal_id(&app.client_id);
     practice
         .powershell(&format!(
-            "New-ServicePrincipal -AppId {} -ObjectId {id}\nNew-ManagementScope -Name 'Helpdesk' -RecipientRestrictionFilter \"PrimarySmtpAddress -eq '{BILLING}'\"\nNew-ManagementRoleAssignment -App {id} -Role 'Application Mail.ReadWrite' -CustomResourceScope 'Helpdesk' -Name reads",
+            "New-ServicePrincipal -AppId {} -ObjectId {id}\nNew-ManagementScope -Name 'Helpdesk' -RecipientRestrictionFilter 'PrimarySmtpAddress -eq ''{BILLING}'''\nNew-ManagementRoleAssignment -App {id} -Role 'Application Mail.ReadWrite' -CustomResourceScope 'Helpdesk' -Name reads",
             app.client_id
         ))
         .unwrap();

@@ -374,6 +374,6 @@ pub async fn delete_token(
     }
     let detail = authorize::delete_tokens(&state.courier, &who.by(), grant_id).await?;
     let sentence = "The tokens are deleted. Authorize again to go on.".to_owned();
-    let shown = Shown { good: true, sentence, detail, remedy: String::new(), retry: false };
+    let shown = Shown { good: true, sentence, detail, remedy: String::new(), action: None };
     Ok(see_other(&banner::keep(&state, &who, id, side, shown).await?))
 }

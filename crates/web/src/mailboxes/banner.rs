@@ -3,7 +3,7 @@
 //! Kept on the server, under an id that only its reader's page can take: the address stays clean, and
 //! nobody can make a link that shows words of theirs.
 use crate::{Error, State, Who, session};
-use courier::authorize::Banner;
+use courier::authorize::{Action, Banner};
 use courier::probe::Proof;
 use desk::mailboxes::mailbox::Side;
 use desk::people::kept_form::{self, KeptForm};
@@ -17,23 +17,23 @@ pub struct Shown {
     pub sentence: String,
     pub detail: String,
     pub remedy: String,
-    /// *Prove again* is offered.
-    pub retry: bool,
+    /// The button that is offered.
+    pub action: Option<Action>,
 }
 impl From<Banner> for Shown {
     fn from(banner: Banner) -> Shown {
         match banner {
             Banner::Green { sentence, detail } => {
-                Shown { good: true, sentence, detail, remedy: String::new(), retry: false }
+                Shown { good: true, sentence, detail, remedy: String::new(), action: None }
             }
-            Banner::Red { sentence, detail, remedy, retry } => {
-                Shown { good: false, sentence, detail, remedy, retry }
+            Banner::Red { sentence, detail, remedy, action } => {
+                Shown { good: false, sentence, detail, remedy, action: Some(action) }
             }
             Banner::Waits { sentence, detail, remedy } => {
-                Shown { good: false, sentence, detail, remedy, retry: false }
+                Shown { good: false, sentence, detail, remedy, action: None }
             }
             Banner::Asks { sentence, remedy } => {
-                Shown { good: false, sentence, detail: String::new(), remedy, retry: false }
+                Shown { good: false, sentence, detail: String::new(), remedy, action: None }
             }
         }
     }
@@ -41,15 +41,19 @@ impl From<Banner> for Shown {
 impl From<Proof> for Shown {
     fn from(proof: Proof) -> Shown {
         let Proof { ok, sentence, detail, remedy, .. } = proof;
-        Shown { good: ok, sentence, detail, remedy, retry: false }
+        Shown { good: ok, sentence, detail, remedy, action: None }
     }
 }
 
 impl Shown {
+    /// For templates.
+    pub fn offers(&self, word: &str) -> bool {
+        self.action.is_some_and(|action| action.word() == word)
+    }
     /// A rule said no to what a button does.
     pub fn refused(sentence: &str, refusal: &desk::Refusal) -> Shown {
         let (sentence, detail) = (sentence.to_owned(), refusal.to_string());
-        Shown { good: false, sentence, detail, remedy: String::new(), retry: false }
+        Shown { good: false, sentence, detail, remedy: String::new(), action: None }
     }
 }
 
@@ -91,7 +95,7 @@ pub async fn keep_at(state: &State, who: &Who, path: &str, shown: Shown) -> Resu
         ("sentence".to_owned(), shown.sentence),
         ("detail".to_owned(), shown.detail),
         ("remedy".to_owned(), shown.remedy),
-        ("retry".to_owned(), flag(shown.retry)),
+        ("action".to_owned(), shown.action.map_or("", Action::word).to_owned()),
     ];
     let kept = KeptForm { id: id.clone(), place: PLACE.to_owned(), fields, files: Vec::new() };
     let (agent_id, at) = (who.agent().id, who.now());
@@ -106,6 +110,6 @@ pub async fn take(state: &State, who: &Who, id: Option<&str>) -> Result<Option<S
         sentence: form.text("sentence"),
         detail: form.text("detail"),
         remedy: form.text("remedy"),
-        retry: form.is_on("retry"),
+        action: Action::from_word(&form.text("action")),
     }))
 }

@@ -274,6 +274,10 @@ impl Guide {
     pub fn management_filter(&self) -> String {
         scripts::in_powershell(&format!("PrimarySmtpAddress -eq {}", scripts::in_powershell(&self.opens)))
     }
+    /// The mailbox that is opened has another first address.
+    pub fn is_alias(&self) -> bool {
+        !self.opens.eq_ignore_ascii_case(&self.address)
+    }
     /// Microsoft's own pages, which name the directory otherwise than the Azure portals do.
     pub fn is_entra(&self) -> bool {
         self.portal_name.contains("Entra")

@@ -101,6 +101,12 @@ pub async fn show_list(
     {
         page.done = Some(format!("{} {}", shown.sentence, shown.detail));
     }
+    // Said below, with the button to Alerts: once is enough.
+    if let Some(why) = &unsent {
+        for told in &mut page.strip {
+            told.sentence = told.sentence.replace(why.as_str(), "").trim_end().to_owned();
+        }
+    }
     let lines = members.into_iter().map(|member| Line::of(member, &page)).collect();
     show(&ListPage { page, lines, state: word, needing, next, unsent })
 }

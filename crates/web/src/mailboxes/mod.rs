@@ -137,6 +137,14 @@ impl Frame {
             }
         }
     }
+    /// An alias that sends: only a letter shows that it is one, and as whom it writes.
+    pub fn is_shown_by_a_letter(&self) -> bool {
+        matches!(self.mailbox.shape, Shape::Alias { .. }) && self.mailbox.outgoing_active
+    }
+    /// The tab's side as paths name it.
+    pub fn side_of_tab(&self) -> &'static str {
+        if self.tab == Tab::Outgoing { "outgoing" } else { "remote" }
+    }
     /// The authorization page of the tab's side, where there is one.
     pub fn config(&self) -> Option<String> {
         let side = if self.tab == Tab::Outgoing { Side::Outgoing } else { Side::Incoming };
@@ -210,8 +218,8 @@ pub async fn frame(
         member.grant(*side).is_some_and(unproved)
     };
     let mut unproved: Vec<Side> = [Side::Incoming, Side::Outgoing].into_iter().filter(is_unproved).collect();
-    let line = Line::of(member, &page);
-    let facts = line.facts.clone();
+    let mut line = Line::of(member, &page);
+    let mut facts = line.facts.clone();
     if tab == Tab::Outgoing && asked.done.as_deref() == Some("saved") {
         page.done = Some(format!("Saved. {}.", facts.outgoing.as_a_sentence()));
     }
@@ -225,6 +233,19 @@ pub async fn frame(
         tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
     }
     let untold = state.courier.read(move |tx| grant::untold(tx, id)).await?;
+    // What is said on top of a tab is not said beside it once more.
+    for tried in &tried_again {
+        let is_told = |said: &str| !tried.grant.reason.is_empty() && said.contains(&tried.grant.reason);
+        for side in [&mut facts.incoming, &mut facts.outgoing] {
+            if is_told(&side.reason) {
+                side.reason.clear();
+                side.remedy.clear();
+            }
+        }
+        if let Some(token) = line.token.as_mut().filter(|token| is_told(&token.why)) {
+            token.why.clear();
+        }
+    }
     // *Try now* stands beside what is tried again by itself.
     unproved.retain(|side| !tried_again.iter().any(|tried| tried.side == *side));
     let used = mailbox.incoming.grant_id;

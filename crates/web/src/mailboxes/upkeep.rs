@@ -53,7 +53,7 @@ fn together(incoming: Shown, outgoing: Option<Shown>) -> Shown {
         sentence: first.sentence,
         detail: join(first.detail, join(second.sentence, second.detail)),
         remedy: join(first.remedy, second.remedy),
-        retry: first.retry || second.retry,
+        action: first.action.or(second.action),
     }
 }
 
@@ -199,7 +199,7 @@ pub async fn remove(
         // What the provider said of the tokens, and what a person has to do where it could not be told.
         Ok(said) => {
             let (sentence, remedy) = (super::list::REMOVED.to_owned(), String::new());
-            let shown = Shown { good: true, sentence, detail: said, remedy, retry: false };
+            let shown = Shown { good: true, sentence, detail: said, remedy, action: None };
             Ok(see_other(&banner::keep_at(&state, &who, "/mailboxes", shown).await?))
         }
         Err(refusal) => show_remove(&state, &visit, id, Some(refusal.to_string())).await,
@@ -216,7 +216,7 @@ mod tests {
             sentence: sentence.to_owned(),
             detail: String::new(),
             remedy: String::new(),
-            retry: false,
+            action: None,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::gate::see_other;
 use crate::session::Visit;
 use crate::{Error, State, Who, error};
 use axum::response::Response;
-use courier::authorize::{self, Landing, Progress};
+use courier::authorize::{self, Action, Landing, Progress};
 use desk::Refusal;
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant::{self, DeviceTry, Grant, State as GrantState};
@@ -27,7 +27,7 @@ pub struct Ways {
     /// The provider is known to give codes.
     pub offers_codes: bool,
     pub code: Option<Waiting>,
-    /// What the newest code came to; *retry*: the tokens are kept.
+    /// What the newest code came to.
     pub told: Option<Shown>,
     /// Somebody has signed in with it.
     pub is_being_proved: bool,
@@ -103,11 +103,11 @@ fn told(mailbox: &Mailbox, grant: &Grant, now: i64) -> Option<Shown> {
     if now >= grant.since.saturating_add(TOLD_MS) {
         return None;
     }
-    let (good, retry) = match grant.state {
-        GrantState::Fulfilled => (true, false),
+    let (good, action) = match grant.state {
+        GrantState::Fulfilled => (true, None),
         GrantState::Pending if grant.reason.is_empty() => return None,
-        GrantState::Unproved => (false, true),
-        GrantState::Pending | GrantState::Failed => (false, false),
+        GrantState::Unproved => (false, Some(Action::ProveAgain)),
+        GrantState::Pending | GrantState::Failed => (false, None),
         GrantState::Lapsed | GrantState::Revoked => return None,
     };
     let sentence = match grant.state {
@@ -115,7 +115,7 @@ fn told(mailbox: &Mailbox, grant: &Grant, now: i64) -> Option<Shown> {
         GrantState::Unproved if grant.reason.is_empty() => "It is authorized, and not proved yet.".to_owned(),
         _ => grant.reason.clone(),
     };
-    Some(Shown { good, sentence, detail: String::new(), remedy: grant.remedy.clone(), retry })
+    Some(Shown { good, sentence, detail: String::new(), remedy: grant.remedy.clone(), action })
 }
 
 /// The address that the browser ended on: it counts as if the browser had come back with it.

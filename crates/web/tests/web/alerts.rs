@@ -62,7 +62,9 @@ async fn the_strip_is_one_line_with_the_worst_and_a_count_and_agents_do_not_see_
     office.clock.advance(5 * 60_000);
     look(&office);
     maya.get("/tickets").await.shows("No other email can send");
-    maya.get("/mailboxes").await.shows("told on these pages only");
+    let page = maya.get("/mailboxes").await;
+    page.shows("told on these pages only");
+    assert_eq!(page.body.matches("No other email can send").count(), 1, "said once on a page");
 }
 
 #[tokio::test]

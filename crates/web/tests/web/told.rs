@@ -124,7 +124,7 @@ async fn a_set_up_that_nobody_has_authorized_yet_is_no_outage_and_a_try_that_is_
     });
     let page = maya.get("/mailboxes").await;
     page.shows("not authorized yet").hides("has got no mail since");
-    maya.get("/mailboxes/1/remote").await.shows("fill in what is missing there").hides("Prove again");
+    maya.get("/mailboxes/1/remote").await.shows("Fill in what is missing in Config").hides("Prove again");
     office.write(|tx| {
         tx.insert(
             "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at, reason_code, reason, remedy)

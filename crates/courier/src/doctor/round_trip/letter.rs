@@ -4,7 +4,7 @@ use super::super::graph;
 use super::super::outgoing::{is_about_the_sender, no_send_as};
 use super::super::server::limited;
 use crate::Courier;
-use crate::connect::Way;
+use crate::connect::Access;
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::net::Watched;
@@ -53,29 +53,29 @@ pub(super) fn subject(mark: &str) -> String {
 pub(super) async fn send(
     courier: &Courier,
     mailbox: &Mailbox,
-    way: &Way,
+    access: &Access,
     letter: &Letter,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let address = &mailbox.address;
     let envelope = Envelope { from: address.clone(), recipients: vec![address.clone()] };
-    let credential = way.credential(courier).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
+    let credential = access.credential(courier).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
     chart.record.hide([credential.secret()]);
     let watched = Watched::new(courier.net(), &chart.record);
     let by_graph = mailbox.is_by_graph(Side::Outgoing);
     let sending = async {
         if by_graph {
-            return graph::send(courier, way, &envelope, &letter.bytes, chart).await;
+            return graph::send(courier, access, &envelope, &letter.bytes, chart).await;
         }
-        let stream = courier.net().connect(&way.server).await?;
-        let mut session = smtp::Session::over(stream, &way.server, &watched).await?;
+        let stream = courier.net().connect(&access.server).await?;
+        let mut session = smtp::Session::over(stream, &access.server, &watched).await?;
         session.login(&credential).await?;
         chart.record.take(); // the sign-in was shown above
         let sent = session.send(&envelope, &letter.bytes).await?;
         session.quit().await;
         Ok(sent)
     };
-    let sent = limited(&way.place, sending).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
+    let sent = limited(&access.place, sending).await.map_err(|trouble| chart.bad(Link::Sent, trouble))?;
     let Some((_, fate)) = sent.fates.into_iter().next() else { return Err(Broken(Link::Sent)) };
     let (code, answer) = match fate {
         Fate::Accepted { answer } => {
@@ -86,10 +86,11 @@ pub(super) async fn send(
         Fate::Refused { code, answer } | Fate::Deferred { code, answer } => (code, answer),
     };
     let said = format!("{code} {answer}");
-    let refused = wire::Error::rejected(format!("send a letter from {address} to itself"), &way.server.host);
+    let refused =
+        wire::Error::rejected(format!("send a letter from {address} to itself"), &access.server.host);
     let refused = refused.said(&said).coded(code);
     // Exchange says only now that who signed in may not write in this name.
-    let trouble = Trouble::of(&refused, &way.place);
+    let trouble = Trouble::of(&refused, &access.place);
     Err(match is_about_the_sender(&refused) {
         true => chart.bad(Link::SendAs, no_send_as(trouble, address)),
         false => chart.bad(Link::Sent, trouble),

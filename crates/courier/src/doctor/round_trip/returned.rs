@@ -1,7 +1,8 @@
 //! What the letter tells that came back: where it lay, as whom it was sent, and whether answers would find their ticket.
 use super::super::chart::{Chart, Link};
 use super::Place;
-use desk::mailboxes::mailbox::Mailbox;
+use desk::intake::is_sent_to;
+use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::provider::Family;
 use std::time::Duration;
 
@@ -32,6 +33,22 @@ pub(super) fn returned(mailbox: &Mailbox, place: &Place, took: Duration, chart: 
     } else {
         chart.good(Link::Returned, format!("{after}, in {name}. {left}"));
     }
+}
+
+/// Whether mail to an alias can be told from mail to the mailbox behind it, as the desk tells it when it files.
+pub(super) fn for_alias(mailbox: &Mailbox, message: &mail::Message, chart: &mut Chart) {
+    let Shape::Alias { opens } = &mailbox.shape else { return };
+    let address = &mailbox.address;
+    let came = format!("A letter to {address} came into the mailbox of {opens}: it is an alias of it");
+    if is_sent_to(message, address) {
+        let found = format!("{came}, and what is sent to it is filed under this email.");
+        return chart.good(Link::Alias, found);
+    }
+    chart.warning(
+        Link::Alias,
+        format!("{came}. But the letter names {address} nowhere any more, so that it would be filed under {opens}."),
+        "Look for a rule or a gateway on the way in that writes To anew.",
+    );
 }
 
 /// Whether customers see the address that they wrote to: Exchange writes the mailbox's own in the place of an alias, and

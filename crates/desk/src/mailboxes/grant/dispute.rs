@@ -7,7 +7,7 @@ use crate::site::vault::Vault;
 use crate::{By, Refusal, Result, params};
 use serde_json::json;
 
-const TOO_LATE: &str = "The tokens of this sign-in were discarded after ten minutes. Press Submit again.";
+const TOO_LATE: &str = "The tokens of this sign-in were discarded after ten minutes. Authorize it again.";
 
 /// Tokens that wait for a word.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ pub fn discard_disputed(tx: &mut Tx<'_>, now: i64) -> Result<Vec<i64>> {
     let over = disputes_over(tx, now)?;
     for id in &over {
         let reason = "Nobody said within ten minutes what the mailbox is, so the tokens of this sign-in were discarded.";
-        fail(tx, &By::system(now), *id, "dispute_over", reason, "Press Submit again.")?;
+        fail(tx, &By::system(now), *id, "dispute_over", reason, "Authorize it again.")?;
     }
     Ok(over)
 }

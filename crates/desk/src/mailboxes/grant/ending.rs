@@ -240,7 +240,7 @@ fn end_tries(tx: &mut Tx<'_>, by: &By, pending: Vec<(i64,)>) -> Result<()> {
     let reason = "The settings were changed while somebody was signing in.";
     pending
         .into_iter()
-        .try_for_each(|(id,)| fail(tx, by, id, "settings_changed", reason, "Press Submit again."))
+        .try_for_each(|(id,)| fail(tx, by, id, "settings_changed", reason, "Authorize it again."))
 }
 
 fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: &str) -> Result<()> {

@@ -131,7 +131,7 @@ pub fn unattended_over(tx: &mut Tx<'_>, by: &By, over: &UnattendedTry) -> Result
     }
     let grant = super::get(tx, over.grant_id)?;
     let reason = format!("It was tried for a day. {}", grant.reason);
-    fail(tx, by, over.grant_id, &grant.reason_code, reason.trim(), "Press Submit again.")
+    fail(tx, by, over.grant_id, &grant.reason_code, reason.trim(), "Authorize it again.")
 }
 
 /// What a side waits for by itself, and until when.

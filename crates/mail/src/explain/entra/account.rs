@@ -5,37 +5,37 @@ use super::{Place, Row, Rows};
 pub(super) const ROWS: Rows = rows! {
     50173 => AuthorizeAgain, Registration,
         "The authorization was revoked: the password was reset, or somebody ended the account's sessions.",
-        "Open the mailbox and authorize it again: press Submit and sign in as its account.";
+        "Authorize it again, and sign in as its account.";
     50132, 50133 => AuthorizeAgain, Registration,
         "The sign-in was ended, since the account's password was changed or expired.",
-        "Press Submit and sign in again with the new password.";
+        "Authorize it again with the new password.";
     70008, 700082 => AuthorizeAgain, Registration,
         "The authorization ran out: it was not used for 90 days, or the sign-in took more than ten minutes.",
-        "Open the mailbox and authorize it again: press Submit and sign in.";
+        "Authorize it again.";
     50089 => AuthorizeAgain, Registration,
         "The sign-in took too long, and what it had begun ran out.",
-        "Press Submit and sign in again without a pause.";
+        "Authorize it again, without a pause.";
     70000 => AuthorizeAgain, Registration,
         "Microsoft no longer accepts the authorization of this mailbox.",
-        "Press Submit and sign in again; if a personal account is said to be in abuse mode, recover the account at Microsoft first.";
+        "Authorize it again; if a personal account is said to be in abuse mode, recover the account at Microsoft first.";
     700003 => AuthorizeAgain, Registration,
         "The device from which the account had signed in was removed from the organization.",
-        "Open the mailbox and authorize it again: press Submit and sign in.";
+        "Authorize it again.";
     700020, 50085 => AuthorizeAgain, Registration,
         "Microsoft wants the person to sign in again.",
-        "Open the mailbox and authorize it again: press Submit and sign in.";
+        "Authorize it again.";
     50072, 50074, 50076, 50079 => AuthorizeAgain, Registration,
         "The organization asks for a second factor, such as a code on a phone.",
-        "Press Submit and confirm the second factor; for a service mailbox ask for an exception, so that it is not asked again and again.";
+        "Authorize it again and confirm the second factor; for a service mailbox ask for an exception, so that it is not asked again and again.";
     50078 => AuthorizeAgain, Registration,
         "The second factor that was confirmed has run out by a rule of the organization.",
-        "Press Submit and confirm the second factor again.";
+        "Authorize it again and confirm the second factor.";
     50158 => AuthorizeAgain, Registration,
         "A sign-in check outside Microsoft, such as another company's second factor, was not passed.",
-        "Press Submit and pass that check.";
+        "Authorize it again and pass that check.";
     50058 => AuthorizeAgain, Registration,
         "Nobody was signed in at Microsoft in this browser.",
-        "Press Submit and sign in as the mailbox's account.";
+        "Authorize it again and sign in as the mailbox's account.";
     16001, 16002 => AuthorizeAgain, Browser,
         "Another account was chosen than the one that had signed in.",
         "Authorize the mailbox again and choose the mailbox's account.";
@@ -47,7 +47,7 @@ pub(super) const ROWS: Rows = rows! {
         "Authorize the mailbox again, where nobody is signed in yet.";
     50056, 50126, 50064 => AuthorizeAgain, Registration,
         "The password was wrong or missing.",
-        "Press Submit and sign in with the right password.";
+        "Authorize it again with the right password.";
     50125 => AuthorizeAgain, Browser,
         "The sign-in stopped because the password has to be reset or a second factor set up.",
         "Sign in to the account once, finish what is asked, then authorize the mailbox again.";

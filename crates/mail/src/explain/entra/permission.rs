@@ -8,7 +8,7 @@ pub(super) const ROWS: Rows = rows! {
         "Authorize the mailbox again and accept, or press Grant admin consent; Link for your administrator in Config asks somebody else to.";
     65004 => AuthorizeAgain, Registration,
         "The person declined to consent.",
-        "Press Submit again and accept.";
+        "Authorize it again and accept.";
     90094, 90095 => Configuration, AppPermissions,
         "Only an administrator of the organization may consent to this app.",
         "Send an Entra administrator the Link for your administrator of Config, or ask one to press Grant admin consent; then authorize the mailbox again.";
@@ -32,7 +32,7 @@ pub(super) const ROWS: Rows = rows! {
         "Leave only the Scopes that the guide lists, with https:// before each mail scope; if it happens with these, report it with the correlation id.";
     28003 => Defect, Registration,
         "No scope was sent with the code of the sign-in.",
-        "Enter the Scopes that the guide lists and press Submit; if it happens again, report it with the correlation id.";
+        "Enter the Scopes that the guide lists and authorize it again; if it happens again, report it with the correlation id.";
     1002012 => Defect, Registration,
         "Access without a person was asked for with Scopes that do not end in /.default.",
         "Enter https://outlook.office365.com/.default as Scopes; if it happens with these, report it with the correlation id.";

@@ -29,7 +29,7 @@ pub(super) const ROWS: Rows = rows! {
         "Ask the organization's Entra administrators to except this app or this account, then authorize the mailbox again.";
     530035 => Policy, Registration,
         "The tenant's security defaults, Microsoft's basic set of rules, block this way to sign in.",
-        "Sign in by the browser (Submit) and not by a code.";
+        "Sign in by the browser and not by a code.";
     135011 => Policy, Devices,
         "The device from which the account signed in is disabled.",
         "Enable the device, or sign in from another one.";

@@ -113,5 +113,5 @@ pub(super) const ROWS: Rows = rows! {
         "Enter the Authorization Endpoint that ends in /oauth2/v2.0/authorize; if it happens with this one, report it with the correlation id.";
     70007 => Defect, Registration,
         "Microsoft does not know the way in which Postern asked for the answer.",
-        "Press Submit again; if it happens twice, report it with the correlation id.";
+        "Authorize it again; if it happens twice, report it with the correlation id.";
 };

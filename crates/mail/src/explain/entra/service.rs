@@ -23,23 +23,23 @@ pub(super) const ROWS: Rows = rows! {
         "Finish the sign-in: type the code that Postern shows.";
     54005 => Defect, Registration,
         "The code of this sign-in was already used.",
-        "If the mailbox is not authorized, press Submit again; if it happens twice, report it with the correlation id.";
+        "If the mailbox is not authorized, authorize it again; if it happens twice, report it with the correlation id.";
     50147, 501491 => Defect, Registration,
         "The one-time proof that Postern sent with the sign-in has a wrong size.",
-        "Press Submit again; if it happens twice, report it with the correlation id.";
+        "Authorize it again; if it happens twice, report it with the correlation id.";
     501481 => Defect, Registration,
         "The one-time proof of this sign-in does not fit, as when it was begun in two tabs.",
-        "Close the other tabs and press Submit again; if it happens twice, report it with the correlation id.";
+        "Close the other tabs and authorize it again; if it happens twice, report it with the correlation id.";
     700005 => Defect, Registration,
         "The code was asked of one tenant and handed in at another.",
-        "See that both endpoints name the same tenant and press Submit again; if it happens twice, report it with the correlation id.";
+        "See that both endpoints name the same tenant and authorize it again; if it happens twice, report it with the correlation id.";
     50048 => Defect, Registration,
         "What Postern signed for the app names another app.",
         "Compare the Client ID with the app's Overview; if it is right, report it with the correlation id.";
     50027 => Defect, Registration,
         "Microsoft could not read a token that it was sent.",
-        "Press Submit again; if it happens twice, report it with the correlation id.";
+        "Authorize it again; if it happens twice, report it with the correlation id.";
     90004, 90013, 90014, 900144, 90023, 9002313, 90100 => Defect, Registration,
         "Microsoft found a fault in the request.",
-        "Compare the endpoints and the Client ID with the guide and press Submit again; if it happens twice, report it with the correlation id.";
+        "Compare the endpoints and the Client ID with the guide and authorize it again; if it happens twice, report it with the correlation id.";
 };

@@ -44,7 +44,7 @@ const ROWS: &[Row] = &[
     row(
         "consent-declined",
         Wrong::Declined,
-        &["The person declined to consent", "AADSTS65004", "Press Submit again and accept"],
+        &["The person declined to consent", "AADSTS65004", "Authorize it again and accept"],
     ),
     row(
         "secret-wrong",
@@ -66,7 +66,7 @@ const ROWS: &[Row] = &[
     row(
         "provider-503",
         Wrong::Provider("token_503"),
-        &["AADSTS90033", "Press Submit again in a few minutes", "the state of the provider's service"],
+        &["AADSTS90033", "Authorize it again in a few minutes", "the state of the provider's service"],
     ),
     row("somebody-else", Wrong::Somebody, &["Another address has signed in", MIA, "Sign in again"]),
     row("not-connected", Wrong::Imap, &["authenticated but not connected", "Prove again"]),

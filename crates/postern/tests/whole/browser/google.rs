@@ -89,7 +89,7 @@ async fn the_guide_for_google_ends_in_mail_and_an_empty_box_for_gmail_is_named()
     browser.picture("google-consent").await;
     browser.click("Continue").await;
     browser.says("Access to the mail was not given: https://mail.google.com/ is missing").await;
-    browser.says("Press Submit again and tick the box").await;
+    browser.says("Authorize it again and tick the box").await;
     browser.picture("google-gmail-not-ticked").await;
     assert_ne!(demo.mailbox(CARE)["grant"]["state"], "fulfilled");
 

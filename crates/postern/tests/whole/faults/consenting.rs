@@ -13,7 +13,7 @@ const ROWS: &[Row] = &[
     Row { fault: "authorize_server_error", says: &["AADSTS50000"] },
     Row { fault: "authorize_unavailable", says: &["AADSTS90033"] },
     Row { fault: "conditional_access", says: &["AADSTS53003"] },
-    Row { fault: "wrong_nonce", says: &["belongs to another sign-in", "Press Submit again"] },
+    Row { fault: "wrong_nonce", says: &["belongs to another sign-in", "Authorize it again"] },
     Row { fault: "no_refresh_token", says: &["offline_access"] },
     Row { fault: "secret_wrong", says: &["AADSTS7000215", "Value of the secret"] },
     Row { fault: "secret_expired", says: &["AADSTS7000222"] },
