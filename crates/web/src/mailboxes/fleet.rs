@@ -5,7 +5,7 @@ use crate::moment::Moment;
 use crate::page::Page;
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::fleet::Member;
-use desk::mailboxes::grant::{self, State as Life};
+use desk::mailboxes::grant::{self, Dispute, State as Life};
 use desk::mailboxes::mailbox::{Mailbox, Side, State};
 
 /// What can be done about it from here.
@@ -60,8 +60,16 @@ impl Line {
         let facts = unfinished(facts, &member, page.now);
         let sides = [&facts.incoming, &facts.outgoing].into_iter();
         let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
-        let mut why: Vec<(&str, String)> =
-            troubled.map(|side| (side.color, format!("{} {}", side.reason, side.remedy))).collect();
+        let mut why: Vec<(&str, String)> = Vec::new();
+        for side in troubled {
+            let said = format!("{} {}", side.reason, side.remedy);
+            // Both sides may lack the same, which is as bad as the worse of them.
+            match why.iter_mut().find(|(_, told)| *told == said) {
+                Some((color, _)) if side.color == "bad" => *color = "bad",
+                Some(_) => {}
+                None => why.push((side.color, said)),
+            }
+        }
         let grants =
             member.grants.iter().filter(|grant| grant.state != Life::Fulfilled || grant.is_refused());
         for grant in grants.filter(|grant| !grant.reason.is_empty()) {
@@ -69,9 +77,11 @@ impl Line {
                 why.push(("warn", format!("{} {}", grant.reason, grant.remedy)));
             }
         }
-        let asked = "Another address has signed in.";
-        if asks(&member, page.now).is_some() && !why.iter().any(|(_, said)| said.starts_with(asked)) {
-            why.insert(0, ("warn", asked.to_owned()));
+        if let Some(dispute) = asks(&member, page.now) {
+            let asked = signed_in(dispute);
+            if !why.iter().any(|(_, said)| said.starts_with(&asked)) {
+                why.insert(0, ("warn", format!("{asked} {SAY}")));
+            }
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
@@ -108,9 +118,9 @@ fn unfinished(mut facts: Facts, member: &Member, now: i64) -> Facts {
             (told.color, told.words) = ("warn", "not authorized yet");
         }
         let unproved = member.grant(side).filter(|grant| grant.state == Life::Unproved);
-        if asks == Some(side) {
-            "Another address has signed in.".clone_into(&mut told.reason);
-            "Say what that means, or sign in again.".clone_into(&mut told.remedy);
+        if let Some(dispute) = asks.filter(|dispute| dispute.grant.side == side) {
+            told.reason = signed_in(dispute);
+            SAY.clone_into(&mut told.remedy);
         } else if let Some(unproved) = unproved {
             (told.color, told.words) = ("warn", "authorized, not proved");
             told.reason.clone_from(&unproved.reason);
@@ -191,10 +201,16 @@ pub fn countdown(what: &str, at: i64, now: i64) -> Countdown {
     Countdown::new(color, words)
 }
 
-/// The side of which a person has to say who has signed in.
-fn asks(member: &Member, now: i64) -> Option<Side> {
-    member.disputes.iter().find(|dispute| dispute.until > now).map(|dispute| dispute.grant.side)
+/// About whom a person has to say a word.
+fn asks(member: &Member, now: i64) -> Option<&Dispute> {
+    member.disputes.iter().find(|dispute| dispute.until > now)
 }
+
+fn signed_in(dispute: &Dispute) -> String {
+    let who = dispute.grant.owner_address.as_deref().unwrap_or("nobody that is known");
+    format!("Another address has signed in: {who}.")
+}
+const SAY: &str = "Say what that means, or sign in again.";
 
 fn act(member: &Member, now: i64) -> Act {
     let mailbox = &member.mailbox;
@@ -202,8 +218,8 @@ fn act(member: &Member, now: i64) -> Act {
     if mailbox.incoming.host.is_empty() {
         return Act::Open { words: "Set up", path: format!("/mailboxes/{}/remote", mailbox.id) };
     }
-    if let Some(side) = asks(member, now) {
-        let path = format!("/mailboxes/{}/{}", mailbox.id, super::side_word(side));
+    if let Some(dispute) = asks(member, now) {
+        let path = format!("/mailboxes/{}/{}", mailbox.id, super::side_word(dispute.grant.side));
         return Act::Open { words: "Answer…", path };
     }
     if mailbox.active && needs(mailbox.incoming_health.state) {

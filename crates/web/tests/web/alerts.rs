@@ -246,11 +246,11 @@ async fn an_open_question_is_answered_from_the_list_until_its_time_is_over() {
     let mut maya = office.maya().await;
     maya.get("/mailboxes")
         .await
-        .shows("Another address has signed in.")
+        .shows("Another address has signed in:")
         .shows("Answer…")
         .shows(&format!("/mailboxes/{id}/outgoing"));
     office.clock.advance(60_001);
-    maya.get("/mailboxes").await.hides("Another address has signed in.").shows("Fetch now");
+    maya.get("/mailboxes").await.hides("Another address has signed in:").shows("Fetch now");
 }
 
 #[tokio::test]

@@ -212,7 +212,8 @@ async fn who_deleted_a_token_is_told_and_what_gives_another_one() {
     let (mailbox, grant, _) = grant(&office, "heron");
     office.write(|tx| {
         let bound = "UPDATE mailbox SET in_authentication = 'microsoft', in_grant_id = $2, in_host = 'outlook.office365.com',
-            active = 1, state = 'ok', last_fetch_at = 1 WHERE id = $1";
+            active = 1, state = 'ok', last_fetch_at = 1, out_authentication = 'same', out_active = 1, out_state = 'ok',
+            last_sent_at = 1 WHERE id = $1";
         Ok(tx.execute(bound, desk::params![mailbox, grant])?)
     });
     maya.get("/profile").await;
@@ -221,6 +222,9 @@ async fn who_deleted_a_token_is_told_and_what_gives_another_one() {
     page.shows("The token of this mailbox was deleted by Maya Kern.")
         .shows("Authorize it again, and it goes on where it stopped.")
         .hides("Nobody has authorized");
+    // On the fleet's line it is said once, though both sides lack it.
+    let text = "The token of this mailbox was deleted by Maya Kern. Authorize it again";
+    assert_eq!(maya.get("/mailboxes").await.body.matches(text).count(), 1);
     // A round that looks for a token says the same.
     let told = office.write(|tx| grant::why_none(tx, mailbox, Side::Incoming));
     assert_eq!(told.0, "not_authorized");
