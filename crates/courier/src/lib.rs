@@ -15,6 +15,7 @@ mod file;
 mod graph;
 mod hold;
 mod left;
+pub mod lmtp;
 pub mod pipe;
 pub mod probe;
 mod process;

@@ -17,7 +17,7 @@ pub use values::toml_mistake;
 
 /// Every key, as `section.name` stands in the file, `POSTERN_SECTION__NAME` in the environment and
 /// `--section-name` among the flags (`--database` for the database).
-pub const KEYS: [(&str, &str); 10] = [
+pub const KEYS: [(&str, &str); 12] = [
     ("site.url", "the one source of links, callbacks and cookie flags: https://help.example.org"),
     ("http.listen", "address and port: 127.0.0.1:8080"),
     ("http.trusted_proxies", "addresses of proxies whose X-Forwarded-For counts"),
@@ -27,6 +27,11 @@ pub const KEYS: [(&str, &str); 10] = [
     ("tls.extra_ca", "a PEM file with certificates of private mail servers"),
     ("net.http_allow", "private addresses that HTTP may reach"),
     ("net.dns_servers", "name servers that the doctor asks, in place of the system's"),
+    (
+        "lmtp.listen",
+        "where a mail server hands letters over: unix:FILE in the data folder, or 127.0.0.1:2424",
+    ),
+    ("lmtp.clients", "addresses of mail servers on other machines that may do so"),
     ("log.level", "error, warn, info, debug or trace"),
 ];
 
@@ -74,6 +79,9 @@ pub struct Config {
     pub extra_ca: Option<PathBuf>,
     pub http_allow: Vec<IpAddr>,
     pub dns_servers: Vec<SocketAddr>,
+    /// Letters are handed over here; over a port by this machine and by `lmtp_clients`.
+    pub lmtp: Option<wire::lmtp::Place>,
+    pub lmtp_clients: Vec<IpAddr>,
     pub log_level: String,
     /// For `config show`: key, value without secrets, where from.
     pub shown: Vec<(&'static str, String, Source)>,
@@ -210,6 +218,8 @@ mod tests {
             ("http.trusted_proxies", "proxy.example"),
             ("database.url", "mysql://x"),
             ("store.reserve", "2"),
+            ("lmtp.listen", "here"),
+            ("lmtp.clients", "mx.example"),
             ("log.level", "loud"),
         ] {
             let error = check("", &[], &[(key, value)]).unwrap_err();

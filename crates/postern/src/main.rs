@@ -86,6 +86,12 @@ struct Settings {
     /// What is kept free on the disk, of which fetching uses nothing: 5%, 500MB, 2GB
     #[arg(long, global = true, value_name = "SHARE|SIZE")]
     store_reserve: Option<String>,
+    /// Where a mail server hands letters over by LMTP
+    #[arg(long, global = true, value_name = "unix:FILE|ADDRESS:PORT")]
+    lmtp_listen: Option<String>,
+    /// Mail servers on other machines that may do so, separated by commas
+    #[arg(long, global = true, value_name = "ADDRESSES")]
+    lmtp_clients: Option<String>,
     /// error, warn, info, debug or trace; commands beside the server log errors unless this is given
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -323,6 +329,8 @@ impl Settings {
             ("tls.extra_ca", &self.tls_extra_ca),
             ("net.http_allow", &self.net_http_allow),
             ("net.dns_servers", &self.net_dns_servers),
+            ("lmtp.listen", &self.lmtp_listen),
+            ("lmtp.clients", &self.lmtp_clients),
             ("log.level", &self.log_level),
         ];
         config::Flags {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use url::Url;
+use wire::lmtp::{Listener, Place};
 
 /// Whether mail moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,11 +99,12 @@ pub fn courier(config: &Config, desk: Desk, providers: Providers, site_url: Url)
     Ok(Courier::new(Parts { desk, net, clock: Clock::system(), random, site_url, practice, process }))
 }
 
-/// An open port, and the address of the site.
+/// Open ports, and the address of the site.
 #[derive(Debug)]
 pub struct Bound {
     pub listener: TcpListener,
     pub site: Url,
+    lmtp: Option<Listener>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -119,7 +121,26 @@ pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
     };
     let local = listener.local_addr().context("cannot tell the address that is listened on")?;
     let site = config.site_url.clone().unwrap_or_else(|| config::default_site(local));
-    Ok(Bound { listener, site })
+    let lmtp = match &config.lmtp {
+        Some(place) => Some(listen_for_letters(place).await?),
+        None => None,
+    };
+    Ok(Bound { listener, site, lmtp })
+}
+
+async fn listen_for_letters(place: &Place) -> anyhow::Result<Listener> {
+    Listener::bind(place).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => anyhow::anyhow!(
+            "cannot listen for letters at {place}: another program does. Stop it, or name another place with \
+             --lmtp-listen."
+        ),
+        ErrorKind::AlreadyExists => {
+            anyhow::anyhow!(
+                "cannot listen for letters at {place}: there is a file of this name. Name another."
+            )
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot listen for letters at {place}")),
+    })
 }
 
 /// While there is no administrator, a one-time link is made anew at each start: shown on the terminal, or
@@ -184,6 +205,14 @@ pub async fn until_stopped(
         trusted_proxies: config.trusted_proxies.clone(),
         mail_is_held: rounds.is_none(),
     };
+    let letters = match (bound.lmtp, mail) {
+        (Some(listener), Mail::Flowing) => {
+            let clients = config.lmtp_clients.clone();
+            Some(tokio::spawn(courier::lmtp::serve(courier.clone(), listener, clients, stopping.clone())))
+        }
+        // Nobody listens, so the mail server keeps what it has.
+        (Some(_), Mail::Held) | (None, _) => None,
+    };
     let ending = courier.clone();
     let state = web::State::new(courier, pages, stopping.clone());
     let (app, limits) = (web::app(state), connections::Limits::default());
@@ -195,6 +224,9 @@ pub async fn until_stopped(
     let _ = stop.send(true);
     let ended = async {
         let _ = server.await;
+        if let Some(letters) = letters {
+            let _ = letters.await;
+        }
         if let Some(rounds) = rounds {
             let _ = rounds.await;
         }

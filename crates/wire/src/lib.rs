@@ -1,4 +1,5 @@
-//! Email as conversation: OAuth, SASL, IMAP, POP3, Microsoft Graph and SMTP, and the one place that opens sockets (`net`).
+//! Email as conversation: OAuth, SASL, IMAP, POP3, Microsoft Graph and SMTP, LMTP for a mail server of one's own, and the one
+//! place that opens sockets (`net`).
 //!
 //! Nothing here knows a ticket, a database row or a page. A caller gets values or one [`Error`] whose
 //! [`Kind`] says what to do next.
@@ -10,6 +11,7 @@ pub mod graph;
 mod hidden;
 pub mod imap;
 mod line;
+pub mod lmtp;
 pub mod net;
 pub mod oauth;
 pub mod pop3;

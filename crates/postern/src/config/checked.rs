@@ -5,6 +5,7 @@ use desk::files::reserve::Reserve;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use url::Url;
+use wire::lmtp::Place;
 
 pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyhow::Result<Config> {
     let settings = Settings { values, data: &data };
@@ -18,6 +19,8 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
     let trusted_proxies = settings.addresses("http.trusted_proxies")?;
     let http_allow = settings.addresses("net.http_allow")?;
     let dns_servers = settings.name_servers()?;
+    let lmtp_clients = settings.addresses("lmtp.clients")?;
+    let lmtp = settings.lmtp(&lmtp_clients)?;
     let path = |path: Option<&PathBuf>| path.map_or(String::new(), |p| p.display().to_string());
     let texts = [
         ("site.url", site_url.clone().unwrap_or_else(|| default_site(listen)).to_string()),
@@ -29,6 +32,8 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         ("tls.extra_ca", path(extra_ca.as_ref())),
         ("net.http_allow", joined(&http_allow)),
         ("net.dns_servers", joined(&dns_servers)),
+        ("lmtp.listen", lmtp.as_ref().map_or(String::new(), ToString::to_string)),
+        ("lmtp.clients", joined(&lmtp_clients)),
         ("log.level", log_level.clone()),
     ];
     let mut shown = vec![("data", data.display().to_string(), data_from)];
@@ -46,6 +51,8 @@ pub(super) fn checked(values: &Values, data: PathBuf, data_from: Source) -> anyh
         extra_ca,
         http_allow,
         dns_servers,
+        lmtp,
+        lmtp_clients,
         log_level,
         shown,
     })
@@ -91,6 +98,31 @@ impl Settings<'_> {
             return Ok(None);
         };
         origin(text).map(Some).ok_or_else(|| self.wrong("site.url", EXPECTED))
+    }
+
+    /// A port that others can reach without being named would take mail from anybody.
+    fn lmtp(&self, clients: &[IpAddr]) -> anyhow::Result<Option<Place>> {
+        const KEY: &str = "lmtp.listen";
+        let Some(text) = self.text(KEY) else {
+            if !clients.is_empty() {
+                bail!(
+                    "lmtp.clients names mail servers, and lmtp.listen does not say where Postern listens for them"
+                );
+            }
+            return Ok(None);
+        };
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Some(Place::Socket(self.data.join(path))));
+        }
+        let expected = "unix:FILE, or an address and a port, as in 127.0.0.1:2424";
+        let address: SocketAddr = text.parse().map_err(|_| self.wrong(KEY, expected))?;
+        if !address.ip().is_loopback() && clients.is_empty() {
+            bail!(
+                "lmtp.listen is {address}, which others can reach; lmtp.clients must say which mail servers may hand \
+                 letters over, as in 10.0.0.5"
+            );
+        }
+        Ok(Some(Place::Port(address)))
     }
 
     /// As it is shown, and as `Db::open` takes it.

@@ -21,6 +21,7 @@ mod faults;
 mod file_limit;
 mod full_disk;
 mod graph;
+mod handing_over;
 mod invariants;
 mod keys;
 mod kills;

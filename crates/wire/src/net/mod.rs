@@ -13,14 +13,16 @@ mod policy;
 mod validity;
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
@@ -53,6 +55,16 @@ pub struct Policy {
     pub dns_servers: Vec<SocketAddr>,
     /// Only under the mark of a demo: HTTP may go to loopback, without TLS too.
     pub practice: bool,
+}
+
+/// Whether a program of this machine answers at a socket of the file system.
+#[expect(clippy::disallowed_methods, reason = "nothing is said, only looked whether the file is in use")]
+pub(crate) async fn is_listened_at(path: &Path) -> io::Result<bool> {
+    match UnixStream::connect(path).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Anything a conversation can run over.

@@ -1,0 +1,193 @@
+//! Letters that a mail server of one's own hands over by LMTP: from its links to the inbox. Each is answered for when it is
+//! stored and recorded, so what the other side has not heard of it keeps.
+use crate::{Courier, pipe};
+use desk::Refusal;
+use desk::db::Tx;
+use desk::mailboxes::mailbox::{self, Mailbox};
+use desk::site::mail_hold;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use wire::lmtp::{Answer, Keeper, Letter, Listener, Peer};
+
+/// Links at once; others wait to be accepted. A mail server opens twenty to one place at most, usually.
+const LINKS_MAX: u32 = 32;
+/// Letters that are in memory at once, of 64 MB at most.
+const LETTERS_MAX: usize = 4;
+/// After an error that is the system's, such as too many open files.
+const REST: Duration = Duration::from_secs(1);
+
+/// Takes letters until `stopping` turns true, and returns when the last link has ended. Over a port only `clients` are
+/// listened to, and this machine.
+pub async fn serve(
+    courier: Courier,
+    listener: Listener,
+    clients: Vec<IpAddr>,
+    stopping: watch::Receiver<bool>,
+) {
+    let (links, letters) =
+        (Arc::new(Semaphore::new(LINKS_MAX as usize)), Arc::new(Semaphore::new(LETTERS_MAX)));
+    let accepting = async {
+        loop {
+            let Ok(link) = Arc::clone(&links).acquire_owned().await else { return };
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::error!("a mail server could not be let in over LMTP, and waits: {error}");
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
+            };
+            if !may_hand_over(peer, &clients) {
+                tracing::warn!(
+                    "somebody at {peer:?} is not among lmtp.clients, and was not listened to over LMTP"
+                );
+                continue;
+            }
+            let (courier, letters, stopping) = (courier.clone(), Arc::clone(&letters), stopping.clone());
+            tokio::spawn(async move {
+                wire::lmtp::serve(stream, &Desk(courier), &letters, stopping).await;
+                drop(link);
+            });
+        }
+    };
+    let mut stop = stopping.clone();
+    tokio::select! {
+        () = accepting => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    drop(listener);
+    // Every link holds one until it has ended.
+    let _ = links.acquire_many(LINKS_MAX).await;
+}
+
+fn may_hand_over(peer: Peer, clients: &[IpAddr]) -> bool {
+    peer.is_none_or(|peer| peer.is_loopback() || clients.contains(&peer))
+}
+
+struct Desk(Courier);
+
+impl Keeper for Desk {
+    fn bytes_max(&self) -> u64 {
+        pipe::BYTES_MAX
+    }
+
+    async fn recipient(&self, address: &str) -> Answer {
+        match self.mailbox(address).await {
+            Ok(_) => Answer::known(),
+            Err(answer) => answer,
+        }
+    }
+
+    async fn letter(&self, letter: Letter) -> Vec<Answer> {
+        if letter.bytes.iter().all(u8::is_ascii_whitespace) {
+            return vec![Answer::refused("The letter is empty"); letter.recipients.len()];
+        }
+        let mut answers: Vec<(i64, Answer)> = Vec::new();
+        let mut all = Vec::with_capacity(letter.recipients.len());
+        for recipient in &letter.recipients {
+            let mailbox = match self.mailbox(recipient).await {
+                Ok(mailbox) => mailbox,
+                Err(answer) => {
+                    all.push(answer);
+                    continue;
+                }
+            };
+            // Two addresses of one mailbox get one letter.
+            let known = answers.iter().find(|(id, _)| *id == mailbox.id).map(|(_, answer)| answer.clone());
+            let answer = match known {
+                Some(answer) => answer,
+                None => self.keep(&mailbox, recipient, &letter).await,
+            };
+            answers.push((mailbox.id, answer.clone()));
+            all.push(answer);
+        }
+        all
+    }
+}
+
+impl Desk {
+    /// The mailbox of this address, or what is answered in its place. A name with an extension (`support+lamp@`) is the one
+    /// without, where the desk has none of that name.
+    async fn mailbox(&self, address: &str) -> Result<Mailbox, Answer> {
+        let wanted = address.to_owned();
+        let found = self.0.read(move |tx| {
+            let of = |tx: &mut Tx<'_>, address: &str| -> desk::Result<Option<Mailbox>> {
+                Ok(mailbox::find_by_address(tx, address)?.filter(|found| found.removed_at.is_none()))
+            };
+            match (of(tx, &wanted)?, without_extension(&wanted)) {
+                (None, Some(base)) => of(tx, &base),
+                (found, _) => Ok(found),
+            }
+        });
+        let held = self.0.read(mail_hold::find);
+        match (found.await, held.await) {
+            (Ok(_), Ok(Some(_))) => Err(Answer::later("Mail is on hold on this desk")),
+            (Ok(Some(mailbox)), Ok(None)) => Ok(mailbox),
+            (Ok(None), Ok(None)) => Err(Answer::unknown("The desk has no mailbox of this address")),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!("a letter that a mail server hands over waits there: {error}");
+                Err(Answer::later(format!("The desk cannot be asked now: {error}")))
+            }
+        }
+    }
+
+    async fn keep(&self, mailbox: &Mailbox, recipient: &str, letter: &Letter) -> Answer {
+        let now = self.0.now();
+        let raw = [trace(letter, recipient, now).as_bytes(), &letter.bytes].concat();
+        let mailbox_id = mailbox.id;
+        let kept = self.0.blocking(move |desk| pipe::take_into_pack(desk, mailbox_id, &raw, now)).await;
+        match kept {
+            Ok(piped) if piped.known => Answer::kept("Known already"),
+            Ok(_) => Answer::kept("Kept"),
+            Err(desk::Error::Refused(Refusal::NotFound(_))) => {
+                Answer::unknown("The desk has no mailbox of this address any more")
+            }
+            Err(error) => {
+                tracing::error!(
+                    mailbox = mailbox.address,
+                    "a letter that a mail server hands over waits there: {error}"
+                );
+                Answer::later(format!("The letter cannot be kept now: {error}"))
+            }
+        }
+    }
+}
+
+fn without_extension(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    let (base, _) = local.split_once('+')?;
+    (!base.is_empty()).then(|| format!("{base}@{domain}"))
+}
+
+/// What the last server on the way writes before a letter (RFC 5321 §4.4), and the address of the transfer, by which
+/// letters to several addresses are told apart.
+fn trace(letter: &Letter, recipient: &str, now: i64) -> String {
+    let Letter { from_host, sender, .. } = letter;
+    let date = mail::date::rfc5322_of(mail::date::Written { at: now, offset_s: 0 }).unwrap_or_default();
+    format!(
+        "Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\nReceived: from {from_host}\r\n\tby postern with LMTP\r\n\tfor <{recipient}>; {date}\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_and_named_clients_hand_letters_over_by_a_port() {
+        let clients = ["10.0.0.5".parse().unwrap()];
+        for (peer, may) in [("127.0.0.1", true), ("::1", true), ("10.0.0.5", true), ("10.0.0.6", false)] {
+            assert_eq!(may_hand_over(Some(peer.parse().unwrap()), &clients), may, "{peer}");
+        }
+        assert!(may_hand_over(None, &[]));
+    }
+
+    #[test]
+    fn an_extension_is_left_out() {
+        assert_eq!(without_extension("support+lamp+2@a.example").as_deref(), Some("support@a.example"));
+        assert_eq!(without_extension("support@a.example"), None);
+        assert_eq!(without_extension("+x@a.example"), None);
+    }
+}
