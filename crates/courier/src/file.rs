@@ -5,6 +5,7 @@ use crate::left;
 use desk::Desk;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
+use desk::intake::stand_in;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::watch;
 
@@ -99,7 +100,22 @@ fn parse_all(desk: &Desk, part: Vec<(usize, Claim)>, now: i64) -> Vec<(usize, Re
     ready
 }
 
+/// Or, where a person wants a ticket of one that cannot be read or could not be filed, what stands in for it.
 fn parse(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
+    let reason = match read(desk, claim, now) {
+        Ok(_) if claim.accepted && claim.has_failed => "It could not be filed as it is.".to_owned(),
+        Ok(message) => return Ok(message),
+        Err(Outcome::Failed { reason, .. }) if claim.accepted => reason,
+        Err(outcome) => return Err(outcome),
+    };
+    // Without its bytes there is nothing to make a ticket of, unless they never came here.
+    let raw = desk.store.get(&claim.place, &claim.hash);
+    let raw = raw.map_err(|error| failed(claim, &format!("Its bytes could not be read: {error}"), now))?;
+    let raw = if left::read(&raw).is_some() { None } else { Some(raw) };
+    Ok(stand_in::letter(raw, &reason))
+}
+
+fn read(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         let raw = desk.store.get(&claim.place, &claim.hash)?;
         if let Some(reason) = left::read(&raw) {

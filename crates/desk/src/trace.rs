@@ -1,5 +1,10 @@
 //! The whole life of a message, put together from the rows and events that are there: how it came and what became of
 //! it, or how it was written and what each recipient's server said. It changes nothing.
+pub mod journal;
+mod life;
+
+pub use life::{Step, readings, unknown};
+
 use crate::db::{Query, Tx, Value};
 use crate::intake::inbox::{self, Inbox};
 use crate::outgoing::outbox::{self, Outbox};
@@ -63,6 +68,20 @@ const PER_MESSAGE_MAX: i64 = 100;
 /// Tickets of one address that are looked into, the newest.
 const TICKETS_MAX: i64 = 500;
 
+/// By the narrowest reading of the text that finds anything, and which that is.
+pub fn look(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<(Sought, Trace)> {
+    let mut looked = None;
+    for sought in readings(text) {
+        let trace = find(tx, &sought, limit)?;
+        let is_found = !trace.incoming.is_empty() || !trace.outgoing.is_empty();
+        looked = Some((sought, trace));
+        if is_found {
+            break;
+        }
+    }
+    Ok(looked.expect("invariant: a text has a reading"))
+}
+
 /// The newest messages, at most `limit` in each direction.
 pub fn find(tx: &mut Tx<'_>, sought: &Sought, limit: i64) -> Result<Trace> {
     let (incoming, outgoing) = match sought {
@@ -78,10 +97,10 @@ pub fn find(tx: &mut Tx<'_>, sought: &Sought, limit: i64) -> Result<Trace> {
     let ((incoming, more_in), (outgoing, more_out)) = (cut(incoming), cut(outgoing));
     let mut trace = Trace { more: more_in || more_out, ..Trace::default() };
     for id in incoming {
-        trace.incoming.extend(came(tx, id)?);
+        trace.incoming.extend(incoming_of(tx, id)?);
     }
     for id in outgoing {
-        trace.outgoing.extend(went(tx, id)?);
+        trace.outgoing.extend(outgoing_of(tx, id)?);
     }
     Ok(trace)
 }
@@ -191,7 +210,8 @@ fn merged(one: Vec<i64>, other: Vec<i64>, limit: i64) -> Vec<i64> {
     all
 }
 
-fn came(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
+/// The life of an inbox row.
+pub fn incoming_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
     let Some(row) = inbox::find(tx, id)? else { return Ok(None) };
     let (uid_validity, fetched_at, settled_at, silent, attempts, reason_code, decided_at): Life = tx.one(
         "SELECT uid_validity, fetched_at, settled_on_server_at, silent, attempts, reason_code, due_at
@@ -218,7 +238,8 @@ fn came(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
 }
 type Life = (i64, i64, Option<i64>, bool, i64, String, i64);
 
-fn went(tx: &mut Tx<'_>, id: i64) -> Result<Option<Outgoing>> {
+/// The life of an outbox row.
+pub fn outgoing_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Outgoing>> {
     let Some(row) = outbox::find(tx, id)? else { return Ok(None) };
     let (created_at, settled_at, give_up_at, written_by): (i64, Option<i64>, i64, Option<String>) = tx.one(
         "SELECT o.created_at, o.settled_at, o.give_up_at, a.name

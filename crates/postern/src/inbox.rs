@@ -24,7 +24,7 @@ pub enum Command {
         /// As `inbox list` prints it
         id: i64,
     },
-    /// Make a ticket of a message that is held or was ignored
+    /// Make a ticket of a message that is held, was ignored or failed
     Accept {
         /// As `inbox list` prints it
         id: i64,

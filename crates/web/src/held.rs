@@ -3,6 +3,7 @@ use crate::extract::{Path, Query};
 use crate::form::Form;
 use crate::gate::see_other;
 use crate::page::{Here, Page, show};
+use crate::preview::{self, Preview};
 use crate::session::Visit;
 use crate::{Error, State, Who, error, inbox};
 use askama::Template;
@@ -59,12 +60,36 @@ async fn show_list(
     show(&ListPage { page, lines, newest, next, why })
 }
 
+#[derive(Template)]
+#[template(path = "held/show.html")]
+struct OnePage {
+    page: Page,
+    row: Inbox,
+    preview: Preview,
+}
+
+/// `GET /held/{id}`: what it says. As with [`raw`], an agent sees what waits for a decision, and no more.
+pub async fn show_one(
+    Handle(state): Handle<State>,
+    visit: Visit,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    let row = inbox::find(&state, id).await?;
+    if row.state != Fate::Held {
+        return Err(Error::NotFound);
+    }
+    let preview = preview::of(&state, &row).await?;
+    let page = Page::new(&state, &visit, "Held", Here::Held).await?;
+    show(&OnePage { page, row, preview })
+}
+
 /// `POST /held/{id}/acceptance`: it becomes a ticket.
 pub async fn accept(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
-    let sees_ignored = click.who.is_administrator();
+    let sees_all = click.who.is_administrator();
     let accept = move |tx: &mut Tx<'_>, by: &By| {
         let found = desk_inbox::find(tx, id)?;
-        if !sees_ignored && found.is_some_and(|row| row.state == Fate::Ignored) {
+        let is_hidden = |row: Inbox| matches!(row.state, Fate::Ignored | Fate::Failed);
+        if !sees_all && found.is_some_and(is_hidden) {
             return Err(Refusal::NotFound("inbound message").into());
         }
         held::accept(tx, by, id)

@@ -113,15 +113,23 @@ pub async fn raw(
     download(&state, found).await
 }
 
-pub async fn download(state: &State, found: Inbox) -> Result<Response, Error> {
+/// As they came.
+pub async fn bytes(state: &State, found: &Inbox) -> Result<Vec<u8>, Error> {
     let id = found.id;
-    let hash: [u8; 32] =
-        found.sha256.try_into().map_err(|_| anyhow::anyhow!("inbox row {id} has no hash of 32 bytes"))?;
+    let hash: [u8; 32] = found
+        .sha256
+        .clone()
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("inbox row {id} has no hash of 32 bytes"))?;
     let blob = state.courier.read(move |tx| blob::known(tx, &[hash])).await?;
     let place = blob.into_iter().next().map(|stored| stored.place);
     let place =
         place.ok_or_else(|| anyhow::anyhow!("the raw message of inbox row {id} is not in the store"))?;
-    let bytes = state.courier.blocking(move |desk| desk.store.get(&place, &hash)).await?;
+    Ok(state.courier.blocking(move |desk| desk.store.get(&place, &hash)).await?)
+}
+
+pub async fn download(state: &State, found: Inbox) -> Result<Response, Error> {
+    let (id, bytes) = (found.id, bytes(state, &found).await?);
     let described = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"message-{id}.eml\"")),

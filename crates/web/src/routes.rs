@@ -3,7 +3,7 @@
 //! The product's table of contents. A route that is not here does not exist, and the access tests walk
 //! this table, so that a new line without a case fails them.
 use crate::{
-    State, agents, alerts, assets, attachments, drafts, held, home, inbox, letters, live, mail_hold,
+    State, agents, alerts, assets, attachments, drafts, held, home, inbox, journal, letters, live, mail_hold,
     mailboxes, notes, profile, replies, set_up, sign_in, tickets, uploads,
 };
 use axum::handler::Handler;
@@ -110,6 +110,7 @@ fn tickets() -> Vec<Route> {
         reads("/tickets/{number}/attachments/{id}", Agent, attachments::show),
         reads("/held", Agent, held::list),
         changes("/held/dismissal", Agent, held::ignore_all),
+        reads("/held/{id}", Agent, held::show_one),
         changes("/held/{id}/acceptance", Agent, held::accept),
         changes("/held/{id}/dismissal", Agent, held::ignore),
         reads("/held/{id}/raw", Agent, held::raw),
@@ -173,6 +174,9 @@ fn admin_panel() -> Vec<Route> {
         changes("/alerts/webhook/test", Admin, alerts::test_post),
         reads("/alerts/webhook/test", Admin, alerts::to_the_page),
         changes("/alerts/webhook/secret", Admin, alerts::new_secret),
+        reads("/journal", Admin, journal::list),
+        reads("/journal/{id}", Admin, journal::show_one),
+        reads("/journal/sent/{id}", Admin, journal::show_sent),
         reads("/inbox", Admin, inbox::list),
         changes("/inbox/{id}/retry", Admin, inbox::retry),
         reads("/inbox/{id}/raw", Admin, inbox::raw),

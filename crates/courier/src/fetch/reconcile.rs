@@ -159,11 +159,11 @@ fn reason(sum: &Sum, whole: &Whole) -> &'static str {
     match sum.unaccounted.as_slice() {
         [] => "",
         all if all.iter().all(|uid| whole.untold.contains(uid)) => {
-            "The server lists them, and did not tell of them when it was asked for what is new."
+            "The server lists what is missing, and did not tell of it when it was asked for what is new."
         }
         _ => {
-            "Reading has gone past them, and none of them is here: Start From was changed after reading began, the desk \
-             was restored from an older backup, or rows of the database were lost."
+            "Reading has gone past what is missing: Start From was changed after reading began, the desk was restored from \
+             an older backup, or rows of the database were lost."
         }
     }
 }

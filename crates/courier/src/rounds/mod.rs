@@ -19,6 +19,7 @@ pub(crate) use wake::Wake;
 
 use crate::Courier;
 use crate::process::Ended;
+use desk::intake::inbox;
 use desk::mailboxes::{grant, mailbox};
 use desk::site::lease;
 use std::time::Duration;
@@ -88,6 +89,12 @@ async fn begin(courier: &Courier) {
     take_over(courier).await;
     let now = courier.now();
     set_back::begin(courier, now).await;
+    let version = env!("CARGO_PKG_VERSION");
+    match courier.write(move |tx| inbox::retry_after_upgrade(tx, version, now)).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("{count} messages that an older version could not file are tried again"),
+        Err(error) => tracing::warn!("what an older version could not file is not tried again: {error}"),
+    }
     if let Err(error) = courier.write(move |tx| mailbox::hurry_well(tx, now)).await {
         tracing::warn!("mailboxes could not be hurried: {error}");
     }

@@ -304,3 +304,38 @@ async fn a_round_of_another_process_that_does_not_end_is_said_and_not_taken_for_
     let summary = fetch::once_within(&stage.courier, id, patience).await.unwrap();
     assert_eq!((summary.fetched, summary.filed), (1, 1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_same() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 7) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    imap.state().refused.insert(1);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let failed = stage.inbox().into_iter().find(|row| row.state == State::Failed).expect("it is kept");
+    let by = stage.by();
+    stage.write(|tx| desk::intake::held::accept(tx, &by, failed.id));
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let mut tickets = vec!["A message that could not be read".to_owned()];
+    tickets.extend(names(2, 7));
+    assert_eq!(stage.tickets(), tickets);
+    let row = stage.read(|tx| desk::intake::inbox::find(tx, failed.id)).unwrap();
+    assert_eq!(row.state, State::Filed);
+    // One whose filing fails is on its ticket as it came.
+    imap.deliver(NOON, letter("letter 008"));
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let eighth = stage.inbox().into_iter().find(|row| row.uid == 8).unwrap();
+    stage.write(|tx| {
+        tx.execute(
+            "UPDATE inbox SET state = 'failed', reason_code = 'failed' WHERE id = $1",
+            desk::params![eighth.id],
+        )?;
+        desk::intake::held::accept(tx, &by, eighth.id)?;
+        // The first try came to nothing again.
+        Ok(tx.execute("UPDATE inbox SET reason_code = 'failed' WHERE id = $1", desk::params![eighth.id])?)
+    });
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let files: Vec<(String,)> = stage.read(|tx| Ok(tx.all("SELECT name FROM attachment", desk::params![])?));
+    assert_eq!(files, [("message.eml".to_owned(),)]);
+}

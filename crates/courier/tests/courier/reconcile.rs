@@ -256,7 +256,7 @@ async fn by_graph_a_lost_row_is_found_and_so_is_what_the_server_never_told_of() 
     scene.fetch().await;
     let lacking = balance(stage);
     assert_eq!(lacking.counts, counts(2, 0, 0, 1));
-    assert!(lacking.reason.contains("did not tell of them"), "{}", lacking.reason);
+    assert!(lacking.reason.contains("did not tell of it"), "{}", lacking.reason);
     ask(stage, Asked::Fetch);
     assert_eq!(scene.fetch().await.fetched, 1);
     assert_eq!(balance(stage).counts, counts(3, 0, 0, 0));

@@ -12,12 +12,13 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
     inbox::count(tx, State::Held)
 }
 /// It becomes a ticket, or goes to the one that it belongs to: the next filing round does not screen it. What was
-/// ignored can still be accepted. Twice is once.
+/// ignored can still be accepted, and so can what failed: where it cannot be read, a letter stands in for it. Twice is
+/// once.
 pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', accepted = 1, reason_code = '', reason = '', attempts = 0, due_at = $2,
              ticket_id = NULL, leased_until = 0
-         WHERE id = $1 AND state IN ('held', 'ignored')",
+         WHERE id = $1 AND state IN ('held', 'ignored', 'failed')",
         params![id, by.at],
     )?;
     if changed == 0 {
@@ -30,6 +31,7 @@ pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     }
     event::append(tx, by, Subject::Inbox(id), "accepted", json!({}))?;
     tx.wake("inbox");
+    tx.wake("mailbox"); // the strip says so
     Ok(())
 }
 /// Nothing comes of it; it stays in the inbox, with its reason, and can still be accepted. Twice is once.

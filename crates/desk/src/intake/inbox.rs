@@ -1,7 +1,7 @@
 //! Raw messages taken from mailboxes: stored before anything interprets them. Recording a batch is in
 //! `record`, turning a row into an entry in `filing`.
 use crate::db::{self, FromRow, Query, Row};
-use crate::site::{event, event::Subject};
+use crate::site::{event, event::Subject, setting};
 use crate::tickets::queue::COUNT_MAX;
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
@@ -88,6 +88,8 @@ pub struct Claim {
     pub silent: bool,
     /// A person wants it to become a ticket.
     pub accepted: bool,
+    /// The attempt before failed.
+    pub has_failed: bool,
     pub attempts: i64,
     pub place: String,
     pub hash: Vec<u8>,
@@ -104,6 +106,7 @@ impl FromRow for Claim {
             attempts: row.get(6)?,
             place: row.get(7)?,
             hash: row.get(8)?,
+            has_failed: row.get(9)?,
         })
     }
 }
@@ -152,7 +155,8 @@ pub fn claim_next(
         return Ok(Vec::new());
     }
     let mut query = Query::new(
-        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash
+        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash,
+                i.reason_code = 'failed'
          FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id IN ",
     );
     query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
@@ -306,6 +310,28 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     tx.wake("mailbox"); // the strip says so
     Ok(())
 }
+/// What an older version could not file is tried again by a newer one: once for each version. How many that are.
+pub fn retry_after_upgrade(tx: &mut Tx<'_>, version: &str, now: i64) -> Result<usize> {
+    if setting::find(tx, FILED_BY)?.as_deref() == Some(version) {
+        return Ok(0);
+    }
+    // Those that were left on the server are not here to be tried.
+    let failed: Vec<(i64,)> = tx.all(
+        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $1, leased_until = 0
+         WHERE state = 'failed' AND reason_code <> 'left_on_server' RETURNING id",
+        params![now],
+    )?;
+    for (id,) in &failed {
+        let data = json!({ "version": version });
+        event::append(tx, &By::system(now), Subject::Inbox(*id), "retried_after_upgrade", data)?;
+    }
+    setting::set(tx, FILED_BY, version)?;
+    tx.wake("inbox");
+    Ok(failed.len())
+}
+/// The version that has tried last what could not be filed.
+const FILED_BY: &str = "filed_by_version";
+
 /// How many messages are in this state, counted up to [`COUNT_MAX`] and one.
 pub fn count(tx: &mut Tx<'_>, state: State) -> Result<i64> {
     let few = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = $1 LIMIT $2) AS few";

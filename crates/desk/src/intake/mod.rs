@@ -11,6 +11,7 @@ mod record;
 pub mod round_trip;
 mod routing;
 pub mod screen;
+pub mod stand_in;
 pub mod threading;
 
 pub use routing::is_sent_to;

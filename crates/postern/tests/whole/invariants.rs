@@ -124,6 +124,7 @@ const BOUNDED: [(&str, &[&str]); 7] = [
             "mailboxes/mailbox.rs of_ids",
             "mailboxes/named.rs rows",
             "outgoing/delivery.rs of_entries",
+            "trace/journal.rs of",
             "tickets/entry.rs find",
         ],
     ),
@@ -157,6 +158,7 @@ const BOUNDED: [(&str, &[&str]); 7] = [
             "mailboxes/mailbox/round.rs lost_grant",
             "outgoing/restored.rs ask_before_sending",
             "people/agent.rs leave",
+            "intake/inbox.rs retry_after_upgrade",
         ],
     ),
     (
@@ -174,6 +176,7 @@ const BOUNDED: [(&str, &[&str]); 7] = [
             "site/sealed.rs mailboxes",
             "site/sealed.rs each_batch",
             "trace.rs plan",
+            "trace/journal.rs plan",
             "intake/inbox.rs plan",
         ],
     ),

@@ -245,7 +245,7 @@ fn act(member: &Member, now: i64) -> Act {
     }
     if member.balance.as_ref().is_some_and(|balance| balance.counts.unaccounted > 0) {
         let path = format!("/mailboxes/{}/unaccounted", mailbox.id);
-        return Act::Post { words: "Fetch what is unaccounted", path };
+        return Act::Post { words: "Fetch the rest", path };
     }
     Act::Post { words: "Fetch now", path: format!("/mailboxes/{}/fetch", mailbox.id) }
 }

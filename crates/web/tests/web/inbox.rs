@@ -15,7 +15,7 @@ async fn with_failed(office: &Office) -> Browser {
     office.maya().await
 }
 /// One message that was fetched, with this outcome.
-fn with(office: &Office, outcome: &Outcome) {
+pub fn with(office: &Office, outcome: &Outcome) {
     let now = office.clock.now();
     let stored = office.desk.store.put(RAW).unwrap();
     let by = By::system(now);

@@ -9,6 +9,7 @@ mod belonging;
 mod doctor;
 mod gate;
 mod inbox;
+mod journal;
 mod kept_files;
 mod letters;
 mod live;
