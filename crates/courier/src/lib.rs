@@ -23,6 +23,7 @@ pub mod random;
 mod refresh;
 mod refused;
 mod registration;
+pub mod rehearse;
 pub mod rounds;
 mod send;
 mod trouble;

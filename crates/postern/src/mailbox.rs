@@ -1,7 +1,7 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Paging, Program, apply, certificate, consent, json, serve};
+use crate::{Paging, Program, apply, certificate, consent, dry_run, json, serve};
 use clap::Subcommand;
 use courier::authorize::{Answer, Question};
 use desk::mailboxes::balance::{self, Asked, Balance};
@@ -50,6 +50,8 @@ pub enum Command {
         #[arg(long)]
         unaccounted: bool,
     },
+    /// What would become of its last messages; nothing is stored, and nothing done on the server
+    DryRun(dry_run::DryRun),
     /// Give a consent: prints what to open, waits, proves; does nothing where one works
     Authorize(consent::Authorize),
     /// Give it anew, whether or not one works; what is in use stays in use until the new one is proved
@@ -112,6 +114,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             certificate::run(program, &desk, &by, &certificate::Asked { address, outgoing, waiting, step })
         }
         Command::Fetch { address, unaccounted } => fetch(program, desk, &address, unaccounted, site),
+        Command::DryRun(asked) => dry_run::run(program, desk, site, &asked),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
             desk.db.write(|tx| mailbox::pause(tx, &by, id))?;

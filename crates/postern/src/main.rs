@@ -15,6 +15,7 @@ mod connections;
 mod consent;
 mod demo;
 mod doctor;
+mod dry_run;
 mod hold;
 mod inbox;
 mod json;

@@ -156,6 +156,8 @@ fn admin_panel() -> Vec<Route> {
         changes("/mailboxes/{id}/check", Admin, mailboxes::upkeep::check),
         reads("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::show),
         changes("/mailboxes/{id}/doctor", Admin, mailboxes::doctor::begin),
+        reads("/mailboxes/{id}/dry-run", Admin, mailboxes::dry_run::show),
+        changes("/mailboxes/{id}/dry-run", Admin, mailboxes::dry_run::begin),
         changes("/mailboxes/{id}/pause", Admin, mailboxes::upkeep::pause),
         changes("/mailboxes/{id}/resume", Admin, mailboxes::upkeep::resume),
         reads("/mailboxes/{id}/remove", Admin, mailboxes::upkeep::ask_remove),

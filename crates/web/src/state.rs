@@ -1,4 +1,5 @@
 //! What every page stands on: the courier's handle, the site's own address, and the end of the program.
+use crate::mailboxes::looked::Looked;
 use crate::mailboxes::preset::Presets;
 use courier::Courier;
 use std::collections::HashMap;
@@ -34,7 +35,9 @@ pub struct State {
     pub(crate) sign_ins: Arc<tokio::sync::Mutex<()>>,
     pub(crate) hashing: crate::password::Turns,
     /// What the Mailbox Doctor found.
-    pub(crate) examined: crate::mailboxes::doctor::Examined,
+    pub(crate) examined: Looked<courier::doctor::Examination>,
+    /// Dry runs.
+    pub(crate) rehearsed: Looked<crate::mailboxes::dry_run::Rehearsal>,
     /// The live streams that are open.
     pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
@@ -64,6 +67,7 @@ impl State {
             sign_ins: Arc::default(),
             hashing: crate::password::Turns::default(),
             examined: Default::default(),
+            rehearsed: Default::default(),
             seats: Arc::default(),
             letters: Arc::default(),
         }

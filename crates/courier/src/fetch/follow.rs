@@ -6,7 +6,7 @@ use desk::mailboxes::mailbox::{self, Mailbox, State};
 use mail::explain::Class;
 
 /// Who fetches this mailbox's mail, where it is another one.
-pub(super) fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> desk::Result<Option<Mailbox>> {
+pub(crate) fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> desk::Result<Option<Mailbox>> {
     let first = mailbox::in_one_folder(tx, mailbox)?.into_iter().next();
     Ok(first.filter(|first| first.active && first.id != mailbox.id))
 }

@@ -13,8 +13,10 @@ mod shelf;
 mod store;
 mod take;
 
+pub(crate) use follow::fetched_by;
 pub use once::{Patience, Summary, once, once_within};
 pub(crate) use store::arrival;
+pub(crate) use take::too_big;
 
 use crate::Courier;
 use crate::connect;

@@ -25,7 +25,7 @@ pub(crate) enum Shelf {
 
 /// Where reading of the folder stands on the server's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub uid_validity: u32,
     /// The least UID that a later message can have, where it is known.
     pub uid_next: Option<u32>,
@@ -35,7 +35,7 @@ pub(super) struct Opened {
 
 /// Where the server names its messages: what the desk is to learn.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// That it does not know yet, by UID.
     fresh: VecDeque<Named>,
     /// UIDs of those that the server does not list any more.
@@ -57,7 +57,7 @@ impl Names {
 
 /// A folder, listed from end to end.
 #[derive(Debug, Default)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     /// Ascending.
     pub uids: Vec<u32>,
     /// Of these, what the server lists and never told of as news: their numbers are not given yet.
@@ -78,7 +78,7 @@ pub(crate) struct Pop3 {
 }
 
 impl Shelf {
-    pub(super) async fn open(
+    pub(crate) async fn open(
         courier: &Courier,
         mailbox: &Mailbox,
     ) -> Result<(Shelf, Opened, Names), Trouble> {
@@ -222,7 +222,7 @@ impl Shelf {
     }
 
     /// All that the folder holds, after all that is new was recorded.
-    pub(super) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
+    pub(crate) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
         match self {
             Shelf::Imap(_) | Shelf::Pop3(_) => {
                 let uids = self.uids_since(0).await.map_err(|error| trouble(&error, mailbox))?;
@@ -258,7 +258,7 @@ impl Shelf {
     }
 
     /// These messages, one in memory at a time.
-    pub(super) async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> wire::Result<Delivery<'_>> {
+    pub(crate) async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> wire::Result<Delivery<'_>> {
         match self {
             Shelf::Imap(session) => Ok(Delivery::Imap(session.fetch(uids, limit_bytes).await?)),
             Shelf::Pop3(pop3) => {
@@ -352,7 +352,7 @@ impl Pop3 {
 }
 
 /// Messages on their way.
-pub(super) enum Delivery<'a> {
+pub(crate) enum Delivery<'a> {
     Imap(imap::Fetch<'a>),
     Pop3 { retrieve: pop3::Retrieve<'a>, uids_of: HashMap<u32, u32>, missing: VecDeque<u32> },
     Graph { graph: &'a mut Graph, uids: VecDeque<u32>, limit_bytes: u64 },
@@ -360,7 +360,7 @@ pub(super) enum Delivery<'a> {
 
 impl Delivery<'_> {
     /// The next one; `None` after the last. What was asked for and is not there comes as missing.
-    pub(super) async fn next(&mut self) -> wire::Result<Option<Fetched>> {
+    pub(crate) async fn next(&mut self) -> wire::Result<Option<Fetched>> {
         let (retrieve, uids_of, missing) = match self {
             Delivery::Imap(fetch) => return fetch.next().await,
             Delivery::Pop3 { retrieve, uids_of, missing } => (retrieve, uids_of, missing),

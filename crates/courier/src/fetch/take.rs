@@ -245,12 +245,7 @@ impl<'a> Taker<'a> {
         let (uid, at, content) = match fetched {
             Fetched::Message { uid, internal_date_at, bytes } => (uid, internal_date_at, Content::Raw(bytes)),
             Fetched::TooBig { uid, internal_date_at, size_bytes } => {
-                let reason = format!(
-                    "It has {} MB; Postern takes at most {} MB.",
-                    size_bytes.div_ceil(1024 * 1024),
-                    MESSAGE_BYTES_MAX / (1024 * 1024)
-                );
-                (uid, internal_date_at, Content::Left(reason))
+                (uid, internal_date_at, Content::Left(too_big(size_bytes)))
             }
             Fetched::Missing { uid } => {
                 (uid, None, Content::Left("The server lists it but does not deliver it.".to_owned()))
@@ -267,6 +262,11 @@ impl<'a> Taker<'a> {
     fn trouble(&self, error: &wire::Error) -> Trouble {
         Trouble::of(error, &connect::place(self.mailbox, Side::Incoming))
     }
+}
+
+pub(crate) fn too_big(size_bytes: u64) -> String {
+    let (megabytes, most) = (size_bytes.div_ceil(1024 * 1024), MESSAGE_BYTES_MAX / (1024 * 1024));
+    format!("It has {megabytes} MB; Postern takes at most {most} MB.")
 }
 
 async fn one(shelf: &mut Shelf, uid: u32) -> wire::Result<Fetched> {

@@ -111,7 +111,7 @@ impl Scene {
         self.hand.store(self.stage.clock.now(), Ordering::SeqCst);
     }
 
-    fn deliver(&self, received_at: i64, names: &[String]) {
+    pub fn deliver(&self, received_at: i64, names: &[String]) {
         self.hand.store(received_at, Ordering::SeqCst);
         for name in names {
             self.practice.deliver(OPENED, &letter(name));

@@ -25,6 +25,7 @@ mod pretend_smtp;
 mod promises;
 mod reconcile;
 mod refresh;
+mod rehearse;
 mod rounds;
 mod send;
 mod stage;

@@ -60,6 +60,12 @@ pub struct Stored {
     /// How to find them again; goes into `blob.place`.
     pub place: String,
 }
+impl Stored {
+    /// Of content that is kept nowhere: for rows that do not stay.
+    pub fn nowhere(content: &[u8]) -> Stored {
+        Stored { hash: Store::hash(content), size_bytes: content.len() as u64, place: "nowhere".to_owned() }
+    }
+}
 
 impl Store {
     /// Opens or makes the folder (0700).

@@ -20,7 +20,7 @@ use crate::{Actor, By, Result, db::Tx, params};
 use mail::nature::Nature;
 use serde_json::json;
 
-pub use super::prepare::{Prepared, keep, parts, prepare};
+pub use super::prepare::{Prepared, keep, parts, prepare, unkept};
 
 /// RFC 5321 4.5.3.1 allows 64 + 1 + 255; some real ones are a little longer.
 const ADDRESS_BYTES_MAX: usize = 500;

@@ -154,14 +154,21 @@ pub fn claim_next(
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = Query::new(
-        "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash,
-                i.reason_code = 'failed'
-         FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id IN ",
-    );
-    query.bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
+    let mut query = Query::new(CLAIM);
+    query.push(" IN ").bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
     Ok(tx.all(query.sql(), query.params())?)
 }
+/// One row as it is, claimed by nobody: for a rehearsal, whose transaction nobody else sees.
+pub(super) fn claim_one(tx: &mut Tx<'_>, id: i64) -> Result<Claim> {
+    let mut query = Query::new(CLAIM);
+    query.push(" = ").bind(id);
+    Ok(tx.one(query.sql(), query.params())?)
+}
+const CLAIM: &str =
+    "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash,
+            i.reason_code = 'failed'
+     FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id";
+
 /// How filing a row ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -8,6 +8,7 @@ pub mod joining;
 pub mod piped;
 mod prepare;
 mod record;
+pub mod rehearsal;
 pub mod round_trip;
 mod routing;
 pub mod screen;

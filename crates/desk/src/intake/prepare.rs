@@ -31,6 +31,15 @@ pub fn keep(store: &Store, messages: Vec<mail::Message>) -> Result<Vec<Prepared>
     });
     Ok(prepared.collect())
 }
+/// The same without a store: what its parts would be called, for a message that is not kept.
+pub fn unkept(mut message: mail::Message) -> Prepared {
+    let mut stored: std::vec::IntoIter<Stored> =
+        parts(&message).map(Stored::nowhere).collect::<Vec<_>>().into_iter();
+    let html = message.html.as_ref().and_then(|_| stored.next());
+    let attachments = stored.collect();
+    message.attachments.iter_mut().for_each(|attachment| attachment.content = Vec::new());
+    Prepared { message, html, attachments }
+}
 /// What of a message goes into the store.
 pub fn parts(message: &mail::Message) -> impl Iterator<Item = &[u8]> {
     let html = message.html.as_ref().map(|html| html.as_bytes());

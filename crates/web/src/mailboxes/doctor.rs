@@ -1,4 +1,5 @@
 //! The Mailbox Doctor's page: *Look at every link* begins, and what was found stands here until it is begun again.
+use super::looked::Look;
 use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
@@ -9,60 +10,10 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use courier::doctor::{self, Examination, Extent, Link, Part, Result as Found, Step};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-/// Most are done by then, and nobody sees a page that waits.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How soon the page looks again while it waits.
-const AGAIN_S: &str = "3";
-/// Mailboxes whose examination is remembered.
-const KEPT_MAX: usize = 200;
-
-/// What was found at each mailbox, since this process began.
-#[derive(Clone, Default)]
-pub struct Examined(Arc<Mutex<HashMap<i64, Kept>>>);
-
-#[derive(Clone)]
-enum Kept {
-    Running,
-    Done(Arc<Examination>),
-    /// It could not be looked at: a sentence.
-    Failed(String),
-}
-
-impl Examined {
-    /// False while it is being looked at: two at once would ask the provider twice.
-    fn begin(&self, id: i64) -> bool {
-        let mut kept = self.kept();
-        if matches!(kept.get(&id), Some(Kept::Running)) {
-            return false;
-        }
-        if kept.len() >= KEPT_MAX {
-            kept.retain(|_, kept| matches!(kept, Kept::Running));
-        }
-        kept.insert(id, Kept::Running);
-        true
-    }
-
-    fn of(&self, id: i64) -> Option<Kept> {
-        self.kept().get(&id).cloned()
-    }
-
-    /// What was found when the mailbox was last looked at.
-    pub(super) fn found(&self, id: i64) -> Option<Arc<Examination>> {
-        match self.of(id) {
-            Some(Kept::Done(found)) => Some(found),
-            Some(Kept::Running | Kept::Failed(_)) | None => None,
-        }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, HashMap<i64, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
+/// How soon a page looks again while it waits.
+pub(super) const AGAIN_S: &str = "3";
 #[derive(Template)]
 #[template(path = "mailboxes/doctor.html")]
 struct DoctorPage {
@@ -109,9 +60,9 @@ pub async fn show(
     let page = Page::new(&state, &visit, &format!("Check {address}"), Here::Emails).await?;
     let (running, failed, examination) = match state.examined.of(id) {
         None => (false, None, None),
-        Some(Kept::Running) => (true, None, None),
-        Some(Kept::Failed(why)) => (false, Some(why), None),
-        Some(Kept::Done(found)) => (false, None, Some(found)),
+        Some(Look::Running) => (true, None, None),
+        Some(Look::Failed(why)) => (false, Some(why), None),
+        Some(Look::Done(found)) => (false, None, Some(found)),
     };
     let mut answer =
         show_as(StatusCode::OK, &DoctorPage { page, id, address, running, failed, examination })?;
@@ -128,22 +79,11 @@ pub async fn begin(
 ) -> Result<Response, Error> {
     super::find(&state, id).await?;
     let extent = if form.is_on("round_trip") { Extent::WithRoundTrip } else { Extent::Links };
-    if state.examined.begin(id) {
-        let (courier, examined) = (state.courier.clone(), state.examined.clone());
-        // In tasks of their own: a request that is dropped stops no work, and work that breaks off is told.
-        let looking = tokio::spawn(async move { doctor::examine(&courier, id, extent).await });
-        let noting = tokio::spawn(async move {
-            let kept = match looking.await {
-                Ok(Ok(found)) => Kept::Done(Arc::new(found)),
-                Ok(Err(error)) => Kept::Failed(format!("The mailbox could not be looked at: {error}")),
-                Err(error) => {
-                    tracing::error!("the examination of a mailbox ended early: {error}");
-                    Kept::Failed("The examination broke off. Report this with the log.".to_owned())
-                }
-            };
-            examined.kept().insert(id, kept);
-        });
-        let _ = tokio::time::timeout(PATIENCE, noting).await; // the page says whether it is done
-    }
+    let courier = state.courier.clone();
+    let looking = async move {
+        let found = doctor::examine(&courier, id, extent).await;
+        found.map_err(|error| format!("The mailbox could not be looked at: {error}"))
+    };
+    state.examined.begin(id, looking).await;
     Ok(see_other(&format!("/mailboxes/{id}/doctor")))
 }

@@ -1,4 +1,4 @@
-//! The Mailbox Doctor's page: begun by a click, and what was found stays there.
+//! The pages of the Mailbox Doctor and of the dry run: begun by a click, and what was found stays there.
 use crate::office::{Browser, Office};
 use axum::http::StatusCode;
 
@@ -45,4 +45,16 @@ async fn a_broken_link_is_told_with_what_to_do_and_without_the_password() {
     let answer = maya.post("/mailboxes/1/doctor", &[]).await;
     let page = maya.follow(&answer).await;
     page.shows("A link is broken").shows("TCP").shows("firewall").shows("What to do").hides("imap-passw0rd");
+}
+
+#[tokio::test]
+async fn a_dry_run_that_cannot_read_says_why_and_what_to_do() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    maya.get("/mailboxes/1/dry-run").await.shows("Nothing is stored").hides("would open");
+    let answer = maya.post("/mailboxes/1/dry-run", &[]).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/mailboxes/1/dry-run"));
+    let page = maya.follow(&answer).await;
+    page.shows("The messages could not be read").shows("Remote Mailbox").shows("role=\"alert\"");
+    assert_eq!(page.header("refresh"), "", "it is done: {}", page.body);
 }

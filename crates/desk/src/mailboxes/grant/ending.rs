@@ -248,7 +248,7 @@ fn revoke(tx: &mut Tx<'_>, by: &By, id: i64, mailbox_id: i64, side: &str, kind: 
     tx.execute(
         "UPDATE consent SET state = 'revoked', state_since = $2, verifier = NULL, nonce = NULL,
                 refresh_token = CASE WHEN take_back_to = '' THEN NULL ELSE refresh_token END,
-                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE $3 END,
+                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE CAST($3 AS BIGINT) END,
                 device_code = NULL,
                 state_hash = NULL, refresh_due_at = NULL, try_at = NULL, leased_until = 0, generation = generation + 1
          WHERE id = $1",

@@ -135,7 +135,7 @@ pub fn fail(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, remedy:
     let failed: Option<(i64, String)> = tx.maybe(
         "UPDATE consent SET state = 'failed', state_since = $2, state_hash = NULL, verifier = NULL, nonce = NULL,
                 refresh_token = CASE WHEN take_back_to = '' THEN NULL ELSE refresh_token END,
-                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE $6 END,
+                take_back_at = CASE WHEN take_back_to = '' OR refresh_token IS NULL THEN NULL ELSE CAST($6 AS BIGINT) END,
                 refresh_due_at = NULL, disputed_until = NULL, device_code = NULL, try_at = NULL,
                 leased_until = 0, leased_by = '',
                 reason_code = $3, reason = $4, remedy = $5

@@ -1,0 +1,119 @@
+//! A dry run: the last messages of a mailbox are read as a round would read them, and what would become of each is said.
+//! Nothing is stored and nothing is done on the server, so it can be asked before a mailbox is switched on.
+use crate::fetch::{MESSAGE_BYTES_MAX, Shelf, arrival, fetched_by, too_big};
+use crate::trouble::Trouble;
+use crate::{Courier, connect, probe};
+use desk::Refusal;
+use desk::files::store::Stored;
+use desk::intake::filing;
+use desk::intake::rehearsal::{self, Fate, Letter};
+use desk::mailboxes::mailbox::{Mailbox, Side};
+use wire::imap::Fetched;
+
+/// Messages of one dry run at most.
+pub const LAST_MAX: usize = 200;
+
+/// A message as a person knows it, and what would become of it.
+#[derive(Clone, Debug)]
+pub struct Would {
+    /// Milliseconds; `None`: the server does not say.
+    pub received_at: Option<i64>,
+    pub from: String,
+    pub subject: String,
+    pub fate: Fate,
+}
+
+/// Of the last so many messages of the folder, oldest first. *Start From* is not looked at: it says which of them are
+/// fetched, and not what becomes of them. What stands in the way is a [`Refusal`] with its remedy.
+pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: usize) -> desk::Result<Vec<Would>> {
+    let would = of_server(courier, mailbox_id, last).await;
+    would.map_err(|trouble| {
+        let sentence =
+            format!("The messages could not be read. {} {}", trouble.whole_reason(), trouble.remedy);
+        Refusal::Other(sentence).into()
+    })
+}
+
+async fn of_server(courier: &Courier, mailbox_id: i64, last: usize) -> Result<Vec<Would>, Trouble> {
+    crate::hold::refused(courier, "nothing is read from a mail server").await?;
+    let mailbox = probe::find(courier, mailbox_id).await?;
+    // The one that fetches for all that lie in its folder.
+    let first = courier
+        .read(move |tx| fetched_by(tx, &mailbox).map(|other| other.unwrap_or_else(|| mailbox.clone())));
+    let mailbox = first.await?;
+    let (mut shelf, _, _) = Shelf::open(courier, &mailbox).await?;
+    let read = read(courier, &mailbox, &mut shelf, last.min(LAST_MAX)).await;
+    shelf.close().await;
+    let (mut seen, mut letters) = (Vec::new(), Vec::new());
+    for read in read? {
+        seen.push(read.0);
+        letters.extend(read.1);
+    }
+    let (mailbox_id, now) = (mailbox.id, courier.now());
+    let fates =
+        courier.blocking(move |desk| rehearsal::rehearse(&desk.db, mailbox_id, &letters, now)).await?;
+    let mut fates = fates.into_iter();
+    let would = seen.into_iter().filter_map(|seen| {
+        let fate = match seen.left {
+            Some(reason) => Fate::Failed { reason },
+            None => fates.next()?,
+        };
+        Some(Would { received_at: seen.received_at, from: seen.from, subject: seen.subject, fate })
+    });
+    Ok(would.collect())
+}
+
+/// What is shown of a message.
+struct Seen {
+    received_at: Option<i64>,
+    from: String,
+    subject: String,
+    /// Why it would stay on the server.
+    left: Option<String>,
+}
+
+async fn read(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    shelf: &mut Shelf,
+    last: usize,
+) -> Result<Vec<(Seen, Option<Letter>)>, Trouble> {
+    let mut uids = shelf.whole(courier, mailbox).await?.uids;
+    uids.sort_unstable();
+    let uids = uids.split_off(uids.len().saturating_sub(last));
+    let told = |error: wire::Error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming));
+    let mut found = Vec::with_capacity(uids.len());
+    if uids.is_empty() {
+        return Ok(found);
+    }
+    let now = courier.now();
+    let mut fetch = shelf.fetch(&uids, MESSAGE_BYTES_MAX).await.map_err(told)?;
+    while let Some(fetched) = fetch.next().await.map_err(told)? {
+        match fetched {
+            // Parsed at once, so that one letter is in memory at a time.
+            Fetched::Message { bytes, internal_date_at, .. } => {
+                let letter = courier.blocking(move |_| Ok(letter(&bytes, internal_date_at, now))).await?;
+                found.push((letter.0, Some(letter.1)));
+            }
+            Fetched::TooBig { internal_date_at, size_bytes, .. } => {
+                let left = Some(too_big(size_bytes));
+                let seen =
+                    Seen { received_at: internal_date_at, from: String::new(), subject: String::new(), left };
+                found.push((seen, None));
+            }
+            // Somebody has taken it away meanwhile, or the server does not deliver it: a round would say which.
+            Fetched::Missing { .. } => {}
+        }
+    }
+    Ok(found)
+}
+
+fn letter(raw: &[u8], received_at: Option<i64>, now: i64) -> (Seen, Letter) {
+    let arrival = arrival(0, received_at.unwrap_or(now), raw, Stored::nowhere(raw), false);
+    let mut message = mail::message::parse(raw);
+    mail::message::unpack(&mut message);
+    let from = message.author().and_then(|author| author.address.clone().or_else(|| author.name.clone()));
+    let seen =
+        Seen { received_at, from: from.unwrap_or_default(), subject: message.subject.clone(), left: None };
+    (seen, Letter { arrival, prepared: filing::unkept(message) })
+}
