@@ -66,6 +66,16 @@ impl DryRunPage {
             Fate::Known(_) | Fate::Ignored { .. } => "",
         }
     }
+    fn word(would: &Would) -> &'static str {
+        match would.fate {
+            Fate::Opens | Fate::Refers { .. } => "New",
+            Fate::Joins { .. } | Fate::JoinsEarlier { .. } => "Joins",
+            Fate::Held { .. } => "Held",
+            Fate::Ignored { .. } => "Ignored",
+            Fate::Failed { .. } => "Fails",
+            Fate::Known(_) => "Known",
+        }
+    }
     fn newest_first(rehearsal: &Rehearsal) -> impl Iterator<Item = &Would> {
         rehearsal.would.iter().rev()
     }
