@@ -131,7 +131,7 @@ fn read(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> 
     match parsed {
         Ok(Ok(parsed)) => parsed,
         Ok(Err(error)) => Err(failed(claim, &format!("Its bytes could not be read: {error}"), now)),
-        Err(panic) => Err(failed(claim, &said(&*panic, "parsed"), now)),
+        Err(panic) => Err(failed(claim, &filing::panicked(&*panic, "parsed"), now)),
     }
 }
 
@@ -210,21 +210,7 @@ fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
         let mut filed = Vec::with_capacity(ready.len());
         for (claim, prepared) in ready {
             let outcome = match prepared {
-                Ok(prepared) => {
-                    let tried = tx.savepoint(|tx| {
-                        // Caught inside the savepoint, so that what the message did is undone with it.
-                        catch_unwind(AssertUnwindSafe(|| filing::file(tx, claim, prepared, now)))
-                            .unwrap_or_else(|panic| Err(anyhow::anyhow!(said(&*panic, "filed")).into()))
-                    });
-                    match tried {
-                        Ok(outcome) => outcome,
-                        Err(error) if error.is_the_databases() => return Err(error),
-                        Err(error) => {
-                            let outcome = failed(claim, &error.to_string(), now);
-                            settled(inbox::settle(tx, claim, &outcome, now)?, outcome)
-                        }
-                    }
-                }
+                Ok(prepared) => filing::file(tx, claim, prepared, now)?,
                 Err(outcome) => settled(inbox::settle(tx, claim, outcome, now)?, outcome.clone()),
             };
             filed.push((claim.mailbox_id, outcome));
@@ -247,10 +233,4 @@ fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
 fn waits(claim: &Claim, reason: String, now: i64) -> Outcome {
     let wait = (30_000 << claim.attempts.clamp(1, 10)).min(STORE_RETRY_MS_MAX);
     Outcome::Failed { code: "store".to_owned(), reason, next_at: Some(now.saturating_add(wait)) }
-}
-
-fn said(panic: &(dyn std::any::Any + Send), doing: &str) -> String {
-    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-    let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    format!("Postern failed while it {doing} this message ({words}). The message is kept; report this.")
 }

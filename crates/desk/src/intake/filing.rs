@@ -19,6 +19,8 @@ use crate::tickets::ticket::{self, NewTicket, State};
 use crate::{Actor, By, Result, db::Tx, params};
 use mail::nature::Nature;
 use serde_json::json;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use super::prepare::{Prepared, keep, parts, prepare, unkept};
 
@@ -31,12 +33,19 @@ pub const ATTEMPTS_MAX: i64 = 8;
 /// Screen → bounce marks its delivery → threading → requester → ticket and entry → references →
 /// participants → events → the inbox row settled, in a savepoint of its own: a message that cannot be filed
 /// undoes itself alone and comes back as `Failed` (settled too, tried again later, at last kept for a
-/// person). An error is the database's (a full disk, a serialization failure), never the message's.
+/// person), and so does one that Postern fails at. An error is the database's (a full disk, a serialization failure), never
+/// the message's.
 pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    match tx.savepoint(|tx| whole(tx, claim, prepared, now)) {
+    // A panic is caught inside the savepoint, so that what the message did is undone with it.
+    let tried = tx.savepoint(|tx| {
+        catch_unwind(AssertUnwindSafe(|| whole(tx, claim, prepared, now)))
+            .unwrap_or_else(|panic| Err(anyhow::anyhow!(panicked(&*panic, "filed")).into()))
+    });
+    match tried {
         Ok(outcome) => Ok(outcome),
         Err(error) if error.is_the_databases() => Err(error),
         Err(error) => {
+            tracing::warn!(inbox = claim.inbox_id, "not filed: {error}");
             let outcome = failed(claim, &error.to_string(), now);
             match inbox::settle(tx, claim, &outcome, now) {
                 Ok(true) => Ok(outcome),
@@ -47,6 +56,13 @@ pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Re
         }
     }
 }
+/// What a person reads of a message at which Postern failed: while it `doing` ("parsed", "filed") it.
+pub fn panicked(panic: &(dyn Any + Send), doing: &str) -> String {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("Postern failed while it {doing} this message ({words}). The message is kept; report this.")
+}
+
 /// What becomes of a message that could not be filed: tried again after one minute, then two, four, …; after
 /// eight attempts it is kept for a person. Also for who catches a panic, or cannot read the raw bytes.
 pub fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {

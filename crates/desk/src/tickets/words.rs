@@ -100,7 +100,9 @@ fn cut(text: &str, words_max: usize) -> Vec<Vec<String>> {
                 None => runs.push(vec![c.to_string()]),
             }
             count += 1;
-        } else if c.is_alphanumeric() && word.chars().count() < WORD_CHARS_MAX {
+        } else if c.is_alphanumeric()
+            && (word.len() < WORD_CHARS_MAX || word.chars().count() < WORD_CHARS_MAX)
+        {
             word.push_str(plain(&c).unwrap_or(c.encode_utf8(&mut [0; 4])));
         }
         alone = is_unspaced(c);
@@ -113,7 +115,9 @@ fn is_mark(c: char) -> bool {
 }
 /// Han, kana and the scripts of South-East Asia.
 fn is_unspaced(c: char) -> bool {
-    c.is_alphanumeric()
+    // Nearly every letter is below all of them.
+    c >= '\u{e00}'
+        && c.is_alphanumeric()
         && matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
             | '\u{3005}' | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
             | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}')
