@@ -193,6 +193,7 @@ pub fn restore(from: &Moment, to: &Path, by: &By) -> Result<usize> {
         let asked = db.write(|tx| {
             mail_hold::begin(tx, by, Some(from.at))?;
             setting::forget(tx, DESK_ID)?;
+            setting::forget(tx, setting::STORE)?;
             let why = format!(
                 "This desk was restored from a backup of {}, when this message still waited. Whether it went out after that is \
                  not known here: look into the mailbox's folder of sent mail, or ask. Then send it again, or dismiss it.",

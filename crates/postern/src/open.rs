@@ -3,7 +3,7 @@
 use crate::config::{Config, database};
 use anyhow::{Context as _, anyhow, bail};
 use desk::db::{Db, Options};
-use desk::files::store::Store;
+use desk::files::{belonging, store::Store};
 use desk::site::{key_health, setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use mail::provider::Book;
@@ -26,7 +26,9 @@ pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
     let providers = book(&config.data)?;
     let (db, _) = database(config, missing)?;
     not_under_a_server(config, &db)?;
-    ready(config, db, providers).map_err(|error| beside_a_server(config, error))
+    let desk = ready(config, db, providers).map_err(|error| beside_a_server(config, error))?;
+    belonging::check(&desk.db, desk.store.root())?;
+    Ok(desk)
 }
 
 /// What went wrong with the key may be mended while the server that runs still has it.
@@ -43,7 +45,9 @@ fn beside_a_server(config: &Config, error: anyhow::Error) -> anyhow::Error {
 pub fn servers_desk(config: &Config) -> anyhow::Result<Desk> {
     let providers = book(&config.data)?;
     let (db, _) = database(config, Missing::Make)?;
-    ready(config, db, providers)
+    let desk = ready(config, db, providers)?;
+    belonging::settle(&desk.db, desk.store.root(), courier::Random::system().bytes())?;
+    Ok(desk)
 }
 
 /// The desk of a demo. A new database is marked as one; what was made by anything else is refused, and left as it is.

@@ -1,5 +1,6 @@
 //! Files: bytes by content.
 pub mod attachment;
+pub mod belonging;
 pub mod blob;
 pub mod copy;
 mod record;

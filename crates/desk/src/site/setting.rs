@@ -21,6 +21,8 @@ pub fn forget(tx: &mut Tx<'_>, name: &str) -> Result<()> {
 pub const DEMO: &str = "demo";
 /// SHA-256 (hex, first 16 digits) of the key: a database without its key does not start.
 pub const KEY_FINGERPRINT: &str = "key_fingerprint";
+/// Names the folder that holds the contents of this database, which has the same name in it.
+pub const STORE: &str = "store";
 /// What people call this desk.
 pub const SITE_NAME: &str = "site_name";
 /// Where the site was when the server last started: commands beside it print its links.

@@ -151,3 +151,19 @@ fn a_table_that_changes_under_a_prepared_statement_is_asked_again() {
     other.migrate(&[super::db::SCHEMA[0], add]).unwrap();
     (0..8).for_each(|_| assert_eq!(read().unwrap(), 0));
 }
+
+/// It takes links and says nothing, as one that was stopped does.
+#[test]
+fn a_server_that_hangs_is_told_at_the_beginning_in_time() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = mute.local_addr().unwrap().port();
+    let url = format!("postgres://desk:hunter2@127.0.0.1:{port}/desk");
+    let options = Options { wait: std::time::Duration::from_millis(200), ..Options::default() };
+    let began = std::time::Instant::now();
+    let said = Db::open(&url, &options).unwrap_err().to_string();
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
+    for word in [&format!("127.0.0.1:{port}"), "has not said a word", "Then begin again"] {
+        assert!(said.contains(word), "{said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+}

@@ -82,6 +82,27 @@ fn on_postgres_a_copy_of_the_data_folder_takes_nothing_from_a_process_that_lives
     server.stop();
 }
 
+/// As after the loss of a machine whose database was elsewhere: the key was put back, the mail was not.
+#[test]
+fn on_postgres_a_data_folder_without_the_mail_of_its_database_is_refused() {
+    let database = Database::new();
+    let url = database.url();
+    let program = Program::new().with(&["--database", &url]).administrator();
+    let first = program.serve();
+    let other = Program::new().with(&["--database", &url]);
+    std::fs::create_dir(other.data()).unwrap();
+    copy(&program.data().join("postern.key"), &other.data().join("postern.key"));
+    let words = ["another data folder", "belongs-to", "--data", "Nothing was changed"];
+    let refused = other.run(&["serve"]).fails(1, &words);
+    other.run(&["check"]).fails(1, &words);
+    let mark = program.data().join("blobs/belongs-to");
+    assert!(refused.err.contains(std::fs::read_to_string(&mark).unwrap().trim()), "{}", refused.err);
+    // Put back with its mail, it is the folder.
+    copy(&mark, &other.data().join("blobs/belongs-to"));
+    other.serve().stop();
+    first.stop();
+}
+
 fn copy(from: &Path, to: &Path) {
     let done = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(done.success());
