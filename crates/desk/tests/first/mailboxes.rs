@@ -371,8 +371,8 @@ fn a_mailbox_that_nobody_authorized_is_not_switched_on() {
     let id = mailbox(&desk, "support@contoso.example");
     let mut microsoft = remote("outlook.office365.com", None);
     microsoft.server.authentication = Authentication::Microsoft;
-    let sentence = "support@contoso.example is not authorized yet. Press Config in its tab Remote Mailbox, sign in with \
-                    Submit, and then enable it.";
+    let sentence = "support@contoso.example is not authorized yet. Authorize it by Config in its tab Remote Mailbox, and \
+                    then enable it.";
     let enabled = change(&desk, id, &microsoft, Completeness::Complete);
     assert_eq!(refused(enabled).to_string(), sentence);
     microsoft.active = false;
