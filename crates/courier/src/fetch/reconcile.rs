@@ -49,7 +49,8 @@ pub(super) async fn run(
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    if before.is_some_and(|before| before.asked == Asked::Fetch) && !sum.unaccounted.is_empty() {
+    let asked = before.map_or(Asked::Nothing, |before| before.asked);
+    if asked == Asked::Fetch && !sum.unaccounted.is_empty() {
         let known = tally.new;
         for leg in sum.unaccounted.chunks(work.batch() * BATCHES_PER_LEG) {
             work.leg(shelf, &mut cursor, leg, &mut whole.names, None, stop, tally).await?;
@@ -62,7 +63,7 @@ pub(super) async fn run(
         whole = shelf.whole(work.courier, work.mailbox).await?;
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    keep(work, &cursor, &whole, sum).await?;
+    keep(work, &cursor, &whole, sum, asked).await?;
     Ok(cursor)
 }
 
@@ -136,13 +137,14 @@ async fn older(
     Ok(is_older)
 }
 
-async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum) -> Result<(), Broke> {
+async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum, asked: Asked) -> Result<(), Broke> {
     let compared = Compared {
         folder: cursor.folder.clone(),
         uid_validity: cursor.uid_validity,
         counts: sum.counts,
         reason: reason(&sum, whole).to_owned(),
         older: Older { than: work.rules.from_at, uids: sum.older },
+        asked,
     };
     let (claim, now) = (work.claim.clone(), work.courier.now());
     let kept = work.courier.write_behind(move |tx| {

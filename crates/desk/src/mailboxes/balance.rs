@@ -110,17 +110,18 @@ pub fn of<'m>(
         mailboxes.into_iter().map(|mailbox| (mailbox.id, mailbox.folder_or_inbox())).collect();
     let mut query = Query::new(SELECT);
     query.push("IN ").bind_list(folders.keys().copied()).push(" AND compared_at IS NOT NULL");
-    let rows: Vec<Of> = tx.all(query.sql(), query.params())?;
-    let is_its = |of: &Of| folders.get(&of.mailbox_id).is_some_and(|folder| *folder == of.balance.folder);
+    let rows: Vec<OfMailbox> = tx.all(query.sql(), query.params())?;
+    let is_its =
+        |of: &OfMailbox| folders.get(&of.mailbox_id).is_some_and(|folder| *folder == of.balance.folder);
     Ok(rows.into_iter().filter(is_its).map(|of| (of.mailbox_id, of.balance)).collect())
 }
-struct Of {
+struct OfMailbox {
     mailbox_id: i64,
     balance: Balance,
 }
-impl FromRow for Of {
+impl FromRow for OfMailbox {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        Ok(Of { mailbox_id: row.get(0)?, balance: Balance::from_row(row)? })
+        Ok(OfMailbox { mailbox_id: row.get(0)?, balance: Balance::from_row(row)? })
     }
 }
 
@@ -133,6 +134,8 @@ pub struct Compared {
     pub reason: String,
     /// The moment by which messages are older, and which were found to be.
     pub older: Older,
+    /// What had been asked for when it began.
+    pub asked: Asked,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Older {
@@ -140,9 +143,9 @@ pub struct Older {
     pub uids: UidSet,
 }
 
-/// It is what was asked for.
+/// It is what had been asked for by then; what somebody has asked for since waits for the next round.
 pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> Result<()> {
-    let Compared { folder, uid_validity, counts, reason, older } = compared;
+    let Compared { folder, uid_validity, counts, reason, older, asked } = compared;
     let before = find(tx, mailbox_id, folder)?;
     let since = before.as_ref().and_then(|balance| balance.unaccounted_since).unwrap_or(now);
     tx.execute(
@@ -152,7 +155,8 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
          ON CONFLICT (mailbox_id, folder) DO UPDATE SET uid_validity = excluded.uid_validity,
              compared_at = excluded.compared_at, on_server = excluded.on_server, held = excluded.held,
              older = excluded.older, waiting = excluded.waiting, unaccounted = excluded.unaccounted,
-             unaccounted_since = excluded.unaccounted_since, reason = excluded.reason, asked = '',
+             unaccounted_since = excluded.unaccounted_since, reason = excluded.reason,
+             asked = CASE WHEN folder_balance.asked = $14 THEN '' ELSE folder_balance.asked END,
              older_than = excluded.older_than, older_uids = excluded.older_uids",
         params![
             mailbox_id,
@@ -167,7 +171,8 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
             (counts.unaccounted > 0).then_some(since),
             reason,
             older.than,
-            older.uids.written()
+            older.uids.written(),
+            asked.word()
         ],
     )?;
     if before.is_none_or(|before| before.counts != *counts || before.asked != Asked::Nothing) {
@@ -230,6 +235,6 @@ pub fn lasting(tx: &mut Tx<'_>, since: i64) -> Result<Vec<(i64, Balance)>> {
         .push(" AND unaccounted > 0 AND unaccounted_since <= ")
         .bind(since)
         .push(" ORDER BY mailbox_id LIMIT 1000");
-    let rows: Vec<Of> = tx.all(query.sql(), query.params())?;
+    let rows: Vec<OfMailbox> = tx.all(query.sql(), query.params())?;
     Ok(rows.into_iter().map(|of| (of.mailbox_id, of.balance)).collect())
 }

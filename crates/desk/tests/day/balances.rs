@@ -7,6 +7,12 @@ use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::{By, params};
 
 fn compared(day: &Day, folder: &str, unaccounted: i64) {
+    let id = day.mailbox_id(SUPPORT);
+    let before = day.read(|tx| balance::find(tx, id, folder));
+    compared_as_asked(day, folder, unaccounted, before.map_or(Asked::Nothing, |balance| balance.asked));
+}
+/// This had been asked for when the comparison began.
+fn compared_as_asked(day: &Day, folder: &str, unaccounted: i64, asked: Asked) {
     let (id, now) = (day.mailbox_id(SUPPORT), day.later(1));
     let compared = Compared {
         folder: folder.to_owned(),
@@ -14,6 +20,7 @@ fn compared(day: &Day, folder: &str, unaccounted: i64) {
         counts: Counts { held: 5, older: 2, waiting: 0, unaccounted },
         reason: if unaccounted > 0 { "Rows were lost.".to_owned() } else { String::new() },
         older: Older::default(),
+        asked,
     };
     day.write(|tx| balance::keep(tx, id, &compared, now));
 }
@@ -81,4 +88,25 @@ fn what_is_asked_for_waits_for_the_next_round_and_is_done_with_it() {
     assert_eq!(shown(&day), None, "nothing is known yet");
     compared(&day, "INBOX", 0);
     assert_eq!(asked(), Some(Asked::Nothing));
+}
+
+#[test]
+fn what_is_asked_for_while_a_round_compares_waits_for_the_next_one() {
+    let day = day();
+    let (id, by) = (day.mailbox_id(SUPPORT), By::system(day.now()));
+    let asked = || day.read(|tx| balance::find(tx, id, "INBOX")).map(|balance| balance.asked);
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    let mailbox = day.read(|tx| desk::mailboxes::mailbox::get(tx, id));
+    for before in [Asked::Nothing, Asked::Compare] {
+        compared(&day, "INBOX", 3);
+        if before != Asked::Nothing {
+            day.write(|tx| balance::ask(tx, &by, &mailbox, before));
+        }
+        // The round lists the folder, and then somebody presses the button.
+        day.write(|tx| balance::ask(tx, &by, &mailbox, Asked::Fetch));
+        compared_as_asked(&day, "INBOX", 3, before);
+        assert_eq!(asked(), Some(Asked::Fetch), "{before:?}");
+        compared_as_asked(&day, "INBOX", 0, Asked::Fetch);
+        assert_eq!(asked(), Some(Asked::Nothing), "{before:?}");
+    }
 }
