@@ -1,23 +1,23 @@
 //! Tokens are taken back: they end here first, and then the provider is told, where it can be (RFC 7009). Whoever ends them
 //! tells it at once; what is left of that, because a process or the provider was not there, the refreshing round takes up.
+mod telling;
+
+pub(crate) use telling::take_back_left;
+pub use telling::taken_back_where;
+
 use super::exchange::Given;
-use crate::ask::{self, Shown};
-use crate::registration::{at_home, endpoint};
-use crate::trouble::{Trouble, sentence};
+use crate::registration::endpoint;
 use crate::who::{self, Fresh};
 use crate::{Courier, probe};
 use desk::db::Tx;
 use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant::{self, TakeBack, Whose};
+use desk::mailboxes::grant::{self, Whose};
 use desk::mailboxes::mailbox::{self, Side};
-use desk::site::mail_hold;
-use mail::provider::Family;
-use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
+use telling::{Revocation, revocation, take_back};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use url::Url;
 
 /// Nobody waits longer for a provider that no longer matters.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -25,23 +25,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// So many tokens are taken back side by side when many end at once.
 const AT_ONCE_MAX: usize = 8;
 
-/// Longest time between two tries to tell a provider.
-const RETRY_MS_MAX: i64 = 6 * 60 * 60_000;
-
 /// What is to be taken back at the provider when it has ended here.
 pub(super) struct Held {
     grant_id: i64,
     client: Client,
     /// There is something that could be taken back.
     has_token: bool,
-    way: desk::Result<Option<WayBack>>,
-}
-
-/// Where a token is taken back, and what its registration shows there: as it is while the token is there, since what ends
-/// tokens may change that too.
-struct WayBack {
-    at: Url,
-    shown: Result<Shown, Trouble>,
+    revocation: desk::Result<Option<Revocation>>,
 }
 
 /// Settings are changed, and what ended with them is taken back at the provider that gave it. The change is made whatever
@@ -161,9 +151,9 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
     let Some(refresh_token) = given.set.refresh_token.clone() else { return };
     let (grant_id, by) = (given.grant_id, desk::By::system(courier.now()));
     let taken = async {
-        let Some(way) = way_back(courier, client).await? else { return Ok(()) };
+        let Some(there) = revocation(courier, client).await? else { return Ok(()) };
         let (vault, acts, nonce) = (courier.desk().vault.clone(), by.clone(), courier.random());
-        let to = way.at.to_string();
+        let to = there.at.to_string();
         let keep = courier.write(move |tx| {
             grant::keep_to_take_back(tx, &vault, &acts, grant_id, (&refresh_token, &to), nonce)
         });
@@ -180,7 +170,7 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
         if let Some(owned) = asked {
             courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
         }
-        let held = Held { grant_id, client: client.clone(), has_token: true, way: Ok(Some(way)) };
+        let held = Held { grant_id, client: client.clone(), has_token: true, revocation: Ok(Some(there)) };
         take_back(courier, &by, held).await.map(drop)
     };
     let taken: desk::Result<()> = taken.await;
@@ -274,13 +264,13 @@ async fn held(courier: &Courier, ids: Vec<i64>) -> desk::Result<Vec<Held>> {
     });
     let (mut held, mut places) = (Vec::new(), Vec::new());
     for (grant, client) in found.await? {
-        let way = way_back(courier, &client).await;
-        let to = match &way {
-            Ok(Some(way)) if grant.has_refresh_token => way.at.to_string(),
+        let revocation = revocation(courier, &client).await;
+        let to = match &revocation {
+            Ok(Some(there)) if grant.has_refresh_token => there.at.to_string(),
             Ok(_) | Err(_) => String::new(),
         };
         places.push((grant.id, to));
-        held.push(Held { grant_id: grant.id, client, has_token: grant.has_refresh_token, way });
+        held.push(Held { grant_id: grant.id, client, has_token: grant.has_refresh_token, revocation });
     }
     if !places.is_empty() {
         courier
@@ -288,165 +278,4 @@ async fn held(courier: &Courier, ids: Vec<i64>) -> desk::Result<Vec<Held>> {
             .await?;
     }
     Ok(held)
-}
-
-/// Only at the provider that gave it: what is known of a provider is no word about an endpoint that somebody typed.
-async fn way_back(courier: &Courier, client: &Client) -> desk::Result<Option<WayBack>> {
-    let known = at_home(&courier.desk().providers, client);
-    let Some(at) = known.and_then(|oauth2| oauth2.revocation_endpoint.as_deref()) else { return Ok(None) };
-    let at = endpoint(courier, "Revocation Endpoint", at)?;
-    // The token and the secret were entered for one origin; a file of presets that names another one moves neither.
-    let token_endpoint = endpoint(courier, "Token Endpoint", &client.token_endpoint)?;
-    if token_endpoint.origin() != at.origin() {
-        return Ok(None);
-    }
-    let shown = ask::shown(courier, client, &token_endpoint).await;
-    Ok(Some(WayBack { at, shown }))
-}
-
-async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<String> {
-    let there = || Ok(taken_back_where(courier, &held.client.provider).to_owned());
-    let Some(way) = held.way?.filter(|_| held.has_token) else { return there() };
-    let Some(kept) = claim(courier, Some(held.grant_id)).await? else { return there() };
-    tell(courier, by, &kept, &held.client, way).await
-}
-
-async fn claim(courier: &Courier, only: Option<i64>) -> desk::Result<Option<TakeBack>> {
-    let (vault, now) = (courier.desk().vault.clone(), courier.now());
-    courier.write(move |tx| grant::claim_take_back(tx, &vault, only, now)).await
-}
-
-/// What whoever ended it has not seen through: because they are gone, or the provider was.
-pub(crate) async fn take_back_left(courier: &Courier) -> desk::Result<()> {
-    let now = courier.now();
-    if !courier.read(move |tx| grant::take_back_due(tx, now)).await? {
-        return Ok(());
-    }
-    let mut telling = JoinSet::new();
-    while telling.len() < AT_ONCE_MAX {
-        let Some(kept) = claim(courier, None).await? else { break };
-        let courier = courier.clone();
-        // In a task that nobody breaks off: it would only be told once more.
-        telling.spawn(async move {
-            let by = desk::By::system(courier.now());
-            if let Err(error) = tell_left(&courier, &by, &kept).await {
-                tracing::error!(grant = kept.grant_id, "what ended could not be taken back: {error}");
-            }
-        });
-    }
-    telling.join_all().await;
-    Ok(())
-}
-
-/// With what its registration shows now, where that leads to the same origin still; with the token alone, where it does not.
-async fn tell_left(courier: &Courier, by: &desk::By, kept: &TakeBack) -> desk::Result<()> {
-    let id = kept.client_id;
-    let client = courier.read(move |tx| client::find(tx, id)).await?;
-    let mut client = client.ok_or(desk::Refusal::NotFound("registration"))?;
-    let at = endpoint(courier, "Revocation Endpoint", &kept.to)?;
-    let shown = match endpoint(courier, "Token Endpoint", &client.token_endpoint) {
-        Ok(token_endpoint) if token_endpoint.origin() == at.origin() => {
-            ask::shown(courier, &client, &token_endpoint).await
-        }
-        Ok(_) | Err(_) => {
-            client.client_id.clear();
-            Ok(Shown::Nothing)
-        }
-    };
-    tell(courier, by, kept, &client, WayBack { at, shown }).await.map(drop)
-}
-
-/// What came of telling it, a sentence.
-async fn tell(
-    courier: &Courier,
-    by: &desk::By,
-    kept: &TakeBack,
-    client: &Client,
-    way: WayBack,
-) -> desk::Result<String> {
-    let (id, now) = (kept.grant_id, courier.now());
-    let (hold, elsewhere) =
-        courier.read(move |tx| Ok((mail_hold::find(tx)?, grant::same_person_elsewhere(tx, id)?))).await?;
-    let is_copy = hold.is_some_and(|hold| hold.backup_of.is_some());
-    let untold = match elsewhere {
-        _ if is_copy => Some(OF_A_COPY.to_owned()),
-        Some(address) => Some(format!(
-            "The provider was not told: it would end what the same person has given for {address} too."
-        )),
-        None => None,
-    };
-    if let Some(sentence) = untold {
-        let kept = kept.clone();
-        courier.write(move |tx| grant::not_to_be_told(tx, &kept)).await?;
-        return Ok(sentence);
-    }
-    let refused = match &kept.refresh_token {
-        Some(token) => told(courier, client, way, token).await.err(),
-        None => Some(Untold { why: SEALED.to_owned(), retry_after_ms: None }),
-    };
-    let (by, kept) = (by.clone(), kept.clone());
-    let Some(untold) = refused else {
-        courier.write(move |tx| grant::told_provider(tx, &by, &kept)).await?;
-        return Ok("The provider took it back too.".to_owned());
-    };
-    let age = now.saturating_sub(kept.since);
-    let wait = age.clamp(grant::TELLING_MS, RETRY_MS_MAX).max(untold.retry_after_ms.unwrap_or(0));
-    let goes_on = age < grant::TAKING_BACK_MS && kept.refresh_token.is_some();
-    let again_at = goes_on.then(|| now.saturating_add(wait));
-    let why = untold.why;
-    tracing::warn!(grant = id, goes_on, "a provider could not be told of the end of a token: {why}");
-    let there = taken_back_where(courier, &client.provider);
-    let sentence = match again_at {
-        Some(_) => {
-            format!("The provider could not be told yet; Postern tells it again by itself. {why} {there}")
-        }
-        None => format!("The provider could not be told. {why} {there}"),
-    };
-    courier.write(move |tx| grant::could_not_tell(tx, &by, &kept, &why, again_at)).await?;
-    Ok(sentence)
-}
-
-const OF_A_COPY: &str = "The provider was not told: this desk was restored from a backup and is on hold, and the one that it is a copy of \
-                         may live on the same consent.";
-const SEALED: &str = "The key that sealed the token is lost.";
-
-/// Why the provider does not know of it.
-struct Untold {
-    why: String,
-    retry_after_ms: Option<i64>,
-}
-
-async fn told(courier: &Courier, client: &Client, way: WayBack, token: &SecretString) -> Result<(), Untold> {
-    let shown = way
-        .shown
-        .map_err(|trouble| Untold { why: trouble.whole_reason(), retry_after_ms: trouble.retry_after_ms })?;
-    let authentication = shown.authentication();
-    let asked = wire::oauth::revoke(courier.net(), &way.at, client.client_id.trim(), authentication, token);
-    match tokio::time::timeout(LIMIT, asked).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            let retry_after_ms = match error.kind() {
-                wire::Kind::Transient { retry_after_ms } => retry_after_ms,
-                wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => None,
-            };
-            Err(Untold { why: sentence(&error.to_string()), retry_after_ms })
-        }
-        Err(_) => {
-            Err(Untold { why: "The provider did not answer in time.".to_owned(), retry_after_ms: None })
-        }
-    }
-}
-
-/// Where a person takes it back.
-pub fn taken_back_where(courier: &Courier, provider: &str) -> &'static str {
-    match Family::of(crate::registration::family(courier, provider)) {
-        Family::Microsoft => {
-            "Microsoft has no way to be told: whoever signed in takes Postern away at https://myapps.microsoft.com, or an \
-             administrator presses Revoke sessions on the person's page in Entra."
-        }
-        Family::Google => {
-            "Whoever signed in takes Postern's access away at https://myaccount.google.com/connections."
-        }
-        Family::Other => "If the provider lists what has access to the account, take Postern away there.",
-    }
 }

@@ -85,6 +85,22 @@ async fn a_provider_that_is_away_is_told_again_ever_more_seldom_and_after_three_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_wants_to_be_left_alone_for_years_keeps_no_token_here() {
+    let (try_, courier, id, before) = authorized().await;
+    try_.provider.answers(503, json!({ "error": "temporarily_unavailable" }));
+    try_.provider.state().retry_after = Some(10 * 365 * 24 * 60 * 60);
+    authorize::delete_tokens(&courier, &try_.stage.by(), id).await.unwrap();
+    let ended_at = try_.stage.clock.now();
+    assert_eq!(untold(&try_).unwrap().next_at, ended_at + TAKING_BACK_MS);
+    try_.stage.clock.advance(TAKING_BACK_MS);
+    rounds::refresh_due(&courier).await.unwrap();
+    assert_eq!(taken_back(&try_, before).len(), 2, "once more, and no further time");
+    assert_eq!((untold(&try_), events(&try_, "not_taken_back_at_all")), (None, 1));
+    let kept = try_.stage.read(|tx| grant::find(tx, id)).unwrap().has_refresh_token;
+    assert!(!kept, "it is destroyed at its time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registration_that_leads_elsewhere_by_then_moves_neither_the_token_nor_its_new_secret() {
     let (try_, courier, id, before) = authorized().await;
     let elsewhere = PretendProvider::start().await;
