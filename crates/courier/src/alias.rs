@@ -1,7 +1,6 @@
 //! An alias: a second address of the mailbox that is opened. No provider says whether it is one, and a sign-in does not show
 //! it; what can be asked is asked, and the rest is said. A letter to itself (`doctor/round_trip`) shows all of it.
-use crate::doctor::is_about_the_sender;
-use crate::trouble::{Place, Trouble};
+use crate::trouble::{Place, Trouble, is_about_the_sender};
 use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::explain::Class;
 use mail::provider::Family;

@@ -1,19 +1,21 @@
 //! Opens a mailbox's servers: which server, which credential, a fresh token; and once more with a new one when a
 //! token that should be good is refused.
+mod lacking;
+
 use crate::Courier;
+use crate::graph;
 use crate::refresh::{self, Want};
 use crate::registration;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client::{self, Flow};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Protocol, Security, Side, Submission};
-use mail::explain::{Class, Service};
+use lacking::{no_password, nothing_set, of_another_house, server_changed};
+use mail::explain::Service;
 use mail::provider::Family;
 use secrecy::SecretString;
 use wire::sasl::Taken;
 use wire::{Credential, Server, imap, oauth, pop3, smtp};
-
-use crate::graph;
 
 /// Which grant opens the side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,52 +358,4 @@ fn is_same(mailbox: &Mailbox, side: Side) -> bool {
 fn user(mailbox: &Mailbox, side: Side) -> &str {
     let same = is_same(mailbox, side);
     if same && mailbox.outgoing.user.is_empty() { mailbox.user(Side::Incoming) } else { mailbox.user(side) }
-}
-
-fn nothing_set(side: Side) -> Trouble {
-    let (what, tab) = match side {
-        Side::Incoming => ("incoming", "Remote Mailbox"),
-        Side::Outgoing => ("outgoing", "Outgoing (SMTP)"),
-    };
-    Trouble::new(
-        Class::Configuration,
-        "no_server",
-        format!("This mailbox has no {what} server."),
-        format!("Fill in the tab {tab}."),
-    )
-}
-
-/// What was entered or granted for one house is not sent to another.
-fn of_another_house(mailbox: &Mailbox) -> Trouble {
-    Trouble::new(
-        Class::Configuration,
-        "another_house",
-        format!(
-            "{} belongs to another provider than {}, so it is not given what opens that.",
-            mailbox.outgoing.host, mailbox.incoming.host
-        ),
-        "Choose another Authentication than Same as Remote Mailbox in the tab Outgoing (SMTP).",
-    )
-}
-
-fn server_changed() -> Trouble {
-    Trouble::new(
-        Class::Retry,
-        "settings_changed",
-        "The server of this mailbox was changed while it was being opened.",
-        "Look again in a moment; what Postern does by itself it tries again.",
-    )
-}
-
-fn no_password(side: Side) -> Trouble {
-    let tab = match side {
-        Side::Incoming => "Remote Mailbox",
-        Side::Outgoing => "Outgoing (SMTP)",
-    };
-    Trouble::new(
-        Class::Configuration,
-        "no_password",
-        "There is no password for this server.",
-        format!("Enter it in the tab {tab}."),
-    )
 }

@@ -47,7 +47,7 @@ pub async fn serve(
             }
             let (courier, letters, stopping) = (courier.clone(), Arc::clone(&letters), stopping.clone());
             tokio::spawn(async move {
-                wire::lmtp::serve(stream, &Desk(courier), &letters, stopping).await;
+                wire::lmtp::serve(stream, &DeskKeeper(courier), &letters, stopping).await;
                 drop(link);
             });
         }
@@ -66,9 +66,9 @@ fn may_hand_over(peer: Peer, clients: &[IpAddr]) -> bool {
     peer.is_none_or(|peer| peer.is_loopback() || clients.contains(&peer))
 }
 
-struct Desk(Courier);
+struct DeskKeeper(Courier);
 
-impl Keeper for Desk {
+impl Keeper for DeskKeeper {
     fn bytes_max(&self) -> u64 {
         pipe::BYTES_MAX
     }
@@ -107,7 +107,7 @@ impl Keeper for Desk {
     }
 }
 
-impl Desk {
+impl DeskKeeper {
     /// The mailbox of this address, or what is answered in its place. A name with an extension (`support+lamp@`) is the one
     /// without, where the desk has none of that name.
     async fn mailbox(&self, address: &str) -> Result<Mailbox, Answer> {

@@ -1,23 +1,25 @@
 //! Sign-in by a code that is typed in elsewhere (RFC 8628): begun here, asked about by whoever has the lease, and from
 //! the token on like every other try.
-use super::exchange::{Exchanged, Given, keep};
-use super::{Action, Banner, Of, Session, ready, registration as bound, revoke, settle};
+mod poll;
+mod services;
+
+use super::{Action, Banner, Session, ready, registration as bound, revoke};
 use crate::refresh::{LEASE_MS, REQUEST_LIMIT};
 use crate::refused::{RETRY_CODE, of_a_try, token_trouble};
-use crate::registration::{self, Consent, endpoint, protocol_of, protocols_of, token_scope};
+use crate::registration::{self, Consent, endpoint, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask, probe};
-use desk::db::Tx;
-use desk::mailboxes::client::{self, Client};
-use desk::mailboxes::grant::{self, DevicePoll, DeviceTry, Grant, NewDevice, State};
-use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::client::Client;
+use desk::mailboxes::grant::{self, DeviceTry, Grant, NewDevice, State};
+use desk::mailboxes::mailbox::Side;
 use desk::{By, Refusal};
 use mail::explain::Class;
+use poll::poll_one;
+use services::missing;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use url::Url;
-use wire::oauth::device::INTERVAL_S_MAX;
-use wire::oauth::{DeviceCode, Polled, Protocol, SLOWER_S, TokenSet};
+use wire::oauth::{DeviceCode, Protocol};
 
 /// So many providers may be slow before a code has to wait for another one's answer.
 const AT_ONCE_MAX: usize = 16;
@@ -123,23 +125,6 @@ pub async fn begin_device(
     Ok(Device { grant_id, user_code: code.user_code, verification_uri, until })
 }
 
-/// What a code is asked for next: the side's own, unless the one before has brought that and consent for another is missing.
-fn missing(
-    tx: &mut Tx<'_>,
-    mailbox: &Mailbox,
-    client: &Client,
-    side: Side,
-    now: i64,
-) -> desk::Result<Protocol> {
-    let own = protocol_of(mailbox, side);
-    let Some(newest) = grant::newest_device(tx, mailbox.id, side)? else { return Ok(own) };
-    let newest = grant::find(tx, newest)?
-        .filter(|grant| grant.client_id == client.id && now < grant.since.saturating_add(MISSING_MS));
-    let Some(newest) = newest else { return Ok(own) };
-    let said = protocols_of(mailbox, side).into_iter().find(|one| missing_code(*one) == newest.reason_code);
-    Ok(said.unwrap_or(own))
-}
-
 /// The client shows itself as at the token endpoint (RFC 8628 §3.1). Of one resource, since the poll that brings the
 /// token names none: Entra lets a person consent to two, and then refuses the token.
 async fn code_of(
@@ -165,12 +150,6 @@ async fn code_of(
         )),
         Err(_) => Err(late()),
     }
-}
-
-async fn scope_of(courier: &Courier, client: &Client, mailbox_id: i64, side: Side) -> desk::Result<String> {
-    let mailbox = probe::find(courier, mailbox_id).await?;
-    let (of, protocol) = (Consent { mailbox: &mailbox, side }, protocol_of(&mailbox, side));
-    Ok(token_scope(&courier.desk().providers, client, of, "", protocol))
 }
 
 /// Asks about every try that is due and that nobody else asks about; about this one alone, where one is named.
@@ -265,188 +244,8 @@ async fn told(courier: &Courier, grant: &Grant) -> desk::Result<Banner> {
     })
 }
 
-/// One poll. `None`: nobody has signed in yet, or another one has it.
-async fn poll_one(courier: &Courier, poll: &DevicePoll) -> desk::Result<Option<Banner>> {
-    if poll.is_over {
-        return over(courier, poll, too_late()).await;
-    }
-    let (id, now) = (poll.grant_id, courier.now());
-    if courier.read(move |tx| grant::who_began(tx, id, now)).await?.is_none() {
-        return over(courier, poll, no_right()).await;
-    }
-    let id = poll.client_id;
-    let found = courier.read(move |tx| client::find(tx, id));
-    let client = found.await?.ok_or(Refusal::NotFound("registration of this mailbox"))?;
-    if !client.active {
-        return over(courier, poll, switched_off()).await;
-    }
-    let prepared = match ask::prepare(courier, &client).await {
-        Ok(prepared) => prepared,
-        Err(trouble) => return over(courier, poll, trouble).await,
-    };
-    let scope = scope_of(courier, &client, poll.mailbox_id, poll.side).await?;
-    let request = prepared.request(None);
-    let asked_at = courier.now();
-    let asking = wire::oauth::poll_device(courier.net(), &request, &poll.device_code);
-    let twice = poll.interval_s.saturating_mul(2);
-    match tokio::time::timeout(REQUEST_LIMIT, asking).await {
-        Ok(Ok(Polled::Pending)) => again(courier, poll, poll.interval_s, None).await,
-        Ok(Ok(Polled::SlowDown { retry_after_ms })) => {
-            again(courier, poll, poll.interval_s.saturating_add(SLOWER_S), retry_after_ms).await
-        }
-        Ok(Ok(Polled::Given(set))) => given(courier, poll, &client, *set, scope, asked_at).await,
-        Ok(Err(error)) => {
-            let trouble = refused(courier, &error, &client);
-            match passes(&error, &trouble) {
-                // A bad hour of the provider: half as often from now on (RFC 8628 §3.5).
-                Some(retry_after_ms) => again(courier, poll, twice, retry_after_ms).await,
-                None => over(courier, poll, trouble).await,
-            }
-        }
-        Err(_) => again(courier, poll, twice, None).await,
-    }
-}
-
-/// The tokens are here. Never again will they be given for this code.
-async fn given(
-    courier: &Courier,
-    poll: &DevicePoll,
-    client: &Client,
-    set: TokenSet,
-    scope: String,
-    asked_at: i64,
-) -> desk::Result<Option<Banner>> {
-    let (grant_id, mailbox_id, side) = (poll.grant_id, poll.mailbox_id, poll.side);
-    // It took the provider its time: who began it may have signed out meanwhile.
-    let now = courier.now();
-    let by = courier.read(move |tx| grant::who_began(tx, grant_id, now)).await?;
-    let poll = poll.clone();
-    let given =
-        Given { grant_id, mailbox_id, side, set, scope, asked_at, nonce: None, issuer: None, metadata: None };
-    if !courier.write(move |tx| grant::device_used(tx, &poll)).await? {
-        tracing::info!(grant = grant_id, "tokens of a try that has ended were dropped");
-        revoke::take_back_dropped(courier, client, &given).await;
-        return Ok(None);
-    }
-    let of = Of { grant_id, mailbox_id, side };
-    let (by, kept) = match by {
-        Some(by) => {
-            let kept = match for_each_resource(courier, client, given.clone()).await {
-                Ok(given) => keep(courier, &by, client, given).await,
-                Err(trouble) => Exchanged::Dropped(trouble, Box::new(given)),
-            };
-            (by, kept)
-        }
-        None => (By::system(courier.now()), Exchanged::Dropped(no_right(), Box::new(given))),
-    };
-    settle(courier, &by, client, of, Ok(kept)).await.map(Some)
-}
-
-/// One refresh token serves every resource that its person has consented to, and a code asks for one. Where a mailbox needs two
-/// it is seen at once whether both are given: a consent that is missing would end what works.
-async fn for_each_resource(courier: &Courier, client: &Client, mut given: Given) -> Result<Given, Trouble> {
-    let mailbox = probe::find(courier, given.mailbox_id).await?;
-    let (of, protocols) =
-        (Consent { mailbox: &mailbox, side: given.side }, protocols_of(&mailbox, given.side));
-    let Some(mut refresh_token) = given.set.refresh_token.clone().filter(|_| protocols.len() > 1) else {
-        return Ok(given);
-    };
-    let own = protocol_of(&mailbox, given.side);
-    for protocol in protocols {
-        let scope = token_scope(&courier.desk().providers, client, of, "", protocol);
-        let prepared = ask::prepare(courier, client).await?;
-        let request = prepared.request(Some(&scope));
-        let asking = wire::oauth::refresh(courier.net(), &request, &refresh_token);
-        let set = match tokio::time::timeout(REQUEST_LIMIT, asking).await {
-            Ok(Ok(set)) => set,
-            Ok(Err(error)) if error.oauth().is_some() && error.kind() == wire::Kind::Unauthorized => {
-                return Err(consent_missing(&mailbox, protocol));
-            }
-            Ok(Err(error)) => return Err(refused(courier, &error, client)),
-            Err(_) => return Err(late()),
-        };
-        refresh_token = set.refresh_token.clone().unwrap_or(refresh_token);
-        if protocol == own {
-            let id_token = given.set.id_token.take().or(set.id_token.clone());
-            given.set = TokenSet { id_token, ..set };
-        }
-    }
-    given.set.refresh_token = Some(refresh_token);
-    Ok(given)
-}
-
-/// How long what is missing is asked for by the next code.
-const MISSING_MS: i64 = 60 * 60_000;
-
-fn missing_code(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Graph => "no_consent_graph",
-        Protocol::Imap | Protocol::Pop => "no_consent_reading",
-        Protocol::Smtp => "no_consent_sending",
-    }
-}
-
-fn consent_missing(mailbox: &Mailbox, protocol: Protocol) -> Trouble {
-    let what = match protocol {
-        Protocol::Graph => "Microsoft Graph",
-        Protocol::Imap | Protocol::Pop => "reading by IMAP or POP3",
-        Protocol::Smtp => "sending by SMTP",
-    };
-    let reason = format!(
-        "{} is read and answered at two services of the provider, and a code is good for one of them at a time: consent for \
-         {what} is missing yet.",
-        mailbox.address
-    );
-    let remedy = "Get another code within the hour and sign in once more: it asks for that, and what was consented to counts.";
-    Trouble::new(Class::AuthorizeAgain, missing_code(protocol), reason, remedy)
-}
-
 fn late() -> Trouble {
     Trouble::new(Class::Retry, RETRY_CODE, "The provider did not answer in time.", "Ask for a code again.")
-}
-
-async fn again(
-    courier: &Courier,
-    poll: &DevicePoll,
-    interval_s: i64,
-    retry_after_ms: Option<i64>,
-) -> desk::Result<Option<Banner>> {
-    let interval_s = interval_s.clamp(1, INTERVAL_S_MAX);
-    let pause_ms = interval_s.saturating_mul(1000).max(retry_after_ms.unwrap_or(0));
-    let (poll, poll_at) = (poll.clone(), courier.now().saturating_add(pause_ms));
-    if !courier.write(move |tx| grant::device_waits(tx, &poll, interval_s, poll_at)).await? {
-        tracing::info!("a late answer about a device code was dropped");
-    }
-    Ok(None)
-}
-
-async fn over(courier: &Courier, poll: &DevicePoll, trouble: Trouble) -> desk::Result<Option<Banner>> {
-    let (poll, told, by) = (poll.clone(), trouble.clone(), By::system(courier.now()));
-    let ended = courier.write(move |tx| {
-        let reason = told.whole_reason();
-        grant::device_over(tx, &by, &poll, (&told.code, &reason, &told.remedy))
-    });
-    Ok(ended.await?.then(|| Banner::failed(trouble)))
-}
-
-/// No answer to the question: the code is as good as before. How long the provider wants to be left alone.
-fn passes(error: &wire::Error, trouble: &Trouble) -> Option<Option<i64>> {
-    // However they are answered, also with the status of a bad hour.
-    const FINAL: [&str; 4] =
-        ["access_denied", "authorization_declined", "expired_token", "bad_verification_code"];
-    const REFUSED: &str = "invalid_grant";
-    let said = error.oauth().map(|answer| answer.error.as_str());
-    if said.is_some_and(|said| FINAL.contains(&said)) {
-        return None;
-    }
-    match error.kind() {
-        // A refused grant is the code's end, unless its number is one that passes.
-        wire::Kind::Transient { retry_after_ms } if said != Some(REFUSED) => Some(retry_after_ms),
-        wire::Kind::Transient { .. }
-        | wire::Kind::Unauthorized
-        | wire::Kind::Rejected
-        | wire::Kind::Broken => (said == Some(REFUSED) && trouble.class == Class::Retry).then_some(None),
-    }
 }
 
 /// Why there will be no token, with the provider's words.
@@ -458,27 +257,4 @@ fn refused(courier: &Courier, error: &wire::Error, client: &Client) -> Trouble {
     // Here nobody has pressed Submit, and a code counts once.
     trouble.remedy = trouble.remedy.replace("Authorize it again", "Ask for another code");
     trouble
-}
-
-fn switched_off() -> Trouble {
-    Trouble::new(
-        Class::Configuration,
-        "registration_off",
-        "This registration is switched off.",
-        "Switch it on in the tab Info, then get a new code.",
-    )
-}
-
-fn no_right() -> Trouble {
-    let (code, reason, remedy) = grant::NO_RIGHT;
-    Trouble::new(Class::AuthorizeAgain, code, reason, remedy)
-}
-
-fn too_late() -> Trouble {
-    Trouble::new(
-        Class::AuthorizeAgain,
-        "expired_token",
-        "Nobody signed in with the code before it ended.",
-        "Begin again to get a new code.",
-    )
 }

@@ -3,6 +3,7 @@
 //! The order is the point: state used up, code exchanged, who signed in compared, tokens committed as a new
 //! grant, proved, and only then put in the place of the old one.
 mod admin_consent;
+mod banner;
 mod certificate;
 mod device;
 mod discover;
@@ -14,6 +15,7 @@ mod revoke;
 mod unattended;
 
 pub use admin_consent::{AdminAnswer, admin_consented, begin_admin_consent, has_admin_consent};
+pub use banner::{Action, Banner};
 pub use certificate::{make as make_certificate, make_here as make_certificate_here, new_certificate};
 pub use device::{
     Device, Progress, begin_device, cancel_device, device_is_offered, poll_devices, progress, wait_for_device,
@@ -40,7 +42,6 @@ use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, NewTry, Pending, Way};
 use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
 use exchange::Exchanged;
-use mail::explain;
 use prove::Subject;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -104,79 +105,6 @@ pub enum Landing {
     Unknown { sentence: String },
     /// Back to this mailbox's tab.
     Tab { mailbox_id: i64, side: Side, banner: Banner },
-}
-
-/// What the tab says on top.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Banner {
-    Green {
-        sentence: String,
-        detail: String,
-    },
-    /// It does not work, and this is what a person does about it in Postern, beside the remedy.
-    Red {
-        sentence: String,
-        detail: String,
-        remedy: String,
-        action: Action,
-    },
-    /// It does not work yet, and is tried again by itself.
-    Waits {
-        sentence: String,
-        detail: String,
-        remedy: String,
-    },
-    /// Somebody else than expected has signed in: the page asks (see [`Question`]).
-    Asks {
-        sentence: String,
-        remedy: String,
-    },
-}
-/// What is done next. A page has a button for it and the command line a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing was kept.
-    AuthorizeAgain,
-    /// The tokens are kept.
-    ProveAgain,
-    /// The registration's secret or certificate is not taken: nothing else helps before.
-    EnterSecret,
-}
-impl Action {
-    /// After a try that came to nothing, by the code that it was kept with.
-    fn after(code: &str) -> Action {
-        match explain::part(code) {
-            Some(explain::Part::Secret) => Action::EnterSecret,
-            Some(explain::Part::Callback | explain::Part::Permissions) | None => Action::AuthorizeAgain,
-        }
-    }
-    /// As the JSON has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Action::AuthorizeAgain => "authorize_again",
-            Action::ProveAgain => "prove_again",
-            Action::EnterSecret => "enter_secret",
-        }
-    }
-    pub fn from_word(word: &str) -> Option<Action> {
-        let all = [Action::AuthorizeAgain, Action::ProveAgain, Action::EnterSecret];
-        all.into_iter().find(|action| action.word() == word)
-    }
-}
-
-impl Banner {
-    /// Nothing was kept.
-    fn failed(Trouble { code, reason: sentence, detail, remedy, .. }: Trouble) -> Banner {
-        Banner::Red { sentence, detail, remedy, action: Action::after(&code) }
-    }
-
-    /// The same of what is tried again by itself.
-    fn waiting(self) -> Banner {
-        match self {
-            Banner::Red { sentence, detail, remedy, .. } => Banner::Waits { sentence, detail, remedy },
-            other @ (Banner::Green { .. } | Banner::Waits { .. } | Banner::Asks { .. }) => other,
-        }
-    }
 }
 
 /// Stores the pending grant; the address of the provider's sign-in page.

@@ -20,7 +20,6 @@ use desk::mailboxes::mailbox::{Authentication, Mailbox, Protocol, Side};
 use desk::mailboxes::{client, grant};
 
 pub use chart::{Link, Part, Publish, Result, Step};
-pub(crate) use outgoing::is_about_the_sender;
 
 /// What was found at a mailbox.
 #[derive(Clone, Debug)]

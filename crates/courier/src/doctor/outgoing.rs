@@ -4,7 +4,7 @@ use super::server::{greeted, limited, reach};
 use crate::Courier;
 use crate::alias;
 use crate::connect::Access;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, is_about_the_sender};
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{Mailbox, Shape};
 use mail::provider::Family;
@@ -104,14 +104,6 @@ pub(super) fn no_send_as(mut trouble: Trouble, address: &str) -> Trouble {
     trouble
 }
 
-/// RFC 3463: `5.7.x` is a policy, `5.1.7` and `5.1.8` a bad sender; 553 without one says the same of a name.
-pub(crate) fn is_about_the_sender(refused: &wire::Error) -> bool {
-    let text = refused.server_text().unwrap_or_default();
-    let holds = |code: &str| text.split(' ').any(|word| word.starts_with(code));
-    refused.smtp_code().is_some_and(|code| code >= 500)
-        && (holds("5.7.") || holds("5.1.7") || holds("5.1.8") || refused.smtp_code() == Some(553))
-}
-
 async fn send_as(courier: &Courier, mailbox: &Mailbox, access: &Access, chart: &mut Chart) {
     let address = &mailbox.address;
     let owner = match access.grant_id() {
@@ -159,19 +151,5 @@ mod tests {
         let said = not_read("support@contoso.example", &anyhow::anyhow!("the database is busy").into());
         assert!(said.contains("could not be read") && said.contains("the database is busy"), "{said}");
         assert!(!said.contains("in its own name"), "{said}");
-    }
-
-    #[test]
-    fn a_recipient_that_is_unknown_is_no_matter_of_the_sender() {
-        for (answer, code, about) in [
-            ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", 550, true),
-            ("553 5.7.1 <a@b.example>: Sender address rejected: not owned by user ann", 553, true),
-            ("550 5.1.1 no such person here", 550, false),
-            ("450 4.2.1 the mailbox rests", 450, false),
-            ("550 5.1.8 sender unknown", 550, true),
-        ] {
-            let refused = wire::Error::rejected("submit", "h").said(answer).coded(code);
-            assert_eq!(is_about_the_sender(&refused), about, "{answer}");
-        }
     }
 }

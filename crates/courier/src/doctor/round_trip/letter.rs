@@ -1,11 +1,11 @@
 //! The letter that the mailbox writes to itself, and its way out.
 use super::super::chart::{Broken, Chart, Link};
 use super::super::graph;
-use super::super::outgoing::{is_about_the_sender, no_send_as};
+use super::super::outgoing::no_send_as;
 use super::super::server::limited;
 use crate::Courier;
 use crate::connect::Access;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, is_about_the_sender};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::net::Watched;
 use wire::smtp::{self, Envelope, Fate};
