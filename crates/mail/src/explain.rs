@@ -9,12 +9,14 @@ mod fault;
 mod google;
 mod manual;
 mod oauth;
+mod part;
 mod place;
 mod symptom;
 
 pub use delivery::Concerns;
 pub use fault::Fault;
 pub use manual::{Entry, Source, entries, manual};
+pub use part::{Part, part};
 
 use crate::provider::Family;
 use place::Place;
@@ -52,36 +54,6 @@ pub struct Explanation {
     pub correlation_id: Option<String>,
     /// By the provider's clock, as it wrote it.
     pub time: Option<String>,
-}
-
-/// What of a registration an error is about, as the guide has its steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The Callback Endpoint.
-    Callback,
-    /// The secret or the certificate.
-    Secret,
-    /// The permissions, and the consent to them.
-    Permissions,
-}
-
-/// Which step of the registration is not done, by the code that a failed sign-in or refresh is kept with: a number of
-/// Microsoft's, or an OAuth `error`.
-#[must_use]
-pub fn part(code: &str) -> Option<Part> {
-    let number = code.strip_prefix("AADSTS").and_then(|number| number.parse().ok());
-    match number.and_then(entra::row_of).map(|row| row.place) {
-        Some(Place::AppAuthentication) => Some(Part::Callback),
-        Some(Place::AppSecrets) => Some(Part::Secret),
-        Some(Place::AppPermissions | Place::EnterprisePermissions) => Some(Part::Permissions),
-        Some(_) => None,
-        None => match code {
-            "redirect_uri_mismatch" => Some(Part::Callback),
-            "invalid_client" => Some(Part::Secret),
-            "invalid_scope" | "scope_missing" => Some(Part::Permissions),
-            _ => None,
-        },
-    }
 }
 
 /// What a mail server was doing when it said no.
@@ -236,14 +208,6 @@ pub fn password(provider: &str, service: Service, answer: &str) -> Explanation {
     row.unwrap_or(symptom::PASSWORD_REFUSED).explanation()
 }
 
-/// How long a server asks to be left alone, in seconds (`Suggested Backoff Time: 299961 milliseconds`).
-#[must_use]
-pub fn backoff_s(answer: &str) -> Option<u64> {
-    let (_, rest) = answer.split_once("Suggested Backoff Time:")?;
-    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).take(12).collect();
-    Some(digits.parse::<u64>().ok()?.div_ceil(1_000))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,24 +238,6 @@ mod tests {
         check("temporarily_unavailable", 50_173, Class::Retry, "revoked");
         check("invalid_grant", 999_999_999, Class::AuthorizeAgain, "Words.");
         check("never_heard", 1, Class::Configuration, "Words.");
-    }
-
-    #[test]
-    fn a_code_tells_which_step_of_the_registration_is_not_done() {
-        for (code, expected) in [
-            ("AADSTS50011", Some(Part::Callback)),
-            ("redirect_uri_mismatch", Some(Part::Callback)),
-            ("AADSTS7000215", Some(Part::Secret)),
-            ("AADSTS7000222", Some(Part::Secret)),
-            ("invalid_client", Some(Part::Secret)),
-            ("AADSTS65001", Some(Part::Permissions)),
-            ("AADSTS50173", None),
-            ("AADSTS999999999", None),
-            ("535", None),
-            ("", None),
-        ] {
-            assert_eq!(part(code), expected, "{code}");
-        }
     }
 
     #[test]
@@ -340,7 +286,6 @@ mod tests {
         check(Service::Smtp, "432 4.3.2 Concurrent connections limit exceeded", Class::Retry, "connection");
         check(Service::Smtp, "451 4.9.9 nobody knows", Class::Retry, "nobody knows");
         check(Service::Pop, "-ERR nobody knows", Class::Configuration, "nobody knows");
-        assert_eq!(backoff_s("x Suggested Backoff Time: 299961 milliseconds"), Some(300));
     }
 
     #[test]
