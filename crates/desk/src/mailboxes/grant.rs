@@ -13,6 +13,7 @@ mod dispute;
 mod ending;
 mod pending;
 mod refresh;
+mod state;
 mod taking_back;
 mod unattended;
 
@@ -34,6 +35,7 @@ pub use ending::{
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
 pub use refresh::{claim_refresh, refresh_due, refresh_failed, store_refreshed};
+pub use state::State;
 pub use taking_back::{
     TAKING_BACK_MS, TELLING_MS, TakeBack, Untold, claim_take_back, could_not_tell, keep_to_take_back,
     not_to_be_told, take_back_due, take_back_to, told_provider, untold,
@@ -52,17 +54,6 @@ use crate::{By, Refusal, Result, params};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Pending,
-    Unproved,
-    Fulfilled,
-    /// The provider no longer takes its refresh token; kept, tried again at long intervals.
-    Lapsed,
-    Revoked,
-    /// A pending try that came to nothing.
-    Failed,
-}
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub id: i64,
@@ -354,28 +345,6 @@ fn access_row(id: i64, resource: &str) -> String {
 }
 fn side_of(word: &str) -> Result<Side, db::Error> {
     Side::from_word(word).ok_or_else(|| db::Error::Decode(format!("the side {word} is not known")))
-}
-
-impl State {
-    pub fn word(self) -> &'static str {
-        match self {
-            State::Pending => "pending",
-            State::Unproved => "unproved",
-            State::Fulfilled => "fulfilled",
-            State::Lapsed => "lapsed",
-            State::Revoked => "revoked",
-            State::Failed => "failed",
-        }
-    }
-    fn from_word(word: &str) -> Option<State> {
-        let all =
-            [State::Pending, State::Unproved, State::Fulfilled, State::Lapsed, State::Revoked, State::Failed];
-        all.into_iter().find(|state| state.word() == word)
-    }
-    /// Whether there is something to sign in with.
-    pub fn has_tokens(self) -> bool {
-        matches!(self, State::Unproved | State::Fulfilled | State::Lapsed)
-    }
 }
 
 impl Grant {

@@ -3,47 +3,29 @@
 mod asked;
 mod clients;
 mod file;
+mod outcome;
 mod registration;
 
-use crate::json;
 use crate::open::{self, Missing};
-use crate::output::{self, Done, Failure};
+use crate::output::{Done, Failure};
 use crate::{Program, config, serve};
 use asked::Stands;
 use courier::authorize;
 use desk::db::Tx;
+use desk::mailboxes::client;
 use desk::mailboxes::grant::Whose;
 use desk::mailboxes::mailbox::{self, Account, Authentication, Completeness, Mailbox, Side};
-use desk::mailboxes::{client, grant};
 use desk::people::department;
 use desk::site::event;
 use desk::{By, Desk, Refusal};
 use file::{File, Wanted};
 use mail::provider::{Book, Preset};
+use outcome::{Outcome, print, tell};
 use registration::Wanted as WantedClient;
-use std::fmt::Write as _;
 use std::path::Path;
 
 const CHANGED: &str = "changed";
 const UNCHANGED: &str = "unchanged";
-
-/// What was done to one mailbox.
-struct Outcome {
-    id: i64,
-    address: String,
-    done: &'static str,
-    /// `None` too where nobody comes back to it.
-    callback: Option<String>,
-    authorize_at: Option<String>,
-    /// Nobody signs in: a token is asked for at once.
-    is_unattended: bool,
-    /// A consent was in use that another registration holds, and it is not any longer.
-    consent_ended: bool,
-    /// Of tokens that ended with this.
-    provider_said: Vec<String>,
-    /// What to know of a password that it signs in with.
-    warnings: Vec<String>,
-}
 
 pub fn run(program: &Program, file: &Path) -> Result<Done, Failure> {
     let text = std::fs::read_to_string(file)
@@ -129,18 +111,6 @@ fn apply_all(
         }
     }
     (outcomes, None)
-}
-
-/// What providers said when they were asked to take tokens back, with the mailbox that they were of.
-fn tell(outcomes: &mut [Outcome], desk: &Desk, said: Vec<(i64, String)>) -> desk::Result<()> {
-    for (grant_id, sentence) in said {
-        let grant = desk.db.read(|tx| grant::find(tx, grant_id))?;
-        let of = grant.and_then(|grant| outcomes.iter_mut().find(|outcome| outcome.id == grant.mailbox_id));
-        if let Some(outcome) = of.filter(|outcome| !outcome.provider_said.contains(&sentence)) {
-            outcome.provider_said.push(sentence);
-        }
-    }
-    Ok(())
 }
 
 fn named(error: desk::Error, address: &str, behind: usize) -> Failure {
@@ -237,51 +207,7 @@ fn apply(
         Stands::Already if event::newest(tx)? != before => CHANGED,
         Stands::Already => UNCHANGED,
     };
-    let found = mailbox::get(tx, id)?;
-    let warnings = password_warnings(&desk.providers, &found);
-    let view = json::view(tx, found, site, by.at)?;
-    let is_unattended = view.client.as_ref().is_some_and(|client| client.flow.is_unattended());
-    let mut consent_ended = false;
-    for id in had.into_iter().flatten() {
-        consent_ended |= grant::find(tx, id)?.is_some_and(|grant| grant.state == grant::State::Revoked);
-    }
-    let consented = view.grant.as_ref().is_some_and(|g| g.state == grant::State::Fulfilled);
-    let authorize_at =
-        (view.client.is_some() && !consented).then(|| web::links::mailbox(site, id).to_string());
-    let callback = view.callback.filter(|_| !is_unattended);
-    Ok(Outcome {
-        id,
-        address: view.mailbox.address,
-        done,
-        callback,
-        authorize_at,
-        is_unattended,
-        consent_ended,
-        provider_said: Vec::new(),
-        warnings,
-    })
-}
-
-/// What to know before a password is used there, said once for both sides.
-fn password_warnings(providers: &Book, mailbox: &Mailbox) -> Vec<String> {
-    let mut warnings: Vec<String> = Vec::new();
-    for side in [Side::Incoming, Side::Outgoing] {
-        let server = mailbox.server(side);
-        let by_password = match (side, server.authentication) {
-            (_, Authentication::Password) => true,
-            (Side::Outgoing, Authentication::Same) => {
-                mailbox.incoming.authentication == Authentication::Password
-            }
-            _ => false,
-        };
-        let warning = providers.password_warning(&mailbox.address, &server.host);
-        if let Some(warning) =
-            warning.filter(|warning| by_password && !warnings.iter().any(|said| said == warning))
-        {
-            warnings.push(warning.to_owned());
-        }
-    }
-    warnings
+    Outcome::of(tx, (desk, site), (id, done), had, by.at)
 }
 
 /// The mailbox of that address. One that was removed is added again, with its tickets, its mail and its settings.
@@ -353,46 +279,4 @@ fn named_or_registered(
         }
         None => Ok((None, provider(stored.map(|id| client::find(tx, id)).transpose()?.flatten()))),
     }
-}
-
-fn print(program: &Program, outcomes: &[Outcome]) -> Result<Done, Failure> {
-    let item = |o: &Outcome| {
-        let said = (!o.provider_said.is_empty()).then(|| o.provider_said.join(" "));
-        serde_json::json!({
-            "address": o.address,
-            "done": o.done,
-            "callback": o.callback,
-            "authorize_at": o.authorize_at,
-            "consent_ended": o.consent_ended,
-            "provider_said": said,
-            "warnings": o.warnings,
-        })
-    };
-    let document = output::page(outcomes.iter().map(item).collect(), None);
-    output::print(program.json, &document, || {
-        outcomes.iter().fold(String::new(), |mut text, o| {
-            let _ = writeln!(text, "{}: {}", o.address, o.done);
-            if let Some(callback) = &o.callback {
-                let _ = writeln!(text, "  Callback Endpoint: {callback}");
-            }
-            if o.consent_ended {
-                text.push_str(
-                    "  It signs in by another registration now, and the consent that was in use has ended.\n",
-                );
-            }
-            for said in o.provider_said.iter().chain(&o.warnings) {
-                let _ = writeln!(text, "  {said}");
-            }
-            if o.is_unattended && o.authorize_at.is_some() {
-                let _ = writeln!(
-                    text,
-                    "  Nobody has to sign in. Ask for its token: postern mailbox authorize {}",
-                    o.address
-                );
-            } else if let Some(place) = &o.authorize_at {
-                let _ = writeln!(text, "  Consent is missing. Give it here: {place}");
-            }
-            text
-        })
-    })
 }

@@ -34,6 +34,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use banner::Shown;
 use courier::authorize::{self, Question};
+use desk::alerts::fleet::Member;
+use desk::db::Tx;
 use desk::mailboxes::client::Flow;
 use desk::mailboxes::grant::{self, Grant, State as GrantState, Untold};
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
@@ -192,15 +194,7 @@ pub async fn frame(
     let mailbox = find(state, id).await?;
     let read = state.courier.read(move |tx| {
         let member = desk::alerts::fleet::of(tx, id)?.ok_or(desk::Refusal::NotFound("email"))?;
-        let own = event::list(tx, Subject::Mailbox(id), EVENTS_MAX)?;
-        let mut happened: Vec<(i64, Happening)> = own.iter().map(|e| (e.id, Happening::of(e))).collect();
-        for client in &member.clients {
-            for event in event::list(tx, Subject::Client(client.id), EVENTS_MAX)? {
-                happened.extend(Happening::of_client(&event).map(|told| (event.id, told)));
-            }
-        }
-        happened.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-        Ok((happened.into_iter().take(EVENTS_SHOWN).map(|(_, told)| told).collect(), member))
+        Ok((happened(tx, &member)?, member))
     });
     let (happened, member) = read.await?;
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
@@ -226,28 +220,14 @@ pub async fn frame(
         page.done = Some(format!("Saved. {}.", facts.outgoing.as_a_sentence()));
     }
     let mut questions = Vec::new();
-    for side in [Side::Incoming, Side::Outgoing] {
-        questions.extend(authorize::question(&state.courier, id, side).await?);
-    }
     let mut tried_again = Vec::new();
     for side in [Side::Incoming, Side::Outgoing] {
+        questions.extend(authorize::question(&state.courier, id, side).await?);
         let found = state.courier.read(move |tx| grant::tried_again(tx, id, side)).await?;
         tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
     }
     let untold = state.courier.read(move |tx| grant::untold(tx, id)).await?;
-    // What is said on top of a tab is not said beside it once more.
-    for tried in &tried_again {
-        let is_told = |said: &str| !tried.grant.reason.is_empty() && said.contains(&tried.grant.reason);
-        for side in [&mut facts.incoming, &mut facts.outgoing] {
-            if is_told(&side.reason) {
-                side.reason.clear();
-                side.remedy.clear();
-            }
-        }
-        if let Some(token) = line.token.as_mut().filter(|token| is_told(&token.why)) {
-            token.why.clear();
-        }
-    }
+    say_once(&tried_again, &mut facts, &mut line);
     // *Try now* stands beside what is tried again by itself.
     unproved.retain(|side| !tried_again.iter().any(|tried| tried.side == *side));
     let used = mailbox.incoming.grant_id;
@@ -269,6 +249,35 @@ pub async fn frame(
         events: happened,
     };
     Ok((page, frame))
+}
+
+/// The newest of the mailbox and of its registrations.
+fn happened(tx: &mut Tx<'_>, member: &Member) -> desk::Result<Vec<Happening>> {
+    let own = event::list(tx, Subject::Mailbox(member.mailbox.id), EVENTS_MAX)?;
+    let mut happened: Vec<(i64, Happening)> = own.iter().map(|e| (e.id, Happening::of(e))).collect();
+    for client in &member.clients {
+        for event in event::list(tx, Subject::Client(client.id), EVENTS_MAX)? {
+            happened.extend(Happening::of_client(&event).map(|told| (event.id, told)));
+        }
+    }
+    happened.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    Ok(happened.into_iter().take(EVENTS_SHOWN).map(|(_, told)| told).collect())
+}
+
+/// What is said on top of a tab is not said beside it once more.
+fn say_once(tried_again: &[TriedAgain], facts: &mut Facts, line: &mut Line) {
+    for tried in tried_again {
+        let is_told = |said: &str| !tried.grant.reason.is_empty() && said.contains(&tried.grant.reason);
+        for side in [&mut facts.incoming, &mut facts.outgoing] {
+            if is_told(&side.reason) {
+                side.reason.clear();
+                side.remedy.clear();
+            }
+        }
+        if let Some(token) = line.token.as_mut().filter(|token| is_told(&token.why)) {
+            token.why.clear();
+        }
+    }
 }
 
 /// A page with a form that may lead to the provider: its policy lets it, also to one that was typed just now.
