@@ -13,6 +13,8 @@ pub enum Kind {
     Unaccounted,
 }
 impl Kind {
+    pub const ALL: [Kind; 6] =
+        [Kind::Incoming, Kind::Outgoing, Kind::Silence, Kind::Secret, Kind::Certificate, Kind::Unaccounted];
     pub fn word(self) -> &'static str {
         match self {
             Kind::Incoming => "incoming",
@@ -24,15 +26,7 @@ impl Kind {
         }
     }
     fn from_word(word: &str) -> Option<Kind> {
-        let all = [
-            Kind::Incoming,
-            Kind::Outgoing,
-            Kind::Silence,
-            Kind::Secret,
-            Kind::Certificate,
-            Kind::Unaccounted,
-        ];
-        all.into_iter().find(|kind| kind.word() == word)
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The webhook: its posts, and its secret.
 use super::{breaks, day, minutes, posts, set_webhook};
 use crate::desk::{MINUTE, SUPPORT};
+use desk::alerts::alert::Kind;
 use desk::alerts::notice::{self, Channel, Outcome as Posted};
 use desk::alerts::webhook;
 use desk::mailboxes::mailbox::Side;
@@ -52,4 +53,16 @@ fn the_webhooks_secret_is_for_its_host_and_shown_when_it_is_new() {
     breaks(&day, SUPPORT, Side::Incoming);
     minutes(&day, 2);
     assert!(posts(&day).is_empty());
+}
+
+#[test]
+fn the_manual_names_everything_that_an_alert_is_about() {
+    let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual");
+    for (file, key) in [("operate.md", "| `alert.about` |"), ("json.md", "| `alerts` |")] {
+        let text = std::fs::read_to_string(manual.join(file)).unwrap();
+        let row = text.lines().find(|line| line.starts_with(key)).expect("a row of the manual");
+        for kind in Kind::ALL {
+            assert!(row.contains(&format!("`{}`", kind.word())), "{file} does not name {}", kind.word());
+        }
+    }
 }
