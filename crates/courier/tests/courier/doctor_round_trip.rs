@@ -119,7 +119,7 @@ async fn a_letter_that_fetching_has_taken_away_is_found_in_the_desk() {
         while smtp.state().connections < 2 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        for _ in 0..50 {
+        loop {
             fetch::once(&courier, id).await.unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }

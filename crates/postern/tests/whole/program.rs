@@ -39,17 +39,19 @@ pub struct Disk {
     at: PathBuf,
 }
 impl Disk {
-    fn mount(at: &Path, megabytes: u32) -> Option<Disk> {
+    fn mount(at: &Path, megabytes: u32) -> Disk {
         std::fs::create_dir(at).unwrap();
         let script =
             format!("mount -t tmpfs -o mode=0700,size={megabytes}m tmpfs \"$0\" && echo ready && exec cat");
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).arg(at);
-        let begun = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut disk = Disk { holder: begun.ok()?, at: at.to_owned() };
+        let holder =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut disk = Disk { holder, at: at.to_owned() };
         let mut line = String::new();
-        let _ = BufReader::new(disk.holder.stdout.take()?).read_line(&mut line);
-        (line == "ready\n").then_some(disk)
+        let _ = BufReader::new(disk.holder.stdout.take().unwrap()).read_line(&mut line);
+        assert_eq!(line, "ready\n", "nobody may mount a file system in a namespace of its own here");
+        disk
     }
     fn enter(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
@@ -111,9 +113,9 @@ impl Program {
         Program { ulimit: file_blocks.map(|blocks| format!("-f {blocks}")), ..self }
     }
     /// With its data folder on a disk of its own; `None` where nobody may mount one here.
-    pub fn on_a_disk_of(self, megabytes: u32) -> Option<Program> {
-        let disk = Disk::mount(&self.data(), megabytes)?;
-        Some(Program { disk: Some(disk), ..self })
+    pub fn on_a_disk_of(self, megabytes: u32) -> Program {
+        let disk = Disk::mount(&self.data(), megabytes);
+        Program { disk: Some(disk), ..self }
     }
     pub fn disk(&self) -> &Disk {
         self.disk.as_ref().expect("it was begun on a disk of its own")
