@@ -331,8 +331,7 @@ fn a_certificate_is_made_once_and_only_its_public_half_is_printed() {
     // Where a command was run no button is to be pressed.
     on_the_page(&program, |tx, _, _| Ok(tx.execute("UPDATE client SET active = 0", params![])?));
     let off = program.run(&["mailbox", "authorize", "billing@contoso.example"]);
-    let off = off
-        .fails(1, &["switched off", "then run `postern mailbox authorize billing@contoso.example` again."]);
+    let off = off.fails(1, &["switched off", "Switch it on in the tab Info, then authorize it again."]);
     assert!(!off.err.contains("Submit"), "{off:?}");
     on_the_page(&program, |tx, _, _| Ok(tx.execute("UPDATE client SET active = 1", params![])?));
 
