@@ -154,6 +154,7 @@ fn a_table_that_changes_under_a_prepared_statement_is_asked_again() {
 
 /// It takes links and says nothing, as one that was stopped does.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what hangs is a server")]
 fn a_server_that_hangs_is_told_at_the_beginning_in_time() {
     let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = mute.local_addr().unwrap().port();
