@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use wire::lmtp::{Answer, Keeper, Letter, Listener, Peer};
 
 /// Links at once; others wait to be accepted. A mail server opens twenty to one place at most, usually.
@@ -17,6 +18,8 @@ const LINKS_MAX: u32 = 32;
 const LETTERS_MAX: usize = 4;
 /// After an error that is the system's, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
+/// Between two lines in the log about who is not listened to.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Takes letters until `stopping` turns true, and returns when the last link has ended. Over a port only `clients` are
 /// listened to, and this machine.
@@ -29,6 +32,7 @@ pub async fn serve(
     let (links, letters) =
         (Arc::new(Semaphore::new(LINKS_MAX as usize)), Arc::new(Semaphore::new(LETTERS_MAX)));
     let accepting = async {
+        let mut told_at: Option<Instant> = None;
         loop {
             let Ok(link) = Arc::clone(&links).acquire_owned().await else { return };
             let (stream, peer) = match listener.accept().await {
@@ -40,9 +44,12 @@ pub async fn serve(
                 }
             };
             if !may_hand_over(peer, &clients) {
-                tracing::warn!(
-                    "somebody at {peer:?} is not among lmtp.clients, and was not listened to over LMTP"
-                );
+                // Anybody can knock as often as they like; the log is not theirs to fill.
+                if told_at.is_none_or(|at| at.elapsed() >= QUIET) {
+                    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+                    tracing::warn!("{peer} is not among lmtp.clients, and was not listened to over LMTP");
+                    told_at = Some(Instant::now());
+                }
                 continue;
             }
             let (courier, letters, stopping) = (courier.clone(), Arc::clone(&letters), stopping.clone());
@@ -128,7 +135,7 @@ impl DeskKeeper {
             (Ok(None), Ok(None)) => Err(Answer::unknown("The desk has no mailbox of this address")),
             (Err(error), _) | (_, Err(error)) => {
                 tracing::error!("a letter that a mail server hands over waits there: {error}");
-                Err(Answer::later(format!("The desk cannot be asked now: {error}")))
+                Err(Answer::later("The desk cannot be asked now; its log says why"))
             }
         }
     }
@@ -149,7 +156,8 @@ impl DeskKeeper {
                     mailbox = mailbox.address,
                     "a letter that a mail server hands over waits there: {error}"
                 );
-                Answer::later(format!("The letter cannot be kept now: {error}"))
+                // The mail server shows this to whoever wrote: what is wrong here is for the log alone.
+                Answer::later("The letter cannot be kept now; the log of the desk says why")
             }
         }
     }

@@ -14,6 +14,7 @@ mod google;
 mod graph;
 mod graph_sending;
 mod lasting;
+mod lmtp;
 mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]

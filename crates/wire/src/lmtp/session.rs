@@ -76,6 +76,10 @@ impl<K: Keeper> Session<'_, K> {
                 Err(fault) => return Err(fault),
             };
             if let Command::Wrong(..) | Command::Smtp = command {
+                // A browser or another program that was led here would speak on, and what it posts would be taken for letters.
+                if self.from_host.is_none() && matches!(command, Command::Wrong(..)) {
+                    return self.say(421, "5.5.1", "This is LMTP (RFC 2033): begin with LHLO").await;
+                }
                 mistakes += 1;
                 if mistakes > MISTAKES_MAX {
                     return self.say(421, "4.7.0", "Too many commands were not understood").await;

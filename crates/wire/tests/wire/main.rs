@@ -8,6 +8,7 @@ mod dns;
 mod graph;
 mod hostile_answers;
 mod imap;
+mod lmtp;
 mod oauth;
 mod pop3;
 mod pretend_dns;
