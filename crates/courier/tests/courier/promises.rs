@@ -16,9 +16,9 @@ pub struct Try {
     pub stage: Stage,
     pub provider: PretendProvider,
     _imap: PretendImap,
-    session: Session,
+    pub session: Session,
     pub public_id: String,
-    sent: HashMap<String, String>,
+    pub sent: HashMap<String, String>,
 }
 
 impl Try {

@@ -120,6 +120,67 @@ async fn a_registration_that_leads_elsewhere_by_then_moves_neither_the_token_nor
     assert!(elsewhere.state().asked.is_empty());
 }
 
+/// Google ends with one token all that its person has given, also what is given at this moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_taken_back_late_while_somebody_is_signing_in_there() {
+    for goes_on in [true, false] {
+        let (mut try_, courier, id, before) = authorized().await;
+        try_.provider.answers(200, json!({}));
+        ended_and_gone(&try_, &courier, id).await;
+        let side = Side::Incoming;
+        let page = authorize::begin(&courier, &try_.session, try_.stage.mailbox_id, side).await.unwrap();
+        try_.stage.clock.advance(TELLING_MS);
+        rounds::refresh_due(&courier).await.unwrap();
+        assert!(taken_back(&try_, before).is_empty() && untold(&try_).is_some(), "it would end with it");
+        if goes_on {
+            try_.sent = page.query_pairs().into_owned().collect();
+            try_.provider.state().answers.clear();
+            try_.gives();
+            try_.comes_back(try_.query()).await;
+            assert!(try_.stage.mailbox().incoming.grant_id.is_some_and(|new| new != id));
+            try_.stage.clock.advance(TELLING_MS);
+            rounds::refresh_due(&courier).await.unwrap();
+            assert!(taken_back(&try_, before).is_empty(), "the same person's is in use");
+            assert_eq!(untold(&try_), None);
+        } else {
+            try_.stage.clock.advance(10 * TELLING_MS);
+            rounds::refresh_due(&courier).await.unwrap();
+            assert_eq!(taken_back(&try_, before), ["refresh-1"], "nobody came back");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_same_person_gave_elsewhere_goes_on_when_this_registration_leads_to_another_provider() {
+    for is_same_provider in [true, false] {
+        let (try_, courier, id, before) = authorized().await;
+        let elsewhere = PretendProvider::start().await;
+        try_.provider.answers(200, json!({}));
+        let (given_at, now_at) = (try_.provider.address, elsewhere.address);
+        let of_the_other = if is_same_provider { given_at } else { now_at };
+        // Another registration, whose endpoint is written a little otherwise.
+        try_.stage.write(|tx| {
+            let client = "INSERT INTO client (public_id, provider, token_endpoint, created_at)
+                          VALUES ('second', 'other', $1, 0) RETURNING id";
+            let client = tx.insert(client, desk::params![format!("http://{of_the_other}/token?a=b")])?;
+            let sql = "INSERT INTO consent (client_id, mailbox_id, side, state, authorized_by, state_since, created_at,
+                              owner_subject, owner_address, refresh_token)
+                       SELECT $2, mailbox_id, 'outgoing', 'fulfilled', 'root', state_since, created_at, owner_subject,
+                              owner_address, $3 FROM consent WHERE id = $1";
+            Ok(tx.execute(sql, desk::params![id, client, &[1_u8; 40]])?)
+        });
+        drop(authorize::watch(&courier, vec![Whose::All]).await.unwrap());
+        try_.stage.change_client(&try_.public_id, |entered| {
+            entered.token_endpoint = format!("http://{now_at}/token");
+            entered.client_secret = Some("another secret".to_owned().into());
+        });
+        try_.stage.clock.advance(TELLING_MS);
+        rounds::refresh_due(&courier).await.unwrap();
+        assert_eq!(taken_back(&try_, before).is_empty(), is_same_provider);
+        assert_eq!(untold(&try_), None);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_is_on_hold_tells_no_provider_what_the_desk_it_was_copied_from_lives_on() {
     for is_copy in [true, false] {

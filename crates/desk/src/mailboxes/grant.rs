@@ -29,8 +29,8 @@ pub use dispute::{
 };
 pub(super) use ending::{Tokens, any_of_client, end_lost, end_of_client, end_of_mailbox, end_of_side};
 pub use ending::{
-    Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, was_signed_in_by,
-    why_none, with_refresh_token,
+    Whose, delete_tokens, overtaken, overtaken_by, replaced_by, same_person_elsewhere, sign_in_under_way,
+    was_signed_in_by, why_none, with_refresh_token,
 };
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;

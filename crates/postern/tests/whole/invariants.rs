@@ -181,6 +181,10 @@ const BOUNDED: [(&str, &[&str]); 8] = [
         &["intake/record.rs missing"],
     ),
     (
+        "one row a token endpoint",
+        &["mailboxes/grant/ending.rs same_person_elsewhere", "mailboxes/grant/ending.rs sign_in_under_way"],
+    ),
+    (
         "the hours of four weeks, or one row a mailbox",
         &["mailboxes/usual.rs learn_all", "mailboxes/usual.rs of", "intake/round_trip.rs find"],
     ),

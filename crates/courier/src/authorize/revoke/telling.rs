@@ -71,7 +71,14 @@ pub(crate) async fn take_back_left(courier: &Courier) -> desk::Result<()> {
 }
 
 /// With what its registration shows now, where that leads to the same origin still; with the token alone, where it does not.
+/// Not while somebody may be signing in there, which is looked at again a minute later.
 async fn tell_left(courier: &Courier, by: &desk::By, kept: &TakeBack) -> desk::Result<()> {
+    let (id, now) = (kept.grant_id, courier.now());
+    if now.saturating_sub(kept.since) < grant::TAKING_BACK_MS
+        && courier.read(move |tx| grant::sign_in_under_way(tx, id, now)).await?
+    {
+        return Ok(());
+    }
     let id = kept.client_id;
     let client = courier.read(move |tx| client::find(tx, id)).await?;
     let mut client = client.ok_or(desk::Refusal::NotFound("registration"))?;

@@ -7,6 +7,14 @@ use crate::mailboxes::mailbox::{self, Side};
 use crate::site::event::Actor;
 use crate::{By, Result, params};
 use serde_json::json;
+use url::Url;
+
+/// In SQL: where the end of `mine` is told, or would be.
+macro_rules! told {
+    () => {
+        "max(COALESCE(NULLIF(mine.take_back_to, ''), asked.token_endpoint))"
+    };
+}
 
 /// *Delete Token*: tokens destroyed, the grant revoked, an event.
 pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
@@ -128,24 +136,56 @@ pub fn with_refresh_token(tx: &mut Tx<'_>, whose: Whose) -> Result<Vec<i64>> {
 
 /// For which mailbox the same person has given something at the same provider that is still there: at some providers one
 /// token that is taken back ends all that its person has given. Who is not known may be anybody; two of whom no subject is
-/// known are told apart by their addresses.
+/// known are told apart by their addresses. The provider is the one that would be told: the registration may lead elsewhere
+/// by now, which may be what ended the token.
 pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>> {
-    let found: Option<(String,)> = tx.maybe(
-        "SELECT mailbox.address FROM consent mine
+    let found: Vec<(String, String, String)> = tx.all(
+        concat!(
+            "SELECT ",
+            told!(),
+            ", client.token_endpoint, min(mailbox.address) FROM consent mine
              JOIN client asked ON asked.id = mine.client_id
              JOIN consent other ON other.id <> mine.id AND other.refresh_token IS NOT NULL
                   AND other.state NOT IN ('revoked', 'failed')
-             JOIN client ON client.id = other.client_id AND client.token_endpoint = asked.token_endpoint
+             JOIN client ON client.id = other.client_id
              JOIN mailbox ON mailbox.id = other.mailbox_id
          WHERE mine.id = $1
            AND (other.owner_subject = NULLIF(mine.owner_subject, '')
                 OR lower(other.owner_address) = lower(NULLIF(mine.owner_address, ''))
                 OR ((COALESCE(mine.owner_subject, '') = '' OR COALESCE(other.owner_subject, '') = '')
                     AND (COALESCE(mine.owner_address, '') = '' OR COALESCE(other.owner_address, '') = '')))
-         ORDER BY other.id LIMIT 1",
+         GROUP BY client.token_endpoint ORDER BY client.token_endpoint"
+        ),
         params![id],
     )?;
-    Ok(found.map(|(address,)| address))
+    let there = found.into_iter().find(|(told, endpoint, _)| is_one_provider(told, endpoint));
+    Ok(there.map(|(.., address)| address))
+}
+
+/// Whether somebody may be signing in at the provider that would be told. Who that is nobody knows yet, and at some providers
+/// what they are about to give would end too.
+pub fn sign_in_under_way(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<bool> {
+    let found: Vec<(String, String)> = tx.all(
+        concat!(
+            "SELECT ",
+            told!(),
+            ", client.token_endpoint FROM consent mine
+             JOIN client asked ON asked.id = mine.client_id
+             JOIN consent other ON other.id <> mine.id AND other.state = 'pending' AND other.pending_until > $2
+                  AND other.refresh_token IS NULL AND other.try_at IS NULL
+             JOIN client ON client.id = other.client_id
+         WHERE mine.id = $1
+         GROUP BY client.token_endpoint ORDER BY client.token_endpoint"
+        ),
+        params![id, now],
+    )?;
+    Ok(found.iter().any(|(told, endpoint)| is_one_provider(told, endpoint)))
+}
+
+/// A provider has its token endpoint and what is told of ends at one origin.
+fn is_one_provider(told: &str, endpoint: &str) -> bool {
+    let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
+    told == endpoint || origin(told).is_some_and(|of| Some(of) == origin(endpoint))
 }
 
 /// Who signed in for a try that had ended by then: its tokens are not kept, and taken back.
