@@ -121,7 +121,7 @@ fn every_read_from_the_network_has_a_size_and_a_time_out() {
 }
 
 /// Lists without a LIMIT of their own, and what bounds each.
-const BOUNDED: [(&str, &[&str]); 8] = [
+const BOUNDED: [(&str, &[&str]); 9] = [
     (
         "as many as are asked about",
         &[
