@@ -19,6 +19,9 @@ const RETRY_AFTER_MS_MAX: i64 = 24 * 60 * 60_000;
 
 /// The remedy for what passes.
 pub(crate) const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itself.";
+/// Where the reason itself names what to check: a slip of the settings looks like a server that is away.
+const UNLESS_IT_NEVER_WORKED: &str =
+    "Postern tries again by itself. Where it has never worked, correct the settings.";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
@@ -169,6 +172,9 @@ impl Trouble {
     /// The other side said nothing that could be explained: our own error is the sentence.
     fn of_silence(error: &wire::Error) -> Trouble {
         let (class, remedy) = match error.kind() {
+            wire::Kind::Transient { .. } if error.advice().is_some() => {
+                (Class::Retry, UNLESS_IT_NEVER_WORKED)
+            }
             wire::Kind::Transient { .. } | wire::Kind::Broken => (Class::Retry, TRIES_AGAIN),
             wire::Kind::Unauthorized => (Class::AuthorizeAgain, "Authorize the mailbox again."),
             wire::Kind::Rejected => {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use courier::Courier;
 use courier::authorize::{self, Action, Answer, Banner, Landing, Session};
 use desk::mailboxes::grant::{self, Grant};
-use desk::mailboxes::mailbox::{Authentication, Mailbox, Side, State as Health};
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Shape, Side, State as Health};
 use desk::{By, Desk, Refusal};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
@@ -69,6 +69,15 @@ impl<'a> Hand<'a> {
         let by = By::system(courier::Clock::system().now());
         let side = if of.outgoing { Side::Outgoing } else { Side::Incoming };
         Ok(Hand { program, courier, runtime: serve::runtime()?, id, side, address: &of.address, by })
+    }
+
+    /// Who is to sign in, as the page says it.
+    fn account(&self) -> Result<String, Failure> {
+        let mailbox = mailbox::find(self.courier.desk(), self.address)?;
+        Ok(match mailbox.shape {
+            Shape::Own | Shape::Alias { .. } => mailbox.opens().to_owned(),
+            Shape::Shared => format!("the service account that may open {}", mailbox.address),
+        })
     }
 
     /// What came of it, as the page says it; `command` is what begins anew.
@@ -215,8 +224,10 @@ fn by_code(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
     let begun = authorize::begin_device(&hand.courier, session, hand.id, hand.side);
     let device = hand.runtime.block_on(begun)?;
     output::tell(&output::shown(&format!(
-        "Open {} on any device and enter the code {}. Waiting until somebody has signed in…",
-        device.verification_uri, device.user_code
+        "Open {} on any device and enter the code {}. Sign in as {}. Waiting until somebody has signed in…",
+        device.verification_uri,
+        device.user_code,
+        hand.account()?
     )));
     hand.runtime.block_on(async {
         let waiting = authorize::wait_for_device(&hand.courier, &device);
@@ -260,8 +271,9 @@ fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
     let begun = authorize::begin_paste(&hand.courier, session, hand.id, hand.side);
     let page = hand.runtime.block_on(begun)?;
     output::tell(&format!(
-        "Open this address in a browser, and sign in:\n\n  {}\n\nThe browser ends at an address of this site, which it may \
+        "Open this address in a browser, and sign in as {}:\n\n  {}\n\nThe browser ends at an address of this site, which it may \
          not be able to open. Paste all of that address here within ten minutes, and press Enter:",
+        output::shown(&hand.account()?),
         output::shown(page.as_str())
     ));
     let (mut pasted, mut refused) = (String::new(), None);

@@ -127,6 +127,11 @@ impl Error {
         self
     }
 
+    /// What to check, where the error names it.
+    pub fn advice(&self) -> Option<&str> {
+        self.inside.remedy.as_deref()
+    }
+
     pub fn kind(&self) -> Kind {
         self.inside.kind
     }

@@ -36,6 +36,32 @@ impl Examination {
         self.steps.iter().all(|step| step.result != Result::Bad)
     }
 
+    /// The verdict on the whole: a warning breaks nothing, and is not passed over.
+    pub fn verdict(&self) -> String {
+        match (self.names(Result::Bad).as_slice(), self.names(Result::Warning).as_slice()) {
+            ([], []) => "Nothing is broken.".to_owned(),
+            ([], warned) => format!("Nothing is broken. Worth a look: {}.", warned.join(", ")),
+            (broken, _) => {
+                format!("Broken: {}. What comes after a broken link was not looked at.", broken.join(", "))
+            }
+        }
+    }
+
+    /// The links with that result, each once.
+    fn names(&self, result: Result) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for step in self.steps.iter().filter(|step| step.result == result) {
+            if !names.contains(&step.link.name()) {
+                names.push(step.link.name());
+            }
+        }
+        names
+    }
+
+    pub fn has_warning(&self) -> bool {
+        self.steps.iter().any(|step| step.result == Result::Warning)
+    }
+
     /// Everything in plain text, to be sent to whoever helps, with the lines that were said. Every secret is taken out.
     pub fn transcript(&self) -> String {
         transcript::of(self)

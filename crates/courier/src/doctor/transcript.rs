@@ -1,5 +1,5 @@
 //! An examination as text.
-use super::{Examination, Part, Result};
+use super::{Examination, Part};
 use std::fmt::Write as _;
 
 pub(super) fn of(examination: &Examination) -> String {
@@ -25,12 +25,6 @@ pub(super) fn of(examination: &Examination) -> String {
             let _ = writeln!(text, "          | {line}");
         }
     }
-    let broken = examination.steps.iter().filter(|step| step.result == Result::Bad);
-    let broken: Vec<&str> = broken.map(|step| step.link.name()).collect();
-    let verdict = match broken.as_slice() {
-        [] => "Nothing is broken.".to_owned(),
-        links => format!("Broken: {}. What comes after a broken link was not looked at.", links.join(", ")),
-    };
-    let _ = writeln!(text, "\n{verdict}");
+    let _ = writeln!(text, "\n{}", examination.verdict());
     text
 }

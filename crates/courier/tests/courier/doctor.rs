@@ -103,6 +103,8 @@ async fn a_server_that_is_away_is_told_and_the_other_side_is_looked_at() {
     stage.fetched_from(away, StartFrom::Everything, Fetched::Nothing);
     let found = examine(&stage).await;
     is_broken_at(&found, Side::Incoming, Link::Tcp, &[&away.port().to_string(), "firewall"]);
+    let step = found.steps.iter().find(|step| step.result == Result::Bad).unwrap();
+    assert!(step.remedy.contains("never worked") && !step.remedy.contains("Nothing to do"), "{step:?}");
     let last = found.steps.iter().rfind(|step| step.part == Part::Outgoing).unwrap();
     assert_eq!((last.link, last.result), (Link::SendAs, Result::Good));
 }

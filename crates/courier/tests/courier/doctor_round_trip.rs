@@ -155,6 +155,8 @@ async fn a_sender_that_the_server_put_in_the_place_of_the_address_is_told() {
         "{send_as:?}"
     );
     assert!(found.is_well(), "letters do go out");
+    let text = found.transcript();
+    assert!(text.ends_with("\nNothing is broken. Worth a look: Send As.\n"), "{text}");
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ async fn an_address_is_pasted_however_it_was_copied_and_counts_once() {
 fn code(talk: &mut Talk) -> (String, String) {
     talk.until(|line| {
         let (page, code) = line.strip_prefix("Open ")?.split_once(" on any device and enter the code ")?;
+        assert!(code.contains(&format!(". Sign in as {SUPPORT}. ")), "{line}");
         Some((page.to_owned(), code.split('.').next()?.to_owned()))
     })
 }

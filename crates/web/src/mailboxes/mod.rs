@@ -124,6 +124,9 @@ impl Frame {
             Shape::Alias { .. } => "the mailbox behind the alias",
         }
     }
+    pub fn is_shared(&self) -> bool {
+        self.mailbox.shape == Shape::Shared
+    }
     /// The account that signs in at the provider, where it is known.
     pub fn account(&self) -> Option<&str> {
         match &self.mailbox.shape {

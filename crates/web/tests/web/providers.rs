@@ -175,8 +175,9 @@ async fn an_application_shows_its_certificate_and_the_powershell_with_this_sites
     page.shows(&format!("-AppId &#39;{id}&#39;"))
         .shows("Add-MailboxPermission -Identity &#39;support@contoso.example&#39;");
     page.shows("up to two hours").shows("Enterprise applications");
-    // The registration is known, and its certificate is made: the rest is to be proved.
-    page.shows("app-only · 2 of 8")
+    // The registration is known. That its certificate was uploaded is to be proved, as is the rest.
+    page.shows("app-only · 1 of 8")
+        .hides("app-only · 2 of 8")
         .shows("id=\"guide-app-certificate-permissions\">IMAP.AccessAsApp\nSMTP.SendAsApp<");
     // Every guide that can be chosen is there, and the style sheet shows the chosen one.
     for (flow, shows) in
@@ -253,4 +254,40 @@ async fn an_application_that_uses_graph_is_shown_its_permissions_its_scripts_and
     }
     // A person's permissions are of the same interface.
     page.shows("id=\"guide-permissions\">User.Read\noffline_access\nMail.ReadWrite\nMail.Send<");
+}
+
+#[tokio::test]
+async fn the_guide_ticks_no_upload_of_a_certificate_that_was_only_made() {
+    let office = Office::staffed();
+    let (mut maya, _) = config(&office, "support@contoso.example", "microsoft").await;
+    let at = "/mailboxes/1/remote/authorization";
+    let typed = [
+        ("status", "enabled"),
+        ("client_authentication", "certificate"),
+        ("tenant", "contoso.example"),
+        ("client_id", "an-id"),
+        ("authorization_endpoint", "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize"),
+        ("token_endpoint", "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"),
+        ("scopes", "openid offline_access https://outlook.office.com/IMAP.AccessAsUser.All"),
+        ("do", "certificate_make:0"),
+    ];
+    let made = maya.post(at, &typed).await;
+    maya.follow(&made).await.shows("Download .cer").shows("3 of 10").hides("7 of 10");
+}
+
+#[tokio::test]
+async fn the_guide_of_a_shared_mailbox_says_how_its_service_account_is_let_in() {
+    let office = Office::staffed();
+    let (mut maya, page) = config(&office, "billing@contoso.example", "microsoft").await;
+    page.hides("Read and manage (Full Access)");
+    let typed = [
+        ("address", "billing@contoso.example"),
+        ("name", "Billing"),
+        ("department", "1"),
+        ("shape", "shared"),
+    ];
+    maya.get("/mailboxes/1").await;
+    maya.post("/mailboxes/1", &typed).await;
+    let page = maya.get("/mailboxes/1/remote/authorization").await;
+    page.shows("Read and manage (Full Access)").shows("Send as");
 }

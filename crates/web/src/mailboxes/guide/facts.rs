@@ -44,14 +44,18 @@ impl Facts {
             .any(|step| roles(mailbox, client).iter().any(|role| step.found.contains(role.name)));
         let on_a_side = |link: Link| proved(Part::Incoming, link) || proved(Part::Outgoing, link);
         let is_ok = |health: &mailbox::Health| health.state == mailbox::State::Ok;
+        let secret_works = failed != Some(Failed::Secret) && (is_authorized || on_a_side(Link::Client));
         Facts {
             id: !client.client_id.is_empty(),
             secret: match client.flow {
                 Flow::ServiceAccount => !client.account_address.is_empty(),
-                Flow::Code | Flow::AppOnly if client.shows_certificate() => client.has_certificate,
+                // It is made here, and what is to be done is its upload, which only a token shows.
+                Flow::Code | Flow::AppOnly if client.shows_certificate() => {
+                    client.has_certificate && secret_works
+                }
                 Flow::Code | Flow::AppOnly => client.has_secret,
             },
-            secret_works: failed != Some(Failed::Secret) && (is_authorized || on_a_side(Link::Client)),
+            secret_works,
             consent: is_authorized || on_a_side(Link::Token),
             permitted: is_authorized || named_on_the_token,
             signed_in: is_authorized || on_a_side(Link::SignIn),
