@@ -42,7 +42,7 @@ use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, NewTry, Pending, Way};
 use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side};
 use exchange::Exchanged;
-use prove::Subject;
+use prove::{Renewed, Subject};
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -330,12 +330,15 @@ pub async fn prove_again(
             Some(_) | None => Subject::InUse,
         };
         // The last token may open the mailbox for an hour after the consent behind it has ended.
-        if matches!(subject, Subject::InUse)
-            && let Some(ended) = prove::is_renewed(&courier, &mailbox, side).await
-        {
-            return Ok(ended);
-        }
-        prove::prove(&courier, &by, &mailbox, side, subject, None).await
+        let note = match subject {
+            Subject::New(_) => None,
+            Subject::InUse => match prove::renewed(&courier, &mailbox, side).await {
+                Renewed::Over(ended) => return Ok(ended),
+                Renewed::Waits(note) => Some(note),
+                Renewed::Well => None,
+            },
+        };
+        prove::prove(&courier, &by, &mailbox, side, subject, note).await
     });
     task.await.map_err(|error| anyhow::anyhow!("proving ended early: {error}"))?
 }

@@ -7,6 +7,7 @@ use crate::probe::{self, Proof};
 use crate::refresh::{self, Want};
 use crate::refused::NO_REFRESH_TOKEN;
 use crate::registration;
+use crate::trouble::Trouble;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Round, Side, State};
 
@@ -132,14 +133,27 @@ async fn works(courier: &Courier, mailbox: &Mailbox) -> desk::Result<bool> {
     Ok(is_well && sends && mailbox.incoming_health.state != State::NeedsPerson)
 }
 
-/// Whether the consent in use still gives tokens; `None`: it does, or nothing final is known.
-pub(super) async fn is_renewed(courier: &Courier, mailbox: &Mailbox, side: Side) -> Option<Banner> {
-    let grant_id = mailbox.grant_id(side)?;
+/// Whether the consent in use still gives tokens.
+pub(super) enum Renewed {
+    Well,
+    Over(Banner),
+    /// Nothing final is known. What works by the last token alone is said to do so.
+    Waits(String),
+}
+
+pub(super) async fn renewed(courier: &Courier, mailbox: &Mailbox, side: Side) -> Renewed {
+    let Some(grant_id) = mailbox.grant_id(side) else { return Renewed::Well };
     let protocol = registration::protocol_of(mailbox, side);
-    let trouble = refresh::access_token(courier, grant_id, protocol, Want::Proved).await.err()?;
-    // One that was given without a refresh token lives as long as its token does.
-    let is_over = trouble.needs_person() && trouble.code != NO_REFRESH_TOKEN;
-    is_over.then(|| red(Proof::from(trouble), None))
+    match refresh::access_token(courier, grant_id, protocol, Want::Proved).await {
+        // One that was given without a refresh token lives as long as its token does.
+        Err(trouble) if trouble.code == NO_REFRESH_TOKEN => Renewed::Well,
+        Err(trouble) if trouble.needs_person() => Renewed::Over(red(Proof::from(trouble), None)),
+        Err(Trouble { reason, remedy, .. }) => Renewed::Waits(format!(
+            "So far with the token from before: a new one was not to be had just now. {}",
+            join(&reason, &remedy)
+        )),
+        Ok(_) => Renewed::Well,
+    }
 }
 
 fn working(now: i64) -> Round {

@@ -132,6 +132,24 @@ async fn a_consent_that_has_ended_is_not_proved_by_the_token_that_is_left_of_it(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_works_while_no_new_token_is_to_be_had_is_said_to_work_by_the_last_one() {
+    let scene = Scene::new().await;
+    scene.signs_in(1).await;
+    scene.says(503, json!({}));
+    // The second time the endpoint is left alone.
+    for _ in 0..2 {
+        let Banner::Green { detail, .. } = scene.proves().await else { panic!("the last token is good") };
+        assert!(detail.contains("token from before") && detail.contains("tries again by itself"), "{detail}");
+    }
+    scene.stage.clock.advance(HOUR / 4);
+    scene.provider.state().answers.clear();
+    scene.provider.answers_tokens(2, 3600, None);
+    scene.imap.state().token = Some("access-2".into());
+    let Banner::Green { detail, .. } = scene.proves().await else { panic!("all is well again") };
+    assert!(!detail.contains("token from before"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_hour_of_the_endpoint_hides_neither_why_a_consent_lapsed_nor_that_a_secret_has_expired() {
     for (number, waits) in [(50_076, 6 * HOUR), (7_000_222, HOUR)] {
         let scene = Scene::new().await;
