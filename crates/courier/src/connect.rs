@@ -75,7 +75,7 @@ pub(crate) async fn incoming(
     }
 }
 
-/// Signed in to the outgoing server.
+/// Signed in to the outgoing server, where it asks for that.
 pub(crate) async fn outgoing(
     courier: &Courier,
     mailbox: &Mailbox,
@@ -86,10 +86,12 @@ pub(crate) async fn outgoing(
         return Ok(Outgoing::Graph(Box::new(graph::Opened::by(courier, access).await?)));
     }
     loop {
-        let credential = access.credential(courier).await?;
+        let credential = access.credential_if_any(courier).await?;
         let opened = async {
             let mut session = smtp::connect(courier.net(), &access.server).await?;
-            session.login(&credential).await?;
+            if let Some(credential) = &credential {
+                session.login(credential).await?;
+            }
             Ok(Outgoing::Smtp(Box::new(session)))
         };
         match opened.await {
@@ -157,8 +159,14 @@ pub(crate) struct Access {
     want: Want,
 }
 enum Key {
+    /// A relay knows this machine, and asks nobody to sign in.
+    Nobody,
     Password(SecretString),
-    Grant { id: i64, protocol: oauth::Protocol, taken: Taken },
+    Grant {
+        id: i64,
+        protocol: oauth::Protocol,
+        taken: Taken,
+    },
 }
 
 impl Access {
@@ -173,6 +181,7 @@ impl Access {
             return Err(of_another_house(mailbox));
         }
         let key = match effective(mailbox, side) {
+            Authentication::None if side == Side::Outgoing && !mailbox.sends_nothing() => Key::Nobody,
             Authentication::None | Authentication::Same => return Err(nothing_set(side)),
             Authentication::Password => {
                 let (vault, known) = (courier.desk().vault.clone(), mailbox.clone());
@@ -217,22 +226,31 @@ impl Access {
     /// For what carries a token with each request.
     pub(crate) async fn token(&self, courier: &Courier, want: Want) -> Result<SecretString, Trouble> {
         match &self.key {
-            Key::Password(_) => Err(graph::by_token_alone()),
+            Key::Nobody | Key::Password(_) => Err(graph::by_token_alone()),
             Key::Grant { id, protocol, .. } => refresh::access_token(courier, *id, *protocol, want).await,
         }
     }
 
-    /// `None`: a password opens it.
+    /// `None`: a password opens it, or nothing does.
     pub(crate) fn grant_id(&self) -> Option<i64> {
         match &self.key {
-            Key::Password(_) => None,
+            Key::Nobody | Key::Password(_) => None,
             Key::Grant { id, .. } => Some(*id),
+        }
+    }
+
+    /// `None`: nobody signs in.
+    pub(crate) async fn credential_if_any(&self, courier: &Courier) -> Result<Option<Credential>, Trouble> {
+        match &self.key {
+            Key::Nobody => Ok(None),
+            Key::Password(_) | Key::Grant { .. } => self.credential(courier).await.map(Some),
         }
     }
 
     pub(crate) async fn credential(&self, courier: &Courier) -> Result<Credential, Trouble> {
         let user = self.user.clone();
         match &self.key {
+            Key::Nobody => Err(nothing_set(Side::Outgoing)),
             Key::Password(password) => Ok(Credential::Password { user, password: password.clone() }),
             Key::Grant { id, protocol, taken } => {
                 let token = refresh::access_token(courier, *id, *protocol, self.want).await?;

@@ -106,7 +106,7 @@ pub(crate) fn asked_scopes(providers: &Book, client: &Client, of: Consent<'_>) -
     let entered = corrected(providers, client);
     let Consent { mailbox, side } = of;
     let reads = side == Side::Incoming;
-    let shared = [Authentication::Same, Authentication::None].contains(&mailbox.outgoing.authentication);
+    let shared = mailbox.outgoing.authentication == Authentication::Same || mailbox.sends_nothing();
     let sends = side == Side::Outgoing || shared;
     let reads_by_graph = reads && mailbox.is_by_graph(Side::Incoming);
     let sends_by_graph = sends && mailbox.is_by_graph(Side::Outgoing);
@@ -313,7 +313,7 @@ pub(crate) mod tests {
         );
         // Nothing is said of sending yet: most will choose the same for it.
         let mut open = Mailbox { protocol: Fetching::Graph, ..mailbox() };
-        open.outgoing.authentication = Authentication::None;
+        (open.outgoing.authentication, open.outgoing_active) = (Authentication::None, false);
         let of = Consent { mailbox: &open, side: incoming };
         assert!(asked_scopes(Book::builtin(), &client, of).ends_with(&graph("Mail.Send")));
     }

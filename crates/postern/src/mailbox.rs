@@ -302,6 +302,7 @@ fn troubles(view: &json::MailboxView) -> Vec<String> {
 /// *imap.example.org:993 imap tls, signs in by microsoft*
 fn how(m: &Mailbox, side: Side, server: &ServerSide, protocol: &str) -> String {
     let signs_in = match server.authentication {
+        Authentication::None if side == Side::Outgoing && m.outgoing_active => "without a sign-in".to_owned(),
         Authentication::None if side == Side::Outgoing => return "not set up: nothing is sent".to_owned(),
         Authentication::None => return "not set up: nothing is fetched".to_owned(),
         Authentication::Same => format!("signs in as {} does", Side::Incoming.word()),

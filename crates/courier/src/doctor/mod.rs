@@ -186,7 +186,7 @@ fn not_set_up(mailbox: &Mailbox, side: Side) -> Option<&'static str> {
         Side::Incoming if mailbox.incoming.authentication == Authentication::None => {
             Some("The tab Remote Mailbox is not filled in: nothing is fetched.")
         }
-        Side::Outgoing if mailbox.outgoing.authentication == Authentication::None => {
+        Side::Outgoing if mailbox.sends_nothing() => {
             Some("The tab Outgoing (SMTP) is not filled in: nothing is sent.")
         }
         Side::Incoming | Side::Outgoing => None,

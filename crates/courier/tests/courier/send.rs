@@ -1,12 +1,14 @@
 use crate::pretend_imap::PretendImap;
 use crate::pretend_smtp::PretendSmtp;
 use crate::stage::{NOON, Stage, letter, until};
+use courier::doctor::Extent;
 use courier::{fetch, rounds};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use desk::outgoing::delivery;
 use desk::outgoing::outbox::{self, Outbox, State};
 use desk::outgoing::reply::{self, NewReply, Then};
 use desk::people::viewer::Viewer;
+use std::net::SocketAddr;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,9 +31,13 @@ async fn answered(to: &str, prepare: impl FnOnce(&PretendSmtp)) -> Sending {
 
 /// A ticket, answered to these people: the row is in the outbox, and nobody sends.
 async fn replied(to: &str) -> (Stage, PretendSmtp, i64) {
+    replied_by(to, Stage::sent_through).await
+}
+
+async fn replied_by(to: &str, set_up: impl FnOnce(&Stage, SocketAddr)) -> (Stage, PretendSmtp, i64) {
     let (stage, imap, smtp) = (Stage::new(), PretendImap::start().await, PretendSmtp::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
-    stage.sent_through(smtp.address);
+    set_up(&stage, smtp.address);
     imap.deliver(NOON, letter("printer"));
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     let (_, by) = stage.administrator("bob@contoso.example");
@@ -86,6 +92,25 @@ async fn a_reply_goes_out_once_with_the_id_and_the_bytes_that_the_row_has() {
     assert_eq!(row.attempts, 1);
     assert_eq!(sending.stage.mailbox().outgoing_health.state, mailbox::State::Ok);
     sending.end().await;
+}
+
+/// *None* with a server is a relay that knows this machine; what it answers to AUTH is never asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_a_relay_a_reply_goes_out_and_nobody_signs_in() {
+    let (stage, smtp, outbox_id) = replied_by("ann@customer.example", Stage::sent_through_a_relay).await;
+    smtp.state().sign_in = Some("535 5.7.8 nobody signs in here");
+    let found = courier::doctor::examine(&stage.courier, stage.mailbox_id, Extent::Links).await.unwrap();
+    assert!(found.is_well(), "{}", found.transcript());
+    assert!(found.transcript().contains("Nobody signs in"), "{}", found.transcript());
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    let row = || stage.read(|tx| outbox::find(tx, outbox_id)).unwrap();
+    until(&stage.courier, || row().state == State::Sent).await;
+    assert_eq!(smtp.state().taken.len(), 1);
+    let mailbox = stage.mailbox();
+    assert_eq!(mailbox.outgoing_health.state, mailbox::State::Ok, "{}", mailbox.outgoing_health.reason);
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

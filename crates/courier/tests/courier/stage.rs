@@ -137,6 +137,11 @@ impl Stage {
         self.sent_by(server, Authentication::Password);
     }
 
+    /// Through a relay, at which nobody signs in.
+    pub fn sent_through_a_relay(&self, server: SocketAddr) {
+        self.sent_by(server, Authentication::None);
+    }
+
     /// With the grant of the incoming side.
     pub fn sent_with_the_grant(&self, server: SocketAddr) {
         self.sent_by(server, Authentication::Same);

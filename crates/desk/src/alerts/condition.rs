@@ -4,7 +4,7 @@ use super::alert::{Alert, Fact, Kind};
 use crate::db::Tx;
 use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::grant::RETRY_CODE;
-use crate::mailboxes::mailbox::{self, Authentication, Health, Mailbox, Side, State};
+use crate::mailboxes::mailbox::{self, Health, Mailbox, Side, State};
 use crate::mailboxes::usual;
 use crate::{Result, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ impl Look<'_> {
     }
 
     fn outgoing(&self, tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Option<Fact>> {
-        if !mailbox.outgoing_active || mailbox.outgoing.authentication == Authentication::None {
+        if !mailbox.outgoing_active {
             return Ok(None);
         }
         let (kind, health) = (Kind::Outgoing, &mailbox.outgoing_health);

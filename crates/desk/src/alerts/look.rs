@@ -5,7 +5,7 @@ use super::alert::{self, Alert, Fact, Kind};
 use super::notice::{self, Channel, Occasion};
 use super::{condition, telling, webhook};
 use crate::db::Tx;
-use crate::mailboxes::mailbox::{self, Authentication, Side, State};
+use crate::mailboxes::mailbox::{self, Side, State};
 use crate::mailboxes::usual;
 use crate::site::event::{self, Subject};
 use crate::{By, Result};
@@ -188,10 +188,7 @@ fn end_of(tx: &mut Tx<'_>, fact: &Fact) -> Result<End> {
     };
     let (is_wanted, side) = match fact.kind {
         Kind::Incoming | Kind::Silence => (mailbox.active, Side::Incoming),
-        Kind::Outgoing => (
-            mailbox.outgoing_active && mailbox.outgoing.authentication != Authentication::None,
-            Side::Outgoing,
-        ),
+        Kind::Outgoing => (mailbox.outgoing_active, Side::Outgoing),
         Kind::Secret | Kind::Certificate => return Ok(End::Well),
         Kind::Unaccounted => return Ok(if mailbox.active { End::Well } else { End::Silent }),
     };

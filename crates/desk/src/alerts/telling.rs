@@ -167,7 +167,6 @@ impl Unfit {
             None => !by_token,
         };
         mailbox.outgoing_active
-            && mailbox.outgoing.authentication != Authentication::None
             && !matches!(mailbox.outgoing_health.state, State::NeedsPerson | State::Paused)
             && !self.senders.contains(&mailbox.id)
             && has_grant

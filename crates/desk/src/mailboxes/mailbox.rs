@@ -186,9 +186,14 @@ impl Mailbox {
         let user = &self.server(side).user;
         if user.is_empty() { self.opens() } else { user }
     }
+    /// Nothing is sent, and nobody has said how. With *None* and a Status of *Enable* it goes through a relay that asks
+    /// nobody to sign in.
+    pub fn sends_nothing(&self) -> bool {
+        self.outgoing.authentication == Authentication::None && !self.outgoing_active
+    }
     /// Whether a side is spoken to by Microsoft Graph; of an outgoing side that is not set up yet, whether it is to be.
     pub fn is_by_graph(&self, side: Side) -> bool {
-        let is_open = self.outgoing.authentication == Authentication::None;
+        let is_open = self.sends_nothing();
         match side {
             Side::Incoming => self.protocol == Protocol::Graph,
             Side::Outgoing if is_open => self.protocol == Protocol::Graph,

@@ -318,7 +318,7 @@ fn what_is_wrong_with_the_outgoing_server_is_said() {
     let desk = TestDesk::new();
     let id = mailbox(&desk, "support@example.org");
     let said = |server: EnteredServer| refused(change_out(&desk, id, &outgoing(server))).to_string();
-    assert_eq!(said(server("smtp.example.org", Authentication::None, None)), "Authentication is needed.");
+    assert_eq!(said(server("", Authentication::None, None)), "Hostname is needed.");
     assert_eq!(said(server("smtp.example.org", Authentication::Password, None)), "Password is needed.");
     assert_eq!(said(server("", Authentication::Password, Some("x"))), "Hostname is needed.");
     assert!(said(server("smtp.example.org", Authentication::Same, None)).contains("no authentication yet"));
@@ -327,6 +327,9 @@ fn what_is_wrong_with_the_outgoing_server_is_said() {
         ..server("smtp.example.org", Authentication::Password, Some("x"))
     };
     assert!(said(plain).contains("Without encryption"));
+    // A relay knows this machine, and asks nobody to sign in.
+    change_out(&desk, id, &outgoing(server("relay.example.org", Authentication::None, None))).unwrap();
+    assert!(!get(&desk, id).sends_nothing());
     change_out(&desk, id, &outgoing(server("smtp.example.org", Authentication::Password, Some("x"))))
         .unwrap();
     let again =

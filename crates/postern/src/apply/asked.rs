@@ -153,7 +153,9 @@ impl AskedOutgoing {
         let begins = self.server.authentication.is_some() && (stands == Stands::Anew || is_another);
         Ok(OutgoingMailbox {
             submission,
-            active: server.authentication != Authentication::None && (stored.outgoing_active || begins),
+            // Without a sign-in it is a relay where one is named, and else nothing.
+            active: (server.authentication != Authentication::None || self.server.host.is_some())
+                && (stored.outgoing_active || begins),
             server,
             header_spoofing: self.header_spoofing.unwrap_or(stored.header_spoofing),
         })

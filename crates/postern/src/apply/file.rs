@@ -231,6 +231,12 @@ impl From<EnteredAuthentication> for Authentication {
 
 impl Outgoing {
     fn asked(&self, folders: &[PathBuf]) -> anyhow::Result<AskedOutgoing> {
+        if self.none && self.host.is_some() {
+            bail!(
+                "outgoing: with none = true nothing is sent, so that it has no host; authentication = \"none\" sends through one \
+                 where nobody signs in"
+            );
+        }
         let authentication = match (self.none, self.same, self.authentication) {
             (true, false, None) => Some(Authentication::None),
             (false, true, None | Some(OutgoingAuthentication::Same)) => Some(Authentication::Same),

@@ -153,6 +153,32 @@ fn what_the_file_does_not_say_stays_as_it_is() {
 }
 
 #[test]
+fn without_a_sign_in_a_named_server_is_a_relay_and_none_sends_nothing() {
+    let program = program();
+    let relay =
+        format!("{PASSWORD_BOX}[mailbox.outgoing]\nhost = \"localhost\"\nauthentication = \"none\"\n");
+    assert_eq!(done(&program, &relay), "created");
+    assert_eq!(done(&program, &relay), "unchanged");
+    let sends = |program: &Program| {
+        let found = on_the_page(program, |tx, _, _| {
+            Ok(mailbox::find_by_address(tx, "support@contoso.example")?.unwrap())
+        });
+        (found.outgoing_active, found.sends_nothing())
+    };
+    assert_eq!(sends(&program), (true, false));
+    let told = program.run(&["mailbox", "show", "support@contoso.example"]).fine().out;
+    assert!(told.contains("without a sign-in"), "{told}");
+    let nothing = format!("{PASSWORD_BOX}[mailbox.outgoing]\nnone = true\n");
+    assert_eq!(done(&program, &nothing), "changed");
+    assert_eq!((sends(&program), done(&program, &nothing)), ((false, true), "unchanged".into()));
+    let both = nothing + "host = \"localhost\"\n";
+    let file = program.file("both.toml", &both);
+    program
+        .run(&["mailbox", "apply", file.to_str().unwrap()])
+        .fails(2, &["none = true", "authentication = \"none\""]);
+}
+
+#[test]
 fn a_password_of_a_file_goes_to_the_server_that_the_file_names_alone() {
     let program = program();
     done(&program, PASSWORD_BOX);

@@ -105,7 +105,7 @@ fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
 
 fn outgoing(mailbox: &Mailbox, page: &Page) -> Side {
     let health = &mailbox.outgoing_health;
-    if mailbox.outgoing.authentication == Authentication::None {
+    if mailbox.sends_nothing() {
         return side(health, page, "", "sends no mail: no outgoing server");
     }
     let signs_in = match mailbox.outgoing.authentication {

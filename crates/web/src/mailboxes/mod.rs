@@ -38,7 +38,7 @@ use desk::alerts::fleet::Member;
 use desk::db::Tx;
 use desk::mailboxes::client::Flow;
 use desk::mailboxes::grant::{self, Grant, State as GrantState, Untold};
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, Shape, Side, StartFrom};
+use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side, StartFrom};
 use desk::site::event::{self, Subject};
 use fleet::Line;
 use happening::Happening;
@@ -160,7 +160,7 @@ impl Frame {
         has_one.then(|| format!("/mailboxes/{}/{}/authorization", self.mailbox.id, side_word(side)))
     }
     pub fn sends_nothing(&self) -> bool {
-        self.mailbox.outgoing.authentication == Authentication::None
+        self.mailbox.sends_nothing()
     }
     /// A side as paths name it.
     pub fn path_of(&self, side: &Side) -> &'static str {

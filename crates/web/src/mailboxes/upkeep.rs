@@ -13,7 +13,7 @@ use axum::response::Response;
 use courier::authorize;
 use courier::probe;
 use desk::mailboxes::balance::{self, Asked};
-use desk::mailboxes::mailbox::{self, Authentication, Side};
+use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::usual;
 
 /// *Check this mailbox*: both servers are opened and used, nothing is sent.
@@ -25,7 +25,7 @@ pub async fn check(
 ) -> Result<Response, Error> {
     let mailbox = super::find(&state, id).await?;
     let courier = state.courier.clone();
-    let sends = mailbox.outgoing.authentication != Authentication::None;
+    let sends = !mailbox.sends_nothing();
     // In a task of its own: a request that is dropped stops no work.
     let proofs = tokio::spawn(async move {
         let incoming = probe::incoming(&courier, id).await?;

@@ -46,13 +46,17 @@ pub(super) fn ready_to_fetch(mailbox: &Mailbox) -> Result<()> {
 pub(super) fn ready_to_send(mailbox: &Mailbox) -> Result<()> {
     let side = &mailbox.outgoing;
     match side.authentication {
-        Authentication::None => return Err(Refusal::Required("Authentication").into()),
+        // Microsoft Graph takes nothing without a token.
+        Authentication::None if mailbox.submission == Submission::Graph => {
+            return Err(Refusal::Required("Authentication").into());
+        }
         Authentication::Same if mailbox.incoming.authentication == Authentication::None => {
             let sentence = "The Remote Mailbox has no authentication yet that could be shared. Set it first, or choose another one here.";
             return Err(Refusal::Other(sentence.into()).into());
         }
         Authentication::Password if !side.has_password => return Err(Refusal::Required("Password").into()),
-        Authentication::Same
+        Authentication::None
+        | Authentication::Same
         | Authentication::Password
         | Authentication::Microsoft
         | Authentication::Google
