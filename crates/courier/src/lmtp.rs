@@ -105,9 +105,12 @@ impl Keeper for DeskKeeper {
             let known = answers.iter().find(|(id, _)| *id == mailbox.id).map(|(_, answer)| answer.clone());
             let answer = match known {
                 Some(answer) => answer,
-                None => self.keep(&mailbox, recipient, &letter).await,
+                None => {
+                    let answer = self.keep(&mailbox, recipient, &letter).await;
+                    answers.push((mailbox.id, answer.clone()));
+                    answer
+                }
             };
-            answers.push((mailbox.id, answer.clone()));
             all.push(answer);
         }
         all
@@ -119,21 +122,21 @@ impl DeskKeeper {
     /// without, where the desk has none of that name.
     async fn mailbox(&self, address: &str) -> Result<Mailbox, Answer> {
         let wanted = address.to_owned();
-        let found = self.0.read(move |tx| {
+        let asked = self.0.read(move |tx| {
             let of = |tx: &mut Tx<'_>, address: &str| -> desk::Result<Option<Mailbox>> {
                 Ok(mailbox::find_by_address(tx, address)?.filter(|found| found.removed_at.is_none()))
             };
-            match (of(tx, &wanted)?, without_extension(&wanted)) {
-                (None, Some(base)) => of(tx, &base),
-                (found, _) => Ok(found),
-            }
+            let found = match (of(tx, &wanted)?, without_extension(&wanted)) {
+                (None, Some(base)) => of(tx, &base)?,
+                (found, _) => found,
+            };
+            Ok((mail_hold::find(tx)?.is_some(), found))
         });
-        let held = self.0.read(mail_hold::find);
-        match (found.await, held.await) {
-            (Ok(_), Ok(Some(_))) => Err(Answer::later("Mail is on hold on this desk")),
-            (Ok(Some(mailbox)), Ok(None)) => Ok(mailbox),
-            (Ok(None), Ok(None)) => Err(Answer::unknown("The desk has no mailbox of this address")),
-            (Err(error), _) | (_, Err(error)) => {
+        match asked.await {
+            Ok((true, _)) => Err(Answer::later("Mail is on hold on this desk")),
+            Ok((false, Some(mailbox))) => Ok(mailbox),
+            Ok((false, None)) => Err(Answer::unknown("The desk has no mailbox of this address")),
+            Err(error) => {
                 tracing::error!("a letter that a mail server hands over waits there: {error}");
                 Err(Answer::later("The desk cannot be asked now; its log says why"))
             }

@@ -1,6 +1,6 @@
 //! A dry run: the last messages of a mailbox are read as a round would read them, and what would become of each is said.
 //! Nothing is stored and nothing is done on the server, so it can be asked before a mailbox is switched on.
-use crate::fetch::{MESSAGE_BYTES_MAX, Shelf, arrival, fetched_by, too_big};
+use crate::fetch::{MESSAGE_BYTES_MAX, Shelf, arrival, fetching_for, too_big};
 use crate::trouble::Trouble;
 use crate::{Courier, connect, probe};
 use desk::Refusal;
@@ -10,8 +10,9 @@ use desk::intake::rehearsal::{self, Fate, Letter};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::imap::Fetched;
 
-/// Messages of one dry run at most.
-pub const LAST_MAX: usize = 200;
+/// Messages of a dry run where nobody says how many, and at most.
+pub const LAST: u16 = 50;
+pub const LAST_MAX: u16 = 200;
 
 /// A message as a person knows it, and what would become of it.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Would {
 
 /// Of the last so many messages of the folder, oldest first. *Start From* is not looked at: it says which of them are
 /// fetched, and not what becomes of them. What stands in the way is a [`Refusal`] with its remedy.
-pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: usize) -> desk::Result<Vec<Would>> {
+pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: u16) -> desk::Result<Vec<Would>> {
     let would = of_server(courier, mailbox_id, last).await;
     would.map_err(|trouble| {
         let sentence =
@@ -34,15 +35,11 @@ pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: usize) -> desk::
     })
 }
 
-async fn of_server(courier: &Courier, mailbox_id: i64, last: usize) -> Result<Vec<Would>, Trouble> {
+async fn of_server(courier: &Courier, mailbox_id: i64, last: u16) -> Result<Vec<Would>, Trouble> {
     crate::hold::refused(courier, "nothing is read from a mail server").await?;
-    let mailbox = probe::find(courier, mailbox_id).await?;
-    // The one that fetches for all that lie in its folder.
-    let first = courier
-        .read(move |tx| fetched_by(tx, &mailbox).map(|other| other.unwrap_or_else(|| mailbox.clone())));
-    let mailbox = first.await?;
+    let mailbox = fetching_for(courier, probe::find(courier, mailbox_id).await?).await?;
     let (mut shelf, _, _) = Shelf::open(courier, &mailbox).await?;
-    let read = read(courier, &mailbox, &mut shelf, last.min(LAST_MAX)).await;
+    let read = read(courier, &mailbox, &mut shelf, last.min(LAST_MAX).into()).await;
     shelf.close().await;
     let (mut seen, mut letters) = (Vec::new(), Vec::new());
     for read in read? {

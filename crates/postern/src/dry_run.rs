@@ -2,7 +2,7 @@
 use crate::output::{self, Done, Failure};
 use crate::{Program, json, mailbox, open, serve};
 use clap::Args;
-use courier::rehearse::{self, Would};
+use courier::rehearse::{self, LAST, LAST_MAX, Would};
 use desk::Desk;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ pub struct DryRun {
     /// The mailbox's address
     address: String,
     /// So many of them, 200 at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, default_value_t = LAST, value_parser = clap::value_parser!(u16).range(1..=i64::from(LAST_MAX)))]
     last: u16,
 }
 
@@ -21,7 +21,7 @@ pub fn run(program: &Program, desk: Desk, site: Url, asked: &DryRun) -> Result<D
     let id = mailbox::find(&desk, &asked.address)?.id;
     let providers = open::providers(&desk.db)?;
     let courier = serve::courier(&program.config, desk, providers, site)?;
-    let would = serve::runtime()?.block_on(rehearse::rehearse(&courier, id, asked.last.into()))?;
+    let would = serve::runtime()?.block_on(rehearse::rehearse(&courier, id, asked.last))?;
     let items: Vec<Value> = would.iter().map(document).collect();
     output::print(program.json, &json!({ "address": asked.address, "items": items }), || {
         told(&asked.address, &would)

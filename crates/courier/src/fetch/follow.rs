@@ -1,14 +1,21 @@
 //! A mailbox that lies in the same folder as another one of the desk: that one's round fetches for both, and what it
 //! fetches is filed under the address that it was sent to.
+use crate::Courier;
 use crate::trouble::{TRIES_AGAIN, Trouble};
 use desk::db::Tx;
 use desk::mailboxes::mailbox::{self, Mailbox, State};
 use mail::explain::Class;
 
 /// Who fetches this mailbox's mail, where it is another one.
-pub(crate) fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> desk::Result<Option<Mailbox>> {
+pub(super) fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> desk::Result<Option<Mailbox>> {
     let first = mailbox::in_one_folder(tx, mailbox)?.into_iter().next();
     Ok(first.filter(|first| first.active && first.id != mailbox.id))
+}
+
+/// The mailbox whose round fetches this one's mail: itself, mostly.
+pub(crate) async fn fetching_for(courier: &Courier, mailbox: Mailbox) -> desk::Result<Mailbox> {
+    let fetching = courier.read(move |tx| Ok(fetched_by(tx, &mailbox)?.unwrap_or_else(|| mailbox.clone())));
+    fetching.await
 }
 
 /// What stops the other one stops this one.

@@ -13,7 +13,7 @@ mod shelf;
 mod store;
 mod take;
 
-pub(crate) use follow::fetched_by;
+pub(crate) use follow::fetching_for;
 pub use once::{Patience, Summary, once, once_within};
 pub(crate) use store::arrival;
 pub(crate) use take::too_big;

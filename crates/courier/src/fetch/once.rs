@@ -48,12 +48,7 @@ pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience)
     if let Err(held) = crate::hold::refused(courier, "nothing is fetched").await {
         return Err(desk::Refusal::Other(format!("{} {}", held.reason, held.remedy)).into());
     }
-    let mailbox = probe::find(courier, mailbox_id).await?;
-    // The one that fetches for all that lie in its folder.
-    let first = courier.read(move |tx| {
-        super::follow::fetched_by(tx, &mailbox).map(|other| other.unwrap_or_else(|| mailbox.clone()))
-    });
-    let mailbox = first.await?;
+    let mailbox = super::fetching_for(courier, probe::find(courier, mailbox_id).await?).await?;
     let mailbox_id = mailbox.id;
     take_over(courier).await;
     let mut summary = Summary::default();

@@ -12,7 +12,7 @@ use desk::mailboxes::mailbox::{Fetched, StartFrom};
 
 const HOUR: i64 = 3_600_000;
 
-async fn dry_run(stage: &Stage, last: usize) -> Vec<Would> {
+async fn dry_run(stage: &Stage, last: u16) -> Vec<Would> {
     rehearse::rehearse(&stage.courier, stage.mailbox_id, last).await.unwrap()
 }
 fn fates(would: &[Would]) -> Vec<(&str, &str)> {

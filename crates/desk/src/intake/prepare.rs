@@ -23,20 +23,17 @@ pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
 pub fn keep(store: &Store, messages: Vec<mail::Message>) -> Result<Vec<Prepared>> {
     let contents: Vec<&[u8]> = messages.iter().flat_map(parts).collect();
     let mut stored = store.put_all(&contents)?.into_iter();
-    let prepared = messages.into_iter().map(|mut message| {
-        let html = message.html.as_ref().and_then(|_| stored.next());
-        let attachments = stored.by_ref().take(message.attachments.len()).collect();
-        message.attachments.iter_mut().for_each(|attachment| attachment.content = Vec::new());
-        Prepared { message, html, attachments }
-    });
-    Ok(prepared.collect())
+    Ok(messages.into_iter().map(|message| put_away(message, &mut stored)).collect())
 }
 /// The same without a store: what its parts would be called, for a message that is not kept.
-pub fn unkept(mut message: mail::Message) -> Prepared {
-    let mut stored: std::vec::IntoIter<Stored> =
-        parts(&message).map(Stored::nowhere).collect::<Vec<_>>().into_iter();
+pub fn unkept(message: mail::Message) -> Prepared {
+    let stored: Vec<Stored> = parts(&message).map(Stored::nowhere).collect();
+    put_away(message, &mut stored.into_iter())
+}
+/// The next of these are its parts, in the order of [`parts`].
+fn put_away(mut message: mail::Message, stored: &mut impl Iterator<Item = Stored>) -> Prepared {
     let html = message.html.as_ref().and_then(|_| stored.next());
-    let attachments = stored.collect();
+    let attachments = stored.take(message.attachments.len()).collect();
     message.attachments.iter_mut().for_each(|attachment| attachment.content = Vec::new());
     Prepared { message, html, attachments }
 }

@@ -1,19 +1,16 @@
 //! The Mailbox Doctor's page: *Look at every link* begins, and what was found stands here until it is begun again.
-use super::looked::Look;
+use super::looked::{self, Seen};
 use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
-use crate::page::{Here, Page, show_as};
+use crate::page::{Here, Page};
 use crate::session::Visit;
 use crate::{Error, State};
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use courier::doctor::{self, Examination, Extent, Link, Part, Result as Found, Step};
 use std::sync::Arc;
 
-/// How soon a page looks again while it waits.
-pub(super) const AGAIN_S: &str = "3";
 #[derive(Template)]
 #[template(path = "mailboxes/doctor.html")]
 struct DoctorPage {
@@ -58,18 +55,8 @@ pub async fn show(
 ) -> Result<Response, Error> {
     let address = super::find(&state, id).await?.address;
     let page = Page::new(&state, &visit, &format!("Check {address}"), Here::Emails).await?;
-    let (running, failed, examination) = match state.examined.of(id) {
-        None => (false, None, None),
-        Some(Look::Running) => (true, None, None),
-        Some(Look::Failed(why)) => (false, Some(why), None),
-        Some(Look::Done(found)) => (false, None, Some(found)),
-    };
-    let mut answer =
-        show_as(StatusCode::OK, &DoctorPage { page, id, address, running, failed, examination })?;
-    if running {
-        answer.headers_mut().insert(header::REFRESH, HeaderValue::from_static(AGAIN_S));
-    }
-    Ok(answer)
+    let Seen { running, failed, found: examination } = state.examined.seen(id);
+    looked::show(&DoctorPage { page, id, address, running, failed, examination }, running)
 }
 
 pub async fn begin(

@@ -1,21 +1,16 @@
 //! The dry run's page: what would become of the last messages of a mailbox, before it is switched on.
-use super::doctor::AGAIN_S;
-use super::looked::Look;
+use super::looked::{self, Seen};
 use crate::extract::Path;
 use crate::form::Form;
 use crate::gate::see_other;
-use crate::page::{Here, Page, show_as};
+use crate::page::{Here, Page};
 use crate::session::Visit;
 use crate::{Error, State};
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use courier::rehearse::{self, Would};
+use courier::rehearse::{self, LAST, Would};
 use desk::intake::rehearsal::Fate;
 use std::sync::Arc;
-
-/// Messages of a dry run.
-const LAST: usize = 50;
 
 /// What would become of the last messages, as it was at that time.
 pub struct Rehearsal {
@@ -35,7 +30,7 @@ struct DryRunPage {
 }
 
 impl DryRunPage {
-    fn last(&self) -> usize {
+    fn last(&self) -> u16 {
         LAST
     }
     /// How many of each fate, in words, the most frequent of all first.
@@ -88,17 +83,8 @@ pub async fn show(
 ) -> Result<Response, Error> {
     let address = super::find(&state, id).await?.address;
     let page = Page::new(&state, &visit, &format!("Dry run of {address}"), Here::Emails).await?;
-    let (running, failed, rehearsal) = match state.rehearsed.of(id) {
-        None => (false, None, None),
-        Some(Look::Running) => (true, None, None),
-        Some(Look::Failed(why)) => (false, Some(why), None),
-        Some(Look::Done(found)) => (false, None, Some(found)),
-    };
-    let mut answer = show_as(StatusCode::OK, &DryRunPage { page, id, address, running, failed, rehearsal })?;
-    if running {
-        answer.headers_mut().insert(header::REFRESH, HeaderValue::from_static(AGAIN_S));
-    }
-    Ok(answer)
+    let Seen { running, failed, found: rehearsal } = state.rehearsed.seen(id);
+    looked::show(&DryRunPage { page, id, address, running, failed, rehearsal }, running)
 }
 
 pub async fn begin(

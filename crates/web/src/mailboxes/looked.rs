@@ -1,32 +1,46 @@
 //! What takes longer than a page waits: begun once a mailbox, and what came of it stands until it is begun again.
+use crate::Error;
+use crate::page::show_as;
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Most are done by then, and nobody sees a page that waits.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a page looks again while it waits.
+const AGAIN_S: &str = "3";
 /// Mailboxes whose result is remembered.
 const KEPT_MAX: usize = 200;
 
 /// What came of it at each mailbox, since this process began.
 pub struct Looked<T>(Arc<Mutex<HashMap<i64, Look<T>>>>);
 
-pub enum Look<T> {
+enum Look<T> {
     Running,
     Done(Arc<T>),
     /// It could not be looked at: a sentence.
     Failed(String),
 }
 
-impl<T> Clone for Look<T> {
-    fn clone(&self) -> Look<T> {
-        match self {
-            Look::Running => Look::Running,
-            Look::Done(found) => Look::Done(Arc::clone(found)),
-            Look::Failed(why) => Look::Failed(why.clone()),
-        }
-    }
+/// What a page shows of it.
+pub struct Seen<T> {
+    pub running: bool,
+    pub failed: Option<String>,
+    pub found: Option<Arc<T>>,
 }
+
+/// The page, which looks again by itself while it waits.
+pub fn show(page: &impl Template, running: bool) -> Result<Response, Error> {
+    let mut answer = show_as(StatusCode::OK, page)?;
+    if running {
+        answer.headers_mut().insert(header::REFRESH, HeaderValue::from_static(AGAIN_S));
+    }
+    Ok(answer)
+}
+
 impl<T> Clone for Looked<T> {
     fn clone(&self) -> Looked<T> {
         Looked(Arc::clone(&self.0))
@@ -75,16 +89,18 @@ impl<T: Send + Sync + 'static> Looked<T> {
         true
     }
 
-    pub fn of(&self, id: i64) -> Option<Look<T>> {
-        self.kept().get(&id).cloned()
+    pub fn seen(&self, id: i64) -> Seen<T> {
+        match self.kept().get(&id) {
+            None => Seen { running: false, failed: None, found: None },
+            Some(Look::Running) => Seen { running: true, failed: None, found: None },
+            Some(Look::Failed(why)) => Seen { running: false, failed: Some(why.clone()), found: None },
+            Some(Look::Done(found)) => Seen { running: false, failed: None, found: Some(Arc::clone(found)) },
+        }
     }
 
     /// What was found when the mailbox was last looked at.
     pub fn found(&self, id: i64) -> Option<Arc<T>> {
-        match self.of(id) {
-            Some(Look::Done(found)) => Some(found),
-            Some(Look::Running | Look::Failed(_)) | None => None,
-        }
+        self.seen(id).found
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<i64, Look<T>>> {
