@@ -136,6 +136,14 @@ impl Error {
         self.inside.kind
     }
 
+    /// How long the other side wants to be left alone, where it said so.
+    pub fn retry_after_ms(&self) -> Option<i64> {
+        match self.kind() {
+            Kind::Transient { retry_after_ms } => retry_after_ms,
+            Kind::Unauthorized | Kind::Rejected | Kind::Broken => None,
+        }
+    }
+
     /// What was tried, without "could not".
     pub fn tried(&self) -> &str {
         &self.inside.tried

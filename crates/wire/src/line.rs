@@ -1,4 +1,4 @@
-//! A stream read by lines and counted bytes, each with a limit and a time-out; shared by IMAP, POP3 and SMTP.
+//! A stream read by lines and counted bytes, each with a limit and a time-out; shared by IMAP, POP3, SMTP and LMTP.
 //!
 //! Reading a line and writing out are cancel-safe: what was read stays buffered, what was not written stays
 //! queued.
@@ -33,6 +33,38 @@ pub(crate) enum Fault {
     TimedOut(Duration),
     TooLong(usize),
     Io(io::Error),
+}
+
+/// The dots of the transfer in a text that ends with a line of a dot alone (RFC 5321 §4.5.2, RFC 1939 §3).
+///
+/// Only CRLF, dot, CRLF ends it. A bare LF beside the dot is content: whoever takes it for the end lets a letter end itself,
+/// and smuggle in another or go on as the server.
+pub(crate) struct Dots {
+    at_line_start: bool,
+    after_cr: bool,
+}
+
+impl Default for Dots {
+    /// A text begins as a line does.
+    fn default() -> Dots {
+        Dots { at_line_start: true, after_cr: false }
+    }
+}
+
+impl Dots {
+    /// What the next piece of [`LineStream::read_piece`] holds, without the dot that hides one. `None`: the end.
+    pub(crate) fn taken_off<'a>(&mut self, piece: &'a [u8]) -> Option<&'a [u8]> {
+        if self.at_line_start && piece == b".\r\n" {
+            return None;
+        }
+        let content = match piece.strip_prefix(b".") {
+            Some(unstuffed) if self.at_line_start => unstuffed,
+            _ => piece,
+        };
+        self.at_line_start = piece.ends_with(b"\r\n") || (self.after_cr && piece == b"\n");
+        self.after_cr = piece.ends_with(b"\r");
+        Some(content)
+    }
 }
 
 impl Fault {

@@ -1,10 +1,7 @@
 //! A letter between 354 and the dot that ends it (RFC 5321 §4.5.2).
-//!
-//! Only CRLF, dot, CRLF ends it. A bare LF beside the dot is a part of the letter: whoever takes it for the end lets one
-//! letter smuggle in another.
 
 use super::BLOCK_TIMEOUT;
-use crate::line::{Fault, LineStream};
+use crate::line::{Dots, Fault, LineStream};
 
 #[derive(Debug)]
 pub(super) enum Body {
@@ -15,22 +12,11 @@ pub(super) enum Body {
 
 pub(super) async fn read(lines: &mut LineStream, bytes_max: u64) -> Result<Body, Fault> {
     let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    let (mut bytes, mut too_large) = (Vec::new(), false);
-    // The last two bytes that came; a letter begins as a line does.
-    let mut last = [b'\r', b'\n'];
+    let (mut bytes, mut too_large, mut dots) = (Vec::new(), false, Dots::default());
     loop {
         let piece = lines.read_piece(BLOCK_TIMEOUT).await?;
-        let mut rest: &[u8] = &piece;
-        if last == *b"\r\n" && rest.first() == Some(&b'.') {
-            if rest == b".\r\n" {
-                return Ok(if too_large { Body::TooLarge } else { Body::Whole(bytes) });
-            }
-            rest = rest.get(1..).unwrap_or_default();
-        }
-        last = match *piece {
-            [.., before, end] => [before, end],
-            [end] => [last[1], end],
-            [] => last,
+        let Some(rest) = dots.taken_off(&piece) else {
+            return Ok(if too_large { Body::TooLarge } else { Body::Whole(bytes) });
         };
         too_large |= bytes.len() + rest.len() > bytes_max;
         if too_large {

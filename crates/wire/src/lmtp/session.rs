@@ -138,8 +138,7 @@ impl<K: Keeper> Session<'_, K> {
             return self.say(503, "5.5.1", "A letter has been begun; RSET gives it up").await;
         }
         if size_bytes.is_some_and(|size| size > self.keeper.bytes_max()) {
-            let text = self.too_large();
-            return self.say(552, "5.3.4", &text).await;
+            return self.answer(&self.too_large()).await;
         }
         self.sender = Some(sender);
         self.say(250, "2.1.0", "Sender ok").await
@@ -182,9 +181,7 @@ impl<K: Keeper> Session<'_, K> {
                 return Ok(Next::Ends);
             }
             Ok(Err(fault)) => return Err(fault),
-            Ok(Ok(Body::TooLarge)) => {
-                vec![Answer { code: 552, enhanced: "5.3.4", text: self.too_large() }; count]
-            }
+            Ok(Ok(Body::TooLarge)) => vec![self.too_large(); count],
             Ok(Ok(Body::Whole(bytes))) => {
                 let from_host = self.from_host.clone().unwrap_or_default();
                 self.keeper.letter(Letter { from_host, sender, recipients, bytes }).await
@@ -205,8 +202,10 @@ impl<K: Keeper> Session<'_, K> {
         self.recipients.clear();
     }
 
-    fn too_large(&self) -> String {
-        format!("Postern takes letters of {} MB at most", self.keeper.bytes_max() / (1024 * 1024))
+    fn too_large(&self) -> Answer {
+        let megabytes = self.keeper.bytes_max() / (1024 * 1024);
+        let text = format!("Postern takes letters of {megabytes} MB at most");
+        Answer { code: 552, enhanced: "5.3.4", text }
     }
 
     async fn answer(&mut self, answer: &Answer) -> Result<(), Fault> {

@@ -76,16 +76,9 @@ pub async fn poll_device(
         Ok(set) => Ok(Polled::Given(Box::new(set))),
         Err(error) => match error.oauth().map(|answer| answer.error.as_str()) {
             Some("authorization_pending") => Ok(Polled::Pending),
-            Some("slow_down") => Ok(Polled::SlowDown { retry_after_ms: retry_after_ms(&error) }),
+            Some("slow_down") => Ok(Polled::SlowDown { retry_after_ms: error.retry_after_ms() }),
             Some(_) | None => Err(error),
         },
-    }
-}
-
-fn retry_after_ms(error: &Error) -> Option<i64> {
-    match error.kind() {
-        Kind::Transient { retry_after_ms } => retry_after_ms,
-        Kind::Unauthorized | Kind::Rejected | Kind::Broken => None,
     }
 }
 

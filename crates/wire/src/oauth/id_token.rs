@@ -142,9 +142,7 @@ pub fn check(
         }
     }
     found?;
-    if !token.text("iss").is_some_and(|named| is_same_issuer(named, &issuer)) {
-        return Err(Flaw::Issuer);
-    }
+    token.check_issuer(&issuer)?;
     token.check_claims(expected)?;
     token.identity()
 }
@@ -153,10 +151,7 @@ pub fn check(
 pub fn check_from_token_endpoint(id_token: &SecretString, expected: Expected<'_>) -> Result<Identity, Flaw> {
     let token = Token::parse(id_token.expose_secret())?;
     if let Some(known) = expected.issuer {
-        let issuer = with_tenant(known, &token)?;
-        if !token.text("iss").is_some_and(|named| is_same_issuer(named, &issuer)) {
-            return Err(Flaw::Issuer);
-        }
+        token.check_issuer(&with_tenant(known, &token)?)?;
     }
     token.check_claims(expected)?;
     token.identity()
@@ -203,6 +198,11 @@ impl<'a> Token<'a> {
         let value = self.claims.get(claim)?;
         let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))?;
         seconds.checked_mul(1000)
+    }
+
+    fn check_issuer(&self, issuer: &str) -> Result<(), Flaw> {
+        let is_named = self.text("iss").is_some_and(|named| is_same_issuer(named, issuer));
+        if is_named { Ok(()) } else { Err(Flaw::Issuer) }
     }
 
     fn check_claims(&self, expected: Expected<'_>) -> Result<(), Flaw> {

@@ -10,7 +10,7 @@ use super::{
     ANSWER_TIMEOUT, MESSAGE_BYTES_PER_S_MIN, MESSAGE_TIMEOUT, PIPELINED_MAX, READ_PAST_BYTES_MAX,
     STALL_TIMEOUT,
 };
-use crate::line::Fault;
+use crate::line::{Dots, Fault};
 use crate::{Kind, Result};
 
 /// One answer.
@@ -134,23 +134,14 @@ impl<'a> Retrieve<'a> {
         self.session.flush(What::TRIED).await
     }
 
-    /// Up to the line with a dot alone; the dot that hides one is taken off (RFC 1939 §3). Only CRLF ends a line here:
-    /// a bare LF is content, or a letter could end itself and go on as the server.
+    /// Up to the line with a dot alone.
     async fn content(&mut self, number: u32) -> Result<Retrieved> {
         let (begun, mut size, mut kept) = (Instant::now(), 0u64, Vec::new());
-        let (mut at_line_start, mut after_cr) = (true, false);
+        let mut dots = Dots::default();
         loop {
             let piece = self.session.line.read_piece(STALL_TIMEOUT).await;
             let piece = piece.map_err(|fault| self.session.fault(What::TRIED, fault))?;
-            if at_line_start && *piece == *b".\r\n" {
-                break;
-            }
-            let bytes = match piece.strip_prefix(b".") {
-                Some(unstuffed) if at_line_start => unstuffed,
-                _ => &piece,
-            };
-            at_line_start = piece.ends_with(b"\r\n") || (after_cr && *piece == *b"\n");
-            after_cr = piece.ends_with(b"\r");
+            let Some(bytes) = dots.taken_off(&piece) else { break };
             size = size.saturating_add(bytes.len() as u64);
             if size <= self.limit_bytes {
                 kept.extend_from_slice(bytes);

@@ -172,11 +172,7 @@ async fn told(
     match tokio::time::timeout(LIMIT, asked).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            let retry_after_ms = match error.kind() {
-                wire::Kind::Transient { retry_after_ms } => retry_after_ms,
-                wire::Kind::Unauthorized | wire::Kind::Rejected | wire::Kind::Broken => None,
-            };
-            Err(Untold { why: sentence(&error.to_string()), retry_after_ms })
+            Err(Untold { why: sentence(&error.to_string()), retry_after_ms: error.retry_after_ms() })
         }
         Err(_) => {
             Err(Untold { why: "The provider did not answer in time.".to_owned(), retry_after_ms: None })
