@@ -48,7 +48,9 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, page: &Page) {
+    /// Whether the page named something new.
+    fn take(&mut self, page: &Page) -> bool {
+        let before = self.order.len();
         for listed in &page.listed {
             let known = self.received_at.get(&listed.id);
             if known.is_none() {
@@ -60,7 +62,10 @@ impl Found {
         for id in &page.removed {
             self.received_at.remove(id);
         }
-        self.order.retain(|id| self.received_at.contains_key(id));
+        if !page.removed.is_empty() {
+            self.order.retain(|id| self.received_at.contains_key(id));
+        }
+        self.order.len() != before
     }
 
     /// Oldest first, as far as is known when they came; the others last, in the server's order.
@@ -135,18 +140,8 @@ impl Graph {
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
         self.from = courier.read(move |tx| cursor::link(tx, id, &folder, uid_validity)).await?;
         let found = self.pages().await.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
-        let (folder, names) = (
-            mailbox.folder_or_inbox().to_owned(),
-            found.iter().map(|listed| listed.id.clone()).collect::<Vec<_>>(),
-        );
-        let (known, last) = courier
-            .read(move |tx| {
-                let known = named::find(tx, id, &folder, uid_validity, &names)?;
-                Ok((known, cursor::last_given(tx, id, &folder, uid_validity)?))
-            })
-            .await?;
-        let mut uids: HashMap<String, u32> = known.into_iter().map(|named| (named.name, named.uid)).collect();
-        let (mut last, mut fresh) = (last, VecDeque::new());
+        let (mut uids, mut last) = given(courier, mailbox, &found).await?;
+        let mut fresh = VecDeque::new();
         self.listed.clear();
         for listed in found {
             let uid = uids.remove(&listed.id).unwrap_or_else(|| {
@@ -169,9 +164,7 @@ impl Graph {
             let broken = |why: &str| wire::Error::broken("list what is new", &host).remedy(why);
             self.pages_left =
                 self.pages_left.checked_sub(1).ok_or_else(|| broken("its list of messages has no end"))?;
-            let (folder_id, link) = (&self.folder_id, &at.at);
-            let start = if link.is_empty() { Start::Folder(folder_id) } else { Start::Link(link) };
-            let Some(page) = ask!(self.opened, |session| session.page(start))? else {
+            let Some(page) = self.page(&at.at).await? else {
                 if std::mem::replace(&mut began_again, true) {
                     return Err(broken("it loses again and again what was listed"));
                 }
@@ -183,10 +176,8 @@ impl Graph {
                 (found, at) = (Found::default(), Link::to_the_beginning());
                 continue;
             };
-            let before = found.order.len();
             self.told |= !page.listed.is_empty() || !page.removed.is_empty();
-            found.take(&page);
-            idle = if found.order.len() == before { idle + 1 } else { 0 };
+            idle = if found.take(&page) { 0 } else { idle + 1 };
             match page.next {
                 Next::Later(link) => {
                     (self.next, self.has_more) = (Link { at: link, is_first_walk: false }, false);
@@ -205,26 +196,24 @@ impl Graph {
         Ok(found)
     }
 
+    /// From this link; empty: from the beginning of the folder. `None`: the server does not know the link any more.
+    async fn page(&mut self, link: &str) -> wire::Result<Option<Page>> {
+        let start = if link.is_empty() { Start::Folder(&self.folder_id) } else { Start::Link(link) };
+        ask!(self.opened, |session| session.page(start))
+    }
+
     pub(super) fn told(&self) -> bool {
         self.told
     }
 
     /// All that the folder holds, listed anew beside the listing of what is new.
     pub(super) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
-        let uid_validity = named::validity(mailbox);
         let walked = self.walk("").await.and_then(|found| {
             let lost = || wire::Error::transient("list the folder", self.opened.host());
             found.ok_or_else(|| lost().remedy("it has lost what it had listed already"))
         });
         let found = walked.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
-        let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
-        let names: Vec<String> = found.iter().map(|listed| listed.id.clone()).collect();
-        let read = courier.read(move |tx| {
-            let known = named::find(tx, id, &folder, uid_validity, &names)?;
-            Ok((known, cursor::last_given(tx, id, &folder, uid_validity)?))
-        });
-        let (known, mut last) = read.await?;
-        let uids: HashMap<String, u32> = known.into_iter().map(|named| (named.name, named.uid)).collect();
+        let (uids, mut last) = given(courier, mailbox, &found).await?;
         let news = if uids.len() < found.len() { self.news().await? } else { None };
         let (mut whole, mut fresh) = (Whole::default(), VecDeque::new());
         self.listed.clear();
@@ -257,19 +246,14 @@ impl Graph {
         Ok(walked.map(|found| found.order.into_iter().collect()))
     }
 
-    /// From this link (empty: the beginning of the folder) to the end of what there is now; the desk keeps nothing of it.
-    /// `None`: the server does not know the link any more.
+    /// From this link to the end of what there is now, as [`Graph::page`] has it; the desk keeps nothing of it.
     async fn walk(&mut self, from: &str) -> wire::Result<Option<Found>> {
         let host = self.opened.host().to_owned();
         let broken = |why: &str| wire::Error::broken("list the folder", &host).remedy(why);
         let (mut found, mut link, mut idle) = (Found::default(), from.to_owned(), 0);
         for _ in 0..ROUND_PAGES_MAX {
-            let folder_id = &self.folder_id;
-            let start = if link.is_empty() { Start::Folder(folder_id) } else { Start::Link(&link) };
-            let Some(page) = ask!(self.opened, |session| session.page(start))? else { return Ok(None) };
-            let before = found.order.len();
-            found.take(&page);
-            idle = if found.order.len() == before { idle + 1 } else { 0 };
+            let Some(page) = self.page(&link).await? else { return Ok(None) };
+            idle = if found.take(&page) { 0 } else { idle + 1 };
             match page.next {
                 Next::Later(_) => return Ok(Some(found)),
                 Next::Page(_) if idle > IDLE_PAGES_MAX => {
@@ -362,6 +346,23 @@ impl Graph {
         self.moves_to = Some((name.to_owned(), folder.id.clone()));
         Ok(folder.id)
     }
+}
+
+/// The numbers that the desk has given to these already, by their ids, and the last that it gave.
+async fn given(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    found: &[Listed],
+) -> desk::Result<(HashMap<String, u32>, u32)> {
+    let uid_validity = named::validity(mailbox);
+    let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+    let names: Vec<String> = found.iter().map(|listed| listed.id.clone()).collect();
+    let read = courier.read(move |tx| {
+        let known = named::find(tx, id, &folder, uid_validity, &names)?;
+        Ok((known, cursor::last_given(tx, id, &folder, uid_validity)?))
+    });
+    let (known, last) = read.await?;
+    Ok((known.into_iter().map(|named| (named.name, named.uid)).collect(), last))
 }
 
 #[cfg(test)]

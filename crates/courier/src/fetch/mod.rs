@@ -21,6 +21,7 @@ pub(crate) use take::too_big;
 use crate::Courier;
 use crate::connect;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
+use desk::db::Tx;
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
 use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
@@ -347,16 +348,22 @@ async fn keep_cursor(
     names: Vec<Named>,
     link: Option<ListingLink>,
 ) -> Result<(), Broke> {
-    let (claim, cursor, until) = (claim.clone(), cursor.clone(), courier.now().saturating_add(LEASE_MS));
+    let (claim, cursor, now) = (claim.clone(), cursor.clone(), courier.now());
     let kept = courier.write_behind(move |tx| {
-        if !mailbox::renew(tx, &claim, until)? {
-            return Err(anyhow::Error::from(LeaseLost).into());
-        }
+        still_held(tx, &claim, now)?;
         named::remember(tx, claim.mailbox_id, &cursor, &names)?;
         cursor::set(tx, claim.mailbox_id, &cursor)?;
         link.as_ref().map_or(Ok(()), |link| cursor::set_link(tx, claim.mailbox_id, &cursor, link))
     });
     Ok(kept.await?)
+}
+
+/// What a round keeps goes with its lease: of one that is lost nothing is kept.
+fn still_held(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> desk::Result<()> {
+    match mailbox::renew(tx, claim, now.saturating_add(LEASE_MS))? {
+        true => Ok(()),
+        false => Err(anyhow::Error::from(LeaseLost).into()),
+    }
 }
 
 /// Fetching stops before the disk is full, while the pages still work, and goes on by itself.

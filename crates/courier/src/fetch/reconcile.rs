@@ -2,14 +2,14 @@
 //! lists are compared when these differ, once an hour, and when a person asks. What is found to be unaccounted is fetched
 //! when a person asks for it, by the way of all mail, so that nothing is doubled.
 use super::shelf::{Shelf, Whole};
-use super::{BATCHES_PER_LEG, Broke, LEASE_MS, Tally, Work, plan};
+use super::{BATCHES_PER_LEG, Broke, Tally, Work, plan, still_held};
 use crate::trouble::Trouble;
-use desk::intake::inbox::{self, LeaseLost};
+use desk::intake::inbox;
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
-use desk::mailboxes::mailbox::{self, Protocol};
+use desk::mailboxes::mailbox::Protocol;
 use desk::mailboxes::uid_set::UidSet;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use tokio::sync::watch;
 
 /// What changes on the desk alone (a row that is lost, a cursor that is moved) shows by then.
@@ -100,41 +100,42 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
     let is_passed = |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid);
     let (passed, waiting): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(is_passed);
     let was_there: Vec<u32> = passed.iter().copied().filter(|uid| *uid <= cursor.start_after_uid).collect();
-    let is_older = older(work, shelf, cursor, &was_there).await?;
-    let unaccounted: Vec<u32> =
-        passed.iter().copied().filter(|uid| !is_older.get(uid).copied().unwrap_or(false)).collect();
+    let older = older(work, shelf, cursor, was_there).await?;
+    let unaccounted: Vec<u32> = passed.iter().copied().filter(|uid| !older.contains(uid)).collect();
     let counts = Counts {
         held,
         older: count(passed.len() - unaccounted.len()),
         waiting: count(waiting.len() + whole.to_be_told),
         unaccounted: count(unaccounted.len()),
     };
-    let older = UidSet::among(&whole.uids, |uid| is_older.get(&uid).copied().unwrap_or(false));
+    let older = UidSet::among(&whole.uids, |uid| older.contains(&uid));
     Ok(Sum { counts, older, unaccounted })
 }
 
-/// Of messages that were there when reading began, which are older than *Start From* says now.
+/// Of messages that were there when reading began, those that are older than *Start From* says now.
 async fn older(
     work: &Work<'_>,
     shelf: &mut Shelf,
     cursor: &Cursor,
-    uids: &[u32],
-) -> Result<HashMap<u32, bool>, Broke> {
-    let Some(from_at) = work.rules.from_at else { return Ok(HashMap::new()) };
+    uids: Vec<u32>,
+) -> Result<HashSet<u32>, Broke> {
+    let Some(from_at) = work.rules.from_at else { return Ok(HashSet::new()) };
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
     let read = work.courier.read(move |tx| balance::older(tx, id, &folder, validity, Some(from_at)));
     let known = read.await?;
-    let mut is_older: HashMap<u32, bool> = uids.iter().map(|uid| (*uid, true)).collect();
     let unsure: Vec<u32> = uids.iter().copied().filter(|uid| !known.contains(*uid)).collect();
+    let mut older: HashSet<u32> = uids.into_iter().collect();
     if unsure.is_empty() {
-        return Ok(is_older);
+        return Ok(older);
     }
     let said = |error: wire::Error| -> Trouble { work.said(&error) };
     let near = shelf.perhaps_since(&unsure, from_at.saturating_sub(plan::SLACK_MS)).await.map_err(said)?;
     for (uid, at) in shelf.dates(&near).await.map_err(said)? {
-        is_older.insert(uid, !work.rules.wants(at));
+        if work.rules.wants(at) {
+            older.remove(&uid);
+        }
     }
-    Ok(is_older)
+    Ok(older)
 }
 
 async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum, asked: Asked) -> Result<(), Broke> {
@@ -148,9 +149,7 @@ async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum, asked: 
     };
     let (claim, now) = (work.claim.clone(), work.courier.now());
     let kept = work.courier.write_behind(move |tx| {
-        if !mailbox::renew(tx, &claim, now.saturating_add(LEASE_MS))? {
-            return Err(anyhow::Error::from(LeaseLost).into());
-        }
+        still_held(tx, &claim, now)?;
         balance::keep(tx, claim.mailbox_id, &compared, now)
     });
     Ok(kept.await?)

@@ -1,14 +1,14 @@
 //! From batches to the inbox: bytes into the store, then rows and cursor in one commit.
 use super::take::{Batch, Content, Taken};
-use super::{Broke, LEASE_MS, Tally};
+use super::{Broke, Tally, still_held};
 use crate::Courier;
 use crate::left;
 use desk::Desk;
 use desk::files::store::Stored;
-use desk::intake::inbox::{self, Arrival, LeaseLost, Recorded};
+use desk::intake::inbox::{self, Arrival, Recorded};
 use desk::intake::round_trip;
 use desk::mailboxes::cursor::{self, Cursor, Link};
-use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
+use desk::mailboxes::mailbox::{Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
 use tokio::sync::mpsc;
 
@@ -77,9 +77,7 @@ impl Carrier {
                 let settled: Vec<u32> =
                     if leaves_alone { arrivals.iter().map(|arrival| arrival.uid).collect() } else { left };
                 desk.db.write(|tx| {
-                    if !mailbox::renew(tx, &claim, now.saturating_add(LEASE_MS))? {
-                        return Err(anyhow::Error::from(LeaseLost).into());
-                    }
+                    still_held(tx, &claim, now)?;
                     named::remember(tx, mailbox_id, &cursor, &names)?;
                     let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
                     if let Some(link) = &link {
