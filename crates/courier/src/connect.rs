@@ -103,9 +103,7 @@ pub(crate) async fn outgoing(
 
 /// The same with who signs in, which the registration says: what a server says to an application is mended otherwise.
 pub(crate) async fn place_of_flow(courier: &Courier, mailbox: &Mailbox, side: Side) -> Place {
-    let same = side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same;
-    let by = if same { Side::Incoming } else { side };
-    let client_id = mailbox.server(by).client_id;
+    let client_id = mailbox.server(signs_in_as(mailbox, side)).client_id;
     let found = courier.read(move |tx| Ok(client_id.map(|id| client::find(tx, id)).transpose()?.flatten()));
     // What stands in the words is not worth another failure.
     let client = found.await.ok().flatten();
@@ -145,10 +143,7 @@ pub(crate) fn sends_a_minute_max(courier: &Courier, mailbox: &Mailbox) -> Option
 
 /// How a side signs in, following *Same as Remote Mailbox*.
 pub(crate) fn effective(mailbox: &Mailbox, side: Side) -> Authentication {
-    match (side, mailbox.outgoing.authentication) {
-        (Side::Incoming, _) | (Side::Outgoing, Authentication::Same) => mailbox.incoming.authentication,
-        (Side::Outgoing, own) => own,
-    }
+    mailbox.server(signs_in_as(mailbox, side)).authentication
 }
 
 pub(crate) struct Access {
@@ -201,7 +196,7 @@ impl Access {
                     Which::InUse => match in_use {
                         Some(id) => id,
                         None => {
-                            let of = if same { Side::Incoming } else { side };
+                            let of = signs_in_as(mailbox, side);
                             return Err(refresh::has_none(courier, mailbox.id, of).await);
                         }
                     },
@@ -370,6 +365,11 @@ async fn server(courier: &Courier, mailbox: &Mailbox, side: Side) -> Result<Serv
 /// *Same as Remote Mailbox*: the side signs in as the incoming one does.
 fn is_same(mailbox: &Mailbox, side: Side) -> bool {
     side == Side::Outgoing && mailbox.outgoing.authentication == Authentication::Same
+}
+
+/// The side whose settings say how this one signs in.
+fn signs_in_as(mailbox: &Mailbox, side: Side) -> Side {
+    if is_same(mailbox, side) { Side::Incoming } else { side }
 }
 
 /// The login name of a side: *Same* signs in as the incoming side does.

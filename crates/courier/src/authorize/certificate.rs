@@ -29,21 +29,21 @@ pub fn make_here(desk: &Desk, random: &Random, by: &desk::By, asked: For, name: 
     if desk.db.read(|tx| certificate::waiting(tx, asked.client_id))?.is_some() {
         return Err(certificate::second());
     }
-    let name = if name.is_empty() { "Postern".to_owned() } else { format!("Postern {name}") };
-    let new = new_certificate(random, &name, by.at)?;
+    let new = new_certificate(random, name, by.at)?;
     let nonce = random.bytes();
     desk.db.write(|tx| certificate::add(tx, &desk.vault, by, asked, &new, nonce))?;
     Ok(())
 }
 
-/// Takes a second of computing.
+/// For the registration of this name, which may be empty. Takes a second of computing.
 pub fn new_certificate(random: &Random, name: &str, now: i64) -> anyhow::Result<NewCertificate> {
     let key = rsa::PrivateKey::new(&mut random.generator(), KEY_BITS).context("no RSA key could be made")?;
     let pem = key.to_pkcs8_pem(LineEnding::LF).context("the RSA key could not be written down")?;
     let pair =
         KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).context("the RSA key is not taken")?;
     let mut params = CertificateParams::new(Vec::new()).context("the certificate could not be described")?;
-    params.distinguished_name.push(DnType::CommonName, name);
+    let common_name = if name.is_empty() { "Postern".to_owned() } else { format!("Postern {name}") };
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let (begins_at, not_after) = (start_of_day(now - DAY_MS), start_of_day(now + LIFE_DAYS * DAY_MS));
     let [begins, ends] = [date(begins_at)?, date(not_after)?];

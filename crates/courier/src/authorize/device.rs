@@ -86,11 +86,11 @@ pub async fn begin_device(
     side: Side,
 ) -> desk::Result<Device> {
     let now = courier.now();
-    let (client, protocol) = courier
+    let (mailbox, client, protocol) = courier
         .read(move |tx| {
             let (mailbox, client) = bound(tx, mailbox_id, side)?;
             let protocol = missing(tx, &mailbox, &client, side, now)?;
-            Ok((client, protocol))
+            Ok((mailbox, client, protocol))
         })
         .await?;
     ready(&client)?;
@@ -102,7 +102,8 @@ pub async fn begin_device(
         return Err(Refusal::Other(sentence.to_owned()).into());
     };
     let at = endpoint(courier, "Device Endpoint", &known.replace("{tenant}", client.tenant.trim()))?;
-    let code = code_of(courier, &client, (mailbox_id, side, protocol), &at).await.map_err(|trouble| {
+    let of = Consent { mailbox: &mailbox, side };
+    let code = code_of(courier, &client, of, protocol, &at).await.map_err(|trouble| {
         Refusal::Other(format!("{} {}", trouble.whole_reason(), trouble.remedy).trim().to_owned())
     })?;
     let new = NewDevice {
@@ -130,12 +131,11 @@ pub async fn begin_device(
 async fn code_of(
     courier: &Courier,
     client: &Client,
-    (mailbox_id, side, protocol): (i64, Side, Protocol),
+    of: Consent<'_>,
+    protocol: Protocol,
     at: &Url,
 ) -> Result<DeviceCode, Trouble> {
     let prepared = ask::prepare(courier, client).await?;
-    let mailbox = probe::find(courier, mailbox_id).await?;
-    let of = Consent { mailbox: &mailbox, side };
     let scope = token_scope(&courier.desk().providers, client, of, "", protocol);
     let request = prepared.request_at(at, &scope);
     let asked = wire::oauth::device_code(courier.net(), &request);

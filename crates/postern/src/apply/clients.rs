@@ -58,7 +58,7 @@ fn missing(
     if !wanted || stored.is_some_and(|stored| stored.has_certificate) {
         return Ok(None);
     }
-    courier::authorize::new_certificate(random, &format!("Postern {name}"), now).map(Some)
+    courier::authorize::new_certificate(random, name, now).map(Some)
 }
 
 /// The `[[client]]` of a file, by name.
