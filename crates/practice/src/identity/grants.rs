@@ -150,9 +150,8 @@ pub(super) fn by_refresh_token(
         return Err(inactive);
     }
     struck_at_refresh(world, app, &record.address)?;
-    let consented = Scope::parse_all(&record.scopes).unwrap_or_default();
     let wanted = match get("scope") {
-        "" => consented.clone(),
+        "" => Scope::parse_all(&record.scopes).unwrap_or_default(),
         scope => Scope::parse_all(scope).map_err(|bad| Problem::bad_scope(&app.name, bad))?,
     };
     // Several resources are no error here: the first one's token comes back, a silent trap of the real one.
