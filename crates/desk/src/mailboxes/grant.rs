@@ -75,6 +75,8 @@ pub struct Grant {
     pub remedy: String,
     pub since: i64,
     pub generation: i64,
+    /// Until when its tokens wait for a word ([`Dispute`]).
+    disputed_until: Option<i64>,
 }
 #[derive(Clone, Debug)]
 pub struct NewTokens {
@@ -259,7 +261,8 @@ pub fn not_proved(tx: &mut Tx<'_>, by: &By, id: i64, code: &str, reason: &str, r
 const SELECT: &str =
     "SELECT id, client_id, mailbox_id, side, state, owner_subject, owner_address, authorized_by, scopes,
     refresh_token IS NOT NULL, (SELECT max(expires_at) FROM access_token WHERE consent_id = consent.id),
-    refreshed_at, refresh_due_at, reason_code, reason, remedy, state_since, generation FROM consent";
+    refreshed_at, refresh_due_at, reason_code, reason, remedy, state_since, generation, disputed_until
+    FROM consent";
 
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Grant>> {
     let mut query = Query::new(SELECT);
@@ -384,6 +387,7 @@ impl FromRow for Grant {
             remedy: c.take()?,
             since: c.take()?,
             generation: c.take()?,
+            disputed_until: c.take()?,
         })
     }
 }

@@ -15,6 +15,11 @@ pub struct Dispute {
     pub grant: Grant,
     pub until: i64,
 }
+impl Dispute {
+    fn of(grant: Grant) -> Option<Dispute> {
+        grant.disputed_until.map(|until| Dispute { grant, until })
+    }
+}
 
 /// Seals them for ten minutes. Refused when the try was ended meanwhile.
 pub fn dispute(
@@ -69,23 +74,15 @@ pub fn disputed(tx: &mut Tx<'_>, mailbox_id: i64, side: Side, now: i64) -> Resul
     let mut query = Query::new(SELECT);
     query.push(" WHERE mailbox_id = ").bind(mailbox_id).push(" AND side = ").bind(side.word());
     query.push(" AND state = 'pending' AND disputed_until > ").bind(now).push(" ORDER BY id DESC LIMIT 1");
-    let Some(grant) = tx.maybe::<Grant>(query.sql(), query.params())? else { return Ok(None) };
-    let (until,) = tx.one("SELECT disputed_until FROM consent WHERE id = $1", params![grant.id])?;
-    Ok(Some(Dispute { grant, until }))
+    Ok(tx.maybe(query.sql(), query.params())?.and_then(Dispute::of))
 }
 
 /// What these mailboxes wait for a word about, also where its time has come and it was not discarded yet.
 pub fn disputes_of(tx: &mut Tx<'_>, mailbox_ids: &[i64]) -> Result<Vec<Dispute>> {
-    let chosen = |query: &mut Query| {
-        query.push(" WHERE state = 'pending' AND disputed_until IS NOT NULL AND mailbox_id IN ");
-        query.bind_list(mailbox_ids.iter().copied()).push(" ORDER BY id");
-    };
-    let (mut grants, mut ends) = (Query::new(SELECT), Query::new("SELECT disputed_until FROM consent"));
-    chosen(&mut grants);
-    chosen(&mut ends);
-    let grants = tx.all::<Grant>(grants.sql(), grants.params())?;
-    let ends: Vec<(i64,)> = tx.all(ends.sql(), ends.params())?;
-    Ok(grants.into_iter().zip(ends).map(|(grant, (until,))| Dispute { grant, until }).collect())
+    let mut query = Query::new(SELECT);
+    query.push(" WHERE state = 'pending' AND disputed_until IS NOT NULL AND mailbox_id IN ");
+    query.bind_list(mailbox_ids.iter().copied()).push(" ORDER BY id");
+    Ok(tx.all(query.sql(), query.params())?.into_iter().filter_map(Dispute::of).collect())
 }
 
 /// A person has said what the mailbox is (`None`: what it was): the tokens are like any others that wait for their proof. The
