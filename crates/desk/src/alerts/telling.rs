@@ -67,10 +67,14 @@ pub(super) fn send_mail(tx: &mut Tx<'_>, asked: &Asked, facts: &[Fact], now: i64
 
 /// Whether [`send_mail`] would do anything.
 pub(super) fn is_needed(tx: &mut Tx<'_>, facts: &[Fact], now: i64) -> Result<bool> {
-    let unfit = Unfit::of(tx, facts, now)?;
-    for (_, _, mailbox_id, waits) in notice::stranded(tx, now)? {
-        if !waits || !unfit.carries(tx, mailbox_id)? {
-            return Ok(true);
+    let stranded = notice::stranded(tx, now)?;
+    // Most looks find no letter that waits, and need not know by which mailboxes one would go.
+    if !stranded.is_empty() {
+        let unfit = Unfit::of(tx, facts, now)?;
+        for (_, _, mailbox_id, waits) in stranded {
+            if !waits || !unfit.carries(tx, mailbox_id)? {
+                return Ok(true);
+            }
         }
     }
     if notice::any_too_old(tx, now)? {
