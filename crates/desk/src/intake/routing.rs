@@ -5,6 +5,10 @@ use crate::{Result, db::Tx};
 /// Written by the servers on the way, the original recipient first. Exchange writes none of them.
 const ENVELOPE: [&str; 3] = ["X-Original-To", "Envelope-To", "Delivered-To"];
 
+fn envelope(message: &mail::Message) -> impl Iterator<Item = mail::Address> {
+    ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list)
+}
+
 /// The mailbox that the letter was sent to; the one that fetched it where it names none of them. Servers that
 /// resolve an alias write the opened mailbox into the envelope, so there only an alias counts.
 pub(super) fn mailbox_of(tx: &mut Tx<'_>, fetched_by: i64, message: &mail::Message) -> Result<Mailbox> {
@@ -17,20 +21,16 @@ pub(super) fn mailbox_of(tx: &mut Tx<'_>, fetched_by: i64, message: &mail::Messa
         let key = mail::address::key(address);
         there.iter().find(|mailbox| mail::address::key(&mailbox.address) == key)
     };
-    let envelope =
-        ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list);
     let is_alias =
         |mailbox: &&Mailbox| mail::address::key(mailbox.opens()) != mail::address::key(&mailbox.address);
-    let by_envelope = envelope.filter_map(|to| at(to.address.as_deref()?)).find(is_alias);
+    let by_envelope = envelope(message).filter_map(|to| at(to.address.as_deref()?)).find(is_alias);
     let named = message.to.iter().chain(&message.cc).find_map(|to| at(to.address.as_deref()?));
     Ok(by_envelope.or(named).cloned().unwrap_or(fetched_by))
 }
 
 /// Whether the letter says that it was sent to this address, where [`mailbox_of`] looks for it.
 pub fn is_sent_to(message: &mail::Message, address: &str) -> bool {
-    let envelope =
-        ENVELOPE.iter().filter_map(|name| message.header(name)).flat_map(mail::address::parse_list);
-    let named = message.to.iter().chain(&message.cc).cloned().chain(envelope);
+    let named = message.to.iter().chain(&message.cc).cloned().chain(envelope(message));
     let key = mail::address::key(address);
     named.filter_map(|one| one.key()).any(|one| one == key)
 }
