@@ -71,18 +71,9 @@ impl<'a> Hand<'a> {
         Ok(Hand { program, courier, runtime: serve::runtime()?, id, side, address: &of.address, by })
     }
 
-    /// Who is to sign in, as the page says it.
-    fn account(&self) -> Result<String, Failure> {
-        let mailbox = mailbox::find(self.courier.desk(), self.address)?;
-        Ok(match mailbox.shape {
-            Shape::Own | Shape::Alias { .. } => mailbox.opens().to_owned(),
-            Shape::Shared => format!("the service account that may open {}", mailbox.address),
-        })
-    }
-
     /// What came of it, as the page says it; `command` is what begins anew.
-    fn tell(&self, command: &str, came: Result<Banner, Failure>) -> Result<Done, Failure> {
-        self.tell_as("proved", command, came?)
+    fn tell(&self, command: &str, came: Banner) -> Result<Done, Failure> {
+        self.tell_as("proved", command, came)
     }
 
     /// What a person does next, as a command; a secret is entered in a file.
@@ -143,7 +134,9 @@ impl<'a> Hand<'a> {
 pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
     let mailbox = hand.needs_consent()?;
-    let Some(grant) = hand.works(&mailbox)? else { return hand.tell("authorize", hand.give(asked)) };
+    let Some(grant) = hand.works(&mailbox)? else {
+        return hand.tell("authorize", hand.give(asked, &mailbox)?);
+    };
     let (address, outgoing) = (hand.address, if asked.of.outgoing { " --outgoing" } else { "" });
     let owner = grant.owner_address.map(|owner| format!(", as {owner}")).unwrap_or_default();
     let sentence = format!("{address} is authorized already{owner}, and works.");
@@ -159,8 +152,8 @@ pub fn reauthorize(
     asked: &Authorize,
 ) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
-    hand.needs_consent()?;
-    hand.tell("reauthorize", hand.give(asked))
+    let mailbox = hand.needs_consent()?;
+    hand.tell("reauthorize", hand.give(asked, &mailbox)?)
 }
 
 impl Hand<'_> {
@@ -200,16 +193,16 @@ impl Hand<'_> {
         Ok(found.filter(|grant| grant.state == grant::State::Fulfilled))
     }
 
-    fn give(&self, asked: &Authorize) -> Result<Banner, Failure> {
+    fn give(&self, asked: &Authorize, mailbox: &Mailbox) -> Result<Banner, Failure> {
         let session = Session::of_command_line(self.by.clone());
         let needs_nobody = authorize::needs_nobody(&self.courier, self.id, self.side);
         if self.runtime.block_on(needs_nobody)? {
             let asked = authorize::ask_now(&self.courier, &self.by, self.id, self.side);
             Ok(self.runtime.block_on(asked)?)
         } else if asked.device {
-            by_code(self, &session)
+            by_code(self, &session, &account(mailbox))
         } else if asked.paste || std::io::stdin().is_terminal() {
-            by_pasting(self, &session)
+            by_pasting(self, &session, &account(mailbox))
         } else {
             Err(Failure::usage(NOBODY_THERE))
         }
@@ -219,15 +212,21 @@ impl Hand<'_> {
 const NOBODY_THERE: &str = "Nobody is at a terminal to paste an address. Say --device to sign in with a code on another device, or \
                             --paste and write the address that the browser ends at to standard input.";
 
-fn by_code(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
+/// Who is to sign in, as the page says it.
+fn account(mailbox: &Mailbox) -> String {
+    match mailbox.shape {
+        Shape::Own | Shape::Alias { .. } => mailbox.opens().to_owned(),
+        Shape::Shared => format!("the service account that may open {}", mailbox.address),
+    }
+}
+
+fn by_code(hand: &Hand<'_>, session: &Session, account: &str) -> Result<Banner, Failure> {
     let signals = hand.runtime.block_on(async { Signals::listen() })?;
     let begun = authorize::begin_device(&hand.courier, session, hand.id, hand.side);
     let device = hand.runtime.block_on(begun)?;
     output::tell(&output::shown(&format!(
-        "Open {} on any device and enter the code {}. Sign in as {}. Waiting until somebody has signed in…",
-        device.verification_uri,
-        device.user_code,
-        hand.account()?
+        "Open {} on any device and enter the code {}. Sign in as {account}. Waiting until somebody has signed in…",
+        device.verification_uri, device.user_code
     )));
     hand.runtime.block_on(async {
         let waiting = authorize::wait_for_device(&hand.courier, &device);
@@ -267,13 +266,13 @@ pub fn cancel(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<
     output::print(program.json, &document, || format!("A code for {address} {said}"))
 }
 
-fn by_pasting(hand: &Hand<'_>, session: &Session) -> Result<Banner, Failure> {
+fn by_pasting(hand: &Hand<'_>, session: &Session, account: &str) -> Result<Banner, Failure> {
     let begun = authorize::begin_paste(&hand.courier, session, hand.id, hand.side);
     let page = hand.runtime.block_on(begun)?;
     output::tell(&format!(
         "Open this address in a browser, and sign in as {}:\n\n  {}\n\nThe browser ends at an address of this site, which it may \
          not be able to open. Paste all of that address here within ten minutes, and press Enter:",
-        output::shown(&hand.account()?),
+        output::shown(account),
         output::shown(page.as_str())
     ));
     let (mut pasted, mut refused) = (String::new(), None);
@@ -317,7 +316,7 @@ pub fn link(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Do
 pub fn prove(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, of)?;
     let proved = authorize::prove_again(&hand.courier, &hand.by, hand.id, hand.side);
-    hand.tell("reauthorize", hand.runtime.block_on(proved).map_err(Failure::from))
+    hand.tell("reauthorize", hand.runtime.block_on(proved)?)
 }
 
 pub fn answer(program: &Program, desk: Desk, site: url::Url, said: &Said) -> Result<Done, Failure> {
@@ -335,7 +334,7 @@ pub fn answer(program: &Program, desk: Desk, site: url::Url, said: &Said) -> Res
         };
         authorize::answer(&hand.courier, &hand.by, hand.id, hand.side, question.grant_id, answer).await
     };
-    hand.tell("reauthorize", hand.runtime.block_on(answered).map_err(Failure::from))
+    hand.tell("reauthorize", hand.runtime.block_on(answered)?)
 }
 
 pub fn revoke(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<Done, Failure> {
