@@ -129,10 +129,7 @@ fn under(tx: &mut Tx<'_>, id: &str, limit: i64) -> Result<Vec<i64>> {
 pub fn plan(tx: &mut Tx<'_>) -> Result<String> {
     let mut said = Vec::new();
     for sql in [SENT_AS, FILED_AS, LEFT_AS, WAITING_AS, SENT_TO] {
-        let mut query = Query::new("EXPLAIN QUERY PLAN ");
-        query.push(sql);
-        let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), params!["id@example.org", 2])?;
-        said.extend(steps.into_iter().map(|(.., step)| step));
+        said.extend(tx.plan(sql, params!["id@example.org", 2])?);
     }
     Ok(said.join("\n"))
 }

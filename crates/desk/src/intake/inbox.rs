@@ -36,6 +36,9 @@ impl State {
             _ => None,
         }
     }
+    pub(crate) fn of_row(word: &str) -> Result<State, db::Error> {
+        State::read(word).ok_or_else(|| db::Error::Decode(format!("{word:?} is no state of an inbox row")))
+    }
 }
 
 /// UIDs of this folder that are stored here and not yet settled on the server, lowest first.
@@ -241,7 +244,6 @@ pub struct Inbox {
 }
 impl FromRow for Inbox {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        let state: &str = row.get(8)?;
         let uid: i64 = row.get(3)?;
         Ok(Inbox {
             id: row.get(0)?,
@@ -252,8 +254,7 @@ impl FromRow for Inbox {
             sha256: row.get(5)?,
             size_bytes: row.get(6)?,
             received_at: row.get(7)?,
-            state: State::read(state)
-                .ok_or_else(|| db::Error::Decode(format!("{state:?} is no state of an inbox row")))?,
+            state: State::of_row(row.get(8)?)?,
             reason: row.get(9)?,
             ticket_number: row.get(10)?,
             entry_id: row.get(11)?,
@@ -267,19 +268,17 @@ const SELECT: &str =
     LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";
 /// Newest first; `after` is the last id of the page before.
 pub fn list(tx: &mut Tx<'_>, state: Option<State>, after: Option<i64>, limit: i64) -> Result<Vec<Inbox>> {
-    let query = list_query("", state, after, limit);
+    let query = list_query(state, after, limit);
     Ok(tx.all(query.sql(), query.params())?)
 }
 /// How SQLite goes about that list, for the test that it reads one page and sorts nothing.
 #[cfg(any(test, feature = "testing"))]
 pub fn plan(tx: &mut Tx<'_>, state: State) -> Result<String> {
-    let query = list_query("EXPLAIN QUERY PLAN ", Some(state), Some(i64::MAX), 100);
-    let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), query.params())?;
-    Ok(steps.into_iter().map(|(.., step)| step).collect::<Vec<_>>().join("\n"))
+    let query = list_query(Some(state), Some(i64::MAX), 100);
+    Ok(tx.plan(query.sql(), query.params())?.join("\n"))
 }
-fn list_query(before: &'static str, state: Option<State>, after: Option<i64>, limit: i64) -> Query<'static> {
-    let mut query = Query::new(before);
-    query.push(SELECT);
+fn list_query(state: Option<State>, after: Option<i64>, limit: i64) -> Query<'static> {
+    let mut query = Query::new(SELECT);
     if let Some(state) = state {
         query.push(" AND i.state = ").bind(state.as_str());
     }

@@ -109,14 +109,11 @@ impl FromRow for Line {
 
 /// A query for lines up to its WHERE, with the viewer's scope.
 pub(super) fn lines<'v>(viewer: &Viewer) -> Query<'v> {
-    let mut query = Query::default();
-    lines_into(&mut query, viewer);
-    query
-}
-fn lines_into(query: &mut Query<'_>, viewer: &Viewer) {
+    let mut query = Query::new(SELECT);
     let me = viewer.agent_id().unwrap_or(-1);
-    query.push(SELECT).bind(me).push(FROM).bind(me).push(" WHERE ");
-    viewer.scope(query);
+    query.bind(me).push(FROM).bind(me).push(" WHERE ");
+    viewer.scope(&mut query);
+    query
 }
 /// Ends the query with the keyset, the order and the limit, and makes the page.
 pub(super) fn finish(
@@ -183,12 +180,10 @@ pub fn plan(
     after: Option<&After>,
     limit: i64,
 ) -> Result<Vec<String>> {
-    let mut query = Query::new("EXPLAIN QUERY PLAN ");
-    lines_into(&mut query, viewer);
+    let mut query = lines(viewer);
     belongs(&mut query, viewer, queue);
     close(&mut query, after, limit);
-    let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), query.params())?;
-    Ok(steps.into_iter().map(|(_, _, _, step)| step).collect())
+    Ok(tx.plan(query.sql(), query.params())?)
 }
 /// Tickets of given states for the command line and for a requester. Neither state named means both.
 #[derive(Clone, Debug, Default)]

@@ -30,11 +30,7 @@ impl FromRow for Line {
             mailbox: c.take()?,
             message_id: c.take()?,
             received_at: c.take()?,
-            state: {
-                let word: &str = c.take()?;
-                State::read(word)
-                    .ok_or_else(|| db::Error::Decode(format!("{word:?} is no state of an inbox row")))?
-            },
+            state: State::of_row(c.take()?)?,
             reason: c.take()?,
             ticket_number: c.take()?,
             subject: c.take()?,
@@ -45,7 +41,7 @@ impl FromRow for Line {
 
 /// `after` is the last id of the page before.
 pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<i64>, limit: i64) -> Result<Vec<Line>> {
-    let query = query("", wanted, after, limit);
+    let query = query(wanted, after, limit);
     Ok(tx.all(query.sql(), query.params())?)
 }
 /// These, newest first.
@@ -57,9 +53,8 @@ pub fn of(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Line>> {
 /// How SQLite goes about a page, for the test that it sorts nothing.
 #[cfg(any(test, feature = "testing"))]
 pub fn plan(tx: &mut Tx<'_>, wanted: Wanted) -> Result<String> {
-    let query = query("EXPLAIN QUERY PLAN ", wanted, Some(i64::MAX), 50);
-    let steps: Vec<(i64, i64, i64, String)> = tx.all(query.sql(), query.params())?;
-    Ok(steps.into_iter().map(|(.., step)| step).collect::<Vec<_>>().join("\n"))
+    let query = query(wanted, Some(i64::MAX), 50);
+    Ok(tx.plan(query.sql(), query.params())?.join("\n"))
 }
 
 const SELECT: &str =
@@ -69,9 +64,8 @@ const SELECT: &str =
 
 /// Most of what comes is filed, so that of these the mailbox is looked up, and of the others what became of them: a sum or
 /// a text that is put together is in no index.
-fn query(before: &'static str, wanted: Wanted, after: Option<i64>, limit: i64) -> Query<'static> {
-    let mut query = Query::new(before);
-    query.push(SELECT);
+fn query(wanted: Wanted, after: Option<i64>, limit: i64) -> Query<'static> {
+    let mut query = Query::new(SELECT);
     let is_rare = wanted.state.is_some_and(|state| state != State::Filed);
     if let Some(mailbox_id) = wanted.mailbox_id {
         query

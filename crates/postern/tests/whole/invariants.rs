@@ -190,14 +190,7 @@ const BOUNDED: [(&str, &[&str]); 9] = [
     ),
     (
         "the statement comes from a table, and each of that has its LIMIT",
-        &[
-            "check.rs pages",
-            "site/sealed.rs mailboxes",
-            "site/sealed.rs each_batch",
-            "trace.rs plan",
-            "trace/journal.rs plan",
-            "intake/inbox.rs plan",
-        ],
+        &["check.rs pages", "site/sealed.rs mailboxes", "site/sealed.rs each_batch"],
     ),
 ];
 
