@@ -1,5 +1,5 @@
 use crate::pretend_imap::PretendImap;
-use crate::stage::{NOON, Stage, apart, dropped_after, letter};
+use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
@@ -11,10 +11,6 @@ async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendImap) 
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, start_from, fetched);
     (stage, imap)
-}
-
-fn names(from: u32, to: u32) -> Vec<String> {
-    (from..=to).map(|number| format!("letter {number:03}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

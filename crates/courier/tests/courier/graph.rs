@@ -1,6 +1,6 @@
 //! Mailboxes that are fetched by Microsoft Graph, at the practice provider: each message once by its immutable id, and
 //! nothing done on the server before the commit.
-use crate::stage::{ADDRESS, NOON, Stage, dropped_after, letter};
+use crate::stage::{ADDRESS, NOON, Stage, dropped_after, letter, names};
 use courier::authorize::{self, Banner};
 use courier::fetch;
 use desk::mailboxes::client::{self, EnteredClient, Flow, Scheme};
@@ -138,10 +138,6 @@ impl Scene {
         }
         folders
     }
-}
-
-fn names(from: u32, to: u32) -> Vec<String> {
-    (from..=to).map(|number| format!("letter {number:03}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
 use crate::pretend_pop3::{PretendPop3, received};
-use crate::stage::{NOON, Stage, apart, dropped_after, letter};
+use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
@@ -11,10 +11,6 @@ async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendPop3) 
     let (stage, pop3) = (Stage::new(), PretendPop3::start().await);
     stage.fetched_by_pop3(pop3.address, start_from, fetched);
     (stage, pop3)
-}
-
-fn names(from: u32, to: u32) -> Vec<String> {
-    (from..=to).map(|number| format!("letter {number:03}")).collect()
 }
 
 async fn fetch(stage: &Stage) -> fetch::Summary {

@@ -3,7 +3,7 @@
 use crate::graph::Scene;
 use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::PretendPop3;
-use crate::stage::{NOON, Stage, letter};
+use crate::stage::{NOON, Stage, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::balance::{self, Asked, Balance, Counts};
@@ -13,9 +13,6 @@ use desk::params;
 const HOUR: i64 = 3_600_000;
 const MINUTE: i64 = 60_000;
 
-fn names(from: u32, to: u32) -> Vec<String> {
-    (from..=to).map(|number| format!("letter {number:03}")).collect()
-}
 /// A machine's answer to nothing: it is held, and so on no ticket.
 fn absence(name: &str) -> Vec<u8> {
     let mut raw = b"Auto-Submitted: auto-replied\r\n".to_vec();

@@ -382,6 +382,11 @@ pub async fn dropped_after(polls: usize, work: impl Future) {
     .await;
 }
 
+/// Subjects of letters, by their numbers.
+pub fn names(from: u32, to: u32) -> Vec<String> {
+    (from..=to).map(|number| format!("letter {number:03}")).collect()
+}
+
 /// A letter that is its own and no other's.
 pub fn letter(subject: &str) -> Vec<u8> {
     format!(

@@ -32,6 +32,10 @@ fn untold(try_: &Try) -> Option<grant::Untold> {
     try_.stage.read(|tx| grant::untold(tx, try_.stage.mailbox_id)).into_iter().next()
 }
 
+fn is_kept(try_: &Try, id: i64) -> bool {
+    try_.stage.read(|tx| grant::find(tx, id)).unwrap().has_refresh_token
+}
+
 fn events(try_: &Try, kind: &str) -> i64 {
     let sql = "SELECT count(*) FROM event WHERE kind = $1";
     try_.stage.read(|tx| Ok(tx.one::<(i64,)>(sql, desk::params![kind])?)).0
@@ -53,8 +57,7 @@ async fn what_nobody_told_the_provider_is_told_by_the_round_after_a_minute_and_o
     assert_eq!(taken_back(&try_, before), ["refresh-1"]);
     assert_eq!(try_.provider.state().asked.last().unwrap()["client_secret"], "the secret");
     assert_eq!((untold(&try_), events(&try_, "taken_back")), (None, 1));
-    let kept = try_.stage.read(|tx| grant::find(tx, id)).unwrap().has_refresh_token;
-    assert!(!kept, "it is destroyed when it was told");
+    assert!(!is_kept(&try_, id), "it is destroyed when it was told");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,8 +83,7 @@ async fn a_provider_that_is_away_is_told_again_ever_more_seldom_and_after_three_
     assert_eq!(taken_back(&try_, before).len(), times.len() + 1);
     assert_eq!((events(&try_, "not_taken_back"), events(&try_, "not_taken_back_at_all")), (1, 1));
     assert_eq!(untold(&try_), None);
-    let kept = try_.stage.read(|tx| grant::find(tx, id)).unwrap().has_refresh_token;
-    assert!(!kept, "what was deleted is not kept for ever");
+    assert!(!is_kept(&try_, id), "what was deleted is not kept for ever");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,8 +98,7 @@ async fn a_provider_that_wants_to_be_left_alone_for_years_keeps_no_token_here() 
     rounds::refresh_due(&courier).await.unwrap();
     assert_eq!(taken_back(&try_, before).len(), 2, "once more, and no further time");
     assert_eq!((untold(&try_), events(&try_, "not_taken_back_at_all")), (None, 1));
-    let kept = try_.stage.read(|tx| grant::find(tx, id)).unwrap().has_refresh_token;
-    assert!(!kept, "it is destroyed at its time");
+    assert!(!is_kept(&try_, id), "it is destroyed at its time");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -105,32 +105,22 @@ fn every_statement_of_the_source_is_understood() {
     assert!(prepared > 100, "only {prepared} statements were found: does the test still read the source?");
 }
 
-/// A condition that many statements share stands in them by its name.
+/// A condition that many statements share stands in them by its name, between two literals or behind one.
 fn with_tokens(source: &str) -> String {
-    let states = "state IN ('unproved', 'fulfilled', 'lapsed')";
-    let ends: String =
-        source.split("with_tokens!()").enumerate().fold(String::new(), |mut all, (at, part)| {
-            if at == 0 {
-                return part.to_owned();
-            }
-            let before = all.trim_end().trim_end_matches(',').trim_end();
-            all.truncate(before.strip_suffix('"').expect("it stands behind a literal").len());
-            all.push_str(states);
-            match part
-                .trim_start()
-                .strip_prefix(',')
-                .map(str::trim_start)
-                .and_then(|rest| rest.strip_prefix('"'))
-            {
-                Some(rest) => all.push_str(rest),
-                None => {
-                    all.push('"');
-                    all.push_str(part);
-                }
-            }
-            all
-        });
-    ends
+    let mut parts = source.split("with_tokens!()");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let before = all.trim_end().trim_end_matches(',').trim_end();
+        all.truncate(before.strip_suffix('"').expect("it stands behind a literal").len());
+        all += "state IN ('unproved', 'fulfilled', 'lapsed')";
+        let goes_on =
+            part.trim_start().strip_prefix(',').and_then(|rest| rest.trim_start().strip_prefix('"'));
+        match goes_on {
+            Some(rest) => all += rest,
+            None => all = all + "\"" + part,
+        }
+    }
+    all
 }
 
 /// Full text and locks are said differently to each.

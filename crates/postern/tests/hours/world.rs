@@ -101,9 +101,7 @@ impl World {
 
     pub async fn sign_in(&mut self) {
         self.visitor = Visitor::new();
-        let page = self.visitor.get(self.url("/sign-in")).await;
-        let form = page.form("Sign in").set("email", MAYA).set("password", PASSWORD);
-        self.visitor.submit(form).await.says("Admin Panel");
+        self.visitor.sign_in(&self.url(""), MAYA, PASSWORD).await.says("Admin Panel");
     }
 
     async fn register(&mut self) {
@@ -180,10 +178,7 @@ impl World {
 
     pub async fn authorize_as(&mut self, address: &str) -> Page {
         let page = self.visitor.get(self.url("/mailboxes/1/remote/authorization")).await;
-        let mut page = self.visitor.submit(page.form("Submit")).await;
-        if page.text.contains("Go there now") {
-            page = self.visitor.get(page.link("Go there now")).await;
-        }
+        let page = self.visitor.submit_and_leave(page.form("Submit")).await;
         self.at_the_provider(page, address).await
     }
 

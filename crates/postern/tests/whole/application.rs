@@ -1,7 +1,6 @@
 //! An application that opens the demo's mailbox by itself: registered in the portal, let in by Exchange, and what it shows.
 use crate::practice_walk::{Consent, Demo, Registered, begun, by_id, register};
 use crate::visitor::{Visitor, client};
-use desk::db::{Db, Options};
 use desk::params;
 
 const SUPPORT: &str = "support@contoso.example";
@@ -56,8 +55,7 @@ pub async fn let_in(portal: &str, app: &Registered, address: &str, permissions: 
 
 /// The public half goes to the portal.
 async fn upload(demo: &Demo, client_id: &str) {
-    let url = format!("sqlite:{}", demo.program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = demo.program.database();
     let file = db.read(|tx| tx.one::<(Vec<u8>,)>("SELECT der FROM client_certificate", params![])).unwrap().0;
     let mut body =
         b"--cer\r\nContent-Disposition: form-data; name=\"file\"; filename=\"postern.cer\"\r\n\r\n".to_vec();

@@ -1,7 +1,7 @@
 //! `mailbox apply` over what is there already: what the file says counts, what it does not say stays.
 use crate::applying_clients::SHARED;
 use crate::program::Program;
-use desk::db::{Db, Options, Tx};
+use desk::db::Tx;
 use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::{client, client::EnteredClient, grant};
 use desk::site::vault::Vault;
@@ -58,8 +58,7 @@ pub fn shown(program: &Program, address: &str) -> Value {
 
 /// What the pages do to the desk of the program.
 pub fn on_the_page<T>(program: &Program, act: impl Fn(&mut Tx<'_>, &Vault, &By) -> desk::Result<T>) -> T {
-    let database = format!("sqlite:{}", program.data().join("postern.db").display());
-    let db = Db::open(&database, &Options::default()).unwrap();
+    let db = program.database();
     let vault = Vault::open(&program.data().join("postern.key")).unwrap();
     let by = By { actor: Actor::System, at: 1_795_521_600_000 };
     db.write(|tx| act(tx, &vault, &by)).unwrap()

@@ -3,7 +3,6 @@ use crate::faults::SUPPORT;
 use crate::practice_walk::{Consent, Demo, sign_in, submitted, until};
 use crate::program::{Program, Talk};
 use crate::visitor::Visitor;
-use desk::db::{Db, Options};
 use desk::params;
 
 /// The address that a command prints for the browser.
@@ -61,8 +60,7 @@ async fn enters(page: &str, code: &str) {
 
 /// How the newest try of a sign-in by code ended, once it has.
 async fn ended(demo: &Demo) -> String {
-    let url = format!("sqlite:{}", demo.program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = demo.program.database();
     let newest = "SELECT state, reason_code FROM consent WHERE way = 'device' ORDER BY id DESC LIMIT 1";
     until("its end", async || {
         let (state, code) = db.read(|tx| tx.one::<(String, String)>(newest, params![])).unwrap();

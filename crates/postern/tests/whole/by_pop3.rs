@@ -2,7 +2,6 @@
 use crate::application::let_in;
 use crate::practice_walk::{Consent, Demo, Registered, register, until};
 use crate::visitor::Visitor;
-use desk::db::{Db, Options};
 use desk::params;
 use std::collections::BTreeMap;
 
@@ -59,8 +58,7 @@ impl PostOffice {
 
     /// Letters in the database.
     pub fn stored(&self) -> usize {
-        let url = format!("sqlite:{}", self.demo.program.data().join("postern.db").display());
-        let db = Db::open(&url, &Options::default()).unwrap();
+        let db = self.demo.program.database();
         let (count,): (i64,) = db.read(|tx| tx.one("SELECT count(*) FROM inbox", params![])).unwrap();
         count.try_into().unwrap()
     }

@@ -17,13 +17,6 @@ fn desk(address: &str) -> Program {
     program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
     program
 }
-fn subjects(program: &Program) -> Vec<String> {
-    let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
-    let mut all: Vec<_> =
-        page["items"].as_array().unwrap().iter().map(|t| t["subject"].as_str().unwrap().to_owned()).collect();
-    all.sort();
-    all
-}
 /// Text that does not pack.
 fn noise(bytes: usize) -> String {
     let mut random = rand::rng();
@@ -53,9 +46,7 @@ async fn real_servers_a_letter_over_the_limit_on_files_waits_and_the_pages_go_on
     let reason = reason.await;
     assert!(reason.contains(&limit) && reason.contains("ulimit -f"), "{reason}");
     let mut visitor = Visitor::new();
-    let page = visitor.get(format!("{}/sign-in", server.url)).await;
-    let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
-    let page = visitor.submit(form).await;
+    let page = visitor.sign_in(&server.url, ADMINISTRATOR, PASSWORD).await;
     assert!(page.status == 200 && page.text.contains("Sign out"), "{page:?}");
     let (_, status) = server.stop();
     assert_eq!(status, 0);
@@ -65,7 +56,7 @@ async fn real_servers_a_letter_over_the_limit_on_files_waits_and_the_pages_go_on
     assert_eq!(rig::look(&address, "INBOX").await.len(), 3, "what is not stored is not deleted");
     let program = program.limited(None);
     program.run(&["mailbox", "fetch", &address]).fine();
-    assert_eq!(subjects(&program), ["1 small", "2 large", "3 small"]);
+    assert_eq!(program.subjects(), ["1 small", "2 large", "3 small"]);
     program.run(&["check"]).fine();
     assert_eq!(rig::look(&address, "INBOX").await.len(), 0);
 }
@@ -85,6 +76,6 @@ async fn real_servers_a_database_at_the_limit_on_files_loses_nothing() {
     let program = program.limited(None);
     program.run(&["mailbox", "fetch", &address]).fine();
     let expected: Vec<_> = (0..LETTERS).map(|i| format!("Matter {i:02}")).collect();
-    assert_eq!(subjects(&program), expected);
+    assert_eq!(program.subjects(), expected);
     program.run(&["check"]).fine();
 }

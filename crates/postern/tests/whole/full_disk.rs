@@ -40,14 +40,6 @@ fn a_server_that_starts_on_a_full_disk_waits_for_room_and_then_starts() {
     program.run(&["check"]).fine();
 }
 
-fn subjects(program: &Program) -> Vec<String> {
-    let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
-    let items = page["items"].as_array().unwrap().iter();
-    let mut all: Vec<String> = items.map(|t| t["subject"].as_str().unwrap().to_owned()).collect();
-    all.sort();
-    all
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itself() {
     const LONG: Duration = Duration::from_secs(150);
@@ -62,7 +54,7 @@ async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itse
     let letter = |subject: &str| rig::letter(&ann, &address, subject, "Please look.");
     rig::deliver(&address, &[letter("Before")]);
     let server = program.serve();
-    until_within(LONG, "the first ticket", async || (subjects(&program) == ["Before"]).then_some(())).await;
+    until_within(LONG, "the first ticket", async || (program.subjects() == ["Before"]).then_some(())).await;
 
     // Room for who works here, and none for what comes.
     program.disk().fill(6 << 20);
@@ -76,9 +68,8 @@ async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itse
     assert!(reason.contains("MB left") && reason.contains("nothing was lost"), "{reason}");
     assert_eq!(rig::look(&address, "INBOX").await.len(), 2, "what is not stored is not touched");
     let mut maya = Visitor::new();
-    let page = maya.get(format!("{}/sign-in", server.url)).await;
-    let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
-    maya.submit(form).await.says("Nothing is fetched").says("Free some space");
+    let page = maya.sign_in(&server.url, ADMINISTRATOR, PASSWORD).await;
+    page.says("Nothing is fetched").says("Free some space");
     let number = program.run(&["ticket", "list", "--json"]).fine().json()["items"][0]["number"].clone();
     let page = maya.get(format!("{}/tickets/{}", server.url, number.as_str().unwrap())).await;
     maya.submit(page.form("Send").set("text", "We have looked.")).await.says("We have looked.");
@@ -92,7 +83,7 @@ async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itse
     program.disk().make_room();
     let all = ["Before", "Meanwhile 1", "Meanwhile 2", "Meanwhile 3"];
     until_within(LONG, "every letter as a ticket, by itself", async || {
-        (subjects(&program) == all).then_some(())
+        (program.subjects() == all).then_some(())
     })
     .await;
     until_within(LONG, "none left there", async || {

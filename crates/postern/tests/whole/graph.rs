@@ -1,18 +1,14 @@
 //! A mailbox that is read and answered by Microsoft Graph alone, from the pages to the customer and back, and through what
 //! goes wrong there.
 use crate::applying::{MICROSOFT_BOX, program};
-use crate::practice_walk::{Consent, Demo, answer, by_id, register_with, sign_in, submit, until};
+use crate::practice_walk::{Consent, Demo, added, answer, by_id, register_with, sign_in, submit, until};
 use crate::visitor::Visitor;
 
 const ADDRESS: &str = "support@contoso.example";
 
 /// Both sides by Graph, authorized by a person in the pages.
 async fn connected(demo: &Demo, visitor: &mut Visitor) {
-    let page = visitor.get(demo.url("/mailboxes/new")).await;
-    let page =
-        visitor.submit(page.form("Add New Email").set("address", ADDRESS).set("name", "Support")).await;
-    let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
-    let page = visitor.get(format!("{base}/remote")).await;
+    let (base, page) = added(demo, visitor, ADDRESS, "Support").await;
     page.says("Microsoft Graph");
     let form = page.form("Config").set("protocol", "graph").set("authentication", "microsoft");
     let page = visitor.submit(form).await;

@@ -199,9 +199,7 @@ async fn a_key_file_that_goes_away_under_a_server_is_told_on_pages_in_the_log_an
     let program = fleet().administrator();
     let server = program.serve();
     let mut maya = Visitor::new();
-    let page = maya.get(format!("{}/sign-in", server.url)).await;
-    let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
-    maya.submit(form).await.says_not("Do not stop Postern");
+    maya.sign_in(&server.url, ADMINISTRATOR, PASSWORD).await.says_not("Do not stop Postern");
     let pages = format!("{}/tickets", server.url);
     let (key, away) = (key(&program), program.path().join("away"));
     let text = fs::read_to_string(&key).unwrap();

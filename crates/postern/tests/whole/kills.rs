@@ -16,7 +16,6 @@ mod starting;
 use crate::practice_walk::until;
 use crate::program::{ADMINISTRATOR, Program, Server};
 use crate::rig;
-use desk::db::{Db, Options};
 use desk::params;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::collections::BTreeMap;
@@ -56,8 +55,7 @@ impl Work<'_> {
         self.look(Some)
     }
     fn look<T>(&self, mut enough: impl FnMut([i64; 3]) -> Option<T>) -> T {
-        let url = format!("sqlite:{}", self.program.data().join("postern.db").display());
-        let db = Db::open(&url, &Options::default()).unwrap();
+        let db = self.program.database();
         let began = Instant::now();
         loop {
             let (a, b, c) = db.read(|tx| tx.one(self.counted_by, params![])).unwrap();

@@ -109,9 +109,7 @@ fn on_postgres_a_database_that_goes_away_for_a_while_loses_no_text() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut maya = Visitor::new();
-        let page = maya.get(format!("{}/sign-in", server.url)).await;
-        let form = page.form("Sign in").set("email", ADMINISTRATOR).set("password", PASSWORD);
-        maya.submit(form).await.says("Open");
+        maya.sign_in(&server.url, ADMINISTRATOR, PASSWORD).await.says("Open");
         let page = maya.get(format!("{}/mailboxes/new", server.url)).await;
         let form = page.form("Add").set("address", "support@contoso.example").set("notes", "Line 1\nLine 2");
         let name = &database.name;
@@ -263,21 +261,14 @@ fn on_postgres_real_servers_a_server_at_work_ends_in_time_when_its_database_hang
     println!("it ended after {took:?}");
 
     let server = program.serve();
-    let tickets = || {
-        let page = program.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
-        let items = page["items"].as_array().unwrap().iter();
-        let mut all: Vec<String> = items.map(|item| item["subject"].as_str().unwrap().to_owned()).collect();
-        all.sort();
-        all
-    };
     runtime.block_on(async {
-        until("every letter as a ticket", async || (tickets().len() >= LETTERS).then_some(())).await;
+        until("every letter as a ticket", async || (program.subjects().len() >= LETTERS).then_some(())).await;
         until("nothing left on the server", async || {
             rig::look(&address, "INBOX").await.is_empty().then_some(())
         })
         .await;
     });
-    assert_eq!(tickets(), (0..LETTERS).map(subject).collect::<Vec<_>>());
+    assert_eq!(program.subjects(), (0..LETTERS).map(subject).collect::<Vec<_>>());
     server.stop();
     program.run(&["check"]).fine();
 }

@@ -44,10 +44,7 @@ impl Demo {
     }
     pub async fn signed_in(&self) -> Visitor {
         let mut visitor = Visitor::new();
-        let page = visitor.get(self.url("/sign-in")).await;
-        let page = visitor
-            .submit(page.form("Sign in").set("email", &self.email).set("password", &self.password))
-            .await;
+        let page = visitor.sign_in(&self.server.url, &self.email, &self.password).await;
         page.says("Open").says("Admin Panel");
         visitor
     }
@@ -209,14 +206,25 @@ pub async fn register_with(
     }
 }
 
-/// Makes the System Email and opens its authorization page; mailbox page address and that page.
-pub async fn begun(demo: &Demo, visitor: &mut Visitor, address: &str) -> (String, Page) {
+/// Makes the System Email; the address of its page, and its tab Remote Mailbox.
+pub async fn added(demo: &Demo, visitor: &mut Visitor, address: &str, name: &str) -> (String, Page) {
     let page = visitor.get(demo.url("/mailboxes/new")).await;
-    let page = visitor
-        .submit(page.form("Add New Email").set("address", address).set("name", "Contoso Support"))
-        .await;
+    let page = visitor.submit(page.form("Add New Email").set("address", address).set("name", name)).await;
     let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
     let page = visitor.get(format!("{base}/remote")).await;
+    (base, page)
+}
+
+/// *Config* of that tab, with the practice provider's IMAP server: the authorization page.
+pub async fn config(demo: &Demo, visitor: &mut Visitor, remote: &Page, authentication: &str) -> Page {
+    let form =
+        remote.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
+    visitor.submit(form.set("authentication", authentication)).await
+}
+
+/// Makes the System Email and opens its authorization page; mailbox page address and that page.
+pub async fn begun(demo: &Demo, visitor: &mut Visitor, address: &str) -> (String, Page) {
+    let (base, page) = added(demo, visitor, address, "Contoso Support").await;
     for label in [
         "Hostname",
         "Port Number",
@@ -243,9 +251,7 @@ pub async fn begun(demo: &Demo, visitor: &mut Visitor, address: &str) -> (String
     ] {
         page.says(label);
     }
-    let form =
-        page.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
-    let page = visitor.submit(form.set("authentication", "microsoft")).await;
+    let page = config(demo, visitor, &page, "microsoft").await;
     page.says("IdP Config").says("Info").says("Callback Endpoint").says("Client ID").says("Client Secret");
     page.says("Authorization Endpoint")
         .says("Token Endpoint")
@@ -270,10 +276,7 @@ pub async fn sign_in(visitor: &mut Visitor, mut page: Page, address: &str) -> Pa
 /// *Submit* once more, and all is well.
 pub async fn authorize_again(demo: &Demo, visitor: &mut Visitor, base: &str, address: &str) {
     let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let mut page = visitor.submit(page.form("Submit")).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
+    let page = visitor.submit_and_leave(page.form("Submit")).await;
     sign_in(visitor, page, address).await.says(&format!("{address} is authorized"));
     assert_eq!(demo.mailbox(address)["grant"]["state"], "fulfilled");
 }
@@ -309,8 +312,7 @@ pub async fn submit(visitor: &mut Visitor, config: &Page, registered: &Registere
         .set("tenant", "")
         .set("authorization_endpoint", &registered.authorization_endpoint)
         .set("token_endpoint", &registered.token_endpoint);
-    let page = visitor.submit(form).await;
-    if page.text.contains("Go there now") { visitor.get(page.link("Go there now")).await } else { page }
+    visitor.submit_and_leave(form).await
 }
 
 /// From nothing to a mailbox that fetches and sends.

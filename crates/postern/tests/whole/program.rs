@@ -1,4 +1,5 @@
 //! The program under test: one data folder, commands run on it, a server that can be killed.
+use desk::db::{Db, Options};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,19 @@ impl Program {
     }
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+    /// A connection of its own to the database in the data folder.
+    pub fn database(&self) -> Db {
+        let url = format!("sqlite:{}", self.data().join("postern.db").display());
+        Db::open(&url, &Options::default()).unwrap()
+    }
+    /// What all tickets are about, in alphabetical order.
+    pub fn subjects(&self) -> Vec<String> {
+        let page = self.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
+        let items = page["items"].as_array().unwrap().iter();
+        let mut all: Vec<String> = items.map(|t| t["subject"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
     }
     /// A file beside the data folder.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {

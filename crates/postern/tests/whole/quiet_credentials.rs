@@ -1,7 +1,7 @@
 //! What a registration shows of itself stays hidden too: an application's secret, a certificate's key, a service account's
 //! file. Not at the finest log, on no page, in no document of the command line, in no file beside the key.
 use crate::application::{certified, registered};
-use crate::practice_walk::{Demo, switched_on, until};
+use crate::practice_walk::{Demo, added, config, switched_on, until};
 use crate::program::Program;
 use crate::quiet_log::{is_silent, logged, opened, sasl_lines, tokens};
 use crate::visitor::{Page, Visitor};
@@ -123,13 +123,8 @@ async fn a_service_account_is_logged_without_the_key_of_its_file() {
     let key: serde_json::Value = serde_json::from_str(&file).unwrap();
     let mut secrets = lines_of(key["private_key"].as_str().unwrap());
 
-    let page = visitor.get(demo.url("/mailboxes/new")).await;
-    let page = visitor.submit(page.form("Add New Email").set("address", CARE).set("name", "Care")).await;
-    let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
-    let page = visitor.get(format!("{base}/remote")).await;
-    let form =
-        page.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
-    let page = visitor.submit(form.set("authentication", "google")).await;
+    let (base, page) = added(&demo, &mut visitor, CARE, "Care").await;
+    let page = config(&demo, &mut visitor, &page, "google").await;
     let form = page.form("Save only").set("account_secret", &file);
     visitor.submit(form.without("flow").with("flow", "service_account")).await.says("Saved");
     let faults = ["assertion_unknown_key", "consent_removed", "token_garbage"];

@@ -5,7 +5,6 @@ use crate::rig;
 use crate::visitor::Visitor;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use desk::db::{Db, Options};
 use desk::params;
 use desk::site::vault::Vault;
 use secrecy::ExposeSecret as _;
@@ -16,8 +15,7 @@ const NO_SECRET: &str = "practice";
 
 /// The tokens that are kept now: of each grant the refresh token, and its access tokens.
 pub fn tokens(program: &Program) -> Vec<String> {
-    let url = format!("sqlite:{}", program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = program.database();
     let vault = Vault::open(&program.data().join("postern.key")).unwrap();
     let refresh = "SELECT id, '', refresh_token FROM consent WHERE refresh_token IS NOT NULL";
     let access = "SELECT consent_id, resource, token FROM access_token";
@@ -141,8 +139,7 @@ async fn the_walks_are_logged_in_full_without_a_query_string_a_token_or_a_sasl_l
 
 /// The secrets that this finds sealed, by their rows.
 pub fn opened(program: &Program, sql: &'static str, row: impl Fn(i64) -> String) -> Vec<String> {
-    let url = format!("sqlite:{}", program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = program.database();
     let vault = Vault::open(&program.data().join("postern.key")).unwrap();
     let sealed = db.read(|tx| tx.all::<(i64, Vec<u8>)>(sql, params![])).unwrap();
     let opened = sealed.into_iter().map(|(id, sealed)| vault.unseal(&row(id), &sealed).unwrap());
@@ -178,10 +175,7 @@ async fn a_sign_in_by_code_or_by_pasting_and_a_webhook_are_logged_without_what_i
     secrets.extend(tokens(&demo.program));
 
     let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let mut page = visitor.submit(page.form("Submit")).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
+    let page = visitor.submit_and_leave(page.form("Submit")).await;
     let mut elsewhere = Visitor::new();
     let at_the_provider = elsewhere.get(page.url.as_str()).await;
     sign_in(&mut elsewhere, at_the_provider, SUPPORT).await;

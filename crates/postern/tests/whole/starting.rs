@@ -1,6 +1,6 @@
 //! What a command finds wrong before it begins: each is a sentence that says what to do, and nothing is changed.
 use crate::program::{ADMINISTRATOR, PASSWORD, Program, Ran};
-use desk::db::{Db, Error, Options};
+use desk::db::Error;
 use desk::params;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -241,9 +241,7 @@ fn no_part_of_a_database_password_is_printed() {
 fn a_newer_command_changes_no_database_under_an_older_server_and_one_that_looks_needs_no_writer() {
     let program = Program::new().administrator();
     let server = program.serve();
-    let other =
-        Db::open(&format!("sqlite:{}", program.data().join("postern.db").display()), &Options::default())
-            .unwrap();
+    let other = program.database();
     // Who reads does not wait for who writes.
     let waited = other.write(|tx| {
         tx.execute("UPDATE setting SET value = value", &[])?;

@@ -63,6 +63,16 @@ impl Visitor {
         url.query_pairs_mut().clear().extend_pairs(&form.fields);
         self.follow(url, None, 10).await
     }
+    /// *Submit* and whatever else leads to a provider: the page there.
+    pub async fn submit_and_leave(&mut self, form: Form) -> Page {
+        let page = self.submit(form).await;
+        if page.text.contains("Go there now") { self.get(page.link("Go there now")).await } else { page }
+    }
+    /// The page that an agent sees first.
+    pub async fn sign_in(&mut self, site: &str, email: &str, password: &str) -> Page {
+        let page = self.get(format!("{site}/sign-in")).await;
+        self.submit(page.form("Sign in").set("email", email).set("password", password)).await
+    }
     pub async fn submit_once(&mut self, form: Form) -> Page {
         self.follow(form.action.clone(), Some(&form), 0).await
     }

@@ -14,6 +14,11 @@ async fn with_failed(office: &Office) -> Browser {
     with(office, &Outcome::Failed { code, reason, next_at: None });
     office.maya().await
 }
+/// One that waits for a decision, for this reason.
+pub fn with_held(office: &Office, reason: &str) {
+    let (code, reason) = ("automatic_answer".to_owned(), reason.to_owned());
+    with(office, &Outcome::Held { code, reason });
+}
 /// One message that was fetched, with this outcome.
 pub fn with(office: &Office, outcome: &Outcome) {
     let now = office.clock.now();
@@ -45,8 +50,7 @@ async fn an_agent_makes_a_ticket_of_held_mail_or_ignores_it() {
     let mut leo = office.leo().await;
     leo.get("/held").await.shows("No mail is held");
     leo.get("/tickets").await.hides("href=\"/held\"");
-    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer: “<b>Away</b>”.".to_owned());
-    with(&office, &Outcome::Held { code, reason });
+    with_held(&office, "An automatic answer: “<b>Away</b>”.");
     leo.get("/tickets").await.shows("href=\"/held\"");
     leo.get("/held").await.shows("“&#60;b&#62;Away").shows("Make a ticket").shows("support@contoso.example");
     let state = || office.write(|tx| inbox::find(tx, 1)).unwrap().state;
@@ -67,8 +71,7 @@ async fn an_agent_makes_a_ticket_of_held_mail_or_ignores_it() {
 #[tokio::test]
 async fn of_the_inbox_an_agent_sees_and_accepts_what_is_held_and_no_more() {
     let office = Office::staffed();
-    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
-    with(&office, &Outcome::Held { code, reason });
+    with_held(&office, "An automatic answer.");
     let mut leo = office.leo().await;
     let raw = leo.get("/held/1/raw").await;
     assert_eq!((raw.status, raw.body.as_bytes()), (StatusCode::OK, RAW));
@@ -95,8 +98,7 @@ async fn a_held_page_that_is_none_is_a_page_that_says_so() {
 #[tokio::test]
 async fn ignore_all_goes_no_further_than_what_was_on_the_screen() {
     let office = Office::staffed();
-    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
-    with(&office, &Outcome::Held { code, reason });
+    with_held(&office, "An automatic answer.");
     let mut leo = office.leo().await;
     leo.get("/held").await.shows("name=\"newest\" value=\"1\"");
     leo.post("/held/dismissal", &[("newest", "0")]).await;

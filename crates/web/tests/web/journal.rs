@@ -1,5 +1,5 @@
 //! The journal: what came and what became of it, one message's whole life, and what can be done about it.
-use crate::inbox::with;
+use crate::inbox::{with, with_held};
 use crate::office::Office;
 use axum::http::StatusCode;
 use desk::intake::inbox::{self, Outcome};
@@ -43,8 +43,7 @@ async fn a_message_is_listed_looked_up_and_told_from_its_arrival_on() {
 #[tokio::test]
 async fn an_agent_looks_into_what_is_held_and_into_nothing_else() {
     let office = Office::staffed();
-    let (code, reason) = ("automatic_answer".to_owned(), "An automatic answer.".to_owned());
-    with(&office, &Outcome::Held { code, reason });
+    with_held(&office, "An automatic answer.");
     let mut leo = office.leo().await;
     leo.get("/held").await.shows("href=\"/held/1\"");
     leo.get("/held/1").await.shows("It burns.").shows("Make a ticket").shows("An automatic answer.");

@@ -56,17 +56,22 @@ fn a_client_with_a_certificate_signs_as_entra_wants_it() {
     );
 }
 
-#[test]
-fn a_service_account_signs_as_google_wants_it() {
+/// What a service account signs at this time: its header and its claims.
+fn of_a_service_account(now_at: i64) -> (Value, Value) {
     let assertion = ServiceAccountAssertion {
         issuer: "postern@project.iam.example",
         key_id: "k1",
         subject: "support@fabrikam.example",
         scope: "https://mail.google.com/",
         audience: "https://oauth2.example/token",
-        now_at: 1_764_201_600_000,
+        now_at,
     };
-    let (header, claims) = checked(&assertion.signed_by(&key()).unwrap(), &RSA_PKCS1_2048_8192_SHA256);
+    checked(&assertion.signed_by(&key()).unwrap(), &RSA_PKCS1_2048_8192_SHA256)
+}
+
+#[test]
+fn a_service_account_signs_as_google_wants_it() {
+    let (header, claims) = of_a_service_account(1_764_201_600_000);
     assert_eq!(header, json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" }));
     assert_eq!(
         claims,
@@ -82,16 +87,8 @@ fn a_service_account_signs_as_google_wants_it() {
 #[test]
 fn a_service_accounts_words_count_while_the_clock_is_ten_minutes_wrong() {
     for wrong_s in [-600, 0, 600] {
-        let (there_s, here_ms) = (1_764_201_600, (1_764_201_600 + wrong_s) * 1000);
-        let assertion = ServiceAccountAssertion {
-            issuer: "postern@project.iam.example",
-            key_id: "k1",
-            subject: "support@fabrikam.example",
-            scope: "https://mail.google.com/",
-            audience: "https://oauth2.example/token",
-            now_at: here_ms,
-        };
-        let (_, claims) = checked(&assertion.signed_by(&key()).unwrap(), &RSA_PKCS1_2048_8192_SHA256);
+        let there_s = 1_764_201_600;
+        let (_, claims) = of_a_service_account((there_s + wrong_s) * 1000);
         let (made, ends) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
         assert!(made < there_s && there_s < ends, "{wrong_s}: {made} {ends}");
         assert!(ends - made <= 3600, "{wrong_s}: {made} {ends}");

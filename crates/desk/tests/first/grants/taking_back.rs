@@ -10,6 +10,12 @@ impl Scene {
     fn take_back_to(&self, id: i64) {
         self.desk.db.write(|tx| grant::take_back_to(tx, id, REVOKE)).unwrap();
     }
+    fn delete(&self, id: i64) {
+        self.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    }
+    fn told(&self, kept: &TakeBack) -> bool {
+        self.desk.db.write(|tx| grant::told_provider(tx, &by(), kept)).unwrap()
+    }
     fn claim_back(&self, only: Option<i64>, at: i64) -> Option<TakeBack> {
         self.desk.db.write(|tx| grant::claim_take_back(tx, &self.desk.vault, only, at)).unwrap()
     }
@@ -34,7 +40,7 @@ fn what_is_deleted_stays_sealed_until_the_provider_knows_and_can_be_used_for_not
     let s = scene();
     let id = s.in_use();
     s.take_back_to(id);
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.delete(id);
     assert_eq!(s.kept(id), (true, Some(NOW + TELLING_MS)));
     assert!(s.access(id).is_none() && s.claim(id, NOW + 3600 * SECOND).is_none());
     assert!(s.due(NOW + 7200 * SECOND).is_empty(), "nobody renews it");
@@ -46,9 +52,9 @@ fn what_is_deleted_stays_sealed_until_the_provider_knows_and_can_be_used_for_not
     assert_eq!(late.refresh_token.as_ref().unwrap().expose_secret(), "refresh 1");
     assert!(s.claim_back(None, NOW + 2 * TELLING_MS - 1).is_none(), "one at a time");
     let again = s.claim_back(None, NOW + 2 * TELLING_MS).unwrap();
-    assert!(!s.desk.db.write(|tx| grant::told_provider(tx, &by(), &late)).unwrap(), "too late");
+    assert!(!s.told(&late), "too late");
     assert!(s.kept(id).0);
-    assert!(s.desk.db.write(|tx| grant::told_provider(tx, &by(), &again)).unwrap());
+    assert!(s.told(&again));
     assert_eq!((s.kept(id), s.untold()), ((false, None), None));
     assert_eq!(s.count("taken_back"), 1);
 }
@@ -57,7 +63,7 @@ fn what_is_deleted_stays_sealed_until_the_provider_knows_and_can_be_used_for_not
 fn what_can_be_told_nowhere_is_destroyed_at_once_and_an_address_counts_only_while_it_is_in_use() {
     let s = scene();
     let id = s.in_use();
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.delete(id);
     assert_eq!(s.kept(id), (false, None));
     s.take_back_to(id);
     assert!(s.claim_back(Some(id), NOW).is_none());
@@ -75,7 +81,7 @@ fn a_provider_that_cannot_be_told_is_told_again_and_said_so_at_the_first_time_an
     let s = scene();
     let id = s.in_use();
     s.take_back_to(id);
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.delete(id);
     for n in 1..4 {
         let kept = s.claim_back(None, NOW + n * TELLING_MS).unwrap();
         let again_at = NOW + (n + 1) * TELLING_MS;
@@ -99,22 +105,22 @@ fn what_a_refresh_brings_after_the_end_is_taken_back_in_place_of_what_it_replace
         let id = s.in_use();
         s.take_back_to(id);
         let lease = s.claim(id, NOW + 1800 * SECOND).unwrap();
-        s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+        s.delete(id);
         if is_told {
             let kept = s.claim_back(Some(id), NOW).unwrap();
-            assert!(s.desk.db.write(|tx| grant::told_provider(tx, &by(), &kept)).unwrap());
+            assert!(s.told(&kept));
         }
         assert!(!s.refreshed(&lease, &tokens("access 2", Some("refresh 2")), NOW + 1), "it has ended");
         assert!(s.access(id).is_none());
         let kept = s.claim_back(None, NOW + 1).unwrap();
         assert_eq!(kept.refresh_token.as_ref().unwrap().expose_secret(), "refresh 2", "told: {is_told}");
-        assert!(s.desk.db.write(|tx| grant::told_provider(tx, &by(), &kept)).unwrap());
+        assert!(s.told(&kept));
         assert_eq!(s.kept(id), (false, None));
     }
     // Where nobody can be told, what comes late is dropped.
     let id = s.in_use();
     let lease = s.claim(id, NOW + 1800 * SECOND).unwrap();
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.delete(id);
     assert!(!s.refreshed(&lease, &tokens("access 2", Some("refresh 2")), NOW + 1));
     assert_eq!(s.kept(id), (false, None));
 }
@@ -124,7 +130,7 @@ fn what_is_kept_to_be_taken_back_is_of_nobody_and_is_dropped_with_its_key() {
     let s = scene();
     let id = s.in_use();
     s.take_back_to(id);
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), id)).unwrap();
+    s.delete(id);
     let watched = s.desk.db.read(|tx| grant::with_refresh_token(tx, grant::Whose::All)).unwrap();
     assert!(watched.is_empty(), "it ends with nothing any more");
     let second = s.authorized("second", "access 2");
@@ -139,7 +145,7 @@ fn what_is_kept_to_be_taken_back_is_of_nobody_and_is_dropped_with_its_key() {
     sealed::each_batch(&s.desk.db, collect).unwrap();
     assert_eq!(sealed_values, [id, second], "a change of the key passes neither by");
 
-    s.desk.db.write(|tx| grant::delete_tokens(tx, &by(), second)).unwrap();
+    s.delete(second);
     let lost = lost_key::look(&s.desk.db, None).unwrap();
     assert!(
         lost.mailboxes.values().all(|again| !again.authorize),

@@ -131,10 +131,7 @@ async fn strikes(row: &'static Row) {
         }
         ByConsent => {
             let page = visitor.get(format!("{base}/remote/authorization")).await;
-            let mut page = visitor.submit(page.form("Submit")).await;
-            if page.text.contains("Go there now") {
-                page = visitor.get(page.link("Go there now")).await;
-            }
+            let page = visitor.submit_and_leave(page.form("Submit")).await;
             let page = sign_in(&mut visitor, page, SUPPORT).await;
             page.says(&format!("{SUPPORT} is authorized"));
             page

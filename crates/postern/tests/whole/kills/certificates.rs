@@ -4,7 +4,7 @@ use super::{chance, kills, pause};
 use crate::application::{certified, registered};
 use crate::practice_walk::{Demo, switched_on};
 use crate::program::Program;
-use desk::db::{Db, Options};
+use desk::db::Db;
 use desk::mailboxes::client::{self, Client};
 use desk::params;
 use desk::site::vault::Vault;
@@ -34,8 +34,7 @@ fn fleet(program: &Program, addresses: &[String]) -> String {
 /// Of each registration that shows a certificate, how many are in use, wait and are retired. None is half: a live one has
 /// a key that is its own and signs, a retired one has none, and each step is in the history as often as it was done.
 fn held(program: &Program) -> Vec<[usize; 3]> {
-    let url = format!("sqlite:{}", program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = program.database();
     let vault = Vault::open(&program.data().join("postern.key")).unwrap();
     let clients: Vec<Client> = db.read(|tx| client::list(tx, 1000)).unwrap();
     clients.iter().filter(|client| client.shows_certificate()).map(|of| counted(&db, &vault, of)).collect()

@@ -1,8 +1,7 @@
 //! kill -9 between the end of a token here and the provider's word that it knows: it hears of every one all the same.
 use super::{chance_of, kills_or};
-use crate::practice_walk::{Demo, by_id, until, until_within};
-use crate::visitor::{Page, Visitor};
-use desk::db::{Db, Options};
+use crate::practice_walk::{Demo, added, by_id, config, until, until_within};
+use crate::visitor::Visitor;
 use desk::params;
 use rand::RngExt as _;
 use std::time::{Duration, Instant};
@@ -12,11 +11,7 @@ const CARE: &str = "care@fabrikam.example";
 /// What is kept of tokens that have ended: how many, and whether each is to be told of.
 fn kept(demo: &Demo) -> (i64, i64) {
     let sql = "SELECT count(refresh_token), count(take_back_at) FROM consent WHERE state = 'revoked'";
-    database(demo).read(|tx| tx.one(sql, params![])).unwrap()
-}
-fn database(demo: &Demo) -> Db {
-    let url = format!("sqlite:{}", demo.program.data().join("postern.db").display());
-    Db::open(&url, &Options::default()).unwrap()
+    demo.program.database().read(|tx| tx.one(sql, params![])).unwrap()
 }
 
 /// How many consents of the mailbox its provider holds.
@@ -38,13 +33,8 @@ fn held_there(demo: &Demo) -> usize {
 
 /// A mailbox at Google, with its client; its page in Postern.
 async fn registered(demo: &Demo, visitor: &mut Visitor) -> String {
-    let page = visitor.get(demo.url("/mailboxes/new")).await;
-    let page = visitor.submit(page.form("Add New Email").set("address", CARE).set("name", "Care")).await;
-    let base = page.url.as_str().split('?').next().unwrap().trim_end_matches("/remote").to_owned();
-    let page = visitor.get(format!("{base}/remote")).await;
-    let form =
-        page.form("Config").set("host", "localhost").set("port", &demo.imap_port).set("security", "tls");
-    let page = visitor.submit(form.set("authentication", "google")).await;
+    let (base, page) = added(demo, visitor, CARE, "Care").await;
+    let page = config(demo, visitor, &page, "google").await;
     let mut console = Visitor::new();
     let clients = console.get(format!("{}/google/clients", demo.portal.trim_end_matches("/portal"))).await;
     let form = clients.form("Create").set("name", "Postern").set("redirect_uri", &by_id(&page, "callback"));
@@ -56,10 +46,7 @@ async fn registered(demo: &Demo, visitor: &mut Visitor) -> String {
 
 async fn authorized(visitor: &mut Visitor, base: &str) {
     let page = visitor.get(format!("{base}/remote/authorization")).await;
-    let mut page: Page = visitor.submit(page.form("Submit")).await;
-    if page.text.contains("Go there now") {
-        page = visitor.get(page.link("Go there now")).await;
-    }
+    let page = visitor.submit_and_leave(page.form("Submit")).await;
     let page = visitor.submit(page.form("Next").set("account", CARE).set("password", "practice")).await;
     let mut form = page.form("Continue");
     if page.text.contains("type=\"checkbox\"") {
@@ -101,7 +88,7 @@ async fn a_kill_in_a_revocation_leaves_no_provider_untold() {
             demo.run(&["mailbox", "revoke", CARE]);
             // The minute of whoever ended it is over.
             let sql = "UPDATE consent SET take_back_at = 1 WHERE take_back_at IS NOT NULL";
-            database(&demo).write(|tx| tx.execute(sql, params![])).unwrap();
+            demo.program.database().write(|tx| tx.execute(sql, params![])).unwrap();
         }
         until_within(Duration::from_secs(60), "nothing is kept any more", async || {
             (kept(&demo) == (0, 0)).then_some(())

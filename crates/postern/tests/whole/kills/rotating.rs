@@ -2,7 +2,7 @@
 //! keys of the file, and the next change ends what was begun.
 use super::{chance, kills};
 use crate::program::Program;
-use desk::db::{Db, Error, Options};
+use desk::db::{Db, Error};
 use desk::params;
 use desk::site::sealed;
 use desk::site::vault::Vault;
@@ -65,8 +65,7 @@ fn a_kill_in_a_change_of_the_key_loses_nothing_that_is_sealed() {
 fn stage() -> Stage {
     let program = Program::new().administrator();
     let file = program.data().join("postern.key");
-    let url = format!("sqlite:{}", program.data().join("postern.db").display());
-    let db = Db::open(&url, &Options::default()).unwrap();
+    let db = program.database();
     let vault = Vault::open(&file).unwrap();
     let made: Result<(), Error> = db.write(|tx| {
         for id in 1..=VALUES {
