@@ -118,7 +118,7 @@ pub async fn bytes(state: &State, found: &Inbox) -> Result<Vec<u8>, Error> {
     let id = found.id;
     let hash: [u8; 32] = found
         .sha256
-        .clone()
+        .as_slice()
         .try_into()
         .map_err(|_| anyhow::anyhow!("inbox row {id} has no hash of 32 bytes"))?;
     let blob = state.courier.read(move |tx| blob::known(tx, &[hash])).await?;

@@ -131,12 +131,11 @@ pub async fn list(
         let ids: Vec<i64> = found.incoming.iter().map(|life| life.row.id).collect();
         Ok((mailboxes, journal::of(tx, &ids)?, found.outgoing, found.more))
     });
-    let (mailboxes, mut lines, sent, mut more) = read.await?;
+    let (mailboxes, mut lines, sent, more) = read.await?;
     let mut next = None;
     if find.is_empty() && lines.len() > LINES_MAX as usize {
         lines.truncate(LINES_MAX as usize);
         next = lines.last().map(|line| line.id);
-        more = false;
     }
     let is_unknown = !find.is_empty() && lines.is_empty() && sent.is_empty();
     let page = Page::new(&state, &visit, "Journal", Here::Emails).await?;

@@ -85,8 +85,9 @@ impl Line {
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
-        let lacking = member.balance.as_ref().filter(|balance| balance.counts.unaccounted > 0);
-        why.extend(lacking.map(|balance| ("warn", balance.lacks())));
+        let figure = member.balance.as_ref().map(|balance| Figure::of(balance, page));
+        let lacking = figure.as_ref().and_then(|figure| figure.why.clone());
+        why.extend(lacking.map(|lacking| ("warn", lacking)));
         Line {
             id: mailbox.id,
             address: mailbox.address.clone(),
@@ -99,7 +100,7 @@ impl Line {
             silence: silent.map(|alert| alert.fact.reason.clone()),
             unusual_at: member.usual.unusual_at.filter(|at| *at > page.now).map(|at| page.since(&at)),
             watched: member.usual.watched,
-            figure: member.balance.as_ref().map(|balance| Figure::of(balance, page)),
+            figure,
             next_sending: member.next_sending_at.map(|at| page.moment(&at.max(page.now))),
             act: act(&member, page.now),
         }

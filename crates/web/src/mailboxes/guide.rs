@@ -116,8 +116,8 @@ impl Guide {
             portal: preset.portal,
             address: mailbox.address.clone(),
             opens: mailbox.opens().to_owned(),
-            roles: lines(&roles, scripts::EXCHANGE),
-            graph_roles: lines(&roles, scripts::GRAPH),
+            roles: scripts::names(&roles, scripts::EXCHANGE).join("\n"),
+            graph_roles: scripts::names(&roles, scripts::GRAPH).join("\n"),
             done: facts.steps(client.flow, family, side, preset.needs_secret),
             is_outgoing: side == Side::Outgoing,
             facts,
@@ -168,12 +168,6 @@ impl Guide {
         let next = self.done.iter().position(|done| !done).map(|at| at + 1);
         if next == Some(step) { "step" } else { "false" }
     }
-}
-
-/// The permissions of one resource, a line each.
-fn lines(roles: &[Role], of: &str) -> String {
-    let names = roles.iter().filter(|role| role.api == of).map(|role| role.name);
-    names.collect::<Vec<_>>().join("\n")
 }
 
 /// What an application is to be allowed for this mailbox, and no more. Sending that is not set up yet will be by the same.

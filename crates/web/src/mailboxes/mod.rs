@@ -197,9 +197,9 @@ pub async fn frame(
     let mailbox = find(state, id).await?;
     let read = state.courier.read(move |tx| {
         let member = desk::alerts::fleet::of(tx, id)?.ok_or(desk::Refusal::NotFound("email"))?;
-        Ok((happened(tx, &member)?, member))
+        Ok((happened(tx, &member)?, grant::untold(tx, id)?, member))
     });
-    let (happened, member) = read.await?;
+    let (happened, untold, member) = read.await?;
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
     page.done = asked.done.as_deref().and_then(done_sentence).map(str::to_owned);
     let banner = match &visit.who {
@@ -229,7 +229,6 @@ pub async fn frame(
         let found = state.courier.read(move |tx| grant::tried_again(tx, id, side)).await?;
         tried_again.extend(found.map(|(grant, at)| TriedAgain { grant, side, at: at.max(page.now) }));
     }
-    let untold = state.courier.read(move |tx| grant::untold(tx, id)).await?;
     say_once(&tried_again, &mut facts, &mut line);
     // *Try now* stands beside what is tried again by itself.
     unproved.retain(|side| !tried_again.iter().any(|tried| tried.side == *side));

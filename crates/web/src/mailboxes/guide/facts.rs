@@ -139,18 +139,12 @@ fn failed(side: Side, looked: Option<&Examination>, newest: Option<&Grant>) -> O
     let of_a_try = newest.filter(has_failed).and_then(|grant| explain::part(&grant.reason_code));
     let since = newest.map_or(0, |grant| grant.since);
     let of_the_look = looked.filter(|looked| looked.at > since).and_then(|looked| {
-        let of_the_side = looked.steps.iter().filter(|step| step.part == part_of(side));
-        let of_the_registration = of_the_side.filter(|step| matches!(step.link, Link::Site | Link::Client));
-        of_the_registration.filter_map(|step| explain::part(&step.code)).next()
+        let of_the_side = looked.steps.iter().filter(|step| step.part == Part::from(side));
+        let mut of_the_registration =
+            of_the_side.filter(|step| matches!(step.link, Link::Site | Link::Client));
+        of_the_registration.find_map(|step| explain::part(&step.code))
     });
     of_the_look.or(of_a_try)
-}
-
-fn part_of(side: Side) -> Part {
-    match side {
-        Side::Incoming => Part::Incoming,
-        Side::Outgoing => Part::Outgoing,
-    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,14 @@ pub struct Role {
     pub name: &'static str,
     id: &'static str,
 }
+/// Those of one resource.
+pub fn of_api<'a>(roles: &'a [Role], api: &str) -> impl Iterator<Item = &'a Role> {
+    roles.iter().filter(move |role| role.api == api)
+}
+/// The names of those.
+pub fn names(roles: &[Role], api: &str) -> Vec<&'static str> {
+    of_api(roles, api).map(|role| role.name).collect()
+}
 impl Role {
     const fn of(api: &'static str, name: &'static str, id: &'static str) -> Role {
         Role { api, name, id }
@@ -135,11 +143,8 @@ impl Scripts {
     pub fn of_app_only(values: &Values<'_>, oauth2: &OAuth2, roles: &[Role]) -> Option<Scripts> {
         let (name, tenant) = (plain(values.name), directory(values));
         let manifest = manifest_of_app_only(&name, roles);
-        let of = |api: &str| {
-            let names = roles.iter().filter(|role| role.api == api).map(|role| role.name);
-            names.collect::<Vec<_>>().join(" ")
-        };
-        let (exchange, graph, makes_secret) = (of(EXCHANGE), of(GRAPH), values.makes_secret);
+        let (exchange, graph) = (names(roles, EXCHANGE).join(" "), names(roles, GRAPH).join(" "));
+        let makes_secret = values.makes_secret;
         let az = oauth2.az_cloud.as_deref().map(|cloud| AzAppOnly {
             makes_secret,
             name: in_shell(&name),
@@ -211,8 +216,7 @@ fn manifest(name: &str, values: &Values<'_>, audience: &str) -> String {
 /// The same where nobody is led back.
 fn manifest_of_app_only(name: &str, roles: &[Role]) -> String {
     let access = |api: &str| -> Vec<_> {
-        let of_it = roles.iter().filter(|role| role.api == api);
-        of_it.map(|role| json!({ "id": role.id, "type": "Role" })).collect()
+        of_api(roles, api).map(|role| json!({ "id": role.id, "type": "Role" })).collect()
     };
     let resources = [EXCHANGE, GRAPH].map(|api| (api, access(api)));
     let resources: Vec<_> = (resources.into_iter().filter(|(_, access)| !access.is_empty()))
