@@ -5,7 +5,7 @@ use super::shelf::{Names, Shelf};
 use super::{Broke, MESSAGE_BYTES_MAX};
 use crate::Courier;
 use crate::connect;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::Named;
@@ -18,6 +18,8 @@ const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
 /// is the server that is ill.
 pub(super) const SKIPS_MAX: usize = 10;
+/// Messages that are tried to see whether the server works.
+const LOOKED_AT: usize = 4;
 
 /// A message, or why there is none.
 #[derive(Debug)]
@@ -89,6 +91,15 @@ pub(super) struct Taker<'a> {
     /// How many more messages may be passed over.
     spare: &'a mut usize,
     names: &'a mut Names,
+    /// What was left in this round.
+    refused: BTreeSet<u32>,
+}
+
+/// What came of asking for one message.
+enum Single {
+    Came(Fetched),
+    /// Why it is left on the server.
+    Left(String),
 }
 
 impl<'a> Taker<'a> {
@@ -101,7 +112,8 @@ impl<'a> Taker<'a> {
         spare: &'a mut usize,
         names: &'a mut Names,
     ) -> Taker<'a> {
-        Taker { courier, mailbox, rules, cursor, batch, spare, names }
+        let refused = BTreeSet::new();
+        Taker { courier, mailbox, rules, cursor, batch, spare, names, refused }
     }
 
     /// Fetches these UIDs and passes them on in batches; ends early when asked to stop, or when nobody stores.
@@ -129,6 +141,8 @@ impl<'a> Taker<'a> {
         end
     }
 
+    /// Where the server refuses what it was asked for, or breaks off, the messages that have not come are asked for in
+    /// smaller parts, down to the one that is to blame.
     async fn chunk(
         &mut self,
         shelf: &mut Shelf,
@@ -136,20 +150,38 @@ impl<'a> Taker<'a> {
         chunk: &[u32],
         out: &mpsc::Sender<Batch>,
     ) -> Result<(), Broke> {
-        let mut missing = Vec::new();
-        match self.stream(shelf, open, chunk, &mut missing, out).await {
-            Ok(()) => {}
-            Err(error) if concerns_messages(&error) => {
-                tracing::warn!(mailbox = self.mailbox.address, "fetched one by one from here: {error}");
-                missing = open.to_come.iter().copied().collect();
-                self.connect_again(shelf).await?;
+        let (mut parts, mut works) = (vec![chunk.to_vec()], false);
+        while let Some(part) = parts.pop() {
+            let mut missing = Vec::new();
+            let ended = self.stream(shelf, open, &part, &mut missing, out).await;
+            if out.is_closed() {
+                return Ok(());
             }
-            Err(error) => return Err(self.trouble(&error).into()),
+            if let Err(error) = ended {
+                if !concerns_messages(&error) {
+                    return Err(self.trouble(&error).into());
+                }
+                tracing::warn!(mailbox = self.mailbox.address, "fetched in smaller parts from here: {error}");
+                self.connect_again(shelf).await?;
+                missing = part.iter().copied().filter(|uid| open.to_come.contains(uid)).collect();
+                self.pass_the_gone(shelf, open, &mut missing).await?;
+                if missing.len() > 1 {
+                    let came = missing.len() < part.len();
+                    works = works || came || self.works(shelf, &missing, &BTreeSet::new()).await?;
+                    if !works {
+                        return Err(self.trouble(&error).into());
+                    }
+                    // Mostly it breaks off at the one that is to blame.
+                    let rest = missing.split_off(if came { 1 } else { missing.len() / 2 });
+                    parts.extend([rest, missing]);
+                    continue;
+                }
+            } else {
+                self.pass_the_gone(shelf, open, &mut missing).await?;
+            }
+            self.one_by_one(shelf, open, &missing, out).await?;
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.missing(shelf, open, &missing, out).await
+        Ok(())
     }
 
     /// One command for the whole chunk.
@@ -175,25 +207,38 @@ impl<'a> Taker<'a> {
         Ok(())
     }
 
-    /// Those that were deleted meanwhile are passed; those that are still listed are asked for one by one, and left
-    /// with the reason when they do not come.
-    async fn missing(
+    /// Those that were deleted meanwhile are passed over.
+    async fn pass_the_gone(
+        &mut self,
+        shelf: &mut Shelf,
+        open: &mut Open,
+        missing: &mut Vec<u32>,
+    ) -> Result<(), Broke> {
+        let Some(first) = missing.iter().min() else { return Ok(()) };
+        let listed = shelf.uids_since(first.saturating_sub(1)).await.map_err(|error| self.trouble(&error))?;
+        let listed: BTreeSet<u32> = listed.into_iter().collect();
+        for gone in missing.extract_if(.., |uid| !listed.contains(uid)) {
+            open.pass(gone);
+        }
+        Ok(())
+    }
+
+    /// Those that do not come by themselves either are left, with the reason.
+    async fn one_by_one(
         &mut self,
         shelf: &mut Shelf,
         open: &mut Open,
         missing: &[u32],
         out: &mpsc::Sender<Batch>,
     ) -> Result<(), Broke> {
-        let first = missing.iter().min().copied().unwrap_or(1);
-        let listed = shelf.uids_since(first.saturating_sub(1)).await.map_err(|error| self.trouble(&error))?;
-        let listed: BTreeSet<u32> = listed.into_iter().collect();
         for uid in missing {
-            if !listed.contains(uid) {
-                open.pass(*uid);
-                continue;
+            match self.single(shelf, *uid, missing).await? {
+                Single::Came(fetched) => self.sort(open, fetched),
+                Single::Left(reason) => {
+                    self.refused.insert(*uid);
+                    self.record(open, *uid, None, Content::Left(reason));
+                }
             }
-            let fetched = self.single(shelf, *uid, missing).await?;
-            self.sort(open, fetched);
             if open.is_full(self.batch) && out.send(open.cut(self.names)).await.is_err() {
                 return Ok(());
             }
@@ -201,13 +246,13 @@ impl<'a> Taker<'a> {
         Ok(())
     }
 
-    /// One message, twice if need be. `Missing`: the server works, but does not deliver this one.
-    async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Fetched, Broke> {
+    /// One message, twice if need be. It is left where the server works, but does not deliver this one.
+    async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Single, Broke> {
         let mut last = None;
         for _ in 0..2 {
             match one(shelf, uid).await {
                 Ok(Fetched::Missing { .. }) => last = None,
-                Ok(fetched) => return Ok(fetched),
+                Ok(fetched) => return Ok(Single::Came(fetched)),
                 Err(error) if concerns_messages(&error) => {
                     self.connect_again(shelf).await?;
                     last = Some(error);
@@ -215,20 +260,40 @@ impl<'a> Taker<'a> {
                 Err(error) => return Err(self.trouble(&error).into()),
             }
         }
-        if *self.spare == 0 || !self.works(shelf, ill).await {
+        if *self.spare == 0 || !self.works(shelf, ill, &BTreeSet::from([uid])).await? {
             let error =
                 last.unwrap_or_else(|| wire::Error::broken("fetch messages", &self.mailbox.incoming.host));
             return Err(self.trouble(&error).into());
         }
         *self.spare -= 1;
-        Ok(Fetched::Missing { uid })
+        let said = match last.as_ref().map(|error| (error.server_text(), error)) {
+            None => String::new(),
+            Some((Some(text), _)) => format!(" It answers “{text}”."),
+            Some((None, error)) => format!(" {}", sentence(&error.to_string())),
+        };
+        Ok(Single::Left(format!("The server lists it but does not deliver it.{said}")))
     }
 
-    /// Whether the server delivers another message: if it does not, it is ill, and no single message is to blame.
-    async fn works(&mut self, shelf: &mut Shelf, ill: &[u32]) -> bool {
-        let Ok(listed) = shelf.uids_since(0).await else { return false };
-        let Some(healthy) = listed.iter().rev().find(|uid| !ill.contains(uid)) else { return false };
-        matches!(one(shelf, *healthy).await, Ok(Fetched::Message { .. } | Fetched::TooBig { .. }))
+    /// Whether the server delivers any other message: if it does not, it is ill, and no single one is to blame. Those
+    /// beside the `ill` are looked at first, and then these, for they may be all that there are.
+    async fn works(
+        &mut self,
+        shelf: &mut Shelf,
+        ill: &[u32],
+        without: &BTreeSet<u32>,
+    ) -> Result<bool, Broke> {
+        let Ok(mut listed) = shelf.uids_since(0).await else { return Ok(false) };
+        listed.retain(|uid| !without.contains(uid) && !self.refused.contains(uid));
+        let (ill, others): (Vec<u32>, Vec<u32>) = listed.into_iter().partition(|uid| ill.contains(uid));
+        for uid in spread(&others).into_iter().chain(spread(&ill)) {
+            match one(shelf, uid).await {
+                Ok(Fetched::Message { .. } | Fetched::TooBig { .. }) => return Ok(true),
+                Ok(Fetched::Missing { .. }) => {}
+                Err(error) if concerns_messages(&error) => self.connect_again(shelf).await?,
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     async fn connect_again(&self, shelf: &mut Shelf) -> Result<(), Broke> {
@@ -247,10 +312,12 @@ impl<'a> Taker<'a> {
             Fetched::TooBig { uid, internal_date_at, size_bytes } => {
                 (uid, internal_date_at, Content::Left(too_big(size_bytes)))
             }
-            Fetched::Missing { uid } => {
-                (uid, None, Content::Left("The server lists it but does not deliver it.".to_owned()))
-            }
+            Fetched::Missing { uid } => return open.pass(uid),
         };
+        self.record(open, uid, at, content);
+    }
+
+    fn record(&self, open: &mut Open, uid: u32, at: Option<i64>, content: Content) {
         let was_there = uid <= self.cursor.start_after_uid;
         if was_there && !self.rules.wants(at) {
             open.pass(uid);
@@ -267,6 +334,15 @@ impl<'a> Taker<'a> {
 pub(crate) fn too_big(size_bytes: u64) -> String {
     let (megabytes, most) = (size_bytes.div_ceil(1024 * 1024), MESSAGE_BYTES_MAX / (1024 * 1024));
     format!("It has {megabytes} MB; Postern takes at most {most} MB.")
+}
+
+/// Some of these, the newest and the oldest among them.
+fn spread(uids: &[u32]) -> Vec<u32> {
+    let last = uids.len().saturating_sub(1);
+    let mut some: Vec<u32> =
+        (0..LOOKED_AT).filter_map(|at| uids.get(last - last * at / (LOOKED_AT - 1)).copied()).collect();
+    some.dedup();
+    some
 }
 
 async fn one(shelf: &mut Shelf, uid: u32) -> wire::Result<Fetched> {

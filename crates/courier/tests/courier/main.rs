@@ -15,6 +15,7 @@ mod graph;
 mod graph_sending;
 mod lasting;
 mod lmtp;
+mod poisoned;
 mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]

@@ -30,6 +30,10 @@ pub struct State {
     pub refused: HashSet<u32>,
     /// FETCH of these leaves them out.
     pub skipped: HashSet<u32>,
+    /// The link is cut each time when these are to be delivered, after those before them.
+    pub breaks_at: HashSet<u32>,
+    /// What is written now is the last that this link has.
+    is_last_word: bool,
     /// The link is cut after so many more delivered messages.
     pub cut_after: Option<usize>,
     /// Whom each token was given for.
@@ -128,7 +132,7 @@ impl PretendImap {
             }
             let Some(answer) = self.answer(&tag, &command) else { return Ok(()) };
             write.write_all(&answer).await?;
-            if verb == "LOGOUT" {
+            if verb == "LOGOUT" || std::mem::take(&mut self.state().is_last_word) {
                 return Ok(());
             }
         }
@@ -325,6 +329,10 @@ fn fetch(state: &mut State, tag: &str, set: &str, is_whole: bool) -> Option<Vec<
             let line = format!("* {} FETCH (UID {} INTERNALDATE \"{date}\")\r\n", position + 1, letter.uid);
             answer.extend_from_slice(line.as_bytes());
             continue;
+        }
+        if state.breaks_at.contains(&letter.uid) {
+            state.is_last_word = true;
+            return Some(answer);
         }
         if let Some(left) = &mut state.cut_after {
             if *left == 0 {
