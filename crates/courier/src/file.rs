@@ -101,7 +101,7 @@ fn parse_all(desk: &Desk, part: Vec<(usize, Claim)>, now: i64) -> Vec<(usize, Re
 }
 
 /// Or, where a person wants a ticket of one that cannot be read or could not be filed, what stands in for it.
-fn parse(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
+pub(crate) fn parse(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
     let reason = match read(desk, claim, now) {
         Ok(_) if claim.accepted && claim.has_failed => "It could not be filed as it is.".to_owned(),
         Ok(message) => return Ok(message),

@@ -24,6 +24,7 @@ mod refresh;
 mod refused;
 mod registration;
 pub mod rehearse;
+pub mod replay;
 pub mod rounds;
 mod send;
 mod trouble;

@@ -26,6 +26,7 @@ mod open;
 mod outbox;
 mod output;
 mod pipe;
+mod replay;
 mod reply;
 mod restore;
 mod serve;
@@ -137,6 +138,8 @@ enum Command {
     Pipe(pipe::Pipe),
     /// The whole life of a message, from its arrival to its entry, or from its writing to each recipient
     Trace(trace::Trace),
+    /// File stored raw mail again with this version's parser and rules, into a desk of its own, and show what differs
+    Replay(replay::Replay),
     /// Outgoing messages
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -282,6 +285,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Inbox(command) => inbox::run(&program, command),
         Command::Pipe(asked) => pipe::run(&program, &asked),
         Command::Trace(asked) => trace::run(&program, &asked),
+        Command::Replay(asked) => replay::run(&program, &asked),
         Command::Outbox(command) => outbox::run(&program, command),
         Command::Key(command) => key::run(&program, &command),
         Command::Mail(command) => hold::run(&program, &command),
@@ -307,6 +311,7 @@ impl Command {
             | Command::Inbox(_)
             | Command::Pipe(_)
             | Command::Trace(_)
+            | Command::Replay(_)
             | Command::Outbox(_)
             | Command::Key(_)
             | Command::Mail(_)

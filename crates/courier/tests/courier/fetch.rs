@@ -2,6 +2,7 @@ use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
+use desk::intake::replay::Range;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
 
 const HOUR: i64 = 3_600_000;
@@ -198,6 +199,13 @@ async fn a_message_over_the_limit_is_left_on_the_server_and_recorded() {
     let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
     assert!(row.reason.contains("65 MB") && row.reason.contains("left on the server"), "{}", row.reason);
     assert_eq!(imap.state().letters.len(), 1);
+    // Filed again, it is what it is: no letter.
+    let (desk, now, folder) = (stage.courier.desk(), stage.courier.now(), tempfile::tempdir().unwrap());
+    let tally = apart(|| {
+        courier::replay::replay(desk, folder.path(), &Range::default(), now, |told| panic!("{told:?}"))
+            .unwrap()
+    });
+    assert_eq!((tally.messages, tally.different), (3, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

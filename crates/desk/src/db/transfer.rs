@@ -44,9 +44,18 @@ impl Db {
     /// Every row of this database into another one that has the same steps and nothing that is worth keeping: one
     /// transaction. One of the two is SQLite.
     pub fn copy_into(&self, to: &Db) -> Result<(), Error> {
+        self.copy(to, |_| true)
+    }
+
+    /// The same with these tables alone, which refer to no other.
+    pub(crate) fn copy_tables_into(&self, to: &Db, tables: &[&str]) -> Result<(), Error> {
+        self.copy(to, |name| tables.contains(&name))
+    }
+
+    fn copy(&self, to: &Db, is_wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
         self.read(|from| {
             let from = RefCell::new(from);
-            to.write(|to| copy(&mut from.borrow_mut(), to))
+            to.write(|to| copy(&mut from.borrow_mut(), to, &is_wanted))
         })
     }
 }
@@ -62,10 +71,10 @@ struct Table {
     columns: Vec<(String, Kind)>,
 }
 
-fn copy(from: &mut Tx<'_>, to: &mut Tx<'_>) -> Result<(), Error> {
+fn copy(from: &mut Tx<'_>, to: &mut Tx<'_>, is_wanted: &impl Fn(&str) -> bool) -> Result<(), Error> {
     let tables = if from.dialect() == Dialect::Sqlite { tables(from)? } else { tables(to)? };
     let constraints = without_constraints(to)?;
-    for table in &tables {
+    for table in tables.iter().filter(|table| is_wanted(&table.name)) {
         to.batch(&format!("DELETE FROM {}", table.name))?;
         rows(from, to, table)?;
         numbers(from, to, table)?;

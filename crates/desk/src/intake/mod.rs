@@ -9,6 +9,7 @@ pub mod piped;
 mod prepare;
 mod record;
 pub mod rehearsal;
+pub mod replay;
 pub mod round_trip;
 mod routing;
 pub mod screen;

@@ -67,6 +67,16 @@ fn find<'a>(tx: &mut Tx<'_>, marks: impl Iterator<Item = &'a str>, now: i64) -> 
     Ok(tx.all(query.sql(), query.params())?)
 }
 
+/// Those of these marks that were sent, with their mailbox and when.
+pub(super) fn sent(tx: &mut Tx<'_>, marks: &[String]) -> Result<Vec<(i64, String, i64)>> {
+    if marks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Query::new("SELECT mailbox_id, mark, sent_at FROM round_trip WHERE mark IN ");
+    query.bind_list(marks.iter().take(MARKS_MAX).map(String::as_str)).push(" LIMIT 20");
+    Ok(tx.all(query.sql(), query.params())?)
+}
+
 /// Before anything else is asked of a message: not even a delivery report about the letter is anybody's.
 pub(super) fn screen(tx: &mut Tx<'_>, claim: &Claim, message: &mail::Message, now: i64) -> Result<Verdict> {
     let marks = marks(message);

@@ -89,7 +89,7 @@ pub fn add(tx: &mut Tx<'_>, by: &By, ticket_id: i64, people: &[Person], standing
     }
     query.push(
         " ON CONFLICT (ticket_id, address_key) DO UPDATE SET standing = excluded.standing,
-             added_by = excluded.added_by, name = COALESCE(participant.name, excluded.name)
+             added_by = excluded.added_by, at = excluded.at, name = COALESCE(participant.name, excluded.name)
          WHERE participant.standing = 'offered' AND excluded.standing = 'participant'",
     );
     tx.execute(query.sql(), query.params())?;

@@ -4,6 +4,7 @@ use desk::db::Tx;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Arrival, Outcome, Recorded};
 use desk::intake::joining;
+use desk::intake::replay::{self, Difference, Range, Scratch};
 use desk::mailboxes::{cursor, cursor::Cursor, mailbox};
 use desk::outgoing::delivery::{self, Sending};
 use desk::outgoing::outbox::{self, Attempt, Fate};
@@ -262,9 +263,24 @@ impl Day {
         let page = self.read(|tx| queue::page(tx, viewer, queue, None, 50));
         page.lines.iter().map(|line| line.number.as_str()).collect::<Vec<_>>().join(" ")
     }
-    /// The check finds nothing.
+    /// The check finds nothing, and all of the day's mail would come out the same once more.
     pub fn is_whole(&self) {
         assert_eq!(desk::check::check(&self.desk).unwrap().faults, []);
+        let differences = self.replayed();
+        assert!(differences.is_empty(), "comes out otherwise when it is filed again: {differences:#?}");
+    }
+    /// What comes out otherwise.
+    pub fn replayed(&self) -> Vec<Difference> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut scratch = Scratch::make(&self.desk.db, folder.path()).unwrap();
+        let came = self.read(|tx| replay::next(tx, &Range::default(), 0, 1000));
+        let again = came.iter().map(|came| {
+            let raw = self.desk.store.get(&came.claim.place, &came.claim.hash).unwrap();
+            let mut message = ::mail::message::parse(&raw);
+            ::mail::message::unpack(&mut message);
+            scratch.file(&self.desk.db, came, Ok(filing::unkept(message))).unwrap()
+        });
+        again.flatten().collect()
     }
 }
 fn event_line(event: &event::Event) -> String {

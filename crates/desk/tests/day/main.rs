@@ -22,6 +22,7 @@ mod mail;
 mod outbox;
 mod outsider;
 mod parcels;
+mod replay;
 mod replies;
 mod round_trips;
 mod search;

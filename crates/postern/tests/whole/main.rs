@@ -35,6 +35,7 @@ mod real_servers;
 mod real_servers_balance;
 mod real_servers_doctor;
 mod real_servers_oauth2;
+mod replaying;
 mod rig;
 mod starting;
 mod takeover;
