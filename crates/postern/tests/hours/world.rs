@@ -382,7 +382,7 @@ impl World {
     }
 
     /// What is in hand is let end, and what the rounds are to take in hand now: a request that is not answered is given up
-    /// after half a minute.
+    /// after half a minute, one of Graph after a minute, and a letter that is handed over to it after three.
     pub async fn settles(&self) {
         let due_at = if self.rounds.is_some() { self.clock.now() } else { -1 };
         for _ in 0..45_000 {

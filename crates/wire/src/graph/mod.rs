@@ -22,6 +22,8 @@ pub use session::Session;
 
 /// A question and its answer, but for those that carry a message.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is said about a message that is handed over. Giving up too early makes duplicates, so it has longer.
+pub const SEND_ANSWER_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 /// A message on its way here or there, from the first byte to the last.
 pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Between two pieces of an answer.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::session::{Request, Session};
-use super::{MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT, answer};
+use super::{MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT, SEND_ANSWER_TIMEOUT, answer};
 use crate::net::{HttpAnswer, Method, Unanswered};
 use crate::smtp::{Envelope, Fate, Sent};
 use crate::{Error, Kind, Result};
@@ -60,6 +60,7 @@ impl Session {
         let request = Request {
             body: Some(("text/plain", body)),
             limit: MESSAGE_TIMEOUT,
+            head_limit: SEND_ANSWER_TIMEOUT,
             ..Request::of(TRIED, Method::Post, self.url(&["sendMail"]))
         };
         self.ask(request).await

@@ -43,13 +43,16 @@ pub(super) struct Request<'a> {
     pub prefer: Option<String>,
     pub body: Option<(&'static str, Vec<u8>)>,
     pub bytes_max: usize,
+    /// To the last byte.
     pub limit: Duration,
+    /// To the head of the answer.
+    pub head_limit: Duration,
 }
 
 impl<'a> Request<'a> {
     pub(super) fn of(tried: &'a str, method: Method, url: Url) -> Request<'a> {
-        let (bytes_max, limit) = (ANSWER_BYTES_MAX, ANSWER_TIMEOUT);
-        Request { tried, method, url, prefer: None, body: None, bytes_max, limit }
+        let (bytes_max, limit, head_limit) = (ANSWER_BYTES_MAX, ANSWER_TIMEOUT, ANSWER_TIMEOUT);
+        Request { tried, method, url, prefer: None, body: None, bytes_max, limit, head_limit }
     }
 
     pub(super) fn json(self, body: &serde_json::Value) -> Request<'a> {
@@ -137,6 +140,7 @@ impl Session {
             body: request.body,
             bytes_max: request.bytes_max,
             limit: request.limit,
+            head_limit: request.head_limit,
             stall_limit: super::STALL_TIMEOUT,
         };
         let answer = self.net.call(request.tried, call).await;

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use super::names::NoAddress;
 use super::policy::{Purpose, check};
-use super::{Net, certificate};
+use super::{BODY_BYTES_PER_S_MIN, Net, certificate};
 use crate::{Error, Kind, Result};
 
 /// A whole request, from resolving the name to the last byte. Shorter than the lease on a refresh.
@@ -58,8 +58,17 @@ pub(crate) struct Call<'a> {
     pub bytes_max: usize,
     /// From resolving the name to the last byte.
     pub limit: Duration,
+    /// From resolving the name to the head of the answer; a large body has longer by [`BODY_BYTES_PER_S_MIN`].
+    pub head_limit: Duration,
     /// Between two pieces of the answer.
     pub stall_limit: Duration,
+}
+
+impl Call<'_> {
+    fn head_within(&self) -> Duration {
+        let bytes = self.body.as_ref().map_or(0, |(_, body)| u64::try_from(body.len()).unwrap_or(u64::MAX));
+        self.head_limit.saturating_add(Duration::from_secs(bytes / BODY_BYTES_PER_S_MIN)).min(self.limit)
+    }
 }
 
 /// Why there is no whole answer.
@@ -104,7 +113,7 @@ impl Unanswered {
 impl Net {
     /// Answers any request of an API, whatever the status. `tried` completes "could not …".
     pub(crate) async fn call(&self, tried: &str, call: Call<'_>) -> Result<HttpAnswer, Unanswered> {
-        let (url, limit) = (call.url, call.limit);
+        let (url, limit, head_limit) = (call.url, call.limit, call.head_within());
         let host = host_of(url);
         let client = self.client_for(tried, url).map_err(Unanswered::NotSent)?;
         let request = match call.method {
@@ -122,7 +131,11 @@ impl Net {
             None if call.method == Method::Post => request.header("content-length", "0"),
             None => request,
         };
-        let mut response = request.send().await.map_err(|error| {
+        let answered = tokio::time::timeout(head_limit, request.send()).await.map_err(|_| {
+            let why = format!("no answer within {} s", head_limit.as_secs());
+            Unanswered::Broken(Error::transient(tried, &*host).remedy(why))
+        })?;
+        let mut response = answered.map_err(|error| {
             let before = error.is_connect() || error.is_builder();
             let error = explain(tried, &host, error, limit);
             if before { Unanswered::NotSent(error) } else { Unanswered::Broken(error) }

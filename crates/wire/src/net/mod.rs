@@ -42,6 +42,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many addresses of one name are tried.
 pub const ADDRESSES_MAX: usize = 6;
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(20);
+/// The slowest line that still counts as alive, where something large goes out.
+pub const BODY_BYTES_PER_S_MIN: u64 = 16 * 1024;
 
 /// What the configuration allows. The default allows nothing beyond the public network.
 #[derive(Clone, Debug, Default)]

@@ -25,10 +25,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub const DATA_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// Each piece of the message that the server takes (RFC 5321 §4.5.3.2.5).
 pub const BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
-/// A whole message may take this long, and longer by [`BODY_BYTES_PER_S_MIN`] where it is large.
+/// A whole message may take this long, and longer by [`crate::net::BODY_BYTES_PER_S_MIN`] where it is large.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// The slowest line that still counts as alive.
-pub const BODY_BYTES_PER_S_MIN: u64 = 16 * 1024;
 /// The answer to the final dot (RFC 5321 §4.5.3.2.6): giving up too early makes duplicates.
 pub const FINAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// For the reason of a server that stopped listening in the middle of a message.

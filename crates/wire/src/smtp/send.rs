@@ -9,10 +9,11 @@ use super::envelope::{Envelope, check_address};
 use super::reply::Reply;
 use super::session::{Session, State};
 use super::{
-    ANSWER_TIMEOUT, BLOCK_TIMEOUT, BODY_BYTES_PER_S_MIN, BODY_TIMEOUT, DATA_TIMEOUT, FINAL_TIMEOUT,
-    LAST_WORDS_TIMEOUT, PIPELINED_MAX, RECIPIENTS_MAX,
+    ANSWER_TIMEOUT, BLOCK_TIMEOUT, BODY_TIMEOUT, DATA_TIMEOUT, FINAL_TIMEOUT, LAST_WORDS_TIMEOUT,
+    PIPELINED_MAX, RECIPIENTS_MAX,
 };
 use crate::line::Fault;
+use crate::net::BODY_BYTES_PER_S_MIN;
 use crate::{Error, Result};
 
 /// What became of one recipient. `answer` is the server's text with its enhanced code, bounded. A refusal that no

@@ -418,3 +418,31 @@ async fn plain_http_is_for_a_demo_and_a_mailbox_has_an_address() {
         assert!(session(&net, odd).is_err(), "{odd}");
     }
 }
+
+/// What is asked is not answered at all, and the clock runs on by itself from then on.
+async fn unanswered<T: std::fmt::Debug + Send + 'static>(
+    asking: impl Future<Output = wire::Result<T>> + Send + 'static,
+    graph: &Graph,
+) -> (Duration, Error) {
+    let asking = tokio::spawn(asking);
+    while graph.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let error = asking.await.unwrap().unwrap_err();
+    (began.elapsed(), error)
+}
+
+#[tokio::test]
+async fn a_message_of_which_nothing_comes_is_given_up_after_a_minute() {
+    let graph = Graph::saying(vec![Say::Hang(String::new())]).await;
+    let session = graph.session();
+    let (after, error) = unanswered(async move { session.raw("AAMk1", 1_000_000).await }, &graph).await;
+    assert!(
+        error.kind() == Kind::Transient { retry_after_ms: None }
+            && error.to_string().contains("no answer within 60 s"),
+        "{error}"
+    );
+    assert!(after <= Duration::from_secs(61), "{after:?}");
+}

@@ -1,12 +1,13 @@
 //! Messages handed over for sending.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use wire::Kind;
 use wire::smtp::{Envelope, Fate};
 
-use super::{Graph, Say, USER, refused};
+use super::{Graph, Say, USER, refused, unanswered};
 use crate::oauth::http;
 
 fn envelope(recipients: &[&str]) -> Envelope {
@@ -99,4 +100,15 @@ async fn whether_one_may_send_is_seen_without_sending() {
     session.probe_send().await.unwrap();
     assert_eq!(session.probe_send().await.unwrap_err().kind(), Kind::Rejected);
     assert!(session.probe_send().await.is_err(), "whoever takes this as a message is none of Graph");
+}
+
+#[tokio::test]
+async fn a_letter_that_is_handed_over_has_longer_by_its_size_before_it_is_given_up() {
+    let graph = Graph::saying(vec![Say::Hang(String::new())]).await;
+    let session = graph.session();
+    let letter = [LETTER, "x".repeat(96 * 1024).as_bytes()].concat();
+    let asking = async move { session.send(&envelope(&["ann@a.example"]), &letter).await };
+    let (after, error) = unanswered(asking, &graph).await;
+    assert!(error.may_have_been_sent() && error.to_string().contains("no answer within 188 s"), "{error}");
+    assert!(after < Duration::from_secs(190), "{after:?}");
 }
