@@ -7,7 +7,7 @@ use crate::State;
 use desk::mailboxes::client::{Authentication as Shown, Client, Flow};
 use desk::mailboxes::grant::Grant;
 use desk::mailboxes::mailbox::{Authentication, Mailbox, Protocol, Side};
-use facts::Facts;
+use facts::{Facts, Step};
 use mail::explain::{self, Explanation, Fault};
 use mail::provider::Family;
 use scripts::{IMAP, POP, READ, Role, SEND, SMTP, Scripts, Values};
@@ -47,7 +47,7 @@ pub struct Guide {
     pub facts: Facts,
     /// Of the outgoing side's Config.
     pub is_outgoing: bool,
-    done: Vec<bool>,
+    done: Vec<Step>,
 }
 
 impl Guide {
@@ -145,7 +145,11 @@ impl Guide {
         self.done.len()
     }
     pub fn done(&self) -> usize {
-        self.done.iter().filter(|done| **done).count()
+        self.done.iter().filter(|step| **step == Step::Done).count()
+    }
+    /// Steps that are behind, as far as anybody can tell, and are not ticked.
+    pub fn has_unseen(&self) -> bool {
+        self.done.contains(&Step::Unseen)
     }
     /// What Microsoft shows on its own page and does not send the browser back with: number, cause, remedy.
     pub fn kept_there(&self) -> Vec<(u32, Explanation)> {
@@ -157,7 +161,7 @@ impl Guide {
             .to_vec()
     }
     fn is_done(&self, step: usize) -> bool {
-        step.checked_sub(1).and_then(|at| self.done.get(at)).copied().unwrap_or(false)
+        step.checked_sub(1).and_then(|at| self.done.get(at)) == Some(&Step::Done)
     }
     /// `done` for a step that is behind.
     pub fn class(&self, step: usize) -> &'static str {
@@ -165,7 +169,7 @@ impl Guide {
     }
     /// `aria-current` of the step that comes next.
     pub fn current(&self, step: usize) -> &'static str {
-        let next = self.done.iter().position(|done| !done).map(|at| at + 1);
+        let next = self.done.iter().position(|step| *step == Step::Open).map(|at| at + 1);
         if next == Some(step) { "step" } else { "false" }
     }
 }

@@ -81,7 +81,11 @@ async fn the_guide_for_microsoft_has_scripts_with_this_sites_values_and_ticks_wh
     let answer = maya.post("/mailboxes/1/remote/authorization", &typed).await;
     maya.follow(&answer).await;
     let page = maya.get("/mailboxes/1/remote/authorization").await;
-    page.shows("7 of 10").shows("tenant=&#39;contoso.example&#39;").hides("a~secret.value");
+    // Nothing has proved its permissions, nor that anybody has consented to them.
+    page.shows("4 of 10")
+        .shows("ticked when Submit has proved it")
+        .shows("tenant=&#39;contoso.example&#39;")
+        .hides("a~secret.value");
 }
 
 #[tokio::test]
@@ -272,7 +276,7 @@ async fn the_guide_ticks_no_upload_of_a_certificate_that_was_only_made() {
         ("do", "certificate_make:0"),
     ];
     let made = maya.post(at, &typed).await;
-    maya.follow(&made).await.shows("Download .cer").shows("3 of 10").hides("7 of 10");
+    maya.follow(&made).await.shows("Download .cer").shows("3 of 10").hides("4 of 10");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ impl Facts {
     }
 
     /// Step by step; what a later failure is about is not done, whatever was reached with it before.
-    pub(super) fn steps(&self, flow: Flow, family: Family, side: Side, needs_secret: bool) -> Vec<bool> {
+    pub(super) fn steps(&self, flow: Flow, family: Family, side: Side, needs_secret: bool) -> Vec<Step> {
         let mut steps = self.reached(flow, family, side, needs_secret);
         let undone: &[usize] = match (self.failed, flow, family) {
             (None, ..) | (Some(Failed::Callback), Flow::AppOnly | Flow::ServiceAccount, _) => &[],
@@ -89,46 +89,72 @@ impl Facts {
         };
         for step in undone {
             if let Some(step) = steps.get_mut(step - 1) {
-                *step = false;
+                *step = Step::Open;
             }
         }
         steps
     }
 
-    /// As the family's template numbers them. An id exists only after the steps that make it, and a secret that was
-    /// entered after those before it.
-    fn reached(&self, flow: Flow, family: Family, side: Side, needs_secret: bool) -> Vec<bool> {
-        let secret = self.secret || !needs_secret;
-        let (opened, sends) = (self.consent && self.opened, self.consent && self.sends);
+    /// As the family's template numbers them. An id and a secret are here because somebody has made them there; what else
+    /// was done there nothing but a token shows.
+    fn reached(&self, flow: Flow, family: Family, side: Side, needs_secret: bool) -> Vec<Step> {
+        let (consent, secret) = (self.consent, self.secret || !needs_secret);
+        let (id, entered) = (consent || self.id, consent || (self.id && secret));
+        let (opened, sends) = (consent && self.opened, consent && self.sends);
+        let let_in = consent && self.signed_in;
+        let (is, shown_after) = (Step::is, |entered| Step::shown(consent, entered));
         match flow {
             Flow::Code => {}
             Flow::AppOnly if family != Family::Microsoft => {
-                let (consent, entered) = (self.consent, self.consent || (self.id && secret));
-                return vec![consent || self.id, entered, entered, consent, consent, opened, sends];
+                let steps = [is(id), is(entered), shown_after(entered), is(let_in), is(consent)];
+                return steps.into_iter().chain([is(opened), is(sends)]).collect();
             }
             Flow::AppOnly => {
-                let (permitted, let_in) = (self.consent && self.permitted, self.consent && self.signed_in);
-                let consent = self.consent;
-                return vec![consent || self.id, permitted, secret, let_in, let_in, opened, sends, consent];
+                let steps = [id, consent && self.permitted, secret, let_in, let_in, opened, sends, consent];
+                return steps.map(is).to_vec();
             }
             Flow::ServiceAccount => {
-                let (file, consent) = (self.secret, self.consent);
-                return vec![file, file, file, consent, consent, consent, opened, sends];
+                let file = self.secret;
+                let steps = [shown_after(file), is(file), is(file), is(consent), is(consent), is(consent)];
+                return steps.into_iter().chain([is(opened), is(sends)]).collect();
             }
         }
-        let entered = self.consent || (self.id && secret);
-        let (id, consent) = (self.consent || self.id, self.consent);
-        let callback = consent || id;
+        let (with_id, with_both) = (shown_after(self.id), shown_after(entered));
+        let (id, secret, consent) = (is(id), is(consent || secret), is(consent));
         let mut steps = match family {
-            Family::Microsoft => vec![id, id, callback, entered, entered, entered, entered, consent],
-            Family::Google => vec![id, id, id, id, callback, id, entered, consent],
-            Family::Other => vec![callback, entered, entered, consent],
+            Family::Microsoft => vec![id, id, with_id, with_both, with_both, secret, id, consent],
+            Family::Google => vec![id, with_id, with_id, with_id, with_id, id, secret, consent],
+            Family::Other => vec![with_id, is(entered), with_both, consent],
         };
         match side {
-            Side::Incoming => steps.extend([opened, sends]),
-            Side::Outgoing => steps.push(sends),
+            Side::Incoming => steps.extend([is(opened), is(sends)]),
+            Side::Outgoing => steps.push(is(sends)),
         }
         steps
+    }
+}
+
+/// How far a step of the guide is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Somebody has to do it.
+    Open,
+    /// Whether it was done nothing here shows yet; what comes after it does.
+    Unseen,
+    /// What is stored here or was proved says so.
+    Done,
+}
+impl Step {
+    fn is(done: bool) -> Step {
+        if done { Step::Done } else { Step::Open }
+    }
+    /// `passed`: what is entered here comes after it, so that nobody is sent back to it.
+    fn shown(proved: bool, passed: bool) -> Step {
+        match (proved, passed) {
+            (true, _) => Step::Done,
+            (false, true) => Step::Unseen,
+            (false, false) => Step::Open,
+        }
     }
 }
 
@@ -167,22 +193,24 @@ mod tests {
         for (facts, family, done) in [
             (facts(false, false, false, false, false), Family::Microsoft, 0),
             (facts(true, false, false, false, false), Family::Microsoft, 3),
-            (facts(true, true, false, false, false), Family::Microsoft, 7),
+            // Permissions, the consent of an administrator and the callback are proved by nothing that was typed.
+            (facts(true, true, false, false, false), Family::Microsoft, 4),
             (facts(true, true, true, false, false), Family::Microsoft, 8),
             (facts(true, true, true, true, false), Family::Microsoft, 9),
             (facts(true, true, true, true, true), Family::Microsoft, 10),
             // Of another registration of the mailbox, say.
-            (facts(true, true, false, true, true), Family::Microsoft, 7),
-            (facts(true, false, false, false, false), Family::Google, 6),
+            (facts(true, true, false, true, true), Family::Microsoft, 4),
+            (facts(true, false, false, false, false), Family::Google, 2),
+            (facts(true, true, false, false, false), Family::Other, 1),
             (facts(true, true, true, false, true), Family::Google, 9),
             (facts(true, true, true, true, true), Family::Other, 6),
         ] {
             let steps = facts.steps(Flow::Code, family, Side::Incoming, true);
-            assert_eq!(steps.iter().filter(|step| **step).count(), done, "{facts:?} {family:?}");
+            assert_eq!(ticked(&steps).len(), done, "{facts:?} {family:?}");
         }
         let without =
             Facts { id: true, ..Facts::default() }.steps(Flow::Code, Family::Other, Side::Incoming, false);
-        assert_eq!(without.iter().filter(|step| **step).count(), 3, "no secret is needed");
+        assert_eq!(ticked(&without), [2], "no secret is needed");
         for (failed, family, first) in [
             (Failed::Callback, Family::Microsoft, 3),
             (Failed::Callback, Family::Google, 5),
@@ -194,12 +222,30 @@ mod tests {
             for consent in [false, true] {
                 let told = Facts { failed: Some(failed), ..facts(true, true, consent, true, true) };
                 let steps = told.steps(Flow::Code, family, Side::Incoming, true);
-                assert_eq!(steps.iter().position(|done| !done), Some(first - 1), "{failed:?} {family:?}");
+                assert_eq!(next(&steps), Some(first), "{failed:?} {family:?}");
             }
         }
         let sends =
             facts(true, true, true, false, true).steps(Flow::Code, Family::Microsoft, Side::Outgoing, true);
-        assert_eq!((sends.len(), sends.iter().all(|done| *done)), (9, true), "nothing of it is fetching");
+        assert_eq!(ticked(&sends), (1..=9).collect::<Vec<_>>(), "nothing of it is fetching");
+    }
+
+    #[test]
+    fn what_nothing_has_proved_is_not_ticked_and_sends_nobody_back() {
+        let id = Facts { id: true, ..Facts::default() };
+        let entered = Facts { secret: true, ..id };
+        let microsoft = |facts: Facts| facts.steps(Flow::Code, Family::Microsoft, Side::Incoming, true);
+        assert_eq!((ticked(&microsoft(id)), next(&microsoft(id))), (vec![1, 2, 7], Some(4)));
+        assert_eq!((ticked(&microsoft(entered)), next(&microsoft(entered))), (vec![1, 2, 6, 7], Some(8)));
+        let google = entered.steps(Flow::Code, Family::Google, Side::Incoming, true);
+        assert_eq!((ticked(&google), next(&google)), (vec![1, 6, 7], Some(8)));
+    }
+
+    fn ticked(steps: &[Step]) -> Vec<usize> {
+        (1..=steps.len()).filter(|step| steps[step - 1] == Step::Done).collect()
+    }
+    fn next(steps: &[Step]) -> Option<usize> {
+        steps.iter().position(|step| *step == Step::Open).map(|at| at + 1)
     }
 
     #[test]
@@ -209,7 +255,7 @@ mod tests {
         let done = |facts: Facts, flow| -> Vec<usize> {
             let steps = facts.steps(flow, Family::Microsoft, Side::Incoming, true);
             assert_eq!(steps.len(), 8);
-            (1..=8).filter(|step| steps[step - 1]).collect()
+            ticked(&steps)
         };
         for (facts, ticked) in [
             (Facts::default(), vec![]),
@@ -241,16 +287,12 @@ mod tests {
         ] {
             assert_eq!(done(facts, Flow::AppOnly), ticked, "{facts:?}");
         }
-        let elsewhere = |facts: Facts| {
-            let steps = facts.steps(Flow::AppOnly, Family::Other, Side::Incoming, true);
-            steps.iter().filter(|step| **step).count()
-        };
-        assert_eq!(
-            [elsewhere(entered), elsewhere(asked)],
-            [3, 5],
-            "a provider of its own has a guide of its own"
-        );
-        assert_eq!(done(entered, Flow::ServiceAccount), [1, 2, 3]);
+        let elsewhere =
+            |facts: Facts| ticked(&facts.steps(Flow::AppOnly, Family::Other, Side::Incoming, true));
+        assert_eq!(elsewhere(entered), [1, 2], "a provider of its own has a guide of its own");
+        assert_eq!(elsewhere(asked), [1, 2, 3, 5], "a token says nothing of the mail server");
+        assert_eq!(elsewhere(Facts { signed_in: true, ..asked }), [1, 2, 3, 4, 5]);
+        assert_eq!(done(entered, Flow::ServiceAccount), [2, 3]);
         assert_eq!(done(asked, Flow::ServiceAccount), [1, 2, 3, 4, 5, 6]);
         assert_eq!(done(Facts { opened: true, ..asked }, Flow::ServiceAccount), [1, 2, 3, 4, 5, 6, 7]);
     }
