@@ -82,8 +82,7 @@ impl<'a> Hand<'a> {
             Action::AuthorizeAgain | Action::EnterSecret => command,
             Action::ProveAgain => "prove",
         };
-        let outgoing = if self.side == Side::Outgoing { " --outgoing" } else { "" };
-        format!("postern mailbox {command} {}{outgoing}", self.address)
+        format!("postern mailbox {command} {}{}", self.address, of_side(self.side))
     }
 
     fn tell_as(&self, good: &str, command: &str, banner: Banner) -> Result<Done, Failure> {
@@ -97,11 +96,7 @@ impl<'a> Hand<'a> {
             }
             Banner::Waits { sentence, detail, remedy } => ("waits", sentence, detail, remedy),
             Banner::Asks { sentence, remedy } => {
-                let say = format!(
-                    "{remedy} `postern mailbox answer {} shared` (or alias, or person) says which.",
-                    self.address
-                );
-                ("asks", sentence, String::new(), say)
+                ("asks", sentence, String::new(), format!("{remedy} {}", answers(self.address, self.side)))
             }
         };
         let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
@@ -130,6 +125,19 @@ impl<'a> Hand<'a> {
     }
 }
 
+/// How a command names the side that it is about.
+pub fn of_side(side: Side) -> &'static str {
+    match side {
+        Side::Incoming => "",
+        Side::Outgoing => " --outgoing",
+    }
+}
+
+/// How the question is answered that a sign-in of somebody else has left.
+fn answers(address: &str, side: Side) -> String {
+    format!("`postern mailbox answer {address} shared{}` (or alias, or person) says which.", of_side(side))
+}
+
 /// Where a consent works already nothing is done, so that a script may run it twice.
 pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authorize) -> Result<Done, Failure> {
     let hand = Hand::of(program, desk, site, &asked.of)?;
@@ -137,7 +145,7 @@ pub fn authorize(program: &Program, desk: Desk, site: url::Url, asked: &Authoriz
     let Some(grant) = hand.works(&mailbox)? else {
         return hand.tell("authorize", hand.give(asked, &mailbox)?);
     };
-    let (address, outgoing) = (hand.address, if asked.of.outgoing { " --outgoing" } else { "" });
+    let (address, outgoing) = (hand.address, of_side(hand.side));
     let owner = grant.owner_address.map(|owner| format!(", as {owner}")).unwrap_or_default();
     let sentence = format!("{address} is authorized already{owner}, and works.");
     let detail = format!("`postern mailbox reauthorize {address}{outgoing}` begins anew.");
@@ -354,4 +362,20 @@ pub fn revoke(program: &Program, desk: Desk, site: url::Url, of: &Of) -> Result<
         "nothing" => format!("{address} has no tokens. {detail}").trim_end().to_owned(),
         _ => format!("The tokens of {address} are deleted. {detail}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_given_to_the_side_that_asks() {
+        for (side, command) in [
+            (Side::Incoming, "`postern mailbox answer help@contoso.example shared`"),
+            (Side::Outgoing, "`postern mailbox answer help@contoso.example shared --outgoing`"),
+        ] {
+            let said = answers("help@contoso.example", side);
+            assert!(said.starts_with(command), "{said}");
+        }
+    }
 }

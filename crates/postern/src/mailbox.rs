@@ -222,7 +222,7 @@ fn line(view: &json::MailboxView) -> String {
 /// Who has signed in, what may be said to that, and until when.
 fn asked(m: &Mailbox, question: &Question) -> String {
     let (address, who) = (&m.address, &question.signed_in);
-    let outgoing = if question.side == Side::Outgoing { " --outgoing" } else { "" };
+    let outgoing = consent::of_side(question.side);
     let command = |answer: Answer| format!("`postern mailbox answer {address} {}{outgoing}`", answer.word());
     let what = |answer: &Answer| match answer {
         Answer::Shared => format!("{} ({address} is a shared mailbox that {who} may open)", command(*answer)),
