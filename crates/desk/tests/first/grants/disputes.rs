@@ -107,6 +107,14 @@ fn the_mailbox_is_what_was_said_once_that_is_proved_and_not_before() {
     s.fulfil(second);
     assert_eq!(shape(), Shape::Own);
 
+    // Also where that is what it has been.
+    let again = s.disputed("again");
+    s.desk.db.write(|tx| grant::release(tx, &by(), again, Some(&Shape::Shared))).unwrap();
+    s.desk.db.write(|tx| mailbox::change_shape(tx, &by(), s.mailbox, &Shape::Own)).unwrap();
+    assert_eq!(answered(again), None);
+    s.fulfil(again);
+    assert_eq!(shape(), Shape::Own);
+
     let third = s.disputed("third");
     let itself = Shape::Alias { opens: "support@contoso.example".into() };
     let refusal = refused(s.desk.db.write(|tx| grant::release(tx, &by(), third, Some(&itself))));
