@@ -65,6 +65,8 @@ pub struct Page {
     pub counts: Counts,
     /// Messages that wait for a decision.
     pub held: i64,
+    /// No round runs: nothing is fetched, refreshed or sent.
+    pub on_hold: bool,
     pub strip: Vec<Trouble>,
     pub form_token: String,
     /// The one-use id of a form on this page (invariant 17).
@@ -108,6 +110,7 @@ impl Page {
             page.strip.extend(no_room(state).await);
             page.strip.extend(no_key(state).await);
         }
+        page.on_hold = hold.is_some() || state.site.mail_is_held;
         page.strip.extend(on_hold(&page, hold.as_ref(), state.site.mail_is_held, is_administrator));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
@@ -126,6 +129,7 @@ impl Page {
             person: None,
             counts: Counts::default(),
             held: 0,
+            on_hold: false,
             strip: Vec::new(),
             form_token: visit.form_token.clone(),
             form_id: session::random_token(state),

@@ -173,13 +173,18 @@ impl Mailbox {
             Side::Outgoing => &self.outgoing_health,
         }
     }
-    /// Nobody has authorized the side yet, and it has never worked: its set-up is not finished, which is no outage.
+    /// Nobody has authorized the side yet, and it has never worked: its set-up is not finished, which is no outage. Where
+    /// somebody has deleted its token, or it lives on what the other side did, it is one.
     pub fn is_unfinished(&self, side: Side) -> bool {
+        let shares = self.outgoing.authentication == Authentication::Same;
         let worked_at = match side {
             Side::Incoming => self.last_fetch_at,
+            Side::Outgoing if shares => self.last_sent_at.or(self.last_fetch_at),
             Side::Outgoing => self.last_sent_at,
         };
-        worked_at.is_none() && self.health(side).reason_code == super::grant::NOT_AUTHORIZED.0
+        let (code, reason, _) = super::grant::NOT_AUTHORIZED;
+        let health = self.health(side);
+        worked_at.is_none() && health.reason_code == code && health.reason == reason
     }
     /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {

@@ -101,7 +101,10 @@ impl Line {
             unusual_at: member.usual.unusual_at.filter(|at| *at > page.now).map(|at| page.since(&at)),
             watched: member.usual.watched,
             figure,
-            next_sending: member.next_sending_at.map(|at| page.moment(&at.max(page.now))),
+            next_sending: member
+                .next_sending_at
+                .filter(|_| !page.on_hold)
+                .map(|at| page.moment(&at.max(page.now))),
             act: act(&member, page.now),
         }
     }
@@ -153,6 +156,9 @@ fn token(member: &Member, facts: &Facts, page: &Page) -> Option<Countdown> {
         (Life::Unproved, _) => ("warn", "not proved".to_owned()),
         (_, Some(_)) if !grant.reason_code.is_empty() && lives.is_some() => {
             ("warn", "renewal fails".to_owned())
+        }
+        (_, Some(at)) if at > page.now && page.on_hold => {
+            ("", format!("token ends {}, and is not renewed on hold", page.moment(&at).words()))
         }
         (_, Some(at)) if at > page.now => {
             ("good", format!("token ends {}, renewed by itself", page.moment(&at).words()))

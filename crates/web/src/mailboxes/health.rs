@@ -22,7 +22,16 @@ impl Side {
     }
 }
 
+const ON_HOLD: &str = "mail is on hold";
+
 impl Side {
+    /// Nothing is tried at the moment, so that nothing is well either. What a person has to mend stays told.
+    fn held(self) -> Side {
+        match self.color {
+            "bad" => self,
+            _ => Side { color: "warn", words: ON_HOLD, reason: String::new(), remedy: String::new(), ..self },
+        }
+    }
     /// *Nothing sent yet*
     pub fn as_a_sentence(&self) -> String {
         let mut letters = self.words.chars();
@@ -42,14 +51,17 @@ pub struct Facts {
     pub last_sent: Option<Moment>,
     /// `None` while nothing is tried: paused, or not set up.
     pub next_try: Option<Moment>,
+    /// Why not, then.
+    pub no_try: &'static str,
 }
 
 impl Facts {
     pub fn of(mailbox: &Mailbox, page: &Page) -> Facts {
         let moment = |at: i64| page.moment(&at);
-        let incoming = incoming(mailbox, page);
-        let outgoing = outgoing(mailbox, page);
-        let tries = mailbox.active && mailbox.incoming_health.state != State::Paused;
+        let held = |side: Side, works: bool| if page.on_hold && works { side.held() } else { side };
+        let incoming = held(incoming(mailbox, page), mailbox.active);
+        let outgoing = held(outgoing(mailbox, page), mailbox.outgoing_active);
+        let tries = mailbox.active && mailbox.incoming_health.state != State::Paused && !page.on_hold;
         let facts = Facts {
             color: "",
             headline: String::new(),
@@ -59,6 +71,7 @@ impl Facts {
             last_fetch: mailbox.last_fetch_at.map(moment),
             last_sent: mailbox.last_sent_at.map(moment),
             next_try: tries.then(|| moment(mailbox.due_at.max(page.now))),
+            no_try: if mailbox.active && page.on_hold { ON_HOLD } else { "fetching is off" },
         };
         facts.summed_up()
     }
