@@ -122,7 +122,7 @@ pub async fn begin_device(
     let (verification_uri, until) = (new.verification_uri.clone(), new.expires_at);
     let waited = revoke::waiting(courier, mailbox_id, side).await?;
     let grant_id = courier.write(move |tx| grant::begin_device(tx, &vault, &by, &new, seal)).await?;
-    revoke::take_back_ended(courier, &session.by, waited).await;
+    revoke::take_back_ended(courier, &session.by, waited.before(grant_id)).await;
     Ok(Device { grant_id, user_code: code.user_code, verification_uri, until })
 }
 

@@ -171,8 +171,8 @@ async fn begin_by(
     };
     let (vault, by, seal) = (courier.desk().vault.clone(), session.by.clone(), courier.random());
     let waited = revoke::waiting(courier, mailbox_id, side).await?;
-    courier.write(move |tx| grant::begin(tx, &vault, &by, &new, seal)).await?;
-    revoke::take_back_ended(courier, &session.by, waited).await;
+    let begun = courier.write(move |tx| grant::begin(tx, &vault, &by, &new, seal)).await?;
+    revoke::take_back_ended(courier, &session.by, waited.before(begun)).await;
     Ok(address)
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Held {
     client: Client,
     /// There is something that could be taken back.
     has_token: bool,
+    /// The try that waits for this, by which nobody was sent to the provider yet.
+    not_begun: Option<i64>,
     revocation: desk::Result<Option<Revocation>>,
 }
 
@@ -71,6 +73,14 @@ pub async fn watch(courier: &Courier, whose: Vec<Whose>) -> desk::Result<Watched
 
 /// Tokens that may end with a change.
 pub struct Watched(Vec<Held>);
+
+impl Watched {
+    /// Told before anybody is sent to the provider by this try.
+    pub(super) fn before(mut self, try_id: i64) -> Watched {
+        self.0.iter_mut().for_each(|held| held.not_begun = Some(try_id));
+        self
+    }
+}
 
 impl std::fmt::Debug for Watched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -170,7 +180,8 @@ pub(super) async fn take_back_dropped(courier: &Courier, client: &Client, given:
         if let Some(owned) = asked {
             courier.write(move |tx| grant::was_signed_in_by(tx, grant_id, &owned.owner)).await?;
         }
-        let held = Held { grant_id, client: client.clone(), has_token: true, revocation: Ok(Some(there)) };
+        let (client, revocation) = (client.clone(), Ok(Some(there)));
+        let held = Held { grant_id, client, has_token: true, not_begun: None, revocation };
         take_back(courier, &by, held).await.map(drop)
     };
     let taken: desk::Result<()> = taken.await;
@@ -270,7 +281,8 @@ async fn held(courier: &Courier, ids: Vec<i64>) -> desk::Result<Vec<Held>> {
             Ok(_) | Err(_) => String::new(),
         };
         places.push((grant.id, to));
-        held.push(Held { grant_id: grant.id, client, has_token: grant.has_refresh_token, revocation });
+        let (grant_id, has_token) = (grant.id, grant.has_refresh_token);
+        held.push(Held { grant_id, client, has_token, not_begun: None, revocation });
     }
     if !places.is_empty() {
         courier

@@ -4,7 +4,7 @@ use crate::promises::{Try, preset, taken_back};
 use crate::stage::ADDRESS;
 use courier::{Courier, authorize, rounds};
 use desk::mailboxes::grant::{self, TAKING_BACK_MS, TELLING_MS, Whose};
-use desk::mailboxes::mailbox::Side;
+use desk::mailboxes::mailbox::{self, Side};
 use desk::site::mail_hold;
 use mail::provider::Book;
 use serde_json::json;
@@ -149,6 +149,27 @@ async fn nothing_is_taken_back_late_while_somebody_is_signing_in_there() {
             assert_eq!(taken_back(&try_, before), ["refresh-1"], "nobody came back");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_taken_back_at_once_either_while_somebody_signs_in_there_for_another_mailbox() {
+    let (try_, courier, id, before) = authorized().await;
+    try_.provider.answers(200, json!({}));
+    let other = try_.stage.write(|tx| {
+        let by = try_.stage.by();
+        let other = mailbox::create(tx, &by, "billing@contoso.example", "Billing", 1)?;
+        let of = mailbox::get(tx, try_.stage.mailbox_id)?.incoming.client_id.unwrap();
+        tx.execute("UPDATE mailbox SET in_authentication = 'google' WHERE id = $1", desk::params![other])?;
+        mailbox::set_client(tx, &by, other, Side::Incoming, of).map(|()| other)
+    });
+    authorize::begin(&courier, &try_.session, other, Side::Incoming).await.unwrap();
+    let said = authorize::delete_tokens(&courier, &try_.stage.by(), id).await.unwrap();
+    assert!(said.contains("somebody may be signing in there"), "{said}");
+    assert!(taken_back(&try_, before).is_empty() && untold(&try_).is_some(), "it could end theirs with it");
+    try_.stage.clock.advance(11 * TELLING_MS);
+    rounds::refresh_due(&courier).await.unwrap();
+    assert_eq!(taken_back(&try_, before), ["refresh-1"], "nobody came back");
+    assert_eq!((untold(&try_), events(&try_, "taken_back")), (None, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

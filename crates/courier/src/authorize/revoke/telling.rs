@@ -39,6 +39,10 @@ pub(super) async fn revocation(courier: &Courier, client: &Client) -> desk::Resu
 pub(super) async fn take_back(courier: &Courier, by: &desk::By, held: Held) -> desk::Result<String> {
     let there = || Ok(taken_back_where(courier, &held.client.provider).to_owned());
     let Some(revocation) = held.revocation?.filter(|_| held.has_token) else { return there() };
+    let (id, not_begun, now) = (held.grant_id, held.not_begun, courier.now());
+    if courier.read(move |tx| grant::sign_in_under_way(tx, id, not_begun, now)).await? {
+        return Ok(SOMEBODY_SIGNS_IN.to_owned());
+    }
     let Some(kept) = claim(courier, Some(held.grant_id)).await? else { return there() };
     tell(courier, by, &kept, &held.client, revocation).await
 }
@@ -75,7 +79,7 @@ pub(crate) async fn take_back_left(courier: &Courier) -> desk::Result<()> {
 async fn tell_left(courier: &Courier, by: &desk::By, kept: &TakeBack) -> desk::Result<()> {
     let (id, now) = (kept.grant_id, courier.now());
     if now.saturating_sub(kept.since) < grant::TAKING_BACK_MS
-        && courier.read(move |tx| grant::sign_in_under_way(tx, id, now)).await?
+        && courier.read(move |tx| grant::sign_in_under_way(tx, id, None, now)).await?
     {
         return Ok(());
     }
@@ -147,6 +151,8 @@ async fn tell(
     Ok(sentence)
 }
 
+const SOMEBODY_SIGNS_IN: &str = "The provider is told in a few minutes: somebody may be signing in there at this moment, and it could end \
+                                 what they are about to give.";
 const OF_A_COPY: &str = "The provider was not told: this desk was restored from a backup and is on hold, and the one that it is a copy of \
                          may live on the same consent.";
 const SEALED: &str = "The key that sealed the token is lost.";

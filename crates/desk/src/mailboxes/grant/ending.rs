@@ -163,8 +163,9 @@ pub fn same_person_elsewhere(tx: &mut Tx<'_>, id: i64) -> Result<Option<String>>
 }
 
 /// Whether somebody may be signing in at the provider that would be told. Who that is nobody knows yet, and at some providers
-/// what they are about to give would end too.
-pub fn sign_in_under_way(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<bool> {
+/// what they are about to give would end too. Nobody has been sent there yet by the try `not_begun`,
+/// and nobody comes back to a session that has ended.
+pub fn sign_in_under_way(tx: &mut Tx<'_>, id: i64, not_begun: Option<i64>, now: i64) -> Result<bool> {
     let found: Vec<(String, String)> = tx.all(
         concat!(
             "SELECT ",
@@ -172,12 +173,14 @@ pub fn sign_in_under_way(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<bool> {
             ", client.token_endpoint FROM consent mine
              JOIN client asked ON asked.id = mine.client_id
              JOIN consent other ON other.id <> mine.id AND other.state = 'pending' AND other.pending_until > $2
-                  AND other.refresh_token IS NULL AND other.try_at IS NULL
+                  AND other.refresh_token IS NULL AND other.try_at IS NULL AND other.id <> $3
+                  AND (other.session_id = 0 OR other.state_hash IS NULL
+                       OR EXISTS (SELECT 1 FROM session WHERE session.id = other.session_id AND session.expires_at > $2))
              JOIN client ON client.id = other.client_id
          WHERE mine.id = $1
          GROUP BY client.token_endpoint ORDER BY client.token_endpoint"
         ),
-        params![id, now],
+        params![id, now, not_begun.unwrap_or(0)],
     )?;
     Ok(found.iter().any(|(told, endpoint)| is_one_provider(told, endpoint)))
 }
