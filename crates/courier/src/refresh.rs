@@ -1,17 +1,25 @@
 //! Access tokens and their renewal: ahead of their end, one at a time for each grant, and what is rotated is
 //! committed before it is used.
+mod need;
+mod resource;
+mod tokens;
+
+pub(crate) use need::Want;
+pub(crate) use tokens::new_tokens;
+
 use crate::Courier;
 use crate::ask::{self, Refused};
-use crate::board::Seen;
 use crate::hold;
 use crate::refused::{self, RETRY_CODE, no_refresh_token};
-use crate::registration::{self, is_unattended, resource_of, scope_of_grant};
+use crate::registration::{self, is_unattended, protocol_of, resource_of, scope_of_grant};
 use crate::rounds::take_over;
 use crate::trouble::{RETRY_MS_MAX, RETRY_MS_MIN, TRIES_AGAIN, Trouble, back_off};
 use desk::mailboxes::client::{self, Client};
 use desk::mailboxes::grant::{self, Grant, NewTokens, RefreshLease, Setback};
 use desk::mailboxes::mailbox;
 use mail::explain::Class;
+use need::{Need, need, set_back};
+use resource::Concerns;
 use secrecy::SecretString;
 use std::time::Duration;
 use wire::oauth::{Protocol, TokenSet};
@@ -25,19 +33,6 @@ const SLACK_MS: i64 = 30_000;
 const CONFIGURATION_RETRY_MS: i64 = 60 * 60_000;
 /// A lapsed grant may come back when a policy is lifted.
 const LAPSED_RETRY_MS: i64 = 6 * 60 * 60_000;
-/// Why a token is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// For use now: the stored one, if it lives long enough.
-    Use,
-    /// Ahead of its end, by the round.
-    Ahead,
-    /// The server refused one that should be good, or a person asks: a new one, unless one was just made.
-    New,
-    /// A person wants to see whether one is given: a new one, however fresh the stored one is.
-    Proved,
-}
-
 /// An access token of this grant for this protocol.
 pub(crate) async fn access_token(
     courier: &Courier,
@@ -74,8 +69,11 @@ struct Known {
     client: Client,
     /// As whom the mailbox's server is signed in to.
     user: String,
+    protocol: Protocol,
     /// One resource only.
     scope: String,
+    /// The same of what the grant is kept alive for.
+    own_scope: String,
     token: Option<(SecretString, i64)>,
 }
 
@@ -87,8 +85,10 @@ async fn known(courier: &Courier, grant_id: i64, protocol: Protocol) -> Result<K
         let mailbox = mailbox::get(tx, grant.mailbox_id)?;
         let user = mailbox.user(grant.side).to_owned();
         let scope = scope_of_grant(&providers, &client, &mailbox, &grant, protocol);
+        let own = protocol_of(&mailbox, grant.side);
+        let own_scope = scope_of_grant(&providers, &client, &mailbox, &grant, own);
         let token = grant::access_token_for_system(tx, &vault, grant_id, &resource_of(&scope))?;
-        Ok(Some(Known { grant, client, user, scope, token }))
+        Ok(Some(Known { grant, client, user, protocol, scope, own_scope, token }))
     });
     found.await?.ok_or_else(not_authorized)
 }
@@ -107,6 +107,11 @@ pub(crate) async fn has_none(courier: &Courier, mailbox_id: i64, side: mailbox::
 }
 
 impl Known {
+    /// Another side lives on the grant, and speaks to another service of the provider.
+    fn is_of_another_resource(&self) -> bool {
+        resource_of(&self.scope) != resource_of(&self.own_scope)
+    }
+
     /// There is a way to another token: a refresh token, or asking anew where nobody signed in.
     fn can_go_on(&self) -> bool {
         self.grant.state.has_tokens()
@@ -127,60 +132,14 @@ fn usable(known: &Known, now: i64) -> Option<SecretString> {
     (*expires_at > now.saturating_add(SLACK_MS)).then(|| token.clone())
 }
 
-/// Whether the token endpoint is asked.
-enum Need {
-    No,
-    Yes,
-    /// It was refused and its time has not come.
-    SetBack(Trouble),
-}
-
-fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
-    // A time that is yet to come was noted before the clock was set back.
-    let recent = |at: Option<i64>| at.is_some_and(|at| at <= now && now < at.saturating_add(RETRY_MS_MIN));
-    let waits = known.grant.refresh_due_at.is_some_and(|due_at| now < due_at);
-    // Due since the last try: somebody has changed the registration, or the time has come.
-    let due = !waits && known.grant.refresh_due_at > seen.tried_at;
-    let dead = known.token.as_ref().is_some_and(|(_, expires_at)| *expires_at <= now);
-    match want {
-        // Left alone as long as the provider asked for.
-        Want::Proved if waits && known.grant.reason_code == RETRY_CODE => {
-            Need::SetBack(set_back(&known.grant))
-        }
-        Want::Proved => Need::Yes,
-        Want::Use if usable(known, now).is_some() => Need::No,
-        Want::Ahead if waits => Need::No,
-        Want::New if recent(known.grant.refreshed_at) && usable(known, now).is_some() => Need::No,
-        // Set back: the row says until when, and why.
-        Want::Use if waits && dead => Need::SetBack(set_back(&known.grant)),
-        Want::Use | Want::Ahead | Want::New if recent(seen.tried_at) && seen.failures > 0 && !due => {
-            Need::SetBack(set_back(&known.grant))
-        }
-        Want::Use | Want::Ahead | Want::New => Need::Yes,
-    }
-}
-
-fn set_back(grant: &Grant) -> Trouble {
-    let class = match grant.state {
-        grant::State::Lapsed | grant::State::Revoked => Class::AuthorizeAgain,
-        grant::State::Pending | grant::State::Unproved | grant::State::Fulfilled | grant::State::Failed => {
-            if grant.reason_code == RETRY_CODE || grant.reason_code.is_empty() {
-                Class::Retry
-            } else {
-                Class::Configuration
-            }
-        }
-    };
-    let reason =
-        if grant.reason.is_empty() { "The access token could not be refreshed." } else { &grant.reason };
-    Trouble::new(class, &grant.reason_code, reason, grant.remedy.clone())
-}
-
 async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want) -> Result<(), Trouble> {
     let tries = courier.inside.refreshing.of(grant_id);
     let _one = tries.one_at_a_time.lock().await;
     // Another task, or another node, may have done it while this one waited.
     let known = known(&courier, grant_id, protocol).await?;
+    if let Some(trouble) = resource::refused_lately(&known, &tries, want, courier.now()) {
+        return Err(trouble);
+    }
     match need(&known, tries.seen(), want, courier.now()) {
         Need::No => return Ok(()),
         Need::SetBack(trouble) => return Err(trouble),
@@ -192,14 +151,17 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
     let Some(lease) = lease(&courier, &known, protocol).await? else { return Ok(()) };
     tries.note(|seen| seen.tried_at = Some(courier.now()));
     let asked_at = courier.now();
-    let answer = ask(&courier, &known, &lease).await;
-    match answer {
+    match ask(&courier, &known, &lease, &known.scope, REQUEST_LIMIT).await {
         Ok(set) => {
-            let tokens = new_tokens(set, &known.scope, asked_at);
             tries.note(|seen| seen.failures = 0);
-            keep(&courier, lease, tokens).await
+            keep(&courier, lease, tokens::of_another(&known, set, asked_at)).await
         }
-        Err(trouble) => {
+        Err(NotGiven { trouble, concerns })
+            if known.is_of_another_resource() && concerns != Concerns::Grant && trouble.needs_person() =>
+        {
+            Err(resource::refused(&courier, &tries, &known, lease, trouble, concerns, asked_at).await?)
+        }
+        Err(NotGiven { trouble, .. }) => {
             let failures = tries.seen().failures;
             tries.note(|seen| seen.failures += 1);
             let told = note_setback(&courier, lease, &known.grant, trouble, failures).await?;
@@ -260,9 +222,26 @@ async fn lease(
     ))
 }
 
-async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<TokenSet, Trouble> {
+/// Why no token came, and whose matter that is.
+struct NotGiven {
+    trouble: Trouble,
+    concerns: Concerns,
+}
+impl From<Trouble> for NotGiven {
+    fn from(trouble: Trouble) -> NotGiven {
+        NotGiven { trouble, concerns: Concerns::Grant }
+    }
+}
+
+async fn ask(
+    courier: &Courier,
+    known: &Known,
+    lease: &RefreshLease,
+    scope: &str,
+    limit: Duration,
+) -> Result<TokenSet, NotGiven> {
     if let Some(why) = &lease.unopened {
-        return Err(Trouble::of_sealed(why));
+        return Err(Trouble::of_sealed(why).into());
     }
     if !known.client.active {
         return Err(Trouble::new(
@@ -270,29 +249,37 @@ async fn ask(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<T
             "client_inactive",
             format!("The registration {} is switched off.", known.client.name),
             "Switch it on in Config, tab Info.",
-        ));
+        )
+        .into());
     }
-    match tokio::time::timeout(REQUEST_LIMIT, another(courier, known, lease)).await {
+    match tokio::time::timeout(limit, another(courier, known, lease, scope)).await {
         Ok(Ok(set)) => Ok(set),
-        Ok(Err(Refused::Here(trouble))) => Err(trouble),
-        Ok(Err(Refused::There(error))) => {
-            Err(refused::of_consent(courier, &error, &known.client, &known.grant))
-        }
+        Ok(Err(Refused::Here(trouble))) => Err(trouble.into()),
+        Ok(Err(Refused::There(error))) => Err(NotGiven {
+            trouble: refused::of_consent(courier, &error, &known.client, &known.grant),
+            concerns: error.oauth().map_or(Concerns::Grant, Concerns::of),
+        }),
         Err(_) => Err(Trouble::new(
             Class::Retry,
             RETRY_CODE,
             "The provider's token endpoint did not answer in time.",
             TRIES_AGAIN,
-        )),
+        )
+        .into()),
     }
 }
 
 /// For the refresh token that the lease holds, or asked for anew.
-async fn another(courier: &Courier, known: &Known, lease: &RefreshLease) -> Result<TokenSet, Refused> {
+async fn another(
+    courier: &Courier,
+    known: &Known,
+    lease: &RefreshLease,
+    scope: &str,
+) -> Result<TokenSet, Refused> {
     let Some(refresh_token) = &lease.refresh_token else {
-        return ask::unattended(courier, &known.client, &known.user, &known.scope).await;
+        return ask::unattended(courier, &known.client, &known.user, scope).await;
     };
-    let scope = registration::named_scope(&courier.desk().providers, &known.client, &known.scope);
+    let scope = registration::named_scope(&courier.desk().providers, &known.client, scope);
     let prepared = ask::prepare(courier, &known.client).await?;
     Ok(wire::oauth::refresh(courier.net(), &prepared.request(scope), refresh_token).await?)
 }
@@ -366,26 +353,6 @@ async fn keep(courier: &Courier, lease: RefreshLease, tokens: NewTokens) -> Resu
     Ok(())
 }
 
-/// A token set as the desk stores it. `asked_at` is before the request: the life counts from then.
-pub(crate) fn new_tokens(set: TokenSet, scope: &str, asked_at: i64) -> NewTokens {
-    let life_ms = set.expires_in_s.max(1).saturating_mul(1000);
-    let access_expires_at = asked_at.saturating_add(life_ms);
-    NewTokens {
-        resource: resource_of(scope),
-        access_token: set.access_token,
-        access_expires_at,
-        scopes: set.scope.unwrap_or_else(|| scope.to_owned()),
-        refresh_token: set.refresh_token,
-        refresh_due_at: access_expires_at.saturating_sub(ahead_ms(life_ms)),
-    }
-}
-
-/// How long before its end a token is refreshed: a tenth of its life, at least five minutes, but never more than
-/// half of a short life, or it would be refreshed without end.
-pub(crate) fn ahead_ms(life_ms: i64) -> i64 {
-    (life_ms / 10).max(5 * 60_000).min(life_ms / 2)
-}
-
 fn broke_off(error: &tokio::task::JoinError) -> Trouble {
     tracing::error!("refreshing ended early: {error}");
     Trouble::new(
@@ -394,23 +361,4 @@ fn broke_off(error: &tokio::task::JoinError) -> Trouble {
         "Postern failed while it refreshed the access token.",
         "Report this with the log. Postern tries again by itself.",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ahead_ms;
-
-    #[test]
-    fn a_token_is_refreshed_ahead_of_its_end_and_a_short_one_not_without_end() {
-        let (second, minute, hour) = (1_000, 60_000, 3_600_000);
-        for (life_ms, expected) in [
-            (24 * hour, 144 * minute),
-            (hour, 6 * minute),
-            (20 * minute, 5 * minute),
-            (6 * minute, 3 * minute),
-            (30 * second, 15 * second),
-        ] {
-            assert_eq!(ahead_ms(life_ms), expected, "{life_ms}");
-        }
-    }
 }

@@ -29,6 +29,15 @@ pub(crate) fn protocols_of(mailbox: &Mailbox, side: Side) -> Vec<Protocol> {
     [own].into_iter().chain(other.filter(is_another)).collect()
 }
 
+/// What a token is for, as the end of a sentence.
+pub(crate) fn service_words(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Graph => "Microsoft Graph",
+        Protocol::Imap | Protocol::Pop => "reading by IMAP or POP3",
+        Protocol::Smtp => "sending by SMTP",
+    }
+}
+
 /// What is known of the registration's provider.
 pub(crate) fn oauth2<'a>(providers: &'a Book, client: &Client) -> Option<&'a OAuth2> {
     providers.find(&client.provider).and_then(|preset| preset.oauth2.as_ref())

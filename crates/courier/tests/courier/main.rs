@@ -32,5 +32,6 @@ mod rounds;
 mod send;
 mod stage;
 mod taking_back;
+mod two_services;
 mod unattended;
 mod ways;

@@ -3,14 +3,14 @@
 use super::{late, refused};
 use crate::authorize::exchange::Given;
 use crate::refresh::REQUEST_LIMIT;
-use crate::registration::{Consent, protocol_of, protocols_of, token_scope};
+use crate::registration::{Consent, protocol_of, protocols_of, service_words, token_scope};
 use crate::trouble::Trouble;
 use crate::{Courier, ask, probe};
 use desk::db::Tx;
 use desk::mailboxes::client::Client;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{Mailbox, Side};
-use mail::explain::Class;
+use mail::explain::{self, Class, Part};
 use wire::oauth::{Protocol, TokenSet};
 
 /// How long what is missing is asked for by the next code.
@@ -54,7 +54,7 @@ pub(super) async fn for_each_resource(
         let asking = wire::oauth::refresh(courier.net(), &request, &refresh_token);
         let set = match tokio::time::timeout(REQUEST_LIMIT, asking).await {
             Ok(Ok(set)) => set,
-            Ok(Err(error)) if error.oauth().is_some() && error.kind() == wire::Kind::Unauthorized => {
+            Ok(Err(error)) if lacks_consent(&error, &refused(courier, &error, client)) => {
                 return Err(consent_missing(&mailbox, protocol));
             }
             Ok(Err(error)) => return Err(refused(courier, &error, client)),
@@ -70,6 +70,16 @@ pub(super) async fn for_each_resource(
     Ok(given)
 }
 
+/// By what its number or its error is about; a second factor that is asked for, or a service that is switched off, is mended
+/// by no other code.
+fn lacks_consent(error: &wire::Error, trouble: &Trouble) -> bool {
+    const CONSENT: &str = "consent_required";
+    let Some(answer) = error.oauth() else { return false };
+    let is_said = answer.error == CONSENT || answer.suberror.as_deref() == Some(CONSENT);
+    let is_known = explain::part(&trouble.code) == Some(Part::Permissions);
+    is_said || (is_known && trouble.class == Class::AuthorizeAgain)
+}
+
 fn missing_code(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Graph => "no_consent_graph",
@@ -79,11 +89,7 @@ fn missing_code(protocol: Protocol) -> &'static str {
 }
 
 fn consent_missing(mailbox: &Mailbox, protocol: Protocol) -> Trouble {
-    let what = match protocol {
-        Protocol::Graph => "Microsoft Graph",
-        Protocol::Imap | Protocol::Pop => "reading by IMAP or POP3",
-        Protocol::Smtp => "sending by SMTP",
-    };
+    let what = service_words(protocol);
     let reason = format!(
         "{} is read and answered at two services of the provider, and a code is good for one of them at a time: consent for \
          {what} is missing yet.",

@@ -10,6 +10,44 @@ use mail::provider::Book;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_for_the_second_service_is_told_as_what_it_is() {
+    let (stage, imap, provider) = (Stage::new(), PretendImap::start().await, PretendProvider::start().await);
+    stage.registered_at(provider.address, imap.address, "microsoft", &mail::provider::MICROSOFT.scopes());
+    stage.write(|tx| {
+        let sql =
+            "UPDATE mailbox SET in_protocol = 'graph', out_authentication = 'same', out_protocol = 'smtp'";
+        Ok(tx.execute(sql, desk::params![])?)
+    });
+    let courier = stage.restarted_with(microsoft_at(&provider));
+    let (session_id, by) = stage.administrator("root@contoso.example");
+    let session = authorize::Session { session_id, by };
+    let page = format!("http://{}/page", provider.address);
+    provider.answers(
+        200,
+        json!({ "device_code": CODE, "user_code": "ABCD", "verification_uri": page, "interval": 5 }),
+    );
+    for number in [1, 2] {
+        let token = id_token(ADDRESS, "", stage.clock.now());
+        provider.answers(
+            200,
+            json!({ "access_token": format!("access-{number}"), "refresh_token": format!("refresh-{number}"),
+                    "expires_in": 3600, "id_token": token, "scope": "https://graph.microsoft.com/Mail.ReadWrite" }),
+        );
+    }
+    provider.answers(
+        400,
+        json!({ "error": "invalid_grant", "error_codes": [50076], "error_description": "AADSTS50076: x" }),
+    );
+    let begun = authorize::begin_device(&courier, &session, stage.mailbox_id, Side::Incoming).await.unwrap();
+    stage.clock.advance(5_000);
+    authorize::poll_devices(&courier, None).await.unwrap();
+    let ended = stage.read(|tx| grant::find(tx, begun.grant_id)).unwrap();
+    assert_eq!((ended.state, ended.reason_code.as_str()), (State::Failed, "AADSTS50076"));
+    assert!(ended.reason.contains("second factor") && !ended.reason.contains("consent for"), "{ended:?}");
+    assert!(ended.remedy.contains("Ask for another code"), "{ended:?}");
+}
+
 /// Microsoft's preset, led to this provider.
 fn microsoft_at(provider: &PretendProvider) -> Book {
     let mut preset = Book::builtin().find("microsoft").unwrap().clone();

@@ -166,10 +166,7 @@ pub fn refresh_failed(
 ) -> Result<bool> {
     let old = get(tx, lease.grant_id)?;
     if old.refresh_due_at != lease.due_at {
-        tx.execute(
-            "UPDATE consent SET leased_until = 0, leased_by = '' WHERE id = $1 AND generation = $2",
-            params![lease.grant_id, lease.generation],
-        )?;
+        let_go(tx, lease)?;
         tx.wake("grant");
         return Ok(false);
     }
@@ -206,6 +203,15 @@ pub fn refresh_failed(
         tx.wake("mailbox");
     }
     Ok(true)
+}
+
+/// Nothing is known of the grant itself by what came: it stays as it was.
+pub fn let_go(tx: &mut Tx<'_>, lease: &RefreshLease) -> Result<()> {
+    tx.execute(
+        "UPDATE consent SET leased_until = 0, leased_by = '' WHERE id = $1 AND generation = $2",
+        params![lease.grant_id, lease.generation],
+    )?;
+    Ok(())
 }
 
 /// The registration is another one: what it was refused for may be mended. Its grants are refreshed now, and the mailboxes
