@@ -6,11 +6,13 @@ use crate::trouble::Trouble;
 use desk::site::mail_hold;
 use mail::explain::Class;
 
+pub(crate) const CODE: &str = "mail_on_hold";
+
 pub(crate) async fn refused(courier: &Courier, what: &str) -> Result<(), Trouble> {
     if courier.read(mail_hold::find).await?.is_none() {
         return Ok(());
     }
     let reason = format!("Mail is on hold on this desk, so {what}.");
     let remedy = "Release it on any page of the Admin Panel or with `postern mail release`, once the desk that this one was copied from has stopped.";
-    Err(Trouble::new(Class::Configuration, "mail_on_hold", reason, remedy))
+    Err(Trouble::new(Class::Configuration, CODE, reason, remedy))
 }

@@ -8,7 +8,7 @@ use desk::mailboxes::mailbox::{self, Mailbox, Round, Shape, Side};
 use std::time::Duration;
 
 /// A person waits for it.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// Folders named in the remedy for a folder that is not there.
 const FOLDERS_NAMED_MAX: usize = 20;
 

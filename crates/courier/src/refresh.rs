@@ -27,6 +27,8 @@ use wire::oauth::{Protocol, TokenSet};
 /// Outlasts the request with its time-outs.
 pub(crate) const LEASE_MS: i64 = 90_000;
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(75);
+/// The reason code of a registration that somebody has switched off.
+pub(crate) const SWITCHED_OFF: &str = "client_inactive";
 /// A token that ends sooner is not begun with.
 const SLACK_MS: i64 = 30_000;
 /// A registration that was refused is asked again once an hour: somebody may have mended it.
@@ -167,7 +169,8 @@ async fn refresh(courier: Courier, grant_id: i64, protocol: Protocol, want: Want
             let told = note_setback(&courier, lease, &known.grant, trouble, failures).await?;
             // What a person must mend is told on, unless somebody asks how it is at this moment.
             let is_over = known.grant.state == grant::State::Lapsed || known.grant.is_refused();
-            let hides = is_over && told.class == Class::Retry && want != Want::Proved;
+            let asks_now = matches!(want, Want::Proved | Want::Since(_));
+            let hides = is_over && told.class == Class::Retry && !asks_now;
             Err(if hides { set_back(&known.grant) } else { told })
         }
     }
@@ -246,7 +249,7 @@ async fn ask(
     if !known.client.active {
         return Err(Trouble::new(
             Class::Configuration,
-            "client_inactive",
+            SWITCHED_OFF,
             format!("The registration {} is switched off.", known.client.name),
             "Switch it on in Config, tab Info.",
         )

@@ -8,6 +8,7 @@ mod certificate;
 mod device;
 mod discover;
 mod dispute;
+mod entered;
 mod exchange;
 mod paste;
 mod prove;
@@ -23,6 +24,7 @@ pub use device::{
 pub(crate) use device::{Polls, answered, begin_polls};
 pub use discover::{Discovered, discover};
 pub use dispute::{About, Answer, Question, answer, question};
+pub use entered::is_taken;
 pub(crate) use unattended::go_on as go_on_unattended;
 pub use unattended::{ask_now, needs_nobody};
 pub use wire::oauth::thumbprint_sha1;

@@ -17,6 +17,8 @@ pub(crate) enum Want {
     New,
     /// A person wants to see whether one is given: a new one, however fresh the stored one is.
     Proved,
+    /// What the registration shows was changed then: a new one, unless somebody has asked for one since.
+    Since(i64),
 }
 
 /// Whether the token endpoint is asked.
@@ -40,6 +42,12 @@ pub(super) fn need(known: &Known, seen: Seen, want: Want, now: i64) -> Need {
             Need::SetBack(set_back(&known.grant))
         }
         Want::Proved => Need::Yes,
+        // By the begin of the try: one that was under way then has shown what was there before.
+        Want::Since(at) if seen.tried_at >= Some(at) && seen.failures > 0 => {
+            Need::SetBack(set_back(&known.grant))
+        }
+        Want::Since(at) if seen.tried_at >= Some(at) && known.grant.refreshed_at >= Some(at) => Need::No,
+        Want::Since(_) => Need::Yes,
         Want::Use if usable(known, now).is_some() => Need::No,
         Want::Ahead if waits => Need::No,
         Want::New if recent(known.grant.refreshed_at) && usable(known, now).is_some() => Need::No,

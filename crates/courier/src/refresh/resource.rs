@@ -48,7 +48,7 @@ pub(super) fn refused_lately(known: &Known, tries: &Tries, want: Want, now: i64)
     let is_due = due_at.is_some_and(|due_at| due_at <= now) && due_at > Some(at);
     let insists = match want {
         Want::Use | Want::Ahead | Want::New => false,
-        Want::Proved => true,
+        Want::Proved | Want::Since(_) => true,
     };
     (is_recent && !is_due && !insists).then_some(trouble)
 }

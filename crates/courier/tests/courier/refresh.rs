@@ -1,7 +1,7 @@
 use crate::pretend_imap::PretendImap;
 use crate::pretend_provider::{PretendProvider, id_token};
 use crate::stage::{ADDRESS, Stage};
-use courier::authorize::{self, CallbackQuery, Session};
+use courier::authorize::{self, Action, Banner, CallbackQuery, Session};
 use courier::{probe, rounds};
 use desk::mailboxes::grant::{self, Grant, State};
 use desk::mailboxes::mailbox::Side;
@@ -258,6 +258,54 @@ async fn a_secret_that_is_corrected_brings_the_mailbox_back_at_once() {
     assert_eq!(provider.state().asked.len(), 2);
     assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
     assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_provider_makes_of_a_new_secret_is_told_at_once_and_nothing_that_works_is_lost() {
+    let (stage, provider, _imap) = authorized().await;
+    fetches(&stage, true);
+    let enter = |secret: &str| {
+        stage.clock.advance(1_000);
+        stage.change_client("unguessable", |entered| entered.client_secret = Some(secret.into()));
+        let (at, id) = (stage.clock.now(), grant(&stage));
+        let asked =
+            stage.read(|tx| grant::asked_anew(tx, id.client_id, stage.mailbox_id, Side::Incoming, at));
+        asked.map(|asked| (asked, at))
+    };
+    let told = async |(id, at)| authorize::is_taken(&stage.courier, id, at).await.unwrap().unwrap();
+    let refusal = json!({ "error": "invalid_client", "error_codes": [7000215], "error_description": "AADSTS7000215: x" });
+    provider.answers(401, refusal);
+    let Banner::Red { sentence, detail, remedy, action } = told(enter("wrong").unwrap()).await else {
+        panic!("a wrong secret is told");
+    };
+    assert!(sentence.starts_with("Saved, but no access token"), "{sentence}");
+    assert!(
+        detail.contains("nobody has to authorize again") && remedy.contains("Value"),
+        "{detail} {remedy}"
+    );
+    assert_eq!(action, Action::EnterSecret);
+    assert_eq!(grant(&stage).state, State::Fulfilled);
+    assert!(probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap().ok, "its token lives");
+    // The round has come first: what it was told is told on, and not asked for once more.
+    let entered = enter("wrong too").unwrap();
+    rounds::refresh_due(&stage.courier).await.unwrap();
+    assert!(matches!(told(entered).await, Banner::Red { .. }));
+    assert_eq!(provider.state().asked.len(), 2);
+
+    provider.state().answers.clear();
+    provider.answers(503, json!("a proxy's page"));
+    let away = told(enter("right").unwrap()).await;
+    assert!(
+        matches!(&away, Banner::Waits { sentence, .. } if sentence.contains("not known yet")),
+        "{away:?}"
+    );
+    provider.state().answers.clear();
+    provider.answers_tokens(2, 3600, None);
+    let taken = told(enter("right, and another").unwrap()).await;
+    assert!(matches!(&taken, Banner::Green { detail, .. } if detail.contains(ADDRESS)), "{taken:?}");
+    assert_eq!((grant(&stage).state, grant(&stage).reason), (State::Fulfilled, String::new()));
+    assert_eq!(provider.state().asked.len(), 4);
+    assert_eq!(enter("right, and another"), None, "the same as before is nothing new");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

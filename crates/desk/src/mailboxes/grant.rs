@@ -34,7 +34,7 @@ pub use ending::{
 };
 pub use pending::{NewTry, PENDING_MS, Pending, Way, awaits_paste, begin, fail, take_pending};
 pub(in crate::mailboxes) use refresh::ask_anew;
-pub use refresh::{claim_refresh, let_go, refresh_due, refresh_failed, store_refreshed};
+pub use refresh::{asked_anew, claim_refresh, let_go, refresh_due, refresh_failed, store_refreshed};
 pub use state::State;
 pub use taking_back::{
     TAKING_BACK_MS, TELLING_MS, TakeBack, Untold, claim_take_back, could_not_tell, keep_to_take_back,

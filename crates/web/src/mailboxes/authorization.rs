@@ -32,6 +32,7 @@ pub struct Asked {
     pub tab: Option<String>,
     pub done: Option<String>,
     pub kept: Option<String>,
+    pub banner: Option<String>,
     /// The other ways are open.
     pub ways: Option<String>,
     /// Why what was pasted does not count.
@@ -40,6 +41,12 @@ pub struct Asked {
     /// Why there is no code for another device.
     #[serde(skip)]
     pub no_code: Option<Shown>,
+}
+
+impl Asked {
+    fn of_a_tab(&self) -> super::Asked {
+        super::Asked { done: self.done.clone(), banner: self.banner.clone(), kept: None }
+    }
 }
 
 /// The tab *Token*: the consent that is in use, or a newer one that waits for its proof.
@@ -152,8 +159,8 @@ pub async fn show_tab(
     why: Option<String>,
 ) -> Result<Response, Error> {
     let tab = if side == Side::Incoming { Tab::Remote } else { Tab::Outgoing };
-    let shown = super::Asked { done: asked.done.clone(), ..super::Asked::default() };
-    let (mut page, frame) = frame(state, visit, id, tab, &shown).await?;
+    let (mut page, mut frame) = frame(state, visit, id, tab, &asked.of_a_tab()).await?;
+    frame.is_config = true;
     page.given_back = typed.is_some() && why.is_none();
     let client = find(state, &frame.mailbox, side).await?;
     let tokens = tokens(state, &frame.mailbox, side, page.now).await?;
@@ -295,6 +302,7 @@ pub async fn submit(
         && !button.starts_with("certificate_");
     // Nobody signs in by this: what the link says is enough.
     let only_asks = button == "admin-consent";
+    let mut asked_anew = None;
     let done = async {
         match button.as_str() {
             "provider" => {
@@ -305,7 +313,7 @@ pub async fn submit(
             }
             "discover" => {
                 let found = authorize::discover(&state.courier, &form.text("issuer")).await?;
-                save(&state, &who, (&client, id), &form, Completeness::Draft, Some(found)).await?;
+                save(&state, &who, (&client, id, side), &form, Completeness::Draft, Some(found)).await?;
                 return Ok(None);
             }
             "registration" => {
@@ -313,17 +321,21 @@ pub async fn submit(
                 return credentials::share(&state, &who, id, side, chosen).await.map(|()| None);
             }
             // Before what was typed is saved: a form that says Certificate needs one.
-            button => credentials::step(&state, &who, &client, id, button).await?,
+            button => asked_anew = credentials::step(&state, &who, &client, (id, side), button).await?,
         }
         let completeness = if leaves && !only_asks { Completeness::Complete } else { Completeness::Draft };
-        save(&state, &who, (&client, id), &form, completeness, None).await?;
+        let saved = save(&state, &who, (&client, id, side), &form, completeness, None).await?;
         if !leaves {
+            asked_anew = asked_anew.or(saved);
             return Ok(None);
         }
         attempt::next(&state, &who, id, side, form.get("do")).await.map(Some)
     };
     match error::refusal(done.await)? {
-        Ok(None) => Ok(see_other(&format!("/mailboxes/{id}/{word}/authorization?done=saved"))),
+        Ok(None) => {
+            credentials::saved(&state, &who, &format!("/mailboxes/{id}/{word}/authorization"), asked_anew)
+                .await
+        }
         Ok(Some(next)) => attempt::go(&state, &visit, &who, id, side, next).await,
         Err(refusal) => {
             let asked = Asked { tab: form.get("tab").map(str::to_owned), ..Asked::default() };
@@ -332,14 +344,15 @@ pub async fn submit(
     }
 }
 
+/// The grant whose next token tells what the provider makes of what was saved.
 async fn save(
     state: &State,
     who: &Who,
-    (client, mailbox_id): (&Client, i64),
+    (client, mailbox_id, side): (&Client, i64, Side),
     form: &Form,
     completeness: Completeness,
     discovered: Option<Discovered>,
-) -> desk::Result<()> {
+) -> desk::Result<Option<i64>> {
     let mut entered = ClientForm::typed(form, client.has_secret).entered(form)?;
     entered.entered_for = Some(mailbox_id);
     if let Some(found) = discovered {
@@ -355,9 +368,10 @@ async fn save(
     let change = move |tx: &mut Tx<'_>| {
         let (vault, providers) = (&desk.vault, &desk.providers);
         let with = client::Change { vault, providers, by: &by, scheme, completeness, nonces };
-        client::change(tx, &with, id, &entered)
+        client::change(tx, &with, id, &entered)?;
+        grant::asked_anew(tx, id, mailbox_id, side, by.at)
     };
-    authorize::change(&state.courier, &who.by(), vec![Whose::Client(id)], change).await.map(drop)
+    authorize::change(&state.courier, &who.by(), vec![Whose::Client(id)], change).await
 }
 
 /// *Delete Token* of the tab *Token*.

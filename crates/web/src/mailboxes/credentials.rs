@@ -1,7 +1,8 @@
 //! What a registration shows at its provider, on the page *Config*: which flow, secret or certificate with its roll-over,
 //! a service account's key file; and which mailboxes share the registration.
-use super::expiry;
+use super::{banner, expiry};
 use crate::extract::Path;
+use crate::gate::see_other;
 use crate::{Error, State, Who};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -10,7 +11,7 @@ use desk::db::Tx;
 use desk::mailboxes::choice;
 use desk::mailboxes::client::certificate::{self, Certificate, State as CertificateState};
 use desk::mailboxes::client::{self, Client, Flow, Use};
-use desk::mailboxes::grant::Whose;
+use desk::mailboxes::grant::{self, Whose};
 use desk::mailboxes::mailbox::Side;
 use mail::provider::Family;
 
@@ -126,33 +127,54 @@ fn called(client: &Client, provider: &str, uses: &[Use]) -> String {
     }
 }
 
-/// A button of the block *Certificate*. It names the certificate that its page showed (the next one the newest that was
+/// A button of the block *Certificate*, and the grant whose next token tells what the provider makes of it. It names the certificate that its page showed (the next one the newest that was
 /// ever there), so that a second click, or a page that is no longer true, changes nothing else.
 pub async fn step(
     state: &State,
     who: &Who,
     client: &Client,
-    mailbox_id: i64,
+    (mailbox_id, side): (i64, Side),
     button: &str,
-) -> desk::Result<()> {
+) -> desk::Result<Option<i64>> {
     let (by, id) = (who.by(), client.id);
     let Some((step, of)) = button.strip_prefix("certificate_").and_then(|rest| rest.split_once(':')) else {
-        return Ok(());
+        return Ok(None);
     };
     let of: i64 = of.parse().map_err(|_| desk::Refusal::NotFound("certificate"))?;
     match step {
         "make" => {
             if state.courier.read(move |tx| certificate::newest(tx, id)).await? != of {
-                return Ok(());
+                return Ok(None);
             }
             let name = if client.name.is_empty() { state.site.name.clone() } else { client.name.clone() };
             let asked = certificate::For { client_id: id, mailbox_id: Some(mailbox_id), after: of };
-            authorize::make_certificate(&state.courier, &by, asked, &name).await
+            // The provider does not know it yet.
+            authorize::make_certificate(&state.courier, &by, asked, &name).await.map(|()| None)
         }
-        "use" => state.courier.write(move |tx| certificate::put_in_use(tx, &by, id, of)).await,
-        "retire" => state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await,
+        "use" => {
+            let used = move |tx: &mut Tx<'_>| {
+                certificate::put_in_use(tx, &by, id, of)?;
+                grant::asked_anew(tx, id, mailbox_id, side, by.at)
+            };
+            state.courier.write(used).await
+        }
+        "retire" => {
+            state.courier.write(move |tx| certificate::retire_waiting(tx, &by, id, of)).await.map(|()| None)
+        }
         _ => Err(desk::Refusal::NotFound("button").into()),
     }
+}
+
+/// The page again, which says what the provider makes of what was saved, where a grant tells that.
+pub async fn saved(state: &State, who: &Who, at: &str, asked_anew: Option<i64>) -> Result<Response, Error> {
+    let came = match asked_anew {
+        Some(grant_id) => authorize::is_taken(&state.courier, grant_id, who.now()).await?,
+        None => None,
+    };
+    Ok(see_other(&match came {
+        Some(came) => banner::keep_at(state, who, at, came.into()).await?,
+        None => format!("{at}?done=saved"),
+    }))
 }
 
 /// The mailbox signs in by a registration that is there already.

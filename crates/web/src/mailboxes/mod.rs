@@ -68,6 +68,8 @@ pub struct Asked {
 pub struct Frame {
     pub mailbox: Mailbox,
     pub tab: Tab,
+    /// The authorization page itself, which leads to itself nowhere.
+    pub is_config: bool,
     pub banner: Option<Shown>,
     pub facts: Facts,
     /// Sides whose newest authorization waits for its proof.
@@ -156,7 +158,7 @@ impl Frame {
     pub fn config(&self) -> Option<String> {
         let side = if self.tab == Tab::Outgoing { Side::Outgoing } else { Side::Incoming };
         let server = self.mailbox.server(side);
-        let has_one = server.authentication.is_oauth() && server.client_id.is_some();
+        let has_one = server.authentication.is_oauth() && server.client_id.is_some() && !self.is_config;
         has_one.then(|| format!("/mailboxes/{}/{}/authorization", self.mailbox.id, side_word(side)))
     }
     pub fn sends_nothing(&self) -> bool {
@@ -239,6 +241,7 @@ pub async fn frame(
     let frame = Frame {
         mailbox,
         tab,
+        is_config: false,
         banner,
         facts,
         line,

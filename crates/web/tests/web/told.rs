@@ -111,6 +111,77 @@ async fn a_new_secret_is_among_what_happened() {
     maya.get("/mailboxes/1/remote").await.shows("entered a new client secret").hides(SECRET);
 }
 
+/// An authorized mailbox whose tokens nothing opens here: a provider is not asked.
+fn authorized(office: &Office) {
+    let now = office.clock.now();
+    office.write(|tx| {
+        tx.insert(
+            "INSERT INTO consent (client_id, mailbox_id, side, state, refresh_token, refresh_due_at, state_since, created_at)
+             VALUES (1, 1, 'incoming', 'fulfilled', $1, $2, 0, 0) RETURNING id",
+            params![&[1_u8; 40], now + 3_600_000],
+        )?;
+        Ok(tx.execute(
+            "UPDATE mailbox SET in_grant_id = 1, active = 1, in_host = 'imap.example', state = 'ok', out_state = 'ok',
+                    out_authentication = 'same', out_active = 1, last_fetch_at = $1 WHERE id = 1",
+            params![now],
+        )?)
+    });
+}
+
+#[tokio::test]
+async fn a_new_secret_that_brings_no_token_is_told_where_it_was_entered() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    let endpoint = format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/authorize");
+    let mut form = idp(&endpoint, "", TENANT);
+    form.push(("do", "save"));
+    let answer = maya.post("/mailboxes/1/remote/authorization", &form).await;
+    maya.follow(&answer).await.shows("Saved.");
+    authorized(&office);
+    // Nothing new in it.
+    let answer = maya.post("/mailboxes/1/remote/authorization", &form).await;
+    maya.follow(&answer).await.shows("Saved.").hides("no access token was to be had");
+    let secret = form.iter_mut().find(|(name, _)| *name == "client_secret").unwrap();
+    secret.1 = "another secret";
+    let answer = maya.post("/mailboxes/1/remote/authorization", &form).await;
+    let page = maya.follow(&answer).await;
+    page.shows("Saved, but no access token was to be had with it").hides("\">Config</a></p>");
+    maya.get("/mailboxes/1/remote/authorization").await.hides("no access token was to be had");
+}
+
+#[tokio::test]
+async fn a_mailbox_on_hold_is_not_green_and_names_no_next_try() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    authorized(&office);
+    maya.get("/mailboxes/1/remote").await.shows("mail is fetched").hides("none: mail is on hold");
+    office
+        .write(|tx| desk::site::mail_hold::begin(tx, &desk::By::system(office.clock.now()), None).map(drop));
+    let page = maya.get("/mailboxes/1/remote").await;
+    page.shows("none: mail is on hold").hides("mail is fetched").hides("dot good").hides("mail is sent");
+    maya.get("/mailboxes").await.shows("mail is on hold").hides("mail is fetched");
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_deleted_stops_both_sides_and_neither_is_unfinished() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    for was_fetched in [true, false] {
+        authorized(&office);
+        let now = office.clock.now();
+        office.write(|tx| {
+            if !was_fetched {
+                tx.execute("UPDATE mailbox SET last_fetch_at = NULL", params![])?;
+            }
+            let id = tx.one::<(i64,)>("SELECT max(id) FROM consent", params![])?.0;
+            tx.execute("UPDATE mailbox SET in_grant_id = $1", params![id])?;
+            grant::delete_tokens(tx, &desk::By::system(now), id)
+        });
+        let page = maya.get("/mailboxes/1/remote").await;
+        page.shows("gets no mail").shows("sends no mail").shows("was deleted").hides("not authorized yet");
+    }
+}
+
 #[tokio::test]
 async fn a_set_up_that_nobody_has_authorized_yet_is_no_outage_and_a_try_that_is_not_proved_says_so() {
     let office = Office::staffed();

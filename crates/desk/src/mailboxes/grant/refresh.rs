@@ -2,6 +2,7 @@
 //! token is used. A result is stored only if the generation is still the one claimed.
 use super::{NewTokens, RefreshLease, Setback, State, get, note, refresh_row, store_access_token};
 use crate::db::Tx;
+use crate::mailboxes::mailbox::Side;
 use crate::site::vault::{DoesNotOpen, Vault};
 use crate::{By, Error, Result, params};
 use serde_json::json;
@@ -257,6 +258,29 @@ pub(in crate::mailboxes) fn ask_anew(tx: &mut Tx<'_>, by: &By, client_id: i64) -
         tx.wake(topic);
     }
     Ok(())
+}
+
+/// What was asked anew with that change ([`ask_anew`]) and tells what the provider makes of it: what this side lives on, else
+/// what another one does. `None`: nothing was granted to the registration, or what was changed is nothing to its tokens.
+pub fn asked_anew(
+    tx: &mut Tx<'_>,
+    client_id: i64,
+    mailbox_id: i64,
+    side: Side,
+    changed_at: i64,
+) -> Result<Option<i64>> {
+    let found: Option<(i64,)> = tx.maybe(
+        concat!(
+            "SELECT id FROM consent
+         WHERE client_id = $1 AND refresh_due_at = $4 AND ",
+            with_tokens!(),
+            "
+         ORDER BY CASE WHEN mailbox_id = $2 AND side = $3 THEN 0 ELSE 1 END,
+                  CASE state WHEN 'fulfilled' THEN 0 WHEN 'unproved' THEN 1 ELSE 2 END, id DESC LIMIT 1"
+        ),
+        params![client_id, mailbox_id, side.word(), changed_at],
+    )?;
+    Ok(found.map(|(id,)| id))
 }
 
 fn in_use(tx: &mut Tx<'_>, id: i64) -> Result<bool> {
