@@ -91,6 +91,10 @@ impl Fetch<'_> {
             let limits = Limits { body_bytes: self.limit_bytes, ..USUAL };
             match self.session.next(TRIED, limits).await? {
                 Response::Untagged(Untagged::Fetch(data)) => {
+                    if data.body.is_some() && !data.is_whole {
+                        let why = "a message is longer or shorter than the server announced: nothing of it is taken";
+                        return Err(self.session.broken(TRIED, why));
+                    }
                     if let Some(fetched) = self.deliver(data) {
                         return Ok(Some(fetched));
                     }
@@ -116,7 +120,7 @@ impl Fetch<'_> {
 
     /// A FETCH response with a body that was asked for and not delivered before; others tell flags.
     fn deliver(&mut self, data: FetchData) -> Option<Fetched> {
-        let FetchData { uid: Some(uid), internal_date_at, body: Some(body) } = data else { return None };
+        let FetchData { uid: Some(uid), internal_date_at, body: Some(body), .. } = data else { return None };
         if !self.wanted.remove(&uid) {
             return None;
         }

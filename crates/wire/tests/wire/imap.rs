@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use mail::provider::Sasl;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use wire::imap::{Fetched, Session};
 use wire::net::BoxStream;
@@ -124,4 +125,39 @@ fn a_session_can_be_driven_from_any_task() {
     let server = Server { host: "h".into(), port: 993, security: wire::Security::Tls };
     is_send(&wire::imap::connect(&net, &server));
     is_send(&wire::smtp::connect(&net, &server));
+}
+
+/// The most that this process has had in memory, in kB.
+fn peak_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Of what is over the limit every byte is read past and none kept, whatever was announced.
+#[tokio::test]
+async fn a_message_of_a_gigabyte_takes_no_memory() {
+    const PIECES: usize = 400;
+    let (client, mut server) = tokio::io::duplex(1024 * 1024);
+    let served = tokio::spawn(async move {
+        let mut line = [0; 1024];
+        server.write_all(b"* OK ready\r\n").await.unwrap();
+        server.read(&mut line).await.unwrap();
+        server.write_all(b"* CAPABILITY IMAP4rev1\r\nA1 OK x\r\n").await.unwrap();
+        server.read(&mut line).await.unwrap();
+        server.write_all(b"* 1 FETCH (UID 1 BODY[] {1073741824}\r\n").await.unwrap();
+        let piece = vec![b'x'; 1024 * 1024];
+        for _ in 0..PIECES {
+            server.write_all(&piece).await.unwrap();
+        }
+    });
+    let at = Server { host: "mail.example".into(), port: 993, security: wire::Security::Tls };
+    let mut session = Session::over(Box::new(client), &at, &PretendTls::default()).await.unwrap();
+    let before = peak_kb();
+    let mut batch = session.fetch(&[1], 64 * 1024 * 1024).await.unwrap();
+    let error = batch.next().await.unwrap_err();
+    assert!(matches!(error.kind(), wire::Kind::Transient { .. }), "{error}");
+    served.await.unwrap();
+    let grown = peak_kb() - before;
+    assert!(grown < 100 * 1024, "{PIECES} MB of a message took {grown} kB");
 }

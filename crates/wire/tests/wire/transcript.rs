@@ -8,6 +8,7 @@
 //! S: text                    the server sends a line (CRLF is added)
 //! S~ text                    the server sends bytes without CRLF
 //! S# 70000 x                 the server sends a text many times
+//! S. text                    the server sends a line, a byte a second
 //! C: text                    the client must send exactly this line
 //! CLOSE                      the server closes the link
 //! SILENCE                    the server says nothing more, until the client gives up
@@ -18,6 +19,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,6 +42,7 @@ struct Call {
 #[derive(Debug)]
 enum Step {
     Send(Vec<u8>),
+    Drip(Vec<u8>),
     Expect { text: String, line: usize },
     Close,
     Silence,
@@ -174,6 +177,14 @@ async fn serve(mut stream: DuplexStream, script: Vec<Step>) -> Result<(), String
                 // A client that gave up is noticed by what it says, or does not say, next.
                 let _gone = stream.write_all(&bytes).await;
             }
+            Step::Drip(bytes) => {
+                for byte in bytes {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if stream.write_all(&[byte]).await.is_err() {
+                        break;
+                    }
+                }
+            }
             Step::Expect { text, line } => {
                 let got = read_line(&mut stream, &mut input).await;
                 let got = got.ok_or_else(|| format!("line {line}: expected “{text}”, the client hung up"))?;
@@ -233,6 +244,7 @@ fn parse(text: &str) -> Transcript {
             "> " => calls.push(Call { words: words(rest), expected: Vec::new(), line }),
             "= " | "=" => calls.last_mut().expect("a call before its result").expected.push(rest.to_owned()),
             "S:" => send(&mut script, [unescape(rest), b"\r\n".to_vec()].concat()),
+            "S." => script.push(Step::Drip([unescape(rest), b"\r\n".to_vec()].concat())),
             "S~" => send(&mut script, unescape(rest)),
             "S#" => {
                 let (count, text) = rest.split_once(' ').unwrap();
