@@ -122,6 +122,7 @@ pub(crate) async fn round(
         Ok(false) => End::Lost,
         Err(error) => {
             tracing::warn!(mailbox = claim.mailbox_id, "the round could not be settled: {error}");
+            courier.process().leaves_work();
             end
         }
     };

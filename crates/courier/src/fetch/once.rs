@@ -45,6 +45,15 @@ pub async fn once(courier: &Courier, mailbox_id: i64) -> desk::Result<Summary> {
 
 /// The same with a patience of one's own. An error when anything was not fetched or is not filed.
 pub async fn once_within(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Result<Summary> {
+    let done = all(courier, mailbox_id, patience).await;
+    if done.is_err() {
+        // What it could not settle is still in its name, which nobody else could know to be gone.
+        courier.process().leaves_work();
+    }
+    done
+}
+
+async fn all(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Result<Summary> {
     if let Err(held) = crate::hold::refused(courier, "nothing is fetched").await {
         return Err(desk::Refusal::Other(format!("{} {}", held.reason, held.remedy)).into());
     }
@@ -110,8 +119,10 @@ async fn claim(
         }
         match holder(courier, mailbox_id).await? {
             Some(holder) => *waited_for = waited_for.take().or(Some(holder)),
-            None if waited > Duration::ZERO => return Err(desk::Refusal::NotFound("mailbox").into()), // removed
-            None => {}
+            None if is_removed(courier, mailbox_id).await? => {
+                return Err(desk::Refusal::NotFound("mailbox").into());
+            }
+            None => {} // let go of just now
         }
         if waited >= patience {
             let (address, holder) = (&mailbox.address, waited_for.as_deref().unwrap_or("another process"));
@@ -124,6 +135,11 @@ async fn claim(
         tokio::time::sleep(LOOK_EVERY).await;
         waited += LOOK_EVERY;
     }
+}
+
+async fn is_removed(courier: &Courier, mailbox_id: i64) -> desk::Result<bool> {
+    let found = courier.read(move |tx| mailbox::find(tx, mailbox_id)).await?;
+    Ok(found.is_none_or(|mailbox| mailbox.removed_at.is_some()))
 }
 
 async fn holder(courier: &Courier, mailbox_id: i64) -> desk::Result<Option<String>> {
