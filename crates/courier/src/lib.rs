@@ -17,6 +17,7 @@ mod hold;
 mod left;
 pub mod lmtp;
 pub mod pipe;
+mod points;
 pub mod probe;
 mod process;
 pub mod random;

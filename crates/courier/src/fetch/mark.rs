@@ -5,6 +5,7 @@ use super::graph::Graph;
 use super::shelf::Shelf;
 use crate::Courier;
 use crate::connect;
+use crate::points::{Point, reached};
 use crate::trouble::Trouble;
 use desk::intake::inbox;
 use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
@@ -22,8 +23,9 @@ pub(super) async fn settle(
     mailbox: &Mailbox,
     uid_validity: u32,
 ) -> Result<(), Broke> {
-    if mailbox.fetched == Fetched::Nothing {
-        return Ok(()); // settled with the commit that recorded it
+    // Settled with the commit that recorded it, or by the end of the session.
+    if mailbox.fetched == Fetched::Nothing || matches!(shelf, Shelf::Pop3(_)) {
+        return Ok(());
     }
     loop {
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
@@ -31,6 +33,7 @@ pub(super) async fn settle(
         if uids.is_empty() {
             return Ok(());
         }
+        reached(Point::BeforeTouched);
         let (done, end) = match shelf {
             Shelf::Imap(session) => act(session, &mailbox.fetched, &uids)
                 .await
@@ -38,6 +41,9 @@ pub(super) async fn settle(
             Shelf::Graph(graph) => by_id(courier, graph, mailbox, uid_validity, uids).await?,
             Shelf::Pop3(_) => return Ok(()),
         };
+        if end.is_ok() {
+            reached(Point::AfterTouched);
+        }
         let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
         courier
             .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &done, now))
@@ -84,8 +90,10 @@ pub(super) async fn settle_at_the_end(
         Shelf::Pop3(pop3).close().await;
         return Ok(());
     }
+    reached(Point::BeforeTouched);
     let deleted = pop3.delete(&uids).await;
     deleted.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
+    reached(Point::AfterTouched);
     let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
     let settling = courier.write_behind(move |tx| {
         inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now)?;

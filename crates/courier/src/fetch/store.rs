@@ -3,6 +3,7 @@ use super::take::{Batch, Content, Taken};
 use super::{Broke, Tally, still_held};
 use crate::Courier;
 use crate::left;
+use crate::points::{Point, reached};
 use desk::Desk;
 use desk::files::store::Stored;
 use desk::intake::inbox::{self, Arrival, Recorded};
@@ -56,6 +57,7 @@ impl Carrier {
             if batch.uid_last <= self.cursor.uid_last && batch.taken.is_empty() {
                 continue;
             }
+            reached(Point::Fetched);
             self.cursor.uid_last = self.cursor.uid_last.max(batch.uid_last);
             let recorded = self.keep(batch).await?;
             tally.new += recorded.new;
@@ -76,7 +78,7 @@ impl Carrier {
                 let (arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
                 let settled: Vec<u32> =
                     if leaves_alone { arrivals.iter().map(|arrival| arrival.uid).collect() } else { left };
-                desk.db.write(|tx| {
+                let recorded = desk.db.write(|tx| {
                     still_held(tx, &claim, now)?;
                     named::remember(tx, mailbox_id, &cursor, &names)?;
                     let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
@@ -88,8 +90,11 @@ impl Carrier {
                         let (folder, validity) = (&cursor.folder, cursor.uid_validity);
                         inbox::settled_on_server(tx, mailbox_id, folder, validity, &settled, now)?;
                     }
-                    Ok(recorded)
-                })
+                    reached(Point::BeforeCommit);
+                    Ok::<_, desk::Error>(recorded)
+                })?;
+                reached(Point::AfterCommit);
+                Ok(recorded)
             })
             .await
     }

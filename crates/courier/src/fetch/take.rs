@@ -261,8 +261,10 @@ impl<'a> Taker<'a> {
             }
         }
         if *self.spare == 0 || !self.works(shelf, ill, &BTreeSet::from([uid])).await? {
-            let error =
-                last.unwrap_or_else(|| wire::Error::broken("fetch messages", &self.mailbox.incoming.host));
+            let error = last.unwrap_or_else(|| {
+                let why = "the server lists messages and delivers none of them";
+                wire::Error::broken("fetch messages", &self.mailbox.incoming.host).remedy(why)
+            });
             return Err(self.trouble(&error).into());
         }
         *self.spare -= 1;

@@ -7,7 +7,7 @@ use crate::visitor::Visitor;
 const ADDRESS: &str = "support@contoso.example";
 
 /// Both sides by Graph, authorized by a person in the pages.
-async fn connected(demo: &Demo, visitor: &mut Visitor) {
+pub async fn connected(demo: &Demo, visitor: &mut Visitor) {
     let (base, page) = added(demo, visitor, ADDRESS, "Support").await;
     page.says("Microsoft Graph");
     let form = page.form("Config").set("protocol", "graph").set("authentication", "microsoft");

@@ -1,12 +1,13 @@
 //! kill -9 in the middle of fetching and of sending: nothing lost, nothing filed or sent twice. Of starting in
 //! `starting`, of a token's renewal in `refreshing`, of its end in `revoking`, of a change of the key in `rotating`, of certificates in `certificates`,
-//! of POP3 at each point of a fetch in `post_office`.
+//! of POP3 at each point of a fetch in `post_office`, of one fetch anywhere in `fetching`.
 //!
 //! Each kill comes when a drawn number of rows has reached a stage, another one each time, and what is done is counted
 //! before and after it: a kill that found nothing or everything done proves nothing, and is made again with more work.
 //! `POSTERN_TEST_KILLS` sets how many kills in the middle there must be of each kind (3 by default, 5 in refreshing and revoking; `dev/prove kills`
 //! asks for more) and `POSTERN_TEST_SEED` where chance begins; both are printed.
 mod certificates;
+pub mod fetching;
 mod post_office;
 mod refreshing;
 mod revoking;
@@ -36,10 +37,13 @@ fn chance(what: &str) -> StdRng {
     chance_of(what, kills())
 }
 fn chance_of(what: &str, kills: usize) -> StdRng {
+    seeded(&format!("{what}: {kills} kills"))
+}
+pub fn seeded(what: &str) -> StdRng {
     let seed = std::env::var("POSTERN_TEST_SEED")
         .ok()
         .map_or(20_261_124, |n| n.parse().expect("POSTERN_TEST_SEED is a number"));
-    println!("{what}: {kills} kills, seed {seed}");
+    println!("{what}, seed {seed}");
     StdRng::seed_from_u64(seed)
 }
 
@@ -130,8 +134,11 @@ fn desk(address: &str, more: &str) -> Program {
     desk_at(address, &rig::imaps(), more)
 }
 fn desk_at(address: &str, incoming: &str, more: &str) -> Program {
+    desk_on(Program::new(), address, incoming, more)
+}
+fn desk_on(program: Program, address: &str, incoming: &str, more: &str) -> Program {
     let ca = rig::ca();
-    let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    let program = program.with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
     program.file("secret", rig::PASSWORD);
     let file = program.file("fleet.toml", &rig::mailbox_toml(address, incoming, &rig::submission(), more));
     program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();

@@ -172,6 +172,12 @@ impl Program {
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
         Program::ran(self.command(arguments), input)
     }
+    /// With variables that are none of the configuration.
+    pub fn run_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        Program::ran(command, "")
+    }
     /// As another user of the machine.
     pub fn run_as(&self, user: u32, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
@@ -209,7 +215,12 @@ impl Program {
     }
     /// Begun and not waited for: to be killed.
     pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.begin_with(&[], arguments)
+    }
+    /// The same with such variables.
+    pub fn begin_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
     /// A command that one talks with.
