@@ -40,5 +40,7 @@ mod rig;
 mod starting;
 mod takeover;
 mod tracing_mail;
+mod two_fetchers;
 mod visitor;
 mod ways;
+mod write_errors;

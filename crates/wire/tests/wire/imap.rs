@@ -140,11 +140,11 @@ async fn a_message_of_a_gigabyte_takes_no_memory() {
     const PIECES: usize = 400;
     let (client, mut server) = tokio::io::duplex(1024 * 1024);
     let served = tokio::spawn(async move {
-        let mut line = [0; 1024];
+        let mut commands = Vec::new();
         server.write_all(b"* OK ready\r\n").await.unwrap();
-        server.read(&mut line).await.unwrap();
+        server.read_buf(&mut commands).await.unwrap();
         server.write_all(b"* CAPABILITY IMAP4rev1\r\nA1 OK x\r\n").await.unwrap();
-        server.read(&mut line).await.unwrap();
+        server.read_buf(&mut commands).await.unwrap();
         server.write_all(b"* 1 FETCH (UID 1 BODY[] {1073741824}\r\n").await.unwrap();
         let piece = vec![b'x'; 1024 * 1024];
         for _ in 0..PIECES {
