@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use sha2::{Digest, Sha256};
-
 use crate::header::{self, Fields};
 use crate::html::piece::{Kind, Piece};
 use crate::message::{Attachment, Defect, TextFrom};
@@ -357,7 +355,6 @@ fn attachment(part: &Part<'_>, referred: &HashSet<String>, trouble: &mut Trouble
     Attachment {
         name: file_name::safe(declared_name.as_deref(), &media_type),
         declared_name,
-        sha256: Sha256::digest(&content).into(),
         media_type,
         content,
         inline,

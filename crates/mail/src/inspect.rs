@@ -1,6 +1,7 @@
 //! A message as the JSON of `postern message inspect` and `postern message thread`.  The keys are a contract.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::message::{self, Attachment};
 use crate::{sanitize, thread as threading};
@@ -20,7 +21,7 @@ pub fn inspect(file: &str, raw: &[u8]) -> Value {
         "ok": message.over_limit.is_none(),
         "error": message.over_limit,
         "size": message.size,
-        "sha256": hex(&message.sha256),
+        "sha256": sha256(raw),
         "message_id": message.message_id,
         "from": message.from,
         "to": message.to,
@@ -56,7 +57,7 @@ fn attachment(attachment: &Attachment) -> Value {
         "declared_name": attachment.declared_name,
         "type": attachment.media_type,
         "size": attachment.content.len(),
-        "sha256": hex(&attachment.sha256),
+        "sha256": sha256(&attachment.content),
         "inline": attachment.inline,
         "content_id": attachment.content_id,
     })
@@ -76,8 +77,8 @@ fn cid(id: &str) -> String {
     out
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// JSON on one line without any control character, also not DEL and C1, which terminals obey.

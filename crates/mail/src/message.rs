@@ -9,8 +9,6 @@ mod unpack;
 pub use arrival::{arrived_at, head};
 pub use unpack::unpack;
 
-use sha2::{Digest, Sha256};
-
 use crate::address::{self, Address};
 use crate::body;
 use crate::date;
@@ -83,7 +81,6 @@ pub struct Attachment {
     /// `type/subtype` in lower case, as declared: never to be believed.
     pub media_type: String,
     pub content: Vec<u8>,
-    pub sha256: [u8; 32],
     /// Disposition inline, or referred to by a `cid:` of the HTML.
     pub inline: bool,
     /// Without `<>`.
@@ -95,8 +92,6 @@ pub struct Attachment {
 pub struct Message {
     /// Of the raw bytes.
     pub size: usize,
-    /// Of the raw bytes.
-    pub sha256: [u8; 32],
     /// Without `<>`.
     pub message_id: Option<String>,
     pub from: Vec<Address>,
@@ -165,7 +160,6 @@ pub fn parse(raw: &[u8]) -> Message {
     let fields = Fields { list, charset: charset.as_deref() };
     let mut message = Message {
         size: raw.len(),
-        sha256: Sha256::digest(raw).into(),
         text: body.text,
         text_from: body.text_from,
         reply_text: body.reply_text,
@@ -199,8 +193,7 @@ pub fn parse(raw: &[u8]) -> Message {
 /// (the list is in `message/content_key.rs`).
 #[must_use]
 pub fn content_key(raw: &[u8]) -> [u8; 32] {
-    let (data, _) = raw::prepare(raw);
-    content_key::of(&data)
+    content_key::of(&raw::data(raw))
 }
 
 /// The label that raw 8-bit bytes of the header are tried with: that of the first text part.
@@ -229,7 +222,6 @@ fn envelope(fields: &Fields<'_, '_>, trouble: &mut Trouble, defects: &mut Vec<De
     let headers = all_headers(fields);
     Message {
         size: 0,
-        sha256: [0; 32],
         message_id: fields.raw("message-id").and_then(|value| header::id(&value)),
         sender: addresses(fields, "sender", trouble, defects).into_iter().next(),
         reply_to: addresses(fields, "reply-to", trouble, defects),

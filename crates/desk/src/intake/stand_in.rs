@@ -2,7 +2,6 @@
 //! far as its head tells, with the message itself attached as it came.
 use mail::Message;
 use mail::message::{self, Attachment};
-use sha2::{Digest as _, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// `raw`: the message, where there is one here.
@@ -30,7 +29,6 @@ fn attached(raw: Vec<u8>) -> Attachment {
         name: "message.eml".to_owned(),
         declared_name: None,
         media_type: "application/octet-stream".to_owned(),
-        sha256: Sha256::digest(&raw).into(),
         content: raw,
         inline: false,
         content_id: None,

@@ -10,36 +10,53 @@ const LINE_BYTES_MAX: usize = 998;
 /// The bytes to read, and the defects that can be seen in them.
 pub(crate) fn prepare(raw: &[u8]) -> (Cow<'_, [u8]>, Vec<Defect>) {
     let mut defects = Vec::new();
-    let mut data = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    let has_lf = memchr::memchr(b'\n', data).is_some();
-    let mut out = Cow::Borrowed(data);
-    if !has_lf && memchr::memchr(b'\r', data).is_some() {
-        defects.push(Defect::BareCr);
-        out = Cow::Owned(data.iter().map(|b| if *b == b'\r' { b'\n' } else { *b }).collect());
-    } else if memchr::memchr_iter(b'\r', data).any(|at| data.get(at + 1) != Some(&b'\n')) {
+    let out = lines(raw);
+    if matches!(out, Cow::Owned(_))
+        || memchr::memchr_iter(b'\r', &out).any(|at| out.get(at + 1) != Some(&b'\n'))
+    {
         defects.push(Defect::BareCr);
     }
-    if memchr::memchr(0, data).is_some() {
+    if memchr::memchr(0, &out).is_some() {
         defects.push(Defect::NulByte);
     }
-    if out.split(|b| *b == b'\n').any(|line| line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_BYTES_MAX)
-    {
+    if has_long_line(&out) {
         defects.push(Defect::LongLine);
     }
-    let skip = start(&out);
-    if skip > 0 {
-        out = match out {
-            Cow::Borrowed(bytes) => {
-                data = bytes.get(skip..).unwrap_or_default();
-                Cow::Borrowed(data)
-            }
-            Cow::Owned(mut bytes) => {
-                bytes.drain(..skip.min(bytes.len()));
-                Cow::Owned(bytes)
-            }
-        };
+    (without_start(out), defects)
+}
+/// The same, and nothing is looked for.
+pub(crate) fn data(raw: &[u8]) -> Cow<'_, [u8]> {
+    without_start(lines(raw))
+}
+
+/// Where no line ends otherwise, CR ends it.
+fn lines(raw: &[u8]) -> Cow<'_, [u8]> {
+    let data = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    if memchr::memchr(b'\n', data).is_some() || memchr::memchr(b'\r', data).is_none() {
+        return Cow::Borrowed(data);
     }
-    (out, defects)
+    Cow::Owned(data.iter().map(|b| if *b == b'\r' { b'\n' } else { *b }).collect())
+}
+
+fn has_long_line(data: &[u8]) -> bool {
+    let mut begin = 0;
+    memchr::memchr_iter(b'\n', data).chain([data.len()]).any(|end| {
+        let line = data.get(begin..end).unwrap_or_default();
+        begin = end + 1;
+        // The line's CR is not of it.
+        line.len() > LINE_BYTES_MAX && line.strip_suffix(b"\r").unwrap_or(line).len() > LINE_BYTES_MAX
+    })
+}
+
+fn without_start(data: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match (start(&data), data) {
+        (0, data) => data,
+        (skip, Cow::Borrowed(bytes)) => Cow::Borrowed(bytes.get(skip..).unwrap_or_default()),
+        (skip, Cow::Owned(mut bytes)) => {
+            bytes.drain(..skip.min(bytes.len()));
+            Cow::Owned(bytes)
+        }
+    }
 }
 
 /// Behind empty lines at the start and the `From ` line of an mbox.

@@ -1,7 +1,6 @@
 //! winmail.dat opened: what a person was sent, in place of the parcel it came in.
 use super::{Attachment, Message};
 use crate::{body, file_name, tnef};
-use sha2::{Digest, Sha256};
 
 /// Files of one letter that are taken out of parcels; a parcel that would bring more stays as it came.
 const FILES_MAX: usize = 500;
@@ -47,7 +46,6 @@ fn of_file(file: tnef::File) -> Attachment {
         name: file_name::safe(file.name.as_deref(), &media_type),
         declared_name: file.name,
         media_type,
-        sha256: Sha256::digest(&file.content).into(),
         content: file.content,
         inline: false,
         content_id: file.content_id,
