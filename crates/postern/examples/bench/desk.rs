@@ -15,20 +15,50 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(folder: &Path, name: &str, mailbox: &Mailbox) -> anyhow::Result<Desk> {
-        let desk = Desk { data: folder.join(name), ca: mailbox.ca.clone() };
-        desk.run_with(&["admin", "create", "--email", "maya@contoso.example", "--password-stdin"], PASSWORD)?;
+        Desk::with(folder, name, std::slice::from_ref(mailbox))
+    }
+    /// A new one, or the one that is there, with these mailboxes.
+    pub fn with(folder: &Path, name: &str, mailboxes: &[Mailbox]) -> anyhow::Result<Desk> {
+        let first = mailboxes.first().context("no mailbox")?;
+        let desk = Desk { data: folder.join(name), ca: first.ca.clone() };
+        if !desk.data.exists() {
+            desk.make_database()?;
+            let person = ["admin", "create", "--email", "maya@contoso.example", "--password-stdin"];
+            desk.run_with(&person, PASSWORD)?;
+        }
         std::fs::write(folder.join("secret"), "rehearsal")?;
         let file = folder.join(format!("{name}.toml"));
-        let toml = format!(
-            "[[mailbox]]\naddress = \"{}\"\nstart_from = \"everything\"\nbatch = 100\n[mailbox.incoming]\nhost = \"localhost\"\n\
-             port = {}\nauthentication = \"password\"\npassword_file = \"secret\"\n[mailbox.outgoing]\nnone = true\n",
-            mailbox.address, mailbox.server.port
-        );
-        std::fs::write(&file, toml)?;
+        let one = |mailbox: &Mailbox| {
+            format!(
+                "[[mailbox]]\naddress = \"{}\"\nstart_from = \"everything\"\nbatch = 100\n[mailbox.incoming]\nhost = \"localhost\"\n\
+                 port = {}\nauthentication = \"password\"\npassword_file = \"secret\"\n[mailbox.outgoing]\nnone = true\n",
+                mailbox.address, mailbox.server.port
+            )
+        };
+        std::fs::write(&file, mailboxes.iter().map(one).collect::<String>())?;
         desk.run(&["mailbox", "apply", file.to_str().context("a path")?])?;
         Ok(desk)
     }
-    fn command(&self) -> anyhow::Result<Command> {
+    /// Where `POSTERN_BENCH_DATABASE` names a server: a database of its own there.
+    fn database(&self) -> Option<(String, String)> {
+        let server = std::env::var("POSTERN_BENCH_DATABASE").ok()?;
+        Some((server, self.data.file_name()?.to_string_lossy().replace('-', "_")))
+    }
+    fn make_database(&self) -> anyhow::Result<()> {
+        let Some((server, name)) = self.database() else { return Ok(()) };
+        let made = Command::new("psql")
+            .args(["-q", &format!("{server}/postgres"), "-c", &format!("CREATE DATABASE {name}")])
+            .status()?;
+        ensure!(made.success(), "psql ended with {made}");
+        Ok(())
+    }
+    /// What its folder takes.
+    pub fn megabytes(&self) -> anyhow::Result<f64> {
+        let out = Command::new("du").arg("-sk").arg(&self.data).output()?.stdout;
+        let text = String::from_utf8(out)?;
+        Ok(text.split_whitespace().next().context("a size")?.parse::<f64>()? / 1024.0)
+    }
+    pub fn command(&self) -> anyhow::Result<Command> {
         let here = std::env::current_exe()?;
         let program = here.parent().and_then(Path::parent).context("where the program is")?.join("postern");
         let mut command = Command::new(program);
@@ -38,8 +68,7 @@ impl Desk {
             .arg("--tls-extra-ca")
             .arg(&self.ca)
             .args(["--log-level", "warn"]);
-        if let Ok(server) = std::env::var("POSTERN_BENCH_DATABASE") {
-            let name = self.data.file_name().context("a name")?.to_string_lossy().replace('-', "_");
+        if let Some((server, name)) = self.database() {
             command.args(["--database", &format!("{server}/{name}")]);
         }
         Ok(command)
@@ -88,6 +117,11 @@ impl Desk {
 }
 
 pub struct Running(Child);
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();

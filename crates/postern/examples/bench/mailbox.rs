@@ -2,7 +2,7 @@
 use crate::SEED;
 use anyhow::{Context as _, ensure};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use wire::imap;
@@ -22,9 +22,13 @@ pub struct Mailbox {
 
 impl Mailbox {
     pub fn new(name: &str) -> anyhow::Result<Mailbox> {
+        Mailbox::called(&format!("{name}-{}@contoso.example", std::process::id()))
+    }
+
+    pub fn called(address: &str) -> anyhow::Result<Mailbox> {
         let port = variable("POSTERN_TEST_IMAPS")?.rsplit(':').next().context("a port")?.parse()?;
         Ok(Mailbox {
-            address: format!("{name}-{}@contoso.example", std::process::id()),
+            address: address.to_owned(),
             server: Server { host: "localhost".into(), port, security: Security::Tls },
             ca: variable("POSTERN_TEST_CA")?.into(),
         })
@@ -38,34 +42,29 @@ impl Mailbox {
 
     /// Returns when the server has them all.
     pub fn append(&self, letters: impl ExactSizeIterator<Item = String>) -> anyhow::Result<usize> {
-        let count = letters.len();
-        let stream = TcpStream::connect(variable("POSTERN_TEST_IMAP")?)?;
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let mut writer = std::io::BufWriter::new(stream);
-        let mut line = String::new();
-        let mut until = |tag: &str, writer: &mut std::io::BufWriter<TcpStream>| -> anyhow::Result<()> {
-            writer.flush()?;
-            loop {
-                line.clear();
-                ensure!(reader.read_line(&mut line)? > 0, "Dovecot closed the connection");
-                if line.starts_with(tag) {
-                    ensure!(line.contains("OK"), "{line}");
-                    return Ok(());
-                }
-            }
-        };
-        write!(writer, "a LOGIN {} rehearsal\r\n", self.address)?;
-        until("a ", &mut writer)?;
+        let (count, mut plain) = (letters.len(), Plain::sign_in(&self.address)?);
         let mut bytes = 0;
         for (i, letter) in letters.enumerate() {
             let letter = letter.replace('\n', "\r\n");
             bytes += letter.len();
-            write!(writer, "b{i} APPEND INBOX {{{}+}}\r\n{letter}\r\n", letter.len())?;
+            write!(plain.writer, "b{i} APPEND INBOX {{{}+}}\r\n{letter}\r\n", letter.len())?;
             if i % 20 == 19 || i + 1 == count {
-                until(&format!("b{i} "), &mut writer)?;
+                plain.until(&format!("b{i} "))?;
             }
         }
         Ok(bytes)
+    }
+
+    /// Deletes all that is in it.
+    pub fn empty(&self) -> anyhow::Result<()> {
+        let mut plain = Plain::sign_in(&self.address)?;
+        for (tag, command) in
+            [("c ", "SELECT INBOX"), ("d ", "STORE 1:* +FLAGS.SILENT (\\Deleted)"), ("e ", "EXPUNGE")]
+        {
+            write!(plain.writer, "{tag}{command}\r\n")?;
+            plain.until(tag)?;
+        }
+        Ok(())
     }
 
     /// Fetches everything and throws it away: how fast the wire is.
@@ -84,6 +83,34 @@ impl Mailbox {
             }
         }
         Ok(count)
+    }
+}
+
+/// A connection on loopback, without TLS: it fills, and is not measured.
+struct Plain {
+    reader: BufReader<TcpStream>,
+    writer: BufWriter<TcpStream>,
+}
+impl Plain {
+    fn sign_in(address: &str) -> anyhow::Result<Plain> {
+        let stream = TcpStream::connect(variable("POSTERN_TEST_IMAP")?)?;
+        let mut plain = Plain { reader: BufReader::new(stream.try_clone()?), writer: BufWriter::new(stream) };
+        write!(plain.writer, "a LOGIN {address} rehearsal\r\n")?;
+        plain.until("a ")?;
+        Ok(plain)
+    }
+    /// What was written is sent, and its answer is good.
+    fn until(&mut self, tag: &str) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            ensure!(self.reader.read_line(&mut line)? > 0, "Dovecot closed the connection");
+            if line.starts_with(tag) {
+                ensure!(line.contains("OK"), "{line}");
+                return Ok(());
+            }
+        }
     }
 }
 
