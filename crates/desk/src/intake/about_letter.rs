@@ -1,5 +1,6 @@
 //! What comes in about the desk's own letters (alerts): the letter itself, reports about it, answers to it. None of these
 //! is anybody's request, and one that opened a ticket could be told about, and so on for ever.
+use super::batch::Batch;
 use super::screen::Verdict;
 use super::threading::Place;
 use crate::outgoing::letter;
@@ -10,8 +11,8 @@ use mail::report::Action;
 const LOOKED_AT_MAX: usize = 100;
 
 /// The letter itself, which somebody's rule has sent on to a mailbox of the desk, or a report about it.
-pub(super) fn screen(tx: &mut Tx<'_>, message: &mail::Message, now: i64) -> Result<Verdict> {
-    let own: Vec<&String> = message.message_id.iter().collect();
+pub(super) fn screen(tx: &mut Tx<'_>, batch: &Batch, message: &mail::Message, now: i64) -> Result<Verdict> {
+    let own: Vec<&String> = message.message_id.iter().filter(|id| batch.is_sent(id)).collect();
     if letter::find(tx, &own)?.is_some() {
         return Ok(ignored("own_letter", "This is a letter of Postern's own, an alert, coming back."));
     }
@@ -27,12 +28,17 @@ pub(super) fn screen(tx: &mut Tx<'_>, message: &mail::Message, now: i64) -> Resu
 }
 
 /// An answer to such a letter that joins no ticket.
-pub(super) fn answered(tx: &mut Tx<'_>, message: &mail::Message, place: Place) -> Result<Verdict> {
+pub(super) fn answered(
+    tx: &mut Tx<'_>,
+    batch: &Batch,
+    message: &mail::Message,
+    place: Place,
+) -> Result<Verdict> {
     if matches!(place, Place::Joins { .. }) {
         return Ok(Verdict::Accept);
     }
-    let ids: Vec<&String> =
-        message.in_reply_to.iter().chain(message.references.iter().rev()).take(LOOKED_AT_MAX).collect();
+    let named = message.in_reply_to.iter().chain(message.references.iter().rev()).take(LOOKED_AT_MAX);
+    let ids: Vec<&String> = named.filter(|id| batch.is_sent(id)).collect();
     Ok(match letter::find(tx, &ids)? {
         Some(_) => ignored("alert_answer", "An answer to an alert that Postern mailed: it opens no ticket."),
         None => Verdict::Accept,

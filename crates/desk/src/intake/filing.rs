@@ -1,16 +1,16 @@
 //! Turning an inbound message into an entry: one savepoint, all or nothing. It decides nothing by itself:
 //! whether in `screen`, where in `threading`, reports in `bounce`.
 use super::about_letter;
+use super::batch::Batch;
 use super::bounce;
 use super::inbox::{self, Claim, Outcome};
 use super::round_trip;
-use super::routing;
 use super::screen::{self, Verdict};
 use super::threading::{self, Place};
 use crate::files::attachment::{self, NewAttachment};
 use crate::files::blob;
 use crate::people::person::{self, Person};
-use crate::people::requester::{self, Requester};
+use crate::people::requester;
 use crate::site::{event, event::Subject};
 use crate::tickets::entry::{self, Kind, NewEntry};
 use crate::tickets::participant::{self, Standing};
@@ -34,13 +34,39 @@ pub const ATTEMPTS_MAX: i64 = 8;
 /// participants → events → the inbox row settled, in a savepoint of its own: a message that cannot be filed
 /// undoes itself alone and comes back as `Failed` (settled too, tried again later, at last kept for a
 /// person), and so does one that Postern fails at. An error is the database's (a full disk, a serialization failure), never
-/// the message's.
-pub fn file(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    // A panic is caught inside the savepoint, so that what the message did is undone with it.
-    let tried = tx.savepoint(|tx| {
-        catch_unwind(AssertUnwindSafe(|| whole(tx, claim, prepared, now)))
-            .unwrap_or_else(|panic| Err(anyhow::anyhow!(panicked(&*panic, "filed")).into()))
+/// the message's. It is found by its words when the batch has ended.
+pub fn file(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch,
+    claim: &Claim,
+    prepared: &Prepared,
+    now: i64,
+) -> Result<Outcome> {
+    let indexed = batch.unindexed().len();
+    let tried = try_to(tx, |tx| whole(tx, batch, claim, prepared, now));
+    if tried.is_err() {
+        batch.unindexed().truncate(indexed);
+    }
+    undone(tx, tried, claim, now)
+}
+/// The same for one that is alone in its transaction. Its words are indexed within its savepoint.
+pub fn file_alone(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
+    let tried = try_to(tx, |tx| {
+        let mut batch = Batch::begin(tx, &[(claim, prepared)])?;
+        let outcome = whole(tx, &mut batch, claim, prepared, now)?;
+        batch.end(tx)?;
+        Ok(outcome)
     });
+    undone(tx, tried, claim, now)
+}
+/// A panic is caught inside the savepoint, so that what the message did is undone with it.
+fn try_to(tx: &mut Tx<'_>, f: impl FnOnce(&mut Tx<'_>) -> Result<Outcome>) -> Result<Outcome> {
+    tx.savepoint(|tx| {
+        catch_unwind(AssertUnwindSafe(|| f(tx)))
+            .unwrap_or_else(|panic| Err(anyhow::anyhow!(panicked(&*panic, "filed")).into()))
+    })
+}
+fn undone(tx: &mut Tx<'_>, tried: Result<Outcome>, claim: &Claim, now: i64) -> Result<Outcome> {
     match tried {
         Ok(outcome) => Ok(outcome),
         Err(error) if error.is_the_databases() => Err(error),
@@ -71,34 +97,43 @@ pub fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
     Outcome::Failed { code: "failed".to_owned(), reason, next_at }
 }
 
-fn whole(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    let held = tx.execute(
-        "UPDATE inbox SET attempts = attempts WHERE id = $1 AND generation = $2 AND state = 'new'",
-        params![claim.inbox_id, claim.generation],
-    )?;
-    if held == 0 {
+fn whole(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch,
+    claim: &Claim,
+    prepared: &Prepared,
+    now: i64,
+) -> Result<Outcome> {
+    if !batch.take(claim) {
         return Ok(Outcome::Late);
     }
-    let outcome = decide(tx, claim, prepared, now)?;
+    let outcome = decide(tx, batch, claim, prepared, now)?;
     inbox::settle(tx, claim, &outcome, now)?;
     Ok(outcome)
 }
-fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
+fn decide(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch,
+    claim: &Claim,
+    prepared: &Prepared,
+    now: i64,
+) -> Result<Outcome> {
     let message = &prepared.message;
     if !claim.accepted {
         if let Some(ended) = ended(round_trip::screen(tx, claim, message, now)?) {
             return Ok(ended);
         }
-        if let Some(ended) = ended(about_letter::screen(tx, message, now)?) {
+        if let Some(ended) = ended(about_letter::screen(tx, batch, message, now)?) {
             return Ok(ended);
         }
         if message.auto_reply.kind == Nature::Bounce {
             return bounce::file(tx, claim, message, now);
         }
-        if let Some(ended) = ended(screen::screen(tx, claim.mailbox_id, prepared)?) {
+        if let Some(ended) = ended(screen::screen(tx, batch, claim.mailbox_id, prepared)?) {
             return Ok(ended);
         }
-        if let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
+        if batch.came_elsewhere(claim)
+            && let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
             && let Some(ended) = ended(verdict)
         {
             also_received(tx, claim, ticket_id, now)?;
@@ -107,7 +142,7 @@ fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resu
     }
     let place = threading::thread(tx, message)?;
     if !claim.accepted {
-        if let Some(ended) = ended(about_letter::answered(tx, message, place)?) {
+        if let Some(ended) = ended(about_letter::answered(tx, batch, message, place)?) {
             return Ok(ended);
         }
         if let Some(ended) = ended(screen::unasked(message, place)) {
@@ -116,7 +151,7 @@ fn decide(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Resu
     }
     // A server's clock that is ahead does not put a letter into the future.
     let letter = Letter { claim, prepared, at: claim.received_at.min(now), now };
-    letter.file(tx, place)
+    letter.file(tx, batch, place)
 }
 /// What a verdict comes to, unless it lets the message through.
 fn ended(verdict: Verdict) -> Option<Outcome> {
@@ -144,18 +179,20 @@ struct Letter<'a> {
     now: i64,
 }
 impl Letter<'_> {
-    fn file(&self, tx: &mut Tx<'_>, place: Place) -> Result<Outcome> {
+    fn file(&self, tx: &mut Tx<'_>, batch: &mut Batch, place: Place) -> Result<Outcome> {
         let message = &self.prepared.message;
         let sender = sender(message);
-        let requester = requester::find_or_make(tx, &sender.address, sender.name.as_deref(), self.at)?;
+        let requester_id = requester::id_of(tx, &sender.address, sender.name.as_deref(), self.at)?;
         let name = sender.name.clone().unwrap_or_else(|| sender.address.clone());
-        let by = By { actor: Actor::Requester { id: requester.id, name }, at: self.at };
+        let by = By { actor: Actor::Requester { id: requester_id, name }, at: self.at };
         let ticket_id = match place {
             Place::Joins { ticket_id } => ticket_id,
-            Place::New => self.open(tx, &by, &requester, &sender, None)?,
-            Place::Refers { ticket_id } => self.open(tx, &by, &requester, &sender, Some(ticket_id))?,
+            Place::New => self.open(tx, batch, &by, requester_id, &sender, None)?,
+            Place::Refers { ticket_id } => {
+                self.open(tx, batch, &by, requester_id, &sender, Some(ticket_id))?
+            }
         };
-        let entry_id = self.add_entry(tx, ticket_id, &requester, &sender)?;
+        let entry_id = self.add_entry(tx, batch, ticket_id, requester_id, &sender)?;
         if let Some(message_id) = &message.message_id {
             reference::add(tx, message_id, ticket_id, entry_id, Maker::Outside)?;
         }
@@ -168,7 +205,7 @@ impl Letter<'_> {
             .cloned()
             .collect();
         reference::mention(tx, &mentions, ticket_id)?;
-        self.people(tx, &by, ticket_id, place)?;
+        self.people(tx, batch, &by, ticket_id, place)?;
         if let Place::Joins { .. } = place
             && self.is_a_persons_answer()
             && ticket::find_for_system(tx, ticket_id)?.is_some_and(|ticket| ticket.state == State::Closed)
@@ -180,18 +217,19 @@ impl Letter<'_> {
     fn open(
         &self,
         tx: &mut Tx<'_>,
+        batch: &mut Batch,
         by: &By,
-        requester: &Requester,
+        requester_id: i64,
         sender: &Person,
         refers_to_id: Option<i64>,
     ) -> Result<i64> {
-        let mailbox = routing::mailbox_of(tx, self.claim.mailbox_id, &self.prepared.message)?;
+        let mailbox = batch.mailbox_of(tx, self.claim.mailbox_id, &self.prepared.message)?;
         let subject = self.prepared.message.subject.trim();
         let new = NewTicket {
             subject: if subject.is_empty() { "(no subject)".to_owned() } else { subject.to_owned() },
             department_id: mailbox.department_id,
             mailbox_id: Some(mailbox.id),
-            requester_id: requester.id,
+            requester_id,
             requester_address: sender.address.clone(),
             refers_to_id,
         };
@@ -200,8 +238,9 @@ impl Letter<'_> {
     fn add_entry(
         &self,
         tx: &mut Tx<'_>,
+        batch: &mut Batch,
         ticket_id: i64,
-        requester: &Requester,
+        requester_id: i64,
         sender: &Person,
     ) -> Result<i64> {
         let Prepared { message, html, attachments } = self.prepared;
@@ -209,16 +248,14 @@ impl Letter<'_> {
             Some(stored) => Some(blob::name(tx, stored)?),
             None => None,
         };
-        let (raw_blob_id,) =
-            tx.one::<(i64,)>("SELECT blob_id FROM inbox WHERE id = $1", params![self.claim.inbox_id])?;
-        let entry_id = entry::add(
+        let entry_id = entry::add_unindexed(
             tx,
             &NewEntry {
                 ticket_id,
                 kind: Kind::Message,
                 at: self.at,
                 agent_id: None,
-                requester_id: Some(requester.id),
+                requester_id: Some(requester_id),
                 from: Some(sender.clone()),
                 reply_to: people_of(&message.reply_to),
                 to: people_of(&message.to),
@@ -228,12 +265,13 @@ impl Letter<'_> {
                 text: message.text.clone(),
                 reply_text: message.reply_text.clone(),
                 html_blob_id,
-                raw_blob_id: Some(raw_blob_id),
+                raw_blob_id: Some(self.claim.blob_id),
                 inbox_id: Some(self.claim.inbox_id),
                 nature: message.auto_reply.kind.as_str().to_owned(),
                 may_answer: message.auto_reply.may_answer,
                 defects: defects(message)?,
             },
+            batch.unindexed(),
         )?;
         let files: Vec<NewAttachment> = message
             .attachments
@@ -252,17 +290,18 @@ impl Letter<'_> {
     }
     /// On the Cc of an opening message: participants. Everybody else who is named, and every Reply-To, is
     /// offered to the agent and gets nothing by itself.
-    fn people(&self, tx: &mut Tx<'_>, by: &By, ticket_id: i64, place: Place) -> Result<()> {
+    fn people(&self, tx: &mut Tx<'_>, batch: &Batch, by: &By, ticket_id: i64, place: Place) -> Result<()> {
         let message = &self.prepared.message;
         let (mut offered, cc) = (people_of(&message.reply_to), people_of(&message.cc));
+        let own = batch.own_addresses();
         match place {
             Place::New | Place::Refers { .. } => {
-                participant::add(tx, by, ticket_id, &cc, Standing::Participant)?
+                participant::add_beside(tx, by, ticket_id, &cc, Standing::Participant, own)?
             }
             Place::Joins { .. } => offered.extend(cc),
         }
         offered.extend(people_of(&message.to));
-        participant::add(tx, by, ticket_id, &offered, Standing::Offered)
+        participant::add_beside(tx, by, ticket_id, &offered, Standing::Offered, own)
     }
     /// Machines never reopen a ticket, nor does old mail that is only read in now. A list's letters are
     /// written by people.

@@ -94,6 +94,7 @@ pub struct Claim {
     /// The attempt before failed.
     pub has_failed: bool,
     pub attempts: i64,
+    pub blob_id: i64,
     pub place: String,
     pub hash: Vec<u8>,
 }
@@ -110,6 +111,7 @@ impl FromRow for Claim {
             place: row.get(7)?,
             hash: row.get(8)?,
             has_failed: row.get(9)?,
+            blob_id: row.get(10)?,
         })
     }
 }
@@ -169,7 +171,7 @@ pub(super) fn claim_one(tx: &mut Tx<'_>, id: i64) -> Result<Claim> {
 }
 const CLAIM: &str =
     "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash,
-            i.reason_code = 'failed'
+            i.reason_code = 'failed', b.id
      FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id";
 
 /// How filing a row ended.

@@ -1,5 +1,6 @@
 //! From the inbox to a ticket entry.
 mod about_letter;
+pub mod batch;
 pub mod bounce;
 pub mod filing;
 pub mod held;

@@ -1,7 +1,7 @@
 //! Recording a batch that was fetched: the rows and the cursor in one transaction, in a fixed number of
 //! statements, so that a batch costs PostgreSQL a handful of round trips.
 use super::round_trip;
-use crate::db::Query;
+use crate::db::{Query, powers_of_two};
 use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::{self, Cursor};
@@ -34,7 +34,7 @@ pub struct Recorded {
 #[error("another round has taken this mailbox over; nothing of this batch was recorded")]
 pub struct LeaseLost;
 
-/// Rows in one INSERT at most. Batches are cut into powers of two, so that a handful of texts serves all.
+/// Rows in one INSERT at most.
 const ROWS_MAX: usize = 64;
 
 /// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
@@ -151,7 +151,7 @@ fn known_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Re
 }
 /// The blobs' rows: those that are there, and in one statement those that are not.
 fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>, i64>> {
-    for some in powers_of_two(arrivals) {
+    for some in powers_of_two(arrivals, ROWS_MAX) {
         let mut query = Query::new("INSERT INTO blob (hash, size_bytes, place) VALUES ");
         for (i, arrival) in some.iter().enumerate() {
             query.push(if i == 0 { "(" } else { ", (" }).bind(arrival.stored.hash.as_slice());
@@ -171,7 +171,7 @@ fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>,
 }
 pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
     let blobs = name_blobs(tx, arrivals)?;
-    for some in powers_of_two(arrivals) {
+    for some in powers_of_two(arrivals, ROWS_MAX) {
         let mut query = Query::new(
             "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, size_bytes,
                  received_at, fetched_at, silent, state, due_at) VALUES ",
@@ -206,7 +206,7 @@ fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> 
         query.bind_list(some.iter().map(|a| a.content_key.as_slice()));
         let first: HashMap<Vec<u8>, i64> =
             tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?.into_iter().collect();
-        for some in powers_of_two(some) {
+        for some in powers_of_two(some, ROWS_MAX) {
             let mut query = Query::new(
                 "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at) VALUES ",
             );
@@ -223,12 +223,4 @@ fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> 
         }
     }
     Ok(())
-}
-fn powers_of_two<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let length = (1..=rest.len().min(ROWS_MAX)).rev().find(|n| n.is_power_of_two())?;
-        let (some, others) = rest.split_at(length);
-        rest = others;
-        Some(some)
-    })
 }

@@ -124,7 +124,7 @@ impl Stage {
             return Ok(Fate::Known(state));
         }
         let claim = self.claim(tx, &Arrival { uid, ..arrival.clone() })?;
-        Ok(match filing::file(tx, &claim, prepared, self.now)? {
+        Ok(match filing::file_alone(tx, &claim, prepared, self.now)? {
             Outcome::Filed { ticket_id, .. } => self.filed(tx, ticket_id)?,
             Outcome::Ignored { reason, .. } => Fate::Ignored { reason },
             Outcome::Held { reason, .. } => Fate::Held { reason },

@@ -65,7 +65,7 @@ pub struct Difference {
 }
 
 const SELECT: &str = "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, b.place, b.hash, b.size_bytes,
-        i.content_key, i.message_id, i.folder, i.uid_validity, i.uid, i.fetched_at, i.state, i.reason_code, i.reason, i.entry_id
+        i.content_key, i.message_id, i.folder, i.uid_validity, i.uid, i.fetched_at, i.state, i.reason_code, i.reason, i.entry_id, b.id
     FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.state <> 'new'";
 
 impl FromRow for Came {
@@ -97,6 +97,7 @@ impl FromRow for Came {
                 accepted: row.get(5)?,
                 has_failed: false,
                 attempts: 1,
+                blob_id: row.get(19)?,
                 place,
                 hash,
             },
@@ -230,7 +231,7 @@ impl Scratch {
         let outcome = match read {
             Ok(prepared) => {
                 let claim = claimed(tx, came)?;
-                filing::file(tx, &claim, prepared, came.fetched_at)?
+                filing::file_alone(tx, &claim, prepared, came.fetched_at)?
             }
             Err(outcome) => outcome.clone(),
         };

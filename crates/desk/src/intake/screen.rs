@@ -1,5 +1,6 @@
 //! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`), nor for what a person then decides
 //! about held mail (`held`).
+use super::batch::Batch;
 use super::prepare::Prepared;
 use super::routing;
 use super::threading::Place;
@@ -19,8 +20,14 @@ pub enum Verdict {
 /// Our own is known by its Message-ID *and* by what it says: whoever has a letter of ours knows its id, and a list
 /// may write into the letter that it hands on. Never by its From: contact forms and scanners write from the
 /// mailbox's own address to it, and theirs is mail like any other.
-pub fn screen(tx: &mut Tx<'_>, mailbox_id: i64, prepared: &Prepared) -> Result<Verdict> {
-    let Some(message_id) = &prepared.message.message_id else { return Ok(Verdict::Accept) };
+pub(super) fn screen(
+    tx: &mut Tx<'_>,
+    batch: &Batch,
+    mailbox_id: i64,
+    prepared: &Prepared,
+) -> Result<Verdict> {
+    let message_id = prepared.message.message_id.as_ref().filter(|id| batch.is_sent(id));
+    let Some(message_id) = message_id else { return Ok(Verdict::Accept) };
     let ours = tx.maybe::<(Option<String>, i64, String, String, String, String, i64)>(
         "SELECT t.number, e.id, e.subject, e.text, m.address_key, m.opened_address, m.id
          FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id JOIN entry e ON e.id = o.entry_id

@@ -9,13 +9,21 @@ pub struct Requester {
 }
 /// Finds the requester of this address or makes one; fills in a missing name.
 pub fn find_or_make(tx: &mut Tx<'_>, address: &str, name: Option<&str>, at: i64) -> Result<Requester> {
+    let id = id_of(tx, address, name, at)?;
+    find(tx, id)?.ok_or_else(|| crate::db::Error::NotFound.into())
+}
+/// The same, and no more than the id.
+pub(crate) fn id_of(tx: &mut Tx<'_>, address: &str, name: Option<&str>, at: i64) -> Result<i64> {
     let key = mail::address::key(address);
     let name = name.map(str::trim).filter(|name| !name.is_empty());
-    let known: Option<(i64,)> =
-        tx.maybe("SELECT requester_id FROM requester_address WHERE address_key = $1", params![&key])?;
-    let id = match known {
-        Some((id,)) => {
-            if name.is_some() {
+    let known: Option<(i64, bool)> = tx.maybe(
+        "SELECT r.id, r.name IS NULL FROM requester_address a JOIN requester r ON r.id = a.requester_id
+         WHERE a.address_key = $1",
+        params![&key],
+    )?;
+    Ok(match known {
+        Some((id, nameless)) => {
+            if nameless && name.is_some() {
                 tx.execute(
                     "UPDATE requester SET name = $2 WHERE id = $1 AND name IS NULL",
                     params![id, name],
@@ -37,8 +45,7 @@ pub fn find_or_make(tx: &mut Tx<'_>, address: &str, name: Option<&str>, at: i64)
             )?;
             id
         }
-    };
-    find(tx, id)?.ok_or_else(|| crate::db::Error::NotFound.into())
+    })
 }
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Requester>> {
     let Some((name,)) =

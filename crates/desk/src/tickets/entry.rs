@@ -1,6 +1,6 @@
 //! A message from outside, a reply to outside, or a note inside: kept, listed as a thread, and found.
 //! Not for deciding which ticket one belongs to (`intake/threading`), nor for sending it (`outgoing`).
-use super::index::{self, FoundBy};
+use super::index::{self, FoundBy, Unindexed};
 use crate::db::{self, FromRow, Query, Row};
 use crate::files::attachment::{self, Attachment};
 use crate::files::blob::{self, Blob};
@@ -85,6 +85,13 @@ const PREVIEW_CHARS: usize = 160;
 /// Two writers on one ticket both change its row, so on PostgreSQL one of them runs again: within a
 /// ticket the order of ids is the order of commits.
 pub fn add(tx: &mut Tx<'_>, new: &NewEntry) -> Result<i64> {
+    let mut unindexed = Unindexed::default();
+    let id = add_unindexed(tx, new, &mut unindexed)?;
+    index::add(tx, &unindexed)?;
+    Ok(id)
+}
+/// The same for who adds many and indexes their words in one go.
+pub(crate) fn add_unindexed(tx: &mut Tx<'_>, new: &NewEntry, unindexed: &mut Unindexed) -> Result<i64> {
     let (name, address) = match &new.from {
         Some(from) => (from.name.as_deref().map(one_line), Some(one_line(&from.address))),
         None => (None, None),
@@ -120,23 +127,19 @@ pub fn add(tx: &mut Tx<'_>, new: &NewEntry) -> Result<i64> {
         ],
     )?;
     let writer = name.clone().filter(|name| !name.is_empty()).or_else(|| address.clone()).unwrap_or_default();
-    match new.kind {
-        Kind::Message | Kind::Reply => tx.execute(
+    let (ticket_subject, number): (String, String) = match new.kind {
+        Kind::Message | Kind::Reply => tx.one(
             "UPDATE ticket SET entries = entries + 1, last_entry_id = $2,
                  updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at END,
                  last_kind = $4, last_name = $5, preview = $6
-             WHERE id = $1",
+             WHERE id = $1 RETURNING subject, number",
             params![new.ticket_id, id, new.at, new.kind.as_str(), &writer, preview(&reply_text, &text)],
         )?,
-        Kind::Note => tx.execute(
-            "UPDATE ticket SET entries = entries + 1, last_entry_id = $2 WHERE id = $1",
+        Kind::Note => tx.one(
+            "UPDATE ticket SET entries = entries + 1, last_entry_id = $2 WHERE id = $1 RETURNING subject, number",
             params![new.ticket_id, id],
         )?,
     };
-    let (ticket_subject, number) = tx.one::<(String, String)>(
-        "SELECT subject, number FROM ticket WHERE id = $1",
-        params![new.ticket_id],
-    )?;
     let found_by = FoundBy {
         ticket: &format!("{ticket_subject} {number}"),
         subject: &subject,
@@ -145,7 +148,7 @@ pub fn add(tx: &mut Tx<'_>, new: &NewEntry) -> Result<i64> {
         people: new.to.iter().chain(&new.cc),
         text: &text,
     };
-    index::add(tx, id, found_by)?;
+    unindexed.push(id, found_by);
     tx.wake("ticket");
     Ok(id)
 }

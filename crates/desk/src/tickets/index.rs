@@ -25,13 +25,27 @@ impl<'a, P: Iterator<Item = &'a Person>> FoundBy<'a, P> {
     }
 }
 
-/// Called by `entry::add`.
-pub(super) fn add<'a>(
-    tx: &mut Tx<'_>,
-    entry_id: i64,
-    found_by: FoundBy<'a, impl Iterator<Item = &'a Person>>,
-) -> Result<()> {
-    words::index(tx, entry_id, &found_by.words())
+/// Entries that were added and are not found yet, with their words: to be handed to [`add`] before the transaction ends.
+#[derive(Debug, Default)]
+pub(crate) struct Unindexed(Vec<(i64, String)>);
+impl Unindexed {
+    pub(super) fn push<'a>(
+        &mut self,
+        entry_id: i64,
+        found_by: FoundBy<'a, impl Iterator<Item = &'a Person>>,
+    ) {
+        self.0.push((entry_id, found_by.words()));
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Without those after the first `len`: what was added is undone.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+}
+pub(crate) fn add(tx: &mut Tx<'_>, entries: &Unindexed) -> Result<()> {
+    words::index(tx, &entries.0)
 }
 
 /// Entries in one transaction of `add_missing`.
@@ -43,6 +57,7 @@ pub(crate) fn add_missing(db: &Db) -> Result<()> {
     loop {
         let last = db.write(|tx| {
             let missing = tx.all::<Missing>(MISSING, params![after, INDEXED])?;
+            let mut unindexed = Unindexed::default();
             for entry in &missing {
                 let people: Vec<Person> = [&entry.to_list, &entry.cc_list]
                     .into_iter()
@@ -58,8 +73,9 @@ pub(crate) fn add_missing(db: &Db) -> Result<()> {
                     people: people.iter(),
                     text: &entry.text,
                 };
-                add(tx, entry.id, found_by)?;
+                unindexed.push(entry.id, found_by);
             }
+            add(tx, &unindexed)?;
             Ok::<_, crate::Error>(missing.last().map(|entry| entry.id))
         })?;
         match last {

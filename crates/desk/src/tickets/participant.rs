@@ -4,6 +4,7 @@ use crate::db::{self, FromRow, Query, Row};
 use crate::mailboxes::mailbox;
 use crate::people::person::{Person, one_line};
 use crate::{By, Result, db::Tx, params};
+use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -17,6 +18,13 @@ impl Standing {
             Standing::Offered => "offered",
         }
     }
+    fn read(word: &str) -> Result<Standing, db::Error> {
+        match word {
+            "participant" => Ok(Standing::Participant),
+            "offered" => Ok(Standing::Offered),
+            other => Err(db::Error::Decode(format!("{other:?} is no standing of a participant"))),
+        }
+    }
 }
 #[derive(Clone, Debug)]
 pub struct Participant {
@@ -26,11 +34,7 @@ pub struct Participant {
 }
 impl FromRow for Participant {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
-        let standing = match row.get::<&str>(2)? {
-            "participant" => Standing::Participant,
-            "offered" => Standing::Offered,
-            other => return Err(db::Error::Decode(format!("{other:?} is no standing of a participant"))),
-        };
+        let standing = Standing::read(row.get(2)?)?;
         Ok(Participant {
             person: Person { name: row.get(0)?, address: row.get(1)? },
             standing,
@@ -42,6 +46,8 @@ impl FromRow for Participant {
 pub const PEOPLE_MAX: usize = 50;
 /// How many a ticket keeps in all.
 const TICKET_MAX: i64 = 200;
+/// An agent's own act may bring more; the database knows those past this.
+const THERE_MAX: i64 = 1000;
 
 /// In the order in which they came, at most 200.
 pub fn list(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Vec<Participant>> {
@@ -56,33 +62,49 @@ pub fn add(tx: &mut Tx<'_>, by: &By, ticket_id: i64, people: &[Person], standing
     if people.is_empty() {
         return Ok(());
     }
-    let mut left_out = mailbox::own_addresses(tx)?;
-    left_out.extend(requester_keys(tx, ticket_id)?);
+    let own = mailbox::own_addresses(tx)?;
+    add_beside(tx, by, ticket_id, people, standing, &own)
+}
+/// The same for who has `mailbox::own_addresses` at hand.
+pub(crate) fn add_beside(
+    tx: &mut Tx<'_>,
+    by: &By,
+    ticket_id: i64,
+    people: &[Person],
+    standing: Standing,
+    own: &[String],
+) -> Result<()> {
+    let mut keys: HashSet<String> = own.iter().cloned().collect();
     let mut wanted: Vec<(String, &Person)> = Vec::new();
-    for person in people {
+    for person in people.iter().filter(|person| mail::address::is_valid_mailbox(person.address.trim())) {
         let key = mail::address::key(&person.address);
-        let usable = mail::address::is_valid_mailbox(person.address.trim());
-        if usable && !left_out.contains(&key) && wanted.len() < PEOPLE_MAX {
-            left_out.push(key.clone());
+        if keys.insert(key.clone()) {
             wanted.push((key, person));
         }
     }
     if wanted.is_empty() {
         return Ok(());
     }
-    let (count,) =
-        tx.one::<(i64,)>("SELECT count(*) FROM participant WHERE ticket_id = $1", params![ticket_id])?;
+    let there: HashMap<String, Option<Standing>> = there(tx, ticket_id)?;
+    wanted.retain(|(key, _)| there.get(key) != Some(&None));
+    wanted.truncate(PEOPLE_MAX);
+    wanted.retain(|(key, _)| match there.get(key) {
+        Some(Some(Standing::Offered)) => standing == Standing::Participant,
+        Some(_) => false,
+        None => true,
+    });
+    if standing == Standing::Offered {
+        // An agent's own act is not cut.
+        let count = there.values().flatten().count();
+        wanted.truncate(usize::try_from(TICKET_MAX).unwrap_or(0).saturating_sub(count));
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let mut query = Query::new(
         "INSERT INTO participant (ticket_id, address_key, address, name, standing, added_by, at) VALUES ",
     );
-    let room = match standing {
-        Standing::Participant => wanted.len(), // an agent's own act is not cut
-        Standing::Offered => usize::try_from(TICKET_MAX - count).unwrap_or(0).min(wanted.len()),
-    };
-    if room == 0 {
-        return Ok(());
-    }
-    for (i, (key, person)) in wanted.into_iter().take(room).enumerate() {
+    for (i, (key, person)) in wanted.into_iter().enumerate() {
         query.push(if i == 0 { "(" } else { ", (" }).bind(ticket_id).push(", ").bind(key);
         query.push(", ").bind(person.address.trim()).push(", ").bind(person.name.as_deref().map(one_line));
         query.push(", ").bind(standing.as_str()).push(", ").bind(by.name()).push(", ").bind(by.at).push(")");
@@ -111,11 +133,20 @@ pub fn may_write(tx: &mut Tx<'_>, ticket_id: i64, address: &str) -> Result<bool>
         )?
         .0)
 }
-fn requester_keys(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Vec<String>> {
-    let keys = tx.all::<(String,)>(
-        "SELECT a.address_key FROM ticket t JOIN requester_address a ON a.requester_id = t.requester_id
-         WHERE t.id = $1 LIMIT 100",
-        params![ticket_id],
+/// Who is on the ticket already, by the key of the address. `None`: the requester.
+fn there(tx: &mut Tx<'_>, ticket_id: i64) -> Result<HashMap<String, Option<Standing>>> {
+    let others = tx.all::<(String, Option<String>)>(
+        "SELECT address_key, standing FROM (
+             SELECT address_key, standing FROM participant WHERE ticket_id = $1 LIMIT $2) AS others
+         UNION ALL
+         SELECT address_key, NULL FROM (
+             SELECT a.address_key FROM ticket t JOIN requester_address a ON a.requester_id = t.requester_id
+             WHERE t.id = $1 LIMIT 100) AS requester",
+        params![ticket_id, THERE_MAX],
     )?;
-    Ok(keys.into_iter().map(|(key,)| key).collect())
+    let mut there = HashMap::new();
+    for (key, standing) in others {
+        there.insert(key, standing.as_deref().map(Standing::read).transpose()?);
+    }
+    Ok(there)
 }

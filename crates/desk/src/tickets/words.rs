@@ -4,38 +4,56 @@
 //! Words are cut and folded here, not by the databases, so that both find the same: letters and digits in
 //! lower case without accents; of scripts that are written without blanks each character is a word and a
 //! run of them a phrase. What a person types is only ever such words, quoted.
-use crate::db::{Dialect, Query};
+use crate::db::{Dialect, Query, powers_of_two};
 use crate::{Result, db::Tx, params};
+use std::fmt::Write as _;
 
 /// Of one entry; PostgreSQL keeps no tsvector beyond 1 MB.
 const WORDS_MAX: usize = 20_000;
 const WORDS_BYTES_MAX: usize = 400_000;
 const WORD_CHARS_MAX: usize = 48;
+/// Rows of one INSERT at most.
+const ROWS_MAX: usize = 64;
 /// Words of a query beyond these are not looked for.
 const QUERY_WORDS_MAX: usize = 12;
 
-/// Called by `index::add`: subject, names, addresses and words.
-pub(super) fn index(tx: &mut Tx<'_>, entry_id: i64, words: &str) -> Result<()> {
-    let runs = cut(words, WORDS_MAX);
+/// Called by `index`: entries with all that each is found by, in the order of their ids.
+///
+/// SQLite keeps what is added in memory until its transaction ends or a savepoint begins, and then writes one more
+/// piece of the index, which is merged with others later. So many entries in one go cost far less than one by one.
+pub(super) fn index(tx: &mut Tx<'_>, entries: &[(i64, String)]) -> Result<()> {
     match tx.dialect() {
         Dialect::Sqlite => {
-            let body = runs.concat().join(" ");
-            tx.execute("INSERT INTO entry_words (rowid, body) VALUES ($1, $2)", params![entry_id, body])?;
+            for (entry_id, words) in entries {
+                let body = cut(words, WORDS_MAX).concat().join(" ");
+                // A row each: a statement with several rows is a savepoint of its own.
+                tx.execute(
+                    "INSERT INTO entry_words (rowid, body) VALUES ($1, $2)",
+                    params![*entry_id, body],
+                )?;
+            }
         }
         Dialect::Postgres => {
-            // Of letters and digits alone, so quoting is a pair of apostrophes. Past 16,383 a position is
-            // taken for that, which PostgreSQL does by itself.
-            let mut vector = String::new();
-            for (i, word) in runs.concat().iter().enumerate() {
-                vector.push_str(&format!("'{word}':{} ", i + 1));
+            for some in powers_of_two(entries, ROWS_MAX) {
+                let mut query = Query::new("INSERT INTO entry_words (rowid, words) VALUES ");
+                for (i, (entry_id, words)) in some.iter().enumerate() {
+                    query.push(if i == 0 { "(" } else { ", (" }).bind(*entry_id);
+                    query.push(", CAST(CAST(").bind(vector(words)).push(" AS TEXT) AS TSVECTOR))");
+                }
+                tx.execute(query.sql(), query.params())?;
             }
-            tx.execute(
-                "INSERT INTO entry_words (rowid, words) VALUES ($1, CAST(CAST($2 AS TEXT) AS TSVECTOR))",
-                params![entry_id, vector],
-            )?;
         }
     }
     Ok(())
+}
+/// Of letters and digits alone, so quoting is a pair of apostrophes. Past 16,383 a position is taken for that, which
+/// PostgreSQL does by itself.
+fn vector(words: &str) -> String {
+    let mut vector = String::new();
+    for (i, word) in cut(words, WORDS_MAX).concat().iter().enumerate() {
+        let _ = write!(vector, "'{word}':{} ", i + 1);
+    }
+    vector
 }
 
 /// What a person looks for: an entry matches that has all of these words, the last one by its beginning.

@@ -1,6 +1,7 @@
 //! A day at the desk: mail arrives, agents act, the clock is moved by hand, the thread is compared as text.
 use crate::mail::Mail;
 use desk::db::Tx;
+use desk::intake::batch::Batch;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Arrival, Outcome, Recorded};
 use desk::intake::joining;
@@ -149,11 +150,14 @@ impl Day {
         let claims = self.write(|tx| inbox::claim_due(tx, now, MINUTE, "test", 100));
         let prepared: Vec<Prepared> = claims.iter().map(|claim| self.prepare(claim)).collect();
         self.write(|tx| {
-            claims
+            let messages: Vec<_> = claims.iter().zip(&prepared).collect();
+            let mut batch = Batch::begin(tx, &messages)?;
+            let outcomes = messages
                 .iter()
-                .zip(&prepared)
-                .map(|(claim, prepared)| filing::file(tx, claim, prepared, now))
-                .collect()
+                .map(|(claim, prepared)| filing::file(tx, &mut batch, claim, prepared, now))
+                .collect::<desk::Result<_>>()?;
+            batch.end(tx)?;
+            Ok(outcomes)
         })
     }
     pub fn prepare(&self, claim: &inbox::Claim) -> Prepared {

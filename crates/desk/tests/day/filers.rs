@@ -4,6 +4,7 @@ use crate::mail;
 use desk::db::Error as DbError;
 use desk::intake::{filing, inbox, inbox::Outcome};
 use desk::people::viewer::Viewer;
+use desk::tickets::{queue, search};
 use desk::{By, Error, params};
 
 #[test]
@@ -60,6 +61,38 @@ fn one_bad_message_of_a_batch_undoes_itself_alone() {
     day.is_whole();
 }
 
+/// The words of a batch are indexed when its messages are filed, and one that fails at its last step has its entry by then.
+#[test]
+fn a_bad_message_of_a_batch_leaves_no_words_and_takes_none_from_the_others() {
+    let day = Day::new();
+    let letters = [
+        mail::from("ann@example.org", "Printer", "Smoke in the cellar.").raw(71),
+        mail::from("bert@example.org", "Other", "Water in the attic.").cc("cora@example.org").raw(72),
+        mail::from("dora@example.org", "Third", "Dust in the garden.").raw(73),
+    ];
+    let mails: Vec<(u32, &[u8])> = (10..).zip(letters.iter().map(Vec::as_slice)).collect();
+    day.fetch(SUPPORT, "INBOX", 1, &mails, false);
+    day.write(|tx| Ok(tx.execute("ALTER TABLE participant RENAME TO elsewhere", params![])?));
+    let outcomes = day.file_all();
+    day.write(|tx| Ok(tx.execute("ALTER TABLE elsewhere RENAME TO participant", params![])?));
+    assert!(
+        matches!(outcomes.as_slice(), [Outcome::Filed { .. }, Outcome::Failed { .. }, Outcome::Filed { .. }]),
+        "{outcomes:?}"
+    );
+    let found = |word: &str| {
+        let page =
+            day.read(|tx| search::find(tx, &Viewer::Operator, &queue::Wanted::default(), word, None, 9));
+        page.lines.into_iter().map(|line| line.subject).collect::<Vec<_>>()
+    };
+    assert_eq!((found("cellar"), found("garden")), (vec!["Printer".into()], vec!["Third".into()]));
+    let (indexed,) = day.read(|tx| Ok(tx.one::<(i64,)>("SELECT count(*) FROM entry_words", params![])?));
+    assert_eq!(indexed, 2, "what is undone has no words");
+    day.later(2 * MINUTE);
+    assert!(matches!(day.file_all().as_slice(), [Outcome::Filed { .. }]));
+    assert_eq!((found("attic"), found("cellar")), (vec!["Other".into()], vec!["Printer".into()]));
+    day.is_whole();
+}
+
 #[test]
 fn a_full_disk_is_not_taken_for_a_bad_message() {
     let day = Day::new();
@@ -69,7 +102,7 @@ fn a_full_disk_is_not_taken_for_a_bad_message() {
     let claim = day.write(|tx| inbox::claim_due(tx, now, MINUTE, "test", 1)).pop().unwrap();
     let prepared = day.prepare(&claim);
     let result = day.try_write(|tx| {
-        let outcome = filing::file(tx, &claim, &prepared, now)?;
+        let outcome = filing::file_alone(tx, &claim, &prepared, now)?;
         assert!(matches!(outcome, Outcome::Filed { .. }));
         Err::<(), _>(Error::Db(DbError::Store("disk full".to_owned())))
     });
@@ -89,9 +122,13 @@ fn a_filer_whose_lease_was_taken_over_changes_nothing() {
     assert!(claim(now).is_empty(), "it is leased");
     let winner = claim(now + MINUTE).pop().expect("the lease is over");
     let prepared = day.prepare(&winner);
-    assert_eq!(day.write(|tx| filing::file(tx, &late, &prepared, now)), Outcome::Late);
-    assert!(matches!(day.write(|tx| filing::file(tx, &winner, &prepared, now)), Outcome::Filed { .. }));
-    assert_eq!(day.write(|tx| filing::file(tx, &winner, &prepared, now)), Outcome::Late, "twice is once");
+    assert_eq!(day.write(|tx| filing::file_alone(tx, &late, &prepared, now)), Outcome::Late);
+    assert!(matches!(day.write(|tx| filing::file_alone(tx, &winner, &prepared, now)), Outcome::Filed { .. }));
+    assert_eq!(
+        day.write(|tx| filing::file_alone(tx, &winner, &prepared, now)),
+        Outcome::Late,
+        "twice is once"
+    );
     assert_eq!(day.entries("10001").len(), 1);
     day.is_whole();
 }
@@ -137,7 +174,7 @@ fn answers_and_their_originals_end_on_one_ticket_whoever_files_them() {
                             claims
                                 .iter()
                                 .zip(&prepared)
-                                .try_for_each(|(claim, p)| filing::file(tx, claim, p, now).map(drop))
+                                .try_for_each(|(claim, p)| filing::file_alone(tx, claim, p, now).map(drop))
                         })
                     };
                     while let Err(error) = file() {
@@ -187,7 +224,9 @@ fn several_filers_at_once_file_each_letter_once() {
                             let raw = store.get(&claim.place, &claim.hash)?;
                             let prepared = filing::prepare(&store, &raw)?;
                             // A batch that PostgreSQL refuses to serialize for good is tried again by the round.
-                            while let Err(error) = db.write(|tx| filing::file(tx, claim, &prepared, now)) {
+                            while let Err(error) =
+                                db.write(|tx| filing::file_alone(tx, claim, &prepared, now))
+                            {
                                 assert!(matches!(error, Error::Db(DbError::Busy)), "{error}");
                             }
                         }

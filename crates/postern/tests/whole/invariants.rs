@@ -128,6 +128,7 @@ const BOUNDED: [(&str, &[&str]); 9] = [
             "alerts/fleet.rs next_sendings",
             "files/attachment.rs list_of",
             "files/blob.rs known",
+            "intake/batch.rs begin",
             "intake/record.rs known_sources",
             "intake/record.rs known_contents",
             "intake/record.rs name_blobs",

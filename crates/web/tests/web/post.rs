@@ -76,7 +76,7 @@ impl Office {
         let outcome = self.write(|tx| {
             let claim = inbox::claim_due(tx, now, MINUTE, "test", 1)?.pop().unwrap();
             let prepared = filing::prepare(&store, &store.get(&claim.place, &claim.hash)?)?;
-            filing::file(tx, &claim, &prepared, now)
+            filing::file_alone(tx, &claim, &prepared, now)
         });
         match outcome {
             Outcome::Filed { ticket_id, .. } => {
