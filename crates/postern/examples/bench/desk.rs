@@ -68,6 +68,10 @@ impl Desk {
             .arg("--tls-extra-ca")
             .arg(&self.ca)
             .args(["--log-level", "warn"]);
+        // It refuses what it does not know.
+        for name in ["POSTERN_BENCH_DATABASE", "POSTERN_BENCH_CURVE", "POSTERN_RIG_FSYNC"] {
+            command.env_remove(name);
+        }
         if let Some((server, name)) = self.database() {
             command.args(["--database", &format!("{server}/{name}")]);
         }
