@@ -110,8 +110,21 @@ pub(crate) async fn place_of_flow(courier: &Courier, mailbox: &Mailbox, side: Si
     Place { is_alone: client.is_some_and(|client| client.flow == Flow::AppOnly), ..place(mailbox, side) }
 }
 
+/// What a side's server has said, in the words for whoever signs in there.
+pub(crate) async fn explained<T>(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    side: Side,
+    answer: wire::Result<T>,
+) -> Result<T, Trouble> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(Trouble::of(&error, &place_of_flow(courier, mailbox, side).await)),
+    }
+}
+
 /// The words for what a mailbox's server says on a side.
-pub(crate) fn place(mailbox: &Mailbox, side: Side) -> Place {
+fn place(mailbox: &Mailbox, side: Side) -> Place {
     let authentication = effective(mailbox, side);
     Place {
         provider: match authentication {

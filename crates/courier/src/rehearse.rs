@@ -78,7 +78,8 @@ async fn read(
     let mut uids = shelf.whole(courier, mailbox).await?.uids;
     uids.sort_unstable();
     let uids = uids.split_off(uids.len().saturating_sub(last));
-    let told = |error: wire::Error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming));
+    let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+    let told = |error: wire::Error| Trouble::of(&error, &place);
     let mut found = Vec::with_capacity(uids.len());
     if uids.is_empty() {
         return Ok(found);

@@ -92,7 +92,7 @@ pub(super) async fn settle_at_the_end(
     }
     reached(Point::BeforeTouched);
     let deleted = pop3.delete(&uids).await;
-    deleted.map_err(|error| Trouble::of(&error, &connect::place(mailbox, Side::Incoming)))?;
+    connect::explained(courier, mailbox, Side::Incoming, deleted).await?;
     reached(Point::AfterTouched);
     let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
     let settling = courier.write_behind(move |tx| {

@@ -20,7 +20,7 @@ pub(crate) use take::too_big;
 
 use crate::Courier;
 use crate::connect;
-use crate::trouble::{RETRY_MS_MIN, Trouble};
+use crate::trouble::{Place, RETRY_MS_MIN, Trouble};
 use desk::db::Tx;
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
@@ -181,7 +181,7 @@ async fn fetch(
     room(courier).await?;
     let (mut opened, mut names) = open(courier, &mailbox, link).await?;
     let Some(Link { shelf, .. }) = link else { return Ok(false) };
-    let mut work = Work::new(courier, claim, &mailbox);
+    let mut work = Work::new(courier, claim, &mailbox).await;
     let mut known = known;
     let cursor = loop {
         let cursor = work.begin(shelf, known, &opened, &mut names).await?;
@@ -207,6 +207,7 @@ struct Work<'a> {
     courier: &'a Courier,
     claim: &'a Claim,
     mailbox: &'a Mailbox,
+    place: Place,
     rules: plan::Rules,
     /// How many more messages may be passed over.
     spare: usize,
@@ -215,13 +216,14 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(courier: &'a Courier, claim: &'a Claim, mailbox: &'a Mailbox) -> Work<'a> {
+    async fn new(courier: &'a Courier, claim: &'a Claim, mailbox: &'a Mailbox) -> Work<'a> {
+        let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
         let rules = plan::Rules::of(mailbox, courier.now());
-        Work { courier, claim, mailbox, rules, spare: take::SKIPS_MAX, unmarked: None }
+        Work { courier, claim, mailbox, place, rules, spare: take::SKIPS_MAX, unmarked: None }
     }
 
     fn said(&self, error: &wire::Error) -> Trouble {
-        Trouble::of(error, &connect::place(self.mailbox, Side::Incoming))
+        Trouble::of(error, &self.place)
     }
 
     /// Where reading stands: known, or begun just now.

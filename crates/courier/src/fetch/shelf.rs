@@ -3,7 +3,7 @@
 //! (`desk::mailboxes::named`).
 use super::graph::Graph;
 use crate::Courier;
-use crate::connect::{self, Incoming, Which};
+use crate::connect::{self, Incoming, Which, explained};
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Link;
 use desk::mailboxes::mailbox::{Mailbox, Side};
@@ -97,7 +97,7 @@ impl Shelf {
                 let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
                 let known = courier.read(move |tx| named::known(tx, id, &folder, uid_validity)).await?;
                 let pop3 = Pop3::over(session, &known).await;
-                let (pop3, names) = pop3.map_err(|error| trouble(&error, mailbox))?;
+                let (pop3, names) = explained(courier, mailbox, Side::Incoming, pop3).await?;
                 let last = names.fresh.back().map_or(known.last, |named| named.uid);
                 let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: false };
                 Ok((Shelf::Pop3(pop3), opened, names))
@@ -114,13 +114,14 @@ impl Shelf {
         match self {
             Shelf::Imap(session) => {
                 let selected = session.select(mailbox.folder_or_inbox()).await;
-                let selected = selected.map_err(|error| trouble(&error, mailbox))?;
+                let selected = explained(courier, mailbox, Side::Incoming, selected).await?;
                 let (uid_validity, uid_next) = (selected.uid_validity, selected.uid_next);
                 Ok((Opened { uid_validity, uid_next, walks: false }, Names::default()))
             }
             Shelf::Pop3(_) => {
                 let error = wire::Error::transient("list what is new", &mailbox.incoming.host);
-                Err(trouble(&error.remedy("POP3 lists it only when somebody signs in"), mailbox))
+                let error = Err(error.remedy("POP3 lists it only when somebody signs in"));
+                explained(courier, mailbox, Side::Incoming, error).await
             }
             Shelf::Graph(graph) => graph.begin(courier, mailbox).await,
         }
@@ -161,9 +162,11 @@ impl Shelf {
             Shelf::Pop3(old) => {
                 let Incoming::Pop3(session) = connect::incoming(courier, mailbox, Which::InUse).await? else {
                     let error = wire::Error::transient("go on", &mailbox.incoming.host);
-                    return Err(trouble(&error.remedy("the protocol was changed meanwhile"), mailbox));
+                    let error = Err(error.remedy("the protocol was changed meanwhile"));
+                    return explained(courier, mailbox, Side::Incoming, error).await;
                 };
-                let listed = old.on(session).await.map_err(|error| trouble(&error, mailbox))?;
+                let listed = old.on(session).await;
+                let listed = explained(courier, mailbox, Side::Incoming, listed).await?;
                 let uid_validity = named::validity(mailbox);
                 (Shelf::Pop3(listed), Opened { uid_validity, uid_next: None, walks: false })
             }
@@ -225,7 +228,8 @@ impl Shelf {
     pub(crate) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
         match self {
             Shelf::Imap(_) | Shelf::Pop3(_) => {
-                let uids = self.uids_since(0).await.map_err(|error| trouble(&error, mailbox))?;
+                let uids = self.uids_since(0).await;
+                let uids = explained(courier, mailbox, Side::Incoming, uids).await?;
                 Ok(Whole { uids, ..Whole::default() })
             }
             Shelf::Graph(graph) => graph.whole(courier, mailbox).await,
@@ -385,8 +389,4 @@ impl Delivery<'_> {
             Retrieved::Missing { number } => Fetched::Missing { uid: uid(number) },
         }))
     }
-}
-
-fn trouble(error: &wire::Error, mailbox: &Mailbox) -> Trouble {
-    Trouble::of(error, &connect::place(mailbox, Side::Incoming))
 }

@@ -159,7 +159,7 @@ impl<'a> Taker<'a> {
             }
             if let Err(error) = ended {
                 if !concerns_messages(&error) {
-                    return Err(self.trouble(&error).into());
+                    return Err(self.trouble(&error).await.into());
                 }
                 tracing::warn!(mailbox = self.mailbox.address, "fetched in smaller parts from here: {error}");
                 self.connect_again(shelf).await?;
@@ -169,7 +169,7 @@ impl<'a> Taker<'a> {
                     let came = missing.len() < part.len();
                     works = works || came || self.works(shelf, &missing, &BTreeSet::new()).await?;
                     if !works {
-                        return Err(self.trouble(&error).into());
+                        return Err(self.trouble(&error).await.into());
                     }
                     // Mostly it breaks off at the one that is to blame.
                     let rest = missing.split_off(if came { 1 } else { missing.len() / 2 });
@@ -215,7 +215,8 @@ impl<'a> Taker<'a> {
         missing: &mut Vec<u32>,
     ) -> Result<(), Broke> {
         let Some(first) = missing.iter().min() else { return Ok(()) };
-        let listed = shelf.uids_since(first.saturating_sub(1)).await.map_err(|error| self.trouble(&error))?;
+        let listed = shelf.uids_since(first.saturating_sub(1)).await;
+        let listed = connect::explained(self.courier, self.mailbox, Side::Incoming, listed).await?;
         let listed: BTreeSet<u32> = listed.into_iter().collect();
         for gone in missing.extract_if(.., |uid| !listed.contains(uid)) {
             open.pass(gone);
@@ -257,7 +258,7 @@ impl<'a> Taker<'a> {
                     self.connect_again(shelf).await?;
                     last = Some(error);
                 }
-                Err(error) => return Err(self.trouble(&error).into()),
+                Err(error) => return Err(self.trouble(&error).await.into()),
             }
         }
         if *self.spare == 0 || !self.works(shelf, ill, &BTreeSet::from([uid])).await? {
@@ -265,7 +266,7 @@ impl<'a> Taker<'a> {
                 let why = "the server lists messages and delivers none of them";
                 wire::Error::broken("fetch messages", &self.mailbox.incoming.host).remedy(why)
             });
-            return Err(self.trouble(&error).into());
+            return Err(self.trouble(&error).await.into());
         }
         *self.spare -= 1;
         let said = match last.as_ref().map(|error| (error.server_text(), error)) {
@@ -302,7 +303,10 @@ impl<'a> Taker<'a> {
         let opened = shelf.open_again(self.courier, self.mailbox).await?;
         if opened.uid_validity != self.cursor.uid_validity {
             let what = "go on: the folder was made anew while it was read";
-            return Err(self.trouble(&wire::Error::transient(what, &self.mailbox.incoming.host)).into());
+            return Err(self
+                .trouble(&wire::Error::transient(what, &self.mailbox.incoming.host))
+                .await
+                .into());
         }
         Ok(())
     }
@@ -328,8 +332,8 @@ impl<'a> Taker<'a> {
         open.push(Taken { uid, received_at: at, silent: was_there && self.rules.is_silent(at), content });
     }
 
-    fn trouble(&self, error: &wire::Error) -> Trouble {
-        Trouble::of(error, &connect::place(self.mailbox, Side::Incoming))
+    async fn trouble(&self, error: &wire::Error) -> Trouble {
+        Trouble::of(error, &connect::place_of_flow(self.courier, self.mailbox, Side::Incoming).await)
     }
 }
 

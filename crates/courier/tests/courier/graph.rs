@@ -275,6 +275,16 @@ async fn every_fault_is_told_in_words_and_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_that_are_denied_to_an_application_are_a_matter_of_its_own_permissions() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Delete).await;
+    scene.practice.faults.arm_for(Fault::GraphAccessDenied, Times::UntilCleared, "$value");
+    scene.deliver(NOON - HOUR, &names(1, 2));
+    let error = scene.fails().await;
+    assert!(error.contains("Application permissions") && !error.contains("Delegated"), "{error}");
+    assert!(scene.practice.faults.struck(Fault::GraphAccessDenied) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
     let scene = Scene::new(StartFrom::Everything, Fetched::Delete).await;
     let mut sent = 0;
