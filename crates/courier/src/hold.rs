@@ -9,10 +9,12 @@ use mail::explain::Class;
 pub(crate) const CODE: &str = "mail_on_hold";
 
 pub(crate) async fn refused(courier: &Courier, what: &str) -> Result<(), Trouble> {
-    if courier.read(mail_hold::find).await?.is_none() {
-        return Ok(());
-    }
+    let Some(hold) = courier.read(mail_hold::find).await? else { return Ok(()) };
     let reason = format!("Mail is on hold on this desk, so {what}.");
-    let remedy = "Release it on any page of the Admin Panel or with `postern mail release`, once the desk that this one was copied from has stopped.";
+    let release = "Release it on any page of the Admin Panel or with `postern mail release`";
+    let remedy = match hold.backup_of {
+        Some(_) => format!("{release}, once the desk that this one was copied from has stopped."),
+        None => format!("{release}."),
+    };
     Err(Trouble::new(Class::Configuration, CODE, reason, remedy))
 }

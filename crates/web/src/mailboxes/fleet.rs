@@ -6,7 +6,7 @@ use crate::page::Page;
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::fleet::Member;
 use desk::mailboxes::grant::{self, Dispute, State as Life};
-use desk::mailboxes::mailbox::{Mailbox, Side, State};
+use desk::mailboxes::mailbox::{Authentication, Mailbox, Side, State};
 
 /// What can be done about it from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Line {
     pub facts: Facts,
     pub token: Option<Countdown>,
     pub secret: Option<Countdown>,
+    /// How it signs in where it has neither.
+    pub without_token: &'static str,
     /// *about 120 a week*
     pub usual: String,
     /// What is wrong and what to do, each with its color.
@@ -95,6 +97,7 @@ impl Line {
             facts: facts.clone(),
             token: token(&member, &facts, page),
             secret: secret(&member, page.now),
+            without_token: if has_password(mailbox) { "password" } else { "none" },
             usual: usual(&member),
             why,
             silence: silent.map(|alert| alert.fact.reason.clone()),
@@ -132,6 +135,11 @@ fn unfinished(mut facts: Facts, member: &Member, now: i64) -> Facts {
         }
     }
     facts.summed_up()
+}
+
+fn has_password(mailbox: &Mailbox) -> bool {
+    let by = |side| mailbox.server(side).authentication == Authentication::Password;
+    by(Side::Incoming) || by(Side::Outgoing)
 }
 
 fn usual(member: &Member) -> String {

@@ -18,7 +18,8 @@ pub struct Side {
 impl Side {
     /// What is off or was never opened is so since it was made, which is no news.
     pub fn tells_since(&self) -> bool {
-        !self.color.is_empty() || self.words.ends_with("paused")
+        // Since when it is on hold stands on top of every page.
+        self.words != ON_HOLD && (!self.color.is_empty() || self.words.ends_with("paused"))
     }
 }
 

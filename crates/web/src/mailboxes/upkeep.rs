@@ -43,7 +43,8 @@ pub async fn check(
 
 /// One banner for both sides; the side that does not work speaks first.
 fn together(incoming: Shown, outgoing: Option<Shown>) -> Shown {
-    let Some(outgoing) = outgoing else { return incoming };
+    // Both sides may lack the same.
+    let Some(outgoing) = outgoing.filter(|outgoing| *outgoing != incoming) else { return incoming };
     let join =
         |a: String, b: String| [a, b].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
     let (first, second) =
@@ -227,5 +228,7 @@ mod tests {
         assert_eq!(both.sentence, "Sending was refused.");
         assert_eq!(both.detail, "INBOX opened.");
         assert_eq!(together(shown(true, "INBOX opened."), None), shown(true, "INBOX opened."));
+        let lacking = || shown(false, "Nobody has authorized it.");
+        assert_eq!(together(lacking(), Some(lacking())), lacking(), "once is enough");
     }
 }

@@ -86,6 +86,13 @@ async fn the_guide_for_microsoft_has_scripts_with_this_sites_values_and_ticks_wh
         .shows("ticked when Submit has proved it")
         .shows("tenant=&#39;contoso.example&#39;")
         .hides("a~secret.value");
+    // Somebody has signed in, and the mail server did not let them in.
+    office.write(|tx| {
+        let sql = "INSERT INTO consent (client_id, mailbox_id, side, state, state_since, created_at)
+                   VALUES (1, 1, 'incoming', 'unproved', 0, 0) RETURNING id";
+        Ok(tx.insert(sql, desk::params![])?)
+    });
+    maya.get("/mailboxes/1/remote/authorization").await.shows("8 of 10").shows("It works");
 }
 
 #[tokio::test]

@@ -159,6 +159,7 @@ async fn a_mailbox_on_hold_is_not_green_and_names_no_next_try() {
         .write(|tx| desk::site::mail_hold::begin(tx, &desk::By::system(office.clock.now()), None).map(drop));
     let page = maya.get("/mailboxes/1/remote").await;
     page.shows("none: mail is on hold").hides("mail is fetched").hides("dot good").hides("mail is sent");
+    page.hides("mail is on hold <span");
     maya.get("/mailboxes").await.shows("mail is on hold").hides("mail is fetched");
 }
 

@@ -44,7 +44,11 @@ impl Facts {
             .any(|step| roles(mailbox, client).iter().any(|role| step.found.contains(role.name)));
         let on_a_side = |link: Link| proved(Part::Incoming, link) || proved(Part::Outgoing, link);
         let is_ok = |health: &mailbox::Health| health.state == mailbox::State::Ok;
-        let secret_works = failed != Some(Failed::Secret) && (is_authorized || on_a_side(Link::Client));
+        // Tokens were given, and what they open is not proved yet.
+        let given = is_authorized
+            || newest
+                .is_some_and(|grant| grant.client_id == client.id && grant.state == grant::State::Unproved);
+        let secret_works = failed != Some(Failed::Secret) && (given || on_a_side(Link::Client));
         Facts {
             id: !client.client_id.is_empty(),
             secret: match client.flow {
@@ -56,7 +60,7 @@ impl Facts {
                 Flow::Code | Flow::AppOnly => client.has_secret,
             },
             secret_works,
-            consent: is_authorized || on_a_side(Link::Token),
+            consent: given || on_a_side(Link::Token),
             permitted: is_authorized || named_on_the_token,
             signed_in: is_authorized || on_a_side(Link::SignIn),
             opened: is_ok(&mailbox.incoming_health)
