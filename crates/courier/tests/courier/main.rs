@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod alerts;
 mod authorize;
+mod awkward;
 mod device;
 mod doctor;
 mod doctor_domain;
@@ -15,6 +16,7 @@ mod graph;
 mod graph_sending;
 mod lasting;
 mod lmtp;
+mod odd;
 mod poisoned;
 mod pop3;
 mod pretend;

@@ -1,5 +1,6 @@
 //! An IMAP server of one folder in memory, with faults: enough of RFC 3501 for one client. Every command is
 //! written down, with what the desk had stored when it came.
+use crate::odd::{self, Oddity};
 use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -62,6 +63,8 @@ pub struct State {
     pub is_old: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
+    /// What it says instead of its greeting and its answers.
+    pub odd: Option<Oddity>,
     /// Called before each STORE, MOVE and EXPUNGE.
     pub before_change: Option<Box<dyn Fn() -> String + Send>>,
 }
@@ -106,7 +109,9 @@ impl PretendImap {
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
-        write.write_all(b"* OK ready\r\n").await?;
+        if !self.say(&mut write, "", b"* OK ready\r\n").await? {
+            return Ok(());
+        }
         let mut line = String::new();
         let mut news = self.news.subscribe();
         loop {
@@ -131,11 +136,17 @@ impl PretendImap {
                 news.mark_unchanged();
             }
             let Some(answer) = self.answer(&tag, &command) else { return Ok(()) };
-            write.write_all(&answer).await?;
-            if verb == "LOGOUT" || std::mem::take(&mut self.state().is_last_word) {
+            let goes_on = self.say(&mut write, &command, &answer).await?;
+            if !goes_on || verb == "LOGOUT" || std::mem::take(&mut self.state().is_last_word) {
                 return Ok(());
             }
         }
+    }
+
+    /// `false`: the link is over.
+    async fn say(&self, write: &mut OwnedWriteHalf, command: &str, answer: &[u8]) -> std::io::Result<bool> {
+        let oddity = self.state().odd.clone();
+        odd::say(write, oddity.as_ref(), command, answer).await
     }
 
     async fn sign_in(

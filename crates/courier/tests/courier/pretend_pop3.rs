@@ -1,5 +1,6 @@
 //! A POP3 server of one mailbox in memory, with faults: enough of RFC 1939 for one client. What is deleted goes with
 //! QUIT. Every command is written down.
+use crate::odd::{self, Oddity};
 use crate::pretend::listen;
 use crate::stage::PASSWORD;
 use std::collections::HashSet;
@@ -7,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 
 #[derive(Clone)]
 pub struct Letter {
@@ -26,6 +28,8 @@ pub struct State {
     pub no_deleting: bool,
     /// Nobody may open the mailbox.
     pub in_use: bool,
+    /// What it says instead of its greeting and its answers.
+    pub odd: Option<Oddity>,
     /// Called when QUIT is about to delete.
     pub before_deletion: Option<Box<dyn Fn() -> String + Send>>,
     delivered: u32,
@@ -67,7 +71,9 @@ impl PretendPop3 {
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
-        write.write_all(b"+OK ready\r\n").await?;
+        if !self.say(&mut write, "", b"+OK ready\r\n").await? {
+            return Ok(());
+        }
         let letters = self.state().letters.clone();
         let mut deleted = HashSet::new();
         while let Some(line) = lines.next_line().await? {
@@ -98,14 +104,22 @@ impl PretendPop3 {
                     deleted.insert(letter.name.clone());
                     b"+OK\r\n".to_vec()
                 }
-                ("QUIT", _) => return write.write_all(&self.end(&deleted)).await,
+                ("QUIT", _) => self.end(&deleted),
                 ("USER" | "PASS", _) => b"+OK\r\n".to_vec(),
                 ("STAT", _) => format!("+OK {} 0\r\n", letters.len()).into_bytes(),
                 _ => b"-ERR what?\r\n".to_vec(),
             };
-            write.write_all(&answer).await?;
+            if !self.say(&mut write, &line, &answer).await? || verb == "QUIT" {
+                return Ok(());
+            }
         }
         Ok(())
+    }
+
+    /// `false`: the link is over.
+    async fn say(&self, write: &mut OwnedWriteHalf, command: &str, answer: &[u8]) -> std::io::Result<bool> {
+        let oddity = self.state().odd.clone();
+        odd::say(write, oddity.as_ref(), command, answer).await
     }
 
     fn is_cut(&self) -> bool {
