@@ -10,6 +10,7 @@ use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::Named;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use wire::imap::Fetched;
 
@@ -20,6 +21,8 @@ const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(super) const SKIPS_MAX: usize = 10;
 /// Messages that are tried to see whether the server works.
 const LOOKED_AT: usize = 4;
+/// A server that delivers none of them in this time is ill.
+const LOOKING: Duration = Duration::from_secs(60);
 
 /// A message, or why there is none.
 #[derive(Debug)]
@@ -288,15 +291,19 @@ impl<'a> Taker<'a> {
         let Ok(mut listed) = shelf.uids_since(0).await else { return Ok(false) };
         listed.retain(|uid| !without.contains(uid) && !self.refused.contains(uid));
         let (ill, others): (Vec<u32>, Vec<u32>) = listed.into_iter().partition(|uid| ill.contains(uid));
-        for uid in spread(&others).into_iter().chain(spread(&ill)) {
-            match one(shelf, uid).await {
-                Ok(Fetched::Message { .. } | Fetched::TooBig { .. }) => return Ok(true),
-                Ok(Fetched::Missing { .. }) => {}
-                Err(error) if concerns_messages(&error) => self.connect_again(shelf).await?,
-                Err(_) => return Ok(false),
+        let looking = async {
+            for uid in spread(&others).into_iter().chain(spread(&ill)) {
+                match one(shelf, uid).await {
+                    Ok(Fetched::Message { .. } | Fetched::TooBig { .. }) => return Ok(true),
+                    Ok(Fetched::Missing { .. }) => {}
+                    Err(error) if concerns_messages(&error) => self.connect_again(shelf).await?,
+                    Err(_) => return Ok(false),
+                }
             }
-        }
-        Ok(false)
+            Ok(false)
+        };
+        // What is cut off here is not gone on with: whoever hears of an ill server ends the round.
+        tokio::time::timeout(LOOKING, looking).await.unwrap_or(Ok(false))
     }
 
     async fn connect_again(&self, shelf: &mut Shelf) -> Result<(), Broke> {
