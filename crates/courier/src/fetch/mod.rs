@@ -193,7 +193,11 @@ async fn fetch(
             None => break cursor,
         }
     };
-    let cursor = reconcile::run(&mut work, shelf, cursor, stop, tally).await?;
+    let cursor = match reconcile::run(&mut work, shelf, cursor, stop, tally).await {
+        // The link may have gone with what went wrong before, and that is the reason.
+        Err(Broke::Trouble(trouble)) => return Err(work.unmarked.unwrap_or(Broke::Trouble(trouble))),
+        reconciled => reconciled?,
+    };
     if !shelf.stands()
         && let Some(Link { shelf, .. }) = link.take()
     {
