@@ -1,4 +1,6 @@
 //! Proves a side of a mailbox by doing what it is for, past the sign-in: a token alone proves nothing.
+pub mod folders;
+
 use crate::Courier;
 use crate::alias;
 use crate::connect::{self, Incoming, Outgoing, Which};
@@ -115,24 +117,22 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
         Incoming::Graph(opened) => return read_by_graph(courier, mailbox, *opened).await,
         Incoming::Pop3(session) => return read_pop3(courier, mailbox, *session).await,
     };
-    let folder = mailbox.folder_or_inbox();
-    let selected = match session.examine(folder).await {
-        Ok(selected) => selected,
-        Err(error) => {
-            let mut trouble =
-                Trouble::of(&error, &connect::place_of_flow(courier, mailbox, Side::Incoming).await);
-            if error.kind() == wire::Kind::Rejected
-                && let Ok(folders) = session.list().await
-                && !folders.iter().any(|there| there.name == folder)
-            {
-                trouble = no_such_folder(folder, &selectable(folders));
+    let mut found = Vec::new();
+    for folder in mailbox.folders() {
+        match session.examine(folder).await {
+            Ok(selected) => found.push(format!("{folder} holds {}.", held(selected.exists))),
+            Err(error) => {
+                if let Some(trouble) = is_gone(&mut session, folder, &error).await {
+                    return Err(trouble);
+                }
+                let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+                return Err(Trouble::of(&error, &place));
             }
-            return Err(trouble);
         }
-    };
+    }
     let _ = session.logout().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
-    Ok((sentence, format!("{folder} holds {}.", held(selected.exists))))
+    Ok((sentence, found.join(" ")))
 }
 
 /// The mailbox opened, and its messages named: without lasting names none could be told from another.
@@ -170,29 +170,45 @@ async fn read_by_graph(
     mailbox: &Mailbox,
     mut opened: crate::graph::Opened,
 ) -> Result<(String, String), Trouble> {
-    let name = mailbox.folder_or_inbox();
-    let found = ask!(opened, |session| session.folder(name));
-    let listed = match found {
-        Ok(Some(folder)) => {
-            ask!(opened, |session| session.page(wire::graph::Start::Folder(&folder.id))).map(|_| folder)
-        }
-        Ok(None) => {
-            let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
-            return Err(no_such_folder(name, &names));
-        }
-        Err(error) => Err(error),
-    };
-    match listed {
-        Ok(folder) => {
-            let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
-            let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
-            Ok((sentence, format!("{name} holds {held}.")))
-        }
-        Err(error) => {
-            let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-            Err(Trouble::of(&error, &place))
+    let mut said = Vec::new();
+    for name in mailbox.folders() {
+        let found = ask!(opened, |session| session.folder(name));
+        let listed = match found {
+            Ok(Some(folder)) => {
+                ask!(opened, |session| session.page(wire::graph::Start::Folder(&folder.id))).map(|_| folder)
+            }
+            Ok(None) => {
+                let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
+                return Err(no_such_folder(name, &names));
+            }
+            Err(error) => Err(error),
+        };
+        match listed {
+            Ok(folder) => {
+                let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
+                said.push(format!("{name} holds {held}."));
+            }
+            Err(error) => {
+                let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+                return Err(Trouble::of(&error, &place));
+            }
         }
     }
+    Ok((format!("Incoming mail works: {} was opened.", mailbox.address), said.join(" ")))
+}
+
+/// Where a folder was refused, and the server lists others, but not this one.
+pub(crate) async fn is_gone(
+    session: &mut wire::imap::Session,
+    folder: &str,
+    error: &wire::Error,
+) -> Option<Trouble> {
+    if error.kind() != wire::Kind::Rejected {
+        return None;
+    }
+    let folders = session.list().await.ok()?;
+    let is_there = folders.is_empty() || folders.iter().any(|there| there.name == folder);
+    (!is_there).then(|| no_such_folder(folder, &selectable(folders)))
 }
 
 /// The names of those that can be opened.

@@ -271,6 +271,7 @@ pub(crate) mod tests {
             protocol: desk::mailboxes::mailbox::Protocol::Imap,
             incoming: side(),
             folder: String::new(),
+            more_folders: Vec::new(),
             submission: desk::mailboxes::mailbox::Submission::Smtp,
             outgoing,
             outgoing_active: true,

@@ -38,8 +38,8 @@ pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: u16) -> desk::Re
 async fn of_server(courier: &Courier, mailbox_id: i64, last: u16) -> Result<Vec<Would>, Trouble> {
     crate::hold::refused(courier, "nothing is read from a mail server").await?;
     let mailbox = fetching_for(courier, probe::find(courier, mailbox_id).await?).await?;
-    let (mut shelf, _, _) = Shelf::open(courier, &mailbox).await?;
-    let read = read(courier, &mailbox, &mut shelf, last.min(LAST_MAX).into()).await;
+    let (mut shelf, _, _) = Shelf::open(courier, &mailbox.in_folder(mailbox.folder_or_inbox())).await?;
+    let read = read_all(courier, &mailbox, &mut shelf, last.min(LAST_MAX).into()).await;
     shelf.close().await;
     let (mut seen, mut letters) = (Vec::new(), Vec::new());
     for read in read? {
@@ -67,6 +67,27 @@ struct Seen {
     subject: String,
     /// Why it would stay on the server.
     left: Option<String>,
+}
+
+/// The last of each folder, as they came; the first folder is open.
+async fn read_all(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    shelf: &mut Shelf,
+    last: usize,
+) -> Result<Vec<(Seen, Option<Letter>)>, Trouble> {
+    let (mut found, each) = (Vec::new(), last.div_ceil(mailbox.folders().count()));
+    for (number, name) in mailbox.folders().enumerate() {
+        let folder = mailbox.in_folder(name);
+        if number > 0 {
+            shelf.select(courier, &folder).await?;
+        }
+        found.extend(read(courier, &folder, shelf, each).await?);
+    }
+    if mailbox.folders().nth(1).is_some() {
+        found.sort_by_key(|(seen, _)| seen.received_at.unwrap_or(i64::MAX));
+    }
+    Ok(found)
 }
 
 async fn read(

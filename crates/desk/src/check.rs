@@ -226,8 +226,11 @@ fn folders(desk: &Desk, faults: &mut Vec<Fault>) -> Result<Vec<(String, Balance)
         Ok::<_, crate::Error>((mailboxes, balances))
     });
     let (mailboxes, mut balances) = read?;
-    let of = |mailbox: Mailbox| Some((mailbox.address, balances.remove(&mailbox.id)?));
-    let folders: Vec<(String, Balance)> = mailboxes.into_iter().filter_map(of).collect();
+    let of = |mailbox: Mailbox| {
+        let balances = balances.remove(&mailbox.id).unwrap_or_default();
+        balances.into_iter().map(move |balance| (mailbox.address.clone(), balance))
+    };
+    let folders: Vec<(String, Balance)> = mailboxes.into_iter().flat_map(of).collect();
     for (address, balance) in folders.iter().filter(|(_, balance)| balance.counts.unaccounted > 0) {
         faults.push(Fault {
             kind: "unaccounted",

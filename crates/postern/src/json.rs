@@ -96,6 +96,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
     let m = &view.mailbox;
     let mut incoming = server(&m.incoming, m.user(Side::Incoming), m.protocol.word());
     incoming.insert("folder".into(), json!(m.folder_or_inbox()));
+    incoming.insert("folders".into(), json!(m.folders().collect::<Vec<_>>()));
     let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), m.submission.word());
     outgoing.insert("active".into(), json!(m.outgoing_active));
     outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
@@ -116,7 +117,8 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "grant": view.grant.as_ref().map(grant),
         "client": view.client.as_ref().map(|of| client(of, view.certificate_expires_at)),
         "callback": view.callback,
-        "folders": view.member.balance.as_ref().map(|balance| [folder(balance)]),
+        "folders": (!view.member.balances.is_empty())
+            .then(|| view.member.balances.iter().map(folder).collect::<Vec<_>>()),
         "secret_expires_at": maybe_time(view.member.secret_expires_at()),
         "usual_a_week": view.member.usual.a_week,
         "silence_watched": view.member.usual.watched,
@@ -174,6 +176,8 @@ pub fn folder(balance: &Balance) -> Value {
         "unaccounted_since": maybe_time(balance.unaccounted_since),
         "reason": text_or_null(&balance.reason),
         "compared_at": maybe_time(balance.compared_at),
+        "trouble": text_or_null(&balance.trouble),
+        "uncounted": text_or_null(&balance.uncounted),
     })
 }
 

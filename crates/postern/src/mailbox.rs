@@ -1,4 +1,6 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
+mod folders;
+
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Paging, Program, apply, certificate, consent, dry_run, json, serve};
@@ -41,6 +43,11 @@ pub enum Command {
         /// The one that waits, not the one in use
         #[arg(long)]
         waiting: bool,
+    },
+    /// The folders that its server lists, with a mark at those that are fetched
+    Folders {
+        /// The mailbox's address
+        address: String,
     },
     /// One round now; ends when the backlog is filed
     Fetch {
@@ -113,6 +120,10 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Certificate { address, step, outgoing, waiting } => {
             certificate::run(program, &desk, &by, &certificate::Asked { address, outgoing, waiting, step })
         }
+        Command::Folders { address } => {
+            let mailbox = find(&desk, &address)?;
+            folders::run(program, desk, &mailbox, site)
+        }
         Command::Fetch { address, unaccounted } => fetch(program, desk, &address, unaccounted, site),
         Command::DryRun(asked) => dry_run::run(program, desk, site, &asked),
         Command::Pause { address } => {
@@ -155,11 +166,12 @@ fn fetch(
     let courier = serve::courier(&program.config, desk, providers, site)?;
     let runtime = serve::runtime()?;
     let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
-    let balance = db.read(|tx| balance::find(tx, id, mailbox.folder_or_inbox()))?;
-    let balance = balance.filter(|balance| balance.compared_at.is_some());
+    let balances = db.read(|tx| balance::of(tx, [&mailbox]))?.remove(&id).unwrap_or_default();
+    let is_known = balances.iter().any(|balance| balance.compared_at.is_some());
+    let unaccounted: i64 = balances.iter().map(|balance| balance.counts.unaccounted).sum();
     let document = json!({
         "address": address,
-        "unaccounted": balance.as_ref().map(|balance| balance.counts.unaccounted),
+        "unaccounted": is_known.then_some(unaccounted),
         "fetched": summary.fetched,
         "filed": summary.filed,
         "ignored": summary.ignored,
@@ -175,7 +187,7 @@ fn fetch(
             summary.ignored,
             summary.held,
             summary.failed,
-            balance.map(|balance| format!(" {}.", figure(&balance))).unwrap_or_default()
+            figures(&balances)
         )
     })
 }
@@ -249,11 +261,28 @@ pub fn untold(of: &grant::Untold) -> String {
         .to_owned()
 }
 
+/// Behind what came of a round: the figure of its folder, or of each with its name.
+fn figures(balances: &[Balance]) -> String {
+    match balances {
+        [] => String::new(),
+        [one] => format!(" {}.", figure(one)),
+        several => several.iter().map(|one| format!(" {}: {}.", one.folder, figure(one))).collect(),
+    }
+}
+
 /// *1204 on the server, 1204 held, 0 older than the start, 0 waiting, 0 unaccounted, compared at …*
 pub fn figure(balance: &Balance) -> String {
+    let note = match (balance.trouble.as_str(), balance.uncounted.as_str()) {
+        ("", "") => String::new(),
+        ("", why) => format!(", cannot be counted: {}", why.trim_end_matches('.')),
+        (why, _) => format!(", not well: {}", why.trim_end_matches('.')),
+    };
     let counts = &balance.counts;
+    if balance.compared_at.is_none() {
+        return format!("not counted yet{note}");
+    }
     format!(
-        "{} on the server, {} held, {} older than the start, {} waiting, {} unaccounted, compared at {}",
+        "{} on the server, {} held, {} older than the start, {} waiting, {} unaccounted, compared at {}{note}",
         counts.on_server(),
         counts.held,
         counts.older,
@@ -274,7 +303,7 @@ fn troubles(view: &json::MailboxView) -> Vec<String> {
             said.push(format!("{side}: {} {}", health.reason, health.remedy));
         }
     }
-    if let Some(balance) = view.member.balance.as_ref().filter(|balance| balance.counts.unaccounted > 0) {
+    for balance in view.member.balances.iter().filter(|balance| balance.counts.unaccounted > 0) {
         said.push(format!(
             "{} `postern mailbox fetch {} --unaccounted` fetches what is missing.",
             balance.lacks(),
@@ -336,7 +365,7 @@ fn details(view: &json::MailboxView) -> String {
         let _ = writeln!(text, "  {}: {}", side.word(), how(m, side, server, protocol));
     }
     let _ = writeln!(text, "  last mail: {}\n  last sent: {}", at(m.last_mail_at), at(m.last_sent_at));
-    if let Some(balance) = &view.member.balance {
+    for balance in &view.member.balances {
         let _ = writeln!(text, "  folder {}: {}", balance.folder, figure(balance));
     }
     if let Some(callback) = &view.callback {

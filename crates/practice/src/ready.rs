@@ -131,6 +131,18 @@ impl Practice {
         self.world.mailboxes.deliver(address, mailboxes::INBOX, raw, at, &[]).unwrap_or_default()
     }
 
+    /// The same into a folder of that name, which is made if it is new.
+    pub fn deliver_to(&self, address: &str, folder: &str, raw: &[u8]) -> u32 {
+        self.make_folder(address, folder);
+        let at = self.world.clock.now_at();
+        self.world.mailboxes.deliver(address, folder, raw, at, &[]).unwrap_or_default()
+    }
+
+    pub fn make_folder(&self, address: &str, folder: &str) {
+        self.world.mailboxes.ensure(address);
+        self.world.mailboxes.create(address, folder);
+    }
+
     /// Every letter of a mailbox, by folder and UID. An unknown mailbox is empty.
     pub fn letters(&self, address: &str) -> Vec<Letter> {
         let folders = self.world.mailboxes.folders(address).unwrap_or_default();

@@ -286,10 +286,12 @@ fn first_sentence(text: &str) -> String {
 
 /// What of this mailbox waits for a person, and since when.
 fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
-    let sides = [
-        (Side::Incoming, "remote", "has got no mail since"),
-        (Side::Outgoing, "outgoing", "has sent no mail since"),
-    ];
+    let incoming = match mailbox.is_fetched_in_part() {
+        true => "is not fetched whole since",
+        false => "has got no mail since",
+    };
+    let sides =
+        [(Side::Incoming, "remote", incoming), (Side::Outgoing, "outgoing", "has sent no mail since")];
     // A set-up that is not finished yet is nobody's outage.
     let is_needy =
         |side: Side| mailbox.health(side).state == Health::NeedsPerson && !mailbox.is_unfinished(side);

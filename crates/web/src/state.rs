@@ -38,6 +38,8 @@ pub struct State {
     pub(crate) examined: Looked<courier::doctor::Examination>,
     /// Dry runs.
     pub(crate) rehearsed: Looked<crate::mailboxes::dry_run::Rehearsal>,
+    /// The folders that servers offer.
+    pub(crate) offered: Looked<courier::probe::folders::Offer>,
     /// The live streams that are open.
     pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
@@ -68,6 +70,7 @@ impl State {
             hashing: crate::password::Turns::default(),
             examined: Default::default(),
             rehearsed: Default::default(),
+            offered: Default::default(),
             seats: Arc::default(),
             letters: Arc::default(),
         }

@@ -24,17 +24,22 @@ pub(super) async fn examine(
     chart: &mut Chart,
 ) -> Result<(), Broken> {
     let session = opened(courier, access, chart).await?;
-    let name = mailbox.folder_or_inbox();
-    let folder = limited(&access.place, session.folder(name)).await;
-    let Some(folder) = folder.map_err(|trouble| chart.bad(Link::Folder, trouble))? else {
-        let names = session.folder_names().await.unwrap_or_default();
-        return Err(chart.bad(Link::Folder, no_such_folder(name, &names)));
-    };
-    chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", access.user()));
-    let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
-    let listed = limited(&access.place, session.page(Start::Folder(&folder.id))).await;
-    listed.map_err(|trouble| chart.bad(Link::Folder, trouble))?;
-    chart.good(Link::Folder, format!("{name} was opened and listed; it holds {held}."));
+    let mut opened = Vec::new();
+    for name in mailbox.folders() {
+        let folder = limited(&access.place, session.folder(name)).await;
+        let Some(folder) = folder.map_err(|trouble| chart.bad(Link::Folder, trouble))? else {
+            let names = session.folder_names().await.unwrap_or_default();
+            return Err(chart.bad(Link::Folder, no_such_folder(name, &names)));
+        };
+        if opened.is_empty() {
+            chart.good(Link::SignIn, format!("Microsoft Graph takes the token for {}.", access.user()));
+        }
+        let held = held(u32::try_from(folder.total).unwrap_or(u32::MAX));
+        let listed = limited(&access.place, session.page(Start::Folder(&folder.id))).await;
+        listed.map_err(|trouble| chart.bad(Link::Folder, trouble))?;
+        opened.push(format!("{name} was opened and listed; it holds {held}."));
+    }
+    chart.good(Link::Folder, opened.join(" "));
     match &mailbox.fetched {
         Fetched::Nothing => {
             chart.skipped(Link::Rights, "Fetched mail is left as it is, so that none are needed.");
@@ -134,10 +139,12 @@ pub(super) async fn find(
     chart: &Chart,
 ) -> wire::Result<Option<Found>> {
     let session = asking(courier, access, chart).await?;
-    let name = mailbox.folder_or_inbox();
-    let Some(folder) = session.folder(name).await? else { return Ok(None) };
-    let mut places = vec![(name.to_owned(), folder.id, false)];
-    if !name.eq_ignore_ascii_case("INBOX") {
+    let mut places = Vec::new();
+    for name in mailbox.folders() {
+        let Some(folder) = session.folder(name).await? else { continue };
+        places.push((name.to_owned(), folder.id, false));
+    }
+    if !mailbox.folders().any(|name| name.eq_ignore_ascii_case("INBOX")) {
         places.push(("INBOX".to_owned(), "inbox".to_owned(), false));
     }
     places.push(("Junk Email".to_owned(), JUNK.to_owned(), true));

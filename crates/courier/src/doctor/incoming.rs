@@ -63,20 +63,23 @@ async fn folder(
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let name = mailbox.folder_or_inbox();
-    match limited(&access.place, session.examine(name)).await {
-        Ok(selected) => {
-            chart.good(Link::Folder, format!("{name} was opened; it holds {}.", held(selected.exists)));
-        }
-        Err(trouble) if trouble.code != "rejected" => return Err(chart.bad(Link::Folder, trouble)),
-        Err(trouble) => {
-            // Perhaps it is there under another name.
-            let folders = session.list().await.unwrap_or_default();
-            let unknown = !folders.is_empty() && !folders.iter().any(|there| there.name == name);
-            let trouble = if unknown { no_such_folder(name, &selectable(folders)) } else { trouble };
-            return Err(chart.bad(Link::Folder, trouble));
+    let mut opened = Vec::new();
+    for name in mailbox.folders() {
+        match limited(&access.place, session.examine(name)).await {
+            Ok(selected) => {
+                opened.push(format!("{name} was opened; it holds {}.", held(selected.exists)));
+            }
+            Err(trouble) if trouble.code != "rejected" => return Err(chart.bad(Link::Folder, trouble)),
+            Err(trouble) => {
+                // Perhaps it is there under another name.
+                let folders = session.list().await.unwrap_or_default();
+                let unknown = !folders.is_empty() && !folders.iter().any(|there| there.name == name);
+                let trouble = if unknown { no_such_folder(name, &selectable(folders)) } else { trouble };
+                return Err(chart.bad(Link::Folder, trouble));
+            }
         }
     }
+    chart.good(Link::Folder, opened.join(" "));
     let folders = limited(&access.place, session.list()).await;
     let folders = folders.map_err(|trouble| chart.bad(Link::Folders, lost(trouble, access)))?;
     let found = format!("Folders there: {}.", folders.len());
@@ -111,7 +114,6 @@ async fn rights(
     session: &mut Session,
     chart: &mut Chart,
 ) -> Result<(), Broken> {
-    let name = mailbox.folder_or_inbox();
     let doing = match &mailbox.fetched {
         Fetched::Nothing => {
             chart.skipped(Link::Rights, "Fetched mail is left as it is, so that none are needed.");
@@ -121,9 +123,12 @@ async fn rights(
         Fetched::Move(_) => "moved",
         Fetched::Delete => "deleted",
     };
-    let rights = limited(&access.place, allowed(session, mailbox)).await;
-    let rights = rights.map_err(|trouble| chart.bad(Link::Rights, trouble))?;
-    if let Some(missing) = rights.missing {
+    let mut by = "";
+    for name in mailbox.folders() {
+        let rights = limited(&access.place, allowed(session, mailbox, name)).await;
+        let rights = rights.map_err(|trouble| chart.bad(Link::Rights, trouble))?;
+        by = rights.by;
+        let Some(missing) = rights.missing else { continue };
         let trouble = Trouble::new(
             Class::Configuration,
             "no_rights",
@@ -133,7 +138,8 @@ async fn rights(
         );
         return Err(chart.bad(Link::Rights, trouble));
     }
-    let found = format!("{}, mail in {name} may be {doing}.", rights.by);
+    let names: Vec<&str> = mailbox.folders().collect();
+    let found = format!("{by}, mail in {} may be {doing}.", names.join(", "));
     let leaves = match &mailbox.fetched {
         Fetched::Delete => !session.has("UIDPLUS"),
         Fetched::Move(_) => !session.has("MOVE") && !session.has("UIDPLUS"),
@@ -159,8 +165,7 @@ struct Allowed {
     missing: Option<String>,
 }
 
-async fn allowed(session: &mut Session, mailbox: &Mailbox) -> wire::Result<Allowed> {
-    let name = mailbox.folder_or_inbox();
+async fn allowed(session: &mut Session, mailbox: &Mailbox, name: &str) -> wire::Result<Allowed> {
     if let Some(granted) = session.my_rights(name).await? {
         let letters = &granted.letters;
         let enough = match &mailbox.fetched {

@@ -126,7 +126,7 @@ async fn fetched(courier: &Courier, trip_id: i64) -> desk::Result<Option<Vec<u8>
     courier.blocking(move |desk| desk.store.get(&blob.place, &blob.hash)).await.map(Some)
 }
 
-/// In the folder that is fetched, in INBOX and in Junk.
+/// In the folders that are fetched, in INBOX and in Junk.
 async fn look(
     courier: &Courier,
     mailbox: &Mailbox,
@@ -154,15 +154,15 @@ async fn look(
         *session = Some(opened);
     }
     let Some((session, folders)) = session else { return Ok(None) };
-    let fetched = mailbox.folder_or_inbox();
     let junk = folders.iter().find(|folder| folder.attributes.iter().any(|attribute| attribute == "junk"));
-    let mut names = vec![fetched];
-    names.extend(Some("INBOX").filter(|inbox| !fetched.eq_ignore_ascii_case(inbox)));
-    names.extend(junk.map(|junk| junk.name.as_str()).filter(|junk| *junk != fetched));
+    let mut names: Vec<&str> = mailbox.folders().collect();
+    let has_inbox = names.iter().any(|name| name.eq_ignore_ascii_case("INBOX"));
+    names.extend(Some("INBOX").filter(|_| !has_inbox));
+    names.extend(junk.map(|junk| junk.name.as_str()).filter(|junk| !mailbox.fetches(junk)));
     for name in names {
         match session.examine(name).await {
             Ok(_) => {}
-            Err(error) if error.kind() == wire::Kind::Rejected && name != fetched => continue,
+            Err(error) if error.kind() == wire::Kind::Rejected && !mailbox.fetches(name) => continue,
             Err(error) => return Err(error),
         }
         let is_junk = junk.is_some_and(|junk| junk.name == name);
@@ -243,7 +243,7 @@ fn not_back(mailbox: &Mailbox, provider: &str, mark: &str) -> Trouble {
         format!(
             "The server took the letter, but within {} s it came neither to {} nor to INBOX or Junk.",
             WAIT.as_secs(),
-            mailbox.folder_or_inbox()
+            mailbox.folders().collect::<Vec<_>>().join(", ")
         ),
         format!(
             "Look for “{}” in all folders of the mailbox, for a rule that moves or forwards its mail, and in the server's \

@@ -1,6 +1,8 @@
 //! The folder by Microsoft Graph, a stretch at a time: what has come since the link that the desk keeps, oldest first. Ids
 //! are names that last and that no other message ever has, so that the desk keeps their numbers for good: a message that
 //! somebody moves away and back is the same one.
+mod found;
+
 use super::shelf::{Names, Opened, Whole};
 use crate::Courier;
 use crate::graph::{self, ask};
@@ -9,6 +11,7 @@ use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Fetched as Settings, Mailbox};
 use desk::mailboxes::named::{self, Named};
+use found::Found;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::graph::{Listed, Next, Page, Raw, Start};
 use wire::imap::Fetched;
@@ -24,7 +27,10 @@ const IDLE_PAGES_MAX: usize = 20;
 #[derive(Debug)]
 pub(crate) struct Graph {
     opened: Box<graph::Opened>,
+    /// The one that is open.
     folder_id: String,
+    /// By their names, those that were open on this link.
+    folders: HashMap<String, String>,
     /// Of this stretch, by UID.
     listed: BTreeMap<u32, Listed>,
     /// Where this stretch began.
@@ -40,62 +46,16 @@ pub(crate) struct Graph {
     moves_to: Option<(String, String)>,
 }
 
-/// What pages came to: each message once.
-#[derive(Default)]
-struct Found {
-    order: Vec<String>,
-    received_at: HashMap<String, Option<i64>>,
-}
-
-impl Found {
-    /// Whether the page named something new.
-    fn take(&mut self, page: &Page) -> bool {
-        let before = self.order.len();
-        for listed in &page.listed {
-            let known = self.received_at.get(&listed.id);
-            if known.is_none() {
-                self.order.push(listed.id.clone());
-            }
-            let at = listed.received_at.or(known.copied().flatten());
-            self.received_at.insert(listed.id.clone(), at);
-        }
-        for id in &page.removed {
-            self.received_at.remove(id);
-        }
-        if !page.removed.is_empty() {
-            self.order.retain(|id| self.received_at.contains_key(id));
-        }
-        self.order.len() != before
-    }
-
-    /// Oldest first, as far as is known when they came; the others last, in the server's order.
-    fn in_order(self) -> Vec<Listed> {
-        let Found { order, mut received_at } = self;
-        let listed = order.into_iter().filter_map(|id| {
-            let received_at = received_at.remove(&id)?;
-            Some(Listed { id, received_at })
-        });
-        let mut listed: Vec<Listed> = listed.collect();
-        listed.sort_by_key(|listed| listed.received_at.unwrap_or(i64::MAX));
-        listed
-    }
-}
-
 impl Graph {
     pub(super) async fn open(
         courier: &Courier,
         mailbox: &Mailbox,
-        mut opened: Box<graph::Opened>,
+        opened: Box<graph::Opened>,
     ) -> Result<(Graph, Opened, Names), Trouble> {
-        let name = mailbox.folder_or_inbox();
-        let folder = ask!(opened, |session| session.folder(name));
-        let Some(folder) = folder.map_err(|error| Trouble::of(&error, opened.place()))? else {
-            let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
-            return Err(probe::no_such_folder(name, &names));
-        };
         let mut graph = Graph {
             opened,
-            folder_id: folder.id,
+            folder_id: String::new(),
+            folders: HashMap::new(),
             listed: BTreeMap::new(),
             from: Link::to_the_beginning(),
             next: Link::to_the_beginning(),
@@ -108,6 +68,22 @@ impl Graph {
         Ok((graph, opened, names))
     }
 
+    /// Looked for by its name, once a link: what is renamed meanwhile stays the same folder.
+    async fn enter(&mut self, name: &str) -> Result<(), Trouble> {
+        if let Some(id) = self.folders.get(name) {
+            self.folder_id.clone_from(id);
+            return Ok(());
+        }
+        let folder = ask!(self.opened, |session| session.folder(name));
+        let Some(folder) = folder.map_err(|error| Trouble::of(&error, self.opened.place()))? else {
+            let names = ask!(self.opened, |session| session.folder_names()).unwrap_or_default();
+            return Err(probe::no_such_folder(name, &names));
+        };
+        self.folders.insert(name.to_owned(), folder.id.clone());
+        self.folder_id = folder.id;
+        Ok(())
+    }
+
     /// The first stretch of a round.
     pub(super) async fn begin(
         &mut self,
@@ -115,7 +91,14 @@ impl Graph {
         mailbox: &Mailbox,
     ) -> Result<(Opened, Names), Trouble> {
         (self.pages_left, self.told) = (ROUND_PAGES_MAX, false);
-        self.list(courier, mailbox).await
+        let name = mailbox.folder_or_inbox();
+        self.enter(name).await?;
+        let listed = self.list(courier, mailbox).await;
+        if listed.is_err() {
+            // It may have been made anew, with another id.
+            self.folders.remove(name);
+        }
+        listed
     }
 
     /// The next stretch, after all of this one is recorded; `None` when there is none.
@@ -363,29 +346,4 @@ async fn given(
     });
     let (known, last) = read.await?;
     Ok((known.into_iter().map(|named| (named.name, named.uid)).collect(), last))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_of_several_pages_is_one_and_the_oldest_is_the_first() {
-        let listed = |id: &str, received_at| Listed { id: id.to_owned(), received_at };
-        let page = |listed: Vec<Listed>, removed: &[&str]| Page {
-            listed,
-            removed: removed.iter().map(|id| (*id).to_owned()).collect(),
-            next: Next::Later(String::new()),
-        };
-        let mut found = Found::default();
-        found.take(&page(
-            vec![listed("new", Some(30)), listed("unknown", None), listed("old", Some(10))],
-            &[],
-        ));
-        found
-            .take(&page(vec![listed("old", None), listed("middle", Some(20)), listed("gone", Some(1))], &[]));
-        found.take(&page(vec![], &["gone", "never"]));
-        let order: Vec<String> = found.in_order().into_iter().map(|listed| listed.id).collect();
-        assert_eq!(order, ["old", "middle", "new", "unknown"]);
-    }
 }

@@ -1,8 +1,10 @@
 //! Takes mail from a server into the inbox: oldest first, each once, and nothing is touched on the server before
 //! the commit.
 //!
-//! A round goes from a claimed mailbox to a settled one: `plan` says what to fetch, `take` gets it from the server
+//! A round goes from a claimed mailbox to a settled one, through its `folders`; in each of them `plan` says what to fetch, `take` gets it from the server
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
+mod delivery;
+mod folders;
 mod follow;
 mod graph;
 mod mark;
@@ -12,6 +14,7 @@ mod reconcile;
 mod shelf;
 mod store;
 mod take;
+mod work;
 
 pub(crate) use follow::fetching_for;
 pub use once::{Patience, Summary, once, once_within};
@@ -19,19 +22,19 @@ pub(crate) use store::arrival;
 pub(crate) use take::too_big;
 
 use crate::Courier;
-use crate::connect;
-use crate::trouble::{Place, RETRY_MS_MIN, Trouble};
+use crate::trouble::{RETRY_MS_MIN, Trouble};
 use desk::db::Tx;
 use desk::intake::inbox::LeaseLost;
+use desk::mailboxes::balance;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
 use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
 use desk::mailboxes::named::{self, Named};
 use mail::explain::Class;
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
 pub(crate) use shelf::Shelf;
-use shelf::{Names, Opened};
 
 /// Renewed while a round works; what a killed process held is free after this.
 pub(crate) const LEASE_MS: i64 = 30_000;
@@ -47,6 +50,15 @@ const BATCH_MAX: usize = 500;
 pub(crate) struct Link {
     pub shelf: Shelf,
     settings: Settings,
+    /// Folders that are left alone for a while, as something that passes is in the way there.
+    resting: HashMap<String, Rest>,
+}
+
+#[derive(Clone, Debug)]
+struct Rest {
+    trouble: Trouble,
+    failures: i64,
+    until: i64,
 }
 
 impl Link {
@@ -74,6 +86,8 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) enum End {
     Done,
+    /// Done, save for these folders.
+    Partly(Vec<(String, Trouble)>),
     /// Asked to stop between two batches.
     Stopped,
     Trouble(Trouble),
@@ -81,10 +95,20 @@ pub(crate) enum End {
     Lost,
 }
 
+impl End {
+    /// The link is good for the next round.
+    pub(crate) fn keeps_link(&self) -> bool {
+        matches!(self, End::Done | End::Partly(_))
+    }
+}
+
 /// Why a part of a round did not do its work.
 #[derive(Debug)]
 pub(crate) enum Broke {
+    /// In this folder, for all that is known.
     Trouble(Trouble),
+    /// Whatever the folder is.
+    All(Trouble),
     Lost,
 }
 impl From<Trouble> for Broke {
@@ -96,7 +120,7 @@ impl From<desk::Error> for Broke {
     fn from(error: desk::Error) -> Broke {
         match &error {
             desk::Error::Failed(cause) if cause.downcast_ref::<LeaseLost>().is_some() => Broke::Lost,
-            _ => Broke::Trouble(error.into()),
+            _ => Broke::All(error.into()),
         }
     }
 }
@@ -114,7 +138,7 @@ pub(crate) async fn round(
         end = work(courier, claim, link, stop, &mut tally) => end,
         () = hold(courier, claim) => End::Lost,
     };
-    if !matches!(end, End::Done) {
+    if !end.keeps_link() {
         *link = None;
     }
     let end = match settle(courier, claim, tally, &end).await {
@@ -149,202 +173,13 @@ async fn work(
     stop: &watch::Receiver<bool>,
     tally: &mut Tally,
 ) -> End {
-    match fetch(courier, claim, link, stop, tally).await {
-        Ok(true) => End::Done,
-        Ok(false) => End::Stopped,
-        Err(Broke::Trouble(trouble)) => End::Trouble(trouble),
+    match folders::walk(courier, claim, link, stop, tally).await {
+        Ok(Some(troubles)) if troubles.is_empty() => End::Done,
+        Ok(Some(troubles)) => End::Partly(troubles),
+        Ok(None) => End::Stopped,
+        Err(Broke::Trouble(trouble) | Broke::All(trouble)) => End::Trouble(trouble),
         Err(Broke::Lost) => End::Lost,
     }
-}
-
-/// `false`: stopped before the end.
-async fn fetch(
-    courier: &Courier,
-    claim: &Claim,
-    link: &mut Option<Link>,
-    stop: &watch::Receiver<bool>,
-    tally: &mut Tally,
-) -> Result<bool, Broke> {
-    let mailbox_id = claim.mailbox_id;
-    let (mailbox, known, fetched_by) = courier
-        .read(move |tx| {
-            let mailbox = mailbox::get(tx, mailbox_id)?;
-            let known = cursor::find(tx, mailbox_id, mailbox.folder_or_inbox())?;
-            let fetched_by = follow::fetched_by(tx, &mailbox)?;
-            Ok((mailbox, known, fetched_by))
-        })
-        .await?;
-    if let Some(other) = fetched_by {
-        *link = None;
-        return follow::health(&mailbox, &other).map_err(Broke::Trouble).map(|()| true);
-    }
-    room(courier).await?;
-    let (mut opened, mut names) = open(courier, &mailbox, link).await?;
-    let Some(Link { shelf, .. }) = link else { return Ok(false) };
-    let mut work = Work::new(courier, claim, &mailbox).await;
-    let mut known = known;
-    let cursor = loop {
-        let cursor = work.begin(shelf, known, &opened, &mut names).await?;
-        let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
-            return Ok(false);
-        };
-        match shelf.go_on(courier, &mailbox).await? {
-            Some(more) => (opened, names, known) = (more.0, more.1, Some(cursor)),
-            None => break cursor,
-        }
-    };
-    let cursor = match reconcile::run(&mut work, shelf, cursor, stop, tally).await {
-        // The link may have gone with what went wrong before, and that is the reason.
-        Err(Broke::Trouble(trouble)) => return Err(work.unmarked.unwrap_or(Broke::Trouble(trouble))),
-        reconciled => reconciled?,
-    };
-    if !shelf.stands()
-        && let Some(Link { shelf, .. }) = link.take()
-    {
-        mark::settle_at_the_end(courier, shelf, &mailbox, cursor.uid_validity).await?;
-    }
-    work.unmarked.map_or(Ok(true), Err)
-}
-
-/// A round past the opening.
-struct Work<'a> {
-    courier: &'a Courier,
-    claim: &'a Claim,
-    mailbox: &'a Mailbox,
-    place: Place,
-    rules: plan::Rules,
-    /// How many more messages may be passed over.
-    spare: usize,
-    /// A folder that cannot be moved to is told, but stops no mail from coming in.
-    unmarked: Option<Broke>,
-}
-
-impl<'a> Work<'a> {
-    async fn new(courier: &'a Courier, claim: &'a Claim, mailbox: &'a Mailbox) -> Work<'a> {
-        let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-        let rules = plan::Rules::of(mailbox, courier.now());
-        Work { courier, claim, mailbox, place, rules, spare: take::SKIPS_MAX, unmarked: None }
-    }
-
-    fn said(&self, error: &wire::Error) -> Trouble {
-        Trouble::of(error, &self.place)
-    }
-
-    /// Where reading stands: known, or begun just now.
-    async fn begin(
-        &self,
-        shelf: &mut Shelf,
-        known: Option<Cursor>,
-        opened: &Opened,
-        names: &mut Names,
-    ) -> Result<Cursor, Broke> {
-        let known = match known {
-            Some(known) if known.uid_validity == opened.uid_validity => {
-                let last = opened.uid_next.map_or(0, |next| next.saturating_sub(1));
-                let old = if opened.walks { last } else { 0 };
-                return Ok(Cursor { start_after_uid: known.start_after_uid.max(old), ..known });
-            }
-            known => known,
-        };
-        let (first_sight, folder) = (known.is_none(), self.mailbox.folder_or_inbox());
-        let begun = plan::begin(shelf, folder, opened, &self.rules, first_sight).await;
-        let begun = begun.map_err(|error| self.said(&error))?;
-        keep_cursor(self.courier, self.claim, &begun, names.up_to(begun.uid_last), None).await?;
-        Ok(begun)
-    }
-
-    /// All that is listed now. `None`: stopped before the end.
-    async fn stretch(
-        &mut self,
-        shelf: &mut Shelf,
-        mut cursor: Cursor,
-        names: &mut Names,
-        stop: &watch::Receiver<bool>,
-        tally: &mut Tally,
-    ) -> Result<Option<Cursor>, Broke> {
-        let uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
-        let mut link = shelf.goes_on().cloned();
-        let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
-        // What an earlier round left over.
-        self.mark(shelf, &cursor).await;
-        for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
-            if *stop.borrow() {
-                return Ok(None);
-            }
-            let is_last = leg.last() == Some(&end);
-            let finally = link.take_if(|_| is_last).map(|link| store::Finally { uid: end, link });
-            self.leg(shelf, &mut cursor, leg, names, finally, stop, tally).await?;
-        }
-        if *stop.borrow() {
-            return Ok(None);
-        }
-        if end > cursor.uid_last || link.is_some() {
-            // All that was there at first sight is dealt with.
-            cursor.uid_last = end;
-            keep_cursor(self.courier, self.claim, &cursor, names.up_to(end), link).await?;
-        }
-        Ok(Some(cursor))
-    }
-
-    fn batch(&self) -> usize {
-        usize::try_from(self.mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX)
-    }
-
-    /// Fetched, recorded, and settled on the server. The cursor goes as far as the last of them, and never back.
-    async fn leg(
-        &mut self,
-        shelf: &mut Shelf,
-        cursor: &mut Cursor,
-        uids: &[u32],
-        names: &mut Names,
-        finally: Option<store::Finally>,
-        stop: &watch::Receiver<bool>,
-        tally: &mut Tally,
-    ) -> Result<(), Broke> {
-        room(self.courier).await?;
-        let (batch, rules) = (self.batch(), &self.rules);
-        let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
-        let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let spare = &mut self.spare;
-        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, spare, names);
-        let (taken, stored) =
-            tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
-        stored?;
-        taken?;
-        cursor.uid_last = cursor.uid_last.max(uids.last().copied().unwrap_or(0));
-        self.mark(shelf, cursor).await;
-        Ok(())
-    }
-
-    async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
-        if self.unmarked.is_none() {
-            let marked = mark::settle(self.courier, shelf, self.mailbox, cursor.uid_validity).await;
-            self.unmarked = marked.err();
-        }
-    }
-}
-
-/// The folder selected, on the link that is there or, when that has died meanwhile, on a new one.
-async fn open(
-    courier: &Courier,
-    mailbox: &Mailbox,
-    link: &mut Option<Link>,
-) -> Result<(Opened, Names), Broke> {
-    if let Some(old) = link
-        && old.serves(mailbox)
-        && let Ok(selected) = old.shelf.select(courier, mailbox).await
-    {
-        return Ok(selected);
-    }
-    let (shelf, opened, names) = Shelf::open(courier, mailbox).await?;
-    *link = Some(Link { shelf, settings: settings(mailbox) });
-    if !names.gone.is_empty() {
-        let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
-        let forgotten =
-            courier.write_behind(move |tx| named::forget(tx, id, &folder, opened.uid_validity, &gone));
-        forgotten.await?;
-    }
-    Ok((opened, names))
 }
 
 /// How far reading has come, with the names of what was passed over.
@@ -386,11 +221,16 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
     let (claim, now) = (claim.clone(), courier.now());
     let id = claim.mailbox_id;
     let Some(mailbox) = courier.read(move |tx| mailbox::find(tx, id)).await? else { return Ok(false) };
+    let next_at = now.saturating_add(mailbox.frequency_s.max(1) * 1000);
     let round = match end {
-        End::Done => Round::Done {
-            mail: tally.new > 0,
-            next_at: now.saturating_add(mailbox.frequency_s.max(1) * 1000),
-        },
+        End::Done => Round::Done { mail: tally.new > 0, next_at },
+        End::Partly(troubles) => {
+            let trouble = folders::summed(troubles);
+            folders::tell(&mailbox, &trouble);
+            let needs_person = trouble.needs_person();
+            let Trouble { code, reason, remedy, .. } = trouble;
+            Round::Partly { mail: tally.new > 0, next_at, code, reason, remedy, needs_person }
+        }
         End::Stopped => Round::Done { mail: tally.new > 0, next_at: now },
         End::Trouble(trouble) => {
             let next_at = match trouble.code.as_str() {
@@ -404,5 +244,20 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
             return Ok(false);
         }
     };
-    courier.write(move |tx| mailbox::settle(tx, &claim, &round, now)).await
+    let troubles: Option<Vec<(String, String)>> = match end {
+        End::Done => Some(Vec::new()),
+        End::Partly(troubles) => {
+            Some(troubles.iter().map(|(folder, trouble)| (folder.clone(), trouble.whole_reason())).collect())
+        }
+        End::Stopped | End::Trouble(_) | End::Lost => None,
+    };
+    courier
+        .write(move |tx| {
+            let is_ours = mailbox::settle(tx, &claim, &round, now)?;
+            if let Some(troubles) = troubles.as_ref().filter(|_| is_ours) {
+                balance::note_troubles(tx, claim.mailbox_id, troubles)?;
+            }
+            Ok(is_ours)
+        })
+        .await
 }

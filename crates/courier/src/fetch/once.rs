@@ -7,6 +7,8 @@ use desk::mailboxes::mailbox::{self, Claim, Mailbox};
 use std::time::Duration;
 use tokio::sync::watch;
 
+const NOTHING: &str = "could not be fetched.";
+const PARTLY: &str = "could not be fetched whole.";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long others are waited for.
@@ -81,15 +83,16 @@ async fn all(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Re
     summary.fetched = fetched.new;
     match end {
         End::Done | End::Stopped => {}
-        End::Trouble(found) => trouble = Some(found),
+        End::Trouble(found) => trouble = Some((found, NOTHING)),
+        End::Partly(troubles) => trouble = Some((super::folders::summed(&troubles), PARTLY)),
         End::Lost => summary.waited_for = holder(courier, mailbox_id).await?,
     }
     let left = file_all(courier, mailbox_id, patience.filing, &mut tally).await?;
     (summary.filed, summary.ignored) = (tally.filed, tally.ignored);
     (summary.held, summary.failed) = (tally.held, tally.failed);
-    if let Some(trouble) = trouble {
+    if let Some((trouble, said)) = trouble {
         let (reason, remedy) = (trouble.whole_reason(), trouble.remedy);
-        return Err(anyhow::anyhow!("{} could not be fetched. {reason} {remedy}", mailbox.address).into());
+        return Err(anyhow::anyhow!("{} {said} {reason} {remedy}", mailbox.address).into());
     }
     if left > 0 {
         return Err(anyhow::anyhow!(

@@ -22,8 +22,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn of(mailbox: &Mailbox, now: i64) -> Rules {
-        let activated_at = second(mailbox.activated_at.unwrap_or(now));
+    /// A folder that was chosen after fetching had begun has a beginning of its own.
+    pub(super) fn of(mailbox: &Mailbox, chosen_at: Option<i64>, now: i64) -> Rules {
+        let activated_at = mailbox.activated_at.unwrap_or(now);
+        let activated_at = second(activated_at.max(chosen_at.unwrap_or(activated_at)));
         let from_at = match &mailbox.start_from {
             StartFrom::Now => Some(activated_at),
             StartFrom::Everything => None,

@@ -2,8 +2,9 @@
 //! lists are compared when these differ, once an hour, and when a person asks. What is found to be unaccounted is fetched
 //! when a person asks for it, by the way of all mail, so that nothing is doubled.
 use super::shelf::{Shelf, Whole};
-use super::{BATCHES_PER_LEG, Broke, Tally, Work, plan, still_held};
-use crate::trouble::Trouble;
+use super::work::Work;
+use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
+use crate::trouble::{STORE_CODE, Trouble};
 use desk::intake::inbox;
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
@@ -16,6 +17,8 @@ use tokio::sync::watch;
 const EVERY_MS: i64 = 60 * 60_000;
 /// Between two comparisons, and besides for each message that the folder holds.
 const PAUSE_MS: i64 = 60_000;
+/// After a server has not listed a folder.
+const UNCOUNTED_MS: i64 = 15 * 60_000;
 
 /// Graph lists a thousand messages in several requests; the others list all in one.
 fn pause_ms(protocol: Protocol, messages: i64) -> i64 {
@@ -39,8 +42,7 @@ pub(super) async fn run(
     if *stop.borrow() || !is_due(work, shelf, &cursor, before.as_ref(), *tally) {
         return Ok(cursor);
     }
-    let mut whole = shelf.whole(work.courier, work.mailbox).await?;
-    let mut sum = compare(work, shelf, &whole, &cursor).await?;
+    let Some((mut whole, mut sum)) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
     if sum.counts.waiting > 0 && shelf.waits_for_news() {
         // The server has told of it, and does not tell again.
         match work.stretch(shelf, cursor.clone(), &mut whole.names, stop, tally).await? {
@@ -53,6 +55,9 @@ pub(super) async fn run(
     if asked == Asked::Fetch && !sum.unaccounted.is_empty() {
         let known = tally.new;
         for leg in sum.unaccounted.chunks(work.batch() * BATCHES_PER_LEG) {
+            if !is_still_asked(work, &cursor).await? {
+                break;
+            }
             work.leg(shelf, &mut cursor, leg, &mut whole.names, None, stop, tally).await?;
             if *stop.borrow() {
                 return Ok(cursor); // it is still asked for
@@ -60,18 +65,57 @@ pub(super) async fn run(
         }
         let (messages, now) = (i64::try_from(tally.new - known).unwrap_or(0), work.courier.now());
         work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
-        whole = shelf.whole(work.courier, work.mailbox).await?;
-        sum = compare(work, shelf, &whole, &cursor).await?;
+        let Some(again) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
+        (whole, sum) = again;
     }
     keep(work, &cursor, &whole, sum, asked).await?;
     Ok(cursor)
 }
 
-fn is_due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> bool {
-    let Some((before, compared_at)) = before.and_then(|before| Some((before, before.compared_at?))) else {
-        return true;
+/// The folder listed and compared. `None`: the server does not list it, which stops no mail from coming in and is a note
+/// beside what was counted last.
+async fn list(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor) -> Result<Option<(Whole, Sum)>, Broke> {
+    let listing = async {
+        let whole = shelf.whole(work.courier, work.mailbox).await?;
+        let sum = compare(work, shelf, &whole, cursor).await?;
+        Ok((whole, sum))
     };
-    if before.asked != Asked::Nothing || before.uid_validity != cursor.uid_validity {
+    let trouble = match listing.await {
+        // It asks to be left alone, which is to be obeyed.
+        Err(Broke::Trouble(trouble)) if trouble.retry_after_ms.is_none() && trouble.code != STORE_CODE => {
+            trouble
+        }
+        listed => return listed.map(Some),
+    };
+    let (claim, now, why) = (work.claim.clone(), work.courier.now(), trouble.whole_reason());
+    tracing::info!(mailbox = work.mailbox.address, folder = cursor.folder, "it could not be counted: {why}");
+    let (folder, validity) = (cursor.folder.clone(), cursor.uid_validity);
+    let noted = work.courier.write_behind(move |tx| {
+        still_held(tx, &claim, now)?;
+        balance::note_uncounted(tx, claim.mailbox_id, (&folder, validity), &why, now)
+    });
+    noted.await?;
+    Ok(None)
+}
+
+/// Nobody has cancelled it meanwhile.
+async fn is_still_asked(work: &Work<'_>, cursor: &Cursor) -> Result<bool, Broke> {
+    let (id, folder) = (work.mailbox.id, cursor.folder.clone());
+    let balance = work.courier.read(move |tx| balance::find(tx, id, &folder)).await?;
+    Ok(balance.is_some_and(|balance| balance.asked == Asked::Fetch))
+}
+
+fn is_due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> bool {
+    let Some(before) = before else { return true };
+    let failed = before.uncounted_at.map(|at| work.courier.now().saturating_sub(at));
+    if before.asked != Asked::Nothing {
+        return true;
+    }
+    if failed.is_some_and(|age| (0..UNCOUNTED_MS).contains(&age)) {
+        return false;
+    }
+    let Some(compared_at) = before.compared_at else { return true };
+    if failed.is_some() || before.uid_validity != cursor.uid_validity {
         return true;
     }
     let age = work.courier.now().saturating_sub(compared_at);

@@ -1,15 +1,17 @@
 //! The folder that is fetched, by whichever protocol: its messages by UID, oldest first. POP3 knows messages by names
 //! (UIDL) and by numbers of one session, Microsoft Graph by ids; here they have UIDs that the desk remembers
 //! (`desk::mailboxes::named`).
+use super::delivery::Delivery;
 use super::graph::Graph;
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
+use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Link;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::{self, Known, Named};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use wire::imap::{self, Fetched};
+use wire::imap;
 use wire::pop3::{self, Retrieved};
 
 /// Header fields of one message.
@@ -77,19 +79,40 @@ pub(crate) struct Pop3 {
     uids: HashMap<String, u32>,
 }
 
+/// Why a folder could not be opened.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    /// There was no link on which it could have been.
+    Link(Trouble),
+    Folder(Trouble),
+}
+impl From<Unopened> for Trouble {
+    fn from(unopened: Unopened) -> Trouble {
+        match unopened {
+            Unopened::Link(trouble) | Unopened::Folder(trouble) => trouble,
+        }
+    }
+}
+impl From<desk::Error> for Unopened {
+    fn from(error: desk::Error) -> Unopened {
+        Unopened::Link(error.into())
+    }
+}
+
 impl Shelf {
     pub(crate) async fn open(
         courier: &Courier,
         mailbox: &Mailbox,
-    ) -> Result<(Shelf, Opened, Names), Trouble> {
-        match connect::incoming(courier, mailbox, Which::InUse).await? {
+    ) -> Result<(Shelf, Opened, Names), Unopened> {
+        match connect::incoming(courier, mailbox, Which::InUse).await.map_err(Unopened::Link)? {
             Incoming::Imap(session) => {
                 let mut shelf = Shelf::Imap(session);
-                let (opened, names) = shelf.select(courier, mailbox).await?;
+                let (opened, names) = shelf.select(courier, mailbox).await.map_err(Unopened::Folder)?;
                 Ok((shelf, opened, names))
             }
             Incoming::Graph(opened) => {
-                let (graph, opened, names) = Graph::open(courier, mailbox, opened).await?;
+                let (graph, opened, names) =
+                    Graph::open(courier, mailbox, opened).await.map_err(Unopened::Folder)?;
                 Ok((Shelf::Graph(graph), opened, names))
             }
             Incoming::Pop3(session) => {
@@ -97,7 +120,8 @@ impl Shelf {
                 let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
                 let known = courier.read(move |tx| named::known(tx, id, &folder, uid_validity)).await?;
                 let pop3 = Pop3::over(session, &known).await;
-                let (pop3, names) = explained(courier, mailbox, Side::Incoming, pop3).await?;
+                let pop3 = explained(courier, mailbox, Side::Incoming, pop3).await;
+                let (pop3, names) = pop3.map_err(Unopened::Folder)?;
                 let last = names.fresh.back().map_or(known.last, |named| named.uid);
                 let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: false };
                 Ok((Shelf::Pop3(pop3), opened, names))
@@ -106,14 +130,20 @@ impl Shelf {
     }
 
     /// The folder once more, on a link that was kept. POP3 keeps none: what it lists is of the moment of signing in.
-    pub(super) async fn select(
+    pub(crate) async fn select(
         &mut self,
         courier: &Courier,
         mailbox: &Mailbox,
     ) -> Result<(Opened, Names), Trouble> {
         match self {
             Shelf::Imap(session) => {
-                let selected = session.select(mailbox.folder_or_inbox()).await;
+                let name = mailbox.folder_or_inbox();
+                let selected = session.select(name).await;
+                if let Err(error) = &selected
+                    && let Some(gone) = probe::is_gone(session, name, error).await
+                {
+                    return Err(gone);
+                }
                 let selected = explained(courier, mailbox, Side::Incoming, selected).await?;
                 let (uid_validity, uid_next) = (selected.uid_validity, selected.uid_next);
                 Ok((Opened { uid_validity, uid_next, walks: false }, Names::default()))
@@ -352,41 +382,5 @@ impl Pop3 {
             self.session.delete(number).await?;
         }
         self.session.quit().await
-    }
-}
-
-/// Messages on their way.
-pub(crate) enum Delivery<'a> {
-    Imap(imap::Fetch<'a>),
-    Pop3 { retrieve: pop3::Retrieve<'a>, uids_of: HashMap<u32, u32>, missing: VecDeque<u32> },
-    Graph { graph: &'a mut Graph, uids: VecDeque<u32>, limit_bytes: u64 },
-}
-
-impl Delivery<'_> {
-    /// The next one; `None` after the last. What was asked for and is not there comes as missing.
-    pub(crate) async fn next(&mut self) -> wire::Result<Option<Fetched>> {
-        let (retrieve, uids_of, missing) = match self {
-            Delivery::Imap(fetch) => return fetch.next().await,
-            Delivery::Pop3 { retrieve, uids_of, missing } => (retrieve, uids_of, missing),
-            Delivery::Graph { graph, uids, limit_bytes } => {
-                let Some(uid) = uids.pop_front() else { return Ok(None) };
-                return graph.fetch(uid, *limit_bytes).await.map(Some);
-            }
-        };
-        let Some(retrieved) = retrieve.next().await? else {
-            return Ok(missing.pop_front().map(|uid| Fetched::Missing { uid }));
-        };
-        let uid = |number: u32| uids_of.get(&number).copied().unwrap_or(0);
-        Ok(Some(match retrieved {
-            Retrieved::Message { number, bytes } => Fetched::Message {
-                uid: uid(number),
-                internal_date_at: mail::message::arrived_at(&bytes),
-                bytes,
-            },
-            Retrieved::TooBig { number, size_bytes } => {
-                Fetched::TooBig { uid: uid(number), internal_date_at: None, size_bytes }
-            }
-            Retrieved::Missing { number } => Fetched::Missing { uid: uid(number) },
-        }))
     }
 }

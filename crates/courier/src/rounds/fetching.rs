@@ -105,7 +105,7 @@ impl Watcher {
         while let Some((claim, permit)) = turn.take() {
             let end = self.round(&claim).await;
             drop(permit);
-            if !matches!(end, End::Done) {
+            if !end.keeps_link() {
                 break;
             }
             turn = self.next(&mut turns).await;

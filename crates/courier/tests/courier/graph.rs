@@ -91,7 +91,7 @@ impl Scene {
         let remote = RemoteMailbox {
             protocol: Protocol::Graph,
             server: self.server(Authentication::Microsoft),
-            folder: String::new(),
+            folders: Vec::new(),
             active,
             frequency_s: 60,
             batch: 3,
@@ -119,16 +119,25 @@ impl Scene {
         self.hand.store(self.stage.clock.now(), Ordering::SeqCst);
     }
 
+    /// Into another folder.
+    pub fn deliver_to(&self, folder: &str, received_at: i64, names: &[String]) {
+        self.hand.store(received_at, Ordering::SeqCst);
+        for name in names {
+            self.practice.deliver_to(OPENED, folder, &letter(name));
+        }
+        self.hand.store(self.stage.clock.now(), Ordering::SeqCst);
+    }
+
     pub async fn fetch(&self) -> fetch::Summary {
         fetch::once(&self.stage.courier, self.stage.mailbox_id).await.unwrap()
     }
 
-    async fn fails(&self) -> String {
+    pub async fn fails(&self) -> String {
         fetch::once(&self.stage.courier, self.stage.mailbox_id).await.unwrap_err().to_string()
     }
 
     /// Folders and how many letters lie in each.
-    fn folders(&self) -> Vec<(String, usize)> {
+    pub fn folders(&self) -> Vec<(String, usize)> {
         let mut folders: Vec<(String, usize)> = Vec::new();
         for letter in self.practice.letters(OPENED) {
             match folders.iter_mut().find(|(name, _)| *name == letter.folder) {

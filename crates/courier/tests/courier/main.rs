@@ -11,6 +11,7 @@ mod doctor_roles;
 mod doctor_round_trip;
 mod fetch;
 mod file;
+mod folders;
 mod google;
 mod graph;
 mod graph_sending;

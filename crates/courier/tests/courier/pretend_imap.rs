@@ -1,10 +1,10 @@
-//! An IMAP server of one folder in memory, with faults: enough of RFC 3501 for one client. Every command is
+//! An IMAP server in memory, mostly of one folder, with faults: enough of RFC 3501 for one client. Every command is
 //! written down, with what the desk had stored when it came.
 use crate::odd::{self, Oddity};
 use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -20,8 +20,20 @@ pub struct Letter {
     pub deleted: bool,
 }
 
+/// A folder beside INBOX.
+pub struct Other {
+    pub uid_validity: u32,
+    pub uid_next: u32,
+    pub letters: Vec<Letter>,
+}
+
+/// No folder is open.
+const NONE: &str = "";
+
 #[derive(Default)]
 pub struct State {
+    /// Beside INBOX, by their names.
+    pub others: BTreeMap<String, Other>,
     pub uid_validity: u32,
     pub uid_next: u32,
     pub letters: Vec<Letter>,
@@ -45,6 +57,8 @@ pub struct State {
     pub sign_in: Option<String>,
     /// Called once, before the next sign-in is answered.
     pub at_sign_in: Option<Box<dyn FnOnce() + Send>>,
+    /// It does not list all messages of a folder at once.
+    pub no_listing: bool,
     /// The link is cut when the folders are asked for.
     pub cut_at_list: bool,
     /// A search by subject finds nothing.
@@ -102,6 +116,21 @@ impl PretendImap {
         uid
     }
 
+    pub fn create(&self, folder: &str, uid_validity: u32) {
+        let other = Other { uid_validity, uid_next: 1, letters: Vec::new() };
+        self.state().others.insert(folder.to_owned(), other);
+    }
+
+    /// Into a folder that was created. Nobody who waits elsewhere is told.
+    pub fn deliver_to(&self, folder: &str, at: i64, bytes: Vec<u8>) -> u32 {
+        let mut state = self.state();
+        let other = state.others.get_mut(folder).unwrap();
+        let uid = other.uid_next;
+        other.uid_next += 1;
+        other.letters.push(Letter { uid, at, bytes, seen: false, deleted: false });
+        uid
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.state().log.clone()
     }
@@ -114,6 +143,7 @@ impl PretendImap {
         }
         let mut line = String::new();
         let mut news = self.news.subscribe();
+        let mut open = NONE.to_owned();
         loop {
             line.clear();
             if read.read_line(&mut line).await? == 0 {
@@ -135,7 +165,7 @@ impl PretendImap {
             if verb.starts_with("SELECT") {
                 news.mark_unchanged();
             }
-            let Some(answer) = self.answer(&tag, &command) else { return Ok(()) };
+            let Some(answer) = self.answer_in(&mut open, &tag, &command) else { return Ok(()) };
             let goes_on = self.say(&mut write, &command, &answer).await?;
             if !goes_on || verb == "LOGOUT" || std::mem::take(&mut self.state().is_last_word) {
                 return Ok(());
@@ -214,6 +244,35 @@ impl PretendImap {
         }
     }
 
+    /// In the folder that is open, or is opened by this.
+    fn answer_in(&self, open: &mut String, tag: &str, command: &str) -> Option<Vec<u8>> {
+        let mut asked = command.to_owned();
+        if let Some((verb @ ("SELECT" | "EXAMINE"), name)) = command.split_once(' ') {
+            name.trim_matches('"').clone_into(open);
+            if self.state().others.contains_key(open.as_str()) {
+                asked = format!("{verb} INBOX");
+            } else if open != "INBOX" {
+                NONE.clone_into(open);
+            }
+        } else if open == NONE && command.starts_with("UID ") {
+            return Some(format!("{tag} BAD no folder is open\r\n").into_bytes());
+        }
+        self.exchange(open);
+        let answer = self.answer(tag, &asked);
+        self.exchange(open);
+        answer
+    }
+
+    /// Another folder takes the place of INBOX, and gives it back.
+    fn exchange(&self, folder: &str) {
+        let state = &mut *self.state();
+        if let Some(other) = state.others.get_mut(folder) {
+            std::mem::swap(&mut other.uid_validity, &mut state.uid_validity);
+            std::mem::swap(&mut other.uid_next, &mut state.uid_next);
+            std::mem::swap(&mut other.letters, &mut state.letters);
+        }
+    }
+
     /// `None`: the link is cut.
     fn answer(&self, tag: &str, command: &str) -> Option<Vec<u8>> {
         let words: Vec<&str> = command.split(' ').collect();
@@ -249,7 +308,14 @@ impl PretendImap {
                 None => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),
             },
             ["LIST", ..] if state.cut_at_list => return None,
-            ["LIST", ..] => format!("* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{ok}").into_bytes(),
+            ["LIST", ..] => {
+                let other = |name| format!("* LIST () \"/\" \"{name}\"\r\n");
+                let others: String = state.others.keys().map(other).collect();
+                format!("* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{others}{ok}").into_bytes()
+            }
+            ["UID", "SEARCH", "UID", "1:*"] if state.no_listing => {
+                format!("{tag} NO too much to list\r\n").into_bytes()
+            }
             ["UID", "SEARCH", criteria @ ..] => {
                 let found = search(&state, criteria);
                 format!("* SEARCH {found}\r\n{ok}").into_bytes()

@@ -7,7 +7,7 @@ use crate::stage::{NOON, Stage, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::balance::{self, Asked, Balance, Counts};
-use desk::mailboxes::mailbox::{Fetched, StartFrom};
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use desk::params;
 
 const HOUR: i64 = 3_600_000;
@@ -260,4 +260,54 @@ async fn by_graph_a_lost_row_is_found_and_so_is_what_the_server_never_told_of() 
     assert_eq!(scene.fetch().await.fetched, 0);
     assert_eq!(stage.tickets(), names(1, 2));
     assert_eq!(stage.inbox().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_list_the_folder_as_a_whole_stops_no_mail_and_is_asked_again_later() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 3) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch(&stage).await;
+    let counted_at = stage.clock.now();
+    imap.state().no_listing = true;
+    for (minutes, number, asks) in [(2, 4, 1), (2, 5, 0), (16, 6, 1)] {
+        stage.clock.advance(minutes * MINUTE);
+        imap.deliver(NOON, letter(&format!("letter {number:03}")));
+        let before = listings(&imap);
+        assert_eq!(fetch(&stage).await.fetched, 1);
+        assert_eq!(listings(&imap) - before, asks, "after {minutes} minutes");
+        let (health, now) = (stage.mailbox().incoming_health, balance(&stage));
+        assert_eq!(health.state, mailbox::State::Ok, "{}", health.reason);
+        assert!(now.uncounted.contains("too much to list"), "{}", now.uncounted);
+        assert_eq!((now.counts, now.compared_at), (counts(3, 0, 0, 0), Some(counted_at)), "as it was");
+    }
+    imap.state().no_listing = false;
+    stage.clock.advance(16 * MINUTE);
+    fetch(&stage).await;
+    let now = balance(&stage);
+    assert_eq!((now.counts, now.uncounted.as_str(), now.uncounted_at), (counts(6, 0, 0, 0), "", None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_to_be_fetched_and_cannot_be_listed_stays_asked_for_until_it_is_cancelled() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    imap.deliver(NOON - HOUR, letter("letter 001"));
+    imap.deliver(NOON - HOUR, absence("letter 002"));
+    fetch(&stage).await;
+    lose_held(&stage);
+    imap.state().no_listing = true;
+    ask(&stage, Asked::Compare);
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).asked, Asked::Nothing, "it has come to a note");
+    ask(&stage, Asked::Fetch);
+    fetch(&stage).await;
+    assert_eq!(balance(&stage).asked, Asked::Fetch);
+    let (by, of) = (stage.by(), stage.mailbox());
+    stage.write(|tx| balance::cancel(tx, &by, &of));
+    imap.state().no_listing = false;
+    assert_eq!(fetch(&stage).await.fetched, 0, "it is not wanted any more");
+    stage.clock.advance(16 * MINUTE);
+    fetch(&stage).await;
+    assert_eq!((balance(&stage).counts, balance(&stage).asked), (counts(1, 0, 0, 1), Asked::Nothing));
 }

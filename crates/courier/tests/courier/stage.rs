@@ -363,7 +363,7 @@ fn remote(
     RemoteMailbox {
         protocol: Protocol::Imap,
         server: entered(server, authentication),
-        folder: String::new(),
+        folders: Vec::new(),
         active,
         frequency_s: 60,
         batch: 3,

@@ -81,7 +81,7 @@ impl Scene {
         let remote = RemoteMailbox {
             protocol: Protocol::Imap,
             server: server(practice.imap_addr.port(), Security::Tls, authentication),
-            folder: String::new(),
+            folders: Vec::new(),
             active: false,
             frequency_s: 60,
             batch: 3,
@@ -198,7 +198,7 @@ impl Scene {
                 user: old.incoming.user,
                 password: None,
             },
-            folder: String::new(),
+            folders: Vec::new(),
             active: false,
             frequency_s: 60,
             batch: 3,

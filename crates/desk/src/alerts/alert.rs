@@ -1,5 +1,6 @@
 //! An alert: something that needs a person, from when it was seen until it has been well for a while.
 use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::mailboxes::mailbox::SOME_FOLDERS;
 use crate::{Result, params};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,7 @@ impl Fact {
         match self.kind {
             Kind::Incoming if self.is_ahead => format!("{} will get no mail soon", self.name),
             Kind::Outgoing if self.is_ahead => format!("{} will send no mail soon", self.name),
+            Kind::Incoming if self.code == SOME_FOLDERS => format!("{} is not fetched whole", self.name),
             Kind::Incoming => format!("{} gets no mail", self.name),
             Kind::Outgoing => format!("{} sends no mail", self.name),
             Kind::Silence => format!("{} is unusually silent", self.name),

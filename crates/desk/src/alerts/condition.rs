@@ -45,9 +45,11 @@ pub fn current(tx: &mut Tx<'_>, open: &BTreeMap<String, Alert>, now: i64) -> Res
     for (id, last_at, unusual_at) in usual::silent(tx, now)? {
         facts.extend(by_id.get(&id).map(|mailbox| silence(mailbox, last_at, unusual_at)));
     }
-    for (id, balance) in balance::lasting(tx, now.saturating_sub(WAITS_MS))? {
-        let mailbox = by_id.get(&id).filter(|mailbox| mailbox.folder_or_inbox() == balance.folder);
-        facts.extend(mailbox.map(|mailbox| unaccounted(mailbox, &balance)));
+    let lasting = balance::lasting(tx, now.saturating_sub(WAITS_MS))?;
+    for mailbox in &mailboxes {
+        let of_it =
+            lasting.iter().filter(|(id, balance)| *id == mailbox.id && mailbox.fetches(&balance.folder));
+        facts.extend(unaccounted(mailbox, &of_it.map(|(_, balance)| balance).collect::<Vec<_>>()));
     }
     facts.extend(secrets(tx, now)?);
     facts.extend(certificates(tx, now)?);
@@ -203,16 +205,17 @@ fn silence(mailbox: &Mailbox, last_at: i64, unusual_at: i64) -> Fact {
         ..of_mailbox(mailbox, Kind::Silence, last_at)
     }
 }
-fn unaccounted(mailbox: &Mailbox, balance: &Balance) -> Fact {
-    Fact {
+fn unaccounted(mailbox: &Mailbox, folders: &[&Balance]) -> Option<Fact> {
+    let since = folders.iter().filter_map(|balance| balance.unaccounted_since).min()?;
+    Some(Fact {
         code: "unaccounted".to_owned(),
-        reason: balance.lacks(),
+        reason: folders.iter().map(|balance| balance.lacks()).collect::<Vec<_>>().join(" "),
         remedy: format!(
             "Fetch what is unaccounted on its page, or by `postern mailbox fetch {} --unaccounted`: nothing is doubled.",
             mailbox.address
         ),
-        ..of_mailbox(mailbox, Kind::Unaccounted, balance.unaccounted_since.unwrap_or_default())
-    }
+        ..of_mailbox(mailbox, Kind::Unaccounted, since)
+    })
 }
 fn subject(mailbox: &Mailbox, kind: Kind) -> String {
     format!("mailbox:{}:{}", mailbox.id, kind.word())

@@ -23,12 +23,16 @@ pub struct Member {
     pub disputes: Vec<Dispute>,
     /// What lasts, and has not just become well.
     pub alerts: Vec<Alert>,
-    /// Of the folder that is fetched, once it was compared.
-    pub balance: Option<Balance>,
+    /// Of the folders that are fetched, where there is something to say of them.
+    pub balances: Vec<Balance>,
     /// When the next letter is tried; `None`: none waits.
     pub next_sending_at: Option<i64>,
 }
 impl Member {
+    /// Messages on its server that nothing here accounts for.
+    pub fn unaccounted(&self) -> i64 {
+        self.balances.iter().map(|balance| balance.counts.unaccounted).sum()
+    }
     pub fn grant(&self, side: Side) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.side == side)
     }
@@ -134,7 +138,7 @@ fn members(tx: &mut Tx<'_>, ids: &[i64]) -> Result<Vec<Member>> {
             usual: usual.remove(id).unwrap_or_default(),
             disputes: disputes.iter().filter(|dispute| dispute.grant.mailbox_id == *id).cloned().collect(),
             alerts: alerts.iter().filter(is_its).cloned().collect(),
-            balance: balances.remove(id),
+            balances: balances.remove(id).unwrap_or_default(),
             next_sending_at: next.get(id).copied(),
             mailbox,
         })

@@ -61,6 +61,11 @@ pub struct Balance {
     /// Why messages may be unaccounted; empty while none is.
     pub reason: String,
     pub asked: Asked,
+    /// Why its mail does not come in, while that of other folders does; empty: it does.
+    pub trouble: String,
+    /// Why the last try to count it came to nothing, in a sentence; empty: it did not.
+    pub uncounted: String,
+    pub uncounted_at: Option<i64>,
 }
 impl Balance {
     /// *3 messages in the folder INBOX are on the server and not here.* And why.
@@ -88,12 +93,15 @@ impl FromRow for Balance {
             unaccounted_since: row.get(8)?,
             reason: row.get(9)?,
             asked: Asked::from_word(asked),
+            trouble: row.get(11)?,
+            uncounted: row.get(12)?,
+            uncounted_at: row.get(13)?,
         })
     }
 }
 const SELECT: &str =
     "SELECT mailbox_id, folder, uid_validity, compared_at, held, older, waiting, unaccounted,
-    unaccounted_since, reason, asked FROM folder_balance WHERE mailbox_id ";
+    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at FROM folder_balance WHERE mailbox_id ";
 
 pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Balance>> {
     let mut query = Query::new(SELECT);
@@ -101,19 +109,28 @@ pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Bal
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
-/// Of the folders that are fetched now, where they were compared.
+/// Of the folders that are fetched now, in their order, where there is something to say of them.
 pub fn of<'m>(
     tx: &mut Tx<'_>,
     mailboxes: impl IntoIterator<Item = &'m Mailbox>,
-) -> Result<BTreeMap<i64, Balance>> {
-    let folders: BTreeMap<i64, &str> =
-        mailboxes.into_iter().map(|mailbox| (mailbox.id, mailbox.folder_or_inbox())).collect();
+) -> Result<BTreeMap<i64, Vec<Balance>>> {
+    let mailboxes: BTreeMap<i64, &Mailbox> =
+        mailboxes.into_iter().map(|mailbox| (mailbox.id, mailbox)).collect();
     let mut query = Query::new(SELECT);
-    query.push("IN ").bind_list(folders.keys().copied()).push(" AND compared_at IS NOT NULL");
+    query.push("IN ").bind_list(mailboxes.keys().copied());
+    query.push(" AND (compared_at IS NOT NULL OR trouble <> '' OR uncounted <> '')");
     let rows: Vec<OfMailbox> = tx.all(query.sql(), query.params())?;
-    let is_its =
-        |of: &OfMailbox| folders.get(&of.mailbox_id).is_some_and(|folder| *folder == of.balance.folder);
-    Ok(rows.into_iter().filter(is_its).map(|of| (of.mailbox_id, of.balance)).collect())
+    let mut found: BTreeMap<i64, Vec<Balance>> = BTreeMap::new();
+    for OfMailbox { mailbox_id, balance } in rows {
+        if mailboxes.get(&mailbox_id).is_some_and(|mailbox| mailbox.fetches(&balance.folder)) {
+            found.entry(mailbox_id).or_default().push(balance);
+        }
+    }
+    for (id, balances) in &mut found {
+        let place = |balance: &Balance| mailboxes.get(id)?.folders().position(|name| name == balance.folder);
+        balances.sort_by_key(place);
+    }
+    Ok(found)
 }
 struct OfMailbox {
     mailbox_id: i64,
@@ -157,7 +174,8 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
              older = excluded.older, waiting = excluded.waiting, unaccounted = excluded.unaccounted,
              unaccounted_since = excluded.unaccounted_since, reason = excluded.reason,
              asked = CASE WHEN folder_balance.asked = $14 THEN '' ELSE folder_balance.asked END,
-             older_than = excluded.older_than, older_uids = excluded.older_uids",
+             older_than = excluded.older_than, older_uids = excluded.older_uids,
+             uncounted = '', uncounted_at = NULL",
         params![
             mailbox_id,
             folder,
@@ -213,12 +231,99 @@ pub fn ask(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox, asked: Asked) -> Result<
 }
 /// The same for who is about to fetch it.
 pub fn want(tx: &mut Tx<'_>, mailbox: &Mailbox, asked: Asked) -> Result<()> {
-    tx.execute(
-        "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, asked) VALUES ($1, $2, 0, $3)
-         ON CONFLICT (mailbox_id, folder) DO UPDATE SET
-             asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE excluded.asked END",
-        params![mailbox.id, mailbox.folder_or_inbox(), asked.word()],
+    for folder in mailbox.folders() {
+        tx.execute(
+            "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, asked) VALUES ($1, $2, 0, $3)
+             ON CONFLICT (mailbox_id, folder) DO UPDATE SET
+                 asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE excluded.asked END",
+            params![mailbox.id, folder, asked.word()],
+        )?;
+    }
+    Ok(())
+}
+/// What was asked for and not done yet is not wanted any more. A round that is at it stops after what it has in hand.
+pub fn cancel(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox) -> Result<()> {
+    let ended = tx.execute(
+        "UPDATE folder_balance SET asked = '' WHERE mailbox_id = $1 AND asked <> ''",
+        params![mailbox.id],
     )?;
+    if ended > 0 {
+        event::append(tx, by, Subject::Mailbox(mailbox.id), "unaccounted_cancelled", json!({}))?;
+        tx.wake("mailbox");
+    }
+    Ok(())
+}
+
+/// The server did not list the folder: a note beside what was counted last, for its mail comes in all the same. A
+/// comparison that was asked for has come to this; what is to be fetched stays asked for.
+pub fn note_uncounted(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    (folder, uid_validity): (&str, u32),
+    why: &str,
+    now: i64,
+) -> Result<()> {
+    let before = find(tx, mailbox_id, folder)?;
+    tx.execute(
+        "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, uncounted, uncounted_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (mailbox_id, folder) DO UPDATE SET uncounted = excluded.uncounted,
+             uncounted_at = excluded.uncounted_at,
+             asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE '' END",
+        params![mailbox_id, folder, uid_validity, why, now],
+    )?;
+    if before.is_none_or(|before| before.uncounted != why || before.asked != Asked::Nothing) {
+        tx.wake("mailbox"); // its page says so
+    }
+    Ok(())
+}
+
+/// These are fetched from now on, by a mailbox that fetched others before: what lies there already is old mail. One that was
+/// chosen earlier goes on where it stopped.
+pub(in crate::mailboxes) fn chosen(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    folders: &[&str],
+    now: i64,
+) -> Result<()> {
+    for folder in folders {
+        tx.execute(
+            "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, chosen_at) VALUES ($1, $2, 0, $3)
+             ON CONFLICT (mailbox_id, folder) DO NOTHING",
+            params![mailbox_id, *folder, now],
+        )?;
+    }
+    Ok(())
+}
+/// `None`: when fetching was switched on.
+pub fn chosen_at(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<i64>> {
+    let found: Option<(Option<i64>,)> = tx.maybe(
+        "SELECT chosen_at FROM folder_balance WHERE mailbox_id = $1 AND folder = $2",
+        params![mailbox_id, folder],
+    )?;
+    Ok(found.and_then(|(at,)| at))
+}
+
+/// Of which folders mail does not come in, and why; of the mailbox's others it does.
+pub fn note_troubles(tx: &mut Tx<'_>, mailbox_id: i64, troubles: &[(String, String)]) -> Result<()> {
+    let known: Vec<(String, String)> = tx.all(
+        "SELECT folder, trouble FROM folder_balance WHERE mailbox_id = $1 AND trouble <> '' ORDER BY folder LIMIT 1000",
+        params![mailbox_id],
+    )?;
+    for (folder, _) in known.iter().filter(|(folder, _)| !troubles.iter().any(|(name, _)| name == folder)) {
+        tx.execute(
+            "UPDATE folder_balance SET trouble = '' WHERE mailbox_id = $1 AND folder = $2",
+            params![mailbox_id, folder],
+        )?;
+    }
+    for trouble in troubles.iter().filter(|trouble| !known.contains(trouble)) {
+        let (folder, why) = trouble;
+        tx.execute(
+            "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, trouble) VALUES ($1, $2, 0, $3)
+             ON CONFLICT (mailbox_id, folder) DO UPDATE SET trouble = excluded.trouble",
+            params![mailbox_id, folder, why],
+        )?;
+    }
     Ok(())
 }
 /// What came of it.

@@ -8,11 +8,11 @@ mod secret;
 mod server;
 mod shape;
 
-pub use change::{change_outgoing, change_remote, set_client};
+pub use change::{change_folders, change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub(in crate::mailboxes) use round::lost_grant;
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
-pub use rules::{BATCH, FREQUENCY_S};
+pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S};
 pub use secret::password_for_system;
 pub(in crate::mailboxes) use shape::may_be;
 pub use shape::{Shape, change_shape, in_one_folder};
@@ -136,8 +136,10 @@ pub struct Mailbox {
     pub removed_at: Option<i64>,
     pub protocol: Protocol,
     pub incoming: ServerSide,
-    /// Empty: INBOX.
+    /// The first that is fetched, whose news the server announces. Empty: INBOX.
     pub folder: String,
+    /// Fetched besides it.
+    pub more_folders: Vec<String>,
     pub submission: Submission,
     pub outgoing: ServerSide,
     pub outgoing_active: bool,
@@ -156,9 +158,20 @@ pub struct Mailbox {
     pub due_at: i64,
 }
 impl Mailbox {
-    /// The folder that is fetched: `INBOX` when none is named.
+    /// The first folder that is fetched: `INBOX` when none is named.
     pub fn folder_or_inbox(&self) -> &str {
         if self.folder.is_empty() { "INBOX" } else { &self.folder }
+    }
+    /// All that are fetched.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.folder_or_inbox()).chain(self.more_folders.iter().map(String::as_str))
+    }
+    pub fn fetches(&self, folder: &str) -> bool {
+        self.folders().any(|fetched| fetched == folder)
+    }
+    /// The same mailbox as far as this folder goes.
+    pub fn in_folder(&self, folder: &str) -> Mailbox {
+        Mailbox { folder: folder.to_owned(), more_folders: Vec::new(), ..self.clone() }
     }
     /// A side's own server, also where it sends by the same as the Remote Mailbox.
     pub fn server(&self, side: Side) -> &ServerSide {
@@ -185,6 +198,10 @@ impl Mailbox {
         let (code, reason, _) = super::grant::NOT_AUTHORIZED;
         let health = self.health(side);
         worked_at.is_none() && health.reason_code == code && health.reason == reason
+    }
+    /// Its trouble is that of some folders: mail of the others comes in.
+    pub fn is_fetched_in_part(&self) -> bool {
+        self.incoming_health.reason_code == SOME_FOLDERS
     }
     /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {
@@ -220,7 +237,7 @@ impl Mailbox {
 /// Every column of a [`Mailbox`], in the order that it is read in.
 const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, opened_address, active, removed_at,
     in_protocol, in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
-    in_folder,
+    in_folder, in_more_folders,
     out_protocol, out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
     out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, activated_at,
     state, state_since, reason_code, reason, remedy,
@@ -301,7 +318,8 @@ pub struct EnteredServer {
 pub struct RemoteMailbox {
     pub protocol: Protocol,
     pub server: EnteredServer,
-    pub folder: String,
+    /// The first is the one that is watched; none: INBOX.
+    pub folders: Vec<String>,
     pub active: bool,
     pub frequency_s: i64,
     pub batch: i64,
@@ -328,12 +346,24 @@ pub struct Claim {
     pub mailbox_id: i64,
     pub generation: i64,
 }
+/// The reason code of a mailbox, some of whose folders are not fetched.
+pub const SOME_FOLDERS: &str = "some_folders";
+
 /// What a fetching round came to.
 #[derive(Clone, Debug)]
 pub enum Round {
     Done {
         mail: bool,
         next_at: i64,
+    },
+    /// Mail came in, and of some folders it does not: the round goes on as one that was done, and says so.
+    Partly {
+        mail: bool,
+        next_at: i64,
+        code: String,
+        reason: String,
+        remedy: String,
+        needs_person: bool,
     },
     /// Passing trouble; with when it is tried again.
     Retry {

@@ -114,3 +114,19 @@ fn an_answer_from_an_alias_is_known_when_it_comes_back_also_under_the_other_addr
         assert!(matches!(&outcome, Outcome::Ignored { code, .. } if code == "own"), "{outcome:?}");
     }
 }
+
+#[test]
+fn they_live_together_where_they_share_a_folder() {
+    let day = day();
+    let (help, support) = (day.mailbox_id(HELP), day.mailbox_id(SUPPORT));
+    let by = By::system(day.now());
+    let together = |folders: &[&str]| {
+        let folders: Vec<String> = folders.iter().map(|name| (*name).to_owned()).collect();
+        day.write(|tx| mailbox::change_folders(tx, &by, help, &folders));
+        let mailbox = day.read(|tx| mailbox::get(tx, support));
+        day.read(|tx| mailbox::in_one_folder(tx, &mailbox)).len() == 2
+    };
+    assert!(together(&["INBOX"]));
+    assert!(together(&["Help", "INBOX"]), "one is enough");
+    assert!(!together(&["Help"]));
+}

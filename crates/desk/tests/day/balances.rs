@@ -4,6 +4,7 @@ use crate::desk::{Day, SUPPORT};
 use desk::alerts::fleet::{self, Wanted};
 use desk::check;
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
+use desk::mailboxes::mailbox::{self, Round, State};
 use desk::{By, params};
 
 fn compared(day: &Day, folder: &str, unaccounted: i64) {
@@ -26,7 +27,7 @@ fn compared_as_asked(day: &Day, folder: &str, unaccounted: i64, asked: Asked) {
 }
 fn shown(day: &Day) -> Option<Balance> {
     let members = day.read(|tx| fleet::list(tx, Wanted::All, None, 99));
-    members.into_iter().find(|member| member.mailbox.address == SUPPORT)?.balance
+    members.into_iter().find(|member| member.mailbox.address == SUPPORT)?.balances.into_iter().next()
 }
 
 #[test]
@@ -109,4 +110,89 @@ fn what_is_asked_for_while_a_round_compares_waits_for_the_next_one() {
         compared_as_asked(&day, "INBOX", 0, Asked::Fetch);
         assert_eq!(asked(), Some(Asked::Nothing), "{before:?}");
     }
+}
+
+#[test]
+fn several_folders_are_counted_each_and_told_together() {
+    let day = day();
+    let id = day.mailbox_id(SUPPORT);
+    day.write(|tx| {
+        Ok(tx.execute("UPDATE mailbox SET active = 1, in_more_folders = 'Sales\nOld/Süd'", params![])?)
+    });
+    compared(&day, "Old/Süd", 1);
+    compared(&day, "INBOX", 2);
+    compared(&day, "Elsewhere", 7);
+    let member = day.read(|tx| fleet::of(tx, id)).unwrap();
+    let names: Vec<&str> = member.balances.iter().map(|balance| balance.folder.as_str()).collect();
+    assert_eq!((names, member.unaccounted()), (vec!["INBOX", "Old/Süd"], 3), "in the order of the mailbox");
+    minutes(&day, 16);
+    let told = open(&day);
+    assert_eq!(told.len(), 1, "one matter is one alert");
+    let reason = &told[0].fact.reason;
+    assert!(
+        reason.contains("2 messages in the folder INBOX")
+            && reason.contains("1 message in the folder Old/Süd"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_folder_is_noted_beside_what_was_counted_last() {
+    let day = day();
+    let id = day.mailbox_id(SUPPORT);
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1, in_more_folders = 'Sales'", params![])?));
+    compared(&day, "INBOX", 2);
+    let now = day.later(1);
+    let mailbox = day.read(|tx| mailbox::get(tx, id));
+    let by = By::system(now);
+    for asked in [Asked::Compare, Asked::Fetch] {
+        day.write(|tx| balance::ask(tx, &by, &mailbox, asked));
+        day.write(|tx| balance::note_uncounted(tx, id, ("INBOX", 1), "It says no.", now));
+    }
+    let found = day.read(|tx| balance::find(tx, id, "INBOX")).unwrap();
+    assert_eq!((found.uncounted.as_str(), found.counts.unaccounted), ("It says no.", 2));
+    assert_eq!(found.asked, Asked::Fetch, "what is to be fetched stays asked for");
+    assert_eq!(day.read(|tx| balance::find(tx, id, "Sales")).unwrap().asked, Asked::Fetch);
+    day.write(|tx| balance::cancel(tx, &by, &mailbox));
+    for folder in ["INBOX", "Sales"] {
+        assert_eq!(day.read(|tx| balance::find(tx, id, folder)).unwrap().asked, Asked::Nothing);
+    }
+    compared(&day, "INBOX", 0);
+    assert_eq!(day.read(|tx| balance::find(tx, id, "INBOX")).unwrap().uncounted, "");
+
+    let troubles = |of: &[(&str, &str)]| {
+        let of: Vec<(String, String)> = of.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect();
+        day.write(|tx| balance::note_troubles(tx, id, &of));
+        let member = day.read(|tx| fleet::of(tx, id)).unwrap();
+        member.balances.into_iter().map(|balance| balance.trouble).collect::<Vec<_>>()
+    };
+    assert_eq!(troubles(&[("Sales", "It is gone.")]), ["", "It is gone."]);
+    assert_eq!(troubles(&[("INBOX", "So is it.")]), ["So is it."]);
+    assert_eq!(troubles(&[]), [""]);
+}
+
+#[test]
+fn a_mailbox_some_of_whose_folders_are_not_fetched_goes_on_and_says_so() {
+    let day = day();
+    let id = day.mailbox_id(SUPPORT);
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1, failures = 3", params![])?));
+    let now = day.later(1);
+    let claim = day.write(|tx| mailbox::claim(tx, id, now, 30_000, "one")).unwrap();
+    let round = Round::Partly {
+        mail: true,
+        next_at: now + 60_000,
+        code: mailbox::SOME_FOLDERS.into(),
+        reason: "The folder “Sales” is not well; the others are fetched. It is gone.".into(),
+        remedy: "Choose another.".into(),
+        needs_person: true,
+    };
+    assert!(day.write(|tx| mailbox::settle(tx, &claim, &round, now)));
+    let kept = day.read(|tx| mailbox::get(tx, id));
+    assert!(kept.is_fetched_in_part());
+    assert_eq!(
+        (kept.incoming_health.state, kept.failures, kept.last_mail_at, kept.due_at),
+        (State::NeedsPerson, 0, Some(now), now + 60_000)
+    );
+    minutes(&day, 1);
+    assert_eq!(open(&day)[0].fact.headline(), "support@desk.example is not fetched whole");
 }

@@ -43,7 +43,7 @@ pub fn remote(host: &str, password: Option<&str>) -> RemoteMailbox {
     RemoteMailbox {
         protocol: Protocol::Imap,
         server: server(host, Authentication::Password, password),
-        folder: String::new(),
+        folders: Vec::new(),
         active: true,
         frequency_s: 60,
         batch: 50,
@@ -251,7 +251,7 @@ fn what_is_wrong_with_a_remote_mailbox_is_said() {
         (|r| r.server.authentication = Authentication::None, "Authentication is needed."),
         (|r| r.server.authentication = Authentication::Same, "Authentication is needed."),
         (|r| r.server.user = "a\r\nb".into(), "Username: "),
-        (|r| r.folder = "a\nb".into(), "Mail Folder: "),
+        (|r| r.folders = vec!["a\nb".into()], "Mail Folder: "),
         (|r| r.frequency_s = 9, "Fetch Frequency: it is between 10 and 86400 seconds."),
         (|r| r.frequency_s = 86_401, "Fetch Frequency: "),
         (|r| r.batch = 0, "Emails Per Fetch: it is between 1 and 500 messages."),
@@ -263,7 +263,7 @@ fn what_is_wrong_with_a_remote_mailbox_is_said() {
         (|r| r.fetched = Fetched::Move("INBOX/".into()), "is the folder that is fetched"),
         (
             |r| {
-                r.folder = "Support/Grün".into();
+                r.folders = vec!["INBOX".into(), "Support/Grün".into()];
                 r.fetched = Fetched::Move("support/GRÜN".into());
             },
             "support/GRÜN is the folder that is fetched",
@@ -283,7 +283,7 @@ fn what_is_right_is_kept_as_it_was_entered() {
     entered.server.security = Security::Plain;
     entered.server.port = 143;
     entered.server.user = "support".into();
-    entered.folder = "Support".into();
+    entered.folders = ["Support", "", " Sales/ ", "inbox", "INBOX", "Support"].map(str::to_owned).to_vec();
     entered.fetched = Fetched::Move("Done".into());
     entered.start_from = StartFrom::Date("2026-01-31".into());
     (entered.frequency_s, entered.batch) = (10, 500);
@@ -298,6 +298,22 @@ fn what_is_right_is_kept_as_it_was_entered() {
         (kept.folder_or_inbox(), &kept.fetched, &kept.start_from),
         ("Support", &entered.fetched, &entered.start_from)
     );
+    assert_eq!(kept.folders().collect::<Vec<_>>(), ["Support", "Sales", "inbox"]);
+    let choose = |folders: &[&str]| {
+        let folders: Vec<String> = folders.iter().map(|name| (*name).to_owned()).collect();
+        desk.db.write(|tx| mailbox::change_folders(tx, &by(), id, &folders))
+    };
+    let refusal = choose(&["Sales", "done"]).unwrap_err().to_string();
+    assert!(refusal.contains("Done is the folder that is fetched"), "{refusal}");
+    choose(&["Sales"]).unwrap();
+    assert_eq!(get(&desk, id).folders().collect::<Vec<_>>(), ["Sales"]);
+    let many: Vec<String> = (0..51).map(|number| number.to_string()).collect();
+    let refusal = choose(&many.iter().map(String::as_str).collect::<Vec<_>>()).unwrap_err().to_string();
+    assert!(refusal.contains("at most 50 folders"), "{refusal}");
+    let pop3 = RemoteMailbox { protocol: Protocol::Pop3, fetched: Fetched::Nothing, ..entered };
+    let refusal = change(&desk, id, &pop3, Completeness::Complete).unwrap_err().to_string();
+    assert!(refusal.contains("POP3 has no folders"), "{refusal}");
+    let kept = get(&desk, id);
     assert_eq!((kept.frequency_s, kept.batch, kept.active, kept.activated_at), (10, 500, true, Some(NOW)));
 }
 

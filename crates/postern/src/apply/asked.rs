@@ -29,7 +29,8 @@ pub struct AskedServer {
 pub struct AskedRemote {
     pub protocol: Option<Protocol>,
     pub server: AskedServer,
-    pub folder: Option<String>,
+    /// The first is watched.
+    pub folders: Option<Vec<String>>,
     pub active: Option<bool>,
     pub frequency_s: Option<i64>,
     pub batch: Option<i64>,
@@ -115,7 +116,10 @@ impl AskedRemote {
         RemoteMailbox {
             protocol,
             server,
-            folder: self.folder.clone().unwrap_or_else(|| stored.folder.clone()),
+            folders: match &self.folders {
+                Some(folders) => folders.clone(),
+                None => std::iter::once(&stored.folder).chain(&stored.more_folders).cloned().collect(),
+            },
             active: self.active.unwrap_or(stored.active || stands == Stands::Anew),
             frequency_s: self.frequency_s.unwrap_or(stored.frequency_s),
             batch: self.batch.unwrap_or(stored.batch),

@@ -53,6 +53,7 @@ struct Incoming {
     port: Option<u16>,
     security: Option<EnteredSecurity>,
     folder: Option<String>,
+    folders: Option<Vec<String>>,
     authentication: EnteredAuthentication,
     user: Option<String>,
     password_file: Option<PathBuf>,
@@ -208,7 +209,7 @@ impl Entry {
                 user: incoming.user.clone(),
                 password: secret(incoming.password_file.as_deref(), folders, "incoming.password_file")?,
             },
-            folder: incoming.folder.clone(),
+            folders: incoming.folders()?,
             active: self.active,
             frequency_s: self.frequency_s,
             batch: self.batch,
@@ -225,6 +226,19 @@ impl From<EnteredAuthentication> for Authentication {
             EnteredAuthentication::Google => Authentication::Google,
             EnteredAuthentication::Other => Authentication::Other,
             EnteredAuthentication::Password => Authentication::Password,
+        }
+    }
+}
+
+impl Incoming {
+    fn folders(&self) -> anyhow::Result<Option<Vec<String>>> {
+        match (&self.folder, &self.folders) {
+            (Some(_), Some(_)) => {
+                bail!("incoming.folder and incoming.folders are one setting: keep one of them")
+            }
+            (Some(folder), None) => Ok(Some(vec![folder.clone()])),
+            (None, Some(folders)) if folders.is_empty() => bail!("incoming.folders names no folder"),
+            (None, folders) => Ok(folders.clone()),
         }
     }
 }

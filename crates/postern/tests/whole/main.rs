@@ -34,6 +34,7 @@ mod quiet_log;
 mod real_servers;
 mod real_servers_balance;
 mod real_servers_doctor;
+mod real_servers_folders;
 mod real_servers_oauth2;
 mod replaying;
 mod rig;

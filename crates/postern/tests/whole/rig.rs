@@ -71,6 +71,29 @@ pub async fn make_folder(address: &str, folder: &str) {
     session.logout().await.ok();
 }
 
+/// Commands of a mail program, one after the other, each of which the server takes.
+pub fn say(address: &str, commands: &[String]) {
+    let mut stream = TcpStream::connect(variable("POSTERN_TEST_IMAP")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let login = format!("LOGIN {address} {PASSWORD}");
+    for command in std::iter::once(&login).chain(commands) {
+        write!(stream, "a {command}\r\n").unwrap();
+        let mut line = String::new();
+        while !line.starts_with("a ") {
+            line.clear();
+            assert_ne!(reader.read_line(&mut line).unwrap(), 0, "the link ended after {command}");
+        }
+        assert!(line.starts_with("a OK"), "{command}: {line}");
+    }
+}
+
+/// Puts a letter into a folder, by its name on the wire, as a rule of the server would.
+pub fn append(folder: &str, letter: &str) -> String {
+    let letter = letter.replace('\n', "\r\n");
+    format!("APPEND \"{folder}\" {{{}+}}\r\n{letter}", letter.len())
+}
+
 async fn signed_in(address: &str) -> imap::Session {
     let mut session = imap().await;
     session.login(&Credential::Password { user: address.into(), password: PASSWORD.into() }).await.unwrap();

@@ -53,6 +53,8 @@ pub struct Line {
     pub next_sending: Option<Moment>,
     /// What its folder holds on the server, and here.
     pub figure: Option<Figure>,
+    /// Of each folder, where there are several.
+    pub folders: Vec<Figure>,
     pub act: Act,
 }
 impl Line {
@@ -87,7 +89,11 @@ impl Line {
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
-        let figure = member.balance.as_ref().map(|balance| Figure::of(balance, page));
+        let figure = Figure::of(&member.balances, page);
+        let folders = match member.balances.as_slice() {
+            [] | [_] => Vec::new(),
+            several => several.iter().filter_map(|one| Figure::of(std::slice::from_ref(one), page)).collect(),
+        };
         let lacking = figure.as_ref().and_then(|figure| figure.why.clone());
         why.extend(lacking.map(|lacking| ("warn", lacking)));
         Line {
@@ -104,6 +110,7 @@ impl Line {
             unusual_at: member.usual.unusual_at.filter(|at| *at > page.now).map(|at| page.since(&at)),
             watched: member.usual.watched,
             figure,
+            folders,
             next_sending: member
                 .next_sending_at
                 .filter(|_| !page.on_hold)
@@ -258,7 +265,7 @@ fn act(member: &Member, now: i64) -> Act {
         let words = if mailbox.activated_at.is_some() { "Resume" } else { "Start fetching" };
         return Act::Post { words, path: format!("/mailboxes/{}/resume", mailbox.id) };
     }
-    if member.balance.as_ref().is_some_and(|balance| balance.counts.unaccounted > 0) {
+    if member.unaccounted() > 0 {
         let path = format!("/mailboxes/{}/unaccounted", mailbox.id);
         return Act::Post { words: "Fetch the rest", path };
     }

@@ -76,6 +76,7 @@ fn words(kind: &str) -> String {
         "alerted" => "raised an alert",
         "well_again" => "saw that it is well again",
         "unaccounted_asked" => "asked for what is unaccounted",
+        "unaccounted_cancelled" => "cancelled the fetching of what is unaccounted",
         "unaccounted_fetched" => "fetched what was unaccounted",
         "silence_watched" => "switched the alert about a silence on",
         "silence_not_watched" => "switched the alert about a silence off",

@@ -111,6 +111,8 @@ fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
         _ if !mailbox.active => ("", "fetching is off"),
         State::New => ("", "not opened yet"),
         State::Ok => ("good", "mail is fetched"),
+        State::Waiting if mailbox.is_fetched_in_part() => ("warn", "not all folders are fetched"),
+        State::NeedsPerson if mailbox.is_fetched_in_part() => ("bad", "not all folders are fetched"),
         State::Waiting => ("warn", "tried again by itself"),
         State::NeedsPerson => ("bad", "gets no mail"),
     };

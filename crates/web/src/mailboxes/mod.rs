@@ -11,6 +11,7 @@ mod entered;
 mod expiry;
 mod figure;
 mod fleet;
+pub mod folders;
 mod guide;
 mod happening;
 mod health;
@@ -301,6 +302,8 @@ fn done_sentence(code: &str) -> Option<&'static str> {
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
         "compared" => "It is compared in a moment, and this page says what came of it.",
         "unaccounted" => "What is unaccounted is fetched in a moment. What is here already is not doubled.",
+        "cancelled" => "It is not fetched.",
+        "folders" => "Saved. The next round reads these folders.",
         "resumed" => "Mail is fetched from now on.",
         _ => return None,
     })

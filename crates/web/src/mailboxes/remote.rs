@@ -23,6 +23,7 @@ use desk::mailboxes::mailbox::{
 pub struct RemoteForm {
     pub protocol: String,
     pub server: ServerForm,
+    /// One a line.
     pub folder: String,
     pub active: bool,
     pub frequency: String,
@@ -50,7 +51,10 @@ impl TabForm for RemoteForm {
         RemoteForm {
             protocol: mailbox.protocol.word().to_owned(),
             server: ServerForm::stored(&mailbox.incoming),
-            folder: mailbox.folder.clone(),
+            folder: match mailbox.more_folders.as_slice() {
+                [] => mailbox.folder.clone(),
+                _ => mailbox.folders().collect::<Vec<_>>().join("\n"),
+            },
             active: mailbox.active,
             frequency: mailbox.frequency_s.to_string(),
             batch: mailbox.batch.to_string(),
@@ -72,7 +76,7 @@ impl TabForm for RemoteForm {
         RemoteForm {
             protocol,
             server,
-            folder: form.text("folder"),
+            folder: form.long_text("folder"),
             active: form.text("status") == "enabled",
             frequency: form.text("frequency"),
             batch: form.text("batch"),
@@ -93,6 +97,9 @@ impl TabForm for RemoteForm {
 }
 
 impl RemoteForm {
+    fn lines(&self) -> usize {
+        self.folder.lines().count().clamp(1, 8)
+    }
     pub(super) fn remote(&self, form: &Form) -> desk::Result<RemoteMailbox> {
         let protocol = Protocol::from_word(&self.protocol).unwrap_or(Protocol::Imap);
         let mut server = self.server.entered(form, protocol.port())?;
@@ -100,7 +107,7 @@ impl RemoteForm {
         Ok(RemoteMailbox {
             protocol,
             server,
-            folder: self.folder.clone(),
+            folders: self.folder.lines().map(str::to_owned).collect(),
             active: self.active,
             frequency_s: number("Fetch Frequency", &self.frequency, 10, 86_400)?,
             batch: number("Emails Per Fetch", &self.batch, 1, 1_000)?,

@@ -150,6 +150,18 @@ async fn reconcile(state: &State, who: &Who, id: i64, asked: Asked) -> Result<Re
     }
 }
 
+/// What is unaccounted, and was to be fetched, is not wanted any more.
+pub async fn cancel(
+    axum::extract::State(state): axum::extract::State<State>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    let mailbox = super::find(&state, id).await?;
+    let by = who.by();
+    state.courier.write(move |tx| balance::cancel(tx, &by, &mailbox)).await?;
+    Ok(see_other(&format!("/mailboxes/{id}/remote?done=cancelled")))
+}
+
 /// Whether an unusual silence is told.
 pub async fn watch_silence(
     axum::extract::State(state): axum::extract::State<State>,

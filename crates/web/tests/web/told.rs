@@ -252,6 +252,13 @@ async fn a_mailbox_says_what_is_on_its_server_and_here_and_fetches_what_is_not()
         .hides("/mailboxes/1/comparison");
     let asked = office.write(|tx| balance::find(tx, 1, "INBOX")).unwrap().asked;
     assert_eq!(asked, Asked::Fetch);
+    let answer = maya.post("/mailboxes/1/unaccounted/cancellation", &[]).await;
+    maya.follow(&answer)
+        .await
+        .shows("It is not fetched.")
+        .hides("Asked for")
+        .shows("/mailboxes/1/comparison");
+    maya.get("/mailboxes/1").await.shows("cancelled the fetching of what is unaccounted");
     compared(Counts { held: 1_504, older: 0, waiting: 0, unaccounted: 0 });
     let answer = maya.post("/mailboxes/1/comparison", &[]).await;
     maya.follow(&answer).await.shows("It is compared in a moment").shows("asked for what is unaccounted");
@@ -259,4 +266,50 @@ async fn a_mailbox_says_what_is_on_its_server_and_here_and_fetches_what_is_not()
     office.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 0 WHERE id = 1", params![])?));
     let answer = maya.post("/mailboxes/1/unaccounted", &[]).await;
     maya.follow(&answer).await.shows("fetching is off");
+}
+
+#[tokio::test]
+async fn folders_are_chosen_and_each_says_how_it_is() {
+    let office = Office::staffed();
+    let mut maya = with_email(&office).await;
+    maya.get("/mailboxes/1/folders").await.shows("Ask the server").shows("<strong>INBOX</strong>");
+    // Without a server there is nobody to ask.
+    let answer = maya.post("/mailboxes/1/folders", &[]).await;
+    maya.follow(&answer).await.shows("The folders could not be listed.");
+    let answer = maya.post("/mailboxes/1/folders/choice", &[]).await;
+    assert_eq!(answer.status, axum::http::StatusCode::UNPROCESSABLE_ENTITY);
+    answer.shows("Choose at least one folder.");
+    let chosen = [("folder", "Archiv/Süd & Nord"), ("folder", "INBOX")];
+    let answer = maya.post("/mailboxes/1/folders/choice", &chosen).await;
+    assert_eq!(answer.location(), "/mailboxes/1/remote?done=folders");
+    let form = maya.follow(&answer).await;
+    form.shows("The next round reads these folders.").shows(">INBOX\nArchiv/Süd &#38; Nord</textarea>");
+    let folders = || {
+        let mailbox = office.write(|tx| desk::mailboxes::mailbox::get(tx, 1));
+        mailbox.folders().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(folders(), ["INBOX", "Archiv/Süd & Nord"], "the first stays the first");
+
+    // The form itself takes one a line.
+    let mut typed = crate::mailboxes::MICROSOFT.to_vec();
+    typed.extend([("folder", "Sales\r\nINBOX\r\n"), ("host", "imap.x"), ("port", "993")]);
+    maya.post("/mailboxes/1/remote/config", &typed).await;
+    assert_eq!(folders(), ["Sales", "INBOX"]);
+    office.write(|tx| {
+        let no = ("Sales".to_owned(), "There is no folder <Sales>.".to_owned());
+        balance::note_troubles(tx, 1, &[no])?;
+        tx.execute(
+            "UPDATE mailbox SET active = 1, state = 'needs_person', reason_code = 'some_folders', last_fetch_at = 1,
+             reason = 'The folder “Sales” is not well; the others are fetched. It is gone.' WHERE id = 1",
+            params![],
+        )?;
+        balance::note_uncounted(tx, 1, ("INBOX", 1), "It said no.", 0)
+    });
+    let page = maya.get("/mailboxes/1").await;
+    page.shows("title=\"There is no folder &#60;Sales&#62;.\"")
+        .shows("not all folders are fetched")
+        .shows("is not fetched whole since")
+        .hides("gets no mail")
+        .shows("The folder INBOX cannot be counted: It said no.")
+        .shows("not counted yet");
 }

@@ -1,11 +1,13 @@
 //! Folders by the names that people see: `INBOX`, or display names with a slash between a folder and one inside it.
 
+use std::collections::VecDeque;
+
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::FOLDER_PAGES_MAX;
 use super::session::{Request, Session, checked_id};
+use super::{FOLDER_PAGES_MAX, FOLDERS_MAX};
 use crate::net::Method;
 use crate::{Error, Result};
 
@@ -24,6 +26,8 @@ struct Item {
     name: String,
     #[serde(rename = "totalItemCount", default)]
     total: u64,
+    #[serde(rename = "childFolderCount", default)]
+    children: u64,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +37,7 @@ struct Body {
     next: Option<String>,
 }
 
-const SELECT: &str = "id,displayName,totalItemCount";
+const SELECT: &str = "id,displayName,totalItemCount,childFolderCount";
 
 impl Session {
     /// `None`: there is no such folder.
@@ -42,20 +46,21 @@ impl Session {
         if is_inbox(name) {
             return self.inbox(&tried).await.map(Some);
         }
-        // A name may hold a slash itself.
-        if let Some(found) = self.child(&tried, None, name).await? {
-            return Ok(Some(found));
-        }
-        let mut at: Option<Folder> = None;
-        for part in parts(name) {
+        let (mut at, mut rest): (Option<Folder>, &str) = (None, name.trim());
+        loop {
+            // A name may hold a slash itself.
+            if let Some(found) = self.child(&tried, at.as_ref(), rest).await? {
+                return Ok(Some(found));
+            }
+            let Some((part, behind)) = rest.split_once('/') else { return Ok(None) };
+            let (part, behind) = (part.trim(), behind.trim());
             let found = match &at {
                 None if is_inbox(part) => Some(self.inbox(&tried).await?),
                 at => self.child(&tried, at.as_ref(), part).await?,
             };
-            let Some(found) = found else { return Ok(None) };
-            at = Some(found);
+            let Some(found) = found.filter(|_| !behind.is_empty()) else { return Ok(None) };
+            (at, rest) = (Some(found), behind);
         }
-        Ok(at)
     }
 
     /// The same, made where it is not there yet.
@@ -84,6 +89,39 @@ impl Session {
         let url = children_url(self, None);
         let body: Body = self.json(Request::of(tried, Method::Get, url)).await?;
         Ok(body.value.into_iter().map(|item| item.name).filter(|name| !name.is_empty()).collect())
+    }
+
+    /// All folders by the names that [`Session::folder`] takes, each behind the one that it lies in, and at most
+    /// [`FOLDERS_MAX`].
+    pub async fn folders(&self) -> Result<Vec<Folder>> {
+        let tried = "list the folders";
+        let inbox = self.inbox(tried).await?;
+        let (mut found, mut parents): (Vec<Folder>, VecDeque<Option<Folder>>) = (Vec::new(), [None].into());
+        while let Some(parent) = parents.pop_front() {
+            let mut url = Some(children_url(self, parent.as_ref()));
+            for _ in 0..FOLDER_PAGES_MAX {
+                let Some(from) = url.take() else { break };
+                let body: Body = self.json(Request::of(tried, Method::Get, from)).await?;
+                for item in body.value.into_iter().filter(|item| !item.name.is_empty()) {
+                    let holds = item.children > 0;
+                    let mut folder = self.folder_of(tried, item)?;
+                    if folder.id == inbox.id {
+                        "INBOX".clone_into(&mut folder.name);
+                    } else if let Some(parent) = &parent {
+                        folder.name = format!("{}/{}", parent.name, folder.name);
+                    }
+                    if holds {
+                        parents.push_back(Some(folder.clone()));
+                    }
+                    found.push(folder);
+                }
+                if found.len() >= FOLDERS_MAX {
+                    return Ok(found);
+                }
+                url = body.next.map(|next| self.link(tried, &next)).transpose()?;
+            }
+        }
+        Ok(found)
     }
 
     async fn inbox(&self, tried: &str) -> Result<Folder> {

@@ -24,9 +24,9 @@ pub(super) fn returned(mailbox: &Mailbox, place: &Place, took: Duration, chart: 
             format!("{after}, but in the folder {name}: it was taken for junk. {left}"),
             remedy,
         );
-    } else if name != mailbox.folder_or_inbox() {
-        let found =
-            format!("{after}, but in {name}, and Postern fetches {}. {left}", mailbox.folder_or_inbox());
+    } else if !mailbox.fetches(name) {
+        let fetched = mailbox.folders().collect::<Vec<_>>().join(", ");
+        let found = format!("{after}, but in {name}, and Postern fetches {fetched}. {left}");
         let remedy = "Nothing to do if a rule moves only some mail to the folder that is fetched; otherwise choose another Mail \
                       Folder.";
         chart.warning(Link::Returned, found, remedy);

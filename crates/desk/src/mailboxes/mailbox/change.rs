@@ -1,16 +1,18 @@
 //! The tabs *Remote Mailbox* and *Outgoing (SMTP)* are saved, and what changed becomes an event.
-use super::rules::{authorized, checked_outgoing, checked_remote, ready_to_fetch, ready_to_send};
+use super::rules::{
+    authorized, checked_outgoing, checked_remote, ready_to_fetch, ready_to_send, with_folders,
+};
 use super::secret::{self, host_changed};
-use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get};
+use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get, in_one_folder};
 use crate::db::Tx;
-use crate::mailboxes::{client, grant};
+use crate::mailboxes::{balance, client, grant};
 use crate::site::event::{self, Subject};
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
 use mail::provider::{Book, Preset};
 use serde_json::{Map, Value, json};
 
-/// Rules: plain only to loopback; *Move to Folder* refuses the fetched folder; what fetching needs is
+/// Rules: plain only to loopback; *Move to Folder* refuses the fetched folders; what fetching needs is
 /// there before Status is on. `Draft` saves what is there without asking for completeness (*Config*).
 pub fn change_remote(
     tx: &mut Tx<'_>,
@@ -46,6 +48,20 @@ pub fn change_remote(
     secret::store(tx, vault, id, Side::Incoming, secret, nonce)?;
     event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "side": "incoming", "fields": changed }))?;
     host_changed(tx, by, &old, &old.incoming, &new.incoming, Side::Incoming)?;
+    tx.wake("mailbox");
+    Ok(())
+}
+
+/// Other folders, and all else as it is.
+pub fn change_folders(tx: &mut Tx<'_>, by: &By, id: i64, folders: &[String]) -> Result<()> {
+    let old = get(tx, id)?;
+    let new = with_folders(&old, folders)?;
+    let changed = differences(&fields_of_remote(&old), &fields_of_remote(&new));
+    if changed.is_empty() {
+        return Ok(());
+    }
+    store_remote(tx, by, &old, &new)?;
+    event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "side": "incoming", "fields": changed }))?;
     tx.wake("mailbox");
     Ok(())
 }
@@ -146,7 +162,7 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
     tx.execute(
         "UPDATE mailbox SET in_host = $2, in_port = $3, in_security = $4, in_authentication = $5, in_user = $6,
                 in_folder = $7, active = $8, frequency_s = $9, batch = $10, fetched = $11, fetched_folder = $12,
-                start_from = $13, in_protocol = $16, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
+                start_from = $13, in_protocol = $16, in_more_folders = $17, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
                 state_since = CASE WHEN state = $14 THEN state_since ELSE $15 END, state = $14,
                 due_at = $15, leased_until = 0, generation = generation + 1
          WHERE id = $1",
@@ -166,9 +182,16 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
             new.start_from.word(),
             state,
             by.at,
-            new.protocol.word()
+            new.protocol.word(),
+            new.more_folders.join("\n")
         ],
     )?;
+    let fresh: Vec<&str> = new.folders().filter(|folder| !old.fetches(folder)).collect();
+    if new.activated_at.is_some() && !fresh.is_empty() {
+        for reader in in_one_folder(tx, new)? {
+            balance::chosen(tx, reader.id, &fresh, by.at)?;
+        }
+    }
     Ok(())
 }
 
@@ -211,6 +234,7 @@ fn fields_of_remote(mailbox: &Mailbox) -> Fields {
     fields.extend([
         ("protocol", json!(mailbox.protocol.word())),
         ("folder", json!(mailbox.folder)),
+        ("more_folders", json!(mailbox.more_folders)),
         ("active", json!(mailbox.active)),
         ("frequency_s", json!(mailbox.frequency_s)),
         ("batch", json!(mailbox.batch)),

@@ -57,8 +57,8 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result
     )?;
     let Some((active, state)) = old else { return Ok(false) };
     let next_at = next_at(round);
-    let mail = matches!(round, Round::Done { mail: true, .. });
-    let done = matches!(round, Round::Done { .. });
+    let mail = matches!(round, Round::Done { mail: true, .. } | Round::Partly { mail: true, .. });
+    let done = matches!(round, Round::Done { .. } | Round::Partly { .. });
     let settled = tx.execute(
         "UPDATE mailbox SET leased_until = 0, leased_by = '', due_at = $3,
                 failures = CASE WHEN $4 = 1 THEN 0 ELSE failures + 1 END,
@@ -146,9 +146,10 @@ pub(in crate::mailboxes) fn lost_grant(
 
 fn next_at(round: &Round) -> i64 {
     match round {
-        Round::Done { next_at, .. } | Round::Retry { next_at, .. } | Round::NeedsPerson { next_at, .. } => {
-            *next_at
-        }
+        Round::Done { next_at, .. }
+        | Round::Partly { next_at, .. }
+        | Round::Retry { next_at, .. }
+        | Round::NeedsPerson { next_at, .. } => *next_at,
     }
 }
 
@@ -159,6 +160,10 @@ fn set_health(tx: &mut Tx<'_>, id: i64, side: Side, old: &str, round: &Round, no
         State::from_word(old).ok_or_else(|| db::Error::Decode(format!("the state {old} is not known")))?;
     let (new, code, reason, remedy) = match round {
         Round::Done { .. } => (State::Ok, "", "", ""),
+        Round::Partly { code, reason, remedy, needs_person, .. } => {
+            let state = if *needs_person { State::NeedsPerson } else { State::Waiting };
+            (state, code.as_str(), reason.as_str(), remedy.as_str())
+        }
         Round::Retry { .. } if old == State::NeedsPerson => return Ok(()),
         Round::Retry { code, reason, remedy, .. } => {
             (State::Waiting, code.as_str(), reason.as_str(), remedy.as_str())

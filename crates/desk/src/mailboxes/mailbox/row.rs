@@ -141,6 +141,7 @@ impl FromRow for Mailbox {
             protocol: Protocol::take(c)?,
             incoming: side(c)?,
             folder: c.take()?,
+            more_folders: c.take::<&str>()?.lines().map(str::to_owned).collect(),
             submission: Submission::take(c)?,
             outgoing: side(c)?,
             outgoing_active: c.take()?,

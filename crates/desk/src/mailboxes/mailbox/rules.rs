@@ -10,6 +10,8 @@ use mail::provider::Preset;
 /// How often a mailbox may be asked, in seconds, and how many messages a batch may have.
 pub const FREQUENCY_S: std::ops::RangeInclusive<i64> = 10..=86_400;
 pub const BATCH: std::ops::RangeInclusive<i64> = 1..=500;
+/// Folders of one mailbox: each is opened in every round.
+pub const FOLDERS_MAX: usize = 50;
 
 /// A side that signs in with Modern Authentication has a consent in use, so that switching it on does not only turn
 /// it red. One that was on already and lost its consent may still be saved: it says so itself.
@@ -73,23 +75,14 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
         return Err(Refusal::Required("Authentication").into());
     }
     let incoming = checked_side(&old.incoming, &remote.server)?;
-    let folder = checked_folder("Mail Folder", &remote.folder)?;
-    match remote.protocol {
-        Protocol::Imap => {}
-        Protocol::Pop3 => has_no_folders(&folder, &remote.fetched)?,
-        Protocol::Graph => opens_by_microsoft(incoming.authentication)?,
+    if remote.protocol == Protocol::Graph {
+        opens_by_microsoft(incoming.authentication)?;
     }
     let fetched = match &remote.fetched {
         Fetched::Move(to) => {
             let to = checked_folder("Move to Folder", to)?;
             if to.is_empty() {
                 return Err(Refusal::Required("Move to Folder").into());
-            }
-            // Servers may hold names that differ in case apart, but INBOX is one however it is written, and a mail
-            // that is moved to where it is fetched from comes again and again.
-            let from = if folder.is_empty() { "INBOX" } else { &folder };
-            if to.to_lowercase() == from.to_lowercase() {
-                return Err(Refusal::MoveToFetchedFolder(to).into());
             }
             Fetched::Move(to)
         }
@@ -104,17 +97,35 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
             return Err(Refusal::BadEndpoint { field: "Start From", why }.into());
         }
     }
-    Ok(Mailbox {
+    let changed = Mailbox {
         protocol: remote.protocol,
         incoming,
-        folder,
         fetched,
         active: remote.active,
         frequency_s: remote.frequency_s,
         batch: remote.batch,
         start_from: remote.start_from.clone(),
         ..old.clone()
-    })
+    };
+    with_folders(&changed, &remote.folders)
+}
+
+/// The mailbox with these folders, if they go with all else.
+pub(super) fn with_folders(mailbox: &Mailbox, folders: &[String]) -> Result<Mailbox> {
+    let (folder, more_folders) = checked_folders(folders)?;
+    let changed = Mailbox { folder, more_folders, ..mailbox.clone() };
+    match (changed.protocol, &changed.fetched) {
+        (Protocol::Pop3, _) => has_no_folders(&changed)?,
+        // Servers may hold names that differ in case apart, but INBOX is one however it is written, and a mail
+        // that is moved to where it is fetched from comes again and again.
+        (Protocol::Imap | Protocol::Graph, Fetched::Move(to))
+            if changed.folders().any(|from| from.to_lowercase() == to.to_lowercase()) =>
+        {
+            return Err(Refusal::MoveToFetchedFolder(to.clone()).into());
+        }
+        (Protocol::Imap | Protocol::Graph, _) => {}
+    }
+    Ok(changed)
 }
 
 /// Microsoft Graph takes tokens of Microsoft's, and nothing else.
@@ -131,12 +142,12 @@ fn opens_by_microsoft(authentication: Authentication) -> Result<()> {
 }
 
 /// POP3 knows one folder and no marks: mail can be left there or deleted.
-fn has_no_folders(folder: &str, fetched: &Fetched) -> Result<()> {
-    if !folder.is_empty() && !folder.eq_ignore_ascii_case("INBOX") {
+fn has_no_folders(mailbox: &Mailbox) -> Result<()> {
+    if mailbox.folders().any(|folder| !folder.eq_ignore_ascii_case("INBOX")) {
         let why = "POP3 has no folders: leave it empty, or choose IMAP as Protocol.".into();
         return Err(Refusal::BadEndpoint { field: "Mail Folder", why }.into());
     }
-    match fetched {
+    match mailbox.fetched {
         Fetched::Nothing | Fetched::Delete => Ok(()),
         Fetched::Read | Fetched::Move(_) => {
             let why = "POP3 can only leave mail on the server or delete it: choose Do Nothing or Delete Emails, or \
@@ -210,6 +221,26 @@ fn checked_side(old: &ServerSide, entered: &EnteredServer) -> Result<ServerSide>
         user: user.to_owned(),
         ..old.clone()
     })
+}
+
+/// The first, which is empty where it is INBOX and nobody has named it, and the others. Each once: a folder that is read
+/// twice would be settled twice.
+fn checked_folders(folders: &[String]) -> Result<(String, Vec<String>)> {
+    let mut named: Vec<String> = Vec::new();
+    for folder in folders {
+        let folder = checked_folder("Mail Folder", folder)?;
+        let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
+        let is_there = named.iter().any(|known| *known == folder || is_inbox(known) && is_inbox(&folder));
+        if !folder.is_empty() && !is_there {
+            named.push(folder);
+        }
+    }
+    if named.len() > FOLDERS_MAX {
+        let why = format!("at most {FOLDERS_MAX} folders of a mailbox are fetched.");
+        return Err(Refusal::BadEndpoint { field: "Mail Folder", why }.into());
+    }
+    let mut named = named.into_iter();
+    Ok((named.next().unwrap_or_default(), named.collect()))
 }
 
 fn checked_folder(field: &'static str, folder: &str) -> Result<String> {

@@ -67,17 +67,17 @@ impl Mailbox {
             Shape::Alias { opens } => opens,
         }
     }
-    /// Whether both read one folder of one mailbox on one server.
+    /// Whether both read a folder of one mailbox on one server.
     fn lives_with(&self, other: &Mailbox) -> bool {
         let place =
             |m: &Mailbox| (mail::address::key(m.user(super::Side::Incoming)), m.incoming.host.clone());
         place(self) == place(other)
             && self.incoming.port == other.incoming.port
-            && self.folder_or_inbox() == other.folder_or_inbox()
+            && self.folders().any(|folder| other.fetches(folder))
     }
 }
 
-/// The mailboxes of the desk that open the same folder as this one: the one that fetches for all of them first, this
+/// The mailboxes of the desk that open a folder of this one's: the one that fetches for all of them first, this
 /// one among them. That is the mailbox that is opened itself where the desk has it, else the oldest of its aliases;
 /// one that is switched off fetches for nobody.
 pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {

@@ -1,0 +1,201 @@
+//! The folders of a mailbox, one after another over one link. What stands in the way of one of them stops none of the
+//! others; the first one is open in the end, so that its news are waited for.
+use super::shelf::{Names, Opened, Shelf, Unopened};
+use super::work::Work;
+use super::{Broke, Link, Rest, Tally, follow, mark, reconcile, room, settings};
+use crate::Courier;
+use crate::trouble::{TRIES_AGAIN, Trouble};
+use desk::mailboxes::balance;
+use desk::mailboxes::cursor;
+use desk::mailboxes::mailbox::{self, Claim, Mailbox, SOME_FOLDERS};
+use desk::mailboxes::named;
+use mail::explain::Class;
+use tokio::sync::watch;
+
+/// Reasons that are said of several folders at once.
+const SAID_MAX: usize = 3;
+
+/// Folders of which mail does not come in, and why. `None`: stopped before the end.
+pub(super) async fn walk(
+    courier: &Courier,
+    claim: &Claim,
+    link: &mut Option<Link>,
+    stop: &watch::Receiver<bool>,
+    tally: &mut Tally,
+) -> Result<Option<Vec<(String, Trouble)>>, Broke> {
+    let mailbox_id = claim.mailbox_id;
+    let (mailbox, fetched_by, folders) = courier
+        .read(move |tx| {
+            let mailbox = mailbox::get(tx, mailbox_id)?;
+            let fetched_by = follow::fetched_by(tx, &mailbox)?;
+            let folders = follow::folders(tx, &mailbox)?;
+            Ok((mailbox, fetched_by, folders))
+        })
+        .await?;
+    if let Some(other) = fetched_by {
+        *link = None;
+        return follow::health(&mailbox, &other).map_err(Broke::All).map(|()| Some(Vec::new()));
+    }
+    room(courier).await.map_err(Broke::All)?;
+    let round = InFolders { courier, claim, stop, has_others: folders.len() > 1 };
+    let mut troubles: Vec<(String, Trouble)> = Vec::new();
+    for name in &folders {
+        if let Some(rest) = resting(link, name, courier.now()) {
+            troubles.push((name.clone(), rest));
+            continue;
+        }
+        match round.fetch(&mailbox.in_folder(name), link, tally).await {
+            Ok(true) => forget_rest(link, name),
+            Ok(false) => return Ok(None),
+            Err(Broke::Trouble(trouble)) if folders.len() > 1 && trouble.retry_after_ms.is_none() => {
+                rest(courier, link, name, &trouble);
+                troubles.push((name.clone(), trouble));
+            }
+            Err(broke) => return Err(broke),
+        }
+    }
+    let is_well = |name: &&String| !troubles.iter().any(|(folder, _)| folder == *name);
+    let Some(watched) = folders.iter().find(is_well) else {
+        let first = troubles.into_iter().next();
+        return first.map_or(Ok(Some(Vec::new())), |(_, trouble)| Err(Broke::Trouble(trouble)));
+    };
+    if folders.len() > 1 && link.as_ref().is_some_and(|link| link.shelf.waits_for_news()) {
+        // What has come there meanwhile is not announced any more.
+        match round.fetch(&mailbox.in_folder(watched), link, tally).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(Broke::Trouble(trouble)) if trouble.retry_after_ms.is_none() => {
+                troubles.push((watched.clone(), trouble));
+            }
+            Err(broke) => return Err(broke),
+        }
+    }
+    Ok(Some(troubles))
+}
+
+/// What a round goes through its folders with.
+struct InFolders<'a> {
+    courier: &'a Courier,
+    claim: &'a Claim,
+    stop: &'a watch::Receiver<bool>,
+    /// What is refused is a matter of the folder: there are others, by which a link shows whether it is good.
+    has_others: bool,
+}
+
+impl InFolders<'_> {
+    /// `false`: stopped before the end.
+    async fn fetch(
+        &self,
+        mailbox: &Mailbox,
+        link: &mut Option<Link>,
+        tally: &mut Tally,
+    ) -> Result<bool, Broke> {
+        let (courier, stop) = (self.courier, self.stop);
+        let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+        let read = courier
+            .read(move |tx| Ok((cursor::find(tx, id, &folder)?, balance::chosen_at(tx, id, &folder)?)));
+        let (mut known, chosen_at) = read.await?;
+        let (mut opened, mut names) = self.open(mailbox, link).await?;
+        let Some(Link { shelf, .. }) = link else { return Ok(false) };
+        let mut work = Work::new(courier, self.claim, mailbox, chosen_at).await;
+        let cursor = loop {
+            let cursor = work.begin(shelf, known, &opened, &mut names).await?;
+            let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
+                return Ok(false);
+            };
+            match shelf.go_on(courier, mailbox).await? {
+                Some(more) => (opened, names, known) = (more.0, more.1, Some(cursor)),
+                None => break cursor,
+            }
+        };
+        let cursor = match reconcile::run(&mut work, shelf, cursor, stop, tally).await {
+            // The link may have gone with what went wrong before, and that is the reason.
+            Err(Broke::Trouble(trouble)) => return Err(work.unmarked.unwrap_or(Broke::Trouble(trouble))),
+            reconciled => reconciled?,
+        };
+        if !shelf.stands()
+            && let Some(Link { shelf, .. }) = link.take()
+        {
+            mark::settle_at_the_end(courier, shelf, mailbox, cursor.uid_validity).await?;
+        }
+        work.unmarked.map_or(Ok(true), Err)
+    }
+
+    /// The folder opened, on the link that is there or, when that has died meanwhile, on a new one.
+    async fn open(&self, mailbox: &Mailbox, link: &mut Option<Link>) -> Result<(Opened, Names), Broke> {
+        let courier = self.courier;
+        if let Some(old) = link
+            && old.serves(mailbox)
+        {
+            match old.shelf.select(courier, mailbox).await {
+                Ok(selected) => return Ok(selected),
+                Err(trouble) if self.has_others && trouble.class != Class::Retry => {
+                    return Err(Broke::Trouble(trouble));
+                }
+                Err(_) => {}
+            }
+        }
+        let (shelf, opened, names) =
+            Shelf::open(courier, mailbox).await.map_err(|unopened| match unopened {
+                Unopened::Link(trouble) => Broke::All(trouble),
+                Unopened::Folder(trouble) => Broke::Trouble(trouble),
+            })?;
+        let resting = link.take().map(|old| old.resting).unwrap_or_default();
+        *link = Some(Link { shelf, settings: settings(mailbox), resting });
+        if !names.gone.is_empty() {
+            let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
+            let forgotten =
+                courier.write_behind(move |tx| named::forget(tx, id, &folder, opened.uid_validity, &gone));
+            forgotten.await?;
+        }
+        Ok((opened, names))
+    }
+}
+
+/// What passes is tried again later and later: it may cost a sign-in each time. What waits for a person is a refusal, and
+/// cheap.
+fn rest(courier: &Courier, link: &mut Option<Link>, folder: &str, trouble: &Trouble) {
+    let Some(link) = link else { return };
+    if trouble.needs_person() {
+        return;
+    }
+    let failures = link.resting.get(folder).map_or(0, |rest| rest.failures);
+    let until = trouble.next_at(courier, failures);
+    let rest = Rest { trouble: trouble.clone(), failures: failures + 1, until };
+    link.resting.insert(folder.to_owned(), rest);
+}
+
+fn resting(link: &Option<Link>, folder: &str, now: i64) -> Option<Trouble> {
+    let rest = link.as_ref()?.resting.get(folder)?;
+    (rest.until > now).then(|| rest.trouble.clone())
+}
+
+fn forget_rest(link: &mut Option<Link>, folder: &str) {
+    if let Some(link) = link {
+        link.resting.remove(folder);
+    }
+}
+
+/// What is said of a mailbox, all of whose folders but these are fetched.
+pub(super) fn summed(troubles: &[(String, Trouble)]) -> Trouble {
+    let names: Vec<String> = troubles.iter().map(|(folder, _)| format!("“{folder}”")).collect();
+    let mut reason = match names.as_slice() {
+        [one] => format!("The folder {one} is not well; the others are fetched."),
+        many => format!("The folders {} are not well; the others are fetched.", many.join(", ")),
+    };
+    for (folder, trouble) in troubles.iter().take(SAID_MAX) {
+        let of = if troubles.len() > 1 { format!("“{folder}”: ") } else { String::new() };
+        reason.push_str(&format!(" {of}{}", trouble.whole_reason()));
+    }
+    let worst = troubles.iter().find(|(_, trouble)| trouble.needs_person()).or(troubles.first());
+    let (class, remedy) =
+        worst.map_or((Class::Retry, TRIES_AGAIN), |(_, worst)| (worst.class, worst.remedy.as_str()));
+    Trouble::new(class, SOME_FOLDERS, reason, remedy)
+}
+
+/// In the log, once.
+pub(super) fn tell(mailbox: &Mailbox, trouble: &Trouble) {
+    if mailbox.incoming_health.reason != trouble.reason {
+        tracing::warn!(mailbox = mailbox.address, code = trouble.code, "fetch: {}", trouble.reason);
+    }
+}

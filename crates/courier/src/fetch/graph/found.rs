@@ -1,0 +1,70 @@
+//! What pages of a listing came to.
+use std::collections::HashMap;
+use wire::graph::{Listed, Page};
+
+/// What pages came to: each message once.
+#[derive(Default)]
+pub(super) struct Found {
+    pub order: Vec<String>,
+    received_at: HashMap<String, Option<i64>>,
+}
+
+impl Found {
+    /// Whether the page named something new.
+    pub(super) fn take(&mut self, page: &Page) -> bool {
+        let before = self.order.len();
+        for listed in &page.listed {
+            let known = self.received_at.get(&listed.id);
+            if known.is_none() {
+                self.order.push(listed.id.clone());
+            }
+            let at = listed.received_at.or(known.copied().flatten());
+            self.received_at.insert(listed.id.clone(), at);
+        }
+        for id in &page.removed {
+            self.received_at.remove(id);
+        }
+        if !page.removed.is_empty() {
+            self.order.retain(|id| self.received_at.contains_key(id));
+        }
+        self.order.len() != before
+    }
+
+    /// Oldest first, as far as is known when they came; the others last, in the server's order.
+    pub(super) fn in_order(self) -> Vec<Listed> {
+        let Found { order, mut received_at } = self;
+        let listed = order.into_iter().filter_map(|id| {
+            let received_at = received_at.remove(&id)?;
+            Some(Listed { id, received_at })
+        });
+        let mut listed: Vec<Listed> = listed.collect();
+        listed.sort_by_key(|listed| listed.received_at.unwrap_or(i64::MAX));
+        listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::graph::Next;
+
+    #[test]
+    fn a_message_of_several_pages_is_one_and_the_oldest_is_the_first() {
+        let listed = |id: &str, received_at| Listed { id: id.to_owned(), received_at };
+        let page = |listed: Vec<Listed>, removed: &[&str]| Page {
+            listed,
+            removed: removed.iter().map(|id| (*id).to_owned()).collect(),
+            next: Next::Later(String::new()),
+        };
+        let mut found = Found::default();
+        found.take(&page(
+            vec![listed("new", Some(30)), listed("unknown", None), listed("old", Some(10))],
+            &[],
+        ));
+        found
+            .take(&page(vec![listed("old", None), listed("middle", Some(20)), listed("gone", Some(1))], &[]));
+        found.take(&page(vec![], &["gone", "never"]));
+        let order: Vec<String> = found.in_order().into_iter().map(|listed| listed.id).collect();
+        assert_eq!(order, ["old", "middle", "new", "unknown"]);
+    }
+}

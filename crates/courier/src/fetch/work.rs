@@ -1,0 +1,132 @@
+//! One folder of a round: where reading stands there, what is new, and what is settled on the server.
+use super::shelf::{Names, Opened, Shelf};
+use super::{BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, room, store, take};
+use crate::Courier;
+use crate::connect;
+use crate::trouble::{Place, Trouble};
+use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
+use tokio::sync::watch;
+
+/// A round past the opening, in one folder: the mailbox is as far as that one goes.
+pub(super) struct Work<'a> {
+    pub courier: &'a Courier,
+    pub claim: &'a Claim,
+    pub mailbox: &'a Mailbox,
+    place: Place,
+    pub rules: plan::Rules,
+    /// How many more messages may be passed over.
+    spare: usize,
+    /// A folder that cannot be moved to is told, but stops no mail from coming in.
+    pub unmarked: Option<Broke>,
+}
+
+impl<'a> Work<'a> {
+    pub(super) async fn new(
+        courier: &'a Courier,
+        claim: &'a Claim,
+        mailbox: &'a Mailbox,
+        chosen_at: Option<i64>,
+    ) -> Work<'a> {
+        let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+        let rules = plan::Rules::of(mailbox, chosen_at, courier.now());
+        Work { courier, claim, mailbox, place, rules, spare: take::SKIPS_MAX, unmarked: None }
+    }
+
+    pub(super) fn said(&self, error: &wire::Error) -> Trouble {
+        Trouble::of(error, &self.place)
+    }
+
+    /// Where reading stands: known, or begun just now.
+    pub(super) async fn begin(
+        &self,
+        shelf: &mut Shelf,
+        known: Option<Cursor>,
+        opened: &Opened,
+        names: &mut Names,
+    ) -> Result<Cursor, Broke> {
+        let known = match known {
+            Some(known) if known.uid_validity == opened.uid_validity => {
+                let last = opened.uid_next.map_or(0, |next| next.saturating_sub(1));
+                let old = if opened.walks { last } else { 0 };
+                return Ok(Cursor { start_after_uid: known.start_after_uid.max(old), ..known });
+            }
+            known => known,
+        };
+        let (first_sight, folder) = (known.is_none(), self.mailbox.folder_or_inbox());
+        let begun = plan::begin(shelf, folder, opened, &self.rules, first_sight).await;
+        let begun = begun.map_err(|error| self.said(&error))?;
+        keep_cursor(self.courier, self.claim, &begun, names.up_to(begun.uid_last), None).await?;
+        Ok(begun)
+    }
+
+    /// All that is listed now. `None`: stopped before the end.
+    pub(super) async fn stretch(
+        &mut self,
+        shelf: &mut Shelf,
+        mut cursor: Cursor,
+        names: &mut Names,
+        stop: &watch::Receiver<bool>,
+        tally: &mut Tally,
+    ) -> Result<Option<Cursor>, Broke> {
+        let uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
+        let mut link = shelf.goes_on().cloned();
+        let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
+        // What an earlier round left over.
+        self.mark(shelf, &cursor).await;
+        for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
+            if *stop.borrow() {
+                return Ok(None);
+            }
+            let is_last = leg.last() == Some(&end);
+            let finally = link.take_if(|_| is_last).map(|link| store::Finally { uid: end, link });
+            self.leg(shelf, &mut cursor, leg, names, finally, stop, tally).await?;
+        }
+        if *stop.borrow() {
+            return Ok(None);
+        }
+        if end > cursor.uid_last || link.is_some() {
+            // All that was there at first sight is dealt with.
+            cursor.uid_last = end;
+            keep_cursor(self.courier, self.claim, &cursor, names.up_to(end), link).await?;
+        }
+        Ok(Some(cursor))
+    }
+
+    pub(super) fn batch(&self) -> usize {
+        usize::try_from(self.mailbox.batch).unwrap_or(1).clamp(1, BATCH_MAX)
+    }
+
+    /// Fetched, recorded, and settled on the server. The cursor goes as far as the last of them, and never back.
+    pub(super) async fn leg(
+        &mut self,
+        shelf: &mut Shelf,
+        cursor: &mut Cursor,
+        uids: &[u32],
+        names: &mut Names,
+        finally: Option<store::Finally>,
+        stop: &watch::Receiver<bool>,
+        tally: &mut Tally,
+    ) -> Result<(), Broke> {
+        room(self.courier).await.map_err(Broke::All)?;
+        let (batch, rules) = (self.batch(), &self.rules);
+        let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let spare = &mut self.spare;
+        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, spare, names);
+        let (taken, stored) =
+            tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
+        stored?;
+        taken?;
+        cursor.uid_last = cursor.uid_last.max(uids.last().copied().unwrap_or(0));
+        self.mark(shelf, cursor).await;
+        Ok(())
+    }
+
+    async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
+        if self.unmarked.is_none() {
+            let marked = mark::settle(self.courier, shelf, self.mailbox, cursor.uid_validity).await;
+            self.unmarked = marked.err();
+        }
+    }
+}
