@@ -52,6 +52,7 @@ pub(crate) async fn incoming(
     if mailbox.is_by_graph(Side::Incoming) {
         return Ok(Incoming::Graph(Box::new(graph::Opened::by(courier, access).await?)));
     }
+    let mut compresses = !is_on_this_machine(&access.server.host);
     loop {
         let credential = access.credential(courier).await?;
         let opened = async {
@@ -59,7 +60,10 @@ pub(crate) async fn incoming(
                 Protocol::Imap | Protocol::Graph => {
                     let mut session = imap::connect(courier.net(), &access.server).await?;
                     session.login(&credential).await?;
-                    Ok(Incoming::Imap(Box::new(session)))
+                    if compresses {
+                        session.compress().await?;
+                    }
+                    Ok::<_, wire::Error>(Incoming::Imap(Box::new(session)))
                 }
                 Protocol::Pop3 => {
                     let mut session = pop3::connect(courier.net(), &access.server).await?;
@@ -70,9 +74,16 @@ pub(crate) async fn incoming(
         };
         match opened.await {
             Ok(session) => return Ok(session),
+            // It is worth something, and never needed.
+            Err(error) if error.tried() == imap::COMPRESSING => compresses = false,
             Err(error) => access.again(error)?,
         }
     }
+}
+
+/// Where the link is no bottleneck, and compressing would be.
+fn is_on_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Signed in to the outgoing server, where it asks for that.

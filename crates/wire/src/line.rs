@@ -11,6 +11,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
+use crate::deflate::Deflated;
 use crate::net::{BoxStream, Secure};
 use crate::{Error, Kind, Record, Result as Told, Server};
 
@@ -119,6 +120,12 @@ impl LineStream {
         }
         let stream = secure.secure(self.stream, &server.host).await?;
         Ok(LineStream::new(stream, secure.record()))
+    }
+
+    /// From here on both directions are compressed; what has come already is.
+    pub(crate) fn compress(&mut self) {
+        let link = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(Deflated::over(link, self.input.split()));
     }
 
     /// One line without its end (CRLF, or LF alone).

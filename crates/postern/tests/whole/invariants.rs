@@ -106,6 +106,8 @@ fn every_read_from_the_network_has_a_size_and_a_time_out() {
                 (None, None) => {}
                 // A part of a form: what it reads from is web/body.rs.
                 (Some(_), None) if file == "web/form.rs" => assert!(code.contains("Multipart")),
+                // A link that is compressed is read by wire/line.rs alone, which bounds both; here nothing grows past its room.
+                (Some(_), None) if file == "wire/deflate.rs" => assert!(code.contains("into.remaining()")),
                 (Some(hit), None) => {
                     panic!("{file} reads with {hit}: it has no size and no time-out that is known here")
                 }

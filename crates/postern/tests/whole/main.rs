@@ -33,6 +33,7 @@ mod quiet_credentials;
 mod quiet_log;
 mod real_servers;
 mod real_servers_balance;
+mod real_servers_compress;
 mod real_servers_doctor;
 mod real_servers_folders;
 mod real_servers_oauth2;

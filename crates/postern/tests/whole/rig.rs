@@ -94,7 +94,7 @@ pub fn append(folder: &str, letter: &str) -> String {
     format!("APPEND \"{folder}\" {{{}+}}\r\n{letter}", letter.len())
 }
 
-async fn signed_in(address: &str) -> imap::Session {
+pub async fn signed_in(address: &str) -> imap::Session {
     let mut session = imap().await;
     session.login(&Credential::Password { user: address.into(), password: PASSWORD.into() }).await.unwrap();
     session

@@ -4,6 +4,7 @@
 //! UID commands only, since EXPUNGE may come at any time. One link serves one mailbox at a time.
 
 mod authenticate;
+mod compress;
 mod date;
 mod fetch;
 mod folder;
@@ -21,6 +22,7 @@ mod utf7;
 
 use std::time::Duration;
 
+pub use compress::COMPRESSING;
 pub use fetch::{Fetch, Fetched};
 pub use folder::{Folder, Selected, Status};
 pub use greeting::connect;
