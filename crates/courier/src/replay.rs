@@ -16,8 +16,7 @@ pub struct Tally {
     pub different: usize,
 }
 
-/// `folder` is empty, and holds the other desk: about as much as a hundredth of the mail in question. It blocks, for about
-/// as long as filing so many messages takes.
+/// `folder` is empty, and holds the other desk: its rows, with the texts of that mail, and no files. It blocks.
 pub fn replay(
     desk: &Desk,
     folder: &Path,

@@ -1,6 +1,7 @@
 //! Recording a batch that was fetched: the rows and the cursor in one transaction, in a fixed number of
 //! statements, so that a batch costs PostgreSQL a handful of round trips.
-use super::round_trip;
+use super::inbox::{self, Claim};
+use super::{piped, round_trip};
 use crate::db::{Query, powers_of_two};
 use crate::files::blob;
 use crate::files::store::Stored;
@@ -168,6 +169,13 @@ fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>,
         ids.extend(tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?);
     }
     Ok(ids)
+}
+/// Records one message that nobody has recorded yet, and takes it in hand at once, for a transaction that nobody else sees.
+pub(super) fn in_hand(tx: &mut Tx<'_>, source: &Source<'_>, arrival: &Arrival) -> Result<Claim> {
+    insert_new(tx, source, &[arrival])?;
+    let recorded = piped::known(tx, source.mailbox_id, &arrival.content_key)?;
+    let id = recorded.ok_or_else(|| anyhow::anyhow!("invariant: it was recorded just now"))?;
+    inbox::claim_one(tx, id)
 }
 pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
     let blobs = name_blobs(tx, arrivals)?;

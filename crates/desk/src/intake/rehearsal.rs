@@ -1,7 +1,7 @@
 //! What would become of messages: they are recorded and filed as ever, by today's rules and beside what is here, in a
 //! transaction that is undone.
 use super::filing::{self, Prepared};
-use super::inbox::{self, Arrival, Claim, Outcome};
+use super::inbox::{Arrival, Claim, Outcome};
 use super::piped;
 use super::record::{self, Source};
 use crate::Result;
@@ -137,10 +137,7 @@ impl Stage {
         let cursor =
             Cursor { folder: FOLDER.to_owned(), uid_validity: 0, uid_last: arrival.uid, start_after_uid: 0 };
         let source = Source { mailbox_id: self.mailbox_id, cursor: &cursor, now: self.now };
-        record::insert_new(tx, &source, &[arrival])?;
-        let recorded = piped::known(tx, self.mailbox_id, &arrival.content_key)?;
-        let id = recorded.ok_or_else(|| anyhow::anyhow!("invariant: it was recorded just now"))?;
-        inbox::claim_one(tx, id)
+        record::in_hand(tx, &source, arrival)
     }
 
     fn filed(&mut self, tx: &mut Tx<'_>, ticket_id: i64) -> Result<Fate> {

@@ -10,8 +10,7 @@ mod known;
 pub use compare::{Change, Ending, Place};
 
 use super::filing::{self, Prepared};
-use super::inbox::{self, Claim, Outcome, State};
-use super::piped;
+use super::inbox::{Claim, Outcome, State};
 use super::record::{self, Arrival, Source};
 use crate::db::{self, Db, Durability, FromRow, Options, Query, Row, Tx};
 use crate::files::store::Stored;
@@ -261,10 +260,7 @@ fn claimed(tx: &mut Tx<'_>, came: &Came) -> Result<Claim> {
         start_after_uid: 0,
     };
     let source = Source { mailbox_id: came.claim.mailbox_id, cursor: &cursor, now: came.fetched_at };
-    record::insert_new(tx, &source, &[&came.arrival])?;
-    let id = piped::known(tx, came.claim.mailbox_id, &came.arrival.content_key)?;
-    let id = id.ok_or_else(|| anyhow::anyhow!("invariant: it was recorded just now"))?;
-    Ok(Claim { accepted: came.claim.accepted, ..inbox::claim_one(tx, id)? })
+    Ok(Claim { accepted: came.claim.accepted, ..record::in_hand(tx, &source, &came.arrival)? })
 }
 
 /// The ticket has the number of the one that it stands for, so that answers which carry it find it. Where the message

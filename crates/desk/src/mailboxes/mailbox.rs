@@ -12,7 +12,7 @@ pub use change::{change_folders, change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub(in crate::mailboxes) use round::lost_grant;
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
-pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S};
+pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S, is_same_folder};
 pub use secret::password_for_system;
 pub(in crate::mailboxes) use shape::may_be;
 pub use shape::{Shape, change_shape, in_one_folder};
@@ -166,6 +166,7 @@ impl Mailbox {
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.folder_or_inbox()).chain(self.more_folders.iter().map(String::as_str))
     }
+    /// By its name as it is kept.
     pub fn fetches(&self, folder: &str) -> bool {
         self.folders().any(|fetched| fetched == folder)
     }

@@ -30,17 +30,14 @@ struct FoldersPage {
 
 impl FoldersPage {
     fn is_chosen(&self, name: &str) -> bool {
-        self.chosen.iter().any(|chosen| is_same(chosen, name))
+        self.chosen.iter().any(|chosen| mailbox::is_same_folder(chosen, name))
     }
     /// Chosen, and not on the server.
     fn lost<'a>(&'a self, offer: &'a Offer) -> impl Iterator<Item = &'a String> {
-        self.chosen.iter().filter(|chosen| !offer.folders.iter().any(|there| is_same(chosen, &there.name)))
+        self.chosen
+            .iter()
+            .filter(|chosen| !offer.folders.iter().any(|there| mailbox::is_same_folder(chosen, &there.name)))
     }
-}
-
-/// INBOX is one however it is written.
-fn is_same(one: &str, other: &str) -> bool {
-    one == other || one.eq_ignore_ascii_case("INBOX") && other.eq_ignore_ascii_case("INBOX")
 }
 
 pub async fn show(
@@ -77,13 +74,8 @@ pub async fn begin(
     super::find(&state, id).await?;
     let courier = state.courier.clone();
     let looking = async move {
-        folders::offered(&courier, id).await.map_err(|error| match error {
-            desk::Error::Refused(refusal) => refusal.to_string(),
-            error => {
-                tracing::error!(mailbox = id, "the folders could not be listed: {error}");
-                "The folders could not be listed. Look into the log, and report this.".to_owned()
-            }
-        })
+        let offered = folders::offered(&courier, id).await;
+        offered.map_err(|error| looked::why(error, id, "The folders could not be listed"))
     };
     state.offered.begin(id, looking).await;
     Ok(see_other(&format!("/mailboxes/{id}/folders")))
@@ -99,7 +91,9 @@ pub async fn choose(
 ) -> Result<Response, Error> {
     let mailbox = super::find(&state, id).await?;
     let mut chosen: Vec<String> = form.all("folder").into_iter().map(str::to_owned).collect();
-    if let Some(first) = chosen.iter().position(|name| is_same(name, mailbox.folder_or_inbox())) {
+    if let Some(first) =
+        chosen.iter().position(|name| mailbox::is_same_folder(name, mailbox.folder_or_inbox()))
+    {
         chosen[..=first].rotate_right(1);
     }
     if chosen.is_empty() {

@@ -135,13 +135,15 @@ fn opened(tx: &mut Tx<'_>, entry_id: i64, ticket_id: i64) -> Result<Option<Opene
         params![entry_id],
     )?;
     let Some(requester_id) = requester_id.filter(|_| !earlier) else { return Ok(None) };
-    let taken_in = event::list(tx, Subject::Ticket(ticket_id), known::EVENTS_MAX)?;
-    let taken_in = taken_in.iter().filter(|event| event.kind == "took_in");
-    let numbers: Vec<String> =
-        taken_in.filter_map(|event| Some(event.data["from"].as_str()?.to_owned())).collect();
-    let mut query = db::Query::new("SELECT id, number FROM ticket WHERE (id = ");
-    query.bind(ticket_id).push(" OR number IN ").bind_list(numbers.iter().map(String::as_str));
-    query.push(") AND created_at = ").bind(at).push(" AND requester_id = ").bind(requester_id);
+    let mut either = known::joined(tx, ticket_id, i64::MAX)?;
+    either.push(ticket_id);
+    let mut query = db::Query::new("SELECT id, number FROM ticket WHERE id IN ");
+    query
+        .bind_list(either)
+        .push(" AND created_at = ")
+        .bind(at)
+        .push(" AND requester_id = ")
+        .bind(requester_id);
     query.push(" ORDER BY id LIMIT 1");
     let Some((ticket_id, number)) = tx.maybe::<(i64, String)>(query.sql(), query.params())? else {
         return Ok(None);

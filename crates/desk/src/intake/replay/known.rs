@@ -2,6 +2,7 @@
 //! carries, and the letters of the desk that it may answer, report or be.
 use super::{Came, Counterpart};
 use crate::db::{Query, Tx};
+use crate::files::attachment::{self, NewAttachment};
 use crate::files::blob;
 use crate::files::store::Stored;
 use crate::intake::{joining, round_trip};
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 /// Ids of one letter that are looked up: more than filing looks at.
 const IDS_MAX: usize = 256;
 /// Events of a ticket that are looked at for those that were joined to it.
-pub(super) const EVENTS_MAX: i64 = 1000;
+const EVENTS_MAX: i64 = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -74,7 +75,7 @@ struct Entry {
     subject: String,
     text: String,
     reply_text: String,
-    files: Vec<(String, String, Stored)>,
+    files: Vec<NewAttachment>,
 }
 
 /// What was known before this message came.
@@ -174,8 +175,8 @@ fn people(tx: &mut Tx<'_>, ticket_id: i64, by_then: i64) -> Result<Vec<Person>> 
     Ok(found.into_iter().map(|(name, address)| Person { name, address }).collect())
 }
 
-/// Those that were joined to this ticket by then.
-fn joined(tx: &mut Tx<'_>, ticket_id: i64, by_then: i64) -> Result<Vec<i64>> {
+/// Those that agents had joined to this ticket by then.
+pub(super) fn joined(tx: &mut Tx<'_>, ticket_id: i64, by_then: i64) -> Result<Vec<i64>> {
     let events = event::list(tx, Subject::Ticket(ticket_id), EVENTS_MAX)?;
     let numbers = events.iter().filter(|event| event.kind == "took_in" && event.at <= by_then);
     let mut ids = Vec::new();
@@ -231,7 +232,14 @@ fn entry(tx: &mut Tx<'_>, id: i64) -> Result<Entry> {
     )?;
     let mut kept = Vec::with_capacity(files.len());
     for (name, media_type, blob_id) in files {
-        kept.extend(blob::get(tx, blob_id)?.stored().map(|stored| (name, media_type, stored)));
+        let stored = blob::get(tx, blob_id)?.stored();
+        kept.extend(stored.map(|stored| NewAttachment {
+            stored,
+            name,
+            media_type,
+            inline: false,
+            content_id: None,
+        }));
     }
     Ok(Entry { at, agent_id, subject, text, reply_text, files: kept })
 }
@@ -368,13 +376,6 @@ fn bring_entry(tx: &mut Tx<'_>, letter: &Letter, entry: &Entry, ticket_id: i64) 
             &entry.reply_text
         ],
     )?;
-    for (position, (name, media_type, stored)) in (0_i64..).zip(&entry.files) {
-        let blob_id = blob::name(tx, stored)?;
-        tx.execute(
-            "INSERT INTO attachment (entry_id, blob_id, position, name, media_type, size_bytes)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            params![id, blob_id, position, name, media_type, blob::size_in_row(stored.size_bytes)],
-        )?;
-    }
+    attachment::add(tx, id, &entry.files)?;
     Ok(id)
 }

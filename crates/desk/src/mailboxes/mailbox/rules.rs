@@ -229,8 +229,7 @@ fn checked_folders(folders: &[String]) -> Result<(String, Vec<String>)> {
     let mut named: Vec<String> = Vec::new();
     for folder in folders {
         let folder = checked_folder("Mail Folder", folder)?;
-        let is_inbox = |name: &str| name.eq_ignore_ascii_case("INBOX");
-        let is_there = named.iter().any(|known| *known == folder || is_inbox(known) && is_inbox(&folder));
+        let is_there = named.iter().any(|known| is_same_folder(known, &folder));
         if !folder.is_empty() && !is_there {
             named.push(folder);
         }
@@ -241,6 +240,11 @@ fn checked_folders(folders: &[String]) -> Result<(String, Vec<String>)> {
     }
     let mut named = named.into_iter();
     Ok((named.next().unwrap_or_default(), named.collect()))
+}
+
+/// INBOX is one however it is written (RFC 3501 5.1).
+pub fn is_same_folder(one: &str, other: &str) -> bool {
+    one == other || one.eq_ignore_ascii_case("INBOX") && other.eq_ignore_ascii_case("INBOX")
 }
 
 fn checked_folder(field: &'static str, folder: &str) -> Result<String> {
