@@ -3,7 +3,6 @@
 use crate::fetch::{MESSAGE_BYTES_MAX, Shelf, arrival, fetching_for, too_big};
 use crate::trouble::Trouble;
 use crate::{Courier, connect, probe};
-use desk::Refusal;
 use desk::files::store::Stored;
 use desk::intake::filing;
 use desk::intake::rehearsal::{self, Fate, Letter};
@@ -25,14 +24,10 @@ pub struct Would {
 }
 
 /// Of the last so many messages of the folder, oldest first. *Start From* is not looked at: it says which of them are
-/// fetched, and not what becomes of them. What stands in the way is a [`Refusal`] with its remedy.
+/// fetched, and not what becomes of them. What stands in the way is a [`desk::Refusal`] with its remedy.
 pub async fn rehearse(courier: &Courier, mailbox_id: i64, last: u16) -> desk::Result<Vec<Would>> {
     let would = of_server(courier, mailbox_id, last).await;
-    would.map_err(|trouble| {
-        let sentence =
-            format!("The messages could not be read. {} {}", trouble.whole_reason(), trouble.remedy);
-        Refusal::Other(sentence).into()
-    })
+    would.map_err(|trouble| trouble.refusal("The messages could not be read."))
 }
 
 async fn of_server(courier: &Courier, mailbox_id: i64, last: u16) -> Result<Vec<Would>, Trouble> {

@@ -200,6 +200,11 @@ impl Trouble {
         }
     }
 
+    /// For a person who has asked for something that it stands in the way of: `what` came of that.
+    pub(crate) fn refusal(&self, what: &str) -> desk::Error {
+        desk::Refusal::Other(format!("{what} {} {}", self.whole_reason(), self.remedy)).into()
+    }
+
     /// When it is tried again after so many failures in a row: doubling, with jitter, never before the
     /// time that the other side named.
     pub(crate) fn next_at(&self, courier: &Courier, failures: i64) -> i64 {

@@ -29,10 +29,7 @@ pub struct There {
 
 /// INBOX first, then by their names, each behind the one that it lies in. A sentence where the server does not list them.
 pub async fn offered(courier: &Courier, mailbox_id: i64) -> desk::Result<Offer> {
-    let refused = |trouble: Trouble| -> desk::Error {
-        let said = format!("The folders could not be listed. {} {}", trouble.whole_reason(), trouble.remedy);
-        desk::Refusal::Other(said).into()
-    };
+    let refused = |trouble: Trouble| trouble.refusal("The folders could not be listed.");
     let mailbox = find(courier, mailbox_id).await?;
     crate::hold::refused(courier, "no mail server is asked").await.map_err(refused)?;
     let listed = match tokio::time::timeout(LIMIT, list(courier, &mailbox)).await {

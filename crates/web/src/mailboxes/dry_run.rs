@@ -95,13 +95,8 @@ pub async fn begin(
     super::find(&state, id).await?;
     let courier = state.courier.clone();
     let looking = async move {
-        let would = rehearse::rehearse(&courier, id, LAST).await.map_err(|error| match error {
-            desk::Error::Refused(refusal) => refusal.to_string(),
-            error => {
-                tracing::error!(mailbox = id, "a dry run failed: {error}");
-                "The dry run failed. Look into the log, and report this.".to_owned()
-            }
-        })?;
+        let would = rehearse::rehearse(&courier, id, LAST).await;
+        let would = would.map_err(|error| looked::why(error, id, "The dry run failed"))?;
         Ok(Rehearsal { at: courier.now(), would })
     };
     state.rehearsed.begin(id, looking).await;

@@ -41,6 +41,17 @@ pub fn show(page: &impl Template, running: bool) -> Result<Response, Error> {
     Ok(answer)
 }
 
+/// A refusal in its own words; anything else is `what` came of it, and stands in the log.
+pub fn why(error: desk::Error, mailbox_id: i64, what: &str) -> String {
+    match error {
+        desk::Error::Refused(refusal) => refusal.to_string(),
+        error => {
+            tracing::error!(mailbox = mailbox_id, "{what}: {error}");
+            format!("{what}. Look into the log, and report this.")
+        }
+    }
+}
+
 impl<T> Clone for Looked<T> {
     fn clone(&self) -> Looked<T> {
         Looked(Arc::clone(&self.0))
