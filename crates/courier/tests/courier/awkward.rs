@@ -26,6 +26,11 @@ struct Row {
     recorded: usize,
 }
 
+const ALL_IS_FETCHED: Row =
+    Row { name: "", odd: |_, _| None, says: "", state: State::Ok, minutes: 30, recorded: 6 };
+/// Each says what the page says of it.
+const NOTHING_COMES: Row = Row { state: State::Waiting, recorded: 0, ..ALL_IS_FETCHED };
+
 fn is_fetch(command: &str) -> bool {
     command.starts_with("UID FETCH") && command.contains("BODY")
 }
@@ -67,9 +72,7 @@ const IMAP: [Row; 17] = [
             is_fetch(command).then(|| Odd::Says(nil.to_vec()))
         },
         says: "did not answer within 120 s",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "NIL for every letter",
@@ -80,9 +83,7 @@ const IMAP: [Row; 17] = [
             })
         },
         says: "lists messages and delivers none",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "NIL beside every letter",
@@ -92,10 +93,7 @@ const IMAP: [Row; 17] = [
                 Odd::Says(text.replace("(UID ", nil).into())
             })
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "unsolicited EXPUNGE and VANISHED",
@@ -103,10 +101,7 @@ const IMAP: [Row; 17] = [
             let unasked: &[u8] = b"* 1 EXPUNGE\r\n* VANISHED 1:3\r\n* VANISHED (EARLIER) 1:4294967295\r\n";
             command.starts_with("UID").then(|| Odd::Says([unasked, answer].concat()))
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "EXISTS shrinks",
@@ -114,10 +109,7 @@ const IMAP: [Row; 17] = [
             let unasked: &[u8] = b"* 2 EXISTS\r\n* 0 EXISTS\r\n";
             command.starts_with("UID").then(|| Odd::Says([unasked, answer].concat()))
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "BYE in mid-FETCH",
@@ -126,10 +118,7 @@ const IMAP: [Row; 17] = [
                 Odd::Cuts(format!("{}* BYE Service closing\r\n", first_of(text)).into())
             })
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "BYE in a letter",
@@ -145,17 +134,13 @@ const IMAP: [Row; 17] = [
         name: "letters longer than announced",
         odd: |command, answer| with_letters(command, answer, |text| Odd::Says(announced(text, -9).into())),
         says: "longer or shorter than the server announced",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "letters shorter than announced",
         odd: |command, answer| with_letters(command, answer, |text| Odd::Says(announced(text, 9).into())),
         says: "longer or shorter than the server announced",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "a byte a second",
@@ -190,9 +175,7 @@ const IMAP: [Row; 17] = [
             })
         },
         says: "Server Unavailable. 15",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "literals in odd places",
@@ -202,10 +185,7 @@ const IMAP: [Row; 17] = [
                 Odd::Says(text.replace("\r\n)\r\n", "\r\n Y {2}\r\n\r\n)\r\n").replace("(UID ", odd).into())
             })
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "BYE instead of an answer to MOVE",
@@ -307,10 +287,7 @@ const POP3: [Row; 8] = [
             let rest = answer.strip_prefix(b"+OK\r\n")?;
             command.starts_with("RETR").then(|| Odd::Says([b"+OK 7 octets\r\n", rest].concat()))
         },
-        says: "",
-        state: State::Ok,
-        minutes: 30,
-        recorded: 6,
+        ..ALL_IS_FETCHED
     },
     Row {
         name: "a byte a second",
@@ -326,9 +303,7 @@ const POP3: [Row; 8] = [
             command.starts_with("RETR").then(|| Odd::Cuts(answer[..answer.len() / 2].to_vec()))
         },
         says: "closed the link",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "the server shuts down in mid-session",
@@ -336,9 +311,7 @@ const POP3: [Row; 8] = [
             command.starts_with("RETR").then(|| Odd::Cuts(b"-ERR [SYS/TEMP] shut\r\n".to_vec()))
         },
         says: "shut",
-        state: State::Waiting,
-        minutes: 30,
-        recorded: 0,
+        ..NOTHING_COMES
     },
     Row {
         name: "silence instead of an answer to QUIT",

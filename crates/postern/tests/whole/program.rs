@@ -129,6 +129,15 @@ impl Program {
         let url = format!("sqlite:{}", self.data().join("postern.db").display());
         Db::open(&url, &Options::default()).unwrap()
     }
+    /// A mailbox that takes what is handed over, and sends to nowhere.
+    pub fn mailbox_without_a_server(&self, address: &str) {
+        let toml = format!(
+            "[[mailbox]]\naddress = \"{address}\"\n[mailbox.outgoing]\nhost = \"localhost\"\nport = 1\nauthentication = \"password\"\npassword_file = \"secret\"\n"
+        );
+        self.file("secret", "rehearsal");
+        let file = self.file("fleet.toml", &toml);
+        self.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    }
     /// What all tickets are about, in alphabetical order.
     pub fn subjects(&self) -> Vec<String> {
         let page = self.run(&["ticket", "list", "--json", "--limit", "500"]).fine().json();
@@ -365,5 +374,14 @@ impl Drop for Server {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The page of documents says what each key of this one is.
+pub fn is_in_the_manual(document: &serde_json::Value) {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/json.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    for key in document.as_object().unwrap().keys() {
+        assert!(manual.contains(&format!("`{key}`")), "docs/manual/json.md does not say what {key} is");
     }
 }

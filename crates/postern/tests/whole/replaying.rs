@@ -1,20 +1,15 @@
 //! `postern replay`: mail that is here, filed again by this version.
 use crate::practice_walk::until;
-use crate::program::Program;
+use crate::program::{Program, is_in_the_manual};
 use desk::params;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const ADDRESS: &str = "support@contoso.example";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_this_version_would_make_of_stored_mail_is_told_and_nothing_changes() {
     let program = Program::new().administrator();
-    let toml = format!(
-        "[[mailbox]]\naddress = \"{ADDRESS}\"\n[mailbox.outgoing]\nhost = \"localhost\"\nport = 1\nauthentication = \"password\"\npassword_file = \"secret\"\n"
-    );
-    program.file("secret", "rehearsal");
-    let file = program.file("fleet.toml", &toml);
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    program.mailbox_without_a_server(ADDRESS);
     assert!(program.run(&["replay"]).fine().out.contains("no message"));
     for (id, more) in [("lamp", ""), ("other", ""), ("again", "In-Reply-To: <lamp@nordwind.example>\n")] {
         let letter = format!(
@@ -50,10 +45,5 @@ async fn what_this_version_would_make_of_stored_mail_is_told_and_nothing_changes
         assert!(text.contains(words), "“{words}” is not in {text}");
     }
     program.run(&["replay", "--mailbox", "nobody@contoso.example"]).fails(3, &["nobody@contoso.example"]);
-    let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/json.md");
-    let manual = std::fs::read_to_string(manual).unwrap();
-    let keys = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    for key in [keys(&told), keys(item), keys(&item["changes"][0])].concat() {
-        assert!(manual.contains(&format!("`{key}`")), "docs/manual/json.md does not say what {key} is");
-    }
+    [&told, item, &item["changes"][0]].into_iter().for_each(is_in_the_manual);
 }

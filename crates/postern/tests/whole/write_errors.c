@@ -109,26 +109,24 @@ int mkdir(const char *path, mode_t mode) {
     REAL(int, "mkdir", const char *, mode_t);
     return struck("mkdir") ? fails() : real(path, mode);
 }
+/* The mode is given where a file may be made. */
+#define MODE(flags) \
+    mode_t mode = 0; \
+    if ((flags) & O_CREAT) { \
+        va_list rest; \
+        va_start(rest, flags); \
+        mode = va_arg(rest, mode_t); \
+        va_end(rest); \
+    }
+
 /* Only what makes a file is a change. */
 int open64(const char *path, int flags, ...) {
     REAL(int, "open64", const char *, int, ...);
-    mode_t mode = 0;
-    if (flags & O_CREAT) {
-        va_list rest;
-        va_start(rest, flags);
-        mode = va_arg(rest, mode_t);
-        va_end(rest);
-        if (access(path, F_OK) != 0 && struck("create")) return fails();
-    }
+    MODE(flags)
+    if ((flags & O_CREAT) && access(path, F_OK) != 0 && struck("create")) return fails();
     return real(path, flags, mode);
 }
 int open(const char *path, int flags, ...) {
-    mode_t mode = 0;
-    if (flags & O_CREAT) {
-        va_list rest;
-        va_start(rest, flags);
-        mode = va_arg(rest, mode_t);
-        va_end(rest);
-    }
+    MODE(flags)
     return open64(path, flags, mode);
 }
