@@ -40,8 +40,8 @@ impl Batch {
             query.bind_list(ids()).push(" RETURNING id, generation");
             ours.extend(tx.all::<(i64, i64)>(query.sql(), query.params())?);
             let mut query = Query::new(
-                "SELECT DISTINCT me.id FROM inbox me JOIN mailbox m ON m.id <> me.mailbox_id
-                 JOIN inbox i ON i.mailbox_id = m.id AND i.content_key = me.content_key WHERE me.id IN ",
+                "SELECT me.id FROM inbox me WHERE EXISTS (SELECT 1 FROM inbox i
+                     WHERE i.content_key = me.content_key AND i.mailbox_id <> me.mailbox_id) AND me.id IN ",
             );
             query.bind_list(ids());
             elsewhere.extend(tx.all::<(i64,)>(query.sql(), query.params())?.into_iter().map(|(id,)| id));

@@ -75,8 +75,8 @@ fn files(tx: &mut Tx<'_>, entry_id: i64) -> Result<Vec<Vec<u8>>> {
 pub(super) fn known_elsewhere(tx: &mut Tx<'_>, inbox_id: i64) -> Result<Option<(i64, Verdict)>> {
     let known = tx.maybe::<(String, i64, String)>(
         "SELECT m.address, t.id, t.number FROM inbox me
-         JOIN mailbox m ON m.id <> me.mailbox_id
-         JOIN inbox i ON i.mailbox_id = m.id AND i.content_key = me.content_key AND i.state = 'filed'
+         JOIN inbox i ON i.content_key = me.content_key AND i.mailbox_id <> me.mailbox_id AND i.state = 'filed'
+         JOIN mailbox m ON m.id = i.mailbox_id
          JOIN ticket t ON t.id = i.ticket_id
          WHERE me.id = $1 ORDER BY i.id LIMIT 1",
         params![inbox_id],

@@ -168,3 +168,19 @@ fn a_server_that_hangs_is_told_at_the_beginning_in_time() {
     }
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+/// In a build with its assertions: so each test of this desk says it too.
+#[cfg(debug_assertions)]
+#[test]
+fn a_statement_for_which_sqlite_makes_an_index_at_each_run_is_a_fault() {
+    let desk = fresh();
+    if !is_lite(&desk.db) {
+        return;
+    }
+    desk.write(|tx| ticket(tx, "one").and_then(|_| ticket(tx, "two"))).unwrap();
+    let same = "SELECT a.id FROM ticket a JOIN ticket b ON b.subject = a.subject AND b.id <> a.id";
+    let run = || desk.read(|tx| tx.all::<(i64,)>(same, &[])).map(drop);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+    let said = panicked.downcast_ref::<String>().unwrap();
+    assert!(said.contains("makes one of its own") && said.contains(same), "{said}");
+}
