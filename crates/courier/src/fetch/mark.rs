@@ -70,15 +70,16 @@ async fn by_id(
     Ok((uids.into_iter().filter(|uid| !left.contains(uid)).collect(), end))
 }
 
-/// With the end of the session, which is when POP3 deletes: what is not known to be gone is deleted again at the next
-/// round.
+/// With the end of the session, which is when POP3 deletes. From then on the server may give the names of what is gone to
+/// other letters (RFC 1939 §7), also where its answer is lost: they are forgotten before, so that a letter which still
+/// bears one is fetched again, and its content says whether it is the one to be deleted.
 pub(super) async fn settle_at_the_end(
     courier: &Courier,
     shelf: Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
 ) -> Result<(), Broke> {
-    let Shelf::Pop3(pop3) = shelf else { return Ok(()) };
+    let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
     let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
     let uids = match mailbox.fetched {
         Fetched::Delete => {
@@ -90,17 +91,18 @@ pub(super) async fn settle_at_the_end(
         Shelf::Pop3(pop3).close().await;
         return Ok(());
     }
+    let marked = pop3.mark_deleted(&uids).await;
+    connect::explained(courier, mailbox, Side::Incoming, marked).await?;
+    let (folder, forgotten) = (mailbox.folder_or_inbox().to_owned(), uids.clone());
+    courier.write_behind(move |tx| named::forget(tx, id, &folder, uid_validity, &forgotten)).await?;
     reached(Point::BeforeTouched);
-    let deleted = pop3.delete(&uids).await;
-    connect::explained(courier, mailbox, Side::Incoming, deleted).await?;
+    let ended = pop3.end().await;
+    connect::explained(courier, mailbox, Side::Incoming, ended).await?;
     reached(Point::AfterTouched);
     let (folder, now) = (mailbox.folder_or_inbox().to_owned(), courier.now());
-    let settling = courier.write_behind(move |tx| {
-        inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now)?;
-        // The server may give their names to others before it is listed again.
-        named::forget(tx, id, &folder, uid_validity, &uids)
-    });
-    settling.await?;
+    courier
+        .write_behind(move |tx| inbox::settled_on_server(tx, id, &folder, uid_validity, &uids, now))
+        .await?;
     Ok(())
 }
 

@@ -332,7 +332,7 @@ impl Shelf {
     pub(crate) async fn close(self) {
         let _ = match self {
             Shelf::Imap(session) => session.logout().await,
-            Shelf::Pop3(pop3) => pop3.session.quit().await,
+            Shelf::Pop3(pop3) => pop3.end().await,
             Shelf::Graph(_) => Ok(()),
         };
     }
@@ -376,11 +376,16 @@ impl Pop3 {
         uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
     }
 
-    /// Deletes what of these is still there and ends the session, with which it is done.
-    pub(super) async fn delete(mut self, uids: &[u32]) -> wire::Result<()> {
-        for number in uids.iter().filter_map(|uid| self.numbers.get(uid).copied()).collect::<Vec<_>>() {
-            self.session.delete(number).await?;
+    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before.
+    pub(super) async fn mark_deleted(&mut self, uids: &[u32]) -> wire::Result<()> {
+        for number in uids.iter().filter_map(|uid| self.numbers.get(uid)) {
+            self.session.delete(*number).await?;
         }
+        Ok(())
+    }
+
+    /// Of the session, which deletes what is marked.
+    pub(super) async fn end(self) -> wire::Result<()> {
         self.session.quit().await
     }
 }

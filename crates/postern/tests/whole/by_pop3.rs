@@ -157,5 +157,15 @@ async fn a_server_that_gives_a_name_again_at_once_costs_no_letter() {
         assert!(demo.letters(BILLING).await.is_empty(), "letter {number}");
     }
     office.each_is_one_ticket(3).await;
+    // Nor where the server's answer to the deletion is lost, so that nobody knows whether the letter is gone.
+    for (number, lost) in [(3, "pop_drop_after_quit"), (5, "pop_drop_quit")] {
+        office.write(number, 10).await;
+        demo.goes_wrong(lost, 1).await;
+        demo.program.run(&["mailbox", "fetch", BILLING]).fails(1, &["could not be fetched"]);
+        office.write(number + 1, 10).await;
+        demo.run(&["mailbox", "fetch", BILLING]);
+        assert!(demo.letters(BILLING).await.is_empty(), "after {lost}");
+        office.each_is_one_ticket(number + 2).await;
+    }
     demo.run(&["check"]);
 }
