@@ -1,6 +1,7 @@
 //! At the end of a round: the folder on the server against what is recorded of it. Each round compares numbers; the two
-//! lists are compared when these differ, once an hour, and when a person asks. What is found to be unaccounted is fetched
-//! when a person asks for it, by the way of all mail, so that nothing is doubled.
+//! lists are compared when these differ, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
+//! RFC 7162) spares itself the hourly listing of a folder in which there were none. What is found to be unaccounted is
+//! fetched when a person asks for it, by the way of all mail, so that nothing is doubled.
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
 use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
@@ -39,7 +40,11 @@ pub(super) async fn run(
 ) -> Result<Cursor, Broke> {
     let (id, folder) = (work.mailbox.id, cursor.folder.clone());
     let before = work.courier.read(move |tx| balance::find(tx, id, &folder)).await?;
-    if *stop.borrow() || !is_due(work, shelf, &cursor, before.as_ref(), *tally) {
+    let due = due(work, shelf, &cursor, before.as_ref(), *tally);
+    if *stop.borrow() || due == Due::No {
+        return Ok(cursor);
+    }
+    if due == Due::ByTheHour && is_unchanged(work, shelf.standing(), &cursor, before.as_ref()).await? {
         return Ok(cursor);
     }
     let Some((mut whole, mut sum)) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
@@ -68,8 +73,39 @@ pub(super) async fn run(
         let Some(again) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
         (whole, sum) = again;
     }
-    keep(work, &cursor, &whole, sum, asked).await?;
+    let standing = standing(work, shelf.standing(), &cursor).await?;
+    keep(work, &cursor, &whole, sum, asked, standing).await?;
     Ok(cursor)
+}
+
+/// All that a comparison comes from, where the server has a number for its side of it: rows of the desk are counted, of which
+/// none is ever taken away. While it is the same, so is what the comparison came to. Empty: the server has none.
+async fn standing(work: &Work<'_>, server: Option<String>, cursor: &Cursor) -> Result<String, Broke> {
+    let Some(server) = server else { return Ok(String::new()) };
+    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+    let rows = work.courier.read(move |tx| inbox::recorded(tx, id, &folder, validity)).await?;
+    let from_at = work.rules.from_at.unwrap_or(i64::MIN);
+    Ok(format!("{server} {rows} {} {} {from_at}", cursor.uid_last, cursor.start_after_uid))
+}
+
+/// Neither here nor there, so that the hour begins anew.
+async fn is_unchanged(
+    work: &Work<'_>,
+    server: Option<String>,
+    cursor: &Cursor,
+    before: Option<&Balance>,
+) -> Result<bool, Broke> {
+    let standing = standing(work, server, cursor).await?;
+    if standing.is_empty() || before.is_none_or(|before| before.standing != standing) {
+        return Ok(false);
+    }
+    let (claim, folder, now) = (work.claim.clone(), cursor.folder.clone(), work.courier.now());
+    let noted = work.courier.write_behind(move |tx| {
+        still_held(tx, &claim, now)?;
+        balance::note_unchanged(tx, claim.mailbox_id, &folder, now)
+    });
+    noted.await?;
+    Ok(true)
 }
 
 /// The folder listed and compared. `None`: the server does not list it, which stops no mail from coming in and is a note
@@ -105,26 +141,39 @@ async fn is_still_asked(work: &Work<'_>, cursor: &Cursor) -> Result<bool, Broke>
     Ok(balance.is_some_and(|balance| balance.asked == Asked::Fetch))
 }
 
-fn is_due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> bool {
-    let Some(before) = before else { return true };
+/// Whether to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    No,
+    /// Something says that the outcome is another one now.
+    Yes,
+    /// Nothing does, and it is long ago.
+    ByTheHour,
+}
+
+fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> Due {
+    let Some(before) = before else { return Due::Yes };
     let failed = before.uncounted_at.map(|at| work.courier.now().saturating_sub(at));
     if before.asked != Asked::Nothing {
-        return true;
+        return Due::Yes;
     }
     if failed.is_some_and(|age| (0..UNCOUNTED_MS).contains(&age)) {
-        return false;
+        return Due::No;
     }
-    let Some(compared_at) = before.compared_at else { return true };
+    let Some(compared_at) = before.compared_at else { return Due::Yes };
     if failed.is_some() || before.uid_validity != cursor.uid_validity {
-        return true;
+        return Due::Yes;
     }
     let age = work.courier.now().saturating_sub(compared_at);
     let on_server = before.counts.on_server();
     let pause = pause_ms(work.mailbox.protocol, on_server);
     if (0..pause).contains(&age) {
-        return false;
+        return Due::No;
     }
-    !(0..EVERY_MS.max(pause)).contains(&age) || tally != Tally::default() || shelf.has_changed(on_server)
+    if tally != Tally::default() || shelf.has_changed(on_server) {
+        return Due::Yes;
+    }
+    if (0..EVERY_MS.max(pause)).contains(&age) { Due::No } else { Due::ByTheHour }
 }
 
 /// What a comparison comes to.
@@ -182,7 +231,14 @@ async fn older(
     Ok(older)
 }
 
-async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum, asked: Asked) -> Result<(), Broke> {
+async fn keep(
+    work: &Work<'_>,
+    cursor: &Cursor,
+    whole: &Whole,
+    sum: Sum,
+    asked: Asked,
+    standing: String,
+) -> Result<(), Broke> {
     let compared = Compared {
         folder: cursor.folder.clone(),
         uid_validity: cursor.uid_validity,
@@ -190,6 +246,7 @@ async fn keep(work: &Work<'_>, cursor: &Cursor, whole: &Whole, sum: Sum, asked: 
         reason: reason(&sum, whole).to_owned(),
         older: Older { than: work.rules.from_at, uids: sum.older },
         asked,
+        standing,
     };
     let (claim, now) = (work.claim.clone(), work.courier.now());
     let kept = work.courier.write_behind(move |tx| {

@@ -254,6 +254,18 @@ impl Shelf {
         }
     }
 
+    /// How the folder stands, where the server has one number for all that changes in it (RFC 7162 §3.1.2): while this is
+    /// the same, so is the folder, as far as it was told by its opening.
+    pub(super) fn standing(&self) -> Option<String> {
+        match self {
+            Shelf::Imap(session) => {
+                let highest = session.highest_mod_seq()?;
+                Some(format!("{highest} {}", session.exists()))
+            }
+            Shelf::Pop3(_) | Shelf::Graph(_) => None,
+        }
+    }
+
     /// All that the folder holds, after all that is new was recorded.
     pub(crate) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
         match self {

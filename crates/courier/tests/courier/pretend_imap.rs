@@ -73,6 +73,8 @@ pub struct State {
     pub read_only: bool,
     /// What MYRIGHTS says of a folder; with none the server has no access control lists.
     pub rights: HashMap<String, String>,
+    /// Counts what changes (RFC 7162), and says at each opening how far it has come.
+    pub highest_mod_seq: Option<u64>,
     /// It has neither UIDPLUS nor MOVE.
     pub is_old: bool,
     /// MOVE and CREATE answer NO.
@@ -110,6 +112,7 @@ impl PretendImap {
             let uid = state.uid_next;
             state.uid_next += 1;
             state.letters.push(Letter { uid, at, bytes, seen: false, deleted: false });
+            state.highest_mod_seq = state.highest_mod_seq.map(|number| number + 1);
             uid
         };
         self.news.send_replace(uid);
@@ -296,10 +299,11 @@ impl PretendImap {
             )
             .into_bytes(),
             ["SELECT" | "EXAMINE", folder] if folder.trim_matches('"') == "INBOX" => format!(
-                "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{ok}",
+                "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{}{ok}",
                 state.letters.len(),
                 state.uid_validity,
-                state.uid_next
+                state.uid_next,
+                state.highest_mod_seq.map_or(String::new(), |n| format!("* OK [HIGHESTMODSEQ {n}] ok\r\n"))
             )
             .into_bytes(),
             ["SELECT" | "EXAMINE", _] => format!("{tag} NO [NONEXISTENT] no such folder\r\n").into_bytes(),

@@ -113,6 +113,43 @@ async fn a_lost_row_shows_within_the_hour_though_nothing_changes_on_the_server()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_counts_its_changes_lists_only_where_it_or_the_desk_has_changed() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    imap.state().highest_mod_seq = Some(4_000_000_000_000_000_000);
+    imap.deliver(NOON - HOUR, letter("letter 001"));
+    imap.deliver(NOON - HOUR, absence("away"));
+    fetch(&stage).await;
+    let first = listings(&imap);
+    for _ in 0..3 {
+        stage.clock.advance(HOUR + MINUTE);
+        fetch(&stage).await;
+        assert_eq!(balance(&stage).compared_at, Some(stage.clock.now()), "it is as good as compared");
+    }
+    assert_eq!(listings(&imap), first, "{:?}", imap.log());
+
+    let by_the_hour = async || {
+        let before = listings(&imap);
+        stage.clock.advance(HOUR + MINUTE);
+        fetch(&stage).await;
+        listings(&imap) - before
+    };
+    // A flag has changed: nothing that matters, but the server's number says no more.
+    imap.state().highest_mod_seq = Some(4_000_000_000_000_000_001);
+    assert_eq!(by_the_hour().await, 1);
+    assert_eq!(by_the_hour().await, 0);
+    stage.write(|tx| Ok(tx.execute("UPDATE folder SET uid_last = uid_last + 1", params![])?));
+    assert_eq!(by_the_hour().await, 1, "a cursor that is moved");
+    lose_held(&stage);
+    assert_eq!(by_the_hour().await, 1, "a row that is lost");
+    assert_eq!(balance(&stage).counts, counts(1, 0, 0, 1));
+    assert_eq!(by_the_hour().await, 0);
+    // It does not count any more.
+    imap.state().highest_mod_seq = None;
+    assert_eq!(by_the_hour().await, 1);
+    assert_eq!(by_the_hour().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_uidvalidity_and_what_was_moved_out_and_in_are_accounted_for() {
     let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
     for name in names(1, 5) {

@@ -6,7 +6,7 @@ use crate::tickets::queue::COUNT_MAX;
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
 
-pub use super::record::{Arrival, LeaseLost, Recorded, missing, record};
+pub use super::record::{Arrival, LeaseLost, Recorded, missing, record, recorded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

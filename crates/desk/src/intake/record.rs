@@ -134,6 +134,13 @@ pub fn missing(
     }
     Ok(missing)
 }
+/// How many messages of a folder are recorded, also those that are not on the server any more.
+pub fn recorded(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<i64> {
+    let count =
+        "SELECT (SELECT count(*) FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3)
+         + (SELECT count(*) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3)";
+    Ok(tx.one::<(i64,)>(count, params![mailbox_id, folder, uid_validity])?.0)
+}
 /// Looked up by their first and last in one statement.
 const RANGE: usize = 10_000;
 

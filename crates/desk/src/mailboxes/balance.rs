@@ -66,6 +66,8 @@ pub struct Balance {
     /// Why the last try to count it came to nothing, in a sentence; empty: it did not.
     pub uncounted: String,
     pub uncounted_at: Option<i64>,
+    /// What the comparison came from, in the fetcher's words; empty where that cannot be said in short.
+    pub standing: String,
 }
 impl Balance {
     /// *3 messages in the folder INBOX are on the server and not here.* And why.
@@ -96,12 +98,13 @@ impl FromRow for Balance {
             trouble: row.get(11)?,
             uncounted: row.get(12)?,
             uncounted_at: row.get(13)?,
+            standing: row.get(14)?,
         })
     }
 }
 const SELECT: &str =
     "SELECT mailbox_id, folder, uid_validity, compared_at, held, older, waiting, unaccounted,
-    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at FROM folder_balance WHERE mailbox_id ";
+    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at, standing FROM folder_balance WHERE mailbox_id ";
 
 pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Balance>> {
     let mut query = Query::new(SELECT);
@@ -153,6 +156,8 @@ pub struct Compared {
     pub older: Older,
     /// What had been asked for when it began.
     pub asked: Asked,
+    /// See [`Balance::standing`].
+    pub standing: String,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Older {
@@ -162,19 +167,19 @@ pub struct Older {
 
 /// It is what had been asked for by then; what somebody has asked for since waits for the next round.
 pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> Result<()> {
-    let Compared { folder, uid_validity, counts, reason, older, asked } = compared;
+    let Compared { folder, uid_validity, counts, reason, older, asked, standing } = compared;
     let before = find(tx, mailbox_id, folder)?;
     let since = before.as_ref().and_then(|balance| balance.unaccounted_since).unwrap_or(now);
     tx.execute(
         "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, compared_at, on_server, held, older, waiting,
-             unaccounted, unaccounted_since, reason, older_than, older_uids)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             unaccounted, unaccounted_since, reason, older_than, older_uids, standing)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $15)
          ON CONFLICT (mailbox_id, folder) DO UPDATE SET uid_validity = excluded.uid_validity,
              compared_at = excluded.compared_at, on_server = excluded.on_server, held = excluded.held,
              older = excluded.older, waiting = excluded.waiting, unaccounted = excluded.unaccounted,
              unaccounted_since = excluded.unaccounted_since, reason = excluded.reason,
              asked = CASE WHEN folder_balance.asked = $14 THEN '' ELSE folder_balance.asked END,
-             older_than = excluded.older_than, older_uids = excluded.older_uids,
+             older_than = excluded.older_than, older_uids = excluded.older_uids, standing = excluded.standing,
              uncounted = '', uncounted_at = NULL",
         params![
             mailbox_id,
@@ -190,12 +195,22 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
             reason,
             older.than,
             older.uids.written(),
-            asked.word()
+            asked.word(),
+            standing.as_str()
         ],
     )?;
     if before.is_none_or(|before| before.counts != *counts || before.asked != Asked::Nothing) {
         tx.wake("mailbox"); // its page says so
     }
+    Ok(())
+}
+
+/// All that the last comparison came from is as it was then, so that another would come to the same.
+pub fn note_unchanged(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, now: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE folder_balance SET compared_at = $3 WHERE mailbox_id = $1 AND folder = $2",
+        params![mailbox_id, folder, now],
+    )?;
     Ok(())
 }
 

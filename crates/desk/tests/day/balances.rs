@@ -22,6 +22,7 @@ fn compared_as_asked(day: &Day, folder: &str, unaccounted: i64, asked: Asked) {
         reason: if unaccounted > 0 { "Rows were lost.".to_owned() } else { String::new() },
         older: Older::default(),
         asked,
+        standing: String::new(),
     };
     day.write(|tx| balance::keep(tx, id, &compared, now));
 }

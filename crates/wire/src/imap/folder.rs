@@ -50,23 +50,23 @@ impl Session {
     async fn open(&mut self, verb: &str, folder: &str) -> Result<Selected> {
         let folder = if folder.is_empty() { "INBOX" } else { folder };
         let tried = format!("open the folder “{folder}”");
-        let (mut uid_validity, mut uid_next, mut exists) = (None, None, 0);
-        self.exists = 0;
+        let (mut uid_validity, mut uid_next, mut exists, mut highest) = (None, None, 0, None);
+        (self.exists, self.highest_mod_seq) = (0, None);
         self.run(&tried, &format!("{verb} {}", utf7::quoted(folder)), USUAL, |untagged| match untagged {
             Untagged::Exists(count) => exists = count,
             Untagged::Status(_, words) => {
-                let number =
-                    words.code.as_ref().and_then(|(name, value)| Some((name.as_str(), value.parse().ok()?)));
-                match number {
-                    Some(("UIDVALIDITY", value)) => uid_validity = Some(value).filter(|value| *value > 0),
-                    Some(("UIDNEXT", value)) => uid_next = Some(value),
+                let Some((name, value)) = &words.code else { return };
+                match name.as_str() {
+                    "UIDVALIDITY" => uid_validity = value.parse().ok().filter(|value| *value > 0),
+                    "UIDNEXT" => uid_next = value.parse().ok(),
+                    "HIGHESTMODSEQ" => highest = value.parse().ok(),
                     _ => {}
                 }
             }
             _ => {}
         })
         .await?;
-        self.news = false;
+        (self.news, self.highest_mod_seq) = (false, highest);
         match uid_validity {
             Some(uid_validity) => Ok(Selected { uid_validity, uid_next, exists }),
             None => {

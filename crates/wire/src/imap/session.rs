@@ -24,6 +24,7 @@ pub struct Session {
     /// Messages in the selected folder, and whether some came since the last search.
     pub(super) exists: u32,
     pub(super) news: bool,
+    pub(super) highest_mod_seq: Option<u64>,
     bye: Option<Words>,
     last_tag: u32,
     /// The command's end must be seen until then, and within so many responses.
@@ -66,6 +67,7 @@ impl Session {
             capabilities: Vec::new(),
             exists: 0,
             news: false,
+            highest_mod_seq: None,
             bye: None,
             last_tag: 0,
             until: Instant::now() + COMMAND_TIMEOUT,
@@ -81,6 +83,12 @@ impl Session {
     /// Messages in the selected folder, as the server told last.
     pub fn exists(&self) -> u32 {
         self.exists
+    }
+
+    /// HIGHESTMODSEQ of the selected folder when it was opened (RFC 7162 §3.1.2): it grows with every message that comes
+    /// and every flag that changes, and with CONDSTORE alone not with what is expunged. `None`: the server keeps none.
+    pub fn highest_mod_seq(&self) -> Option<u64> {
+        self.highest_mod_seq
     }
 
     /// What the server offers, in its order; after login what it said then.
