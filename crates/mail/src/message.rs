@@ -9,6 +9,8 @@ mod unpack;
 pub use arrival::{arrived_at, head};
 pub use unpack::unpack;
 
+use std::io::{self, Read, Seek};
+
 use crate::address::{self, Address};
 use crate::body;
 use crate::date;
@@ -194,6 +196,15 @@ pub fn parse(raw: &[u8]) -> Message {
 #[must_use]
 pub fn content_key(raw: &[u8]) -> [u8; 32] {
     content_key::of(&raw::data(raw))
+}
+
+/// The same of a message that is not in memory: some hundred kilobytes are at a time, and its header. It is read from its
+/// beginning to its end, and parts of it once more before.
+///
+/// # Errors
+/// Those of the reader.
+pub fn content_key_of(source: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+    content_key::of_source(source)
 }
 
 /// The label that raw 8-bit bytes of the header are tried with: that of the first text part.

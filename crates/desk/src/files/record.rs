@@ -6,8 +6,9 @@
 use anyhow::{Context as _, bail, ensure};
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, Take, Write as _};
 use std::os::unix::fs::FileExt as _;
+use zstd::stream::{read::Decoder, write::Encoder};
 
 const MAGIC: &[u8; 4] = b"PBL1";
 pub(super) const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 32;
@@ -15,6 +16,8 @@ pub(super) const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 32;
 const CONTENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// zstd's fast side: mail is written far more often than read.
 const LEVEL: i32 = 3;
+/// By so much of its beginning is told whether packing gains, where the whole is never in memory.
+const SAMPLE_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
@@ -25,7 +28,7 @@ enum Encoding {
 pub(super) struct Head {
     encoding: Encoding,
     pub stored_bytes: u64,
-    content_bytes: u64,
+    pub content_bytes: u64,
 }
 
 /// A record in memory, for what is small.
@@ -36,30 +39,61 @@ pub(super) fn write(content: &[u8], hash: [u8; 32]) -> anyhow::Result<Vec<u8>> {
     } else {
         (Encoding::Plain, content)
     };
-    Ok([head(encoding, body.len() as u64, content, hash).as_slice(), body].concat())
+    Ok([head(encoding, body.len() as u64, content.len() as u64, hash).as_slice(), body].concat())
 }
 
-/// A record into an empty file. The content goes through the compressor piece by piece: a letter of 60 MB is not in
-/// memory a second time.
-pub(super) fn write_to(mut file: &File, content: &[u8], hash: [u8; 32]) -> io::Result<()> {
-    if content.len() as u64 > CONTENT_BYTES_MAX {
-        return Err(io::Error::other("a content of more than 1 GB is too large for the store"));
+/// A record that is written into an empty file piece by piece: a letter of 200 MB is never in memory as a whole.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    packer: Packer,
+    content_bytes: u64,
+}
+enum Packer {
+    Plain(File),
+    Zstd(Encoder<'static, File>),
+}
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Packer::Plain(_) => "Plain",
+            Packer::Zstd(_) => "Zstd",
+        })
     }
-    file.write_all(&[0; HEAD_BYTES])?;
-    let mut encoder = zstd::stream::write::Encoder::new(file, LEVEL)?;
-    encoder.write_all(content)?;
-    let mut file = encoder.finish()?;
-    let mut stored_bytes = file.stream_position()?.saturating_sub(HEAD_BYTES as u64);
-    let mut encoding = Encoding::Zstd;
-    if stored_bytes >= content.len() as u64 {
-        (encoding, stored_bytes) = (Encoding::Plain, content.len() as u64);
-        file.set_len(HEAD_BYTES as u64)?;
-        file.write_all_at(content, HEAD_BYTES as u64)?;
+}
+impl Recorder {
+    /// For a content that begins so.
+    pub(super) fn begin(mut file: File, content: &[u8]) -> io::Result<Recorder> {
+        file.write_all(&[0; HEAD_BYTES])?;
+        let sample = content.get(..SAMPLE_BYTES).unwrap_or(content);
+        let gains = packed(sample)?.len() < sample.len();
+        let packer = if gains { Packer::Zstd(Encoder::new(file, LEVEL)?) } else { Packer::Plain(file) };
+        Ok(Recorder { packer, content_bytes: 0 })
     }
-    file.write_all_at(&head(encoding, stored_bytes, content, hash), 0)
+
+    pub(super) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.content_bytes += piece.len() as u64;
+        if self.content_bytes > CONTENT_BYTES_MAX {
+            return Err(io::Error::other("a content of more than 1 GB is too large for the store"));
+        }
+        match &mut self.packer {
+            Packer::Plain(file) => file.write_all(piece),
+            Packer::Zstd(encoder) => encoder.write_all(piece),
+        }
+    }
+
+    /// The file, which is a record now and not yet synced.
+    pub(super) fn end(self, hash: [u8; 32]) -> io::Result<File> {
+        let (encoding, mut file) = match self.packer {
+            Packer::Plain(file) => (Encoding::Plain, file),
+            Packer::Zstd(encoder) => (Encoding::Zstd, encoder.finish()?),
+        };
+        let stored_bytes = file.stream_position()?.saturating_sub(HEAD_BYTES as u64);
+        file.write_all_at(&head(encoding, stored_bytes, self.content_bytes, hash), 0)?;
+        Ok(file)
+    }
 }
 
-fn head(encoding: Encoding, stored_bytes: u64, content: &[u8], hash: [u8; 32]) -> Vec<u8> {
+fn head(encoding: Encoding, stored_bytes: u64, content_bytes: u64, hash: [u8; 32]) -> Vec<u8> {
     let encoding = match encoding {
         Encoding::Plain => 0,
         Encoding::Zstd => 1,
@@ -68,7 +102,7 @@ fn head(encoding: Encoding, stored_bytes: u64, content: &[u8], hash: [u8; 32]) -
     head.extend_from_slice(MAGIC);
     head.extend_from_slice(&[encoding, 0, 0, 0]);
     head.extend_from_slice(&stored_bytes.to_le_bytes());
-    head.extend_from_slice(&(content.len() as u64).to_le_bytes());
+    head.extend_from_slice(&content_bytes.to_le_bytes());
     head.extend_from_slice(&hash);
     head
 }
@@ -102,19 +136,24 @@ impl Head {
     }
 
     /// The content out of what is stored, unpacked while it is read; the caller checks its hash.
-    pub(super) fn open(self, body: impl Read) -> anyhow::Result<Vec<u8>> {
-        let length = usize::try_from(self.content_bytes)?;
-        let mut content = Vec::with_capacity(length);
-        // One more, so that what is longer than its head says shows.
-        let limit = self.content_bytes.saturating_add(1);
-        match self.encoding {
-            Encoding::Plain => body.take(limit).read_to_end(&mut content).map(drop)?,
-            Encoding::Zstd => {
-                let unpacked = zstd::stream::read::Decoder::new(body)?.take(limit).read_to_end(&mut content);
-                unpacked.map(drop).context("it does not unpack")?;
-            }
+    pub(super) fn open(self, stored: Take<File>) -> io::Result<Unpacker> {
+        Ok(match self.encoding {
+            Encoding::Plain => Unpacker::Plain(stored),
+            Encoding::Zstd => Unpacker::Zstd(Decoder::new(stored)?),
+        })
+    }
+}
+
+/// Reads what is stored as what it was.
+pub(super) enum Unpacker {
+    Plain(Take<File>),
+    Zstd(Decoder<'static, BufReader<Take<File>>>),
+}
+impl Read for Unpacker {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Unpacker::Plain(stored) => stored.read(buffer),
+            Unpacker::Zstd(decoder) => decoder.read(buffer),
         }
-        ensure!(content.len() == length, "its head is broken");
-        Ok(content)
     }
 }

@@ -4,27 +4,35 @@
 //! `file/ab/abcd…` holds one large content, `pack/00000001` many small ones, one record after another (see
 //! [`record`]). Each process appends to a pack of its own and never to one that it found, so the
 //! torn end that a kill leaves is only ever behind what some row names. A file under `file/` gets its name when
-//! it is whole.
-use super::record::{self, HEAD_BYTES, Head};
+//! it is whole; until then it is under `part/`.
+mod content;
+mod pack;
+mod whole;
+mod writer;
+
+pub use content::Content;
+pub use writer::Writer;
+
+use super::record;
 use super::reserve::{Reserve, Shortage};
 use crate::Result;
 use crate::db::file_limit;
 use anyhow::{Context as _, anyhow};
+use pack::{Batch, Pack};
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use whole::{Large, file_place};
 
 /// What is smaller than this when compressed goes into the pack: a file of its own costs two syncs, which only what is
 /// large is worth.
 const SMALL_BYTES: usize = 1024 * 1024;
 /// What is longer gets a file of its own however well it packs, and is packed on its way there.
 const WHOLE_BYTES: usize = 1024 * 1024;
-/// A pack that is longer is not appended to any more.
-const PACK_BYTES: u64 = 256 * 1024 * 1024;
 /// How many recent contents are remembered, so that they are not written again.
 const REMEMBERED: usize = 10_000;
 
@@ -43,13 +51,6 @@ struct Shared {
     synced: HashSet<PathBuf>,
     /// Numbers the partial files of this process.
     parts: u64,
-}
-/// The pack that this process appends to.
-#[derive(Debug)]
-struct Pack {
-    number: u64,
-    file: File,
-    length: u64,
 }
 /// Bytes that are durably in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,13 +71,14 @@ impl Stored {
 impl Store {
     /// Opens or makes the folder (0700).
     pub fn open(root: &Path) -> Result<Store> {
-        for folder in [root.to_owned(), root.join("file"), root.join("pack")] {
+        for folder in [root.to_owned(), root.join("file"), root.join("pack"), writer::folder(root)] {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(&folder)
                 .map_err(|e| said(&folder, "made", e))?;
         }
+        writer::sweep(root);
         sync_folder(root)?;
         if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
             sync_folder(parent)?;
@@ -172,26 +174,13 @@ impl Store {
 
     /// The bytes, their hash checked.
     pub fn get(&self, place: &str, hash: &[u8]) -> Result<Vec<u8>> {
+        Ok(self.open_blob(place, hash)?.into_bytes()?)
+    }
+
+    /// The same to be read piece by piece. Whether all was right is known at its end.
+    pub fn open_blob(&self, place: &str, hash: &[u8]) -> Result<Content> {
         let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;
-        let read = || -> anyhow::Result<Vec<u8>> {
-            let mut file = File::open(&path)?;
-            let mut head = [0; HEAD_BYTES];
-            file.read_exact_at(&mut head, offset)?;
-            let head = Head::read(&head)?;
-            // Before the memory for it is taken.
-            let end = offset.checked_add(HEAD_BYTES as u64).and_then(|at| at.checked_add(head.stored_bytes));
-            anyhow::ensure!(
-                end.is_some_and(|end| file.metadata().is_ok_and(|m| m.len() >= end)),
-                "it is cut off"
-            );
-            file.seek(SeekFrom::Start(offset + HEAD_BYTES as u64))?;
-            let content = head.open(file.take(head.stored_bytes))?;
-            anyhow::ensure!(Store::hash(&content) == hash, "its bytes are not the ones that were stored");
-            Ok(content)
-        };
-        Ok(read().with_context(|| {
-            format!("{} cannot be read at {offset}; restore this file from a backup", path.display())
-        })?)
+        Ok(Content::open(path, offset, hash)?)
     }
 
     /// Whether less is free than is kept for those who work here.
@@ -226,18 +215,6 @@ impl Store {
         Ok(Some(place))
     }
 
-    /// A file under `file/` is there after a power cut: its folder is on the disk, and so is that folder's name, which
-    /// another process may have made a moment ago.
-    fn sync_name(&self, path: &Path) -> Result<()> {
-        let folder = path.parent().context("invariant: a place has a folder")?;
-        sync_folder(folder)?;
-        if !self.shared().synced.contains(folder) {
-            sync_folder(&self.root.join("file"))?;
-            self.shared().synced.insert(folder.to_owned());
-        }
-        Ok(())
-    }
-
     fn remember(&self, places: &HashMap<[u8; 32], String>) {
         let mut shared = self.shared();
         if shared.recent.len() + places.len() > REMEMBERED {
@@ -257,110 +234,6 @@ impl Store {
         let fine = digits(folder, u8::is_ascii_hexdigit) && digits(name, u8::is_ascii_hexdigit);
         fine.then(|| (self.root.join("file").join(folder).join(name), 0))
     }
-
-    /// One large content: beside, synced, renamed, and the folder synced.
-    fn write_file(&self, hash: &[u8; 32], large: &Large<'_>) -> Result<String> {
-        let place = file_place(hash);
-        let path = self.root.join(&place);
-        let folder = path.parent().context("invariant: a place has a folder")?;
-        if !folder.exists() {
-            let made = DirBuilder::new().mode(0o700).create(folder);
-            made.or_else(|e| if e.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(e) })
-                .map_err(|e| said(folder, "made", e))?;
-        }
-        let part = {
-            let mut shared = self.shared();
-            shared.parts += 1;
-            folder.join(format!("part-{}-{}", std::process::id(), shared.parts))
-        };
-        let written = || -> io::Result<()> {
-            // `create`, not `create_new`: a killed process of the same id may have left one.
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-            match large {
-                Large::Record(record) => file.write_all(record)?,
-                Large::Content(content) => record::write_to(&file, content, *hash)?,
-            }
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        }();
-        if let Err(e) = written {
-            let _ = fs::remove_file(&part);
-            return Err(said(&path, "written", e).into());
-        }
-        self.sync_name(&path)?;
-        Ok(place)
-    }
-
-    /// All small contents of a batch with one sync.
-    fn append(&self, batch: Batch) -> Result<Vec<([u8; 32], String)>> {
-        if batch.bytes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut shared = self.shared();
-        let pack = match shared.pack.take() {
-            Some(pack) if pack.length < PACK_BYTES => pack,
-            _ => self.new_pack()?,
-        };
-        let begin = pack.length;
-        let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
-        // After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the
-        // pack is not appended to again. Nothing names its end.
-        written.map_err(|e| said(&self.root.join("pack"), "written", e))?;
-        let place = |offset: u64| format!("pack/{:08}@{}", pack.number, begin + offset);
-        let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
-        shared.pack = Some(Pack { length: begin + batch.bytes.len() as u64, ..pack });
-        Ok(places)
-    }
-
-    /// The first number that nobody has, taken by making the file.
-    fn new_pack(&self) -> Result<Pack> {
-        let folder = self.root.join("pack");
-        let numbers = fs::read_dir(&folder).map_err(|e| said(&folder, "read", e))?;
-        let highest =
-            numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
-        for number in highest.map_or(1, |n| n + 1).. {
-            let path = folder.join(format!("{number:08}"));
-            match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
-                Ok(file) => {
-                    sync_folder(&folder)?;
-                    return Ok(Pack { number, file, length: 0 });
-                }
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {} // another process was quicker
-                Err(e) => return Err(said(&path, "made", e).into()),
-            }
-        }
-        unreachable!("invariant: numbers do not end")
-    }
-}
-
-/// What gets a file of its own.
-enum Large<'a> {
-    Record(Vec<u8>),
-    /// Made a record while it is written.
-    Content(&'a [u8]),
-}
-
-/// Small records on their way into the pack.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    offsets: Vec<([u8; 32], u64)>,
-}
-impl Batch {
-    fn has(&self, hash: &[u8; 32]) -> bool {
-        self.offsets.iter().any(|(h, _)| h == hash)
-    }
-    fn add(&mut self, hash: [u8; 32], record: &[u8]) {
-        self.offsets.push((hash, self.bytes.len() as u64));
-        self.bytes.extend_from_slice(record);
-    }
-}
-
-fn file_place(hash: &[u8; 32]) -> String {
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let folder = hash.first().map(|byte| format!("{byte:02x}")).unwrap_or_default();
-    format!("file/{folder}/{hex}")
 }
 
 /// A file that was made is there after a power cut only when its folder is on the disk too.

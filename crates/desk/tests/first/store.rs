@@ -1,6 +1,7 @@
 //! Bytes by content: durable, once, and never wrong.
-use desk::files::store::Store;
+use desk::files::store::{Content, Store};
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -72,6 +73,105 @@ fn what_is_packed_on_its_way_to_its_file_comes_back_whole_and_one_changed_byte_i
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         assert!(store.get(&stored.place, &stored.hash).unwrap_err().to_string().contains("cut off"));
     }
+}
+
+/// Gives at most so many bytes at once.
+struct Slow<'a>(&'a [u8], usize);
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+fn read_all(mut content: Content) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes).map(|_| bytes)
+}
+const MB: usize = 1024 * 1024;
+
+#[test]
+fn what_comes_piece_by_piece_is_kept_as_what_comes_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let begins_packed = [vec![7; MB], noise(3 * MB, 4)].concat();
+    for content in [Vec::new(), noise(700, 1), noise(MB, 2), noise(MB + 1, 3), vec![7; 5 * MB], begins_packed]
+    {
+        let streamed = store.put_stream(&mut Slow(&content, 60_007)).unwrap();
+        assert_eq!((streamed.hash, streamed.size_bytes), (Store::hash(&content), content.len() as u64));
+        assert_eq!(streamed.place.starts_with("file/"), content.len() >= MB, "{}", streamed.place);
+        let blob = store.open_blob(&streamed.place, &streamed.hash).unwrap();
+        assert_eq!(blob.size_bytes(), content.len() as u64);
+        assert!(read_all(blob).unwrap() == content);
+        assert!(store.get(&streamed.place, &streamed.hash).unwrap() == content);
+        // Known content is not kept twice, whichever way it comes.
+        let files = files_under(folder.path());
+        assert_eq!(store.put(&content).unwrap(), streamed);
+        assert_eq!(store.put_stream(&mut Slow(&content, MB)).unwrap(), streamed);
+        assert_eq!(files_under(folder.path()), files);
+    }
+    let packed = store.put_stream(&mut Slow(&vec![8; 5 * MB], MB)).unwrap();
+    assert!(fs::metadata(folder.path().join(packed.place)).unwrap().len() < 5_000);
+}
+
+#[test]
+fn the_last_bytes_are_given_out_only_when_all_are_the_right_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for content in [noise(3 * MB, 1), vec![7; 3 * MB]] {
+        let stored = store.put_stream(&mut content.as_slice()).unwrap();
+        let path = folder.path().join(&stored.place);
+        let whole = fs::read(&path).unwrap();
+        for at in [whole.len() / 2, whole.len() - 1] {
+            let mut bad = whole.clone();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            let mut given = 0;
+            let said = store.open_blob(&stored.place, &stored.hash).map_err(|e| e.to_string()).and_then(
+                |mut blob| {
+                    let mut piece = vec![0; 70_000];
+                    loop {
+                        match blob.read(&mut piece) {
+                            Ok(0) => return Ok(()),
+                            Ok(bytes) => given += bytes,
+                            Err(e) => return Err(e.to_string()),
+                        }
+                    }
+                },
+            );
+            let said = said.unwrap_err();
+            assert!(said.contains(&stored.place) && said.contains("restore this file"), "{said}");
+            assert!(given < content.len(), "byte {at}: {given}");
+        }
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert!(store.open_blob(&stored.place, &stored.hash).unwrap_err().to_string().contains("cut off"));
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_off_leaves_nothing_and_so_does_a_killed_process() {
+    struct Breaks(u64);
+    impl Read for Breaks {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or_else(|| io::Error::other("the line is gone"))?;
+            buffer.fill(7);
+            Ok(buffer.len())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let said = store.put_stream(&mut Breaks(30)).unwrap_err().to_string();
+    assert!(said.contains("could not be read: the line is gone"), "{said}");
+    assert_eq!(files_under(folder.path()), 0);
+    // What another process left is swept; what is being written here is not.
+    fs::write(folder.path().join("part/7-1"), "half of it").unwrap();
+    let mut writer = store.writer();
+    writer.write(&vec![7; 2 * MB]).unwrap();
+    assert_eq!(files_under(&folder.path().join("part")), 2);
+    let other = Store::open(folder.path()).unwrap();
+    assert_eq!(files_under(&folder.path().join("part")), 1);
+    let stored = writer.end().unwrap();
+    assert_eq!(files_under(&folder.path().join("part")), 0);
+    assert!(other.get(&stored.place, &stored.hash).unwrap() == vec![7; 2 * MB]);
 }
 
 #[test]

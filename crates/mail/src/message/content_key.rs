@@ -1,5 +1,7 @@
 //! What makes two deliveries of one letter the same letter.
 
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
 use sha2::{Digest, Sha256};
 
 use crate::header;
@@ -65,64 +67,186 @@ fn is_trace(name: &str) -> bool {
     TRACE.contains(&name) || TRACE_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
+/// Bytes in which the header is looked for: no server passes on a hundredth of it. What is behind them counts as body, so
+/// that a header without an end is never in memory as a whole.
+const HEAD_BYTES_MAX: usize = 16 << 20;
+/// Bytes that are read of a message at once.
+const PIECE_BYTES: usize = 128 << 10;
+
 /// The hash over the fields that stay (in their order, unfolded) and the body, line ends as LF.
 pub(crate) fn of(data: &[u8]) -> [u8; 32] {
-    let block = header::block(data, 0, &|_| false);
-    let mut hash = Sha256::new();
-    for field in &block.fields {
-        let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
-        if is_trace(&name) {
-            continue;
+    of_data(data, HEAD_BYTES_MAX)
+}
+
+fn of_data(data: &[u8], head_bytes_max: usize) -> [u8; 32] {
+    let (mut key, body_at) = Key::of_head(data.get(..head_bytes_max).unwrap_or(data));
+    key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());
+    key.done()
+}
+
+/// The same of what is not in memory.
+pub(crate) fn of_source(source: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+    of_source_within(source, HEAD_BYTES_MAX)
+}
+
+fn of_source_within(source: &mut (impl Read + Seek), head_bytes_max: usize) -> io::Result<[u8; 32]> {
+    let end = source.seek(SeekFrom::End(0))?;
+    source.rewind()?;
+    let mut mark = Vec::new();
+    source.by_ref().take(3).read_to_end(&mut mark)?;
+    let begin = if mark == b"\xef\xbb\xbf" { 3 } else { 0 };
+    source.seek(SeekFrom::Start(begin))?;
+    // Where no line ends otherwise, CR ends it. Without any CR either it makes no difference.
+    let cr_ends_lines = !has_line_feed(source)?;
+
+    source.seek(SeekFrom::Start(begin))?;
+    let mut data = BufReader::with_capacity(PIECE_BYTES, Lines { source: &mut *source, cr_ends_lines });
+    let (skipped, mut head) = behind_start(&mut data)?;
+    let mut rest = data.take(head_bytes_max.saturating_sub(head.len()) as u64);
+    loop {
+        let line_at = memchr::memrchr(b'\n', &head).map_or(0, |end| end + 1);
+        let bytes = rest.read_until(b'\n', &mut head)?;
+        // What a header block is does not depend on what follows its empty line.
+        if bytes == 0 || matches!(head.get(line_at..), Some(b"\n" | b"\r\n")) {
+            break;
         }
-        hash.update(name.as_bytes());
-        hash.update(b":");
-        // Transports fold anew: blanks count as one.
-        for piece in field.value.split(u8::is_ascii_whitespace).filter(|p| !p.is_empty()) {
-            hash.update(b" ");
-            hash.update(piece);
+    }
+    let (mut key, body_at) = Key::of_head(head.get(..head_bytes_max).unwrap_or(&head));
+    drop(head);
+
+    let body_at = begin + skipped + body_at as u64;
+    let end = without_blanks(source, body_at, end)?;
+    source.seek(SeekFrom::Start(body_at))?;
+    let mut body = Lines { source, cr_ends_lines }.take(end.saturating_sub(body_at));
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match body.read(&mut piece)? {
+            0 => return Ok(key.done()),
+            bytes => key.body(piece.get(..bytes).unwrap_or_default()),
+        }
+    }
+}
+
+fn has_line_feed(source: &mut impl Read) -> io::Result<bool> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let bytes = source.read(&mut piece)?;
+        let read = piece.get(..bytes).unwrap_or_default();
+        if read.is_empty() || memchr::memchr(b'\n', read).is_some() {
+            return Ok(!read.is_empty());
+        }
+    }
+}
+
+/// How many bytes are skipped as `raw::data` does it, empty lines and the `From ` line of an mbox; and what was read behind them.
+fn behind_start(data: &mut impl BufRead) -> io::Result<(u64, Vec<u8>)> {
+    let mut skipped = 0;
+    loop {
+        let read = data.fill_buf()?;
+        let blank = read.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let (goes_on, is_end) = (blank == read.len(), read.is_empty());
+        data.consume(blank);
+        skipped += blank as u64;
+        if is_end || !goes_on {
+            break;
+        }
+    }
+    let mut head = Vec::new();
+    data.by_ref().take(5).read_to_end(&mut head)?;
+    if head == b"From " {
+        skipped += 5 + data.skip_until(b'\n')? as u64;
+        head.clear();
+    }
+    Ok((skipped, head))
+}
+
+/// Where what is between these places ends without the blanks behind it; looked for from its end.
+fn without_blanks(source: &mut (impl Read + Seek), begin: u64, mut end: u64) -> io::Result<u64> {
+    let mut piece = vec![0; PIECE_BYTES];
+    while end > begin {
+        let bytes = usize::try_from(end - begin).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
+        let Some(read) = piece.get_mut(..bytes) else { break };
+        source.seek(SeekFrom::Start(end - bytes as u64))?;
+        source.read_exact(read)?;
+        end -= (bytes - read.trim_ascii_end().len()) as u64;
+        if !read.trim_ascii_end().is_empty() {
+            break;
+        }
+    }
+    Ok(end)
+}
+
+/// A message whose lines end with LF or CRLF.
+struct Lines<S> {
+    source: S,
+    cr_ends_lines: bool,
+}
+impl<S: Read> Read for Lines<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.source.read(buffer)?;
+        if self.cr_ends_lines {
+            buffer.iter_mut().take(bytes).filter(|b| **b == b'\r').for_each(|b| *b = b'\n');
+        }
+        Ok(bytes)
+    }
+}
+
+/// The hash while it is made.
+struct Key {
+    hash: Sha256,
+    /// The body read so far ends with a CR, which only counts when no LF follows.
+    ends_with_cr: bool,
+}
+impl Key {
+    /// Over the header, and where in these bytes the body begins.
+    fn of_head(data: &[u8]) -> (Key, usize) {
+        let block = header::block(data, 0, &|_| false);
+        let mut hash = Sha256::new();
+        for field in &block.fields {
+            let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
+            if is_trace(&name) {
+                continue;
+            }
+            hash.update(name.as_bytes());
+            hash.update(b":");
+            // Transports fold anew: blanks count as one.
+            for piece in field.value.split(u8::is_ascii_whitespace).filter(|p| !p.is_empty()) {
+                hash.update(b" ");
+                hash.update(piece);
+            }
+            hash.update(b"\n");
         }
         hash.update(b"\n");
+        (Key { hash, ends_with_cr: false }, block.body_at)
     }
-    hash.update(b"\n");
-    let body = data.get(block.body_at..).unwrap_or_default().trim_ascii_end();
-    // Up to each CR that ends a line, and on behind it: hashing short pieces costs more than hashing long ones.
-    let mut begin = 0;
-    for at in memchr::memchr_iter(b'\r', body).filter(|at| body.get(at + 1) == Some(&b'\n')) {
-        hash.update(body.get(begin..at).unwrap_or_default());
-        begin = at + 1;
+
+    /// The next piece of the body, which does not end in blanks.
+    fn body(&mut self, piece: &[u8]) {
+        if self.ends_with_cr && piece.first().is_some_and(|b| *b != b'\n') {
+            self.hash.update(b"\r");
+        }
+        self.ends_with_cr &= piece.is_empty();
+        // Up to each CR that ends a line, and on behind it: hashing short pieces costs more than hashing long ones.
+        let mut begin = 0;
+        for at in memchr::memchr_iter(b'\r', piece) {
+            let next = piece.get(at + 1);
+            self.ends_with_cr |= next.is_none();
+            if next.is_none_or(|b| *b == b'\n') {
+                self.hash.update(piece.get(begin..at).unwrap_or_default());
+                begin = at + 1;
+            }
+        }
+        self.hash.update(piece.get(begin..).unwrap_or_default());
     }
-    hash.update(body.get(begin..).unwrap_or_default());
-    hash.update(b"\n");
-    hash.finalize().into()
+
+    fn done(mut self) -> [u8; 32] {
+        if self.ends_with_cr {
+            self.hash.update(b"\r");
+        }
+        self.hash.update(b"\n");
+        self.hash.finalize().into()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Keys are kept for ever, so what is hashed may never change: the body line by line, each without its CR.
-    #[test]
-    fn the_body_is_hashed_by_its_lines_whatever_they_end_with() {
-        let bodies: [&[u8]; 8] = [
-            b"",
-            b"one",
-            b"one\ntwo\n\n",
-            b"one\r\ntwo\r\n",
-            b"one\r\r\ntwo\rthree\n\r\n\r\nfour",
-            b"\r\n\r\none\r",
-            b"\n\r\n one \r\n",
-            b"one\n\rtwo\n",
-        ];
-        for body in bodies {
-            let mut hash = Sha256::new();
-            hash.update(b"subject: a\n\n");
-            for line in body.trim_ascii_end().split(|b| *b == b'\n') {
-                hash.update(line.strip_suffix(b"\r").unwrap_or(line));
-                hash.update(b"\n");
-            }
-            let expected: [u8; 32] = hash.finalize().into();
-            let message = [b"Subject: a\r\nReceived: b\r\n\r\n", body].concat();
-            assert_eq!(of(&message), expected, "{:?}", String::from_utf8_lossy(body));
-        }
-    }
-}
+mod tests;

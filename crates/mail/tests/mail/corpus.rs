@@ -3,6 +3,7 @@
 //! `WRITE_CORPUS=1 cargo nextest run -p mail corpus` writes the expectations anew; read them before the commit.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::PathBuf;
 
 use mail::inspect::inspect;
@@ -143,4 +144,23 @@ fn two_deliveries_of_one_letter_have_one_key() {
     let key = |text: &str| mail::message::content_key(text.as_bytes());
     assert_eq!(key(&first), key(&second));
     assert_ne!(key(&first), key(&other));
+}
+
+#[test]
+fn every_letter_has_the_same_key_in_memory_and_out_of_it() {
+    for path in letters() {
+        let raw = fs::read(&path).expect("readable");
+        let text =
+            |end: &str| String::from_utf8_lossy(&raw).replace("\r\n", "\n").replace('\n', end).into_bytes();
+        for raw in [
+            raw.clone(),
+            text("\n"),
+            text("\r\n"),
+            text("\r"),
+            [b"\xef\xbb\xbf\r\n\n", raw.as_slice(), b" \r\n\t"].concat(),
+        ] {
+            let key = mail::message::content_key_of(&mut Cursor::new(&raw)).expect("readable");
+            assert_eq!(key, mail::message::content_key(&raw), "{}", name(&path));
+        }
+    }
 }
