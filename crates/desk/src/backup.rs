@@ -49,8 +49,8 @@ pub struct Made {
     pub kept: usize,
 }
 
-/// Copies the desk into the folder, which is made, or holds earlier backups of the same desk. Of the databases the newest
-/// `keep` stay; contents are never removed. `new_id` names the desk if nothing does yet.
+/// Copies the desk into the folder, which is made, or holds earlier backups of the same desk. Of the databases `keep`
+/// stay, this one and the newest of the others; contents are never removed. `new_id` names the desk if nothing does yet.
 pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> Result<Made> {
     let id = desk.db.write(|tx| match setting::find(tx, DESK_ID)? {
         Some(id) => Ok::<_, crate::Error>(id),
@@ -65,12 +65,14 @@ pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> 
     desk.db.snapshot(&database, &MIGRATIONS)?;
     let blobs = copy::store(desk.store.root(), &to.join(BLOBS))?;
     let about = fs::metadata(&database).with_context(|| format!("{} cannot be read", database.display()))?;
-    let mut all = databases(to)?;
-    let old = all.len().saturating_sub(keep.max(1));
-    for Moment { path, .. } in all.drain(..old) {
+    // The one that was just made stays, also where a clock was ahead at an earlier one.
+    let mut others = databases(to)?;
+    others.retain(|moment| moment.path != database);
+    let old = others.len().saturating_sub(keep.saturating_sub(1));
+    for Moment { path, .. } in others.drain(..old) {
         fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
     }
-    Ok(Made { database, database_bytes: about.len(), blobs, dropped: old, kept: all.len() })
+    Ok(Made { database, database_bytes: about.len(), blobs, dropped: old, kept: others.len() + 1 })
 }
 
 /// The folder of this desk's backups, held against another backup as long as the file lives.

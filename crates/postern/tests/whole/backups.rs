@@ -166,6 +166,13 @@ fn a_second_backup_adds_what_is_new_and_an_older_moment_can_be_restored() {
     other.run(&["restore", &to, "--of", "2001-01-01T00-00-00Z"]).fails(3, &["--list"]);
     other.run(&["restore", &to, "--of", &oldest]).fine();
     assert_eq!(items(&other, &["inbox", "list"]).len(), 1, "the key came with it");
+    // One of a clock that was ahead does not take the place of the one that was just made.
+    let databases = PathBuf::from(&to).join("database");
+    fs::copy(databases.join(format!("{oldest}.db")), databases.join("2199-01-01T00-00-00.000Z.db")).unwrap();
+    let last = json(&program, &["backup", &to, "--keep", "2"]);
+    assert_eq!((&last["kept"], &last["dropped"]), (&2.into(), &3.into()), "{last}");
+    let made = last["database"].as_str().unwrap();
+    assert!(fs::exists(made).unwrap(), "{made}");
     // Where a desk is, nothing is written over.
     other.run(&["restore", &to]).fails(1, &["there is a database at"]);
     // What was restored is another desk, with backups of its own.
