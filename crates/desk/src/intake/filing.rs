@@ -132,13 +132,14 @@ fn decide(
         if let Some(ended) = ended(screen::screen(tx, batch, claim.mailbox_id, prepared)?) {
             return Ok(ended);
         }
-        if batch.came_elsewhere(claim)
-            && let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
-            && let Some(ended) = ended(verdict)
-        {
-            also_received(tx, claim, ticket_id, now)?;
-            return Ok(ended);
-        }
+    }
+    // Also of one that a person wants: it is on a ticket then.
+    if batch.came_elsewhere(claim)
+        && let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
+        && let Some(ended) = ended(verdict)
+    {
+        also_received(tx, claim, ticket_id, now)?;
+        return Ok(ended);
     }
     let place = threading::thread(tx, message)?;
     if !claim.accepted {

@@ -40,6 +40,25 @@ fn an_absence_note_to_nothing_of_ours_is_held_and_opens_no_ticket() {
 }
 
 #[test]
+fn one_letter_that_is_held_at_two_mailboxes_becomes_one_ticket_though_both_are_wanted() {
+    let day = Day::new();
+    day.mailbox("billing@desk.example", "Billing");
+    let note = absence().id("away@x");
+    day.receive(note.clone());
+    day.receive_at("billing@desk.example", note);
+    let both = waiting(&day);
+    assert_eq!(both.len(), 2);
+    for id in both.into_iter().rev() {
+        decides(&day, |tx, by| held::accept(tx, by, id)).unwrap();
+        day.file_all();
+    }
+    assert_eq!(tickets(&day), 1);
+    let thread = day.thread("10001");
+    assert!(thread.contains("— also received at billing@desk.example"), "{thread}");
+    day.is_whole();
+}
+
+#[test]
 fn an_absence_note_from_somebody_who_has_no_part_in_the_ticket_is_held() {
     let day = Day::new();
     day.receive(mail::from("bert@example.org", "Printer", "It burns."));
