@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in order. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 24] = [
+pub const MIGRATIONS: [db::Migration; 25] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -67,4 +67,5 @@ pub const MIGRATIONS: [db::Migration; 24] = [
     db::Migration::both(22, include_str!("../migrations/0022_folders.sql")),
     db::Migration::both(23, include_str!("../migrations/0023_by_content.sql")),
     db::Migration::both(24, include_str!("../migrations/0024_standing.sql")),
+    db::Migration::both(25, include_str!("../migrations/0025_numbering.sql")),
 ];

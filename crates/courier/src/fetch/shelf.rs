@@ -7,9 +7,10 @@ use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
 use crate::probe;
 use crate::trouble::Trouble;
-use desk::mailboxes::cursor::Link;
+use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::{self, Known, Named};
+use desk::mailboxes::numbering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use wire::imap;
 use wire::pop3::{self, Retrieved};
@@ -145,8 +146,8 @@ impl Shelf {
                     return Err(gone);
                 }
                 let selected = explained(courier, mailbox, Side::Incoming, selected).await?;
-                let (uid_validity, uid_next) = (selected.uid_validity, selected.uid_next);
-                Ok((Opened { uid_validity, uid_next, walks: false }, Names::default()))
+                let uid_validity = whose(courier, mailbox, session, &selected).await?;
+                Ok((Opened { uid_validity, uid_next: selected.uid_next, walks: false }, Names::default()))
             }
             Shelf::Pop3(_) => {
                 let error = wire::Error::transient("list what is new", &mailbox.incoming.host);
@@ -348,6 +349,33 @@ impl Shelf {
             Shelf::Graph(_) => Ok(()),
         };
     }
+}
+
+/// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the
+/// one that was read, whatever it says (RFC 3501 §2.3.1.1: UIDs rise).
+async fn whose(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    session: &mut imap::Session,
+    selected: &imap::Selected,
+) -> Result<u32, Trouble> {
+    let (of, folder) = (mailbox.clone(), mailbox.folder_or_inbox().to_owned());
+    let read = courier.read(move |tx| Ok((numbering::find(tx, &of)?, cursor::find(tx, of.id, &folder)?)));
+    let (known, read_to) = read.await?;
+    if let Some(known) = known {
+        let validity = known.validity(selected.uid_validity);
+        let goes_back = |next: &u32| {
+            read_to.is_some_and(|cursor| cursor.uid_validity == validity && *next <= cursor.uid_last)
+        };
+        let Some(next) = selected.uid_next.filter(goes_back) else { return Ok(validity) };
+        let beyond = session.uids_since(next.saturating_sub(1)).await;
+        if !explained(courier, mailbox, Side::Incoming, beyond).await?.is_empty() {
+            return Ok(validity); // it only counts badly
+        }
+    }
+    let of = mailbox.clone();
+    let begun = courier.write_behind(move |tx| numbering::begin(tx, &of)).await?;
+    Ok(begun.validity(selected.uid_validity))
 }
 
 impl Pop3 {

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
 mod alerts;
+mod another_place;
 mod authorize;
 mod awkward;
 mod device;

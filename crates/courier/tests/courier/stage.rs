@@ -101,12 +101,12 @@ impl Stage {
 
     /// Fetched by IMAP with a password.
     pub fn fetched_from(&self, server: SocketAddr, start_from: StartFrom, fetched: Fetched) {
-        let remote = remote(server, Authentication::Password, start_from, fetched, true);
-        let vault = &self.desk.vault;
-        self.write(|tx| {
-            let by = self.by();
-            mailbox::change_remote(tx, vault, &by, self.mailbox_id, &remote, Completeness::Complete, [1; 24])
-        });
+        self.fetched_from_as(server, "", start_from, fetched);
+    }
+
+    /// The same, signed in under this name.
+    pub fn fetched_from_as(&self, server: SocketAddr, user: &str, start_from: StartFrom, fetched: Fetched) {
+        self.fetched_by(Protocol::Imap, server, user, start_from, fetched);
     }
 
     /// Fetched by POP3 with a password.
@@ -122,8 +122,19 @@ impl Stage {
         start_from: StartFrom,
         fetched: Fetched,
     ) {
+        self.fetched_by(Protocol::Pop3, server, user, start_from, fetched);
+    }
+
+    fn fetched_by(
+        &self,
+        protocol: Protocol,
+        server: SocketAddr,
+        user: &str,
+        start_from: StartFrom,
+        fetched: Fetched,
+    ) {
         let mut remote = remote(server, Authentication::Password, start_from, fetched, true);
-        remote.protocol = Protocol::Pop3;
+        remote.protocol = protocol;
         remote.server.user = user.to_owned();
         let vault = &self.desk.vault;
         self.write(|tx| {

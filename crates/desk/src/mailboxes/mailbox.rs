@@ -166,9 +166,8 @@ impl Mailbox {
     pub fn folders(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.folder_or_inbox()).chain(self.more_folders.iter().map(String::as_str))
     }
-    /// By its name as it is kept.
     pub fn fetches(&self, folder: &str) -> bool {
-        self.folders().any(|fetched| fetched == folder)
+        self.folders().any(|fetched| is_same_folder(fetched, folder))
     }
     /// The same mailbox as far as this folder goes.
     pub fn in_folder(&self, folder: &str) -> Mailbox {

@@ -7,6 +7,7 @@ pub mod grant;
 pub mod lost_key;
 pub mod mailbox;
 pub mod named;
+pub mod numbering;
 mod tenant;
 pub mod uid_set;
 pub mod usual;

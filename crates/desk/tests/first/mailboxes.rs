@@ -298,7 +298,7 @@ fn what_is_right_is_kept_as_it_was_entered() {
         (kept.folder_or_inbox(), &kept.fetched, &kept.start_from),
         ("Support", &entered.fetched, &entered.start_from)
     );
-    assert_eq!(kept.folders().collect::<Vec<_>>(), ["Support", "Sales", "inbox"]);
+    assert_eq!(kept.folders().collect::<Vec<_>>(), ["Support", "Sales", "INBOX"]);
     let choose = |folders: &[&str]| {
         let folders: Vec<String> = folders.iter().map(|name| (*name).to_owned()).collect();
         desk.db.write(|tx| mailbox::change_folders(tx, &by(), id, &folders))

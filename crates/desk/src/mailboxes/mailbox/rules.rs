@@ -228,7 +228,10 @@ fn checked_side(old: &ServerSide, entered: &EnteredServer) -> Result<ServerSide>
 fn checked_folders(folders: &[String]) -> Result<(String, Vec<String>)> {
     let mut named: Vec<String> = Vec::new();
     for folder in folders {
-        let folder = checked_folder("Mail Folder", folder)?;
+        let mut folder = checked_folder("Mail Folder", folder)?;
+        if is_same_folder(&folder, "INBOX") {
+            folder.make_ascii_uppercase(); // or what is remembered of it would be another folder's
+        }
         let is_there = named.iter().any(|known| is_same_folder(known, &folder));
         if !folder.is_empty() && !is_there {
             named.push(folder);

@@ -1,0 +1,107 @@
+//! Another account, another server or a mailbox that was made anew, under the same UIDVALIDITY: what is remembered of the one
+//! counts for nobody else. (Many servers give the same one to everybody.)
+use crate::pretend_imap::PretendImap;
+use crate::stage::{NOON, Stage, letter, names};
+use courier::fetch;
+use desk::mailboxes::balance;
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+
+const MINUTE: i64 = 60_000;
+
+async fn stage(start_from: StartFrom, fetched: Fetched) -> (Stage, PretendImap) {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, start_from, fetched);
+    (stage, imap)
+}
+async fn fetched(stage: &Stage) -> usize {
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched
+}
+/// Letters of another mailbox, from its first UID on.
+fn holds_instead(imap: &PretendImap, subjects: &[String]) {
+    {
+        let mut state = imap.state();
+        state.letters.clear();
+        state.uid_next = 1;
+    }
+    for subject in subjects {
+        imap.deliver(NOON, letter(subject));
+    }
+}
+fn unaccounted(stage: &Stage) -> i64 {
+    let found = stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX"));
+    found.expect("the folder was compared").counts.unaccounted
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_account_of_the_same_server_is_read_from_its_beginning_and_the_first_is_known_again() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 6) {
+        imap.deliver(NOON, letter(&name));
+    }
+    assert_eq!(fetched(&stage).await, 6);
+    holds_instead(&imap, &names(7, 9));
+    stage.fetched_from_as(imap.address, "other", StartFrom::Everything, Fetched::Nothing);
+    assert_eq!(fetched(&stage).await, 3);
+    imap.deliver(NOON, letter("letter 010"));
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!((fetched(&stage).await, unaccounted(&stage)), (1, 0));
+    assert_eq!(stage.tickets(), names(1, 10));
+    // And back, where mail has come meanwhile.
+    holds_instead(&imap, &names(1, 6));
+    imap.deliver(NOON, letter("letter 011"));
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    assert_eq!(fetched(&stage).await, 1);
+    assert_eq!(stage.tickets(), names(1, 11));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_to_be_done_at_one_account_is_not_done_at_another() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Move("Done".to_owned())).await;
+    imap.state().no_moving = true;
+    for name in names(1, 3) {
+        imap.deliver(NOON, letter(&name));
+    }
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert_eq!(stage.tickets(), names(1, 3), "they are here, and still there");
+    holds_instead(&imap, &names(4, 6));
+    stage.fetched_from_as(imap.address, "other", StartFrom::Everything, Fetched::Delete);
+    assert_eq!(fetched(&stage).await, 3);
+    assert!(imap.state().letters.is_empty(), "each was fetched before it was deleted");
+    assert_eq!(stage.tickets(), names(1, 6));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_was_made_anew_under_its_name_is_read_from_its_beginning() {
+    let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
+    for name in names(1, 6) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    assert_eq!(fetched(&stage).await, 6);
+    holds_instead(&imap, &names(7, 8));
+    assert_eq!(fetched(&stage).await, 2, "it counts from one again, so it is not the mailbox that was read");
+    imap.deliver(NOON + MINUTE, letter("letter 009"));
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!((fetched(&stage).await, unaccounted(&stage)), (1, 0));
+    assert_eq!(stage.tickets(), names(1, 9));
+    // One that only counts badly is the same.
+    let listed = |imap: &PretendImap| imap.log().iter().filter(|line| line.contains("UID FETCH")).count();
+    let before = listed(&imap);
+    imap.state().uid_next = 2;
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!((fetched(&stage).await, listed(&imap)), (0, before));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inbox_is_one_folder_however_it_is_written() {
+    let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
+    imap.deliver(NOON + MINUTE, letter("letter 001"));
+    assert_eq!(fetched(&stage).await, 1);
+    imap.deliver(NOON + MINUTE, letter("letter 002"));
+    imap.deliver(NOON + MINUTE, letter("letter 003"));
+    stage.clock.advance(2 * MINUTE);
+    let by = stage.by();
+    stage.write(|tx| mailbox::change_folders(tx, &by, stage.mailbox_id, &["Inbox".to_owned()]));
+    assert_eq!(fetched(&stage).await, 2, "what waited is fetched");
+    assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 3), 0));
+    assert_eq!(stage.mailbox().folder, "INBOX");
+}

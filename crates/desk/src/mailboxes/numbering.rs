@@ -1,0 +1,49 @@
+//! Whose numbers a folder's UIDs are. UIDVALIDITY says it within one mailbox of one server (RFC 3501 §2.3.1.1), and no further:
+//! many servers give the same one to everybody, so that another account, another server, or a mailbox that was made anew under
+//! its old name would be taken for the one that was read before. Each of these has a number of its own here, and nothing that is
+//! remembered of the one counts for the other.
+use super::mailbox::{Mailbox, Side};
+use crate::{Result, db::Tx, params};
+use sha2::{Digest as _, Sha256};
+
+/// How many folders have stood under this name before the one that is read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before(i64);
+
+impl Before {
+    /// What stands for the UIDVALIDITY that the server gave to the folder: the same, as long as it is the first.
+    pub fn validity(self, uid_validity: u32) -> u32 {
+        if self.0 == 0 {
+            return uid_validity;
+        }
+        let digest = Sha256::digest(format!("{uid_validity}\0{}", self.0).as_bytes());
+        let number = digest.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
+        number.max(1)
+    }
+}
+
+/// `None`: the account or the server has changed since, or the folder is read for the first time.
+pub fn find(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Option<Before>> {
+    let found: Option<(i64,)> = tx.maybe(
+        "SELECT before FROM numbering WHERE mailbox_id = $1 AND folder = $2 AND place = $3",
+        params![mailbox.id, mailbox.folder_or_inbox(), place(mailbox)],
+    )?;
+    Ok(found.map(|(before,)| Before(before)))
+}
+
+/// From here on it is another folder than whatever stood under its name.
+pub fn begin(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Before> {
+    let (before,): (i64,) = tx.one(
+        "INSERT INTO numbering (mailbox_id, folder, place, before) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (mailbox_id, folder) DO UPDATE SET place = excluded.place, before = numbering.before + 1
+         RETURNING before",
+        params![mailbox.id, mailbox.folder_or_inbox(), place(mailbox)],
+    )?;
+    Ok(Before(before))
+}
+
+/// Whose mailbox on which server.
+fn place(mailbox: &Mailbox) -> String {
+    let (user, server) = (mail::address::key(mailbox.user(Side::Incoming)), &mailbox.incoming);
+    format!("{user} {}:{}", server.host, server.port)
+}
