@@ -73,7 +73,9 @@ const HEAD_BYTES_MAX: usize = 16 << 20;
 /// Bytes that are read of a message at once.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// The hash over the fields that stay (in their order, unfolded) and the body, line ends as LF.
+/// The hash over the fields that stay (in their order, unfolded) and the body, line ends as LF. Of a letter with neither
+/// Message-ID nor Date the lowest `Received` counts too, which every copy of it has: a device that writes the same alarm on two
+/// days has written two letters.
 pub(crate) fn of(data: &[u8]) -> [u8; 32] {
     of_data(data, HEAD_BYTES_MAX)
 }
@@ -201,10 +203,19 @@ impl Key {
     /// Over the header, and where in these bytes the body begins.
     fn of_head(data: &[u8]) -> (Key, usize) {
         let block = header::block(data, 0, &|_| false);
+        let names: Vec<String> = block
+            .fields
+            .iter()
+            .map(|field| String::from_utf8_lossy(field.name).to_ascii_lowercase())
+            .collect();
+        let first_hop = names
+            .iter()
+            .all(|name| name != "message-id" && name != "date")
+            .then(|| names.iter().rposition(|name| name == "received"))
+            .flatten();
         let mut hash = Sha256::new();
-        for field in &block.fields {
-            let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
-            if is_trace(&name) {
+        for (i, (field, name)) in block.fields.iter().zip(&names).enumerate() {
+            if is_trace(name) && first_hop != Some(i) {
                 continue;
             }
             hash.update(name.as_bytes());

@@ -147,6 +147,24 @@ fn two_deliveries_of_one_letter_have_one_key() {
 }
 
 #[test]
+fn a_device_that_gives_its_letters_neither_id_nor_date_has_written_each_of_them() {
+    let key = |head: &str| {
+        mail::message::content_key(format!("{head}Subject: Power failure\n\nOn battery.\n").as_bytes())
+    };
+    let (monday, friday) = (
+        "Received: from ups by mx; Mon, 23 Nov 2026 09:00:00 +0000\n",
+        "Received: from ups by mx; Fri, 27 Nov 2026 09:00:00 +0000\n",
+    );
+    assert_ne!(key(monday), key(friday));
+    // What is put on top on the way to one mailbox or another makes no difference.
+    let again = format!("Return-Path: <ups@x.org>\nReceived: from mx by store\n{monday}");
+    assert_eq!(key(&again), key(monday));
+    for own in ["Message-ID: <1@ups>\n", "Date: Mon, 23 Nov 2026 09:00:00 +0000\n"] {
+        assert_eq!(key(&format!("{monday}{own}")), key(&format!("{friday}{own}")), "{own}");
+    }
+}
+
+#[test]
 fn every_letter_has_the_same_key_in_memory_and_out_of_it() {
     for path in letters() {
         let raw = fs::read(&path).expect("readable");

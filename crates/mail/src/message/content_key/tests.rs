@@ -16,13 +16,13 @@ fn the_body_is_hashed_by_its_lines_whatever_they_end_with() {
     ];
     for body in bodies {
         let mut hash = Sha256::new();
-        hash.update(b"subject: a\n\n");
+        hash.update(b"subject: a\ndate: c\n\n");
         for line in body.trim_ascii_end().split(|b| *b == b'\n') {
             hash.update(line.strip_suffix(b"\r").unwrap_or(line));
             hash.update(b"\n");
         }
         let expected: [u8; 32] = hash.finalize().into();
-        let message = [b"Subject: a\r\nReceived: b\r\n\r\n", body].concat();
+        let message = [b"Subject: a\r\nReceived: b\r\nDate: c\r\n\r\n", body].concat();
         assert_eq!(of(&message), expected, "{:?}", String::from_utf8_lossy(body));
     }
 }
