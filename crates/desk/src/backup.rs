@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 const ABOUT: &str = "postern-backup";
 const DATABASES: &str = "database";
 pub const BLOBS: &str = "blobs";
+/// Of a database whose mail is not all there yet.
+const UNFINISHED: &str = "unfinished";
 /// The moment in the name of a database.
 const STAMP: &str = "%Y-%m-%dT%H-%M-%S%.3fZ";
 const READ_STAMP: &str = "%Y-%m-%dT%H-%M-%S%.fZ";
@@ -61,9 +63,15 @@ pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> 
         }
     })?;
     let _alone = folder(to, &id)?;
-    let database = to.join(DATABASES).join(format!("{}.db", stamp(now)?));
-    desk.db.snapshot(&database, &MIGRATIONS)?;
+    let folder = to.join(DATABASES);
+    remove_unfinished(&folder)?;
+    let database = folder.join(format!("{}.db", stamp(now)?));
+    let unfinished = database.with_extension(UNFINISHED);
+    desk.db.snapshot(&unfinished, &MIGRATIONS)?;
     let blobs = copy::store(desk.store.root(), &to.join(BLOBS))?;
+    // What it names is there: from now on it is a backup.
+    let named = fs::rename(&unfinished, &database).and_then(|()| File::open(&folder)?.sync_all());
+    named.with_context(|| format!("{} cannot be written", database.display()))?;
     let about = fs::metadata(&database).with_context(|| format!("{} cannot be read", database.display()))?;
     // The one that was just made stays, also where a clock was ahead at an earlier one.
     let mut others = databases(to)?;
@@ -73,6 +81,18 @@ pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> 
         fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
     }
     Ok(Made { database, database_bytes: about.len(), blobs, dropped: old, kept: others.len() + 1 })
+}
+
+/// What backups left that were broken off, while nobody else is at work in the folder.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if [".db.part", &format!(".{UNFINISHED}")].iter().any(|end| name.contains(end)) {
+            fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder of this desk's backups, held against another backup as long as the file lives.
@@ -191,6 +211,13 @@ fn moment_of(name: &str) -> Option<i64> {
 /// on its way out waiting for a person. How many messages those are. It has its name when all of that is in it.
 pub fn restore(from: &Moment, to: &Path, by: &By) -> Result<usize> {
     Db::restored(&from.path, to, |db| {
+        if db.is_new()? {
+            let (name, path) = (&from.name, from.path.display());
+            return Err(Refusal::Other(format!(
+                "The database {path} of the backup is empty: it was cut off or overwritten. Restore another moment than {name}."
+            ))
+            .into());
+        }
         db.migrate(&MIGRATIONS)?;
         let asked = db.write(|tx| {
             mail_hold::begin(tx, by, Some(from.at))?;

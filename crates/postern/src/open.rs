@@ -132,11 +132,24 @@ fn left_behind(config: &Config) -> Vec<String> {
     if Store::holds_any(&blobs) {
         there.push(format!("the mail in {}", blobs.display()));
     }
+    let database = config.database_url.strip_prefix("sqlite:").map(Path::new);
+    if let Some(log) = database.filter(|path| !path.exists()).and_then(last_changes) {
+        there.push(format!("the last changes in {}", log.display()));
+    }
     // One that lies elsewhere may have been made by hand, for a desk that is yet to be.
     if config.key_file.parent() == Some(config.data.as_path()) && config.key_file.exists() {
         there.push(format!("the key {}", config.key_file.display()));
     }
     there
+}
+
+/// What SQLite keeps beside a database that was not closed: the next database of that name would be mixed up with it.
+pub fn last_changes(database: &Path) -> Option<PathBuf> {
+    let beside = |end: &str| PathBuf::from(format!("{}{end}", database.display()));
+    ["-wal", "-journal"]
+        .map(beside)
+        .into_iter()
+        .find(|path| path.metadata().is_ok_and(|about| about.len() > 0))
 }
 
 /// A new database beside the mail of another one would look as if all was well, while every ticket is gone.

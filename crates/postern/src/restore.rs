@@ -76,12 +76,28 @@ impl Begun {
         let mark = config.data.join(open::RESTORING);
         let folder = config.data.display();
         match config.database_url.strip_prefix("sqlite:") {
+            // It has its name when all is in it.
+            Some(path) if Path::new(path).exists() && mark.exists() => {
+                Begun(mark).done()?;
+                anyhow::bail!(
+                    "the restore into {folder} that was broken off had come to its end, and its mark is removed now. Run \
+                     `postern check`, then start Postern. For another restore name a new folder with --data."
+                )
+            }
             Some(path) if Path::new(path).exists() => {
                 anyhow::bail!(
                     "there is a database at {path}. Name a new folder with --data: nothing is written over."
                 )
             }
-            Some(_) => {}
+            Some(path) => {
+                if let Some(log) = open::last_changes(Path::new(path)) {
+                    anyhow::bail!(
+                        "{} holds the last changes of a database that was here, and would be taken for changes of the restored \
+                         one. Move it to where that database is now, with the same name. Nothing was changed.",
+                        log.display()
+                    );
+                }
+            }
             None => drop(empty(config)?),
         }
         if !mark.exists() && desk::files::store::Store::holds_any(&config.data.join("blobs")) {

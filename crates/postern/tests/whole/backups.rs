@@ -205,8 +205,11 @@ fn a_restore_that_was_broken_off_is_begun_again_and_nothing_starts_before() {
         if other.data().join("restoring").exists() {
             other.run(&["ticket", "list"]).fails(1, &["a restore into", "was broken off"]);
         }
-        if !other.data().join("postern.db").exists() {
-            other.run(&["restore", &to]).fine();
+        let (database, mark) = (other.data().join("postern.db"), other.data().join("restoring"));
+        match (database.exists(), mark.exists()) {
+            (false, _) => drop(other.run(&["restore", &to]).fine()),
+            (true, true) => drop(other.run(&["restore", &to]).fails(1, &["had come to its end"])),
+            (true, false) => {}
         }
         other.run(&["check"]).fine();
         assert_eq!(items(&other, &["inbox", "list"]).len(), 20);
@@ -216,6 +219,45 @@ fn a_restore_that_was_broken_off_is_begun_again_and_nothing_starts_before() {
             "after {ms} ms it was not on hold"
         );
     }
+}
+
+#[test]
+fn what_is_not_whole_is_no_backup_and_nothing_is_mixed_up_with_what_was_there() {
+    let program = desk(Program::new());
+    let (backup, to) = folder(&program);
+    pipe(&program, 1, "");
+    let first = json(&program, &["backup", &to]);
+    // The mail cannot be copied.
+    fs::rename(backup.join("blobs"), backup.join("aside")).unwrap();
+    fs::write(backup.join("blobs"), "").unwrap();
+    pipe(&program, 2, "");
+    program.run(&["backup", &to]).fails(1, &["blobs"]);
+    fs::remove_file(backup.join("blobs")).unwrap();
+    fs::rename(backup.join("aside"), backup.join("blobs")).unwrap();
+    let moments = || items_of(&program.run(&["restore", &to, "--list", "--json"]).fine().json());
+    assert_eq!(moments().len(), 1, "what was broken off is not offered");
+    json(&program, &["backup", &to]);
+    let names = || fs::read_dir(backup.join("database")).unwrap().flatten().map(|file| file.file_name());
+    assert!(names().all(|name| name.to_str().unwrap().ends_with(".db")), "{:?}", names().collect::<Vec<_>>());
+    assert_eq!(moments().len(), 2);
+
+    // One that was emptied is no desk.
+    fs::write(first["database"].as_str().unwrap(), "").unwrap();
+    let oldest = moments()[0]["name"].as_str().unwrap().to_owned();
+    let other = Program::new();
+    other.run(&["restore", &to, "--of", &oldest]).fails(1, &["is empty", &oldest]);
+
+    // The last changes of a database that was put aside after a kill.
+    let other = Program::new();
+    fs::create_dir_all(other.data()).unwrap();
+    let log = other.data().join("postern.db-wal");
+    fs::write(&log, "changes").unwrap();
+    other.run(&["restore", &to]).fails(1, &["postern.db-wal holds the last changes", "Nothing was changed"]);
+    other.run(&["ticket", "list"]).fails(1, &["the last changes in", "postern.db-wal"]);
+    fs::remove_file(&log).unwrap();
+    with_key_of(&program, &other);
+    other.run(&["restore", &to]).fine();
+    assert_eq!(items(&other, &["inbox", "list"]).len(), 2);
 }
 
 #[test]
