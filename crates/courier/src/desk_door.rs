@@ -3,8 +3,8 @@
 use crate::{Clock, Process, Random};
 use desk::Desk;
 use desk::db::{Error, Tx};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 use url::Url;
@@ -43,6 +43,10 @@ pub(crate) struct Inside {
     topics: broadcast::Sender<String>,
     /// Callers of [`Courier::write`] that wait or write now.
     writers: AtomicUsize,
+    /// This process was told to leave mail alone.
+    holds_mail: AtomicBool,
+    /// Why the last transaction that was to write came to nothing, while the database is at fault.
+    unwritable: Mutex<Option<String>>,
     pub(crate) refreshing: crate::board::Board,
     graph_gate: wire::graph::Gate,
 }
@@ -65,6 +69,8 @@ impl Courier {
                 parts,
                 topics,
                 writers: AtomicUsize::new(0),
+                holds_mail: AtomicBool::new(false),
+                unwritable: Mutex::default(),
                 refreshing: Default::default(),
                 graph_gate: Default::default(),
             }),
@@ -97,6 +103,15 @@ impl Courier {
 
     pub(crate) fn net(&self) -> &wire::net::Net {
         &self.inside.parts.net
+    }
+
+    /// From now on nothing is fetched, refreshed or sent by this process, as on a desk whose mail is on hold.
+    pub fn hold_mail(&self) {
+        self.inside.holds_mail.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn holds_mail(&self) -> bool {
+        self.inside.holds_mail.load(Ordering::SeqCst)
     }
 
     /// Which all requests to Microsoft Graph pass.
@@ -139,7 +154,7 @@ impl Courier {
             let _waiting = waiting;
             desk.db.write(f)
         });
-        within(WRITE_LIMIT, Error::Unknown, writing).await
+        self.noted(within(WRITE_LIMIT, Error::Unknown, writing).await)
     }
 
     /// One transaction of a round: it lets those go first who wait for [`Courier::write`], so that a click never
@@ -150,7 +165,23 @@ impl Courier {
         T: Send + 'static,
     {
         self.give_way().await;
-        self.blocking(move |desk| desk.db.write(f)).await
+        self.noted(self.blocking(move |desk| desk.db.write(f)).await)
+    }
+
+    /// What the database says of itself shows on every page, as it can be written down nowhere.
+    fn noted<T>(&self, written: desk::Result<T>) -> desk::Result<T> {
+        let fault = match &written {
+            Ok(_) => None,
+            Err(desk::Error::Db(error @ (Error::Store(_) | Error::Unfit(_)))) => Some(error.to_string()),
+            Err(_) => return written,
+        };
+        *self.inside.unwritable.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        written
+    }
+
+    /// Why nothing can be written at present, in the database's words.
+    pub fn unwritable(&self) -> Option<String> {
+        self.inside.unwritable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits, but not for long, until no one waits in [`Courier::write`].

@@ -9,12 +9,19 @@ use mail::explain::Class;
 pub(crate) const CODE: &str = "mail_on_hold";
 
 pub(crate) async fn refused(courier: &Courier, what: &str) -> Result<(), Trouble> {
-    let Some(hold) = courier.read(mail_hold::find).await? else { return Ok(()) };
-    let reason = format!("Mail is on hold on this desk, so {what}.");
+    let hold = courier.read(mail_hold::find).await?;
     let release = "Release it on any page of the Admin Panel or with `postern mail release`";
-    let remedy = match hold.backup_of {
-        Some(_) => format!("{release}, once the desk that this one was copied from has stopped."),
-        None => format!("{release}."),
+    let (why, remedy) = match hold {
+        Some(hold) if hold.backup_of.is_some() => (
+            "Mail is on hold on this desk",
+            format!("{release}, once the desk that this one was copied from has stopped."),
+        ),
+        Some(_) => ("Mail is on hold on this desk", format!("{release}.")),
+        None if courier.holds_mail() => {
+            ("Postern was started with --hold-mail", "Start it without --hold-mail.".to_owned())
+        }
+        None => return Ok(()),
     };
+    let reason = format!("{why}, so {what}.");
     Err(Trouble::new(Class::Configuration, CODE, reason, remedy))
 }

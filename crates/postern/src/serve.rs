@@ -188,6 +188,7 @@ pub async fn until_stopped(
             Some(courier::rounds::while_released(courier.clone(), stopping.clone()))
         }
         Mail::Held => {
+            courier.hold_mail();
             output::tell(
                 "Mail is held: nothing is fetched, refreshed or sent, and no sign-in by a code is asked about, until Postern starts without \
                  --hold-mail.",

@@ -108,6 +108,7 @@ impl Page {
         page.held = held;
         if is_administrator {
             page.strip.extend(no_room(state).await);
+            page.strip.extend(unwritable(state));
             page.strip.extend(no_key(state).await);
         }
         page.on_hold = hold.is_some() || state.site.mail_is_held;
@@ -192,6 +193,22 @@ async fn no_room(state: &State) -> Option<Trouble> {
         since: None,
         sentence: format!(
             "{shortage}. Free some space on the disk of the data folder; it goes on by itself."
+        ),
+        link: String::new(),
+        color: "bad",
+        button: "",
+    })
+}
+
+/// A database that can only be read shows its pages as if all was well.
+fn unwritable(state: &State) -> Option<Trouble> {
+    let why = state.courier.unwritable()?;
+    Some(Trouble {
+        what: "Nothing is fetched, filed or sent".to_owned(),
+        since: None,
+        sentence: format!(
+            "The database cannot be written: {why}. Nothing is lost, and nothing is marked at the mail servers; when the database \
+             can be written again, it goes on by itself."
         ),
         link: String::new(),
         color: "bad",

@@ -50,6 +50,8 @@ pub(super) async fn examine(
     chart: &mut Chart,
 ) -> Result<Vec<Signature>, Broken> {
     chart.turn_to(Part::RoundTrip);
+    let held = crate::hold::refused(courier, "no letter is sent").await;
+    held.map_err(|held| chart.bad(Link::Sent, held))?;
     let (id, random, now) = (mailbox.id, courier.random(), courier.now());
     let begun = courier.write(move |tx| round_trip::begin(tx, id, random, now)).await;
     let (mark, trip_id) = begun.map_err(|error| chart.bad(Link::Sent, error.into()))?;

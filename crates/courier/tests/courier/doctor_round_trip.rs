@@ -89,6 +89,28 @@ async fn the_letter_goes_round_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn while_mail_is_on_hold_no_letter_is_sent_whether_by_the_desk_or_by_the_flag() {
+    let post = Post::of(Stage::new(), Some).await;
+    let sent = || post.smtp.state().taken.len();
+    let held = |found: &Examination, word: &str| {
+        let step = step(found, Link::Sent);
+        assert_eq!((step.result, sent()), (Result::Bad, 0), "{}", found.transcript());
+        assert!(format!("{step:?}").contains(word), "{step:?}");
+    };
+    let by = post.stage.by();
+    post.stage.write(|tx| desk::site::mail_hold::begin(tx, &by, None).map(drop));
+    held(&post.examined().await, "Mail is on hold on this desk, so no letter is sent.");
+    post.stage.write(|tx| desk::site::mail_hold::release(tx, &by).map(drop));
+    assert_eq!(step(&post.examined().await, Link::Sent).result, Result::Good);
+    let before = sent();
+    post.stage.courier.hold_mail();
+    let found = post.examined().await;
+    assert_eq!((step(&found, Link::Sent).result, sent()), (Result::Bad, before));
+    let refused = fetch::once(&post.stage.courier, post.stage.mailbox_id).await.unwrap_err().to_string();
+    assert!(refused.contains("started with --hold-mail, so nothing is fetched"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_letter_that_is_fetched_first_is_no_ticket_and_no_news() {
     let post = Post::of(Stage::new(), Some).await;
     post.imap.state().hidden_from_subject_search = true; // until it has been fetched

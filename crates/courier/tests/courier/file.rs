@@ -105,3 +105,20 @@ async fn a_store_that_takes_nothing_fails_no_message_and_they_are_filed_soon_aft
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
     assert_eq!(stage.tickets(), ["figures"]);
 }
+
+#[tokio::test]
+async fn a_database_that_can_only_be_read_is_known_until_it_can_be_written_again() {
+    let stage = Stage::new();
+    let refused =
+        || desk::Error::Db(desk::db::Error::Store("attempt to write a readonly database".to_owned()));
+    assert_eq!(stage.courier.unwritable(), None);
+    stage.courier.write::<(), _>(move |_| Err(refused())).await.unwrap_err();
+    // What is wrong with one row says nothing of the database.
+    let one = |_: &mut desk::db::Tx<'_>| Err::<(), _>(desk::Error::Db(desk::db::Error::NotFound));
+    stage.courier.write(one).await.unwrap_err();
+    assert!(
+        stage.courier.unwritable().is_some_and(|why| why.contains("attempt to write a readonly database"))
+    );
+    stage.courier.write(|_| Ok(())).await.unwrap();
+    assert_eq!(stage.courier.unwritable(), None);
+}
