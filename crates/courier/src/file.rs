@@ -1,9 +1,8 @@
-//! From the inbox to the desk: claims rows, parses them off the transaction, and files a batch in one transaction
-//! with a savepoint each. One bad message undoes itself alone.
+//! From the inbox to the desk: claims rows, parses them off the transaction, and files a batch in one transaction. One
+//! bad message undoes itself alone.
 use crate::Courier;
 use crate::left;
 use desk::Desk;
-use desk::intake::batch::Batch;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
 use desk::intake::stand_in;
@@ -208,21 +207,17 @@ async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
 
 fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
     desk.db.write(|tx| {
-        if let [(claim, Ok(prepared))] = ready {
-            return Ok(Filed(vec![(claim.mailbox_id, filing::file_alone(tx, claim, prepared, now)?)]));
+        let mut filed = Vec::with_capacity(ready.len());
+        for (claim, prepared) in ready {
+            if let Err(outcome) = prepared {
+                let in_time = inbox::settle(tx, claim, outcome, now)?;
+                filed.push((claim.mailbox_id, settled(in_time, outcome.clone())));
+            }
         }
         let messages: Vec<_> =
             ready.iter().filter_map(|(claim, prepared)| Some((claim, prepared.as_ref().ok()?))).collect();
-        let mut batch = Batch::begin(tx, &messages)?;
-        let mut filed = Vec::with_capacity(ready.len());
-        for (claim, prepared) in ready {
-            let outcome = match prepared {
-                Ok(prepared) => filing::file(tx, &mut batch, claim, prepared, now)?,
-                Err(outcome) => settled(inbox::settle(tx, claim, outcome, now)?, outcome.clone()),
-            };
-            filed.push((claim.mailbox_id, outcome));
-        }
-        batch.end(tx)?;
+        let outcomes = filing::file_all(tx, &messages, now)?;
+        filed.extend(messages.iter().map(|(claim, _)| claim.mailbox_id).zip(outcomes));
         Ok(Filed(filed))
     })
 }

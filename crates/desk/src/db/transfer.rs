@@ -147,7 +147,7 @@ fn rows(from: &mut Tx<'_>, to: &mut Tx<'_>, table: &Table) -> Result<(), Error> 
             }
             sql.push(')');
         }
-        to.execute(super::Sql(&sql), &values)?;
+        to.execute(super::Sql::new(&sql), &values)?;
     }
 }
 
@@ -186,9 +186,9 @@ impl Reader {
     }
     fn next(&mut self, tx: &mut Tx<'_>) -> Result<Vec<Cells>, Error> {
         match self {
-            Reader::Pg { cursor } => tx.all(super::Sql(&format!("FETCH {ROWS} FROM {cursor}")), &[]),
+            Reader::Pg { cursor } => tx.all(super::Sql::new(&format!("FETCH {ROWS} FROM {cursor}")), &[]),
             Reader::Lite { sql, after } => {
-                let mut found: Vec<Cells> = tx.all(super::Sql(sql), params![*after])?;
+                let mut found: Vec<Cells> = tx.all(super::Sql::new(sql), params![*after])?;
                 for Cells(cells) in &mut found {
                     if let Some(Some(Value::Int(rowid))) = cells.pop() {
                         *after = rowid;

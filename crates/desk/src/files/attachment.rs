@@ -1,7 +1,8 @@
 //! A file that came or went with an entry.
 use super::{blob, blob::Blob, store::Stored};
-use crate::db::{self, FromRow, Query, Row, Tx};
-use crate::{Result, params, people::viewer::Viewer};
+use crate::db::{self, FromRow, Query, ROWS_MAX, Row, Tx, powers_of_two};
+use crate::{Result, params, people::viewer::Viewer, row};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug)]
 pub struct Attachment {
@@ -23,22 +24,42 @@ pub struct NewAttachment {
     pub content_id: Option<String>,
 }
 pub fn add(tx: &mut Tx<'_>, entry_id: i64, files: &[NewAttachment]) -> Result<()> {
-    for (position, file) in (0_i64..).zip(files) {
-        let blob_id = blob::name(tx, &file.stored)?;
-        tx.execute(
-            "INSERT INTO attachment (entry_id, blob_id, position, name, media_type, size_bytes, inline, content_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            params![
-                entry_id,
-                blob_id,
-                position,
+    let files: Vec<(i64, &[NewAttachment])> = vec![(entry_id, files)];
+    let stored: Vec<&Stored> = files.iter().flat_map(|(_, files)| files.iter().map(|f| &f.stored)).collect();
+    let blobs = blob::name_all(tx, &stored)?;
+    add_all(tx, &files, &blobs)
+}
+/// Those of many entries, whose contents are named.
+pub(crate) fn add_all(
+    tx: &mut Tx<'_>,
+    files: &[(i64, &[NewAttachment])],
+    blobs: &HashMap<[u8; 32], i64>,
+) -> Result<()> {
+    let mut rows = Vec::new();
+    for (entry_id, files) in files {
+        for (position, file) in (0_i64..).zip(*files) {
+            rows.push((*entry_id, position, blob::named(blobs, &file.stored)?, file));
+        }
+    }
+    for some in powers_of_two(&rows, ROWS_MAX) {
+        let mut query = Query::new(
+            "INSERT INTO attachment (entry_id, position, blob_id, name, media_type, size_bytes, inline, content_id) VALUES ",
+        );
+        query.bind_rows(some.iter().map(|(entry_id, position, blob_id, file)| {
+            let size_bytes = blob::size_in_row(file.stored.size_bytes);
+            let content_id = file.content_id.as_deref();
+            row![
+                *entry_id,
+                *position,
+                *blob_id,
                 &file.name,
                 &file.media_type,
-                blob::size_in_row(file.stored.size_bytes),
+                size_bytes,
                 file.inline,
-                file.content_id.as_deref()
-            ],
-        )?;
+                content_id
+            ]
+        }));
+        tx.execute(query.sql(), query.params())?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! A blob's row: content hash, size, and where the store keeps it.
 use super::store::Stored;
-use crate::db::{self, FromRow, Query, Row, Tx};
-use crate::{Result, params};
+use crate::db::{self, FromRow, Query, ROWS_MAX, Row, Tx, powers_of_two};
+use crate::{Result, params, row};
+use std::collections::HashMap;
 
 #[derive(Clone, Debug)]
 pub struct Blob {
@@ -22,6 +23,30 @@ pub fn name(tx: &mut Tx<'_>, stored: &Stored) -> Result<i64> {
          ON CONFLICT (hash) DO UPDATE SET size_bytes = blob.size_bytes RETURNING id",
         params![&stored.hash, size_in_row(stored.size_bytes), &stored.place],
     )?)
+}
+/// The rows of many contents: those that are there, and in one statement those that are not.
+pub(crate) fn name_all(tx: &mut Tx<'_>, all: &[&Stored]) -> Result<HashMap<[u8; 32], i64>> {
+    for some in powers_of_two(all, ROWS_MAX) {
+        let mut query = Query::new("INSERT INTO blob (hash, size_bytes, place) VALUES ");
+        query.bind_rows(
+            some.iter().map(|one| row![&one.hash, size_in_row(one.size_bytes), one.place.as_str()]),
+        );
+        query.push(" ON CONFLICT (hash) DO NOTHING");
+        tx.execute(query.sql(), query.params())?;
+    }
+    let mut ids = HashMap::new();
+    for some in all.chunks(512) {
+        let mut query = Query::new("SELECT hash, id FROM blob WHERE hash IN ");
+        query.bind_list(some.iter().map(|one| &one.hash));
+        let found: Vec<(Vec<u8>, i64)> = tx.all(query.sql(), query.params())?;
+        ids.extend(found.into_iter().filter_map(|(hash, id)| Some((hash.try_into().ok()?, id))));
+    }
+    Ok(ids)
+}
+/// Of what [`name_all`] has named.
+pub(crate) fn named(ids: &HashMap<[u8; 32], i64>, stored: &Stored) -> Result<i64> {
+    let id = ids.get(&stored.hash).copied();
+    Ok(id.ok_or_else(|| anyhow::anyhow!("what was stored has no row among the blobs"))?)
 }
 pub fn get(tx: &mut Tx<'_>, id: i64) -> Result<Blob> {
     Ok(tx.one("SELECT id, hash, size_bytes, place FROM blob WHERE id = $1", params![id])?)

@@ -1,5 +1,5 @@
-//! Turning an inbound message into an entry: one savepoint, all or nothing. It decides nothing by itself:
-//! whether in `screen`, where in `threading`, reports in `bounce`.
+//! Turning inbound messages into entries: each all or nothing. It decides nothing by itself:
+//! whether in `screen`, where in `threading`, reports in `bounce`; what many need alike is in `batch`.
 use super::about_letter;
 use super::batch::Batch;
 use super::bounce;
@@ -7,15 +7,12 @@ use super::inbox::{self, Claim, Outcome};
 use super::round_trip;
 use super::screen::{self, Verdict};
 use super::threading::{self, Place};
-use crate::files::attachment::{self, NewAttachment};
-use crate::files::blob;
+use crate::files::attachment::NewAttachment;
 use crate::people::person::{self, Person};
-use crate::people::requester;
-use crate::site::{event, event::Subject};
-use crate::tickets::entry::{self, Kind, NewEntry};
-use crate::tickets::participant::{self, Standing};
-use crate::tickets::reference::{self, Maker};
-use crate::tickets::ticket::{self, NewTicket, State};
+use crate::tickets::entry::{Kind, NewEntry};
+use crate::tickets::participant::Standing;
+use crate::tickets::reference;
+use crate::tickets::ticket::{NewTicket, State};
 use crate::{Actor, By, Result, db::Tx, params};
 use mail::nature::Nature;
 use serde_json::json;
@@ -30,37 +27,45 @@ const ADDRESS_BYTES_MAX: usize = 500;
 /// A message that could not be filed this often is kept for a person.
 pub const ATTEMPTS_MAX: i64 = 8;
 
-/// Screen → bounce marks its delivery → threading → requester → ticket and entry → references →
-/// participants → events → the inbox row settled, in a savepoint of its own: a message that cannot be filed
-/// undoes itself alone and comes back as `Failed` (settled too, tried again later, at last kept for a
-/// person), and so does one that Postern fails at. An error is the database's (a full disk, a serialization failure), never
-/// the message's. It is found by its words when the batch has ended.
-pub fn file(
-    tx: &mut Tx<'_>,
-    batch: &mut Batch,
-    claim: &Claim,
-    prepared: &Prepared,
-    now: i64,
-) -> Result<Outcome> {
-    let indexed = batch.unindexed().len();
-    let tried = try_to(tx, |tx| whole(tx, batch, claim, prepared, now));
-    if tried.is_err() {
-        batch.unindexed().truncate(indexed);
+/// Files these, in this order, in one savepoint and with few statements for all of them. Where that fails, it is undone and
+/// each half is tried, down to a single message: one that cannot be filed undoes itself alone and comes back as `Failed`
+/// (settled too, tried again later, at last kept for a person), and so does one that Postern fails at. An error is
+/// the database's (a full disk, a serialization failure), never a message's.
+pub fn file_all(tx: &mut Tx<'_>, messages: &[(&Claim, &Prepared)], now: i64) -> Result<Vec<Outcome>> {
+    let (one, other) = match messages {
+        [] => return Ok(Vec::new()),
+        [(claim, prepared)] => return Ok(vec![file_alone(tx, claim, prepared, now)?]),
+        many => many.split_at(many.len() / 2),
+    };
+    match try_to(tx, |tx| together(tx, messages, now)) {
+        Err(error) if !error.is_the_databases() => {
+            tracing::debug!("{} messages could not be filed together: {error}", messages.len());
+            let mut outcomes = file_all(tx, one, now)?;
+            outcomes.extend(file_all(tx, other, now)?);
+            Ok(outcomes)
+        }
+        done => done,
     }
+}
+/// The same for one: what cannot be filed is settled as that.
+pub fn file_alone(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
+    let tried = try_to(tx, |tx| together(tx, &[(claim, prepared)], now));
+    let tried = tried.and_then(|mut outcomes| Ok(outcomes.pop().ok_or(crate::db::Error::NotFound)?));
     undone(tx, tried, claim, now)
 }
-/// The same for one that is alone in its transaction. Its words are indexed within its savepoint.
-pub fn file_alone(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    let tried = try_to(tx, |tx| {
-        let mut batch = Batch::begin(tx, &[(claim, prepared)])?;
-        let outcome = whole(tx, &mut batch, claim, prepared, now)?;
-        batch.end(tx)?;
-        Ok(outcome)
-    });
-    undone(tx, tried, claim, now)
+/// Each: screen → bounce marks its delivery → threading → requester → ticket and entry → references → participants →
+/// events → how it ended. All of it is written, and the words of the entries indexed, at the end.
+fn together(tx: &mut Tx<'_>, messages: &[(&Claim, &Prepared)], now: i64) -> Result<Vec<Outcome>> {
+    let mut batch = Batch::begin(tx, messages, now)?;
+    let outcomes = messages
+        .iter()
+        .map(|(claim, prepared)| whole(tx, &mut batch, claim, prepared, now))
+        .collect::<Result<_>>()?;
+    batch.end(tx)?;
+    Ok(outcomes)
 }
 /// A panic is caught inside the savepoint, so that what the message did is undone with it.
-fn try_to(tx: &mut Tx<'_>, f: impl FnOnce(&mut Tx<'_>) -> Result<Outcome>) -> Result<Outcome> {
+fn try_to<T>(tx: &mut Tx<'_>, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     tx.savepoint(|tx| {
         catch_unwind(AssertUnwindSafe(|| f(tx)))
             .unwrap_or_else(|panic| Err(anyhow::anyhow!(panicked(&*panic, "filed")).into()))
@@ -108,7 +113,7 @@ fn whole(
         return Ok(Outcome::Late);
     }
     let outcome = decide(tx, batch, claim, prepared, now)?;
-    inbox::settle(tx, claim, &outcome, now)?;
+    batch.settle(tx, claim, &outcome, now)?;
     Ok(outcome)
 }
 fn decide(
@@ -120,7 +125,7 @@ fn decide(
 ) -> Result<Outcome> {
     let message = &prepared.message;
     if !claim.accepted {
-        if let Some(ended) = ended(round_trip::screen(tx, claim, message, now)?) {
+        if let Some(ended) = ended(round_trip::screen(tx, batch, claim, message)?) {
             return Ok(ended);
         }
         if let Some(ended) = ended(about_letter::screen(tx, batch, message, now)?) {
@@ -134,14 +139,13 @@ fn decide(
         }
     }
     // Also of one that a person wants: it is on a ticket then.
-    if batch.came_elsewhere(claim)
-        && let Some((ticket_id, verdict)) = screen::known_elsewhere(tx, claim.inbox_id)?
+    if let Some((ticket_id, verdict)) = screen::known_elsewhere(batch, claim)
         && let Some(ended) = ended(verdict)
     {
-        also_received(tx, claim, ticket_id, now)?;
+        also_received(tx, batch, claim, ticket_id, now)?;
         return Ok(ended);
     }
-    let place = threading::thread(tx, message)?;
+    let place = threading::thread(&batch.known, batch.claims(claim)?);
     if !claim.accepted {
         if let Some(ended) = ended(about_letter::answered(tx, batch, message, place)?) {
             return Ok(ended);
@@ -163,13 +167,11 @@ fn ended(verdict: Verdict) -> Option<Outcome> {
     }
 }
 /// The ticket says at which other mailbox its letter arrived too.
-fn also_received(tx: &mut Tx<'_>, claim: &Claim, ticket_id: i64, now: i64) -> Result<()> {
+fn also_received(tx: &mut Tx<'_>, batch: &mut Batch, claim: &Claim, ticket_id: i64, now: i64) -> Result<()> {
     let (address,) =
         tx.one::<(String,)>("SELECT address FROM mailbox WHERE id = $1", params![claim.mailbox_id])?;
     let data = json!({ "mailbox": address });
-    event::append(tx, &By::system(now), Subject::Ticket(ticket_id), "also_received", data)?;
-    tx.execute("UPDATE inbox SET ticket_id = $2 WHERE id = $1", params![claim.inbox_id, ticket_id])?;
-    Ok(())
+    batch.say(tx, &By::system(now), ticket_id, "also_received", data)
 }
 
 /// A message on its way to its entry.
@@ -183,35 +185,34 @@ impl Letter<'_> {
     fn file(&self, tx: &mut Tx<'_>, batch: &mut Batch, place: Place) -> Result<Outcome> {
         let message = &self.prepared.message;
         let sender = sender(message);
-        let requester_id = requester::id_of(tx, &sender.address, sender.name.as_deref(), self.at)?;
+        let name = sender.name.as_deref();
+        let requester_id = batch.known.senders.id_of(tx, &sender.address, name, self.at)?;
         let name = sender.name.clone().unwrap_or_else(|| sender.address.clone());
         let by = By { actor: Actor::Requester { id: requester_id, name }, at: self.at };
         let ticket_id = match place {
             Place::Joins { ticket_id } => ticket_id,
             Place::New => self.open(tx, batch, &by, requester_id, &sender, None)?,
             Place::Refers { ticket_id } => {
-                self.open(tx, batch, &by, requester_id, &sender, Some(ticket_id))?
+                let number = batch.known.ticket(ticket_id).map(|ticket| (ticket_id, ticket.number.clone()));
+                self.open(tx, batch, &by, requester_id, &sender, number)?
             }
         };
-        let entry_id = self.add_entry(tx, batch, ticket_id, requester_id, &sender)?;
-        if let Some(message_id) = &message.message_id {
-            reference::add(tx, message_id, ticket_id, entry_id, Maker::Outside)?;
-        }
+        let entry_id = self.add_entry(tx, batch, ticket_id, requester_id, sender)?;
         // The answered one and the newest of the chain first: the rest may be cut.
-        let mentions: Vec<String> = message
+        let named: Vec<String> = message
             .in_reply_to
             .iter()
             .chain(message.references.iter().rev())
             .take(reference::MENTIONS_MAX)
             .cloned()
             .collect();
-        reference::mention(tx, &mentions, ticket_id)?;
+        batch.refer(ticket_id, entry_id, message.message_id.as_deref(), &named);
         self.people(tx, batch, &by, ticket_id, place)?;
         if let Place::Joins { .. } = place
             && self.is_a_persons_answer()
-            && ticket::find_for_system(tx, ticket_id)?.is_some_and(|ticket| ticket.state == State::Closed)
+            && batch.known.ticket(ticket_id).is_some_and(|ticket| ticket.state == State::Closed)
         {
-            ticket::reopen(tx, &By { at: self.now, ..by }, ticket_id)?;
+            batch.reopen(tx, &By { at: self.now, ..by }, ticket_id)?;
         }
         Ok(Outcome::Filed { ticket_id, entry_id })
     }
@@ -222,7 +223,7 @@ impl Letter<'_> {
         by: &By,
         requester_id: i64,
         sender: &Person,
-        refers_to_id: Option<i64>,
+        refers_to: Option<(i64, String)>,
     ) -> Result<i64> {
         let mailbox = batch.mailbox_of(tx, self.claim.mailbox_id, &self.prepared.message)?;
         let subject = self.prepared.message.subject.trim();
@@ -232,9 +233,9 @@ impl Letter<'_> {
             mailbox_id: Some(mailbox.id),
             requester_id,
             requester_address: sender.address.clone(),
-            refers_to_id,
+            refers_to,
         };
-        Ok(ticket::open(tx, by, &new)?.0)
+        batch.open(tx, by, new)
     }
     fn add_entry(
         &self,
@@ -242,67 +243,59 @@ impl Letter<'_> {
         batch: &mut Batch,
         ticket_id: i64,
         requester_id: i64,
-        sender: &Person,
+        sender: Person,
     ) -> Result<i64> {
         let Prepared { message, html, attachments } = self.prepared;
-        let html_blob_id = match html {
-            Some(stored) => Some(blob::name(tx, stored)?),
-            None => None,
+        let new = NewEntry {
+            ticket_id,
+            kind: Kind::Message,
+            at: self.at,
+            agent_id: None,
+            requester_id: Some(requester_id),
+            from: Some(sender),
+            reply_to: people_of(&message.reply_to),
+            to: people_of(&message.to),
+            cc: people_of(&message.cc),
+            subject: message.subject.clone(),
+            message_id: message.message_id.clone(),
+            text: message.text.clone(),
+            reply_text: message.reply_text.clone(),
+            html_blob_id: None,
+            raw_blob_id: Some(self.claim.blob_id),
+            inbox_id: Some(self.claim.inbox_id),
+            nature: message.auto_reply.kind.as_str().to_owned(),
+            may_answer: message.auto_reply.may_answer,
+            defects: defects(message)?,
         };
-        let entry_id = entry::add_unindexed(
-            tx,
-            &NewEntry {
-                ticket_id,
-                kind: Kind::Message,
-                at: self.at,
-                agent_id: None,
-                requester_id: Some(requester_id),
-                from: Some(sender.clone()),
-                reply_to: people_of(&message.reply_to),
-                to: people_of(&message.to),
-                cc: people_of(&message.cc),
-                subject: message.subject.clone(),
-                message_id: message.message_id.clone(),
-                text: message.text.clone(),
-                reply_text: message.reply_text.clone(),
-                html_blob_id,
-                raw_blob_id: Some(self.claim.blob_id),
-                inbox_id: Some(self.claim.inbox_id),
-                nature: message.auto_reply.kind.as_str().to_owned(),
-                may_answer: message.auto_reply.may_answer,
-                defects: defects(message)?,
-            },
-            batch.unindexed(),
-        )?;
-        let files: Vec<NewAttachment> = message
-            .attachments
-            .iter()
-            .zip(attachments)
-            .map(|(part, stored)| NewAttachment {
-                stored: stored.clone(),
-                name: part.name.clone(),
-                media_type: part.media_type.clone(),
-                inline: part.inline,
-                content_id: part.content_id.clone(),
-            })
-            .collect();
-        attachment::add(tx, entry_id, &files)?;
-        Ok(entry_id)
+        let files = message.attachments.iter().zip(attachments).map(|(part, stored)| NewAttachment {
+            stored: stored.clone(),
+            name: part.name.clone(),
+            media_type: part.media_type.clone(),
+            inline: part.inline,
+            content_id: part.content_id.clone(),
+        });
+        batch.add_entry(tx, new, html.clone(), files.collect())
     }
     /// On the Cc of an opening message: participants. Everybody else who is named, and every Reply-To, is
     /// offered to the agent and gets nothing by itself.
-    fn people(&self, tx: &mut Tx<'_>, batch: &Batch, by: &By, ticket_id: i64, place: Place) -> Result<()> {
+    fn people(
+        &self,
+        tx: &mut Tx<'_>,
+        batch: &mut Batch,
+        by: &By,
+        ticket_id: i64,
+        place: Place,
+    ) -> Result<()> {
         let message = &self.prepared.message;
         let (mut offered, cc) = (people_of(&message.reply_to), people_of(&message.cc));
-        let own = batch.own_addresses();
         match place {
             Place::New | Place::Refers { .. } => {
-                participant::add_beside(tx, by, ticket_id, &cc, Standing::Participant, own)?
+                batch.add_people(tx, by, ticket_id, &cc, Standing::Participant)?
             }
             Place::Joins { .. } => offered.extend(cc),
         }
         offered.extend(people_of(&message.to));
-        participant::add_beside(tx, by, ticket_id, &offered, Standing::Offered, own)
+        batch.add_people(tx, by, ticket_id, &offered, Standing::Offered)
     }
     /// Machines never reopen a ticket, nor does old mail that is only read in now. A list's letters are
     /// written by people.
@@ -319,7 +312,7 @@ impl Letter<'_> {
 
 /// Who wrote it: From, else Sender, else the envelope's sender as the server noted it, else nobody: an empty
 /// address, which may write to no ticket and is answered to nowhere.
-fn sender(message: &mail::Message) -> Person {
+pub(super) fn sender(message: &mail::Message) -> Person {
     let returned = || {
         let path = message.header("Return-Path")?;
         mail::address::parse_list(path)

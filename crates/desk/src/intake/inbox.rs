@@ -6,6 +6,7 @@ use crate::tickets::queue::COUNT_MAX;
 use crate::{By, Refusal, Result, db::Tx, params};
 use serde_json::json;
 
+pub use super::outcome::{Outcome, settle};
 pub use super::record::{Arrival, LeaseLost, Recorded, missing, record, recorded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,61 +175,6 @@ const CLAIM: &str =
             i.reason_code = 'failed', b.id
      FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id";
 
-/// How filing a row ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Filed {
-        ticket_id: i64,
-        entry_id: i64,
-    },
-    Ignored {
-        code: String,
-        reason: String,
-    },
-    Held {
-        code: String,
-        reason: String,
-    },
-    /// It could not be filed; tried again at `next_at`, or kept for a person when `None`.
-    Failed {
-        code: String,
-        reason: String,
-        next_at: Option<i64>,
-    },
-    /// Another filer has claimed the row since: nothing was changed.
-    Late,
-}
-/// `WHERE generation` is the one claimed; `false`: too late.
-pub fn settle(tx: &mut Tx<'_>, claim: &Claim, outcome: &Outcome, now: i64) -> Result<bool> {
-    let (state, code, reason, due_at, ticket_id, entry_id) = match outcome {
-        Outcome::Late => return Ok(false),
-        Outcome::Filed { ticket_id, entry_id } => {
-            (State::Filed, "", "", now, Some(*ticket_id), Some(*entry_id))
-        }
-        Outcome::Ignored { code, reason } => {
-            (State::Ignored, code.as_str(), reason.as_str(), now, None, None)
-        }
-        Outcome::Held { code, reason } => (State::Held, code.as_str(), reason.as_str(), now, None, None),
-        Outcome::Failed { code, reason, next_at: Some(at) } => {
-            (State::New, code.as_str(), reason.as_str(), *at, None, None)
-        }
-        Outcome::Failed { code, reason, next_at: None } => {
-            (State::Failed, code.as_str(), reason.as_str(), now, None, None)
-        }
-    };
-    let changed = tx.execute(
-        "UPDATE inbox SET state = $3, reason_code = $4, reason = $5, due_at = $6, ticket_id = COALESCE($7, ticket_id),
-             entry_id = COALESCE($8, entry_id), leased_until = 0, leased_by = ''
-         WHERE id = $1 AND generation = $2 AND state = 'new'",
-        params![claim.inbox_id, claim.generation, state.as_str(), code, reason, due_at, ticket_id, entry_id],
-    )?;
-    match state {
-        State::Failed => tx.wake("mailbox"), // the strip says so
-        State::Held => tx.wake("inbox"),     // the rail says so
-        State::New | State::Filed | State::Ignored => {}
-    }
-    Ok(changed == 1)
-}
 #[derive(Clone, Debug)]
 pub struct Inbox {
     pub id: i64,

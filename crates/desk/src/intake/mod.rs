@@ -1,11 +1,12 @@
 //! From the inbox to a ticket entry.
 mod about_letter;
-pub mod batch;
+mod batch;
 pub mod bounce;
 pub mod filing;
 pub mod held;
 pub mod inbox;
 pub mod joining;
+mod outcome;
 pub mod piped;
 mod prepare;
 mod record;

@@ -2,7 +2,7 @@
 //! statements, so that a batch costs PostgreSQL a handful of round trips.
 use super::inbox::{self, Claim};
 use super::{piped, round_trip};
-use crate::db::{Query, powers_of_two};
+use crate::db::{Query, ROWS_MAX, powers_of_two};
 use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::{self, Cursor};
@@ -34,9 +34,6 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another round has taken this mailbox over; nothing of this batch was recorded")]
 pub struct LeaseLost;
-
-/// Rows in one INSERT at most.
-const ROWS_MAX: usize = 64;
 
 /// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
 /// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
@@ -157,26 +154,6 @@ fn known_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Re
     }
     Ok(known)
 }
-/// The blobs' rows: those that are there, and in one statement those that are not.
-fn name_blobs(tx: &mut Tx<'_>, arrivals: &[&Arrival]) -> Result<HashMap<Vec<u8>, i64>> {
-    for some in powers_of_two(arrivals, ROWS_MAX) {
-        let mut query = Query::new("INSERT INTO blob (hash, size_bytes, place) VALUES ");
-        for (i, arrival) in some.iter().enumerate() {
-            query.push(if i == 0 { "(" } else { ", (" }).bind(arrival.stored.hash.as_slice());
-            query.push(", ").bind(blob::size_in_row(arrival.stored.size_bytes));
-            query.push(", ").bind(arrival.stored.place.as_str()).push(")");
-        }
-        query.push(" ON CONFLICT (hash) DO NOTHING");
-        tx.execute(query.sql(), query.params())?;
-    }
-    let mut ids = HashMap::new();
-    for some in arrivals.chunks(512) {
-        let mut query = Query::new("SELECT hash, id FROM blob WHERE hash IN ");
-        query.bind_list(some.iter().map(|a| a.stored.hash.as_slice()));
-        ids.extend(tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?);
-    }
-    Ok(ids)
-}
 /// Records one message that nobody has recorded yet, and takes it in hand at once, for a transaction that nobody else sees.
 pub(super) fn in_hand(tx: &mut Tx<'_>, source: &Source<'_>, arrival: &Arrival) -> Result<Claim> {
     insert_new(tx, source, &[arrival])?;
@@ -185,16 +162,15 @@ pub(super) fn in_hand(tx: &mut Tx<'_>, source: &Source<'_>, arrival: &Arrival) -
     inbox::claim_one(tx, id)
 }
 pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
-    let blobs = name_blobs(tx, arrivals)?;
+    let stored: Vec<&Stored> = arrivals.iter().map(|arrival| &arrival.stored).collect();
+    let blobs = blob::name_all(tx, &stored)?;
     for some in powers_of_two(arrivals, ROWS_MAX) {
         let mut query = Query::new(
             "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, size_bytes,
                  received_at, fetched_at, silent, state, due_at) VALUES ",
         );
         for (i, arrival) in some.iter().enumerate() {
-            let blob_id = blobs.get(arrival.stored.hash.as_slice()).copied();
-            let blob_id = blob_id
-                .ok_or_else(|| anyhow::anyhow!("a message that was stored has no row among the blobs"))?;
+            let blob_id = blob::named(&blobs, &arrival.stored)?;
             query.push(if i == 0 { "(" } else { ", (" });
             query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
             query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);

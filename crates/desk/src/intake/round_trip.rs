@@ -1,10 +1,12 @@
 //! The Mailbox Doctor's letter from a mailbox to itself. Whatever bears its mark, the letter, a report about it or a
 //! machine's answer to it, is no mail of anybody: it becomes no ticket and does not count as news.
+use super::batch::Batch;
 use super::inbox::Claim;
 use super::screen::Verdict;
 use crate::db::{Query, Tx};
 use crate::files::blob::Blob;
 use crate::{Result, params};
+use std::collections::HashMap;
 
 /// A mark as it is written: 128 bits in hexadecimal.
 const MARK_CHARS: usize = 32;
@@ -77,11 +79,24 @@ pub(super) fn sent(tx: &mut Tx<'_>, marks: &[String]) -> Result<Vec<(i64, String
     Ok(tx.all(query.sql(), query.params())?)
 }
 
+/// Of these marks those of letters that were sent, with the ids of these.
+pub(super) fn known(tx: &mut Tx<'_>, marks: &[&String], now: i64) -> Result<HashMap<String, i64>> {
+    let mut known = HashMap::new();
+    for some in marks.chunks(512) {
+        let found = find(tx, some.iter().map(|mark| mark.as_str()), now)?;
+        known.extend(found.into_iter().map(|(id, mark)| (mark, id)));
+    }
+    Ok(known)
+}
+
 /// Before anything else is asked of a message: not even a delivery report about the letter is anybody's.
-pub(super) fn screen(tx: &mut Tx<'_>, claim: &Claim, message: &mail::Message, now: i64) -> Result<Verdict> {
-    let marks = marks(message);
-    let found = find(tx, marks.iter().map(String::as_str), now)?;
-    let Some(&(id, _)) = found.first() else { return Ok(Verdict::Accept) };
+pub(super) fn screen(
+    tx: &mut Tx<'_>,
+    batch: &Batch,
+    claim: &Claim,
+    message: &mail::Message,
+) -> Result<Verdict> {
+    let Some(id) = batch.round_trip(message) else { return Ok(Verdict::Accept) };
     tx.execute(
         "UPDATE round_trip SET inbox_id = $2 WHERE id = $1 AND inbox_id IS NULL",
         params![id, claim.inbox_id],

@@ -1,6 +1,7 @@
 //! Accept, Ignore or Hold, with the reason. Not for delivery reports (`bounce`), nor for what a person then decides
 //! about held mail (`held`).
 use super::batch::Batch;
+use super::inbox::Claim;
 use super::prepare::Prepared;
 use super::routing;
 use super::threading::Place;
@@ -72,19 +73,10 @@ fn files(tx: &mut Tx<'_>, entry_id: i64) -> Result<Vec<Vec<u8>>> {
     Ok(hashes.into_iter().map(|(hash,)| hash).collect())
 }
 /// The same letter came to another mailbox of the desk and is a ticket already: one matter, one ticket.
-pub(super) fn known_elsewhere(tx: &mut Tx<'_>, inbox_id: i64) -> Result<Option<(i64, Verdict)>> {
-    let known = tx.maybe::<(String, i64, String)>(
-        "SELECT m.address, t.id, t.number FROM inbox me
-         JOIN inbox i ON i.content_key = me.content_key AND i.mailbox_id <> me.mailbox_id AND i.state = 'filed'
-         JOIN mailbox m ON m.id = i.mailbox_id
-         JOIN ticket t ON t.id = i.ticket_id
-         WHERE me.id = $1 ORDER BY i.id LIMIT 1",
-        params![inbox_id],
-    )?;
-    Ok(known.map(|(address, ticket_id, number)| {
-        let reason = format!("The same letter came to {address} and is on ticket #{number}.");
-        (ticket_id, Verdict::Ignore { code: "known_elsewhere", reason })
-    }))
+pub(super) fn known_elsewhere(batch: &Batch, claim: &Claim) -> Option<(i64, Verdict)> {
+    let (address, ticket_id, number) = batch.is_elsewhere(claim)?;
+    let reason = format!("The same letter came to {address} and is on ticket #{number}.");
+    Some((ticket_id, Verdict::Ignore { code: "known_elsewhere", reason }))
 }
 /// What a machine wrote in answer to something and that joins no ticket: an absence note to a letter that was sent from
 /// elsewhere, another desk's acknowledgement, a receipt. As a ticket each would be work for nobody; so a person

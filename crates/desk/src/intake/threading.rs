@@ -3,8 +3,8 @@
 //! What a letter carries (ids, a number) is a claim of its sender: it joins a ticket only when the sender
 //! may write to that ticket. Its own Message-ID is no claim: the same one with other content is another
 //! letter.
-use crate::tickets::{participant, reference, ticket};
-use crate::{Result, db::Tx, params};
+use super::batch::Known;
+use crate::tickets::reference;
 use mail::thread::CandidateKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,30 +21,38 @@ pub enum Place {
 }
 /// How many of the ids that a letter names are looked up, best first.
 const IDS_MAX: usize = 100;
+const NUMBERS_MAX: usize = 3;
 
-pub fn thread(tx: &mut Tx<'_>, message: &mail::Message) -> Result<Place> {
+/// What a letter claims.
+#[derive(Debug)]
+pub(super) struct Claims {
+    /// Best first.
+    pub ids: Vec<String>,
+    pub numbers: Vec<String>,
+    /// The key of its sender's address; empty: nobody's.
+    pub sender: String,
+}
+pub(super) fn claims(message: &mail::Message) -> Claims {
     let candidates = mail::thread::candidates(message);
-    let of = |kind: CandidateKind| candidates.iter().filter(move |c| c.kind == kind).map(|c| c.value.clone());
-    let mut ids: Vec<String> =
-        of(CandidateKind::MessageId).filter(|id| Some(id) != message.message_id.as_ref()).collect();
-    ids.truncate(IDS_MAX);
-    let mut tickets: Vec<i64> = reference::find(tx, &ids)?.into_iter().map(|found| found.ticket_id).collect();
-    for number in of(CandidateKind::SubjectNumber).take(3) {
-        let found = tx.maybe::<(i64,)>("SELECT id FROM ticket WHERE number = $1", params![&number])?;
-        tickets.extend(found.map(|(id,)| id));
+    let of = |kind: CandidateKind| candidates.iter().filter(move |c| c.kind == kind).map(|c| &c.value);
+    let ids = of(CandidateKind::MessageId).filter(|id| Some(*id) != message.message_id.as_ref());
+    let sender = message.author().and_then(|author| author.address.as_deref()).unwrap_or_default();
+    Claims {
+        ids: ids.take(IDS_MAX).filter_map(|id| reference::kept(id)).collect(),
+        numbers: of(CandidateKind::SubjectNumber).take(NUMBERS_MAX).cloned().collect(),
+        sender: mail::address::key(sender),
     }
+}
+
+pub(super) fn thread(known: &Known, claims: &Claims) -> Place {
     let mut seen: Vec<i64> = Vec::new();
-    for id in tickets {
-        let (id, _) = ticket::followed(tx, id)?;
+    for id in known.tickets_of(&claims.ids).into_iter().chain(known.numbered(&claims.numbers)) {
         if !seen.contains(&id) {
             seen.push(id);
         }
     }
-    let sender = message.author().and_then(|author| author.address.as_deref()).unwrap_or_default();
-    for ticket_id in &seen {
-        if participant::may_write(tx, *ticket_id, sender)? {
-            return Ok(Place::Joins { ticket_id: *ticket_id });
-        }
+    match seen.iter().find(|id| known.may_write(**id, &claims.sender)) {
+        Some(ticket_id) => Place::Joins { ticket_id: *ticket_id },
+        None => seen.first().map_or(Place::New, |ticket_id| Place::Refers { ticket_id: *ticket_id }),
     }
-    Ok(seen.first().map_or(Place::New, |ticket_id| Place::Refers { ticket_id: *ticket_id }))
 }

@@ -82,7 +82,7 @@ pub fn send(tx: &mut Tx<'_>, viewer: &Viewer, by: &By, new: &NewReply) -> Result
         from: Some(from),
         ..written(&ticket, by, &agent, Kind::Reply, &new.text)
     };
-    let entry_id = entry::add(tx, &entry)?;
+    let entry_id = entry::add(tx, entry)?;
     attachment::add(tx, entry_id, &files)?;
     reference::add(tx, &message_id, ticket.id, entry_id, Maker::Desk)?;
     let recipients: Vec<&str> = addressed.all().map(|person| person.address.as_str()).collect();
@@ -135,7 +135,7 @@ pub fn note(tx: &mut Tx<'_>, viewer: &Viewer, by: &By, new: &NewNote) -> Result<
     let files = files(tx, &agent, &ticket, Kind::Note, &new.attachments, &new.draft_files)?;
     let from = Person { name: Some(agent.name.clone()), address: agent.email.clone() };
     let entry = NewEntry { from: Some(from), ..written(&ticket, by, &agent, Kind::Note, &new.text) };
-    let entry_id = entry::add(tx, &entry)?;
+    let entry_id = entry::add(tx, entry)?;
     attachment::add(tx, entry_id, &files)?;
     end(tx, by, &ticket, &agent, Kind::Note, entry_id, new.form_id.as_deref())?;
     Ok(entry_id)

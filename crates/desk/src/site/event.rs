@@ -1,6 +1,6 @@
 //! What happened to what, by whom: appended, never changed.
-use crate::db::{self, FromRow, Row, Tx};
-use crate::{Result, params};
+use crate::db::{self, FromRow, Query, ROWS_MAX, Row, Tx, powers_of_two};
+use crate::{Result, params, row};
 
 /// Who changes something. There is no current user: it is passed to every change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +108,29 @@ impl FromRow for Event {
 
 /// `kind` is a verb in the past: `closed`, `assigned`, `authorized`. Never a secret in `data`.
 pub fn append(tx: &mut Tx<'_>, by: &By, subject: Subject, kind: &str, data: serde_json::Value) -> Result<()> {
-    let (actor_kind, actor_id) = by.actor.parts();
-    let (subject_kind, subject_id) = subject.parts();
-    tx.execute(
-        "INSERT INTO event (at, actor_kind, actor_id, actor_name, subject_kind, subject_id, kind, data)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        params![by.at, actor_kind, actor_id, by.name(), subject_kind, subject_id, kind, data.to_string()],
-    )?;
+    append_all(tx, &[NewEvent { by: by.clone(), subject, kind, data }])
+}
+/// What is to be appended beside others.
+#[derive(Debug)]
+pub(crate) struct NewEvent<'k> {
+    pub by: By,
+    pub subject: Subject,
+    pub kind: &'k str,
+    pub data: serde_json::Value,
+}
+/// In this order.
+pub(crate) fn append_all(tx: &mut Tx<'_>, events: &[NewEvent<'_>]) -> Result<()> {
+    for some in powers_of_two(events, ROWS_MAX) {
+        let mut query = Query::new(
+            "INSERT INTO event (at, actor_kind, actor_id, actor_name, subject_kind, subject_id, kind, data) VALUES ",
+        );
+        query.bind_rows(some.iter().map(|event| {
+            let ((actor, actor_id), (subject, id)) = (event.by.actor.parts(), event.subject.parts());
+            let (by, data) = (&event.by, event.data.to_string());
+            row![by.at, actor, actor_id, by.name(), subject, id, event.kind, data]
+        }));
+        tx.execute(query.sql(), query.params())?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use crate::people::person::Person;
 use crate::{Result, params};
 
 /// What an entry is found by.
-pub(super) struct FoundBy<'a, P> {
+pub(crate) struct FoundBy<'a, P> {
     /// Its subject and number.
     pub ticket: &'a str,
     pub subject: &'a str,
@@ -29,19 +29,12 @@ impl<'a, P: Iterator<Item = &'a Person>> FoundBy<'a, P> {
 #[derive(Debug, Default)]
 pub(crate) struct Unindexed(Vec<(i64, String)>);
 impl Unindexed {
-    pub(super) fn push<'a>(
+    pub(crate) fn push<'a>(
         &mut self,
         entry_id: i64,
         found_by: FoundBy<'a, impl Iterator<Item = &'a Person>>,
     ) {
         self.0.push((entry_id, found_by.words()));
-    }
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-    /// Without those after the first `len`: what was added is undone.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
     }
 }
 pub(crate) fn add(tx: &mut Tx<'_>, entries: &Unindexed) -> Result<()> {

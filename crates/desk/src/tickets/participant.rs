@@ -1,9 +1,9 @@
 //! Who may write to a ticket besides its requester: on the Cc line of its first message, or let in by
 //! an agent. People or a Reply-To that come later are only offered.
-use crate::db::{self, FromRow, Query, Row};
+use crate::db::{self, FromRow, Query, ROWS_MAX, Row, powers_of_two};
 use crate::mailboxes::mailbox;
 use crate::people::person::{Person, one_line};
-use crate::{By, Result, db::Tx, params};
+use crate::{By, Result, db::Tx, params, row};
 use std::collections::{HashMap, HashSet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,33 +62,39 @@ pub fn add(tx: &mut Tx<'_>, by: &By, ticket_id: i64, people: &[Person], standing
     if people.is_empty() {
         return Ok(());
     }
-    let own = mailbox::own_addresses(tx)?;
-    add_beside(tx, by, ticket_id, people, standing, &own)
-}
-/// The same for who has `mailbox::own_addresses` at hand.
-pub(crate) fn add_beside(
-    tx: &mut Tx<'_>,
-    by: &By,
-    ticket_id: i64,
-    people: &[Person],
-    standing: Standing,
-    own: &[String],
-) -> Result<()> {
-    let mut keys: HashSet<String> = own.iter().cloned().collect();
-    let mut wanted: Vec<(String, &Person)> = Vec::new();
-    for person in people.iter().filter(|person| mail::address::is_valid_mailbox(person.address.trim())) {
-        let key = mail::address::key(&person.address);
-        if keys.insert(key.clone()) {
-            wanted.push((key, person));
-        }
-    }
-    if wanted.is_empty() {
+    let own = mailbox::own_addresses(tx)?.into_iter().collect();
+    let named = named(people, &own);
+    if named.is_empty() {
         return Ok(());
     }
-    let there: HashMap<String, Option<Standing>> = there(tx, ticket_id)?;
-    wanted.retain(|(key, _)| there.get(key) != Some(&None));
-    wanted.truncate(PEOPLE_MAX);
-    wanted.retain(|(key, _)| match there.get(key) {
+    let there = there(tx, ticket_id)?;
+    let new: Vec<New> = wanted(&there, named, standing)
+        .into_iter()
+        .map(|(key, person)| New::of(by, ticket_id, key, person, standing))
+        .collect();
+    insert(tx, &new)
+}
+/// Those of these people who may be added to a ticket, by the key of the address, each once.
+pub(crate) fn named<'p>(people: &'p [Person], own: &HashSet<String>) -> Vec<(String, &'p Person)> {
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut named: Vec<(String, &Person)> = Vec::new();
+    for person in people.iter().filter(|person| mail::address::is_valid_mailbox(person.address.trim())) {
+        let key = mail::address::key(&person.address);
+        if !own.contains(&key) && seen.insert(key.clone()) {
+            named.push((key, person));
+        }
+    }
+    named
+}
+/// Those of them who are to be added beside those who are there.
+pub(crate) fn wanted<'p>(
+    there: &There,
+    mut named: Vec<(String, &'p Person)>,
+    standing: Standing,
+) -> Vec<(String, &'p Person)> {
+    named.retain(|(key, _)| there.get(key) != Some(&None));
+    named.truncate(PEOPLE_MAX);
+    named.retain(|(key, _)| match there.get(key) {
         Some(Some(Standing::Offered)) => standing == Standing::Participant,
         Some(_) => false,
         None => true,
@@ -96,45 +102,67 @@ pub(crate) fn add_beside(
     if standing == Standing::Offered {
         // An agent's own act is not cut.
         let count = there.values().flatten().count();
-        wanted.truncate(usize::try_from(TICKET_MAX).unwrap_or(0).saturating_sub(count));
+        named.truncate(usize::try_from(TICKET_MAX).unwrap_or(0).saturating_sub(count));
     }
-    if wanted.is_empty() {
-        return Ok(());
+    named
+}
+/// Who is to be added.
+#[derive(Debug)]
+pub(crate) struct New {
+    ticket_id: i64,
+    key: String,
+    address: String,
+    name: Option<String>,
+    standing: Standing,
+    added_by: String,
+    at: i64,
+}
+impl New {
+    pub(crate) fn of(by: &By, ticket_id: i64, key: String, person: &Person, standing: Standing) -> New {
+        let (address, name) = (person.address.trim().to_owned(), person.name.as_deref().map(one_line));
+        New { ticket_id, key, address, name, standing, added_by: by.name().to_owned(), at: by.at }
     }
-    let mut query = Query::new(
-        "INSERT INTO participant (ticket_id, address_key, address, name, standing, added_by, at) VALUES ",
-    );
-    for (i, (key, person)) in wanted.into_iter().enumerate() {
-        query.push(if i == 0 { "(" } else { ", (" }).bind(ticket_id).push(", ").bind(key);
-        query.push(", ").bind(person.address.trim()).push(", ").bind(person.name.as_deref().map(one_line));
-        query.push(", ").bind(standing.as_str()).push(", ").bind(by.name()).push(", ").bind(by.at).push(")");
+}
+/// Each once a ticket.
+pub(crate) fn insert(tx: &mut Tx<'_>, all: &[New]) -> Result<()> {
+    for some in powers_of_two(all, ROWS_MAX) {
+        let mut query = Query::new(
+            "INSERT INTO participant (ticket_id, address_key, address, name, standing, added_by, at) VALUES ",
+        );
+        query.bind_rows(some.iter().map(|new| {
+            let (name, standing) = (new.name.as_deref(), new.standing.as_str());
+            row![new.ticket_id, &new.key, &new.address, name, standing, &new.added_by, new.at]
+        }));
+        query.push(
+            " ON CONFLICT (ticket_id, address_key) DO UPDATE SET standing = excluded.standing,
+                 added_by = excluded.added_by, at = excluded.at, name = COALESCE(participant.name, excluded.name)
+             WHERE participant.standing = 'offered' AND excluded.standing = 'participant'",
+        );
+        tx.execute(query.sql(), query.params())?;
     }
-    query.push(
-        " ON CONFLICT (ticket_id, address_key) DO UPDATE SET standing = excluded.standing,
-             added_by = excluded.added_by, at = excluded.at, name = COALESCE(participant.name, excluded.name)
-         WHERE participant.standing = 'offered' AND excluded.standing = 'participant'",
-    );
-    tx.execute(query.sql(), query.params())?;
     Ok(())
 }
-/// The requester (any of their addresses) or a participant. Nobody without an address.
-pub fn may_write(tx: &mut Tx<'_>, ticket_id: i64, address: &str) -> Result<bool> {
-    let key = mail::address::key(address);
-    if key.is_empty() {
-        return Ok(false);
+/// Of these tickets and these addresses (by their keys): who may write to which, besides the requesters.
+pub(crate) fn who_may_write(
+    tx: &mut Tx<'_>,
+    ticket_ids: &[i64],
+    keys: &[String],
+) -> Result<Vec<(i64, String)>> {
+    let mut all = Vec::new();
+    for (tickets, keys) in ticket_ids.chunks(512).flat_map(|t| keys.chunks(512).map(move |k| (t, k))) {
+        let mut query = Query::new(
+            "SELECT ticket_id, address_key FROM participant WHERE standing = 'participant' AND address_key IN ",
+        );
+        query.bind_list(keys.iter().map(String::as_str));
+        query.push(" AND ticket_id IN ").bind_list(tickets.iter().copied());
+        all.extend(tx.all::<(i64, String)>(query.sql(), query.params())?);
     }
-    Ok(tx
-        .one::<(bool,)>(
-            "SELECT EXISTS (SELECT 1 FROM ticket t JOIN requester_address a ON a.requester_id = t.requester_id
-                            WHERE t.id = $1 AND a.address_key = $2)
-                 OR EXISTS (SELECT 1 FROM participant p
-                            WHERE p.ticket_id = $1 AND p.address_key = $2 AND p.standing = 'participant')",
-            params![ticket_id, &key],
-        )?
-        .0)
+    Ok(all)
 }
-/// Who is on the ticket already, by the key of the address. `None`: the requester.
-fn there(tx: &mut Tx<'_>, ticket_id: i64) -> Result<HashMap<String, Option<Standing>>> {
+/// Who is on a ticket, by the key of the address. `None`: the requester.
+pub(crate) type There = HashMap<String, Option<Standing>>;
+
+pub(crate) fn there(tx: &mut Tx<'_>, ticket_id: i64) -> Result<There> {
     let others = tx.all::<(String, Option<String>)>(
         "SELECT address_key, standing FROM (
              SELECT address_key, standing FROM participant WHERE ticket_id = $1 LIMIT $2) AS others

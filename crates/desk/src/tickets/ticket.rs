@@ -1,9 +1,9 @@
 //! One matter, with number, subject and state: opened, assigned, closed, reopened. Its list columns are kept
 //! by `entry::add`, and *unsent* by `outgoing/delivery`; joining two is in `intake/joining`.
-use crate::db::{self, FromRow, Query, Row};
+use crate::db::{self, FromRow, Query, ROWS_MAX, Row, powers_of_two};
 use crate::people::{agent, person::one_line};
 use crate::site::{event, event::Subject, sequence};
-use crate::{By, Refusal, Result, db::Tx, params, people::viewer::Viewer};
+use crate::{By, Refusal, Result, db::Tx, params, people::viewer::Viewer, row};
 use serde_json::json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,40 +58,177 @@ pub struct NewTicket {
     pub mailbox_id: Option<i64>,
     pub requester_id: i64,
     pub requester_address: String,
-    pub refers_to_id: Option<i64>,
+    /// Id and number of the ticket whose id its first message carries, from someone else.
+    pub refers_to: Option<(i64, String)>,
+}
+impl NewTicket {
+    /// What its event says of it.
+    pub(crate) fn data(&self) -> serde_json::Value {
+        self.refers_to.as_ref().map_or_else(|| json!({}), |(_, number)| json!({ "refers_to": number }))
+    }
 }
 /// Its id and number.
-pub fn open(tx: &mut Tx<'_>, by: &By, new: &NewTicket) -> Result<(i64, String)> {
+pub(crate) fn open(tx: &mut Tx<'_>, by: &By, new: NewTicket) -> Result<(i64, String)> {
     let number = sequence::next_ticket_number(tx)?;
-    let subject = one_line(&new.subject);
-    let id = tx.insert(
-        "INSERT INTO ticket (number, subject, subject_key, state, department_id, mailbox_id, requester_id,
-             requester_address, refers_to_id, created_at, updated_at)
-         VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $9) RETURNING id",
-        params![
-            &number,
-            &subject,
-            subject.to_lowercase(),
-            new.department_id,
-            new.mailbox_id,
-            new.requester_id,
-            &new.requester_address,
-            new.refers_to_id,
-            by.at,
-        ],
-    )?;
-    let refers_to = match new.refers_to_id {
-        Some(other) => tx.maybe::<(String,)>("SELECT number FROM ticket WHERE id = $1", params![other])?,
-        None => None,
-    };
-    let data = match refers_to {
-        Some((other,)) => json!({ "refers_to": other }),
-        None => json!({}),
-    };
+    let id = tx.draw("ticket", 1)?.pop().ok_or(db::Error::NotFound)?;
+    let data = new.data();
+    insert(tx, &[Opened { id, number: number.clone(), new, at: by.at, tail: Tail::of(id) }])?;
     event::append(tx, by, Subject::Ticket(id), "opened", data)?;
     tx.wake("ticket");
     Ok((id, number))
 }
+
+/// What the entries that are added to a ticket make of its list columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    pub ticket_id: i64,
+    /// So many.
+    pub added: i64,
+    pub last_entry_id: Option<i64>,
+    /// By the last of them that is no note: a note changes neither preview nor order.
+    pub shown: Option<Shown>,
+}
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// Of the latest.
+    pub at: i64,
+    pub kind: &'static str,
+    pub writer: String,
+    pub preview: String,
+}
+impl Tail {
+    pub(crate) fn of(ticket_id: i64) -> Tail {
+        Tail { ticket_id, added: 0, last_entry_id: None, shown: None }
+    }
+    pub(crate) fn add(&mut self, entry_id: i64, shown: Option<Shown>) {
+        self.added += 1;
+        self.last_entry_id = Some(entry_id);
+        if let Some(shown) = shown {
+            let at = self.shown.as_ref().map_or(shown.at, |before| before.at.max(shown.at));
+            self.shown = Some(Shown { at, ..shown });
+        }
+    }
+}
+
+/// A ticket to be written, with the entries that it has by then.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub id: i64,
+    pub number: String,
+    pub new: NewTicket,
+    pub at: i64,
+    pub tail: Tail,
+}
+pub(crate) fn insert(tx: &mut Tx<'_>, all: &[Opened]) -> Result<()> {
+    for some in powers_of_two(all, ROWS_MAX) {
+        let mut query = Query::new(
+            "INSERT INTO ticket (id, number, subject, subject_key, state, department_id, mailbox_id, requester_id,
+                 requester_address, refers_to_id, created_at, updated_at, entries, last_entry_id, last_kind, last_name, preview)
+             VALUES ",
+        );
+        query.bind_rows(some.iter().map(|Opened { id, number, new, at, tail }| {
+            let subject = one_line(&new.subject);
+            let (shown, refers_to) = (tail.shown.as_ref(), new.refers_to.as_ref().map(|(id, _)| *id));
+            let text = |of: fn(&Shown) -> &str| shown.map_or("", of);
+            row![
+                *id,
+                number,
+                subject.clone(),
+                subject.to_lowercase(),
+                State::Open.as_str(),
+                new.department_id,
+                new.mailbox_id,
+                new.requester_id,
+                &new.requester_address,
+                refers_to,
+                *at,
+                shown.map_or(*at, |shown| shown.at.max(*at)),
+                tail.added,
+                tail.last_entry_id,
+                shown.map_or("message", |shown| shown.kind),
+                text(|shown| &shown.writer),
+                text(|shown| &shown.preview),
+            ]
+        }));
+        tx.execute(query.sql(), query.params())?;
+    }
+    Ok(())
+}
+/// Entries were added to tickets that are there: each ticket once. Their subjects and numbers, in no order.
+///
+/// Two writers on one ticket both change its row, so on PostgreSQL one of them runs again: within a
+/// ticket the order of ids is the order of commits.
+pub(crate) fn grow(tx: &mut Tx<'_>, tails: &[Tail]) -> Result<Vec<(String, String)>> {
+    let mut grown = Vec::with_capacity(tails.len());
+    for some in powers_of_two(tails, ROWS_MAX) {
+        let mut query = Query::new("WITH grown (grown_id, added, last, at, kind, writer, shown) AS (VALUES ");
+        query.bind_rows(some.iter().map(|tail| {
+            let shown = tail.shown.as_ref();
+            row![
+                tail.ticket_id,
+                tail.added,
+                tail.last_entry_id,
+                shown.map(|shown| shown.at),
+                shown.map(|shown| shown.kind),
+                shown.map(|shown| shown.writer.as_str()),
+                shown.map(|shown| shown.preview.as_str()),
+            ]
+        }));
+        query.push(
+            ") UPDATE ticket SET entries = entries + grown.added, last_entry_id = grown.last,
+                 updated_at = CASE WHEN updated_at < grown.at THEN grown.at ELSE updated_at END,
+                 last_kind = COALESCE(grown.kind, last_kind), last_name = COALESCE(grown.writer, last_name),
+                 preview = COALESCE(grown.shown, preview)
+             FROM grown WHERE id = grown.grown_id RETURNING subject, number",
+        );
+        grown.extend(tx.all::<(String, String)>(query.sql(), query.params())?);
+    }
+    if grown.len() != tails.len() {
+        return Err(db::Error::NotFound.into());
+    }
+    Ok(grown)
+}
+
+/// A ticket that letters may join, and what is asked of it then.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub number: String,
+    pub subject: String,
+    pub state: State,
+    pub requester_id: i64,
+}
+/// A ticket by the ticket or the number that leads to it (itself, or one that was joined to it).
+#[derive(Debug)]
+pub(crate) struct Led {
+    pub from_id: i64,
+    pub from_number: String,
+    pub id: i64,
+    pub known: Known,
+}
+impl FromRow for Led {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let (number, subject, requester_id) = (row.get(3)?, row.get(4)?, row.get(6)?);
+        let known = Known { number, subject, state: State::read(row.get(5)?)?, requester_id };
+        Ok(Led { from_id: row.get(0)?, from_number: row.get(1)?, id: row.get(2)?, known })
+    }
+}
+/// Where these lead, as far as they are there: see [`followed`].
+pub(crate) fn led(tx: &mut Tx<'_>, ids: &[i64], numbers: &[&str]) -> Result<Vec<Led>> {
+    let mut all = Vec::new();
+    for some in ids.chunks(512) {
+        let mut query = Query::new(LED);
+        query.push("t.id IN ").bind_list(some.iter().copied());
+        all.extend(tx.all::<Led>(query.sql(), query.params())?);
+    }
+    for some in numbers.chunks(512) {
+        let mut query = Query::new(LED);
+        query.push("t.number IN ").bind_list(some.iter().copied());
+        all.extend(tx.all::<Led>(query.sql(), query.params())?);
+    }
+    Ok(all)
+}
+const LED: &str = "SELECT t.id, t.number, o.id, o.number, o.subject, o.state, o.requester_id
+    FROM ticket t JOIN ticket o ON o.id = COALESCE(t.joined_to_id, t.id) WHERE ";
 
 const SELECT: &str = "SELECT t.id, t.number, t.subject, t.state, d.name, t.mailbox_id, m.address, t.requester_id, r.name,
         t.requester_address, t.assignee_id, a.name, f.number, j.number, t.created_at, t.updated_at, t.closed_at,

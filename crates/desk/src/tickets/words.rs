@@ -4,7 +4,7 @@
 //! Words are cut and folded here, not by the databases, so that both find the same: letters and digits in
 //! lower case without accents; of scripts that are written without blanks each character is a word and a
 //! run of them a phrase. What a person types is only ever such words, quoted.
-use crate::db::{Dialect, Query, powers_of_two};
+use crate::db::{Dialect, Query, ROWS_MAX, powers_of_two};
 use crate::{Result, db::Tx, params};
 use std::fmt::Write as _;
 
@@ -12,8 +12,6 @@ use std::fmt::Write as _;
 const WORDS_MAX: usize = 20_000;
 const WORDS_BYTES_MAX: usize = 400_000;
 const WORD_CHARS_MAX: usize = 48;
-/// Rows of one INSERT at most.
-const ROWS_MAX: usize = 64;
 /// Words of a query beyond these are not looked for.
 const QUERY_WORDS_MAX: usize = 12;
 

@@ -1,7 +1,6 @@
 //! A day at the desk: mail arrives, agents act, the clock is moved by hand, the thread is compared as text.
 use crate::mail::Mail;
 use desk::db::Tx;
-use desk::intake::batch::Batch;
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Arrival, Outcome, Recorded};
 use desk::intake::joining;
@@ -149,16 +148,8 @@ impl Day {
         let now = self.now();
         let claims = self.write(|tx| inbox::claim_due(tx, now, MINUTE, "test", 100));
         let prepared: Vec<Prepared> = claims.iter().map(|claim| self.prepare(claim)).collect();
-        self.write(|tx| {
-            let messages: Vec<_> = claims.iter().zip(&prepared).collect();
-            let mut batch = Batch::begin(tx, &messages)?;
-            let outcomes = messages
-                .iter()
-                .map(|(claim, prepared)| filing::file(tx, &mut batch, claim, prepared, now))
-                .collect::<desk::Result<_>>()?;
-            batch.end(tx)?;
-            Ok(outcomes)
-        })
+        let messages: Vec<_> = claims.iter().zip(&prepared).collect();
+        self.write(|tx| filing::file_all(tx, &messages, now))
     }
     pub fn prepare(&self, claim: &inbox::Claim) -> Prepared {
         let raw = self.desk.store.get(&claim.place, &claim.hash).unwrap();

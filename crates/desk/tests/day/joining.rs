@@ -50,7 +50,7 @@ fn after_a_join_answers_by_id_and_by_the_old_number_come_to_the_joined_ticket() 
     day.receive(mail::from("eve@example.net", "Re: Fwd: Printer [#10002]", "By the number."));
     let thread = day.thread("10001");
     assert!(thread.ends_with("eve@example.net: By my id.\neve@example.net: By the number."), "{thread}");
-    let found = day.read(|tx| reference::find(tx, &["eve1@example.net".to_owned()]));
+    let found = day.read(|tx| reference::of(tx, &["eve1@example.net"]));
     assert_eq!(found.len(), 1);
     day.is_whole();
 }

@@ -5,6 +5,7 @@
 mod alerts;
 mod aliases;
 mod balances;
+mod batches;
 mod bounces;
 mod checking;
 mod desk;

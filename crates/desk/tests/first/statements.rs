@@ -136,7 +136,7 @@ fn of_the_other_database(desk: &TestDesk, file: &str, sql: &str) -> bool {
         || sql.contains("sqlite_master")
         || sql.contains("sqlite_sequence")
         || sql.contains("pragma_table_info");
-    ["db/migrate.rs", "db/outlast.rs", "db/transfer.rs", "tickets/words.rs"].contains(&file)
+    ["db/draw.rs", "db/migrate.rs", "db/outlast.rs", "db/transfer.rs", "tickets/words.rs"].contains(&file)
         && if lite { of_postgres } else { of_sqlite }
 }
 

@@ -313,9 +313,9 @@ fn bring_ticket(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<i64> {
         mailbox_id: ticket.mailbox_id,
         requester_id: requester.id,
         requester_address: ticket.requester_address.clone(),
-        refers_to_id: None,
+        refers_to: None,
     };
-    let (id, _) = ticket::open(tx, &by, &new)?;
+    let (id, _) = ticket::open(tx, &by, new)?;
     tx.execute("UPDATE ticket SET number = $2 WHERE id = $1", params![id, &ticket.number])?;
     Ok(id)
 }
