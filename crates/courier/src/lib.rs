@@ -15,6 +15,7 @@ mod file;
 mod graph;
 mod hold;
 mod left;
+mod letter;
 pub mod lmtp;
 pub mod pipe;
 mod points;

@@ -1,20 +1,23 @@
 //! Letters that a mail server of one's own hands over by LMTP: from its links to the inbox. Each is answered for when it is
 //! stored and recorded, so what the other side has not heard of it keeps.
+use crate::letter::{self, Raw};
 use crate::{Courier, pipe};
 use desk::Refusal;
 use desk::db::Tx;
 use desk::mailboxes::mailbox::{self, Mailbox};
 use desk::site::mail_hold;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
-use wire::lmtp::{Answer, Keeper, Letter, Listener, Peer};
+use wire::letter::Room;
+use wire::lmtp::{Answer, Handed, Keeper, Listener, Peer};
 
 /// Links at once; others wait to be accepted. A mail server opens twenty to one place at most, usually.
 const LINKS_MAX: u32 = 32;
-/// Letters that are in memory at once, of 64 MB at most.
+/// Letters that come in at once; each has a few megabytes in memory, and the rest of a large one is on the disk.
 const LETTERS_MAX: usize = 4;
 /// After an error that is the system's, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
@@ -54,7 +57,7 @@ pub async fn serve(
             }
             let (courier, letters, stopping) = (courier.clone(), Arc::clone(&letters), stopping.clone());
             tokio::spawn(async move {
-                wire::lmtp::serve(stream, &DeskKeeper(courier), &letters, stopping).await;
+                wire::lmtp::serve(stream, &DeskKeeper::of(courier), &letters, stopping).await;
                 drop(link);
             });
         }
@@ -73,11 +76,14 @@ fn may_hand_over(peer: Peer, clients: &[IpAddr]) -> bool {
     peer.is_none_or(|peer| peer.is_loopback() || clients.contains(&peer))
 }
 
-struct DeskKeeper(Courier);
+struct DeskKeeper {
+    courier: Courier,
+    room: Room,
+}
 
 impl Keeper for DeskKeeper {
-    fn bytes_max(&self) -> u64 {
-        pipe::BYTES_MAX
+    fn room(&self) -> &Room {
+        &self.room
     }
 
     async fn recipient(&self, address: &str) -> Answer {
@@ -87,13 +93,17 @@ impl Keeper for DeskKeeper {
         }
     }
 
-    async fn letter(&self, letter: Letter) -> Vec<Answer> {
-        if letter.bytes.iter().all(u8::is_ascii_whitespace) {
-            return vec![Answer::refused("The letter is empty"); letter.recipients.len()];
+    async fn letter(&self, handed: Handed) -> Vec<Answer> {
+        let count = handed.recipients.len();
+        match handed.letter.is_blank() {
+            Ok(false) => {}
+            Ok(true) => return vec![Answer::refused("The letter is empty"); count],
+            Err(error) => return vec![self.unkept(&error); count],
         }
+        let handed = Arc::new(handed);
         let mut answers: Vec<(i64, Answer)> = Vec::new();
-        let mut all = Vec::with_capacity(letter.recipients.len());
-        for recipient in &letter.recipients {
+        let mut all = Vec::with_capacity(count);
+        for recipient in &handed.recipients {
             let mailbox = match self.mailbox(recipient).await {
                 Ok(mailbox) => mailbox,
                 Err(answer) => {
@@ -106,7 +116,7 @@ impl Keeper for DeskKeeper {
             let answer = match known {
                 Some(answer) => answer,
                 None => {
-                    let answer = self.keep(&mailbox, recipient, &letter).await;
+                    let answer = self.keep(&mailbox, recipient, &handed).await;
                     answers.push((mailbox.id, answer.clone()));
                     answer
                 }
@@ -115,14 +125,27 @@ impl Keeper for DeskKeeper {
         }
         all
     }
+
+    fn unkept(&self, error: &io::Error) -> Answer {
+        tracing::error!("a large letter that a mail server hands over waits there: {error}");
+        Answer::later(LATER)
+    }
 }
 
+/// The mail server shows this to whoever wrote: what is wrong here is for the log alone.
+const LATER: &str = "The letter cannot be kept now; the log of the desk says why";
+
 impl DeskKeeper {
+    fn of(courier: Courier) -> DeskKeeper {
+        let room = letter::room(&courier.desk().store);
+        DeskKeeper { courier, room }
+    }
+
     /// The mailbox of this address, or what is answered in its place. A name with an extension (`support+lamp@`) is the one
     /// without, where the desk has none of that name.
     async fn mailbox(&self, address: &str) -> Result<Mailbox, Answer> {
         let wanted = address.to_owned();
-        let asked = self.0.read(move |tx| {
+        let asked = self.courier.read(move |tx| {
             let of = |tx: &mut Tx<'_>, address: &str| -> desk::Result<Option<Mailbox>> {
                 Ok(mailbox::find_by_address(tx, address)?.filter(|found| found.removed_at.is_none()))
             };
@@ -143,12 +166,14 @@ impl DeskKeeper {
         }
     }
 
-    async fn keep(&self, mailbox: &Mailbox, recipient: &str, letter: &Letter) -> Answer {
-        let now = self.0.now();
-        let raw = [trace(letter, recipient, now).as_bytes(), &letter.bytes].concat();
-        let mailbox_id = mailbox.id;
-        let kept = self.0.blocking(move |desk| pipe::take_into_pack(desk, mailbox_id, &raw, now)).await;
-        match kept {
+    async fn keep(&self, mailbox: &Mailbox, recipient: &str, handed: &Arc<Handed>) -> Answer {
+        let (mailbox_id, now, handed) = (mailbox.id, self.courier.now(), Arc::clone(handed));
+        let before = trace(&handed, recipient, now);
+        let kept = self.courier.blocking(move |desk| {
+            let raw = Raw { before: before.as_bytes(), letter: &handed.letter };
+            pipe::take_into_pack(desk, mailbox_id, raw, now)
+        });
+        match kept.await {
             Ok(piped) if piped.known => Answer::kept("Known already"),
             Ok(_) => Answer::kept("Kept"),
             Err(desk::Error::Refused(Refusal::NotFound(_))) => {
@@ -159,8 +184,7 @@ impl DeskKeeper {
                     mailbox = mailbox.address,
                     "a letter that a mail server hands over waits there: {error}"
                 );
-                // The mail server shows this to whoever wrote: what is wrong here is for the log alone.
-                Answer::later("The letter cannot be kept now; the log of the desk says why")
+                Answer::later(LATER)
             }
         }
     }
@@ -174,8 +198,8 @@ fn without_extension(address: &str) -> Option<String> {
 
 /// What the last server on the way writes before a letter (RFC 5321 §4.4), and the address of the transfer, by which
 /// letters to several addresses are told apart.
-fn trace(letter: &Letter, recipient: &str, now: i64) -> String {
-    let Letter { from_host, sender, .. } = letter;
+fn trace(handed: &Handed, recipient: &str, now: i64) -> String {
+    let Handed { from_host, sender, .. } = handed;
     let date = mail::date::rfc5322_of(mail::date::Written { at: now, offset_s: 0 }).unwrap_or_default();
     format!(
         "Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\nReceived: from {from_host}\r\n\tby postern with LMTP\r\n\tfor <{recipient}>; {date}\r\n"

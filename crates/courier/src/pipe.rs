@@ -1,33 +1,32 @@
 //! A message that a mail server of one's own hands over, to a command or by LMTP: into the store, then its row in one
 //! commit. Nothing waits for a network, so this blocks.
-use crate::fetch::{MESSAGE_BYTES_MAX, arrival};
+use crate::letter::Raw;
 use desk::Desk;
 use desk::files::store::{Store, Stored};
-use desk::intake::inbox::Arrival;
 use desk::intake::piped::{self, Piped};
+use wire::letter::Letter;
 
-/// A longer one is refused, as it is left on the server where mail is fetched.
-pub const BYTES_MAX: u64 = MESSAGE_BYTES_MAX;
+pub use crate::letter::room;
 
 /// Stored durably and recorded when it returns. The same content again changes nothing but that it came again. For a
 /// process that takes this one and ends.
-pub fn take(desk: &Desk, mailbox_id: i64, raw: &[u8], now: i64) -> desk::Result<Piped> {
-    keep(desk, mailbox_id, raw, now, Store::put_alone)
+pub fn take(desk: &Desk, mailbox_id: i64, letter: &Letter, now: i64) -> desk::Result<Piped> {
+    keep(desk, mailbox_id, Raw::of(letter), now, Store::put_alone)
 }
 
-/// The same for the server, which takes many.
-pub(crate) fn take_into_pack(desk: &Desk, mailbox_id: i64, raw: &[u8], now: i64) -> desk::Result<Piped> {
+/// The same for the server, which takes many, and writes its trace fields before each.
+pub(crate) fn take_into_pack(desk: &Desk, mailbox_id: i64, raw: Raw<'_>, now: i64) -> desk::Result<Piped> {
     keep(desk, mailbox_id, raw, now, Store::put)
 }
 
 fn keep(
     desk: &Desk,
     mailbox_id: i64,
-    raw: &[u8],
+    raw: Raw<'_>,
     now: i64,
     put: impl Fn(&Store, &[u8]) -> desk::Result<Stored>,
 ) -> desk::Result<Piped> {
-    let content_key = mail::message::content_key(raw);
+    let content_key = raw.content_key()?;
     if let Some(inbox_id) = desk.db.read(|tx| piped::known(tx, mailbox_id, &content_key))? {
         desk.db.write(|tx| piped::again(tx, mailbox_id, inbox_id, now))?;
         return Ok(Piped { inbox_id, known: true });
@@ -35,7 +34,7 @@ fn keep(
     if let Some(shortage) = desk.store.shortage()? {
         return Err(anyhow::anyhow!("{shortage}. Free some space on the disk of the data folder.").into());
     }
-    let stored = put(&desk.store, raw)?;
-    let arrival: Arrival = arrival(0, now, raw, stored, false);
+    let stored = raw.store(&desk.store, put)?;
+    let arrival = raw.arrival(0, now, stored, content_key, false)?;
     desk.db.write(|tx| piped::record(tx, mailbox_id, &arrival, now))
 }

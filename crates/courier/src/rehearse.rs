@@ -1,13 +1,16 @@
 //! A dry run: the last messages of a mailbox are read as a round would read them, and what would become of each is said.
 //! Nothing is stored and nothing is done on the server, so it can be asked before a mailbox is switched on.
-use crate::fetch::{MESSAGE_BYTES_MAX, Shelf, arrival, fetching_for, too_big};
+use crate::fetch::{Shelf, fetching_for};
+use crate::letter::{self, Raw, too_big};
 use crate::trouble::Trouble;
 use crate::{Courier, connect, probe};
+use anyhow::Context as _;
 use desk::files::store::Stored;
 use desk::intake::filing;
 use desk::intake::rehearsal::{self, Fate, Letter};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::imap::Fetched;
+use wire::letter::MEMORY_BYTES_MAX;
 
 /// Messages of a dry run where nobody says how many, and at most.
 pub const LAST: u16 = 50;
@@ -100,14 +103,14 @@ async fn read(
     if uids.is_empty() {
         return Ok(found);
     }
-    let now = courier.now();
-    let mut fetch = shelf.fetch(&uids, MESSAGE_BYTES_MAX).await.map_err(told)?;
+    let (now, room) = (courier.now(), letter::room(&courier.desk().store));
+    let mut fetch = shelf.fetch(&uids, &room).await.map_err(told)?;
     while let Some(fetched) = fetch.next().await.map_err(told)? {
         match fetched {
             // Parsed at once, so that one letter is in memory at a time.
-            Fetched::Message { bytes, internal_date_at, .. } => {
-                let letter = courier.blocking(move |_| Ok(letter(&bytes, internal_date_at, now))).await?;
-                found.push((letter.0, Some(letter.1)));
+            Fetched::Message { letter, internal_date_at, .. } => {
+                let (seen, letter) = courier.blocking(move |_| tried(&letter, internal_date_at, now)).await?;
+                found.push((seen, Some(letter)));
             }
             Fetched::TooBig { internal_date_at, size_bytes, .. } => {
                 let left = Some(too_big(size_bytes));
@@ -122,12 +125,17 @@ async fn read(
     Ok(found)
 }
 
-fn letter(raw: &[u8], received_at: Option<i64>, now: i64) -> (Seen, Letter) {
-    let arrival = arrival(0, received_at.unwrap_or(now), raw, Stored::nowhere(raw), false);
-    let mut message = mail::message::parse(raw);
+/// Of one that lies on the disk the beginning is read, which says whose it is, what it answers and what it says; what is
+/// behind it are attachments.
+fn tried(letter: &wire::letter::Letter, received_at: Option<i64>, now: i64) -> desk::Result<(Seen, Letter)> {
+    let start = letter.start(MEMORY_BYTES_MAX).context("a large message could not be read again")?;
+    let stored = Stored { size_bytes: letter.size_bytes(), ..Stored::nowhere(&start) };
+    let raw = Raw::of(letter);
+    let arrival = raw.arrival(0, received_at.unwrap_or(now), stored, raw.content_key()?, false)?;
+    let mut message = mail::message::parse(&start);
     mail::message::unpack(&mut message);
     let from = message.author().and_then(|author| author.address.clone().or_else(|| author.name.clone()));
     let seen =
         Seen { received_at, from: from.unwrap_or_default(), subject: message.subject.clone(), left: None };
-    (seen, Letter { arrival, prepared: filing::unkept(message) })
+    Ok((seen, Letter { arrival, prepared: filing::unkept(message) }))
 }

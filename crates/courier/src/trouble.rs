@@ -78,6 +78,9 @@ impl Trouble {
     }
 
     pub(crate) fn of(error: &wire::Error, place: &Place) -> Trouble {
+        if error.is_unkept() {
+            return Trouble::of_store(error.advice().unwrap_or_default());
+        }
         let mut trouble = if let Some(answer) = error.oauth() {
             Trouble::of_oauth(answer, place.provider, None)
         } else if let Some(text) = error.server_text() {
@@ -184,6 +187,15 @@ impl Trouble {
         Trouble::new(class, kind_word(error.kind()), sentence(&error.to_string()), remedy)
     }
 
+    fn of_store(why: &str) -> Trouble {
+        Trouble::new(
+            Class::Retry,
+            STORE_CODE,
+            sentence(&format!("Postern could not use its own database or store: {why}")),
+            "Look at the disk and the database of this machine. Postern tries again by itself.",
+        )
+    }
+
     pub(crate) fn needs_person(&self) -> bool {
         match self.class {
             Class::Retry => false,
@@ -239,12 +251,7 @@ impl From<desk::Error> for Trouble {
             desk::Error::Failed(error) if error.is::<DoesNotOpen>() => {
                 Trouble::of_sealed(&format!("{error:#}"))
             }
-            desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::new(
-                Class::Retry,
-                STORE_CODE,
-                sentence(&format!("Postern could not use its own database or store: {error}")),
-                "Look at the disk and the database of this machine. Postern tries again by itself.",
-            ),
+            desk::Error::Failed(_) | desk::Error::Db(_) => Trouble::of_store(&error.to_string()),
         }
     }
 }

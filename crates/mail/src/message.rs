@@ -6,7 +6,7 @@ mod content_key;
 mod raw;
 mod unpack;
 
-pub use arrival::{arrived_at, head};
+pub use arrival::{HEAD_BYTES_MAX, arrived_at, head};
 pub use unpack::unpack;
 
 use std::io::{self, Read, Seek};

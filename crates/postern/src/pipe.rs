@@ -3,12 +3,14 @@
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Program, mailbox};
+use anyhow::Context as _;
 use clap::Args;
+use desk::Desk;
 use desk::mailboxes::mailbox::Mailbox;
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use wire::letter::{Came, Letter};
 
 pub const USAGE: u8 = 64;
 const DATA_ERROR: u8 = 65;
@@ -56,8 +58,8 @@ pub fn ended(run: impl FnOnce() -> Result<Done, Failure>) -> ExitCode {
 pub fn run(program: &Program, asked: &Pipe) -> Result<Done, Failure> {
     let desk = open::desk(&program.config, Missing::Refuse)?;
     let mailbox = mailbox::find(&desk, &asked.address)?;
-    let raw = read(&mailbox)?;
-    let taken = courier::pipe::take(&desk, mailbox.id, &raw, courier::Clock::system().now())?;
+    let letter = read(&desk, &mailbox)?;
+    let taken = courier::pipe::take(&desk, mailbox.id, &letter, courier::Clock::system().now())?;
     if program.json {
         let done = if taken.known { "known" } else { "stored" };
         let document =
@@ -68,19 +70,18 @@ pub fn run(program: &Program, asked: &Pipe) -> Result<Done, Failure> {
     Ok(Done::Fine)
 }
 
-fn read(mailbox: &Mailbox) -> Result<Vec<u8>, Failure> {
-    let mut stdin = std::io::stdin().lock();
-    let mut raw = Vec::new();
+/// To the end in any case: who writes is not to be told by a broken pipe.
+fn read(desk: &Desk, mailbox: &Mailbox) -> Result<Letter, Failure> {
+    let room = courier::pipe::room(&desk.store);
     let refused =
         |why: &str| Err(Failure::BadInput(format!("A message to {} was not taken: {why}.", mailbox.address)));
-    stdin.by_ref().take(courier::pipe::BYTES_MAX + 1).read_to_end(&mut raw)?;
-    if raw.len() as u64 > courier::pipe::BYTES_MAX {
-        // Who writes is not to be told by a broken pipe.
-        std::io::copy(&mut stdin, &mut std::io::sink())?;
-        return refused(&format!("it is larger than {} MB", courier::pipe::BYTES_MAX / (1024 * 1024)));
+    let came = Letter::read(std::io::stdin().lock(), &room).with_context(|| {
+        let to = &mailbox.address;
+        format!("A message to {to} cannot be kept now; make room on the disk of the data folder, and hand it over again")
+    });
+    match came? {
+        Came::TooBig(_) => refused(&format!("it is larger than {} MB", room.bytes_max() / (1024 * 1024))),
+        Came::Whole(letter) if letter.is_blank()? => refused("it is empty"),
+        Came::Whole(letter) => Ok(letter),
     }
-    if raw.iter().all(u8::is_ascii_whitespace) {
-        return refused("it is empty");
-    }
-    Ok(raw)
 }

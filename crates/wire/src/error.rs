@@ -40,6 +40,7 @@ struct Inside {
     oauth: Option<OAuthError>,
     smtp_code: Option<u16>,
     may_have_been_sent: bool,
+    is_unkept: bool,
 }
 
 impl Error {
@@ -56,6 +57,7 @@ impl Error {
                 oauth: None,
                 smtp_code: None,
                 may_have_been_sent: false,
+                is_unkept: false,
             }),
         }
     }
@@ -71,6 +73,14 @@ impl Error {
 
     pub fn rejected(tried: impl Into<String>, host: impl Into<String>) -> Error {
         Error::new(Kind::Rejected, tried, host)
+    }
+
+    /// What came could not be written down on this machine: no matter of the other side.
+    pub(crate) fn unkept(tried: impl Into<String>, error: &std::io::Error) -> Error {
+        let why = format!("a large message could not be written to the disk of this machine ({error})");
+        let mut unkept = Error::transient(tried, "").remedy(why);
+        unkept.inside.is_unkept = true;
+        unkept
     }
 
     /// The words of the other side, verbatim but bounded and without control characters.
@@ -166,6 +176,11 @@ impl Error {
     /// The three digits of the SMTP answer that made this error.
     pub fn smtp_code(&self) -> Option<u16> {
         self.inside.smtp_code
+    }
+
+    /// True when it is the disk of this machine that failed, and nothing is wrong with the other side or the message.
+    pub fn is_unkept(&self) -> bool {
+        self.inside.is_unkept
     }
 
     /// True when the link broke between the final dot and its answer (RFC 5321 §6.1, RFC 1047): wait, then

@@ -11,6 +11,7 @@ pub mod error;
 pub mod graph;
 mod hidden;
 pub mod imap;
+pub mod letter;
 mod line;
 pub mod lmtp;
 pub mod net;

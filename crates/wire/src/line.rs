@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     TimedOut(Duration),
     TooLong(usize),
     Io(io::Error),
+    /// What came could not be written down here.
+    Unkept(io::Error),
 }
 
 /// The dots of the transfer in a text that ends with a line of a dot alone (RFC 5321 §4.5.2, RFC 1939 §3).
@@ -78,6 +80,7 @@ impl Fault {
                 Error::broken(tried, host).remedy(format!("the server sent a line of more than {max} bytes"))
             }
             Fault::Io(error) => Error::transient(tried, host).remedy(format!("the link broke ({error})")),
+            Fault::Unkept(error) => Error::unkept(tried, &error),
         }
     }
 }

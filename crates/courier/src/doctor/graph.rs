@@ -11,6 +11,7 @@ use crate::refresh::Want;
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use wire::graph::{Raw, Session, Start};
+use wire::letter::Room;
 use wire::net::Watched;
 use wire::smtp::{Envelope, Sent};
 
@@ -154,7 +155,9 @@ pub(super) async fn find(
             newest => newest?,
         };
         for id in newest {
-            let Raw::Message(bytes) = session.raw(&id, LETTER_BYTES_MAX).await? else { continue };
+            let room = Room::in_memory(LETTER_BYTES_MAX);
+            let Raw::Message(letter) = session.raw(&id, &room).await? else { continue };
+            let Some(bytes) = letter.into_bytes() else { continue };
             if is_our_letter(&bytes, mark) {
                 let removed = session.delete(&id).await.is_ok();
                 return Ok(Some(Found { bytes, folder, is_junk, removed }));

@@ -6,6 +6,7 @@ use crate::Courier;
 use crate::connect::Access;
 use crate::probe::held;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
+use wire::letter::Room;
 use wire::net::Watched;
 use wire::pop3::{Retrieved, Session};
 
@@ -65,9 +66,10 @@ pub(super) async fn find(
     let listed = session.list().await?;
     let newest: Vec<u32> = listed.iter().rev().take(LOOKED_AT_MAX).map(|message| message.number).collect();
     let mut found = None;
-    let mut retrieve = session.retrieve(&newest, LETTER_BYTES_MAX).await?;
+    let mut retrieve = session.retrieve(&newest, &Room::in_memory(LETTER_BYTES_MAX)).await?;
     while let Some(retrieved) = retrieve.next().await? {
-        if let Retrieved::Message { number, bytes } = retrieved
+        if let Retrieved::Message { number, letter } = retrieved
+            && let Some(bytes) = letter.into_bytes()
             && is_our_letter(&bytes, mark)
         {
             found = Some((number, bytes));

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wire::Credential;
 use wire::imap::{self, Fetched, Folder};
+use wire::letter::Room;
 use wire::net::Watched;
 
 /// Most letters are back within seconds; some servers look at each for a minute.
@@ -215,10 +216,10 @@ pub(super) async fn credential(courier: &Courier, access: &Access) -> wire::Resu
 
 async fn one(session: &mut imap::Session, uid: u32) -> wire::Result<Option<Vec<u8>>> {
     let mut bytes = None;
-    let mut fetch = session.fetch(&[uid], LETTER_BYTES_MAX).await?;
+    let mut fetch = session.fetch(&[uid], &Room::in_memory(LETTER_BYTES_MAX)).await?;
     while let Some(fetched) = fetch.next().await? {
-        if let Fetched::Message { bytes: message, .. } = fetched {
-            bytes = Some(message);
+        if let Fetched::Message { letter, .. } = fetched {
+            bytes = letter.into_bytes();
         }
     }
     Ok(bytes)

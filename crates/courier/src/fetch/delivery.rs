@@ -1,14 +1,16 @@
-//! Messages on their way from whichever server, one in memory at a time.
+//! Messages on their way from whichever server, one at a time.
 use super::graph::Graph;
+use crate::letter::arrived_at;
 use std::collections::{HashMap, VecDeque};
 use wire::imap::{self, Fetched};
+use wire::letter::Room;
 use wire::pop3::{self, Retrieved};
 
 /// Those that were asked for.
 pub(crate) enum Delivery<'a> {
     Imap(imap::Fetch<'a>),
     Pop3 { retrieve: pop3::Retrieve<'a>, uids_of: HashMap<u32, u32>, missing: VecDeque<u32> },
-    Graph { graph: &'a mut Graph, uids: VecDeque<u32>, limit_bytes: u64 },
+    Graph { graph: &'a mut Graph, uids: VecDeque<u32>, room: Room },
 }
 
 impl Delivery<'_> {
@@ -17,9 +19,9 @@ impl Delivery<'_> {
         let (retrieve, uids_of, missing) = match self {
             Delivery::Imap(fetch) => return fetch.next().await,
             Delivery::Pop3 { retrieve, uids_of, missing } => (retrieve, uids_of, missing),
-            Delivery::Graph { graph, uids, limit_bytes } => {
+            Delivery::Graph { graph, uids, room } => {
                 let Some(uid) = uids.pop_front() else { return Ok(None) };
-                return graph.fetch(uid, *limit_bytes).await.map(Some);
+                return graph.fetch(uid, room).await.map(Some);
             }
         };
         let Some(retrieved) = retrieve.next().await? else {
@@ -27,11 +29,9 @@ impl Delivery<'_> {
         };
         let uid = |number: u32| uids_of.get(&number).copied().unwrap_or(0);
         Ok(Some(match retrieved {
-            Retrieved::Message { number, bytes } => Fetched::Message {
-                uid: uid(number),
-                internal_date_at: mail::message::arrived_at(&bytes),
-                bytes,
-            },
+            Retrieved::Message { number, letter } => {
+                Fetched::Message { uid: uid(number), internal_date_at: arrived_at(&letter), letter }
+            }
             Retrieved::TooBig { number, size_bytes } => {
                 Fetched::TooBig { uid: uid(number), internal_date_at: None, size_bytes }
             }

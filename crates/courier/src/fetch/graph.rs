@@ -6,6 +6,7 @@ mod found;
 use super::shelf::{Names, Opened, Whole};
 use crate::Courier;
 use crate::graph::{self, ask};
+use crate::letter::arrived_at;
 use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
@@ -15,6 +16,7 @@ use found::Found;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::graph::{Listed, Next, Page, Raw, Start};
 use wire::imap::Fetched;
+use wire::letter::Room;
 
 /// Listed before the first of them is fetched: as much as is kept in memory at once.
 const STRETCH_MESSAGES: usize = 5_000;
@@ -263,15 +265,15 @@ impl Graph {
     }
 
     /// One message. One that is gone is not listed any more either.
-    pub(super) async fn fetch(&mut self, uid: u32, limit_bytes: u64) -> wire::Result<Fetched> {
+    pub(super) async fn fetch(&mut self, uid: u32, room: &Room) -> wire::Result<Fetched> {
         let Some(Listed { id, received_at }) = self.listed.get(&uid).cloned() else {
             return Ok(Fetched::Missing { uid });
         };
-        let raw = ask!(self.opened, |session| session.raw(&id, limit_bytes))?;
+        let raw = ask!(self.opened, |session| session.raw(&id, room))?;
         Ok(match raw {
-            Raw::Message(bytes) => {
-                let internal_date_at = received_at.or_else(|| mail::message::arrived_at(&bytes));
-                Fetched::Message { uid, internal_date_at, bytes }
+            Raw::Message(letter) => {
+                let internal_date_at = received_at.or_else(|| arrived_at(&letter));
+                Fetched::Message { uid, internal_date_at, letter }
             }
             Raw::TooBig { size_bytes } => Fetched::TooBig { uid, internal_date_at: received_at, size_bytes },
             Raw::Gone => {

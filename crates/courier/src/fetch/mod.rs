@@ -18,8 +18,6 @@ mod work;
 
 pub(crate) use follow::fetching_for;
 pub use once::{Patience, Summary, once, once_within};
-pub(crate) use store::arrival;
-pub(crate) use take::too_big;
 
 use crate::Courier;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
@@ -39,8 +37,6 @@ pub(crate) use shelf::Shelf;
 /// Renewed while a round works; what a killed process held is free after this.
 pub(crate) const LEASE_MS: i64 = 30_000;
 const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// A larger message is left on the server and recorded with its reason.
-pub(crate) const MESSAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Between settling on the server: this many batches.
 const BATCHES_PER_LEG: usize = 10;
 const BATCH_MAX: usize = 500;

@@ -5,6 +5,7 @@ use super::delivery::Delivery;
 use super::graph::Graph;
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
+use crate::letter::arrived_at;
 use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
@@ -13,6 +14,7 @@ use desk::mailboxes::named::{self, Known, Named};
 use desk::mailboxes::numbering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use wire::imap;
+use wire::letter::Room;
 use wire::pop3::{self, Retrieved};
 
 /// Header fields of one message.
@@ -290,10 +292,11 @@ impl Shelf {
                 let of_number = pop3.of_numbers(uids);
                 let numbers: Vec<u32> =
                     uids.iter().filter_map(|uid| pop3.numbers.get(uid).copied()).collect();
-                let mut headers = pop3.session.headers(&numbers, HEADER_BYTES_MAX).await?;
+                let room = Room::in_memory(HEADER_BYTES_MAX);
+                let mut headers = pop3.session.headers(&numbers, &room).await?;
                 while let Some(retrieved) = headers.next().await? {
                     let (number, at) = match retrieved {
-                        Retrieved::Message { number, bytes } => (number, mail::message::arrived_at(&bytes)),
+                        Retrieved::Message { number, letter } => (number, arrived_at(&letter)),
                         Retrieved::TooBig { number, .. } | Retrieved::Missing { number } => (number, None),
                     };
                     dates.extend(of_number.get(&number).map(|uid| (*uid, at)));
@@ -304,19 +307,19 @@ impl Shelf {
         Ok(dates)
     }
 
-    /// These messages, one in memory at a time.
-    pub(crate) async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> wire::Result<Delivery<'_>> {
+    /// These messages, one at a time.
+    pub(crate) async fn fetch(&mut self, uids: &[u32], room: &Room) -> wire::Result<Delivery<'_>> {
         match self {
-            Shelf::Imap(session) => Ok(Delivery::Imap(session.fetch(uids, limit_bytes).await?)),
+            Shelf::Imap(session) => Ok(Delivery::Imap(session.fetch(uids, room).await?)),
             Shelf::Pop3(pop3) => {
                 let (uids_of, numbers) = (pop3.of_numbers(uids), &pop3.numbers);
                 let there: Vec<u32> = uids.iter().filter_map(|uid| numbers.get(uid).copied()).collect();
                 let missing = uids.iter().copied().filter(|uid| !numbers.contains_key(uid)).collect();
-                let retrieve = pop3.session.retrieve(&there, limit_bytes).await?;
+                let retrieve = pop3.session.retrieve(&there, room).await?;
                 Ok(Delivery::Pop3 { retrieve, uids_of, missing })
             }
             Shelf::Graph(graph) => {
-                Ok(Delivery::Graph { graph, uids: uids.iter().copied().collect(), limit_bytes })
+                Ok(Delivery::Graph { graph, uids: uids.iter().copied().collect(), room: room.clone() })
             }
         }
     }

@@ -3,15 +3,16 @@ use super::take::{Batch, Content, Taken};
 use super::{Broke, Tally, still_held};
 use crate::Courier;
 use crate::left;
+use crate::letter::Raw;
 use crate::points::{Point, reached};
 use desk::Desk;
-use desk::files::store::Stored;
+use desk::files::store::Store;
 use desk::intake::inbox::{self, Arrival, Recorded};
-use desk::intake::round_trip;
 use desk::mailboxes::cursor::{self, Cursor, Link};
 use desk::mailboxes::mailbox::{Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
 use tokio::sync::mpsc;
+use wire::letter::Letter;
 
 pub(super) struct Carrier {
     courier: Courier,
@@ -108,36 +109,28 @@ fn put(
     taken: Vec<Taken>,
     now: i64,
 ) -> desk::Result<(Vec<Arrival>, Vec<u32>)> {
-    let mut left = Vec::new();
-    let mut raws = Vec::with_capacity(taken.len());
-    for message in &taken {
-        raws.push(match &message.content {
-            Content::Raw(raw) => std::borrow::Cow::Borrowed(raw.as_slice()),
+    let (mut left, mut letters) = (Vec::new(), Vec::with_capacity(taken.len()));
+    for Taken { uid, received_at, silent, content } in taken {
+        let letter = match content {
+            Content::Raw(letter) => letter,
             Content::Left(reason) => {
-                left.push(message.uid);
+                left.push(uid);
                 let (folder, validity) = (&cursor.folder, cursor.uid_validity);
-                std::borrow::Cow::Owned(left::write(mailbox_id, folder, validity, message.uid, reason))
+                Letter::from(left::write(mailbox_id, folder, validity, uid, &reason))
             }
-        });
+        };
+        letters.push((uid, received_at.unwrap_or(now), silent, letter));
     }
-    let contents: Vec<&[u8]> = raws.iter().map(AsRef::as_ref).collect();
-    let stored = desk.store.put_all(&contents)?;
-    let arrivals = taken.iter().zip(&contents).zip(stored).map(|((message, raw), stored)| {
-        arrival(message.uid, message.received_at.unwrap_or(now), raw, stored, message.silent)
+    // Those in memory with one sync.
+    let small: Vec<&[u8]> = letters.iter().filter_map(|(.., letter)| letter.bytes()).collect();
+    let mut stored = desk.store.put_all(&small)?.into_iter();
+    let arrivals = letters.iter().map(|(uid, received_at, silent, letter)| {
+        let raw = Raw::of(letter);
+        let stored = match letter.bytes().and_then(|_| stored.next()) {
+            Some(stored) => stored,
+            None => raw.store(&desk.store, Store::put)?,
+        };
+        raw.arrival(*uid, *received_at, stored, raw.content_key()?, *silent)
     });
-    Ok((arrivals.collect(), left))
-}
-
-/// What is recorded of a message that is in the store.
-pub(crate) fn arrival(uid: u32, received_at: i64, raw: &[u8], stored: Stored, silent: bool) -> Arrival {
-    let read = mail::message::parse(mail::message::head(raw));
-    Arrival {
-        uid,
-        received_at,
-        stored,
-        content_key: mail::message::content_key(raw),
-        marks: round_trip::marks(&read),
-        message_id: read.message_id,
-        silent,
-    }
+    Ok((arrivals.collect::<desk::Result<_>>()?, left))
 }

@@ -2,9 +2,10 @@
 //! is behind it.
 use super::plan::Rules;
 use super::shelf::{Names, Shelf};
-use super::{Broke, MESSAGE_BYTES_MAX};
+use super::{Broke, room};
 use crate::Courier;
 use crate::connect;
+use crate::letter::{self, too_big};
 use crate::trouble::{Trouble, sentence};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
@@ -13,21 +14,24 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use wire::imap::Fetched;
+use wire::letter::{Letter, Room};
 
-/// A batch is passed on when it has this much, however few messages that is.
+/// A batch is passed on when it has this much in memory, however few messages that is.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
 /// is the server that is ill.
 pub(super) const SKIPS_MAX: usize = 10;
 /// Messages that are tried to see whether the server works.
 const LOOKED_AT: usize = 4;
+/// To see that a message comes no more of it is needed.
+const LOOK_BYTES_MAX: u64 = 64 * 1024;
 /// A server that delivers none of them in this time is ill.
 const LOOKING: Duration = Duration::from_secs(60);
 
 /// A message, or why there is none.
 #[derive(Debug)]
 pub(super) enum Content {
-    Raw(Vec<u8>),
+    Raw(Letter),
     /// It stays on the server; this is why.
     Left(String),
 }
@@ -46,6 +50,8 @@ pub(super) struct Batch {
     /// Of these and of those that are passed over, where the server has names.
     pub names: Vec<Named>,
     bytes: usize,
+    /// One that lies on the disk is the last of its batch: no more of it is used than a few of them need.
+    has_large: bool,
 }
 
 /// The batch that grows, and the UIDs that are still to come: the cursor never passes one of those.
@@ -69,13 +75,14 @@ impl Open {
     }
     fn push(&mut self, taken: Taken) {
         self.to_come.remove(&taken.uid);
-        if let Content::Raw(raw) = &taken.content {
-            self.batch.bytes += raw.len();
+        if let Content::Raw(letter) = &taken.content {
+            self.batch.bytes += letter.bytes().map_or(0, <[u8]>::len);
+            self.batch.has_large |= letter.bytes().is_none();
         }
         self.batch.taken.push(taken);
     }
     fn is_full(&self, messages: usize) -> bool {
-        self.batch.taken.len() >= messages || self.batch.bytes >= BATCH_BYTES_MAX
+        self.batch.taken.len() >= messages || self.batch.bytes >= BATCH_BYTES_MAX || self.batch.has_large
     }
     fn cut(&mut self, names: &mut Names) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
@@ -94,6 +101,7 @@ pub(super) struct Taker<'a> {
     /// How many more messages may be passed over.
     spare: &'a mut usize,
     names: &'a mut Names,
+    room: Room,
     /// What was left in this round.
     refused: BTreeSet<u32>,
 }
@@ -115,8 +123,8 @@ impl<'a> Taker<'a> {
         spare: &'a mut usize,
         names: &'a mut Names,
     ) -> Taker<'a> {
-        let refused = BTreeSet::new();
-        Taker { courier, mailbox, rules, cursor, batch, spare, names, refused }
+        let (room, refused) = (letter::room(&courier.desk().store), BTreeSet::new());
+        Taker { courier, mailbox, rules, cursor, batch, spare, names, room, refused }
     }
 
     /// Fetches these UIDs and passes them on in batches; ends early when asked to stop, or when nobody stores.
@@ -162,7 +170,7 @@ impl<'a> Taker<'a> {
             }
             if let Err(error) = ended {
                 if !concerns_messages(&error) {
-                    return Err(self.trouble(&error).await.into());
+                    return Err(self.broke(&error).await);
                 }
                 tracing::warn!(mailbox = self.mailbox.address, "fetched in smaller parts from here: {error}");
                 self.connect_again(shelf).await?;
@@ -172,7 +180,7 @@ impl<'a> Taker<'a> {
                     let came = missing.len() < part.len();
                     works = works || came || self.works(shelf, &missing, &BTreeSet::new()).await?;
                     if !works {
-                        return Err(self.trouble(&error).await.into());
+                        return Err(self.broke(&error).await);
                     }
                     // Mostly it breaks off at the one that is to blame.
                     let rest = missing.split_off(if came { 1 } else { missing.len() / 2 });
@@ -196,7 +204,7 @@ impl<'a> Taker<'a> {
         missing: &mut Vec<u32>,
         out: &mpsc::Sender<Batch>,
     ) -> wire::Result<()> {
-        let mut fetch = shelf.fetch(chunk, MESSAGE_BYTES_MAX).await?;
+        let mut fetch = shelf.fetch(chunk, &self.room).await?;
         while let Some(fetched) = fetch.next().await? {
             if let Fetched::Missing { uid } = fetched {
                 missing.push(uid);
@@ -254,14 +262,14 @@ impl<'a> Taker<'a> {
     async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Single, Broke> {
         let mut last = None;
         for _ in 0..2 {
-            match one(shelf, uid).await {
+            match one(shelf, uid, &self.room).await {
                 Ok(Fetched::Missing { .. }) => last = None,
                 Ok(fetched) => return Ok(Single::Came(fetched)),
                 Err(error) if concerns_messages(&error) => {
                     self.connect_again(shelf).await?;
                     last = Some(error);
                 }
-                Err(error) => return Err(self.trouble(&error).await.into()),
+                Err(error) => return Err(self.broke(&error).await),
             }
         }
         if *self.spare == 0 || !self.works(shelf, ill, &BTreeSet::from([uid])).await? {
@@ -269,7 +277,7 @@ impl<'a> Taker<'a> {
                 let why = "the server lists messages and delivers none of them";
                 wire::Error::broken("fetch messages", &self.mailbox.incoming.host).remedy(why)
             });
-            return Err(self.trouble(&error).await.into());
+            return Err(self.broke(&error).await);
         }
         *self.spare -= 1;
         let said = match last.as_ref().map(|error| (error.server_text(), error)) {
@@ -291,9 +299,10 @@ impl<'a> Taker<'a> {
         let Ok(mut listed) = shelf.uids_since(0).await else { return Ok(false) };
         listed.retain(|uid| !without.contains(uid) && !self.refused.contains(uid));
         let (ill, others): (Vec<u32>, Vec<u32>) = listed.into_iter().partition(|uid| ill.contains(uid));
+        let look = Room::in_memory(LOOK_BYTES_MAX);
         let looking = async {
             for uid in spread(&others).into_iter().chain(spread(&ill)) {
-                match one(shelf, uid).await {
+                match one(shelf, uid, &look).await {
                     Ok(Fetched::Message { .. } | Fetched::TooBig { .. }) => return Ok(true),
                     Ok(Fetched::Missing { .. }) => {}
                     Err(error) if concerns_messages(&error) => self.connect_again(shelf).await?,
@@ -310,10 +319,7 @@ impl<'a> Taker<'a> {
         let opened = shelf.open_again(self.courier, self.mailbox).await?;
         if opened.uid_validity != self.cursor.uid_validity {
             let what = "go on: the folder was made anew while it was read";
-            return Err(self
-                .trouble(&wire::Error::transient(what, &self.mailbox.incoming.host))
-                .await
-                .into());
+            return Err(self.broke(&wire::Error::transient(what, &self.mailbox.incoming.host)).await);
         }
         Ok(())
     }
@@ -321,7 +327,9 @@ impl<'a> Taker<'a> {
     /// What becomes of an answer: recorded, recorded as left on the server, or passed as old.
     fn sort(&self, open: &mut Open, fetched: Fetched) {
         let (uid, at, content) = match fetched {
-            Fetched::Message { uid, internal_date_at, bytes } => (uid, internal_date_at, Content::Raw(bytes)),
+            Fetched::Message { uid, internal_date_at, letter } => {
+                (uid, internal_date_at, Content::Raw(letter))
+            }
             Fetched::TooBig { uid, internal_date_at, size_bytes } => {
                 (uid, internal_date_at, Content::Left(too_big(size_bytes)))
             }
@@ -339,14 +347,15 @@ impl<'a> Taker<'a> {
         open.push(Taken { uid, received_at: at, silent: was_there && self.rules.is_silent(at), content });
     }
 
-    async fn trouble(&self, error: &wire::Error) -> Trouble {
-        Trouble::of(error, &connect::place_of_flow(self.courier, self.mailbox, Side::Incoming).await)
+    async fn broke(&self, error: &wire::Error) -> Broke {
+        let place = connect::place_of_flow(self.courier, self.mailbox, Side::Incoming).await;
+        let trouble = Trouble::of(error, &place);
+        if !error.is_unkept() {
+            return trouble.into();
+        }
+        // No folder and no message is to blame: it is as if there had been no room when the round began.
+        Broke::All(room(self.courier).await.err().unwrap_or(trouble))
     }
-}
-
-pub(crate) fn too_big(size_bytes: u64) -> String {
-    let (megabytes, most) = (size_bytes.div_ceil(1024 * 1024), MESSAGE_BYTES_MAX / (1024 * 1024));
-    format!("It has {megabytes} MB; Postern takes at most {most} MB.")
 }
 
 /// Some of these, the newest and the oldest among them.
@@ -358,19 +367,20 @@ fn spread(uids: &[u32]) -> Vec<u32> {
     some
 }
 
-async fn one(shelf: &mut Shelf, uid: u32) -> wire::Result<Fetched> {
+async fn one(shelf: &mut Shelf, uid: u32, room: &Room) -> wire::Result<Fetched> {
     let mut found = Fetched::Missing { uid };
-    let mut fetch = shelf.fetch(&[uid], MESSAGE_BYTES_MAX).await?;
+    let mut fetch = shelf.fetch(&[uid], room).await?;
     while let Some(fetched) = fetch.next().await? {
         found = fetched;
     }
     Ok(found)
 }
 
-/// The server answered, or broke off, because of what was asked for; not a pause it asks for, a sign-in, or a link
-/// that was never there.
+/// The server answered, or broke off, because of what was asked for; not a pause it asks for, a sign-in, a link that was
+/// never there, or our own disk.
 fn concerns_messages(error: &wire::Error) -> bool {
     match error.kind() {
+        _ if error.is_unkept() => false,
         wire::Kind::Rejected | wire::Kind::Broken => true,
         wire::Kind::Transient { retry_after_ms: None } => error.tried() == "fetch messages",
         wire::Kind::Transient { retry_after_ms: Some(_) } | wire::Kind::Unauthorized => false,

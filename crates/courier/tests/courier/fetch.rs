@@ -1,9 +1,11 @@
+use crate::odd::Odd;
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::intake::replay::Range;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
+use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(500);
@@ -190,14 +192,20 @@ async fn a_folder_that_cannot_be_moved_to_is_told_and_stops_no_mail() {
 async fn a_message_over_the_limit_is_left_on_the_server_and_recorded() {
     let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
     imap.deliver(NOON - HOUR, letter("letter 001"));
-    let mut huge = letter("huge");
-    huge.resize(64 * 1024 * 1024 + 1, b'x');
-    imap.deliver(NOON - HOUR, huge);
+    imap.deliver(NOON - HOUR, letter("huge"));
     imap.deliver(NOON - HOUR, letter("letter 002"));
+    let (huge, size) = (letter("huge"), 400 * 1024 * 1024 + 1);
+    imap.state().odd = Some(Arc::new(move |_, answer| {
+        let at = answer.windows(huge.len()).position(|bytes| bytes == huge)?;
+        let announced = format!("{{{}}}\r\n", huge.len());
+        let before = answer[..at].strip_suffix(announced.as_bytes())?;
+        let before = [before, format!("{{{size}}}\r\n").as_bytes()].concat();
+        Some(Odd::Fills(before, size, answer[at + huge.len()..].to_vec()))
+    }));
     let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     assert_eq!((summary.filed, summary.failed), (2, 1));
     let row = stage.inbox().into_iter().find(|row| row.uid == 2).unwrap();
-    assert!(row.reason.contains("65 MB") && row.reason.contains("left on the server"), "{}", row.reason);
+    assert!(row.reason.contains("401 MB") && row.reason.contains("left on the server"), "{}", row.reason);
     assert_eq!(imap.state().letters.len(), 1);
     // Filed again, it is what it is: no letter.
     let (desk, now, folder) = (stage.courier.desk(), stage.courier.now(), tempfile::tempdir().unwrap());

@@ -16,6 +16,7 @@ mod folders;
 mod google;
 mod graph;
 mod graph_sending;
+mod large;
 mod lasting;
 mod lmtp;
 mod odd;

@@ -1,13 +1,15 @@
 //! What a pretend server says instead of what it would.
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::OwnedWriteHalf;
 
 pub enum Odd {
     Says(Vec<u8>),
     /// Its last hundred bytes with a second before each.
     Drips(Vec<u8>),
+    /// So many bytes between these.
+    Fills(Vec<u8>, u64, Vec<u8>),
     /// And then nothing more, with the link open.
     FallsSilent(Vec<u8>),
     /// And then the link is cut.
@@ -34,6 +36,11 @@ pub async fn say(
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 write.write_all(&[*byte]).await?;
             }
+        }
+        Some(Odd::Fills(before, count, after)) => {
+            write.write_all(&before).await?;
+            tokio::io::copy(&mut tokio::io::repeat(b'x').take(count), write).await?;
+            write.write_all(&after).await?;
         }
         Some(Odd::FallsSilent(bytes)) => {
             write.write_all(&bytes).await?;

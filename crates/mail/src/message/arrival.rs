@@ -3,7 +3,8 @@
 use super::parse;
 use crate::date;
 
-const HEAD_BYTES_MAX: usize = 256 * 1024;
+/// Header fields are looked for in this much of a message.
+pub const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// The header fields, without what follows the first empty line.
 #[must_use]

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use wire::imap;
+use wire::letter::Room;
 use wire::net::{Net, Policy};
 use wire::{Credential, Security, Server};
 
@@ -77,7 +78,7 @@ impl Mailbox {
         let uids = session.uids_since(0).await?;
         let mut count = 0;
         for batch in uids.chunks(100) {
-            let mut fetch = session.fetch(batch, 64 * 1024 * 1024).await?;
+            let mut fetch = session.fetch(batch, &Room::in_memory(64 * 1024 * 1024)).await?;
             while let Some(fetched) = fetch.next().await? {
                 count += usize::from(matches!(fetched, imap::Fetched::Message { .. }));
             }

@@ -97,3 +97,34 @@ async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itse
     assert_eq!(status, 0);
     program.run(&["check"]).fine();
 }
+
+/// Of a quarter that is kept free a letter that lies on the disk while it comes leaves all.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_a_large_letter_leaves_the_reserve_alone_and_comes_when_there_is_room() {
+    let (ca, address) = (rig::ca(), rig::address("support", "contoso.example"));
+    let program =
+        Program::new().on_a_disk_of(160).with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let toml = rig::mailbox_toml(&address, &rig::imaps(), "none = true", "fetched = \"delete\"");
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let letter = |subject: &str, text: &str| rig::letter("ann@nordwind.example", &address, subject, text);
+    let text = "All of it, again and again, until it is too much for memory.\n".repeat(200_000);
+    let large = letter("2 large", &text);
+    rig::deliver(&address, &[letter("1 small", "x"), large.clone(), letter("3 small", "x")]);
+
+    program.disk().fill(46 << 20);
+    program.run(&["mailbox", "fetch", &address]).fails(1, &["MB left", "nothing was lost"]);
+    let waits: Vec<String> =
+        rig::look(&address, "INBOX").await.into_iter().map(|message| message.subject).collect();
+    assert!(waits.ends_with(&["2 large".to_owned(), "3 small".to_owned()]), "{waits:?}");
+    let other = large.replace("2 large", "4 piped");
+    program.run_with(&["pipe", &address], &other).fails(75, &["MB left"]);
+
+    program.disk().make_room();
+    program.run(&["mailbox", "fetch", &address]).fine();
+    program.run_with(&["pipe", &address], &other).fine();
+    assert_eq!(program.subjects(), ["1 small", "2 large", "3 small"]);
+    assert_eq!(rig::look(&address, "INBOX").await.len(), 0);
+    program.run(&["check"]).fine();
+}

@@ -76,9 +76,10 @@ fn every_queue_has_a_length() {
 }
 
 /// Who reads what others send, and the words by which each of these files bounds a read in size and in time.
-const READERS: [(&str, &[&str], &[&str]); 5] = [
+const READERS: [(&str, &[&str], &[&str]); 6] = [
     ("wire/line.rs", &["max", "PIECE_BYTES_MAX"], &["timeout_at"]),
     ("wire/net/http.rs", &["bytes_max"], &["timeout("]),
+    ("wire/net/coming.rs", &["bytes_max", "is_too_big"], &["timeout("]),
     ("wire/net/dns.rs", &["BYTES_MAX"], &["timeout("]),
     ("web/body.rs", &["bytes_max"], &["timeout_at"]),
     ("postern/connections.rs", &["max_buf_size"], &["header_read_timeout"]),

@@ -3,7 +3,7 @@ use desk::db::{Db, Options};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
@@ -13,6 +13,13 @@ pub struct Ran {
     pub err: String,
 }
 impl Ran {
+    fn of(done: Output) -> Ran {
+        Ran {
+            status: done.status.code().unwrap_or(-1),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8_lossy(&done.stderr).into_owned(),
+        }
+    }
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
@@ -181,6 +188,10 @@ impl Program {
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
         Program::ran(self.command(arguments), input)
     }
+    /// With this file as its standard input.
+    pub fn run_from(&self, arguments: &[&str], input: std::fs::File) -> Ran {
+        Ran::of(self.command(arguments).stdin(input).output().unwrap())
+    }
     /// With variables that are none of the configuration.
     pub fn run_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
@@ -197,12 +208,7 @@ impl Program {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes()); // it may not read it
-        let done = child.wait_with_output().unwrap();
-        Ran {
-            status: done.status.code().unwrap_or(-1),
-            out: String::from_utf8(done.stdout).unwrap(),
-            err: String::from_utf8_lossy(&done.stderr).into_owned(),
-        }
+        Ran::of(child.wait_with_output().unwrap())
     }
     /// Its result goes elsewhere.
     pub fn run_into(&self, arguments: &[&str], out: Stdio) -> Ran {

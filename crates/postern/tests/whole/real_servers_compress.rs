@@ -2,6 +2,7 @@
 use crate::rig;
 use std::time::Duration;
 use wire::imap::{Fetched, Idle};
+use wire::letter::Room;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_come_as_they_are_over_a_compressed_link_and_news_are_told_on_it() {
@@ -23,11 +24,11 @@ async fn letters_come_as_they_are_over_a_compressed_link_and_news_are_told_on_it
     assert!(session.compress().await.unwrap());
     assert_eq!(session.select("INBOX").await.unwrap().exists, 40);
     let uids = session.uids_since(0).await.unwrap();
-    let mut fetch = session.fetch(&uids, 1024 * 1024).await.unwrap();
+    let mut fetch = session.fetch(&uids, &Room::in_memory(1024 * 1024)).await.unwrap();
     let mut came = 0;
     while let Some(fetched) = fetch.next().await.unwrap() {
-        let Fetched::Message { bytes, .. } = fetched else { panic!("{fetched:?}") };
-        let text = String::from_utf8(bytes).unwrap();
+        let Fetched::Message { letter, .. } = fetched else { panic!("{fetched:?}") };
+        let text = String::from_utf8(letter.into_bytes().unwrap()).unwrap();
         let sent = letters[came].replace('\n', "\r\n");
         assert!(
             text.ends_with(sent.trim_end()) || text.trim_end().ends_with(sent.trim_end()),
@@ -37,7 +38,7 @@ async fn letters_come_as_they_are_over_a_compressed_link_and_news_are_told_on_it
     }
     assert_eq!(came, 40);
     // A limit is a limit.
-    let mut fetch = session.fetch(&uids[..1], 1000).await.unwrap();
+    let mut fetch = session.fetch(&uids[..1], &Room::in_memory(1000)).await.unwrap();
     assert!(matches!(fetch.next().await.unwrap(), Some(Fetched::TooBig { .. })));
     assert!(fetch.next().await.unwrap().is_none());
     let idling = session.idle(Duration::from_secs(20));

@@ -3,6 +3,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
+use wire::letter::Room;
 use wire::net::{Net, Policy};
 use wire::{Credential, Security, Server, imap, smtp};
 
@@ -125,10 +126,10 @@ pub async fn look(address: &str, folder: &str) -> Vec<mail::Message> {
     let uids = session.uids_since(0).await.unwrap();
     let mut found = Vec::new();
     if !uids.is_empty() {
-        let mut fetch = session.fetch(&uids, 64 * 1024 * 1024).await.unwrap();
+        let mut fetch = session.fetch(&uids, &Room::in_memory(64 * 1024 * 1024)).await.unwrap();
         while let Some(fetched) = fetch.next().await.unwrap() {
-            if let imap::Fetched::Message { bytes, .. } = fetched {
-                found.push(mail::message::parse(&bytes));
+            if let imap::Fetched::Message { letter, .. } = fetched {
+                found.push(mail::message::parse(letter.bytes().unwrap()));
             }
         }
     }

@@ -7,12 +7,13 @@ use super::MESSAGE_TIMEOUT;
 use super::answer;
 use super::session::{Request, Session, checked_id};
 use crate::Result;
+use crate::letter::{Came, Letter, Room};
 use crate::net::{Method, Unanswered};
 
 /// What came of asking for a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Raw {
-    Message(Vec<u8>),
+    Message(Letter),
     /// Over the limit. How much there is of it, as far as the server said.
     TooBig {
         size_bytes: u64,
@@ -31,28 +32,18 @@ const FETCH: &str = "fetch messages";
 
 impl Session {
     /// The whole message as it travelled (RFC 5322), as far as Exchange kept it.
-    pub async fn raw(&self, id: &str, limit_bytes: u64) -> Result<Raw> {
+    pub async fn raw(&self, id: &str, room: &Room) -> Result<Raw> {
         checked_id(FETCH, &self.host, id)?;
-        let bytes_max = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         let request = Request {
-            bytes_max,
             limit: MESSAGE_TIMEOUT,
             ..Request::of(FETCH, Method::Get, self.url(&["messages", id, "$value"]))
         };
-        match self.ask(request).await {
-            // Whatever stands between may answer with a page, and a page that was taken for the letter would be its loss.
-            Ok(answer)
-                if answer.status == 200 && answer::is_a(&answer, &["text/html", "application/json"]) =>
-            {
-                Err(answer::unreadable(FETCH, &self.host))
-            }
-            Ok(answer) if answer.status == 200 => Ok(Raw::Message(answer.body)),
-            Ok(answer) if answer::is_gone(&answer) => Ok(Raw::Gone),
-            Ok(answer) => Err(self.refusal(FETCH, &answer)),
-            Err(Unanswered::TooLong { announced_bytes, .. }) => {
-                Ok(Raw::TooBig { size_bytes: announced_bytes.unwrap_or(limit_bytes.saturating_add(1)) })
-            }
-            Err(other) => Err(other.into_error()),
+        match self.ask_for_letter(request, room).await.map_err(Unanswered::into_error)? {
+            Ok(Came::Whole(letter)) => Ok(Raw::Message(letter)),
+            Ok(Came::TooBig(size_bytes)) => Ok(Raw::TooBig { size_bytes }),
+            Err(answer) if answer.status == 200 => Err(answer::unreadable(FETCH, &self.host)),
+            Err(answer) if answer::is_gone(&answer) => Ok(Raw::Gone),
+            Err(answer) => Err(self.refusal(FETCH, &answer)),
         }
     }
 

@@ -10,7 +10,8 @@ use url::Url;
 use super::answer::{self, unreadable};
 use super::gate::{Gate, Leave, Queue};
 use super::{ANSWER_BYTES_MAX, ANSWER_TIMEOUT, ID_BYTES_MAX, LINK_BYTES_MAX};
-use crate::net::{Call, HttpAnswer, Method, Net, Unanswered};
+use crate::letter::{Came, Room};
+use crate::net::{Call, Coming, HttpAnswer, Method, Net, Unanswered};
 use crate::{Error, Record, Result, Security, Server};
 
 const VERSION: &str = "/v1.0/";
@@ -125,6 +126,50 @@ impl Session {
     /// An answer whatever its status.
     pub(super) async fn ask(&self, request: Request<'_>) -> Result<HttpAnswer, Unanswered> {
         let _leave: Leave = self.queue.take().await;
+        let bytes_max = request.bytes_max;
+        let answer = match self.begin(request).await {
+            Ok(coming) => coming.whole(bytes_max).await,
+            Err(why) => Err(why),
+        };
+        self.note(answer.as_ref().map(|answer| format!("HTTP {}{}", answer.status, answer::words(answer))));
+        answer.map_err(|why| why.hiding(self.token.expose_secret()))
+    }
+
+    /// An answer that is a letter where it is a good one, save that whatever stands between may answer with a page, which
+    /// taken for the letter would be its loss.
+    pub(super) async fn ask_for_letter(
+        &self,
+        request: Request<'_>,
+        room: &Room,
+    ) -> Result<Result<Came, HttpAnswer>, Unanswered> {
+        let _leave: Leave = self.queue.take().await;
+        let bytes_max = request.bytes_max;
+        let answer = match self.begin(request).await {
+            Ok(coming)
+                if coming.head.status == 200
+                    && !answer::is_a(&coming.head, &["text/html", "application/json"]) =>
+            {
+                coming.letter(room).await.map(Ok)
+            }
+            Ok(coming) => coming.whole(bytes_max).await.map(Err),
+            Err(why) => Err(why),
+        };
+        self.note(answer.as_ref().map(|answer| match answer {
+            Ok(_) => "HTTP 200".to_owned(),
+            Err(answer) => format!("HTTP {}{}", answer.status, answer::words(answer)),
+        }));
+        answer.map_err(|why| why.hiding(self.token.expose_secret()))
+    }
+
+    /// What was answered, for the record.
+    fn note(&self, line: Result<String, &Unanswered>) {
+        if let Some(record) = &self.record {
+            let line = line.unwrap_or_else(|why| why.error().to_string());
+            record.came(line.as_bytes());
+        }
+    }
+
+    async fn begin<'a>(&self, request: Request<'a>) -> Result<Coming<'a>, Unanswered> {
         let prefer = match &request.prefer {
             Some(more) => format!("{IMMUTABLE}, {more}"),
             None => IMMUTABLE.to_owned(),
@@ -138,21 +183,11 @@ impl Session {
             token: &self.token,
             headers: &[("prefer", &prefer)],
             body: request.body,
-            bytes_max: request.bytes_max,
             limit: request.limit,
             head_limit: request.head_limit,
             stall_limit: super::STALL_TIMEOUT,
         };
-        let answer = self.net.call(request.tried, call).await;
-        let answer = answer.map_err(|why| why.hiding(self.token.expose_secret()));
-        if let Some(record) = &self.record {
-            let line = match &answer {
-                Ok(answer) => format!("HTTP {}{}", answer.status, answer::words(answer)),
-                Err(why) => why.error().to_string(),
-            };
-            record.came(line.as_bytes());
-        }
-        answer
+        self.net.begin(request.tried, call).await
     }
 
     /// A good answer, read.

@@ -1,4 +1,4 @@
-//! Messages as raw bytes, many in one command, one in memory at a time.
+//! Messages as raw bytes, many in one command, one at a time, and a large one on the disk.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -8,14 +8,15 @@ use super::search::later;
 use super::session::Session;
 use super::{COMMAND_TIMEOUT, UIDS_MAX, set};
 use crate::Result;
+use crate::letter::{Letter, Room};
 
 /// One answer of a fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Fetched {
     Message {
         uid: u32,
         internal_date_at: Option<i64>,
-        bytes: Vec<u8>,
+        letter: Letter,
     },
     /// Over the limit: read past, not kept.
     TooBig {
@@ -33,7 +34,7 @@ pub enum Fetched {
 #[derive(Debug)]
 pub struct Fetch<'a> {
     session: &'a mut Session,
-    limit_bytes: u64,
+    room: Room,
     /// Not asked for yet.
     sets: VecDeque<(String, Vec<u32>)>,
     /// Asked for and not delivered yet.
@@ -65,10 +66,10 @@ impl Session {
 
     /// Asks for messages without marking them seen: `BODY.PEEK[]`, since `RFC822` marks and some servers lack it.
     /// Sizes are never asked for: Exchange's are estimates.
-    pub async fn fetch(&mut self, uids: &[u32], limit_bytes: u64) -> Result<Fetch<'_>> {
+    pub async fn fetch(&mut self, uids: &[u32], room: &Room) -> Result<Fetch<'_>> {
         self.ready(TRIED).await?;
         let sets = set::sets(uids).into();
-        Ok(Fetch { session: self, limit_bytes, sets, wanted: BTreeSet::new(), tag: None })
+        Ok(Fetch { session: self, room: room.clone(), sets, wanted: BTreeSet::new(), tag: None })
     }
 }
 
@@ -88,7 +89,7 @@ impl Fetch<'_> {
                 }
                 return Ok(self.wanted.pop_first().map(|uid| Fetched::Missing { uid }));
             };
-            let limits = Limits { body_bytes: self.limit_bytes, ..USUAL };
+            let limits = Limits { room: Some(&self.room), ..USUAL };
             match self.session.next(TRIED, limits).await? {
                 Response::Untagged(Untagged::Fetch(data)) => {
                     if data.body.is_some() && !data.is_whole {
@@ -125,11 +126,18 @@ impl Fetch<'_> {
             return None;
         }
         Some(match body {
-            Literal::Kept(bytes) if bytes.len() as u64 <= self.limit_bytes => {
-                Fetched::Message { uid, internal_date_at, bytes }
-            }
-            Literal::Kept(bytes) => Fetched::TooBig { uid, internal_date_at, size_bytes: bytes.len() as u64 },
+            Literal::Message(letter) => self.within(uid, internal_date_at, letter),
+            Literal::Kept(bytes) => self.within(uid, internal_date_at, bytes.into()),
             Literal::Drained(size_bytes) => Fetched::TooBig { uid, internal_date_at, size_bytes },
         })
+    }
+
+    fn within(&self, uid: u32, internal_date_at: Option<i64>, letter: Letter) -> Fetched {
+        match letter.size_bytes() {
+            size_bytes if size_bytes > self.room.bytes_max() => {
+                Fetched::TooBig { uid, internal_date_at, size_bytes }
+            }
+            _ => Fetched::Message { uid, internal_date_at, letter },
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     RESPONSE_BYTES_MAX, STALL_TIMEOUT,
 };
 use crate::Result;
+use crate::letter::{Came, Growing, Room};
 use crate::line::{Fault, LineStream};
 
 pub(super) struct Reader {
@@ -21,26 +22,34 @@ pub(super) struct Reader {
     /// What `pieces` hold, their message aside.
     bytes: usize,
     has_body: bool,
-    literal: Option<Growing>,
+    literal: Option<Coming>,
 }
 
-struct Growing {
+/// A literal that is coming.
+struct Coming {
     size: u64,
     left: u64,
-    /// `None`: too long, only read past.
-    kept: Option<Vec<u8>>,
+    taken: Taken,
     until: Instant,
+}
+
+enum Taken {
+    Text(Vec<u8>),
+    Message(Growing),
+    /// Too long, only read past.
+    Nothing,
 }
 
 /// How much of a response is taken, and how long its lines may take.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Limits<'a> {
     pub line_bytes: usize,
-    pub body_bytes: u64,
+    /// For its message; without, a message is read past.
+    pub room: Option<&'a Room>,
     pub wait: Duration,
 }
 
-pub(super) const USUAL: Limits = Limits { line_bytes: LINE_BYTES_MAX, body_bytes: 0, wait: ANSWER_TIMEOUT };
+pub(super) const USUAL: Limits<'_> = Limits { line_bytes: LINE_BYTES_MAX, room: None, wait: ANSWER_TIMEOUT };
 
 impl fmt::Debug for Reader {
     /// Never the bytes: they hold mail.
@@ -54,7 +63,7 @@ impl Reader {
         Reader { line, pieces: Vec::new(), bytes: 0, has_body: false, literal: None }
     }
 
-    pub(super) async fn read(&mut self, limits: Limits) -> Result<Response, Fault> {
+    pub(super) async fn read(&mut self, limits: Limits<'_>) -> Result<Response, Fault> {
         loop {
             if self.literal.is_some() {
                 self.read_literal().await?;
@@ -73,33 +82,41 @@ impl Reader {
                 return Ok(response::parse(std::mem::take(&mut self.pieces)));
             };
             line.truncate(end);
-            self.literal = Some(self.begin_literal(&line, size, limits.body_bytes));
+            self.literal = Some(self.begin_literal(&line, size, limits.room));
             self.pieces.push(Piece::Text(line));
         }
     }
 
     /// One message a response is kept; other literals count towards the response's own limit.
-    fn begin_literal(&mut self, text: &[u8], size: u64, body_bytes: u64) -> Growing {
+    fn begin_literal(&mut self, text: &[u8], size: u64, room: Option<&Room>) -> Coming {
         let is_body = response::announces_body(text) && !self.has_body;
-        let is_kept = size <= if is_body { body_bytes } else { LITERAL_BYTES_MAX };
         self.has_body |= is_body;
-        if is_kept && !is_body {
-            self.bytes = self.bytes.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
-        }
+        let taken = match room.filter(|room| size <= room.bytes_max()) {
+            Some(room) if is_body => Taken::Message(Growing::new(room)),
+            _ if size > LITERAL_BYTES_MAX || is_body => Taken::Nothing,
+            _ => {
+                self.bytes = self.bytes.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+                Taken::Text(Vec::new())
+            }
+        };
         // Something for each, so that their number is limited too.
         self.bytes = self.bytes.saturating_add(64);
         let seconds = (size / LITERAL_BYTES_PER_S_MIN).min(24 * 3600);
-        Growing {
+        Coming {
             size,
             left: size,
-            kept: is_kept.then(Vec::new),
+            taken,
             until: Instant::now() + LITERAL_TIMEOUT + Duration::from_secs(seconds),
         }
     }
 
-    /// Reads the rest of the literal in the air. Memory grows with what came, not with what was announced.
+    /// Reads the rest of the literal in the air. Memory and disk grow with what came, not with what was announced.
     async fn read_literal(&mut self) -> Result<(), Fault> {
         while let Some(literal) = &mut self.literal {
+            if let Taken::Message(growing) = &mut literal.taken {
+                // Before more is read, so that whoever drops this loses nothing.
+                growing.settle().await.map_err(Fault::Unkept)?;
+            }
             if literal.left == 0 {
                 break;
             }
@@ -108,19 +125,26 @@ impl Reader {
             }
             let some = self.line.read_some(literal.left, STALL_TIMEOUT).await?;
             literal.left = literal.left.saturating_sub(some.len() as u64);
-            if let Some(kept) = &mut literal.kept {
-                kept.extend_from_slice(&some);
+            match &mut literal.taken {
+                Taken::Text(bytes) => bytes.extend_from_slice(&some),
+                Taken::Message(growing) => growing.push(&some),
+                Taken::Nothing => {}
             }
         }
-        if let Some(literal) = self.literal.take() {
-            if let Some(record) = self.line.record() {
-                record.letter('S', literal.size);
-            }
-            self.pieces.push(Piece::Literal(match literal.kept {
-                Some(bytes) => Literal::Kept(bytes),
-                None => Literal::Drained(literal.size),
-            }));
+        let Some(Coming { size, taken, .. }) = &mut self.literal else { return Ok(()) };
+        let (size, literal) = match taken {
+            Taken::Text(bytes) => (*size, Literal::Kept(std::mem::take(bytes))),
+            Taken::Message(growing) => match growing.end().await.map_err(Fault::Unkept)? {
+                Came::Whole(letter) => (*size, Literal::Message(letter)),
+                Came::TooBig(_) => (*size, Literal::Drained(*size)),
+            },
+            Taken::Nothing => (*size, Literal::Drained(*size)),
+        };
+        self.literal = None;
+        if let Some(record) = self.line.record() {
+            record.letter('S', size);
         }
+        self.pieces.push(Piece::Literal(literal));
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::date;
 use crate::error::clean;
+use crate::letter::Letter;
 
 /// One response: text up to its line end, with literals in between.
 pub(super) enum Piece {
@@ -12,14 +13,16 @@ pub(super) enum Piece {
     Literal(Literal),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Literal {
     Kept(Vec<u8>),
+    /// One that was announced as a whole message.
+    Message(Letter),
     /// Longer than allowed: read past. Holds its size.
     Drained(u64),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Response {
     Continuation(String),
     Tagged(Tagged),
@@ -49,7 +52,7 @@ pub(super) struct Words {
     pub text: String,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Untagged {
     Status(Condition, Words),
     PreAuth,
@@ -72,7 +75,7 @@ pub(super) enum Untagged {
 }
 
 /// What a FETCH response told of one message.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct FetchData {
     pub uid: Option<u32>,
     pub internal_date_at: Option<i64>,
@@ -196,6 +199,7 @@ impl Token {
         match self {
             Token::Atom(atom) => Some(atom.into_bytes()),
             Token::Quoted(bytes) | Token::Literal(Literal::Kept(bytes)) => Some(bytes),
+            Token::Literal(Literal::Message(letter)) => letter.into_bytes(),
             Token::Open | Token::Close | Token::Literal(Literal::Drained(_)) => None,
         }
     }
@@ -261,7 +265,7 @@ fn fetch(pieces: Vec<Piece>) -> FetchData {
             ("UID", Token::Atom(uid)) => data.uid = uid.parse().ok().filter(|uid| *uid > 0),
             ("INTERNALDATE", Token::Quoted(text)) => data.internal_date_at = date::parse(&text),
             ("BODY[]", Token::Literal(literal)) => data.body = Some(literal),
-            ("BODY[]", Token::Quoted(bytes)) => data.body = Some(Literal::Kept(bytes)),
+            ("BODY[]", Token::Quoted(bytes)) => data.body = Some(Literal::Message(bytes.into())),
             (_, Token::Open) => step_over(&mut tokens),
             _ => {}
         }

@@ -101,7 +101,7 @@ impl Session {
         &mut self,
         tried: &str,
         command: &str,
-        limits: Limits,
+        limits: Limits<'_>,
         mut collect: impl FnMut(Untagged),
     ) -> Result<Words> {
         let tag = self.start(tried, command).await?;
@@ -202,7 +202,7 @@ impl Session {
     }
 
     /// The next response, after taking note of what any response may tell. Cancel-safe.
-    pub(super) async fn next(&mut self, tried: &str, limits: Limits) -> Result<Response> {
+    pub(super) async fn next(&mut self, tried: &str, limits: Limits<'_>) -> Result<Response> {
         self.responses_left = self.responses_left.saturating_sub(1);
         if self.responses_left == 0 || Instant::now() > self.until {
             return Err(self.broken(tried, "its answer has no end"));

@@ -1,44 +1,42 @@
 //! A letter between 354 and the dot that ends it (RFC 5321 §4.5.2).
 
+use std::io;
+
 use super::BLOCK_TIMEOUT;
+use crate::letter::{Came, Growing, Room};
 use crate::line::{Dots, Fault, LineStream};
 
-#[derive(Debug)]
-pub(super) enum Body {
-    Whole(Vec<u8>),
-    /// It was read to its end and is not here.
-    TooLarge,
-}
-
-pub(super) async fn read(lines: &mut LineStream, bytes_max: u64) -> Result<Body, Fault> {
-    let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-    let (mut bytes, mut too_large, mut dots) = (Vec::new(), false, Dots::default());
+/// It was read to its end in any case, or what follows would be taken for commands. The inner error: it could not be written
+/// down here.
+pub(super) async fn read(lines: &mut LineStream, room: &Room) -> Result<io::Result<Came>, Fault> {
+    let (mut growing, mut unkept, mut dots) = (Growing::new(room), None, Dots::default());
     loop {
         let piece = lines.read_piece(BLOCK_TIMEOUT).await?;
-        let Some(rest) = dots.taken_off(&piece) else {
-            return Ok(if too_large { Body::TooLarge } else { Body::Whole(bytes) });
-        };
-        too_large |= bytes.len() + rest.len() > bytes_max;
-        if too_large {
-            bytes = Vec::new();
-        } else {
-            bytes.extend_from_slice(rest);
+        let Some(rest) = dots.taken_off(&piece) else { break };
+        if unkept.is_none() {
+            growing.push(rest);
+            unkept = growing.settle().await.err();
         }
     }
+    Ok(match unkept {
+        Some(error) => Err(error),
+        None => growing.end().await,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letter::MEMORY_BYTES_MAX;
     use tokio::io::AsyncWriteExt as _;
 
     /// What is read of this, and what is left for the next command.
-    async fn body(sent: &[u8], bytes_max: u64) -> (Body, Vec<u8>) {
+    async fn body(sent: &[u8], room: &Room) -> (io::Result<Came>, Vec<u8>) {
         let (mut theirs, ours) = tokio::io::duplex(256);
         let mut lines = LineStream::new(Box::new(ours), None);
         let sent = [sent, b"NEXT\r\n"].concat();
         let writing = tokio::spawn(async move { theirs.write_all(&sent).await });
-        let body = read(&mut lines, bytes_max).await.unwrap();
+        let body = read(&mut lines, room).await.unwrap();
         let next = lines.read_line(100, BLOCK_TIMEOUT).await.unwrap().to_vec();
         writing.await.unwrap().unwrap();
         (body, next)
@@ -58,9 +56,9 @@ mod tests {
             (b"a\r.\r\nb\r\n.\r\n", b"a\r.\r\nb\r\n"),
             (&[&long[..], b".\r\n"].concat(), &long),
         ] {
-            let (body, next) = body(sent, 1_000_000).await;
-            let Body::Whole(bytes) = body else { panic!("{body:?}") };
-            assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(read));
+            let (came, next) = body(sent, &Room::in_memory(1_000_000)).await;
+            let Ok(Came::Whole(letter)) = came else { panic!("{came:?}") };
+            assert_eq!(String::from_utf8_lossy(letter.bytes().unwrap()), String::from_utf8_lossy(read));
             assert_eq!(next, b"NEXT");
         }
     }
@@ -68,9 +66,18 @@ mod tests {
     #[tokio::test]
     async fn a_letter_that_is_too_large_is_read_to_its_end_and_not_kept() {
         let sent = [b"line\r\n".repeat(1000), b".\r\n".to_vec()].concat();
-        let (large, next) = body(&sent, 5999).await;
-        assert!(matches!(large, Body::TooLarge) && next == b"NEXT", "{large:?}");
-        let (fits, _) = body(&sent, 6000).await;
-        assert!(matches!(fits, Body::Whole(bytes) if bytes.len() == 6000));
+        let (large, next) = body(&sent, &Room::in_memory(5999)).await;
+        assert!(matches!(large, Ok(Came::TooBig(6000))) && next == b"NEXT", "{large:?}");
+        let (fits, _) = body(&sent, &Room::in_memory(6000)).await;
+        assert!(matches!(fits, Ok(Came::Whole(letter)) if letter.size_bytes() == 6000));
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_cannot_be_written_down_is_read_to_its_end_too() {
+        let sent = [b"line\r\n".repeat(MEMORY_BYTES_MAX / 6 + 400_000), b".\r\n".to_vec()].concat();
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        let (came, next) = body(&sent, &Room::spooled(u64::MAX, "nowhere", full)).await;
+        assert!(came.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull));
+        assert_eq!(next, b"NEXT");
     }
 }

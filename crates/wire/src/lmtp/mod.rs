@@ -8,7 +8,10 @@ mod command;
 mod listener;
 mod session;
 
+use std::io;
 use std::time::Duration;
+
+use crate::letter::{Letter, Room};
 
 pub use listener::{Listener, Peer, Place};
 pub use session::serve;
@@ -29,8 +32,8 @@ pub const RECIPIENTS_MAX: usize = 100;
 pub const MISTAKES_MAX: u32 = 20;
 
 /// A letter as it was handed over.
-#[derive(Clone, Debug)]
-pub struct Letter {
+#[derive(Debug)]
+pub struct Handed {
     /// What the other side called itself.
     pub from_host: String,
     /// The sender of the transfer; empty for automatic mail.
@@ -38,7 +41,7 @@ pub struct Letter {
     /// Those that the [`Keeper`] took, in their order.
     pub recipients: Vec<String>,
     /// With its line ends as they came, and without the dots of the transfer.
-    pub bytes: Vec<u8>,
+    pub letter: Letter,
 }
 
 /// What becomes of a recipient or a letter: code, enhanced code (RFC 3463) and a sentence.
@@ -79,10 +82,12 @@ impl Answer {
 /// Who knows the mailboxes and keeps letters.
 pub trait Keeper: Send + Sync {
     /// Larger letters are refused.
-    fn bytes_max(&self) -> u64;
+    fn room(&self) -> &Room;
     /// Whether letters to this address are taken.
     fn recipient(&self, address: &str) -> impl Future<Output = Answer> + Send;
     /// An answer for each recipient of the letter, in their order. A positive one promises that the letter is kept durably
     /// (RFC 2033 §4.2).
-    fn letter(&self, letter: Letter) -> impl Future<Output = Vec<Answer>> + Send;
+    fn letter(&self, handed: Handed) -> impl Future<Output = Vec<Answer>> + Send;
+    /// The same of a letter that could not be written down here when it came.
+    fn unkept(&self, error: &io::Error) -> Answer;
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::body::{self, Body};
+use super::body;
 use super::command::Command;
 use super::{
-    Answer, COMMAND_TIMEOUT, Keeper, LETTER_TIMEOUT, LINE_BYTES_MAX, Letter, MISTAKES_MAX, PLACE_TIMEOUT,
+    Answer, COMMAND_TIMEOUT, Handed, Keeper, LETTER_TIMEOUT, LINE_BYTES_MAX, MISTAKES_MAX, PLACE_TIMEOUT,
     RECIPIENTS_MAX,
 };
+use crate::letter::Came;
 use crate::line::{Fault, LineStream};
 use crate::net::BoxStream;
 
@@ -19,7 +20,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 const TEXT_BYTES_MAX: usize = 480;
 
 /// Takes letters over this link until it ends, or until `stopping` turns true between two commands. `letters` has a place
-/// for each letter that may be in memory at a time, of all links.
+/// for each letter that may come in at a time, of all links.
 pub async fn serve(
     stream: BoxStream,
     keeper: &impl Keeper,
@@ -116,7 +117,7 @@ impl<K: Keeper> Session<'_, K> {
     async fn lhlo(&mut self, host: String) -> Result<(), Fault> {
         self.reset();
         self.from_host = Some(host);
-        let size = format!("250 SIZE {}\r\n", self.keeper.bytes_max());
+        let size = format!("250 SIZE {}\r\n", self.keeper.room().bytes_max());
         for line in [
             "250-postern\r\n",
             "250-PIPELINING\r\n",
@@ -137,7 +138,7 @@ impl<K: Keeper> Session<'_, K> {
         if self.sender.is_some() {
             return self.say(503, "5.5.1", "A letter has been begun; RSET gives it up").await;
         }
-        if size_bytes.is_some_and(|size| size > self.keeper.bytes_max()) {
+        if size_bytes.is_some_and(|size| size > self.keeper.room().bytes_max()) {
             return self.answer(&self.too_large()).await;
         }
         self.sender = Some(sender);
@@ -170,8 +171,7 @@ impl<K: Keeper> Session<'_, K> {
             return Ok(Next::Goes);
         };
         self.say(354, "", "Go on, and end with a dot").await?;
-        let bytes_max = self.keeper.bytes_max();
-        let body = timeout(LETTER_TIMEOUT, body::read(&mut self.lines, bytes_max)).await;
+        let body = timeout(LETTER_TIMEOUT, body::read(&mut self.lines, self.keeper.room())).await;
         let recipients = std::mem::take(&mut self.recipients);
         let sender = self.sender.take().unwrap_or_default();
         let count = recipients.len();
@@ -181,10 +181,11 @@ impl<K: Keeper> Session<'_, K> {
                 return Ok(Next::Ends);
             }
             Ok(Err(fault)) => return Err(fault),
-            Ok(Ok(Body::TooLarge)) => vec![self.too_large(); count],
-            Ok(Ok(Body::Whole(bytes))) => {
+            Ok(Ok(Err(error))) => vec![self.keeper.unkept(&error); count],
+            Ok(Ok(Ok(Came::TooBig(_)))) => vec![self.too_large(); count],
+            Ok(Ok(Ok(Came::Whole(letter)))) => {
                 let from_host = self.from_host.clone().unwrap_or_default();
-                self.keeper.letter(Letter { from_host, sender, recipients, bytes }).await
+                self.keeper.letter(Handed { from_host, sender, recipients, letter }).await
             }
         };
         drop(place);
@@ -203,7 +204,7 @@ impl<K: Keeper> Session<'_, K> {
     }
 
     fn too_large(&self) -> Answer {
-        let megabytes = self.keeper.bytes_max() / (1024 * 1024);
+        let megabytes = self.keeper.room().bytes_max() / (1024 * 1024);
         let text = format!("Postern takes letters of {megabytes} MB at most");
         Answer { code: 552, enhanced: "5.3.4", text }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::coming::Coming;
 use super::names::NoAddress;
 use super::policy::{Purpose, check};
 use super::{BODY_BYTES_PER_S_MIN, Net, certificate};
@@ -55,7 +56,6 @@ pub(crate) struct Call<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// With its type.
     pub body: Option<(&'a str, Vec<u8>)>,
-    pub bytes_max: usize,
     /// From resolving the name to the last byte.
     pub limit: Duration,
     /// From resolving the name to the head of the answer; a large body has longer by [`BODY_BYTES_PER_S_MIN`].
@@ -78,24 +78,18 @@ pub(crate) enum Unanswered {
     NotSent(Error),
     /// It may have arrived.
     Broken(Error),
-    /// It was answered with more than was wanted.
-    TooLong { error: Error, announced_bytes: Option<u64> },
 }
 
 impl Unanswered {
     pub(crate) fn into_error(self) -> Error {
         match self {
-            Unanswered::NotSent(error) | Unanswered::Broken(error) | Unanswered::TooLong { error, .. } => {
-                error
-            }
+            Unanswered::NotSent(error) | Unanswered::Broken(error) => error,
         }
     }
 
     pub(crate) fn error(&self) -> &Error {
         match self {
-            Unanswered::NotSent(error) | Unanswered::Broken(error) | Unanswered::TooLong { error, .. } => {
-                error
-            }
+            Unanswered::NotSent(error) | Unanswered::Broken(error) => error,
         }
     }
 
@@ -103,16 +97,13 @@ impl Unanswered {
         match self {
             Unanswered::NotSent(error) => Unanswered::NotSent(error.hiding(&[secret])),
             Unanswered::Broken(error) => Unanswered::Broken(error.hiding(&[secret])),
-            Unanswered::TooLong { error, announced_bytes } => {
-                Unanswered::TooLong { error: error.hiding(&[secret]), announced_bytes }
-            }
         }
     }
 }
 
 impl Net {
-    /// Answers any request of an API, whatever the status. `tried` completes "could not …".
-    pub(crate) async fn call(&self, tried: &str, call: Call<'_>) -> Result<HttpAnswer, Unanswered> {
+    /// Asks any request of an API and reads the head of its answer, whatever the status. `tried` completes "could not …".
+    pub(crate) async fn begin<'a>(&self, tried: &'a str, call: Call<'_>) -> Result<Coming<'a>, Unanswered> {
         let (url, limit, head_limit) = (call.url, call.limit, call.head_within());
         let host = host_of(url);
         let client = self.client_for(tried, url).map_err(Unanswered::NotSent)?;
@@ -135,35 +126,12 @@ impl Net {
             let why = format!("no answer within {} s", head_limit.as_secs());
             Unanswered::Broken(Error::transient(tried, &*host).remedy(why))
         })?;
-        let mut response = answered.map_err(|error| {
+        let response = answered.map_err(|error| {
             let before = error.is_connect() || error.is_builder();
             let error = explain(tried, &host, error, limit);
             if before { Unanswered::NotSent(error) } else { Unanswered::Broken(error) }
         })?;
-        let (answer, announced_bytes) = (head(&response), response.content_length());
-        let most = u64::try_from(call.bytes_max).unwrap_or(u64::MAX);
-        let too_long = || {
-            let why = format!("its answer is longer than {} bytes", call.bytes_max);
-            let announced_bytes = announced_bytes.filter(|announced| *announced > most);
-            Unanswered::TooLong { error: Error::broken(tried, &*host).remedy(why), announced_bytes }
-        };
-        if announced_bytes.is_some_and(|announced| announced > most) {
-            return Err(too_long());
-        }
-        let mut body = Vec::new();
-        loop {
-            let piece = tokio::time::timeout(call.stall_limit, response.chunk()).await.map_err(|_| {
-                let why = format!("nothing more came within {} s", call.stall_limit.as_secs());
-                Unanswered::Broken(Error::transient(tried, &*host).remedy(why))
-            })?;
-            let piece = piece.map_err(|error| Unanswered::Broken(explain(tried, &host, error, limit)))?;
-            let Some(piece) = piece else { break };
-            if body.len().saturating_add(piece.len()) > call.bytes_max {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(HttpAnswer { body, ..answer })
+        Ok(Coming { tried, host, head: head(&response), response, limit, stall_limit: call.stall_limit })
     }
 
     /// `tried` completes "could not …". An answer over `bytes_max` is an error.
@@ -290,7 +258,7 @@ fn wait_ms(retry_after: &str, date: Option<&str>) -> Option<i64> {
 }
 
 /// A refused address is for a person; everything else may be a captive portal or a bad hour: try again.
-fn explain(tried: &str, host: &str, error: reqwest::Error, limit: Duration) -> Error {
+pub(super) fn explain(tried: &str, host: &str, error: reqwest::Error, limit: Duration) -> Error {
     let error = error.without_url();
     let timed_out = error.is_timeout();
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);

@@ -5,6 +5,7 @@
 //! resolver, are checked before.
 
 mod certificate;
+mod coming;
 mod dns;
 mod http;
 mod look;
@@ -26,6 +27,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use coming::Coming;
 pub use dns::TEXT_TIMEOUT;
 pub use http::HttpAnswer;
 pub(crate) use http::{Call, Method, Unanswered, host_of};

@@ -1,6 +1,7 @@
-//! Messages as raw bytes, several commands on their way at once, one message in memory at a time.
+//! Messages as raw bytes, several commands on their way at once, one message at a time, and a large one on the disk.
 
 use std::collections::VecDeque;
+use std::io;
 
 use tokio::time::Instant;
 
@@ -10,15 +11,16 @@ use super::{
     ANSWER_TIMEOUT, MESSAGE_BYTES_PER_S_MIN, MESSAGE_TIMEOUT, PIPELINED_MAX, READ_PAST_BYTES_MAX,
     STALL_TIMEOUT,
 };
+use crate::letter::{Came, Growing, Letter, Room};
 use crate::line::{Dots, Fault};
-use crate::{Kind, Result};
+use crate::{Error, Kind, Result};
 
 /// One answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Retrieved {
     Message {
         number: u32,
-        bytes: Vec<u8>,
+        letter: Letter,
     },
     /// Over the limit: read past, not kept.
     TooBig {
@@ -36,7 +38,7 @@ pub enum Retrieved {
 pub struct Retrieve<'a> {
     session: &'a mut Session,
     what: What,
-    limit_bytes: u64,
+    room: Room,
     /// Not asked for yet.
     to_ask: VecDeque<u32>,
     /// Asked for and not answered yet.
@@ -64,28 +66,23 @@ impl What {
 
 impl Session {
     /// Whole messages, in this order.
-    pub async fn retrieve(&mut self, numbers: &[u32], limit_bytes: u64) -> Result<Retrieve<'_>> {
-        Retrieve::begin(self, What::Whole, numbers, limit_bytes)
+    pub async fn retrieve(&mut self, numbers: &[u32], room: &Room) -> Result<Retrieve<'_>> {
+        Retrieve::begin(self, What::Whole, numbers, room)
     }
 
     /// Their header fields only (TOP). A server without it gives all as missing.
-    pub async fn headers(&mut self, numbers: &[u32], limit_bytes: u64) -> Result<Retrieve<'_>> {
-        Retrieve::begin(self, What::Header, numbers, limit_bytes)
+    pub async fn headers(&mut self, numbers: &[u32], room: &Room) -> Result<Retrieve<'_>> {
+        Retrieve::begin(self, What::Header, numbers, room)
     }
 }
 
 impl<'a> Retrieve<'a> {
-    fn begin(
-        session: &'a mut Session,
-        what: What,
-        numbers: &[u32],
-        limit_bytes: u64,
-    ) -> Result<Retrieve<'a>> {
+    fn begin(session: &'a mut Session, what: What, numbers: &[u32], room: &Room) -> Result<Retrieve<'a>> {
         session.begin(What::TRIED)?;
         session.done();
         let window = if session.has("PIPELINING") { PIPELINED_MAX } else { 1 };
         let (to_ask, asked) = (numbers.iter().copied().collect(), VecDeque::new());
-        Ok(Retrieve { session, what, limit_bytes, to_ask, asked, window })
+        Ok(Retrieve { session, what, room: room.clone(), to_ask, asked, window })
     }
 
     /// The next message, in the order in which they were asked for. Dropping the rest before its end closes the
@@ -136,32 +133,33 @@ impl<'a> Retrieve<'a> {
 
     /// Up to the line with a dot alone.
     async fn content(&mut self, number: u32) -> Result<Retrieved> {
-        let (begun, mut size, mut kept) = (Instant::now(), 0u64, Vec::new());
+        let (begun, mut growing) = (Instant::now(), Growing::new(&self.room));
         let mut dots = Dots::default();
         loop {
+            growing.settle().await.map_err(|error| self.unkept(error))?;
             let piece = self.session.line.read_piece(STALL_TIMEOUT).await;
             let piece = piece.map_err(|fault| self.session.fault(What::TRIED, fault))?;
             let Some(bytes) = dots.taken_off(&piece) else { break };
-            size = size.saturating_add(bytes.len() as u64);
-            if size <= self.limit_bytes {
-                kept.extend_from_slice(bytes);
-            } else {
-                kept = Vec::new();
-            }
+            growing.push(bytes);
+            let size = growing.size_bytes();
             let slow = MESSAGE_TIMEOUT.as_secs() + size / MESSAGE_BYTES_PER_S_MIN;
             if begun.elapsed().as_secs() > slow {
                 return Err(self.session.fault(What::TRIED, Fault::TimedOut(MESSAGE_TIMEOUT)));
             }
-            if size > READ_PAST_BYTES_MAX.max(self.limit_bytes) {
+            if size > READ_PAST_BYTES_MAX.max(self.room.bytes_max()) {
                 return Err(self.session.broken(What::TRIED, "a message has no end"));
             }
         }
         if let Some(record) = self.session.line.record() {
-            record.letter('S', size);
+            record.letter('S', growing.size_bytes());
         }
-        Ok(match size <= self.limit_bytes {
-            true => Retrieved::Message { number, bytes: kept },
-            false => Retrieved::TooBig { number, size_bytes: size },
+        Ok(match growing.end().await.map_err(|error| self.unkept(error))? {
+            Came::Whole(letter) => Retrieved::Message { number, letter },
+            Came::TooBig(size_bytes) => Retrieved::TooBig { number, size_bytes },
         })
+    }
+
+    fn unkept(&mut self, error: io::Error) -> Error {
+        self.session.fault(What::TRIED, Fault::Unkept(error))
     }
 }

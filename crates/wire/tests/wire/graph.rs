@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use wire::graph::{Gate, Listed, Next, Page, Raw, Session, Start};
+use wire::letter::Room;
 use wire::{Error, Kind, Security, Server};
 
 use crate::oauth::{http, net};
@@ -282,12 +283,16 @@ async fn a_message_comes_as_it_is_up_to_the_limit() {
     ])
     .await;
     let session = graph.session();
-    assert_eq!(session.raw("A/B+=", 1_000).await.unwrap(), Raw::Message(letter.as_bytes().to_vec()));
-    assert_eq!(session.raw("B", 1_000).await.unwrap(), Raw::TooBig { size_bytes: 1_001 });
-    assert_eq!(session.raw("C", 1_000).await.unwrap(), Raw::TooBig { size_bytes: 1_001 });
-    assert_eq!(session.raw("D", 1_000).await.unwrap(), Raw::Gone);
-    assert_eq!(session.raw("E", 1_000).await.unwrap_err().kind(), Kind::Rejected);
-    assert!(session.raw("..", 1_000).await.is_err(), "it would be another address");
+    let room = Room::in_memory(1_000);
+    let Raw::Message(came) = session.raw("A/B+=", &room).await.unwrap() else { panic!("it is there") };
+    assert_eq!(came.bytes(), Some(letter.as_bytes()));
+    for id in ["B", "C"] {
+        let raw = session.raw(id, &room).await.unwrap();
+        assert!(matches!(raw, Raw::TooBig { size_bytes: 1_001 }), "{raw:?}");
+    }
+    assert!(matches!(session.raw("D", &room).await.unwrap(), Raw::Gone));
+    assert_eq!(session.raw("E", &room).await.unwrap_err().kind(), Kind::Rejected);
+    assert!(session.raw("..", &room).await.is_err(), "it would be another address");
     assert!(graph.asked()[0].starts_with("GET /v1.0/users/help@contoso.example/messages/A%2FB+=/$value | "));
 }
 
@@ -297,7 +302,7 @@ async fn a_page_of_somebody_between_is_no_letter_and_no_success() {
     let graph = Graph::answering([page(), json("{}"), page(), page(), page()]).await;
     let session = graph.session();
     for _ in 0..2 {
-        let error = session.raw("A", 1_000).await.unwrap_err();
+        let error = session.raw("A", &Room::in_memory(1_000)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Broken, "{error}");
     }
     assert!(session.mark_read("A").await.is_err());
@@ -311,10 +316,10 @@ async fn a_link_that_breaks_or_hangs_in_a_message_is_a_passing_trouble() {
     let graph = Graph::saying(vec![Say::Answer(half.clone()), Say::Nothing, Say::Hang(half)]).await;
     let session = graph.session();
     for _ in 0..2 {
-        let error = session.raw("A", 1_000).await.unwrap_err();
+        let error = session.raw("A", &Room::in_memory(1_000)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Transient { retry_after_ms: None }, "{error}");
     }
-    let waiting = tokio::spawn(async move { session.raw("A", 1_000).await });
+    let waiting = tokio::spawn(async move { session.raw("A", &Room::in_memory(1_000)).await });
     while graph.asked().len() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -438,7 +443,8 @@ async fn unanswered<T: std::fmt::Debug + Send + 'static>(
 async fn a_message_of_which_nothing_comes_is_given_up_after_a_minute() {
     let graph = Graph::saying(vec![Say::Hang(String::new())]).await;
     let session = graph.session();
-    let (after, error) = unanswered(async move { session.raw("AAMk1", 1_000_000).await }, &graph).await;
+    let (after, error) =
+        unanswered(async move { session.raw("AAMk1", &Room::in_memory(1_000_000)).await }, &graph).await;
     assert!(
         error.kind() == Kind::Transient { retry_after_ms: None }
             && error.to_string().contains("no answer within 60 s"),

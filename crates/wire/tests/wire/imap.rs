@@ -9,6 +9,7 @@ use mail::provider::Sasl;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use wire::imap::{Fetched, Session};
+use wire::letter::Room;
 use wire::net::BoxStream;
 use wire::sasl::Taken;
 use wire::{Credential, Result, Server};
@@ -89,13 +90,13 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
 }
 
 async fn fetch(session: &mut Session, limit: &str, uids: &[u32], take: usize) -> Result<String> {
-    let mut batch = session.fetch(uids, limit.parse().unwrap()).await?;
+    let mut batch = session.fetch(uids, &room(limit)).await?;
     let mut lines = Vec::new();
     while lines.len() < take {
         match batch.next().await {
             Ok(None) => break,
-            Ok(Some(Fetched::Message { uid, internal_date_at, bytes })) => {
-                lines.push(format!("{uid} {internal_date_at:?} {}", escape(&bytes)));
+            Ok(Some(Fetched::Message { uid, internal_date_at, letter })) => {
+                lines.push(format!("{uid} {internal_date_at:?} {}", escape(letter.bytes().unwrap())));
             }
             Ok(Some(Fetched::TooBig { uid, internal_date_at, size_bytes })) => {
                 lines.push(format!("{uid} {internal_date_at:?} too big: {size_bytes}"));
@@ -108,6 +109,10 @@ async fn fetch(session: &mut Session, limit: &str, uids: &[u32], take: usize) ->
         }
     }
     Ok(lines.join("\n"))
+}
+
+pub fn room(limit_bytes: &str) -> Room {
+    Room::in_memory(limit_bytes.parse().unwrap())
 }
 
 fn numbers(words: &[&str]) -> Vec<u32> {
@@ -154,7 +159,7 @@ async fn a_message_of_a_gigabyte_takes_no_memory() {
     let at = Server { host: "mail.example".into(), port: 993, security: wire::Security::Tls };
     let mut session = Session::over(Box::new(client), &at, &PretendTls::default()).await.unwrap();
     let before = peak_kb();
-    let mut batch = session.fetch(&[1], 64 * 1024 * 1024).await.unwrap();
+    let mut batch = session.fetch(&[1], &Room::in_memory(64 * 1024 * 1024)).await.unwrap();
     let error = batch.next().await.unwrap_err();
     assert!(matches!(error.kind(), wire::Kind::Transient { .. }), "{error}");
     served.await.unwrap();

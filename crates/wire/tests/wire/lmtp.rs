@@ -2,29 +2,36 @@
 use std::sync::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, watch};
-use wire::lmtp::{Answer, Keeper, Letter, serve};
+use wire::letter::Room;
+use wire::lmtp::{Answer, Handed, Keeper, serve};
 
-#[derive(Default)]
-struct Kept(Mutex<Vec<Letter>>);
+struct Kept {
+    room: Room,
+    letters: Mutex<Vec<Handed>>,
+}
 
 impl Keeper for Kept {
-    fn bytes_max(&self) -> u64 {
-        1000
+    fn room(&self) -> &Room {
+        &self.room
     }
     async fn recipient(&self, _address: &str) -> Answer {
         Answer::known()
     }
-    async fn letter(&self, letter: Letter) -> Vec<Answer> {
-        let answers = vec![Answer::kept("Kept"); letter.recipients.len()];
-        self.0.lock().unwrap().push(letter);
+    async fn letter(&self, handed: Handed) -> Vec<Answer> {
+        let answers = vec![Answer::kept("Kept"); handed.recipients.len()];
+        self.letters.lock().unwrap().push(handed);
         answers
+    }
+    fn unkept(&self, _error: &std::io::Error) -> Answer {
+        Answer::later("No room")
     }
 }
 
 /// What is answered to these bytes, and how many letters were taken.
 async fn said_to(sent: &str) -> (String, usize) {
     let (mut theirs, ours) = tokio::io::duplex(64 * 1024);
-    let (kept, letters) = (Kept::default(), Semaphore::new(1));
+    let kept = Kept { room: Room::in_memory(1000), letters: Mutex::default() };
+    let letters = Semaphore::new(1);
     let (_stop, stopping) = watch::channel(false);
     theirs.write_all(sent.as_bytes()).await.unwrap();
     let mut said = String::new();
@@ -32,7 +39,7 @@ async fn said_to(sent: &str) -> (String, usize) {
         theirs.read_to_string(&mut said).await
     });
     read.unwrap();
-    let count = kept.0.lock().unwrap().len();
+    let count = kept.letters.lock().unwrap().len();
     (said, count)
 }
 

@@ -5,7 +5,7 @@ use wire::net::BoxStream;
 use wire::pop3::{Retrieve, Retrieved, Session};
 use wire::{Result, Server};
 
-use crate::imap::credential;
+use crate::imap::{credential, room};
 use crate::transcript::{Player, PretendTls, escape, run_folder};
 
 #[test]
@@ -39,14 +39,12 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
             let lines = listed.iter().map(|listed| format!("{} {}", listed.number, listed.name));
             Ok(lines.collect::<Vec<_>>().join("\n"))
         }
-        ["fetch", limit, rest @ ..] => {
-            all(session.retrieve(&numbers(rest), limit.parse().unwrap()).await?).await
-        }
+        ["fetch", limit, rest @ ..] => all(session.retrieve(&numbers(rest), &room(limit)).await?).await,
         ["fetch-some", limit, rest @ ..] => {
-            let mut retrieve = session.retrieve(&numbers(rest), limit.parse().unwrap()).await?;
+            let mut retrieve = session.retrieve(&numbers(rest), &room(limit)).await?;
             Ok(retrieve.next().await?.map_or("nothing".into(), |retrieved| told(&retrieved)))
         }
-        ["header", rest @ ..] => all(session.headers(&numbers(rest), 1000).await?).await,
+        ["header", rest @ ..] => all(session.headers(&numbers(rest), &room("1000")).await?).await,
         ["delete", number] => session.delete(number.parse().unwrap()).await.map(|()| String::from("done")),
         ["has", name] => Ok(session.has(name).to_string()),
         other => panic!("{other:?}?"),
@@ -67,7 +65,7 @@ async fn all(mut retrieve: Retrieve<'_>) -> Result<String> {
 
 fn told(retrieved: &Retrieved) -> String {
     match retrieved {
-        Retrieved::Message { number, bytes } => format!("{number} {}", escape(bytes)),
+        Retrieved::Message { number, letter } => format!("{number} {}", escape(letter.bytes().unwrap())),
         Retrieved::TooBig { number, size_bytes } => format!("{number} has {size_bytes} bytes"),
         Retrieved::Missing { number } => format!("{number} is missing"),
     }

@@ -25,20 +25,29 @@ fn a_body_is_found_between_values_that_nobody_asked_for() {
     ];
     let Response::Untagged(Untagged::Fetch(data)) = parse(pieces) else { panic!() };
     assert_eq!(data.uid, Some(u32::MAX));
-    assert_eq!(data.body, Some(Literal::Kept(b"hello".to_vec())));
+    let Some(Literal::Kept(body)) = data.body else { panic!("{data:?}") };
+    assert_eq!(body, b"hello");
     assert_eq!(data.internal_date_at, Some(760_686_745_000));
 }
 
 #[test]
 fn nil_everywhere_is_nothing_and_no_error() {
-    let data = FetchData { is_whole: true, ..FetchData::default() };
-    assert_eq!(untagged("* 1 FETCH (UID NIL INTERNALDATE NIL BODY[] NIL)"), Untagged::Fetch(data));
-    assert_eq!(untagged("* 1 FETCH NIL"), Untagged::Fetch(FetchData::default()));
-    let list = Untagged::List { attributes: vec![], delimiter: None, name: b"NIL".to_vec() };
-    assert_eq!(untagged("* LIST () NIL NIL"), list);
-    assert_eq!(untagged("* SEARCH"), Untagged::Search(vec![]));
-    assert_eq!(untagged("*"), Untagged::Other);
-    assert_eq!(untagged(""), Untagged::Other);
+    for (line, whole) in [("* 1 FETCH (UID NIL INTERNALDATE NIL BODY[] NIL)", true), ("* 1 FETCH NIL", false)]
+    {
+        let Untagged::Fetch(data) = untagged(line) else { panic!("{line}") };
+        let FetchData { uid: None, internal_date_at: None, body: None, is_whole } = data else {
+            panic!("{data:?}")
+        };
+        assert_eq!(is_whole, whole, "{line}");
+    }
+    let Untagged::List { attributes, delimiter: None, name } = untagged("* LIST () NIL NIL") else {
+        panic!()
+    };
+    assert_eq!((attributes.len(), name.as_slice()), (0, &b"NIL"[..]));
+    assert!(matches!(untagged("* SEARCH"), Untagged::Search(uids) if uids.is_empty()));
+    for nothing in ["*", ""] {
+        assert!(matches!(untagged(nothing), Untagged::Other));
+    }
 }
 
 #[test]
