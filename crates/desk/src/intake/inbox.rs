@@ -116,7 +116,10 @@ impl FromRow for Claim {
         })
     }
 }
-/// New rows that are due, oldest first. The attempt is counted by the claim.
+/// What is in hand is in memory, some three times over: of as many messages as have this together, and one more.
+const CLAIM_BYTES: i64 = 32 * 1024 * 1024;
+
+/// New rows that are due, oldest first, fewer where they are large. The attempt is counted by the claim.
 ///
 /// A mailbox is filed by one filer at a time, so that no answer overtakes its original: while any of its rows is in
 /// hand, no other is given out. (Two claims at once begin at the same oldest row of a mailbox, and PostgreSQL lets
@@ -150,10 +153,13 @@ pub fn claim_next(
     let mut query = Query::new("UPDATE inbox SET leased_until = ");
     query.bind(now + lease_ms).push(", leased_by = ").bind(owner);
     query.push(
-        ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM inbox WHERE ",
+        ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM (
+             SELECT id, SUM(size_bytes) OVER (ORDER BY id) - size_bytes AS before FROM (
+                 SELECT id, size_bytes FROM inbox WHERE ",
     );
     due(&mut query);
-    query.push(" ORDER BY id LIMIT ").bind(limit).push(") AND ");
+    query.push(" ORDER BY id LIMIT ").bind(limit);
+    query.push(") AS oldest) AS counted WHERE before < ").bind(CLAIM_BYTES).push(") AND ");
     due(&mut query);
     query.push(" RETURNING id");
     let claimed: Vec<(i64,)> = tx.all(query.sql(), query.params())?;

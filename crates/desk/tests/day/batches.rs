@@ -1,10 +1,12 @@
 //! Many messages filed together: with few statements, and as if each had come alone.
 use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail::{self, Mail};
-use desk::db::Dialect;
+use desk::Error;
+use desk::db::{Dialect, Error as DbError};
 use desk::intake::filing::{self, Prepared};
 use desk::intake::inbox::{self, Outcome};
 use desk::params;
+use desk::people::viewer::Viewer;
 
 const SALES: &str = "sales@desk.example";
 
@@ -159,5 +161,65 @@ fn a_batch_takes_few_statements() {
     let words = day.read(|tx| Ok(if tx.dialect() == Dialect::Sqlite { 64 } else { 1 }));
     assert!(one <= 30, "{one} statements for one message");
     assert!(many <= 2 * one + words, "{many} statements for 64 messages, {one} for one");
+    day.is_whole();
+}
+
+#[test]
+fn few_large_messages_are_in_hand_at_once_and_always_one() {
+    let day = Day::new();
+    let letter = |n: usize| mail::from("ann@example.org", &format!("Matter {n}"), "Please.");
+    fetched(&day, SUPPORT, &(0..6).map(letter).collect::<Vec<_>>());
+    let sizes = [400, 20, 20, 20, 1, 1].map(|megabytes: i64| megabytes * 1_000_000);
+    day.write(|tx| {
+        let rows: Vec<(i64,)> = tx.all("SELECT id FROM inbox ORDER BY id", params![])?;
+        for ((id,), size) in rows.iter().zip(sizes) {
+            tx.execute("UPDATE inbox SET size_bytes = $2 WHERE id = $1", params![*id, size])?;
+        }
+        Ok(())
+    });
+    let (now, mut in_hand, mut claims) = (day.later(MINUTE), Vec::new(), Vec::new());
+    loop {
+        let next = day.write(|tx| inbox::claim_next(tx, now, MINUTE, "test", 100, &in_hand));
+        if next.is_empty() {
+            break;
+        }
+        claims.push(next.len());
+        in_hand.extend(next.into_iter().map(|claim| claim.inbox_id));
+    }
+    assert_eq!(claims, [1, 2, 3]);
+    assert!(in_hand.is_sorted());
+}
+
+#[test]
+fn a_letter_that_two_filers_have_at_once_becomes_one_ticket() {
+    let day = Day::new();
+    day.mailbox(SALES, "Sales");
+    let twin =
+        |n: usize| mail::from("ann@example.org", &format!("Twin {n}"), "To both.").id(&format!("t{n}@x"));
+    let twins: Vec<Mail> = (0..12).map(twin).collect();
+    fetched(&day, SUPPORT, &twins);
+    fetched(&day, SALES, &twins);
+    let now = day.later(MINUTE);
+    let filers = ["one", "other"].map(|filer| {
+        let claims = day.write(|tx| inbox::claim_due(tx, now, MINUTE, filer, 12));
+        assert_eq!(claims.len(), 12);
+        let prepared: Vec<Prepared> = claims.iter().map(|claim| day.prepare(claim)).collect();
+        (claims, prepared)
+    });
+    let db = &day.desk.db;
+    std::thread::scope(|scope| {
+        for (claims, prepared) in &filers {
+            scope.spawn(move || {
+                let messages: Vec<_> = claims.iter().zip(prepared).collect();
+                for some in messages.chunks(3) {
+                    while let Err(error) = db.write(|tx| filing::file_all(tx, some, now)) {
+                        assert!(matches!(error, Error::Db(DbError::Busy)), "{error}");
+                    }
+                }
+            });
+        }
+    });
+    let open = day.read(|tx| desk::tickets::queue::counts(tx, &Viewer::Operator)).open;
+    assert_eq!(open, 12);
     day.is_whole();
 }
