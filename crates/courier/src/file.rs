@@ -1,12 +1,14 @@
 //! From the inbox to the desk: claims rows, parses them off the transaction, and files a batch in one transaction. One
 //! bad message undoes itself alone.
+mod read;
+
+pub(crate) use read::parse;
+
 use crate::Courier;
-use crate::left;
 use desk::Desk;
-use desk::intake::filing::{self, Prepared};
+use desk::intake::filing::{self, Parsed, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
-use desk::intake::stand_in;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use read::waits;
 use tokio::sync::watch;
 
 /// Rows of one transaction.
@@ -15,8 +17,6 @@ const BATCH: i64 = 200;
 const PARTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A batch takes seconds at most; what a killed process held is free after this.
 const LEASE_MS: i64 = 60_000;
-/// What waits for the store is looked at again after this at the latest.
-const STORE_RETRY_MS_MAX: i64 = 5 * 60_000;
 
 /// What became of one batch.
 #[derive(Debug, Default)]
@@ -84,10 +84,10 @@ fn parse_all(desk: &Desk, part: Vec<(usize, Claim)>, now: i64) -> Vec<(usize, Re
     let mut ready = Vec::with_capacity(part.len());
     let (mut parsed, mut bytes) = (Vec::new(), 0);
     for (position, claim) in part {
-        match parse(desk, &claim, now) {
-            Ok(message) => {
-                bytes += filing::parts(&message).map(<[u8]>::len).sum::<usize>();
-                parsed.push((position, claim, message));
+        match parse(desk, Some(&desk.store), &claim, now) {
+            Ok(read) => {
+                bytes += read.bytes();
+                parsed.push((position, claim, read));
             }
             Err(outcome) => ready.push((position, (claim, Err(outcome)))),
         }
@@ -100,45 +100,10 @@ fn parse_all(desk: &Desk, part: Vec<(usize, Claim)>, now: i64) -> Vec<(usize, Re
     ready
 }
 
-/// Or, where a person wants a ticket of one that cannot be read or could not be filed, what stands in for it.
-pub(crate) fn parse(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
-    let reason = match read(desk, claim, now) {
-        Ok(_) if claim.accepted && claim.has_failed => "It could not be filed as it is.".to_owned(),
-        Ok(message) => return Ok(message),
-        Err(Outcome::Failed { reason, .. }) if claim.accepted => reason,
-        Err(outcome) => return Err(outcome),
-    };
-    // Without its bytes there is nothing to make a ticket of, unless they never came here.
-    let raw = desk.store.get(&claim.place, &claim.hash);
-    let raw = raw.map_err(|error| failed(claim, &format!("Its bytes could not be read: {error}"), now))?;
-    let raw = if left::read(&raw).is_some() { None } else { Some(raw) };
-    Ok(stand_in::letter(raw, &reason))
-}
-
-fn read(desk: &Desk, claim: &Claim, now: i64) -> Result<mail::Message, Outcome> {
-    let parsed = catch_unwind(AssertUnwindSafe(|| {
-        let raw = desk.store.get(&claim.place, &claim.hash)?;
-        if let Some(reason) = left::read(&raw) {
-            let code = "left_on_server".to_owned();
-            let reason = format!("{reason} It was left on the server, and what came after it was fetched.");
-            return Ok(Err(Outcome::Failed { code, reason, next_at: None }));
-        }
-        let mut message = mail::message::parse(&raw);
-        drop(raw);
-        mail::message::unpack(&mut message);
-        Ok::<_, desk::Error>(Ok(message))
-    }));
-    match parsed {
-        Ok(Ok(parsed)) => parsed,
-        Ok(Err(error)) => Err(failed(claim, &format!("Its bytes could not be read: {error}"), now)),
-        Err(panic) => Err(failed(claim, &filing::panicked(&*panic, "parsed"), now)),
-    }
-}
-
-fn keep(desk: &Desk, parsed: Vec<(usize, Claim, mail::Message)>, now: i64) -> Vec<(usize, Ready)> {
-    let (claims, messages): (Vec<_>, Vec<_>) =
-        parsed.into_iter().map(|(position, claim, message)| ((position, claim), message)).unzip();
-    match filing::keep(&desk.store, messages) {
+fn keep(desk: &Desk, parsed: Vec<(usize, Claim, Parsed)>, now: i64) -> Vec<(usize, Ready)> {
+    let (claims, read): (Vec<_>, Vec<_>) =
+        parsed.into_iter().map(|(position, claim, read)| ((position, claim), read)).unzip();
+    match filing::keep(&desk.store, read) {
         Ok(prepared) => claims
             .into_iter()
             .zip(prepared)
@@ -224,16 +189,4 @@ fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
 
 fn settled(in_time: bool, outcome: Outcome) -> Outcome {
     if in_time { outcome } else { Outcome::Late }
-}
-
-/// As the desk does it: tried again, each time later; at last kept for a person.
-fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
-    tracing::warn!(inbox = claim.inbox_id, "not filed: {reason}");
-    filing::failed(claim, reason, now)
-}
-
-/// The store is at fault, and no message: it is tried again for as long as that lasts, and soon after it.
-fn waits(claim: &Claim, reason: String, now: i64) -> Outcome {
-    let wait = (30_000 << claim.attempts.clamp(1, 10)).min(STORE_RETRY_MS_MAX);
-    Outcome::Failed { code: "store".to_owned(), reason, next_at: Some(now.saturating_add(wait)) }
 }

@@ -6,7 +6,7 @@ use crate::trouble::Trouble;
 use crate::{Courier, connect, probe};
 use anyhow::Context as _;
 use desk::files::store::Stored;
-use desk::intake::filing;
+use desk::intake::filing::{self, LARGE_BYTES};
 use desk::intake::rehearsal::{self, Fate, Letter};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use wire::imap::Fetched;
@@ -125,17 +125,20 @@ async fn read(
     Ok(found)
 }
 
-/// Of one that lies on the disk the beginning is read, which says whose it is, what it answers and what it says; what is
-/// behind it are attachments.
+/// Of one that lies on the disk the large parts are only named.
 fn tried(letter: &wire::letter::Letter, received_at: Option<i64>, now: i64) -> desk::Result<(Seen, Letter)> {
     let start = letter.start(MEMORY_BYTES_MAX).context("a large message could not be read again")?;
     let stored = Stored { size_bytes: letter.size_bytes(), ..Stored::nowhere(&start) };
     let raw = Raw::of(letter);
     let arrival = raw.arrival(0, received_at.unwrap_or(now), stored, raw.content_key()?, false)?;
-    let mut message = mail::message::parse(&start);
-    mail::message::unpack(&mut message);
+    let parsed = if letter.size_bytes() > LARGE_BYTES {
+        filing::parse_large(letter.reader(), None)?
+    } else {
+        filing::parse(&start)
+    };
+    let message = &parsed.message;
     let from = message.author().and_then(|author| author.address.clone().or_else(|| author.name.clone()));
     let seen =
         Seen { received_at, from: from.unwrap_or_default(), subject: message.subject.clone(), left: None };
-    Ok((seen, Letter { arrival, prepared: filing::unkept(message) }))
+    Ok((seen, Letter { arrival, prepared: filing::unkept(parsed)? }))
 }

@@ -8,6 +8,7 @@ use crate::mailboxes::mailbox::{self, Mailbox};
 use crate::site::sealed;
 use crate::site::vault::DoesNotOpen;
 use crate::{Desk, Result, params};
+use std::io;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -137,9 +138,11 @@ fn blob_row(
     store: &Store,
     (id, hash, size_bytes, place): (i64, Vec<u8>, i64, String),
 ) {
-    let why = match store.get(&place, &hash) {
-        Ok(bytes) if i64::try_from(bytes.len()) == Ok(size_bytes) => return,
-        Ok(bytes) => format!("is {} bytes long and not {size_bytes}", bytes.len()),
+    // All of it is read, and little of it is in memory at a time.
+    let read = || -> Result<u64> { Ok(io::copy(&mut store.open_blob(&place, &hash)?, &mut io::sink())?) };
+    let why = match read() {
+        Ok(bytes) if i64::try_from(bytes) == Ok(size_bytes) => return,
+        Ok(bytes) => format!("is {bytes} bytes long and not {size_bytes}"),
         Err(error) => format!("cannot be read: {error}"),
     };
     let remedy = format!("Restore {place} from a backup of the files.");

@@ -7,13 +7,14 @@ use crate::html::piece::{Kind, Piece};
 use crate::message::{Attachment, Defect, TextFrom};
 use crate::mime::{Part, Parts};
 use crate::quote;
+use crate::transfer::{Base64, Decoder, Quoted};
 use crate::word::Trouble;
-use crate::{charset, file_name, html, transfer, word};
+use crate::{charset, file_name, html, word};
 
 /// Bytes of text and HTML that are read of a message; a book has one million.
 pub(crate) const TEXT_BYTES_MAX: usize = 4 << 20;
 /// Bytes of an encoded text part that are decoded: enough for the most wasteful encoding of that text.
-const ENCODED_TEXT_BYTES_MAX: usize = 3 * TEXT_BYTES_MAX;
+pub(crate) const ENCODED_TEXT_BYTES_MAX: usize = 3 * TEXT_BYTES_MAX;
 /// Bytes of a Content-ID in the HTML.
 const CONTENT_ID_BYTES_MAX: usize = 1_000;
 
@@ -48,7 +49,7 @@ pub(crate) fn read(parts: &Parts<'_>, trouble: &mut Trouble, defects: &mut Vec<D
             continue;
         }
         if let Some(part) = parts.list.get(*index) {
-            let is_html = kind(parts, *index) == Text::Html;
+            let is_html = kind(part, *index == 0) == Text::Html;
             let mut text = text_of(part, is_html, trouble, defects);
             cut(&mut text, room, defects);
             room -= text.len();
@@ -64,7 +65,7 @@ pub(crate) fn read(parts: &Parts<'_>, trouble: &mut Trouble, defects: &mut Vec<D
         .attached
         .iter()
         .filter_map(|index| parts.list.get(*index))
-        .map(|part| attachment(part, &referred, trouble))
+        .map(|part| attachment(parts, part, &referred, trouble))
         .collect();
     Body { text, text_from, reply_text, html, attachments }
 }
@@ -102,15 +103,14 @@ enum Text {
     No,
 }
 
-fn kind(parts: &Parts<'_>, index: usize) -> Text {
-    let Some(part) = parts.list.get(index) else { return Text::No };
+fn kind(part: &Part<'_>, is_root: bool) -> Text {
     match part.content_type.value.as_str() {
         "text/html" => Text::Html,
         "" | "text/plain" | "text" | "plain" | "text/enriched" | "text/markdown" => Text::Plain,
-        other if index == 0 && !other.contains('/') => Text::Plain,
+        other if is_root && !other.contains('/') => Text::Plain,
         // A multipart that turned out to have no parts, or a lone text of another kind.
         other if other.starts_with("multipart/") && !part.is_multipart && !part.is_too_deep => Text::Plain,
-        other if index == 0 && other.starts_with("text/") && other != "text/calendar" => Text::Plain,
+        other if is_root && other.starts_with("text/") && other != "text/calendar" => Text::Plain,
         _ => Text::No,
     }
 }
@@ -129,22 +129,13 @@ fn lay_out(
     for (position, index) in siblings.iter().enumerate() {
         let Some(part) = parts.list.get(*index) else { continue };
         if part.is_multipart {
-            let subtype = part.content_type.value.strip_prefix("multipart/").unwrap_or("mixed");
+            let subtype = part.subtype();
             let alternative = in_alternative || subtype == "alternative";
             lay_out(parts, &part.children, subtype, alternative, (want_text, want_html), layout);
             continue;
         }
-        let text = if multipart == "digest" && part.content_type.value.is_empty() {
-            Text::No
-        } else {
-            kind(parts, *index)
-        };
-        let first = position == 0;
-        let named = has_name(part);
-        let is_body = part.disposition.value != "attachment"
-            && text != Text::No
-            && (first || (multipart != "related" && !(named && multipart != "alternative")));
-        if !is_body {
+        let text = kind(part, *index == 0);
+        if !is_body(part, *index == 0, multipart, position) {
             layout.attached.push(*index);
         } else if multipart == "alternative" {
             match text {
@@ -176,6 +167,16 @@ fn lay_out(
     }
 }
 
+/// Is this part of a multipart of that subtype, so many before it, the letter's text or HTML and not an attachment?
+pub(crate) fn is_body(part: &Part<'_>, is_root: bool, multipart: &str, position: usize) -> bool {
+    let is_letter = multipart == "digest" && part.content_type.value.is_empty();
+    let is_first = position == 0;
+    part.disposition.value != "attachment"
+        && !is_letter
+        && kind(part, is_root) != Text::No
+        && (is_first || (multipart != "related" && (multipart == "alternative" || !has_name(part))))
+}
+
 fn has_name(part: &Part<'_>) -> bool {
     let named = |s: &header::Structured, name: &str| {
         s.parameter(name).is_some() || s.text(name, &mut Trouble::default()).is_some()
@@ -189,24 +190,20 @@ pub(crate) fn content(part: &Part<'_>, trouble: &mut Trouble) -> Vec<u8> {
 }
 
 fn decoded(part: &Part<'_>, body: &[u8], trouble: &mut Trouble) -> Vec<u8> {
+    let (bytes, met) = decoder(part).all(body);
+    trouble.add(met);
+    bytes
+}
+
+/// What undoes the transfer encoding of a part.
+pub(crate) fn decoder(part: &Part<'_>) -> Decoder {
     let fields = Fields { list: &part.fields, charset: None };
     let encoding = fields.raw("content-transfer-encoding").map(|v| header::Structured::parse(&v).value);
     match encoding.as_deref().unwrap_or("") {
-        "base64" => {
-            let (bytes, bad) = transfer::base64(body);
-            trouble.base64 |= bad;
-            bytes
-        }
-        "quoted-printable" => {
-            let (bytes, bad) = transfer::quoted_printable(body);
-            trouble.encoding |= bad;
-            bytes
-        }
-        "" | "7bit" | "8bit" | "binary" => body.to_vec(),
-        _ => {
-            trouble.encoding = true;
-            body.to_vec()
-        }
+        "base64" => Decoder::Base64(Base64::default()),
+        "quoted-printable" => Decoder::Quoted(Quoted::default()),
+        "" | "7bit" | "8bit" | "binary" => Decoder::Plain { is_unknown: false },
+        _ => Decoder::Plain { is_unknown: true },
     }
 }
 
@@ -340,8 +337,19 @@ pub(crate) fn content_ids(html: &str) -> HashSet<String> {
         .collect()
 }
 
-fn attachment(part: &Part<'_>, referred: &HashSet<String>, trouble: &mut Trouble) -> Attachment {
-    let content = content(part, trouble);
+fn attachment(
+    parts: &Parts<'_>,
+    part: &Part<'_>,
+    referred: &HashSet<String>,
+    trouble: &mut Trouble,
+) -> Attachment {
+    let (content, handed_over) = match parts.cut_of(part) {
+        Some((index, cut)) => {
+            trouble.add(cut.trouble);
+            (Vec::new(), Some(index))
+        }
+        None => (content(part, trouble), None),
+    };
     let fields = Fields { list: &part.fields, charset: None };
     let content_id = fields.raw("content-id").and_then(|value| header::id(&value));
     let declared_name =
@@ -357,6 +365,7 @@ fn attachment(part: &Part<'_>, referred: &HashSet<String>, trouble: &mut Trouble
         declared_name,
         media_type,
         content,
+        handed_over,
         inline,
         content_id,
     }

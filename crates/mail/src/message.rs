@@ -4,9 +4,11 @@
 mod arrival;
 mod content_key;
 mod raw;
+mod slim;
 mod unpack;
 
 pub use arrival::{HEAD_BYTES_MAX, arrived_at, head};
+pub use slim::{Sink, Stopped, parse_stream};
 pub use unpack::unpack;
 
 use std::io::{self, Read, Seek};
@@ -83,6 +85,8 @@ pub struct Attachment {
     /// `type/subtype` in lower case, as declared: never to be believed.
     pub media_type: String,
     pub content: Vec<u8>,
+    /// Its content is not here: it is the how-manieth, from 0, that the sink of [`parse_stream`] has got.
+    pub handed_over: Option<usize>,
     /// Disposition inline, or referred to by a `cid:` of the HTML.
     pub inline: bool,
     /// Without `<>`.
@@ -149,19 +153,24 @@ impl Message {
 pub fn parse(raw: &[u8]) -> Message {
     let too_big = raw.len() > SIZE_BYTES_MAX;
     let read = if too_big { raw.get(..HEAD_BYTES).unwrap_or_default() } else { raw };
-    let (data, mut defects) = raw::prepare(read);
+    let (data, defects) = raw::prepare(read);
     let mut parts = mime::read(&data);
-    defects.append(&mut parts.defects);
     if too_big {
         parts.over = Some(Limit::Size);
     }
+    of_parts(&parts, defects, raw.len())
+}
+
+/// What the parts of a message of that size say; its bytes have these defects.
+fn of_parts(parts: &Parts<'_>, mut defects: Vec<Defect>, size: usize) -> Message {
+    defects.extend(&parts.defects);
     let mut trouble = Trouble::default();
-    let body = body::read(&parts, &mut trouble, &mut defects);
-    let charset = root_charset(&parts);
+    let body = body::read(parts, &mut trouble, &mut defects);
+    let charset = root_charset(parts);
     let list = parts.list.first().map(|p| p.fields.as_slice()).unwrap_or_default();
     let fields = Fields { list, charset: charset.as_deref() };
     let mut message = Message {
-        size: raw.len(),
+        size,
         text: body.text,
         text_from: body.text_from,
         reply_text: body.reply_text,
@@ -179,8 +188,8 @@ pub fn parse(raw: &[u8]) -> Message {
             defects.push(defect);
         }
     }
-    message.bounces = report::read(&parts, &message);
-    message.auto_reply = nature::of(&message, &parts);
+    message.bounces = report::read(parts, &message);
+    message.auto_reply = nature::of(&message, parts);
     defects.sort_unstable();
     defects.dedup();
     message.defects = defects;

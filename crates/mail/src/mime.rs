@@ -1,13 +1,18 @@
 //! The parts of a message (RFC 2046), found in one pass over its lines, with a bound on depth and number.
+//! What is too large to be in memory was taken out before (`message/slim`), which asks here what a boundary is.
 
 use crate::header::{self, Field, Structured};
 use crate::message::{Defect, Limit};
-use crate::word;
+use crate::word::{self, Trouble};
 
 /// Nesting of multiparts that is followed; a real letter has under ten.
 pub(crate) const DEPTH_MAX: usize = 32;
 /// Parts that are read.
 pub(crate) const PARTS_MAX: usize = 2_000;
+/// Bytes of a line that delimits a part: a boundary has 70 characters, and blanks may follow.
+pub(crate) const BOUNDARY_LINE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a boundary.
+const BOUNDARY_BYTES_MAX: usize = 500;
 /// Bytes in which a missing `boundary` is looked for.
 const GUESS_BYTES: usize = 64 << 10;
 
@@ -18,16 +23,53 @@ pub(crate) struct Part<'a> {
     pub content_type: Structured,
     pub disposition: Structured,
     pub body: &'a [u8],
+    pub body_at: usize,
     pub children: Vec<usize>,
     pub is_multipart: bool,
     /// A multipart beyond the depth that is followed: kept as it is.
     pub is_too_deep: bool,
 }
 
+impl<'a> Part<'a> {
+    /// A part with these fields, of which nothing else is known yet.
+    pub(crate) fn of(fields: Vec<Field<'a>>) -> Part<'a> {
+        let structured = |name: &[u8]| {
+            let value = fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value);
+            Structured::parse(&word::raw_text(value.unwrap_or_default(), None))
+        };
+        Part {
+            content_type: structured(b"content-type"),
+            disposition: structured(b"content-disposition"),
+            fields,
+            body: &[],
+            body_at: 0,
+            children: vec![],
+            is_multipart: false,
+            is_too_deep: false,
+        }
+    }
+
+    /// Of a multipart.
+    pub(crate) fn subtype(&self) -> &str {
+        self.content_type.value.strip_prefix("multipart/").unwrap_or("mixed")
+    }
+}
+
+/// What of a part was taken out of the message before it was read; see `message/slim`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// Where its body would begin.
+    pub at: usize,
+    /// What decoding it met.
+    pub trouble: Trouble,
+}
+
 /// All parts; the first is the message itself.
 #[derive(Debug, Default)]
 pub(crate) struct Parts<'a> {
     pub list: Vec<Part<'a>>,
+    /// In the order of their places.
+    pub cuts: Vec<Cut>,
     pub defects: Vec<Defect>,
     pub over: Option<Limit>,
 }
@@ -61,8 +103,30 @@ pub(crate) fn read(data: &[u8]) -> Parts<'_> {
     reader.parts
 }
 
+impl Parts<'_> {
+    /// The how-manieth of what was taken out is the body of this part, if it was.
+    pub(crate) fn cut_of(&self, part: &Part<'_>) -> Option<(usize, Cut)> {
+        let index = self.cuts.binary_search_by_key(&part.body_at, |cut| cut.at).ok()?;
+        Some((index, *self.cuts.get(index)?))
+    }
+}
+
+/// The boundary that a multipart says it has.
+pub(crate) fn boundary(content_type: &Structured) -> Option<Vec<u8>> {
+    let declared = content_type.parameter("boundary").map(|b| b.trim_end().as_bytes().to_vec());
+    declared.filter(|b| !b.is_empty() && b.len() <= BOUNDARY_BYTES_MAX)
+}
+
+/// Does this line delimit any of them?
+pub(crate) fn delimits_any<'b>(line: &[u8], mut boundaries: impl Iterator<Item = &'b [u8]>) -> bool {
+    line.starts_with(b"--") && boundaries.any(|boundary| delimits(line, boundary).is_some())
+}
+
 /// Does this line (without its end) delimit the boundary?  `Some(true)`: it closes it.
-fn delimits(line: &[u8], boundary: &[u8]) -> Option<bool> {
+pub(crate) fn delimits(line: &[u8], boundary: &[u8]) -> Option<bool> {
+    if line.len() > BOUNDARY_LINE_BYTES_MAX {
+        return None;
+    }
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
     let rest = rest.trim_ascii_end();
     match rest {
@@ -77,7 +141,7 @@ impl<'a> Reader<'a> {
     fn begin_part(&mut self) {
         let open = &self.open;
         let block = header::block(self.data, self.at, &|line| {
-            line.starts_with(b"--") && open.iter().any(|o| delimits(line, &o.boundary).is_some())
+            delimits_any(line, open.iter().map(|o| o.boundary.as_slice()))
         });
         if block.too_long {
             self.parts.over.get_or_insert(Limit::Line);
@@ -85,32 +149,19 @@ impl<'a> Reader<'a> {
         if block.too_many {
             self.parts.over.get_or_insert(Limit::Headers);
         }
-        let structured = |name: &[u8]| {
-            let value = block.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.value);
-            Structured::parse(&word::raw_text(value.unwrap_or_default(), None))
-        };
-        let content_type = structured(b"content-type");
-        let disposition = structured(b"content-disposition");
+        let mut begun = Part::of(block.fields);
         let index = self.parts.list.len();
-        let boundary = self.boundary(&content_type, block.body_at);
-        let is_multipart = boundary.is_some();
-        let is_too_deep = content_type.value.starts_with("multipart/") && self.open.len() >= DEPTH_MAX;
+        let boundary = self.boundary(&begun.content_type, block.body_at);
+        begun.is_multipart = boundary.is_some();
+        begun.is_too_deep =
+            begun.content_type.value.starts_with("multipart/") && self.open.len() >= DEPTH_MAX;
         if let Some(parent) = self.open.last() {
             let parent = parent.part;
             if let Some(part) = self.parts.list.get_mut(parent) {
                 part.children.push(index);
             }
         }
-        let fields = block.fields;
-        self.parts.list.push(Part {
-            fields,
-            content_type,
-            disposition,
-            body: &[],
-            children: vec![],
-            is_multipart,
-            is_too_deep,
-        });
+        self.parts.list.push(begun);
         self.at = block.body_at;
         match boundary {
             Some(boundary) => self.open.push(Open { part: index, boundary, body_at: block.body_at }),
@@ -127,14 +178,10 @@ impl<'a> Reader<'a> {
             self.parts.over.get_or_insert(Limit::Depth);
             return None;
         }
-        let declared = content_type.parameter("boundary").map(|b| b.trim_end().as_bytes().to_vec());
-        match declared.filter(|b| !b.is_empty() && b.len() <= 500) {
-            Some(boundary) => Some(boundary),
-            None => {
-                self.parts.defects.push(Defect::NoBoundary);
-                guess(self.data, body_at)
-            }
-        }
+        boundary(content_type).or_else(|| {
+            self.parts.defects.push(Defect::NoBoundary);
+            guess(self.data, body_at)
+        })
     }
 
     /// Goes to the next line that delimits an open multipart and acts on it; false at the end.
@@ -188,7 +235,7 @@ impl<'a> Reader<'a> {
         if let Some((index, start)) = self.leaf.take() {
             let body = self.slice(start, end);
             if let Some(part) = self.parts.list.get_mut(index) {
-                part.body = body;
+                (part.body, part.body_at) = (body, start);
             }
         }
     }

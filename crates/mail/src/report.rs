@@ -43,9 +43,6 @@ const DIAGNOSTIC_CHARS_MAX: usize = 1_000;
 /// The bounces of a message: from its structure, else from its words.
 pub(crate) fn read(parts: &Parts<'_>, message: &Message) -> Vec<Bounce> {
     let original = original_message_id(parts);
-    let is_status = |p: &&Part<'_>| {
-        matches!(p.content_type.value.as_str(), "message/delivery-status" | "message/global-delivery-status")
-    };
     let is_report = is_report(parts, message);
     let structured: Vec<Bounce> = parts
         .list
@@ -127,18 +124,26 @@ fn recipient(fields: &[Field<'_>], original: Option<&str>) -> Option<Bounce> {
     })
 }
 
+/// Says it what became of whom?
+pub(crate) fn is_status(part: &Part<'_>) -> bool {
+    matches!(part.content_type.value.as_str(), "message/delivery-status" | "message/global-delivery-status")
+}
+
+/// Is it a letter, or the header of one?
+pub(crate) fn is_returned(part: &Part<'_>) -> bool {
+    matches!(
+        part.content_type.value.as_str(),
+        "message/rfc822"
+            | "text/rfc822-headers"
+            | "message/rfc822-headers"
+            | "message/global"
+            | "message/global-headers"
+    )
+}
+
 /// The Message-ID in the returned letter or its returned header.
 fn original_message_id(parts: &Parts<'_>) -> Option<String> {
-    let returned = parts.list.iter().skip(1).find(|p| {
-        matches!(
-            p.content_type.value.as_str(),
-            "message/rfc822"
-                | "text/rfc822-headers"
-                | "message/rfc822-headers"
-                | "message/global"
-                | "message/global-headers"
-        )
-    })?;
+    let returned = parts.list.iter().skip(1).find(|part| is_returned(part))?;
     let content = body::content(returned, &mut Trouble::default());
     let start = content.iter().take_while(|b| b.is_ascii_whitespace()).count();
     let block = header::block(&content, start, &|_| false);

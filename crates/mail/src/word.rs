@@ -12,6 +12,14 @@ pub(crate) struct Trouble {
     pub encoding: bool,
 }
 
+impl Trouble {
+    pub(crate) fn add(&mut self, other: Trouble) {
+        self.charset |= other.charset;
+        self.base64 |= other.base64;
+        self.encoding |= other.encoding;
+    }
+}
+
 /// Raw header bytes as text: UTF-8 if they are, else the label given, else windows-1252.
 pub(crate) fn raw_text<'a>(bytes: &'a [u8], label: Option<&str>) -> Cow<'a, str> {
     match std::str::from_utf8(bytes) {

@@ -122,3 +122,45 @@ async fn a_database_that_can_only_be_read_is_known_until_it_can_be_written_again
     stage.courier.write(|_| Ok(())).await.unwrap();
     assert_eq!(stage.courier.unwritable(), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_waits_while_its_bytes_cannot_be_had_and_is_filed_soon_after() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    recorded(&stage, &["first", "second"], "");
+    // As when the disk is on another machine, and that is away.
+    let (pack, away) = (stage.folder().join("blobs/pack"), stage.folder().join("away"));
+    std::fs::rename(&pack, &away).unwrap();
+    std::fs::write(&pack, "").unwrap();
+    for _ in 0..50 {
+        assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 0);
+        stage.clock.advance(5 * 60_000); // four hours in all
+    }
+    for row in stage.inbox() {
+        assert_eq!(row.state, State::New, "{}", row.reason);
+        assert!(row.reason.starts_with("Its bytes could not be read"), "{}", row.reason);
+    }
+    std::fs::remove_file(&pack).unwrap();
+    std::fs::rename(&away, &pack).unwrap();
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_of_ten_megabytes_is_filed_with_its_attachment() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    let rows = "QUJDREVGR0hJSktM".repeat(4) + "\r\n";
+    let raw = format!(
+        "From: Ann <ann@customer.example>\r\nTo: support@contoso.example\r\nSubject: plans\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nSee below.\r\n--b\r\n\
+         Content-Type: application/pdf; name=plan.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n{}--b--\r\n",
+        rows.repeat(10_000_000 / rows.len())
+    );
+    imap.deliver(NOON, raw.clone().into_bytes());
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
+    assert_eq!(stage.tickets(), ["plans"]);
+    let content = &mail::message::parse(raw.as_bytes()).attachments[0].content;
+    let stored = stage.read(|tx| desk::files::blob::known(tx, &[desk::files::store::Store::hash(content)]));
+    let stored = stored.first().expect("the attachment has its row");
+    assert!(stage.courier.desk().store.get(&stored.place, &stored.hash).unwrap() == *content);
+}

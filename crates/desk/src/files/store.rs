@@ -15,8 +15,8 @@ pub use writer::Writer;
 
 use super::record;
 use super::reserve::{Reserve, Shortage};
-use crate::Result;
 use crate::db::file_limit;
+use crate::{Error, Result};
 use anyhow::{Context as _, anyhow};
 use pack::{Batch, Pack};
 use sha2::{Digest as _, Sha256};
@@ -64,7 +64,12 @@ pub struct Stored {
 impl Stored {
     /// Of content that is kept nowhere: for rows that do not stay.
     pub fn nowhere(content: &[u8]) -> Stored {
-        Stored { hash: Store::hash(content), size_bytes: content.len() as u64, place: "nowhere".to_owned() }
+        Stored::named(Store::hash(content), content.len() as u64)
+    }
+
+    /// The same of content that was not in memory.
+    pub fn named(hash: [u8; 32], size_bytes: u64) -> Stored {
+        Stored { hash, size_bytes, place: "nowhere".to_owned() }
     }
 }
 
@@ -181,6 +186,17 @@ impl Store {
     pub fn open_blob(&self, place: &str, hash: &[u8]) -> Result<Content> {
         let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;
         Ok(Content::open(path, offset, hash)?)
+    }
+
+    /// Whether it was the store as a whole that was not to be had, as when its disk is on another machine, and not one
+    /// content that is lost or damaged.
+    pub fn is_away(&self, error: &Error) -> bool {
+        let Error::Failed(error) = error else { return false };
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        let is_here = || self.root.join("file").is_dir() && self.root.join("pack").is_dir();
+        causes
+            .find(|cause| cause.raw_os_error().is_some())
+            .is_some_and(|cause| cause.kind() != ErrorKind::NotFound || !is_here())
     }
 
     /// Whether less is free than is kept for those who work here.

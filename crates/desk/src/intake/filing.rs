@@ -19,7 +19,7 @@ use serde_json::json;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use super::prepare::{Prepared, keep, parts, prepare, unkept};
+pub use super::prepare::{LARGE_BYTES, Parsed, Prepared, Unread, keep, parse, parse_large, prepare, unkept};
 
 /// RFC 5321 4.5.3.1 allows 64 + 1 + 255; some real ones are a little longer.
 const ADDRESS_BYTES_MAX: usize = 500;

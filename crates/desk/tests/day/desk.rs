@@ -271,9 +271,7 @@ impl Day {
         let came = self.read(|tx| replay::next(tx, &Range::default(), 0, 1000));
         let again = came.iter().map(|came| {
             let raw = self.desk.store.get(&came.claim.place, &came.claim.hash).unwrap();
-            let mut message = ::mail::message::parse(&raw);
-            ::mail::message::unpack(&mut message);
-            scratch.file(&self.desk.db, came, Ok(filing::unkept(message))).unwrap()
+            scratch.file(&self.desk.db, came, Ok(filing::unkept(filing::parse(&raw)).unwrap())).unwrap()
         });
         again.flatten().collect()
     }

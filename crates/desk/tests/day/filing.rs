@@ -391,8 +391,11 @@ fn the_parts_of_many_letters_are_stored_at_once_and_each_letter_has_its_own() {
         ::mail::message::parse(format!("{text}--b--\r\n").as_bytes())
     };
     let plain = ::mail::message::parse(b"From: ann@example.org\r\nSubject: plain\r\n\r\nNothing beside.\r\n");
-    let kept =
-        desk::intake::filing::keep(&day.desk.store, vec![raw(0, 2), plain, raw(2, 0), raw(3, 3)]).unwrap();
+    let kept = desk::intake::filing::keep(
+        &day.desk.store,
+        [raw(0, 2), plain, raw(2, 0), raw(3, 3)].map(Into::into).into(),
+    )
+    .unwrap();
     let content = |stored: &desk::files::store::Stored| {
         let bytes = day.desk.store.get(&stored.place, &stored.hash).unwrap();
         String::from_utf8(bytes).unwrap().trim().to_owned()

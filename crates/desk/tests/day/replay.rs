@@ -152,7 +152,7 @@ fn a_range_in_the_middle_knows_what_came_before_it() {
     let mut scratch = replay::Scratch::make(&day.desk.db, folder.path()).unwrap();
     for came in day.read(|tx| replay::next(tx, &Range::default(), 1, 1000)) {
         let raw = day.desk.store.get(&came.claim.place, &came.claim.hash).unwrap();
-        let read = Ok(desk::intake::filing::unkept(::mail::message::parse(&raw)));
+        let read = Ok(desk::intake::filing::unkept(::mail::message::parse(&raw).into()).unwrap());
         let told = scratch.file(&day.desk.db, &came, read).unwrap();
         assert!(told.is_none(), "{told:#?}");
     }

@@ -7,6 +7,7 @@ mod credentials;
 mod db;
 mod db_faults;
 mod grants;
+mod large;
 mod mailboxes;
 mod migrations;
 mod people;

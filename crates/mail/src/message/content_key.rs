@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use sha2::{Digest, Sha256};
 
+use super::raw::MARK;
 use crate::header;
 
 /// Fields that transport adds or rewrites, so that a second delivery of the same letter has others.
@@ -95,8 +96,8 @@ fn of_source_within(source: &mut (impl Read + Seek), head_bytes_max: usize) -> i
     let end = source.seek(SeekFrom::End(0))?;
     source.rewind()?;
     let mut mark = Vec::new();
-    source.by_ref().take(3).read_to_end(&mut mark)?;
-    let begin = if mark == b"\xef\xbb\xbf" { 3 } else { 0 };
+    source.by_ref().take(MARK.len() as u64).read_to_end(&mut mark)?;
+    let begin = if mark == MARK { MARK.len() as u64 } else { 0 };
     source.seek(SeekFrom::Start(begin))?;
     // Where no line ends otherwise, CR ends it. Without any CR either it makes no difference.
     let cr_ends_lines = !has_line_feed(source)?;

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use crate::message::Defect;
 
 /// Octets of a line that RFC 5322 2.1.1 allows.
-const LINE_BYTES_MAX: usize = 998;
+pub(crate) const LINE_BYTES_MAX: usize = 998;
+
+/// What some programs begin a file in UTF-8 with.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes to read, and the defects that can be seen in them.
 pub(crate) fn prepare(raw: &[u8]) -> (Cow<'_, [u8]>, Vec<Defect>) {
@@ -31,7 +34,7 @@ pub(crate) fn data(raw: &[u8]) -> Cow<'_, [u8]> {
 
 /// Where no line ends otherwise, CR ends it.
 fn lines(raw: &[u8]) -> Cow<'_, [u8]> {
-    let data = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    let data = raw.strip_prefix(MARK).unwrap_or(raw);
     if memchr::memchr(b'\n', data).is_some() || memchr::memchr(b'\r', data).is_none() {
         return Cow::Borrowed(data);
     }

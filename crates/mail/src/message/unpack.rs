@@ -47,6 +47,7 @@ fn of_file(file: tnef::File) -> Attachment {
         declared_name: file.name,
         media_type,
         content: file.content,
+        handed_over: None,
         inline: false,
         content_id: file.content_id,
     }

@@ -55,7 +55,7 @@ impl Content {
     }
 
     /// All of it at once.
-    pub(super) fn into_bytes(mut self) -> anyhow::Result<Vec<u8>> {
+    pub fn into_bytes(mut self) -> anyhow::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(self.size_bytes)?];
         let mut at = 0;
         while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
@@ -92,7 +92,8 @@ impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.piece(buffer).map_err(|error| {
             let kind = error.downcast_ref::<io::Error>().map_or(ErrorKind::InvalidData, io::Error::kind);
-            io::Error::new(kind, format!("{error:#}"))
+            // Its causes stay, for those who decide by them.
+            io::Error::new(kind, error)
         })
     }
 }

@@ -73,6 +73,11 @@ impl Writer {
         Ok(recorder.write(piece).map_err(|e| part.said(e))?)
     }
 
+    /// Gives back the bytes of one that is small, and so is still in memory: several of those are put with one sync.
+    pub fn take_small(&mut self) -> Option<Vec<u8>> {
+        self.file.is_none().then(|| std::mem::take(&mut self.start))
+    }
+
     /// Durably in the store when it returns.
     pub fn end(self) -> Result<Stored> {
         let Some((part, recorder)) = self.file else { return self.store.put(&self.start) };
