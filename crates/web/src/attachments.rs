@@ -1,5 +1,6 @@
 //! Files of a ticket: always downloads, save pictures that are pictures by their content. Whatever a
 //! letter declares about a file is never believed.
+use crate::contents::{self, Contents};
 use crate::extract::Path;
 use crate::session::Who;
 use crate::{Error, State};
@@ -18,13 +19,12 @@ pub async fn show(
     let asked = number.clone();
     let found = state.courier.read(move |tx| attachment::find(tx, &viewer, &asked, id)).await?;
     let (file, blob) = found.ok_or(Error::NotFound)?;
-    let bytes = state.courier.blocking(move |desk| desk.store.get(&blob.place, &blob.hash)).await?;
-    Ok(answer(bytes, &file.name))
+    Ok(answer(contents::open(&state, blob.place, blob.hash).await?, &file.name))
 }
 
 /// A file from outside, made harmless: nothing sniffs it, nothing runs in it, nothing keeps it.
-pub fn answer(bytes: Vec<u8>, name: &str) -> Response {
-    let picture = picture_type(&bytes);
+pub fn answer(contents: Contents, name: &str) -> Response {
+    let picture = picture_type(contents.beginning());
     let (media_type, disposition) = match picture {
         Some(media_type) => (media_type, disposition("inline", name)),
         None => ("application/octet-stream", disposition("attachment", name)),
@@ -36,7 +36,7 @@ pub fn answer(bytes: Vec<u8>, name: &str) -> Response {
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
     ];
-    (headers, bytes).into_response()
+    (headers, contents).into_response()
 }
 
 /// What the first bytes say; only these four kinds are ever shown in place.
@@ -89,14 +89,14 @@ mod tests {
             (b"GIF89a..", "image/gif"),
             (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
         ] {
-            let response = answer(bytes.to_vec(), "p");
+            let response = answer(bytes.to_vec().into(), "p");
             assert_eq!(header_of(&response, header::CONTENT_TYPE), media_type);
             assert!(header_of(&response, header::CONTENT_DISPOSITION).starts_with("inline;"));
         }
         for bytes in
             [b"<svg onload=alert(1)>".as_slice(), b"<html>", b"%PDF-1.7", b"", b"RIFF1234WAVE", b"BM"]
         {
-            let response = answer(bytes.to_vec(), "picture.png");
+            let response = answer(bytes.to_vec().into(), "picture.png");
             assert_eq!(header_of(&response, header::CONTENT_TYPE), "application/octet-stream");
             assert!(header_of(&response, header::CONTENT_DISPOSITION).starts_with("attachment;"));
             assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), "nosniff");

@@ -4,7 +4,7 @@ use crate::gate::see_other;
 use crate::page::{Here, Page, show};
 use crate::session::Visit;
 use crate::tickets::size;
-use crate::{Error, State, Who, error};
+use crate::{Error, State, Who, contents, error};
 use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -113,8 +113,8 @@ pub async fn raw(
     download(&state, found).await
 }
 
-/// As they came.
-pub async fn bytes(state: &State, found: &Inbox) -> Result<Vec<u8>, Error> {
+/// Where its bytes are, and what they are called.
+pub async fn place(state: &State, found: &Inbox) -> Result<(String, [u8; 32]), Error> {
     let id = found.id;
     let hash: [u8; 32] = found
         .sha256
@@ -125,15 +125,16 @@ pub async fn bytes(state: &State, found: &Inbox) -> Result<Vec<u8>, Error> {
     let place = blob.into_iter().next().map(|stored| stored.place);
     let place =
         place.ok_or_else(|| anyhow::anyhow!("the raw message of inbox row {id} is not in the store"))?;
-    Ok(state.courier.blocking(move |desk| desk.store.get(&place, &hash)).await?)
+    Ok((place, hash))
 }
 
 pub async fn download(state: &State, found: Inbox) -> Result<Response, Error> {
-    let (id, bytes) = (found.id, bytes(state, &found).await?);
+    let (id, (place, hash)) = (found.id, place(state, &found).await?);
+    let contents = contents::open(state, place, hash.to_vec()).await?;
     let described = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"message-{id}.eml\"")),
         (header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned()),
     ];
-    Ok((described, bytes).into_response())
+    Ok((described, contents).into_response())
 }

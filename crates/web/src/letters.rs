@@ -2,7 +2,7 @@
 //! raw message as a file. The page around the frame measures its height.
 use crate::extract::Path;
 use crate::session::Who;
-use crate::{Error, State, attachments};
+use crate::{Error, State, attachments, contents};
 use axum::extract::State as Handle;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -60,8 +60,8 @@ pub async fn raw(
     Path((number, id)): Path<(String, i64)>,
 ) -> Result<Response, Error> {
     let (_, blob) = find(&state, who.viewer(), &number, id, Part::Raw).await?;
-    let bytes = state.courier.blocking(move |desk| desk.store.get(&blob.place, &blob.hash)).await?;
-    let mut response = attachments::answer(bytes, "");
+    let contents = contents::open(&state, blob.place, blob.hash).await?;
+    let mut response = attachments::answer(contents, "");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("message/rfc822"));
     headers.insert(

@@ -15,6 +15,7 @@ mod alerts;
 mod assets;
 mod attachments;
 mod body;
+mod contents;
 mod drafts;
 mod error;
 mod extract;

@@ -1,6 +1,9 @@
 //! What a raw message says, as text alone: for who decides about it. Its HTML is never shown here, nor what it would load.
 use crate::{Error, State, inbox};
+use desk::files::store::Content;
+use desk::intake::filing::{self, LARGE_BYTES, Parsed};
 use desk::intake::inbox::Inbox;
+use mail::message::Attachment;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// As much of a text as decides.
@@ -28,20 +31,36 @@ impl Preview {
 
 /// Of the bytes as they came. What cannot be read is said, and can still be downloaded.
 pub async fn of(state: &State, row: &Inbox) -> Result<Preview, Error> {
-    let raw = inbox::bytes(state, row).await?;
+    let (place, hash) = inbox::place(state, row).await?;
     // A message that makes the parser fail must not take the page with it.
-    let read = state.courier.blocking(move |_| {
-        Ok(catch_unwind(AssertUnwindSafe(|| read(&mail::message::parse(&raw)))).unwrap_or_else(|_| Preview {
-            why: Some(
-                "Postern fails when it reads this message. It can be downloaded, and looked into elsewhere.",
-            ),
-            ..Preview::default()
-        }))
+    let read = state.courier.blocking(move |desk| {
+        let content = desk.store.open_blob(&place, &hash)?;
+        catch_unwind(AssertUnwindSafe(|| parsed(content).map(|parsed| read(&parsed)))).unwrap_or_else(|_| {
+            Ok(Preview {
+                why: Some(
+                    "Postern fails when it reads this message. It can be downloaded, and looked into elsewhere.",
+                ),
+                ..Preview::default()
+            })
+        })
     });
     Ok(read.await?)
 }
 
-fn read(message: &mail::Message) -> Preview {
+/// Nothing of it is kept.
+fn parsed(content: Content) -> desk::Result<Parsed> {
+    if content.size_bytes() <= LARGE_BYTES {
+        return Ok(filing::parse(&content.into_bytes()?));
+    }
+    Ok(filing::parse_large(content, None)?)
+}
+
+fn read(parsed: &Parsed) -> Preview {
+    let message = &parsed.message;
+    let size = |file: &Attachment| match file.handed_over {
+        Some(index) => parsed.handed_over.get(index).map_or(0, |stored| stored.size_bytes),
+        None => file.content.len() as u64,
+    };
     let text: String = message.text.chars().take(TEXT_CHARACTERS_MAX).collect();
     Preview {
         from: people(&message.from),
@@ -53,7 +72,7 @@ fn read(message: &mail::Message) -> Preview {
             .attachments
             .iter()
             .take(FILES_MAX)
-            .map(|file| (file.name.clone(), i64::try_from(file.content.len()).unwrap_or(i64::MAX)))
+            .map(|file| (file.name.clone(), i64::try_from(size(file)).unwrap_or(i64::MAX)))
             .collect(),
         why: None,
     }

@@ -1,7 +1,10 @@
 //! Letters in their frame, files, and the raw message: harmless, and only for those who may see the ticket.
 use crate::office::{Browser, Office};
 use crate::post::{SUPPORT, html_letter, letter, letter_with};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use std::fs;
+use tower::ServiceExt as _;
 
 const POLICY: &str = "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
      img-src 'self'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
@@ -150,4 +153,36 @@ async fn hostile_names_of_files_stay_text() {
     let answer = leo.get(&format!("/tickets/{number}/attachments/1")).await;
     let disposition = answer.header("content-disposition");
     assert_eq!(disposition.matches('"').count(), 2, "{disposition}");
+}
+
+#[tokio::test]
+async fn a_large_file_comes_whole_and_one_that_is_damaged_breaks_off() {
+    let rows: String = (0..200_000).map(|row| format!("{row},{}\n", row * 7 % 1_000)).collect();
+    let more = "Content-Type: text/csv\r\nContent-Disposition: attachment; filename=\"rows.csv\"";
+    let raw = letter_with("Ann <ann@customer.example>", "Rows", more, &rows);
+    let (office, number, mut leo) = office(&raw).await;
+    let paths = ["attachments/1", "entries/1/original.eml"].map(|what| format!("/tickets/{number}/{what}"));
+    for path in &paths {
+        let answer = leo.get(path).await;
+        let expected = if path.ends_with(".eml") { raw.clone() } else { rows.replace('\n', "\r\n") + "\r\n" };
+        assert!(answer.body == expected, "{path}: {} bytes", answer.body.len());
+        assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{path}");
+        assert!(answer.header("content-disposition").starts_with("attachment;"), "{path}");
+        assert!(answer.header("content-security-policy").starts_with("sandbox;"), "{path}");
+    }
+    for folder in fs::read_dir(office.desk.store.root().join("file")).unwrap() {
+        for file in fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+    for path in &paths {
+        let request = leo.request(Method::GET, path).body(Body::empty()).unwrap();
+        let response = leo.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(axum::body::to_bytes(response.into_body(), 16 << 20).await.is_err(), "{path}");
+    }
 }

@@ -137,7 +137,7 @@ impl Answer {
 
 /// One person's browser: cookies, the page that is open, and what it says of itself.
 pub struct Browser {
-    router: Router,
+    pub router: Router,
     pub origin: String,
     pub host: String,
     pub address: SocketAddr,
