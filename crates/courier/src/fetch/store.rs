@@ -1,6 +1,6 @@
 //! From batches to the inbox: bytes into the store, then rows and cursor in one commit.
 use super::take::{Batch, Content, Taken};
-use super::{Broke, Tally, still_held};
+use super::{Broke, Tally, room, still_held};
 use crate::Courier;
 use crate::left;
 use crate::letter::Raw;
@@ -60,6 +60,8 @@ impl Carrier {
             }
             reached(Point::Fetched);
             self.cursor.uid_last = self.cursor.uid_last.max(batch.uid_last);
+            // Each time: what a leg brings is more than any reserve.
+            room(&self.courier).await.map_err(Broke::All)?;
             let recorded = self.keep(batch).await?;
             tally.new += recorded.new;
             tally.known += recorded.known;

@@ -18,7 +18,7 @@ fn desk(address: &str) -> Program {
     program
 }
 /// Text that does not pack.
-fn noise(bytes: usize) -> String {
+pub fn noise(bytes: usize) -> String {
     let mut random = rand::rng();
     let mut text = String::new();
     while text.len() < bytes {

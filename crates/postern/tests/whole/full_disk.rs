@@ -1,5 +1,6 @@
 //! A disk that is full, and one that nearly is: nothing is lost, everything goes on by itself when there is room, and who works
 //! here works on as long as that is possible.
+use crate::file_limit::noise;
 use crate::practice_walk::until_within;
 use crate::program::{ADMINISTRATOR, PASSWORD, Program};
 use crate::rig;
@@ -126,5 +127,30 @@ async fn real_servers_a_large_letter_leaves_the_reserve_alone_and_comes_when_the
     program.run_with(&["pipe", &address], &other).fine();
     assert_eq!(program.subjects(), ["1 small", "2 large", "3 small"]);
     assert_eq!(rig::look(&address, "INBOX").await.len(), 0);
+    program.run(&["check"]).fine();
+}
+
+/// Also in the middle of what one round brings.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_many_letters_of_one_round_leave_the_reserve_alone() {
+    let (ca, address) = (rig::ca(), rig::address("support", "contoso.example"));
+    let program =
+        Program::new().on_a_disk_of(60).with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let toml = rig::mailbox_toml(&address, &rig::imaps(), "none = true", "fetched = \"nothing\"");
+    let file = program.file("fleet.toml", &toml);
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let text = noise(1_600_000);
+    let letter = |i: usize| {
+        // Each its own.
+        let (text, before) = text.split_at(10_000 * i);
+        // Held, so that filing takes no room.
+        let subject = format!("{i}\nAuto-Submitted: auto-replied");
+        rig::letter("ann@nordwind.example", &address, &subject, &[before, text].concat())
+    };
+    rig::deliver(&address, &(0..45).map(letter).collect::<Vec<_>>());
+    program.run(&["mailbox", "fetch", &address]).fails(1, &["MB left", "nothing was lost"]);
+    // Of the 15 MB no more is gone than a batch takes that was begun before.
+    assert!(program.disk().left() > 5 << 20, "{} bytes are left", program.disk().left());
     program.run(&["check"]).fine();
 }

@@ -79,6 +79,11 @@ impl Disk {
         let size = file.metadata().unwrap().len();
         file.set_len(size.saturating_sub(left)).unwrap();
     }
+    /// Bytes that are free on it.
+    pub fn left(&self) -> u64 {
+        let disk = rustix::fs::statvfs(self.filler().parent().unwrap()).unwrap();
+        disk.f_bavail * disk.f_frsize
+    }
     pub fn make_room(&self) {
         std::fs::remove_file(self.filler()).unwrap();
     }
