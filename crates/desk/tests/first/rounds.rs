@@ -64,6 +64,35 @@ fn a_late_result_is_dropped() {
 }
 
 #[test]
+fn what_is_asked_for_during_a_round_is_not_put_off_by_it() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@example.org");
+    activate(&desk, id);
+    let hurry = |at: i64| desk.db.write(|tx| mailbox::hurry(tx, id, at)).unwrap();
+    let due_at = || desk.db.read(|tx| mailbox::get(tx, id)).unwrap().due_at;
+    for by_the_clock in [true, false] {
+        let running = match by_the_clock {
+            true => claim_due(&desk, NOW, "a", 9).remove(0),
+            false => desk.db.write(|tx| mailbox::claim(tx, id, NOW, LEASE, "a")).unwrap().unwrap(),
+        };
+        hurry(NOW + SECOND);
+        assert!(settle(&desk, &running, &done(NOW + 9 * LEASE), NOW + 2 * SECOND));
+        assert_eq!(due_at(), NOW + 2 * SECOND, "the next round follows at once");
+        let next = claim_due(&desk, NOW + 2 * SECOND, "a", 9).remove(0);
+        assert!(settle(&desk, &next, &done(NOW + 9 * LEASE), NOW + 3 * SECOND));
+        assert_eq!(due_at(), NOW + 9 * LEASE, "and once");
+    }
+    // The round that it was asked of was killed: the one that makes up for it is the next.
+    claim_due(&desk, NOW + 9 * LEASE, "a", 9).remove(0);
+    hurry(NOW + 9 * LEASE + SECOND);
+    let next = claim_due(&desk, NOW + 10 * LEASE, "b", 9).remove(0);
+    assert!(settle(&desk, &next, &done(NOW + 20 * LEASE), NOW + 10 * LEASE + SECOND));
+    assert_eq!(due_at(), NOW + 20 * LEASE);
+    hurry(NOW + 11 * LEASE);
+    assert_eq!(due_at(), NOW + 11 * LEASE, "nobody is at it");
+}
+
+#[test]
 fn a_pause_or_other_settings_take_the_lease_from_a_running_round() {
     let desk = TestDesk::new();
     let id = mailbox(&desk, "support@example.org");

@@ -12,7 +12,8 @@ use serde_json::json;
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
     // The due condition stands twice: without the outer one two nodes on PostgreSQL claim one row.
     let claimed: Vec<(i64, i64)> = tx.all(
-        "UPDATE mailbox SET leased_until = $2, leased_by = $3, generation = generation + 1
+        "UPDATE mailbox SET leased_until = $2, leased_by = $3, generation = generation + 1,
+                due_at = CASE WHEN due_at = 0 THEN CAST($1 AS BIGINT) ELSE due_at END
          WHERE id IN (SELECT id FROM mailbox
                       WHERE active = 1 AND removed_at IS NULL AND due_at <= $1 AND leased_until <= $1
                       ORDER BY due_at, id LIMIT $4)
@@ -27,7 +28,8 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
 /// see [`holder`]), or when it was removed.
 pub fn claim(tx: &mut Tx<'_>, id: i64, now: i64, lease_ms: i64, owner: &str) -> Result<Option<Claim>> {
     let claimed: Option<(i64,)> = tx.maybe(
-        "UPDATE mailbox SET leased_until = $3, leased_by = $4, generation = generation + 1
+        "UPDATE mailbox SET leased_until = $3, leased_by = $4, generation = generation + 1,
+                due_at = CASE WHEN due_at = 0 THEN CAST($2 AS BIGINT) ELSE due_at END
          WHERE id = $1 AND removed_at IS NULL AND leased_until <= $2 RETURNING generation",
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
@@ -60,7 +62,8 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result
     let mail = matches!(round, Round::Done { mail: true, .. } | Round::Partly { mail: true, .. });
     let done = matches!(round, Round::Done { .. } | Round::Partly { .. });
     let settled = tx.execute(
-        "UPDATE mailbox SET leased_until = 0, leased_by = '', due_at = $3,
+        "UPDATE mailbox SET leased_until = 0, leased_by = '',
+                due_at = CASE WHEN due_at = 0 THEN CAST($5 AS BIGINT) ELSE CAST($3 AS BIGINT) END,
                 failures = CASE WHEN $4 = 1 THEN 0 ELSE failures + 1 END,
                 last_fetch_at = CASE WHEN $4 = 1 THEN $5 ELSE last_fetch_at END,
                 last_mail_at = CASE WHEN $6 = 1 THEN $5 ELSE last_mail_at END
@@ -86,10 +89,15 @@ pub fn settle_outgoing(tx: &mut Tx<'_>, id: i64, round: &Round, now: i64) -> Res
     set_health(tx, id, Side::Outgoing, &state, round, now)
 }
 
-/// Makes it due at once and wakes the rounds (topic `mailbox`).
+/// Makes it due at once and wakes the rounds (topic `mailbox`). A round that is at it may be past what is asked for: `due_at` is
+/// 0 then, and the next one follows it at once.
 pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
     get(tx, id)?;
-    tx.execute("UPDATE mailbox SET due_at = $2 WHERE id = $1 AND due_at > $2", params![id, now])?;
+    tx.execute(
+        "UPDATE mailbox SET due_at = CASE WHEN leased_until > $2 THEN 0 ELSE CAST($2 AS BIGINT) END
+         WHERE id = $1 AND (due_at > $2 OR leased_until > $2)",
+        params![id, now],
+    )?;
     tx.wake("mailbox");
     Ok(())
 }
