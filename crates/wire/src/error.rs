@@ -11,6 +11,9 @@ use crate::oauth::OAuthError;
 /// Longest part of a server's answer that is kept, in characters.
 pub const SERVER_TEXT_CHARS_MAX: usize = 500;
 
+/// Words of servers that give no code: Exchange, and those who say it in full.
+const PASSING: [&str; 3] = ["server unavailable", "temporar", "try again later"];
+
 /// What the caller has to do. Four kinds because callers have four branches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -41,6 +44,7 @@ struct Inside {
     smtp_code: Option<u16>,
     may_have_been_sent: bool,
     is_unkept: bool,
+    passes: bool,
 }
 
 impl Error {
@@ -58,6 +62,7 @@ impl Error {
                 smtp_code: None,
                 may_have_been_sent: false,
                 is_unkept: false,
+                passes: false,
             }),
         }
     }
@@ -117,6 +122,13 @@ impl Error {
         self
     }
 
+    /// The other side itself says that it passes.
+    #[must_use]
+    pub(crate) fn passing(mut self) -> Error {
+        self.inside.passes = true;
+        self
+    }
+
     /// The link broke after the final dot: the message may be on its way.
     #[must_use]
     pub(crate) fn after_final_dot(mut self) -> Error {
@@ -140,6 +152,13 @@ impl Error {
     /// What to check, where the error names it.
     pub fn advice(&self) -> Option<&str> {
         self.inside.remedy.as_deref()
+    }
+
+    /// The other side itself says that it passes, by a code or in words: what [`Kind::Transient`] alone does not tell, since
+    /// most of what is refused is worth another try.
+    pub fn passes(&self) -> bool {
+        let said = self.inside.server_text.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.inside.passes || PASSING.iter().any(|words| said.contains(words))
     }
 
     pub fn kind(&self) -> Kind {
@@ -248,6 +267,14 @@ mod tests {
             error.to_string(),
             "could not open the folder “INBOX” on imap.example.com: it answered “Mailbox doesn't exist”"
         );
+    }
+
+    #[test]
+    fn what_passes_is_told_by_a_code_or_in_words() {
+        let said = |text| Error::rejected("x", "h").said(text);
+        assert!(!said("this one is damaged").passes());
+        assert!(said("this one is damaged").passing().passes());
+        assert!(said("Server Unavailable. 15").passes() && said("Temporary System Error").passes());
     }
 
     #[test]

@@ -29,12 +29,13 @@ impl Special {
         match self {
             Special::Throttled { after_ms } => error
                 .with_kind(Kind::Transient { retry_after_ms: Some(after_ms) })
+                .passing()
                 .remedy("the server asks for a pause; it is not about the credential"),
             Special::NotConnected => error.with_kind(Kind::Unauthorized).remedy(
                 "the sign-in was accepted but this account may not open this mailbox: check who authorized it, \
                  Full Access to it, its licence, and that IMAP or POP is on for it",
             ),
-            Special::TooManyConnections => error.with_kind(LATER),
+            Special::TooManyConnections => error.with_kind(LATER).passing(),
         }
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn refusal(tried: &str, host: &str, answer: &HttpAnswer) -> Error {
                 "the answer is none of Microsoft Graph, so it may come from something on the way: try again later"
             }
         };
-        return Error::new(later, tried, host).said(&format!("HTTP status {status}")).remedy(remedy);
+        let error = Error::new(later, tried, host).said(&format!("HTTP status {status}")).remedy(remedy);
+        return if matches!(status, 408 | 429 | 500..) { error.passing() } else { error };
     };
     let passes = PASSING.iter().any(|passing| passing.eq_ignore_ascii_case(&said.code));
     let kind = match status {
@@ -105,7 +106,8 @@ pub(super) fn refusal(tried: &str, host: &str, answer: &HttpAnswer) -> Error {
         (code, "") => code.to_owned(),
         (code, message) => format!("{code}: {message}"),
     };
-    Error::new(kind, tried, host).said(&text)
+    let error = Error::new(kind, tried, host).said(&text);
+    if kind == later { error.passing() } else { error }
 }
 
 pub(super) fn unreadable(tried: &str, host: &str) -> Error {

@@ -7,7 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use super::session::{Request, Session, checked_id};
-use super::{FOLDER_PAGES_MAX, FOLDERS_MAX};
+use super::{FOLDER_NAME_BYTES_MAX, FOLDER_PAGES_MAX, FOLDERS_MAX};
 use crate::net::Method;
 use crate::{Error, Result};
 
@@ -91,7 +91,7 @@ impl Session {
         Ok(body.value.into_iter().map(|item| item.name).filter(|name| !name.is_empty()).collect())
     }
 
-    /// All folders by the names that [`Session::folder`] takes, each behind the one that it lies in, and at most
+    /// All folders by the names that [`Session::folder`] takes, without any that is too long, each behind the one that it lies in, and at most
     /// [`FOLDERS_MAX`].
     pub async fn folders(&self) -> Result<Vec<Folder>> {
         let tried = "list the folders";
@@ -109,6 +109,9 @@ impl Session {
                         "INBOX".clone_into(&mut folder.name);
                     } else if let Some(parent) = &parent {
                         folder.name = format!("{}/{}", parent.name, folder.name);
+                    }
+                    if folder.name.len() > FOLDER_NAME_BYTES_MAX {
+                        continue; // nested so deep that nobody could choose it
                     }
                     if holds {
                         parents.push_back(Some(folder.clone()));

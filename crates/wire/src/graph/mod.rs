@@ -45,6 +45,8 @@ pub const LINK_BYTES_MAX: usize = 16 * 1024;
 pub const FOLDER_PAGES_MAX: usize = 50;
 /// Folders of one mailbox that are listed.
 pub const FOLDERS_MAX: usize = 1_000;
+/// Of a folder's name with those that it lies in.
+pub const FOLDER_NAME_BYTES_MAX: usize = 4_000;
 /// A request that writes may have 4 MB; whether the last two percent are counted is not told.
 pub const REQUEST_BYTES_MAX: usize = 4_000_000;
 /// Of which a message, written in base64, may have this much.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::reader::USUAL;
 use super::response::Untagged;
 use super::session::Session;
-use super::{FOLDERS_MAX, utf7};
+use super::{FOLDER_NAME_BYTES_MAX, FOLDERS_BYTES_MAX, FOLDERS_MAX, utf7};
 use crate::Result;
 
 /// What SELECT or EXAMINE told.
@@ -51,7 +51,7 @@ impl Session {
         let folder = if folder.is_empty() { "INBOX" } else { folder };
         let tried = format!("open the folder “{folder}”");
         let (mut uid_validity, mut uid_next, mut exists, mut highest) = (None, None, 0, None);
-        (self.exists, self.highest_mod_seq) = (0, None);
+        (self.exists, self.recent, self.highest_mod_seq) = (0, 0, None);
         self.run(&tried, &format!("{verb} {}", utf7::quoted(folder)), USUAL, |untagged| match untagged {
             Untagged::Exists(count) => exists = count,
             Untagged::Status(_, words) => {
@@ -76,15 +76,19 @@ impl Session {
         }
     }
 
-    /// All folders, at most [`FOLDERS_MAX`].
+    /// All folders, at most [`FOLDERS_MAX`] and so many as [`FOLDERS_BYTES_MAX`] hold. A name that is longer than any server lets
+    /// a person give one is passed over.
     pub async fn list(&mut self) -> Result<Vec<Folder>> {
-        let (mut folders, mut known) = (Vec::new(), HashSet::new());
+        let (mut folders, mut known, mut bytes) = (Vec::new(), HashSet::new(), 0);
         self.run("list the folders", "LIST \"\" \"*\"", USUAL, |untagged| {
             if let Untagged::List { attributes, delimiter, name } = untagged
                 && folders.len() < FOLDERS_MAX
+                && name.len() <= FOLDER_NAME_BYTES_MAX
             {
                 let name = utf7::decode(&name);
-                if known.insert(name.clone()) {
+                let size = name.len() + attributes.iter().map(String::len).sum::<usize>();
+                if bytes + size <= FOLDERS_BYTES_MAX && known.insert(name.clone()) {
+                    bytes += size;
                     folders.push(Folder { name, delimiter, attributes });
                 }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::reader::{Limits, USUAL};
-use super::response::{Response, Untagged};
+use super::response::Response;
 use super::session::{Phase, Session, State};
 use super::{COMMAND_TIMEOUT, IDLE_MAX};
 use crate::{Error, Result};
@@ -45,9 +45,6 @@ impl Session {
                 Err(_) => break,
                 Ok(response) => {
                     let response = response?;
-                    if matches!(response, Response::Untagged(Untagged::Recent(count)) if count > 0) {
-                        self.news = true;
-                    }
                     if self.idle_ended(response)? {
                         break;
                     }

@@ -63,3 +63,7 @@ pub const RESPONSES_MAX: usize = 200_000;
 pub const UIDS_MAX: usize = 5_000_000;
 /// Folders of one mailbox.
 pub const FOLDERS_MAX: usize = 10_000;
+/// Of a folder's name as it is sent.
+pub const FOLDER_NAME_BYTES_MAX: usize = 1_000;
+/// Of all names and attributes of folders.
+pub const FOLDERS_BYTES_MAX: usize = 2 * 1024 * 1024;

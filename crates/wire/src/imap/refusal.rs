@@ -14,7 +14,7 @@ pub(super) fn refusal(tried: &str, host: &str, condition: Condition, words: &Wor
     let code = words.code.as_ref().map(|(code, _)| code.as_str());
     match (code, condition) {
         (Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG" | "EXPUNGEISSUED"), _) => {
-            error.with_kind(LATER)
+            error.with_kind(LATER).passing()
         }
         (Some("AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED"), _) => {
             error.with_kind(Kind::Unauthorized)

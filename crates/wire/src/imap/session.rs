@@ -23,6 +23,7 @@ pub struct Session {
     pub(super) capabilities: Vec<String>,
     /// Messages in the selected folder, and whether some came since the last search.
     pub(super) exists: u32,
+    pub(super) recent: u32,
     pub(super) news: bool,
     pub(super) highest_mod_seq: Option<u64>,
     bye: Option<Words>,
@@ -66,6 +67,7 @@ impl Session {
             state: State::Ready,
             capabilities: Vec::new(),
             exists: 0,
+            recent: 0,
             news: false,
             highest_mod_seq: None,
             bye: None,
@@ -78,6 +80,11 @@ impl Session {
     /// Whether the server offers a capability (`MOVE`, `IDLE`, `UIDPLUS`); after login those of then.
     pub fn has(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|offered| offered.eq_ignore_ascii_case(capability))
+    }
+
+    /// Whether the link takes another command: what the last one came to was said to its end.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready) && self.bye.is_none()
     }
 
     /// Messages in the selected folder, as the server told last.
@@ -222,11 +229,15 @@ impl Session {
                 self.news |= *count > self.exists;
                 self.exists = *count;
             }
+            // Some servers announce what comes by this alone; what they have said already is no news.
+            Untagged::Recent(count) => {
+                self.news |= *count > self.recent;
+                self.recent = *count;
+            }
             Untagged::Expunge => self.exists = self.exists.saturating_sub(1),
             Untagged::Capability(capabilities) => self.capabilities.clone_from(capabilities),
             Untagged::Bye(words) => self.bye = Some(words.clone()),
-            Untagged::Recent(_)
-            | Untagged::Status(..)
+            Untagged::Status(..)
             | Untagged::PreAuth
             | Untagged::Search(_)
             | Untagged::Fetch(_)

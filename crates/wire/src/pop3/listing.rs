@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::session::{Session, Status};
-use super::{ANSWER_TIMEOUT, MESSAGES_MAX, NAME_BYTES_MAX};
+use super::{ANSWER_TIMEOUT, MESSAGES_MAX, NAME_BYTES_MAX, NAMES_BYTES_MAX};
 use crate::{Error, Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +54,37 @@ impl Session {
             ));
         }
         self.good(tried, status)?;
-        let mut listed: Vec<Listed> = Vec::new();
-        let mut seen: HashMap<String, u32> = HashMap::new();
+        let (mut listed, mut bytes): (Vec<Listed>, usize) = (Vec::new(), 0);
         self.lines(tried, MESSAGES_MAX, |line| {
             let Some((number, name)) = entry(line) else { return false };
-            let times = seen.entry(name.to_owned()).or_insert(0);
-            *times += 1;
-            let name = if *times == 1 { name.to_owned() } else { format!("{name} {times}") };
-            listed.push(Listed { number, name });
-            true
+            bytes += name.len();
+            listed.push(Listed { number, name: name.to_owned() });
+            bytes <= NAMES_BYTES_MAX
         })
         .await?;
         self.done();
+        tell_apart(&mut listed);
         Ok(listed)
+    }
+}
+
+/// A count behind a name that was given before.
+fn tell_apart(listed: &mut [Listed]) {
+    let mut order: Vec<&Listed> = listed.iter().collect();
+    order.sort_by(|a, b| a.name.cmp(&b.name)); // stable: the server's order among those of one name
+    let mut times = 1u32;
+    let mut again: HashMap<u32, u32> = HashMap::new();
+    for pair in order.windows(2) {
+        let [before, here] = pair else { continue };
+        times = if before.name == here.name { times + 1 } else { 1 };
+        if times > 1 {
+            again.insert(here.number, times);
+        }
+    }
+    for message in listed {
+        if let Some(times) = again.get(&message.number) {
+            message.name.push_str(&format!(" {times}"));
+        }
     }
 }
 
@@ -81,6 +99,16 @@ fn entry(line: &str) -> Option<(u32, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_name_for_several_is_told_apart_in_the_servers_order() {
+        let names = ["b", "a", "b", "c", "b", "a"];
+        let mut listed: Vec<Listed> =
+            (1..).zip(names).map(|(number, name)| Listed { number, name: name.to_owned() }).collect();
+        tell_apart(&mut listed);
+        let names: Vec<&str> = listed.iter().map(|message| message.name.as_str()).collect();
+        assert_eq!(names, ["b", "a", "b 2", "c", "b 3", "a 2"]);
+    }
 
     #[test]
     fn an_entry_has_a_number_and_a_name_of_one_word() {

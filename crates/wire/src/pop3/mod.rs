@@ -38,6 +38,8 @@ pub const LINE_BYTES_MAX: usize = 16 * 1024;
 pub const MESSAGES_MAX: usize = 5_000_000;
 /// A name by UIDL: 70 bytes in RFC 1939 §7, and servers that take more.
 pub const NAME_BYTES_MAX: usize = 512;
+/// All of them: a million of the longest that RFC 1939 has, and more.
+pub const NAMES_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Of a message over the limit so much is read past before the link is given up.
 pub const READ_PAST_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Commands on their way at once, where the server takes several (PIPELINING, RFC 2449 §6.6).

@@ -10,7 +10,7 @@ pub(super) fn refusal(tried: &str, host: &str, text: &str) -> Error {
         Err(error) => error,
     };
     match code(text).as_deref() {
-        Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") => error.with_kind(LATER),
+        Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") => error.with_kind(LATER).passing(),
         Some("AUTH") => error.with_kind(Kind::Unauthorized),
         _ => error,
     }

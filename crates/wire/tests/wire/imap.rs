@@ -166,3 +166,66 @@ async fn a_message_of_a_gigabyte_takes_no_memory() {
     let grown = peak_kb() - before;
     assert!(grown < 100 * 1024, "{PIECES} MB of a message took {grown} kB");
 }
+
+/// With a server that gives these answers, one to each line that it reads.
+async fn answered(answers: Vec<Vec<u8>>) -> Session {
+    let (client, server) = tokio::io::duplex(8 * 1024 * 1024);
+    tokio::spawn(async move {
+        let (read, mut write) = tokio::io::split(server);
+        let mut read = tokio::io::BufReader::new(read);
+        write.write_all(b"* OK ready\r\n").await.unwrap();
+        for answer in answers {
+            let mut line = Vec::new();
+            tokio::io::AsyncBufReadExt::read_until(&mut read, b'\n', &mut line).await.unwrap();
+            write.write_all(&answer).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    });
+    let at = Server { host: "mail.example".into(), port: 993, security: wire::Security::Tls };
+    Session::over(Box::new(client), &at, &PretendTls::default()).await.unwrap()
+}
+
+const CAPABLE: &[u8] = b"* CAPABILITY IMAP4rev1 IDLE COMPRESS=DEFLATE\r\nA1 OK x\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_only_says_that_it_compresses_is_found_out_at_once() {
+    let ok = b"A2 OK go\r\n".to_vec();
+    for behind in [&b"A3 OK noop\r\n"[..], b"\xff\xff\xff\xff\xff\xff", b""] {
+        let mut session = answered(vec![CAPABLE.into(), ok.clone(), behind.into()]).await;
+        let error = session.compress().await.unwrap_err();
+        assert_eq!(error.tried(), wire::imap::COMPRESSING, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_folders_takes_no_more_memory_than_any_real_one() {
+    let mut list = format!("* LIST () \"/\" \"{}\"\r\n* LIST () \"/\" INBOX\r\n", "x".repeat(60_000));
+    for number in 0..4_000 {
+        list.push_str(&format!("* LIST (\\HasNoChildren) \"/\" \"{number}{}\"\r\n", "y".repeat(900)));
+    }
+    list.push_str("A2 OK x\r\n");
+    let mut session = answered(vec![CAPABLE.into(), list.into_bytes()]).await;
+    let folders = session.list().await.unwrap();
+    assert_eq!(folders[0].name, "INBOX", "one that no person could have given is passed over");
+    let bytes: usize = folders.iter().map(|folder| folder.name.len()).sum();
+    assert!(folders.len() > 1_000 && bytes <= wire::imap::FOLDERS_BYTES_MAX, "{}", folders.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn recent_is_news_only_where_it_is_more_than_was_said_before() {
+    let opened = b"* 3 EXISTS\r\n* 1 RECENT\r\n* OK [UIDVALIDITY 7] x\r\nA2 OK x\r\n".to_vec();
+    let told = |tag: &str, count: u32| {
+        let done = format!("{tag} OK done\r\n").into_bytes();
+        [format!("+ idling\r\n* {count} RECENT\r\n").into_bytes(), done]
+    };
+    let mut answers = vec![CAPABLE.to_vec(), opened];
+    answers.extend([told("A3", 1), told("A4", 2), told("A5", 2), told("A6", 1)].into_iter().flatten());
+    let mut session = answered(answers).await;
+    session.select("INBOX").await.unwrap();
+    let mut ended = Vec::new();
+    for _ in 0..4 {
+        ended.push(session.idle(Duration::from_secs(60)).await.unwrap());
+    }
+    use wire::imap::Idle::{News, Timeout};
+    assert_eq!(ended, [Timeout, News, Timeout, Timeout]);
+}
