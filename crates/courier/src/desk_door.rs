@@ -48,6 +48,7 @@ pub(crate) struct Inside {
     /// Why the last transaction that was to write came to nothing, while the database is at fault.
     unwritable: Mutex<Option<String>>,
     pub(crate) refreshing: crate::board::Board,
+    pub(crate) fetched: crate::fetch::Memory,
     graph_gate: wire::graph::Gate,
 }
 
@@ -72,6 +73,7 @@ impl Courier {
                 holds_mail: AtomicBool::new(false),
                 unwritable: Mutex::default(),
                 refreshing: Default::default(),
+                fetched: Default::default(),
                 graph_gate: Default::default(),
             }),
         }

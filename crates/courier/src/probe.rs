@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// Folders named in the remedy for a folder that is not there.
 const FOLDERS_NAMED_MAX: usize = 20;
+/// Of each of them.
+const FOLDER_NAMED_CHARS_MAX: usize = 60;
 
 /// What a proof came to, in words for an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +220,11 @@ pub(crate) fn selectable(folders: Vec<wire::imap::Folder>) -> Vec<String> {
 }
 
 pub(crate) fn no_such_folder(folder: &str, folders: &[String]) -> Trouble {
-    let names: Vec<&str> = folders.iter().map(String::as_str).take(FOLDERS_NAMED_MAX).collect();
+    let cut = |name: &String| match name.char_indices().nth(FOLDER_NAMED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.clone(),
+    };
+    let names: Vec<String> = folders.iter().take(FOLDERS_NAMED_MAX).map(cut).collect();
     Trouble::new(
         mail::explain::Class::Configuration,
         "no_such_folder",

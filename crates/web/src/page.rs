@@ -10,7 +10,7 @@ use desk::alerts::alert::{self, Alert, Kind};
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
 use desk::intake::{held, inbox};
-use desk::mailboxes::mailbox::{self, Mailbox, Side, State as Health};
+use desk::mailboxes::mailbox::{self, Mailbox, NOT_SETTLED, Side, State as Health};
 use desk::site::key_health;
 use desk::site::mail_hold::{self, MailHold};
 use desk::tickets::queue::{self, Counts};
@@ -303,9 +303,10 @@ fn first_sentence(text: &str) -> String {
 
 /// What of this mailbox waits for a person, and since when.
 fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
-    let incoming = match mailbox.is_fetched_in_part() {
-        true => "is not fetched whole since",
-        false => "has got no mail since",
+    let incoming = match mailbox.incoming_health.reason_code.as_str() {
+        NOT_SETTLED => "leaves fetched mail as it is on the server since",
+        _ if mailbox.lack().is_some() => "is not fetched whole since",
+        _ => "has got no mail since",
     };
     let sides =
         [(Side::Incoming, "remote", incoming), (Side::Outgoing, "outgoing", "has sent no mail since")];

@@ -1,28 +1,26 @@
 //! The folders of a mailbox, one after another over one link. What stands in the way of one of them stops none of the
 //! others; the first one is open in the end, so that its news are waited for.
+use super::lacks::{Lack, What};
 use super::shelf::{Names, Opened, Shelf, Unopened};
 use super::work::Work;
 use super::{Broke, Link, Rest, Tally, follow, mark, reconcile, room, settings};
 use crate::Courier;
-use crate::trouble::{TRIES_AGAIN, Trouble};
+use crate::trouble::Trouble;
 use desk::mailboxes::balance;
 use desk::mailboxes::cursor;
-use desk::mailboxes::mailbox::{self, Claim, Mailbox, SOME_FOLDERS};
+use desk::mailboxes::mailbox::{self, Claim, Mailbox};
 use desk::mailboxes::named;
 use mail::explain::Class;
 use tokio::sync::watch;
 
-/// Reasons that are said of several folders at once.
-const SAID_MAX: usize = 3;
-
-/// Folders of which mail does not come in, and why. `None`: stopped before the end.
+/// What could not be done all the same. `None`: stopped before the end.
 pub(super) async fn walk(
     courier: &Courier,
     claim: &Claim,
     link: &mut Option<Link>,
     stop: &watch::Receiver<bool>,
     tally: &mut Tally,
-) -> Result<Option<Vec<(String, Trouble)>>, Broke> {
+) -> Result<Option<Vec<Lack>>, Broke> {
     let mailbox_id = claim.mailbox_id;
     let (mailbox, fetched_by, folders) = courier
         .read(move |tx| {
@@ -38,39 +36,46 @@ pub(super) async fn walk(
     }
     room(courier).await.map_err(Broke::All)?;
     let round = InFolders { courier, claim, stop, has_others: folders.len() > 1 };
-    let mut troubles: Vec<(String, Trouble)> = Vec::new();
+    let mut lacks: Vec<Lack> = Vec::new();
     for name in &folders {
         if let Some(rest) = resting(link, name, courier.now()) {
-            troubles.push((name.clone(), rest));
+            lacks.push(Lack::new(name, What::Folder, rest));
             continue;
         }
         match round.fetch(&mailbox.in_folder(name), link, tally).await {
-            Ok(true) => forget_rest(link, name),
-            Ok(false) => return Ok(None),
+            Ok(Some(found)) => {
+                forget_rest(link, name);
+                lacks.extend(found);
+            }
+            Ok(None) => return Ok(None),
             Err(Broke::Trouble(trouble)) if folders.len() > 1 && trouble.retry_after_ms.is_none() => {
                 rest(courier, link, name, &trouble);
-                troubles.push((name.clone(), trouble));
+                lacks.push(Lack::new(name, What::Folder, trouble));
             }
             Err(broke) => return Err(broke),
         }
     }
-    let is_well = |name: &&String| !troubles.iter().any(|(folder, _)| folder == *name);
+    let is_well =
+        |name: &&String| !lacks.iter().any(|lack| lack.what == What::Folder && lack.folder == **name);
     let Some(watched) = folders.iter().find(is_well) else {
-        let first = troubles.into_iter().next();
-        return first.map_or(Ok(Some(Vec::new())), |(_, trouble)| Err(Broke::Trouble(trouble)));
+        let first = lacks.into_iter().next();
+        return first.map_or(Ok(Some(Vec::new())), |lack| Err(Broke::Trouble(lack.trouble)));
     };
     if folders.len() > 1 && link.as_ref().is_some_and(|link| link.shelf.waits_for_news()) {
         // What has come there meanwhile is not announced any more.
         match round.fetch(&mailbox.in_folder(watched), link, tally).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
+            Ok(Some(found)) => {
+                lacks.retain(|lack| lack.folder != *watched);
+                lacks.extend(found);
+            }
+            Ok(None) => return Ok(None),
             Err(Broke::Trouble(trouble)) if trouble.retry_after_ms.is_none() => {
-                troubles.push((watched.clone(), trouble));
+                lacks.push(Lack::new(watched, What::Folder, trouble));
             }
             Err(broke) => return Err(broke),
         }
     }
-    Ok(Some(troubles))
+    Ok(Some(lacks))
 }
 
 /// What a round goes through its folders with.
@@ -83,26 +88,29 @@ struct InFolders<'a> {
 }
 
 impl InFolders<'_> {
-    /// `false`: stopped before the end.
+    /// What could not be done all the same. `None`: stopped before the end.
     async fn fetch(
         &self,
         mailbox: &Mailbox,
         link: &mut Option<Link>,
         tally: &mut Tally,
-    ) -> Result<bool, Broke> {
+    ) -> Result<Option<Vec<Lack>>, Broke> {
         let (courier, stop) = (self.courier, self.stop);
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
         let read = courier
             .read(move |tx| Ok((cursor::find(tx, id, &folder)?, balance::chosen_at(tx, id, &folder)?)));
         let (mut known, chosen_at) = read.await?;
         let (mut opened, mut names) = self.open(mailbox, link).await?;
-        let Some(Link { shelf, .. }) = link else { return Ok(false) };
+        let Some(Link { shelf, .. }) = link else { return Ok(None) };
         let mut work = Work::new(courier, self.claim, mailbox, chosen_at).await;
         let cursor = loop {
             let cursor = work.begin(shelf, known, &opened, &mut names).await?;
             let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
-                return Ok(false);
+                return Ok(None);
             };
+            if !work.trials.put_off.is_empty() {
+                break cursor; // what is listed further is listed again, after what does not come for now
+            }
             match shelf.go_on(courier, mailbox).await? {
                 Some(more) => (opened, names, known) = (more.0, more.1, Some(cursor)),
                 None => break cursor,
@@ -113,12 +121,26 @@ impl InFolders<'_> {
             Err(Broke::Trouble(trouble)) => return Err(work.unmarked.unwrap_or(Broke::Trouble(trouble))),
             reconciled => reconciled?,
         };
+        let goes_on = shelf.goes_on_after_a_refusal();
         if !shelf.stands()
             && let Some(Link { shelf, .. }) = link.take()
         {
-            mark::settle_at_the_end(courier, shelf, mailbox, cursor.uid_validity).await?;
+            let settled = mark::settle_at_the_end(courier, shelf, mailbox, cursor.uid_validity).await;
+            work.unmarked = settled.err();
         }
-        work.unmarked.map_or(Ok(true), Err)
+        let folder = mailbox.folder_or_inbox();
+        let mut lacks: Vec<Lack> = Lack::of_letters(folder, &work.trials.put_off).into_iter().collect();
+        match work.unmarked {
+            None => {}
+            // Refused, and not broken off: mail comes in, and the next letter is to come at once.
+            Some(Broke::Trouble(trouble))
+                if trouble.retry_after_ms.is_none() && (goes_on || trouble.needs_person()) =>
+            {
+                lacks.push(Lack::new(folder, What::Settling, trouble));
+            }
+            Some(broke) => return Err(broke),
+        }
+        Ok(Some(lacks))
     }
 
     /// The folder opened, on the link that is there or, when that has died meanwhile, on a new one.
@@ -173,29 +195,5 @@ fn resting(link: &Option<Link>, folder: &str, now: i64) -> Option<Trouble> {
 fn forget_rest(link: &mut Option<Link>, folder: &str) {
     if let Some(link) = link {
         link.resting.remove(folder);
-    }
-}
-
-/// What is said of a mailbox, all of whose folders but these are fetched.
-pub(super) fn summed(troubles: &[(String, Trouble)]) -> Trouble {
-    let names: Vec<String> = troubles.iter().map(|(folder, _)| format!("“{folder}”")).collect();
-    let mut reason = match names.as_slice() {
-        [one] => format!("The folder {one} is not well; the others are fetched."),
-        many => format!("The folders {} are not well; the others are fetched.", many.join(", ")),
-    };
-    for (folder, trouble) in troubles.iter().take(SAID_MAX) {
-        let of = if troubles.len() > 1 { format!("“{folder}”: ") } else { String::new() };
-        reason.push_str(&format!(" {of}{}", trouble.whole_reason()));
-    }
-    let worst = troubles.iter().find(|(_, trouble)| trouble.needs_person()).or(troubles.first());
-    let (class, remedy) =
-        worst.map_or((Class::Retry, TRIES_AGAIN), |(_, worst)| (worst.class, worst.remedy.as_str()));
-    Trouble::new(class, SOME_FOLDERS, reason, remedy)
-}
-
-/// In the log, once.
-pub(super) fn tell(mailbox: &Mailbox, trouble: &Trouble) {
-    if mailbox.incoming_health.reason != trouble.reason {
-        tracing::warn!(mailbox = mailbox.address, code = trouble.code, "fetch: {}", trouble.reason);
     }
 }

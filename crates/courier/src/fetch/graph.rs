@@ -23,6 +23,8 @@ const STRETCH_MESSAGES: usize = 5_000;
 const STRETCH_PAGES: usize = 50;
 /// Pages of one round: half a million messages.
 const ROUND_PAGES_MAX: usize = 2_000;
+/// Of the ids of one folder: more than half a million messages have.
+const WALK_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Pages in a row that name nothing new.
 const IDLE_PAGES_MAX: usize = 20;
 
@@ -239,6 +241,9 @@ impl Graph {
         for _ in 0..ROUND_PAGES_MAX {
             let Some(page) = self.page(&link).await? else { return Ok(None) };
             idle = if found.take(&page) { 0 } else { idle + 1 };
+            if found.bytes > WALK_BYTES_MAX {
+                break;
+            }
             match page.next {
                 Next::Later(_) => return Ok(Some(found)),
                 Next::Page(_) if idle > IDLE_PAGES_MAX => {

@@ -7,16 +7,21 @@ mod delivery;
 mod folders;
 mod follow;
 mod graph;
+mod lacks;
 mod mark;
+mod memory;
+mod numbering;
 mod once;
 mod plan;
 mod reconcile;
 mod shelf;
 mod store;
 mod take;
+mod trials;
 mod work;
 
 pub(crate) use follow::fetching_for;
+pub(crate) use memory::Memory;
 pub use once::{Patience, Summary, once, once_within};
 
 use crate::Courier;
@@ -27,6 +32,7 @@ use desk::mailboxes::balance;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
 use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
 use desk::mailboxes::named::{self, Named};
+use lacks::{Lack, What};
 use mail::explain::Class;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -82,8 +88,8 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) enum End {
     Done,
-    /// Done, save for these folders.
-    Partly(Vec<(String, Trouble)>),
+    /// Done, save for this.
+    Partly(Vec<Lack>),
     /// Asked to stop between two batches.
     Stopped,
     Trouble(Trouble),
@@ -170,8 +176,8 @@ async fn work(
     tally: &mut Tally,
 ) -> End {
     match folders::walk(courier, claim, link, stop, tally).await {
-        Ok(Some(troubles)) if troubles.is_empty() => End::Done,
-        Ok(Some(troubles)) => End::Partly(troubles),
+        Ok(Some(lacks)) if lacks.is_empty() => End::Done,
+        Ok(Some(lacks)) => End::Partly(lacks),
         Ok(None) => End::Stopped,
         Err(Broke::Trouble(trouble) | Broke::All(trouble)) => End::Trouble(trouble),
         Err(Broke::Lost) => End::Lost,
@@ -212,6 +218,7 @@ async fn room(courier: &Courier) -> Result<(), Trouble> {
     Err(Trouble::new(Class::Configuration, NO_ROOM, reason, remedy))
 }
 const NO_ROOM: &str = "no_room";
+const ASK_AGAIN_MS: i64 = 5 * 60_000;
 
 async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> desk::Result<bool> {
     let (claim, now) = (claim.clone(), courier.now());
@@ -220,10 +227,13 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
     let next_at = now.saturating_add(mailbox.frequency_s.max(1) * 1000);
     let round = match end {
         End::Done => Round::Done { mail: tally.new > 0, next_at },
-        End::Partly(troubles) => {
-            let trouble = folders::summed(troubles);
-            folders::tell(&mailbox, &trouble);
+        End::Partly(lacks) => {
+            let trouble = lacks::summed(lacks);
+            lacks::tell(&mailbox, &trouble);
             let needs_person = trouble.needs_person();
+            // Those that are put off are asked for more often than a mailbox may be that is seldom looked into.
+            let asks_again = lacks.iter().any(|lack| lack.what == What::Letters);
+            let next_at = if asks_again { next_at.min(now.saturating_add(ASK_AGAIN_MS)) } else { next_at };
             let Trouble { code, reason, remedy, .. } = trouble;
             Round::Partly { mail: tally.new > 0, next_at, code, reason, remedy, needs_person }
         }
@@ -242,8 +252,9 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
     };
     let troubles: Option<Vec<(String, String)>> = match end {
         End::Done => Some(Vec::new()),
-        End::Partly(troubles) => {
-            Some(troubles.iter().map(|(folder, trouble)| (folder.clone(), trouble.whole_reason())).collect())
+        End::Partly(lacks) => {
+            let of_folders = lacks.iter().filter(|lack| lack.what == What::Folder);
+            Some(of_folders.map(|lack| (lack.folder.clone(), lack.trouble.whole_reason())).collect())
         }
         End::Stopped | End::Trouble(_) | End::Lost => None,
     };

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 
 const NOTHING: &str = "could not be fetched.";
 const PARTLY: &str = "could not be fetched whole.";
+/// Of a mailbox that is taken away again and again.
+const ROUNDS_MAX: usize = 10;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How long others are waited for.
@@ -63,29 +65,21 @@ async fn all(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Re
     let mailbox_id = mailbox.id;
     take_over(courier).await;
     let mut summary = Summary::default();
-    let claim = claim(courier, &mailbox, patience.round, &mut summary.waited_for).await?;
     let mut tally = file::Counts::default();
     let mut trouble = None;
     let (fetched, go_on) = watch::channel(false);
     let fetching = async {
-        let mut link = None;
-        let ended = round(courier, &claim, &mut link, &go_on).await;
-        if let Some(link) = link {
-            link.shelf.close().await; // all is done
-        }
+        let ended = rounds(courier, &mailbox, patience.round, &go_on, &mut summary).await;
         fetched.send_replace(true);
         ended
     };
     let stop = fetched.subscribe();
-    let ((fetched, end), filed) =
-        tokio::join!(fetching, file_meanwhile(courier, mailbox_id, &stop, &mut tally));
+    let (end, filed) = tokio::join!(fetching, file_meanwhile(courier, mailbox_id, &stop, &mut tally));
     filed?;
-    summary.fetched = fetched.new;
-    match end {
-        End::Done | End::Stopped => {}
+    match end? {
+        End::Done | End::Stopped | End::Lost => {}
         End::Trouble(found) => trouble = Some((found, NOTHING)),
-        End::Partly(troubles) => trouble = Some((super::folders::summed(&troubles), PARTLY)),
-        End::Lost => summary.waited_for = holder(courier, mailbox_id).await?,
+        End::Partly(lacks) => trouble = Some((super::lacks::summed(&lacks), PARTLY)),
     }
     let left = file_all(courier, mailbox_id, patience.filing, &mut tally).await?;
     (summary.filed, summary.ignored) = (tally.filed, tally.ignored);
@@ -103,6 +97,34 @@ async fn all(courier: &Courier, mailbox_id: i64, patience: Patience) -> desk::Re
         .into());
     }
     Ok(summary)
+}
+
+/// A round, and another one where somebody has taken the mailbox from it: it was paused, or its settings were changed, and not
+/// all that is on the server is known to be fetched.
+async fn rounds(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    patience: Duration,
+    go_on: &watch::Receiver<bool>,
+    summary: &mut Summary,
+) -> desk::Result<End> {
+    for _ in 0..ROUNDS_MAX {
+        let claim = claim(courier, mailbox, patience, &mut summary.waited_for).await?;
+        let mut link = None;
+        let (fetched, end) = round(courier, &claim, &mut link, go_on).await;
+        if let Some(link) = link {
+            link.shelf.close().await; // all is done
+        }
+        summary.fetched += fetched.new;
+        if !matches!(end, End::Lost) {
+            return Ok(end);
+        }
+    }
+    Err(anyhow::anyhow!(
+        "{} was not fetched whole: it was taken from this round {ROUNDS_MAX} times. Look at who changes it, then try again.",
+        mailbox.address
+    )
+    .into())
 }
 
 /// Waits for whoever has it.

@@ -3,6 +3,7 @@
 //! (`desk::mailboxes::named`).
 use super::delivery::Delivery;
 use super::graph::Graph;
+use super::numbering::{forgettable, renumbered};
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
 use crate::letter::arrived_at;
@@ -124,7 +125,8 @@ impl Shelf {
                 let known = courier.read(move |tx| named::known(tx, id, &folder, uid_validity)).await?;
                 let pop3 = Pop3::over(session, &known).await;
                 let pop3 = explained(courier, mailbox, Side::Incoming, pop3).await;
-                let (pop3, names) = pop3.map_err(Unopened::Folder)?;
+                let (pop3, mut names) = pop3.map_err(Unopened::Folder)?;
+                names.gone = forgettable(courier, mailbox, names.gone, pop3.numbers.is_empty()).await?;
                 let last = names.fresh.back().map_or(known.last, |named| named.uid);
                 let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: false };
                 Ok((Shelf::Pop3(pop3), opened, names))
@@ -148,6 +150,7 @@ impl Shelf {
                     return Err(gone);
                 }
                 let selected = explained(courier, mailbox, Side::Incoming, selected).await?;
+                renumbered(courier, mailbox, &selected)?;
                 let uid_validity = whose(courier, mailbox, session, &selected).await?;
                 Ok((Opened { uid_validity, uid_next: selected.uid_next, walks: false }, Names::default()))
             }
@@ -329,6 +332,15 @@ impl Shelf {
         match self {
             Shelf::Imap(_) | Shelf::Graph(_) => true,
             Shelf::Pop3(_) => false,
+        }
+    }
+
+    /// What was refused has left the link as it was.
+    pub(super) fn goes_on_after_a_refusal(&self) -> bool {
+        match self {
+            Shelf::Imap(session) => session.is_ready(),
+            Shelf::Pop3(_) => false,
+            Shelf::Graph(_) => true,
         }
     }
 

@@ -55,7 +55,7 @@ impl Carrier {
         tally: &mut Tally,
     ) -> Result<(), Broke> {
         while let Some(batch) = batches.recv().await {
-            if batch.uid_last <= self.cursor.uid_last && batch.taken.is_empty() {
+            if batch.uid_last <= self.cursor.uid_last && batch.taken.is_empty() && batch.names.is_empty() {
                 continue;
             }
             reached(Point::Fetched);

@@ -1,12 +1,14 @@
 //! From the server to batches: messages in order, cut so that memory stays small, and no single message stops what
 //! is behind it.
+use super::memory::Place;
 use super::plan::Rules;
 use super::shelf::{Names, Shelf};
+use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, is_blank};
 use super::{Broke, room};
 use crate::Courier;
 use crate::connect;
 use crate::letter::{self, too_big};
-use crate::trouble::{Trouble, sentence};
+use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::Named;
@@ -18,9 +20,6 @@ use wire::letter::{Letter, Room};
 
 /// A batch is passed on when it has this much in memory, however few messages that is.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
-/// is the server that is ill.
-pub(super) const SKIPS_MAX: usize = 10;
 /// Messages that are tried to see whether the server works.
 const LOOKED_AT: usize = 4;
 /// To see that a message comes no more of it is needed.
@@ -84,10 +83,12 @@ impl Open {
     fn is_full(&self, messages: usize) -> bool {
         self.batch.taken.len() >= messages || self.batch.bytes >= BATCH_BYTES_MAX || self.batch.has_large
     }
-    fn cut(&mut self, names: &mut Names) -> Batch {
+    fn cut(&mut self, names: &mut Names, trials: &Trials) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
-        batch.uid_last = self.to_come.first().map_or(self.asked, |next| next.saturating_sub(1));
-        batch.names = names.up_to(batch.uid_last);
+        let asked = self.to_come.first().map_or(self.asked, |next| next.saturating_sub(1));
+        batch.uid_last = trials.as_far(asked);
+        // Also of what is put off: it is to have its number when it is listed again.
+        batch.names = names.up_to(asked);
         batch
     }
 }
@@ -98,8 +99,7 @@ pub(super) struct Taker<'a> {
     rules: &'a Rules,
     cursor: &'a Cursor,
     batch: usize,
-    /// How many more messages may be passed over.
-    spare: &'a mut usize,
+    trials: &'a mut Trials,
     names: &'a mut Names,
     room: Room,
     /// What was left in this round.
@@ -111,6 +111,8 @@ enum Single {
     Came(Fetched),
     /// Why it is left on the server.
     Left(String),
+    /// Why it is asked for again in a later round.
+    PutOff(String),
 }
 
 impl<'a> Taker<'a> {
@@ -120,11 +122,11 @@ impl<'a> Taker<'a> {
         rules: &'a Rules,
         cursor: &'a Cursor,
         batch: usize,
-        spare: &'a mut usize,
+        trials: &'a mut Trials,
         names: &'a mut Names,
     ) -> Taker<'a> {
         let (room, refused) = (letter::room(&courier.desk().store), BTreeSet::new());
-        Taker { courier, mailbox, rules, cursor, batch, spare, names, room, refused }
+        Taker { courier, mailbox, rules, cursor, batch, trials, names, room, refused }
     }
 
     /// Fetches these UIDs and passes them on in batches; ends early when asked to stop, or when nobody stores.
@@ -148,7 +150,7 @@ impl<'a> Taker<'a> {
             }
         }
         // What came before the trouble is good.
-        let _ = out.send(open.cut(self.names)).await;
+        let _ = out.send(open.cut(self.names, self.trials)).await;
         end
     }
 
@@ -206,12 +208,12 @@ impl<'a> Taker<'a> {
     ) -> wire::Result<()> {
         let mut fetch = shelf.fetch(chunk, &self.room).await?;
         while let Some(fetched) = fetch.next().await? {
-            if let Fetched::Missing { uid } = fetched {
-                missing.push(uid);
-                continue;
+            match &fetched {
+                Fetched::Missing { uid } => missing.push(*uid),
+                Fetched::Message { uid, .. } if is_blank(&fetched) => missing.push(*uid),
+                Fetched::Message { .. } | Fetched::TooBig { .. } => self.sort(open, fetched),
             }
-            self.sort(open, fetched);
-            if open.is_full(self.batch) && out.send(open.cut(self.names)).await.is_err() {
+            if open.is_full(self.batch) && out.send(open.cut(self.names, self.trials)).await.is_err() {
                 return Ok(());
             }
         }
@@ -250,42 +252,64 @@ impl<'a> Taker<'a> {
                     self.refused.insert(*uid);
                     self.record(open, *uid, None, Content::Left(reason));
                 }
+                Single::PutOff(reason) => {
+                    self.refused.insert(*uid);
+                    tracing::info!(mailbox = self.mailbox.address, uid, "asked for again later: {reason}");
+                    self.trials.put_off.insert(*uid, reason);
+                    open.pass(*uid);
+                }
             }
-            if open.is_full(self.batch) && out.send(open.cut(self.names)).await.is_err() {
+            if open.is_full(self.batch) && out.send(open.cut(self.names, self.trials)).await.is_err() {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// One message, twice if need be. It is left where the server works, but does not deliver this one.
+    /// One message, twice if need be. It is left where the server works, but does not deliver this one; where that may be
+    /// for now, it is asked for again for a while before.
     async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Single, Broke> {
-        let mut last = None;
+        let (mut last, mut blank) = (None, false);
+        let memory = &self.courier.inside.fetched;
         for _ in 0..2 {
             match one(shelf, uid, &self.room).await {
-                Ok(Fetched::Missing { .. }) => last = None,
-                Ok(fetched) => return Ok(Single::Came(fetched)),
+                Ok(fetched) if is_blank(&fetched) => (last, blank) = (None, true),
+                Ok(Fetched::Missing { .. }) => (last, blank) = (None, false),
+                Ok(fetched) => {
+                    memory.settled(&self.place(), uid);
+                    return Ok(Single::Came(fetched));
+                }
                 Err(error) if concerns_messages(&error) => {
                     self.connect_again(shelf).await?;
-                    last = Some(error);
+                    (last, blank) = (Some(error), false);
                 }
                 Err(error) => return Err(self.broke(&error).await),
             }
         }
-        if *self.spare == 0 || !self.works(shelf, ill, &BTreeSet::from([uid])).await? {
+        let is_borne = self.trials.spare > 0;
+        let works = is_borne && self.works(shelf, ill, &BTreeSet::from([uid])).await?;
+        // One that answers with nothing works in a way, also where it has nothing else.
+        if !(works || (is_borne && blank)) {
             let error = last.unwrap_or_else(|| {
                 let why = "the server lists messages and delivers none of them";
                 wire::Error::broken("fetch messages", &self.mailbox.incoming.host).remedy(why)
             });
             return Err(self.broke(&error).await);
         }
-        *self.spare -= 1;
-        let said = match last.as_ref().map(|error| (error.server_text(), error)) {
-            None => String::new(),
-            Some((Some(text), _)) => format!(" It answers “{text}”."),
-            Some((None, error)) => format!(" {}", sentence(&error.to_string())),
-        };
-        Ok(Single::Left(format!("The server lists it but does not deliver it.{said}")))
+        self.trials.spare -= 1;
+        let reason = trials::undelivered(last.as_ref(), blank);
+        let passes = blank || last.as_ref().is_some_and(wire::Error::passes);
+        let most = if works { PUT_OFF_MS } else { PUT_OFF_ALONE_MS };
+        if passes && memory.put_off(&self.place(), uid, self.courier.now(), most) {
+            return Ok(Single::PutOff(reason));
+        }
+        memory.settled(&self.place(), uid);
+        Ok(Single::Left(reason))
+    }
+
+    fn place(&self) -> Place {
+        let (folder, uid_validity) = (self.cursor.folder.clone(), self.cursor.uid_validity);
+        Place { mailbox_id: self.mailbox.id, folder, uid_validity }
     }
 
     /// Whether the server delivers any other message: if it does not, it is ill, and no single one is to blame. Those
@@ -303,6 +327,7 @@ impl<'a> Taker<'a> {
         let looking = async {
             for uid in spread(&others).into_iter().chain(spread(&ill)) {
                 match one(shelf, uid, &look).await {
+                    Ok(fetched) if is_blank(&fetched) => {}
                     Ok(Fetched::Message { .. } | Fetched::TooBig { .. }) => return Ok(true),
                     Ok(Fetched::Missing { .. }) => {}
                     Err(error) if concerns_messages(&error) => self.connect_again(shelf).await?,

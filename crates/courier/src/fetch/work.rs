@@ -1,9 +1,12 @@
 //! One folder of a round: where reading stands there, what is new, and what is settled on the server.
+use super::memory::Place as Folder;
 use super::shelf::{Names, Opened, Shelf};
+use super::trials::Trials;
 use super::{BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, room, store, take};
 use crate::Courier;
 use crate::connect;
 use crate::trouble::{Place, Trouble};
+use desk::intake::inbox;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
 use tokio::sync::watch;
@@ -15,8 +18,7 @@ pub(super) struct Work<'a> {
     pub mailbox: &'a Mailbox,
     place: Place,
     pub rules: plan::Rules,
-    /// How many more messages may be passed over.
-    spare: usize,
+    pub trials: Trials,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
     pub unmarked: Option<Broke>,
 }
@@ -30,7 +32,7 @@ impl<'a> Work<'a> {
     ) -> Work<'a> {
         let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
         let rules = plan::Rules::of(mailbox, chosen_at, courier.now());
-        Work { courier, claim, mailbox, place, rules, spare: take::SKIPS_MAX, unmarked: None }
+        Work { courier, claim, mailbox, place, rules, trials: Trials::new(), unmarked: None }
     }
 
     pub(super) fn said(&self, error: &wire::Error) -> Trouble {
@@ -69,9 +71,10 @@ impl<'a> Work<'a> {
         stop: &watch::Receiver<bool>,
         tally: &mut Tally,
     ) -> Result<Option<Cursor>, Broke> {
-        let uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
+        let mut uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
         let mut link = shelf.goes_on().cloned();
         let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
+        self.without_recorded(&cursor, &mut uids).await?;
         // What an earlier round left over.
         self.mark(shelf, &cursor).await;
         for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
@@ -85,12 +88,30 @@ impl<'a> Work<'a> {
         if *stop.borrow() {
             return Ok(None);
         }
-        if end > cursor.uid_last || link.is_some() {
+        // What is put off is to be listed again.
+        let (reached, link) = (self.trials.as_far(end), link.filter(|_| self.trials.put_off.is_empty()));
+        if reached > cursor.uid_last || link.is_some() {
             // All that was there at first sight is dealt with.
-            cursor.uid_last = end;
+            cursor.uid_last = cursor.uid_last.max(reached);
             keep_cursor(self.courier, self.claim, &cursor, names.up_to(end), link).await?;
         }
         Ok(Some(cursor))
+    }
+
+    /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
+    async fn without_recorded(&self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
+        let (mailbox_id, folder, uid_validity) =
+            (self.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+        let place = Folder { mailbox_id, folder: folder.clone(), uid_validity };
+        let puts_off = self.courier.inside.fetched.has_put_off(&place, cursor.uid_last, uids);
+        uids.retain(|uid| !self.trials.put_off.contains_key(uid));
+        if puts_off && !uids.is_empty() {
+            let listed = std::mem::take(uids);
+            let read =
+                self.courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &listed));
+            *uids = read.await?;
+        }
+        Ok(())
     }
 
     pub(super) fn batch(&self) -> usize {
@@ -112,13 +133,14 @@ impl<'a> Work<'a> {
         let (batch, rules) = (self.batch(), &self.rules);
         let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
-        let spare = &mut self.spare;
-        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, spare, names);
+        let trials = &mut self.trials;
+        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, trials, names);
         let (taken, stored) =
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
         stored?;
         taken?;
-        cursor.uid_last = cursor.uid_last.max(uids.last().copied().unwrap_or(0));
+        let reached = self.trials.as_far(uids.last().copied().unwrap_or(0));
+        cursor.uid_last = cursor.uid_last.max(reached);
         self.mark(shelf, cursor).await;
         Ok(())
     }

@@ -8,9 +8,10 @@ use crate::trouble::sentence;
 use desk::mailboxes::mailbox::{self, Claim};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use wire::imap::Idle;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,6 +22,9 @@ const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// A link that ends sooner was not worth waiting on.
 const LOST_AT_ONCE: Duration = Duration::from_secs(60);
+
+/// After news that brought nothing the next are followed later and later: some servers tell of news without end.
+const NEWS_PAUSE_S_MAX: u64 = 60;
 
 /// A claimed mailbox and the right to fetch it now.
 type Turn = (Claim, OwnedSemaphorePermit);
@@ -64,6 +68,8 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
                     permits: Arc::clone(&permits),
                     stop: stop.clone(),
                     link: None,
+                    in_vain: 0,
+                    news_at: None,
                 };
                 tasks.spawn(watcher.run(turns));
             }
@@ -97,6 +103,9 @@ struct Watcher {
     permits: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     link: Option<Link>,
+    /// How many times in a row there were news, and nothing came of it; and when the last of them were followed.
+    in_vain: u32,
+    news_at: Option<Instant>,
 }
 
 impl Watcher {
@@ -122,7 +131,10 @@ impl Watcher {
     }
 
     async fn round(&mut self, claim: &Claim) -> End {
-        let (_, end) = fetch::round(&self.courier, claim, &mut self.link, &self.stop).await;
+        let (tally, end) = fetch::round(&self.courier, claim, &mut self.link, &self.stop).await;
+        if tally.new + tally.known > 0 {
+            self.in_vain = 0;
+        }
         if let End::Trouble(trouble) = &end {
             let id = self.mailbox_id;
             let found = self.courier.read(move |tx| mailbox::find(tx, id)).await;
@@ -136,6 +148,7 @@ impl Watcher {
     /// The next turn: by the clock, or by the server's word. `None`: the link is not worth keeping.
     async fn next(&mut self, turns: &mut mpsc::Receiver<Turn>) -> Option<Turn> {
         let mut settings = Wake::on(&self.courier, "mailbox", &self.stop);
+        let mut followed_at: Option<Instant> = None;
         loop {
             if *self.stop.borrow() || !self.is_wanted().await {
                 return None;
@@ -144,12 +157,26 @@ impl Watcher {
             let begun = Instant::now();
             let listens = link.shelf.waits_for_news();
             let news = async {
-                if listens { link.shelf.news(IDLE_FOR).await } else { std::future::pending().await }
+                match followed_at {
+                    Some(at) => {
+                        sleep_until(at).await;
+                        Ok(Idle::News)
+                    }
+                    None if listens => link.shelf.news(IDLE_FOR).await,
+                    None => std::future::pending().await,
+                }
             };
             tokio::select! {
                 turn = turns.recv() => return turn,
                 news = news => match news {
-                    Ok(Idle::News) => return self.claim().await,
+                    Ok(Idle::News) => {
+                        let may_be = self.news_may_be_followed_at();
+                        if followed_at.is_some() || may_be <= Instant::now() {
+                            (self.in_vain, self.news_at) = (self.in_vain.saturating_add(1), Some(Instant::now()));
+                            return self.claim().await;
+                        }
+                        followed_at = Some(may_be);
+                    }
                     Ok(Idle::Timeout) => {}
                     Err(error) => {
                         tracing::info!(mailbox = self.mailbox_id, "the link was lost while waiting for news: {error}");
@@ -163,6 +190,17 @@ impl Watcher {
                 },
             }
         }
+    }
+
+    /// Not sooner after those before, the more of them were in vain.
+    fn news_may_be_followed_at(&mut self) -> Instant {
+        let now = Instant::now();
+        let Some(last) = self.news_at.filter(|_| self.in_vain > 0) else { return now };
+        let pause = news_pause(self.in_vain);
+        if now > last + 2 * pause {
+            self.in_vain = 0; // it has been quiet
+        }
+        last + pause
     }
 
     /// Still fetched, from the server that the link is to.
@@ -193,5 +231,24 @@ impl Watcher {
                 None
             }
         }
+    }
+}
+
+/// 1, 2, 4 … seconds.
+fn news_pause(in_vain: u32) -> Duration {
+    Duration::from_secs(
+        1u64.checked_shl(in_vain.saturating_sub(1)).unwrap_or(u64::MAX).clamp(1, NEWS_PAUSE_S_MAX),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_in_vain_are_followed_later_and_later() {
+        let pauses: Vec<u64> = (1..=8).map(|in_vain| news_pause(in_vain).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(news_pause(u32::MAX), Duration::from_secs(60));
     }
 }

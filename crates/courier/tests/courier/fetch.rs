@@ -78,6 +78,7 @@ async fn another_uidvalidity_loses_nothing_and_doubles_nothing() {
     }
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     for (validity, first) in [(9, 100), (4, 1)] {
+        stage.clock.advance(HOUR);
         {
             let mut state = imap.state();
             state.uid_validity = validity;
@@ -177,11 +178,14 @@ async fn a_folder_that_cannot_be_moved_to_is_told_and_stops_no_mail() {
     for name in ["letter 001", "letter 002"] {
         imap.deliver(NOON - HOUR, letter(name));
         let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
-        assert!(error.to_string().contains("Done"), "{error}");
+        assert!(error.to_string().contains("Done") && error.to_string().contains("Mail comes in"), "{error}");
+        let mailbox = stage.mailbox();
+        assert_eq!(mailbox.incoming_health.reason_code, "not_settled");
+        assert!(mailbox.due_at <= stage.clock.now() + 60_000 && mailbox.failures == 0, "it goes on as usual");
         stage.clock.advance(HOUR);
     }
     assert_eq!(stage.tickets(), names(1, 2));
-    assert_ne!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+    assert_eq!(stage.mailbox().lack(), Some("fetched emails stay as they are"));
 
     imap.state().no_moving = false;
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
@@ -350,4 +354,54 @@ async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_sam
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     let files: Vec<(String,)> = stage.read(|tx| Ok(tx.all("SELECT name FROM attachment", desk::params![])?));
     assert_eq!(files, [("message.eml".to_owned(),)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_the_mailbox_was_taken_from_is_made_up_for() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 3) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    let (database, id) = (stage.database(), stage.mailbox_id);
+    imap.state().at_sign_in = Some(Box::new(move || {
+        let change = "UPDATE mailbox SET generation = generation + 1, leased_until = 0 WHERE id = $1";
+        crate::stage::apart(|| {
+            database.write(|tx| Ok::<_, desk::Error>(tx.execute(change, desk::params![id])?)).unwrap()
+        });
+    }));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.filed), (3, 3), "it ends well only when all is fetched");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_numbered_anew_again_and_again_is_not_read_from_its_beginning_each_time() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 3) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    let bodies = || imap.log().iter().filter(|line| line.starts_with("UID FETCH")).count();
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    imap.state().uid_validity = 2;
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let before = bodies();
+    for uid_validity in [3, 4] {
+        stage.clock.advance(60_000);
+        imap.state().uid_validity = uid_validity;
+        let error = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string();
+        assert!(error.contains("UIDVALIDITY") && error.contains("INBOX"), "{error}");
+        let mailbox = stage.mailbox();
+        assert_eq!(
+            mailbox.incoming_health.state,
+            mailbox::State::Waiting,
+            "{}",
+            mailbox.incoming_health.reason
+        );
+        assert!(mailbox.failures > 0, "it is tried later and later");
+    }
+    assert_eq!(bodies(), before, "nothing is fetched again");
+    // It stays as it is: then all of it is looked at once more.
+    imap.deliver(NOON, letter("letter 004"));
+    stage.clock.advance(60_000);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 1);
+    assert_eq!(stage.tickets(), names(1, 4));
 }

@@ -309,3 +309,27 @@ async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
     scene.fetch().await;
     assert_eq!(scene.stage.tickets(), names(1, sent));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_without_a_body_is_no_letter_and_is_not_deleted() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Delete).await;
+    scene.deliver(NOON, &names(1, 1));
+    for _ in 0..2 {
+        scene.practice.deliver(OPENED, b"");
+    }
+    scene.deliver(NOON, &names(2, 2));
+    let said = fetch::once(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap_err().to_string();
+    assert!(said.contains("2 letters are asked for again") && said.contains("is empty"), "{said}");
+    assert_eq!((scene.stage.tickets(), scene.stage.inbox().len()), (names(1, 2), 2));
+    // What comes behind them comes at once, and nothing twice.
+    scene.advance(60_000);
+    scene.deliver(scene.stage.clock.now(), &names(3, 3));
+    fetch::once(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap_err();
+    assert_eq!((scene.stage.tickets(), scene.stage.inbox().len()), (names(1, 3), 3));
+    scene.advance(15 * 60_000);
+    scene.deliver(scene.stage.clock.now(), &names(4, 4));
+    let summary = fetch::once(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.failed), (3, 2), "left with the reason, each of them");
+    assert_eq!(fetch::once(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap().fetched, 0);
+    assert_eq!(scene.stage.inbox().len(), 6);
+}

@@ -1,12 +1,16 @@
 //! A message that the server lists and does not deliver: it alone is left, with the reason, whatever else is listed.
+use crate::odd::{Odd, Oddity};
 use crate::pretend_imap::PretendImap;
+use crate::pretend_pop3::{Letter, PretendPop3};
 use crate::stage::{NOON, Stage, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use desk::params;
+use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
+const MINUTE: i64 = 60_000;
 
 /// So many letters, all of them in one batch.
 async fn stage(letters: u32) -> (Stage, PretendImap) {
@@ -99,4 +103,149 @@ async fn what_was_left_earlier_makes_no_server_ill() {
     let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     assert_eq!((summary.filed, summary.failed), (1, 1));
     assert_eq!(left(&stage).iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [3, 2]);
+}
+
+/// What a server refuses, it refuses in these words.
+fn refusing(usual: &'static str, words: &'static str) -> Oddity {
+    Arc::new(move |_: &str, answer: &[u8]| {
+        let text = std::str::from_utf8(answer).ok()?;
+        text.contains(usual).then(|| Odd::Says(text.replace(usual, words).into_bytes()))
+    })
+}
+
+/// A round that could not do all, and what it says.
+async fn short(stage: &Stage) -> String {
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_body_is_no_letter_and_what_has_none_is_asked_for_again_before_it_is_left() {
+    let (stage, imap) = stage(5).await;
+    for (index, bytes) in [(1, ""), (2, ""), (3, " \r\n\r\n")] {
+        imap.state().letters[index].bytes = bytes.into();
+    }
+    let said = short(&stage).await;
+    assert!(said.contains("3 letters are asked for again") && said.contains("is empty"), "{said}");
+    assert_eq!(stage.tickets(), ["letter 001", "letter 005"]);
+    assert_eq!(
+        (stage.inbox().len(), imap.state().letters.len()),
+        (2, 3),
+        "none of the empty ones is deleted"
+    );
+
+    // The server has its bytes by now.
+    imap.state().letters[0].bytes = letter("letter 002");
+    imap.deliver(NOON, letter("letter 006"));
+    stage.clock.advance(MINUTE);
+    short(&stage).await;
+    assert_eq!(stage.tickets(), ["letter 001", "letter 002", "letter 005", "letter 006"]);
+
+    stage.clock.advance(15 * MINUTE);
+    imap.deliver(NOON, letter("letter 007"));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.failed), (3, 2));
+    let left = left(&stage);
+    assert_eq!(left.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [4, 3]);
+    assert!(left[0].1.contains("What it gives for it is empty."), "{left:?}");
+    assert_eq!(imap.state().letters.len(), 2, "they stay on the server");
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_has_nothing_but_what_is_empty_is_asked_again_for_a_day() {
+    let (stage, imap) = stage(1).await;
+    imap.state().letters[0].bytes.clear();
+    for _ in 0..3 {
+        assert!(short(&stage).await.contains("One letter is asked for again"));
+        let mailbox = stage.mailbox();
+        assert_eq!((mailbox.incoming_health.state, mailbox.failures), (mailbox::State::Waiting, 0));
+        stage.clock.advance(7 * HOUR);
+    }
+    assert!(stage.inbox().is_empty());
+    stage.clock.advance(7 * HOUR);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().failed, 1);
+    assert_eq!((imap.state().letters.len(), stage.mailbox().incoming_health.state), (1, mailbox::State::Ok));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_refused_for_now_comes_later_and_stops_nobody_behind_it() {
+    for code in ["[UNAVAILABLE] busy", "[INUSE] busy", "Server Unavailable. 15"] {
+        let (stage, imap) = stage(4).await;
+        imap.state().refused.insert(2);
+        imap.state().odd = Some(refusing("this one is poisoned", code));
+        let said = short(&stage).await;
+        assert!(said.contains("One letter is asked for again"), "{said}");
+        assert_eq!(stage.tickets(), ["letter 001", "letter 003", "letter 004"]);
+        let health = stage.mailbox().incoming_health;
+        assert_eq!((health.state, health.reason_code.as_str()), (mailbox::State::Waiting, "not_delivered"));
+        assert!(stage.mailbox().due_at <= stage.clock.now() + MINUTE, "as usual");
+
+        imap.deliver(NOON, letter("letter 005"));
+        stage.clock.advance(MINUTE);
+        short(&stage).await;
+        assert_eq!(stage.tickets().len(), 4, "what comes behind it comes at once");
+
+        imap.state().refused.clear();
+        stage.clock.advance(MINUTE);
+        assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 1);
+        assert_eq!((stage.tickets().len(), stage.inbox().len()), (5, 5), "{code}: each once");
+        assert!(imap.state().letters.is_empty());
+        assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_behind_one_that_is_put_off_is_not_fetched_again() {
+    let (stage, imap) = stage(4).await;
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    imap.state().refused.insert(2);
+    imap.state().odd = Some(refusing("this one is poisoned", "[UNAVAILABLE] busy"));
+    short(&stage).await;
+    let before = imap.log().len();
+    stage.clock.advance(MINUTE);
+    short(&stage).await;
+    let asked = |line: &&String| line.starts_with("UID FETCH") && line.contains("BODY");
+    let again: Vec<String> = imap.log().into_iter().skip(before).collect();
+    let again: Vec<&String> = again.iter().filter(asked).collect();
+    assert!(again.iter().take(3).all(|line| line.starts_with("UID FETCH 2 ")), "{again:?}");
+
+    // It lasts: then it is left, with what the server says of it.
+    stage.clock.advance(15 * MINUTE);
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.failed), (1, 1));
+    let left = left(&stage);
+    assert!(left[0].1.contains("It answers “[UNAVAILABLE] busy”."), "{left:?}");
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 0);
+    assert_eq!(stage.inbox().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_pop3_too_what_is_empty_or_refused_for_now_is_neither_lost_nor_deleted() {
+    let (stage, pop3) = (Stage::new(), PretendPop3::start().await);
+    stage.fetched_by_pop3(pop3.address, StartFrom::Everything, Fetched::Delete);
+    pop3.deliver(NOON - HOUR, letter("letter 001"));
+    for name in ["empty-1", "empty-2"] {
+        pop3.state().letters.push(Letter { name: name.into(), bytes: Vec::new() });
+    }
+    for name in names(2, 4) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    pop3.state().refused.insert("name-003".into());
+    pop3.state().odd = Some(refusing("cannot read it", "[SYS/TEMP] busy"));
+    let said = short(&stage).await;
+    assert!(said.contains("3 letters are asked for again"), "{said}");
+    assert_eq!(stage.tickets(), ["letter 001", "letter 002", "letter 004"]);
+    assert_eq!(pop3.names(), ["empty-1", "empty-2", "name-003"]);
+
+    pop3.state().refused.clear();
+    pop3.deliver(NOON, letter("letter 005"));
+    stage.clock.advance(MINUTE);
+    short(&stage).await;
+    assert_eq!(stage.tickets().len(), 5);
+    stage.clock.advance(15 * MINUTE);
+    pop3.deliver(NOON, letter("letter 006"));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.failed), (3, 2));
+    assert_eq!((stage.tickets().len(), stage.inbox().len()), (6, 8));
+    assert_eq!(pop3.names(), ["empty-1", "empty-2"], "they stay on the server");
 }

@@ -216,3 +216,45 @@ async fn the_proof_and_the_doctor_go_past_the_sign_in() {
     );
     assert_eq!(pop3.names().len(), 1, "nothing was changed");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_that_is_empty_once_forgets_nothing() {
+    for start_from in [StartFrom::Now, StartFrom::Everything] {
+        let (stage, pop3) = stage(start_from.clone(), Fetched::Nothing).await;
+        for name in names(1, 3) {
+            pop3.deliver(NOON - HOUR, letter(&name));
+        }
+        let tickets = if start_from == StartFrom::Now { 0 } else { 3 };
+        assert_eq!(fetch(&stage).await.fetched, tickets);
+        let there = pop3.state().letters.clone();
+        let retrieved = || pop3.log().iter().filter(|line| line.starts_with("RETR")).count();
+        let before = retrieved();
+        for _ in 0..3 {
+            pop3.state().letters.clear();
+            assert_eq!(fetch(&stage).await.fetched, 0);
+            pop3.state().letters = there.clone();
+            assert_eq!(fetch(&stage).await.fetched, 0);
+        }
+        assert_eq!((stage.tickets().len(), retrieved()), (tickets, before), "nothing comes back as news");
+        // Emptied for good, a server may give the same names again.
+        pop3.state().letters.clear();
+        fetch(&stage).await;
+        fetch(&stage).await;
+        pop3.state().letters.push(received("name-001", NOON, &letter("letter 009")));
+        assert_eq!(fetch(&stage).await.fetched, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listing_that_lacks_some_brings_no_old_mail_back_as_news() {
+    let (stage, pop3) = stage(StartFrom::Now, Fetched::Nothing).await;
+    for name in names(1, 3) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    let whole = pop3.state().letters.clone();
+    pop3.state().letters.truncate(1);
+    assert_eq!(fetch(&stage).await.fetched, 0);
+    pop3.state().letters = whole;
+    assert_eq!((fetch(&stage).await.fetched, stage.tickets().len()), (0, 0));
+}

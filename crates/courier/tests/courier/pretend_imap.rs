@@ -65,6 +65,8 @@ pub struct State {
     pub hidden_from_subject_search: bool,
     /// A search by subject finds every letter.
     pub finds_everything: bool,
+    /// What it says at once to who waits for news.
+    pub idle_says: Option<&'static str>,
     /// Nobody is told of news.
     pub no_idle: bool,
     /// What SELECT and EXAMINE are answered with, instead of being looked at.
@@ -229,7 +231,8 @@ impl PretendImap {
         read: &mut BufReader<OwnedReadHalf>,
         write: &mut OwnedWriteHalf,
     ) -> std::io::Result<()> {
-        write.write_all(b"+ idling\r\n").await?;
+        let said = self.state().idle_says.unwrap_or_default();
+        write.write_all(format!("+ idling\r\n{said}").as_bytes()).await?;
         let mut line = String::new();
         loop {
             tokio::select! {

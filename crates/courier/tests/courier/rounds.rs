@@ -28,6 +28,44 @@ async fn news_becomes_a_ticket_without_waiting_for_the_clock_and_stopping_is_qui
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_fetched_mail_cannot_be_moved_the_next_letter_comes_by_the_servers_word_all_the_same() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    imap.state().no_moving = true;
+    stage.fetched_from(imap.address, StartFrom::Now, Fetched::Move("Done".into()));
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    until(&stage.courier, || imap.log().iter().any(|line| line == "IDLE")).await;
+    // The clock stands still: only the server's word can bring these.
+    for name in ["one", "two"] {
+        imap.deliver(NOON + 1_000, letter(name));
+        until(&stage.courier, || stage.tickets().iter().any(|subject| subject == name)).await;
+    }
+    let sign_ins = imap.log().iter().filter(|line| line.starts_with("AUTHENTICATE")).count();
+    assert_eq!(sign_ins, 1, "one link for all");
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_tells_of_news_without_end_is_followed_in_reason_and_its_mail_comes() {
+    for says in ["* 1 RECENT\r\n", "* 99 EXISTS\r\n"] {
+        let (stage, imap) = (Stage::new(), PretendImap::start().await);
+        imap.state().idle_says = Some(says);
+        stage.fetched_from(imap.address, StartFrom::Now, Fetched::Nothing);
+        let (stop, stopped) = watch::channel(false);
+        let rounds = rounds::start(stage.courier.clone(), stopped);
+        let waited = || imap.log().iter().filter(|line| *line == "IDLE").count();
+        until(&stage.courier, || waited() > 0).await;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert!((2..=4).contains(&waited()), "{says}: {} times in two seconds and a half", waited());
+        imap.deliver(NOON + 1_000, letter("one"));
+        until(&stage.courier, || stage.tickets() == ["one"]).await;
+        stop.send(true).unwrap();
+        rounds.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_process_had_in_hand_is_free_at_the_next_start_and_what_a_living_one_has_is_not() {
     use desk::mailboxes::mailbox;
     let (stage, imap) = (Stage::new(), PretendImap::start().await);

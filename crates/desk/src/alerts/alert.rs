@@ -1,6 +1,6 @@
 //! An alert: something that needs a person, from when it was seen until it has been well for a while.
 use crate::db::{self, FromRow, Query, Row, Tx};
-use crate::mailboxes::mailbox::SOME_FOLDERS;
+use crate::mailboxes::mailbox::{NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
 use crate::{Result, params};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,12 @@ impl Fact {
         match self.kind {
             Kind::Incoming if self.is_ahead => format!("{} will get no mail soon", self.name),
             Kind::Outgoing if self.is_ahead => format!("{} will send no mail soon", self.name),
-            Kind::Incoming if self.code == SOME_FOLDERS => format!("{} is not fetched whole", self.name),
+            Kind::Incoming if [SOME_FOLDERS, NOT_DELIVERED].contains(&self.code.as_str()) => {
+                format!("{} is not fetched whole", self.name)
+            }
+            Kind::Incoming if self.code == NOT_SETTLED => {
+                format!("{} leaves fetched mail as it is on the server", self.name)
+            }
             Kind::Incoming => format!("{} gets no mail", self.name),
             Kind::Outgoing => format!("{} sends no mail", self.name),
             Kind::Silence => format!("{} is unusually silent", self.name),

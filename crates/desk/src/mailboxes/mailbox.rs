@@ -199,9 +199,14 @@ impl Mailbox {
         let health = self.health(side);
         worked_at.is_none() && health.reason_code == code && health.reason == reason
     }
-    /// Its trouble is that of some folders: mail of the others comes in.
-    pub fn is_fetched_in_part(&self) -> bool {
-        self.incoming_health.reason_code == SOME_FOLDERS
+    /// What does not work, in a few words, where mail comes in all the same.
+    pub fn lack(&self) -> Option<&'static str> {
+        match self.incoming_health.reason_code.as_str() {
+            SOME_FOLDERS => Some("not all folders are fetched"),
+            NOT_DELIVERED => Some("not all letters are delivered"),
+            NOT_SETTLED => Some("fetched emails stay as they are"),
+            _ => None,
+        }
     }
     /// The login name of a side: as entered, else the mailbox that is opened.
     pub fn user(&self, side: Side) -> &str {
@@ -348,6 +353,10 @@ pub struct Claim {
 }
 /// The reason code of a mailbox, some of whose folders are not fetched.
 pub const SOME_FOLDERS: &str = "some_folders";
+/// Of one whose server does not deliver some letters for now.
+pub const NOT_DELIVERED: &str = "not_delivered";
+/// Of one at whose server what *Fetched Emails* says cannot be done.
+pub const NOT_SETTLED: &str = "not_settled";
 
 /// What a fetching round came to.
 #[derive(Clone, Debug)]
@@ -356,7 +365,7 @@ pub enum Round {
         mail: bool,
         next_at: i64,
     },
-    /// Mail came in, and of some folders it does not: the round goes on as one that was done, and says so.
+    /// Mail came in, and something else could not be done: the round goes on as one that was done, and says so.
     Partly {
         mail: bool,
         next_at: i64,

@@ -189,7 +189,7 @@ fn a_mailbox_some_of_whose_folders_are_not_fetched_goes_on_and_says_so() {
     };
     assert!(day.write(|tx| mailbox::settle(tx, &claim, &round, now)));
     let kept = day.read(|tx| mailbox::get(tx, id));
-    assert!(kept.is_fetched_in_part());
+    assert!(kept.lack().is_some());
     assert_eq!(
         (kept.incoming_health.state, kept.failures, kept.last_mail_at, kept.due_at),
         (State::NeedsPerson, 0, Some(now), now + 60_000)

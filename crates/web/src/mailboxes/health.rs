@@ -111,10 +111,8 @@ fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
         _ if !mailbox.active => ("", "fetching is off"),
         State::New => ("", "not opened yet"),
         State::Ok => ("good", "mail is fetched"),
-        State::Waiting if mailbox.is_fetched_in_part() => ("warn", "not all folders are fetched"),
-        State::NeedsPerson if mailbox.is_fetched_in_part() => ("bad", "not all folders are fetched"),
-        State::Waiting => ("warn", "tried again by itself"),
-        State::NeedsPerson => ("bad", "gets no mail"),
+        State::Waiting => ("warn", mailbox.lack().unwrap_or("tried again by itself")),
+        State::NeedsPerson => ("bad", mailbox.lack().unwrap_or("gets no mail")),
     };
     side(health, page, color, words)
 }

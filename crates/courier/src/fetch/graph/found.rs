@@ -7,6 +7,8 @@ use wire::graph::{Listed, Page};
 pub(super) struct Found {
     pub order: Vec<String>,
     received_at: HashMap<String, Option<i64>>,
+    /// Of all ids that were ever named.
+    pub bytes: usize,
 }
 
 impl Found {
@@ -16,6 +18,7 @@ impl Found {
         for listed in &page.listed {
             let known = self.received_at.get(&listed.id);
             if known.is_none() {
+                self.bytes += listed.id.len();
                 self.order.push(listed.id.clone());
             }
             let at = listed.received_at.or(known.copied().flatten());
@@ -32,7 +35,7 @@ impl Found {
 
     /// Oldest first, as far as is known when they came; the others last, in the server's order.
     pub(super) fn in_order(self) -> Vec<Listed> {
-        let Found { order, mut received_at } = self;
+        let Found { order, mut received_at, .. } = self;
         let listed = order.into_iter().filter_map(|id| {
             let received_at = received_at.remove(&id)?;
             Some(Listed { id, received_at })

@@ -1,0 +1,84 @@
+//! What a round that brought mail in could not do all the same: it is told, and stops nothing.
+use crate::trouble::{TRIES_AGAIN, Trouble, sentence};
+use desk::mailboxes::mailbox::{Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
+use mail::explain::Class;
+use std::collections::BTreeMap;
+
+/// Reasons that are said of several folders at once.
+const SAID_MAX: usize = 3;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Lack {
+    pub folder: String,
+    pub what: What,
+    pub trouble: Trouble,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Mail of it does not come in.
+    Folder,
+    /// On the server, what *Fetched Emails* says.
+    Settling,
+    /// Of some letters, which the server does not deliver for now.
+    Letters,
+}
+
+impl Lack {
+    pub(super) fn new(folder: &str, what: What, trouble: Trouble) -> Lack {
+        Lack { folder: folder.to_owned(), what, trouble }
+    }
+
+    /// What is put off, and why, by UID.
+    pub(super) fn of_letters(folder: &str, put_off: &BTreeMap<u32, String>) -> Option<Lack> {
+        let (_, why) = put_off.first_key_value()?;
+        let count = match put_off.len() {
+            1 => "One letter is".to_owned(),
+            many => format!("{many} letters are"),
+        };
+        let reason = format!("{count} asked for again for a while, and then left on the server: {why}");
+        let remedy = "Nothing is to be done; what came behind is fetched.";
+        Some(Lack::new(folder, What::Letters, Trouble::new(Class::Retry, NOT_DELIVERED, reason, remedy)))
+    }
+}
+
+/// What is said of a mailbox, of which mail comes in save for this.
+pub(super) fn summed(lacks: &[Lack]) -> Trouble {
+    let of = |what: What| lacks.iter().filter(move |lack| lack.what == what);
+    let mut said = Vec::new();
+    let folders: Vec<&Lack> = of(What::Folder).collect();
+    let names: Vec<String> = folders.iter().map(|lack| format!("“{}”", lack.folder)).collect();
+    match names.as_slice() {
+        [] => {}
+        [one] => said.push(format!("The folder {one} is not well; the others are fetched.")),
+        many => said.push(format!("The folders {} are not well; the others are fetched.", many.join(", "))),
+    }
+    for lack in folders.iter().take(SAID_MAX) {
+        let of = if folders.len() > 1 { format!("“{}”: ", lack.folder) } else { String::new() };
+        said.push(format!("{of}{}", lack.trouble.whole_reason()));
+    }
+    if let Some(lack) = of(What::Settling).next() {
+        let why = sentence(&lack.trouble.whole_reason());
+        said.push(format!(
+            "Mail comes in, but what Fetched Emails says could not be done on the server. {why}"
+        ));
+    }
+    said.extend(of(What::Letters).next().map(|lack| lack.trouble.whole_reason()));
+    let worst = lacks.iter().find(|lack| lack.trouble.needs_person()).or(lacks.first());
+    let (class, remedy) = worst
+        .map_or((Class::Retry, TRIES_AGAIN), |worst| (worst.trouble.class, worst.trouble.remedy.as_str()));
+    let has = |what: What| of(what).next().is_some();
+    let code = match (has(What::Folder), has(What::Letters)) {
+        (true, _) => SOME_FOLDERS,
+        (false, true) => NOT_DELIVERED,
+        (false, false) => NOT_SETTLED,
+    };
+    Trouble::new(class, code, said.join(" "), remedy)
+}
+
+/// In the log, once.
+pub(super) fn tell(mailbox: &Mailbox, trouble: &Trouble) {
+    if mailbox.incoming_health.reason != trouble.reason {
+        tracing::warn!(mailbox = mailbox.address, code = trouble.code, "fetch: {}", trouble.reason);
+    }
+}
