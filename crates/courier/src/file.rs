@@ -8,7 +8,7 @@ use crate::Courier;
 use desk::Desk;
 use desk::intake::filing::{self, Parsed, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
-use read::waits;
+use read::{failed, waits};
 use tokio::sync::watch;
 
 /// Rows of one transaction.
@@ -138,10 +138,31 @@ pub(crate) async fn drain(
         let in_hand: Vec<i64> = ready.iter().map(|(claim, _)| claim.inbox_id).collect();
         let next = prepare(courier, BATCH, &in_hand);
         let (filed, next) = tokio::join!(commit(courier, ready), next);
-        told(&filed?);
+        match filed {
+            Ok(filed) => told(&filed),
+            Err(error) => {
+                if error.is_the_databases() {
+                    let next = next.unwrap_or_default().into_iter().map(|(claim, _)| claim.inbox_id);
+                    give_back(courier, in_hand.into_iter().chain(next).collect()).await;
+                }
+                return Err(error);
+            }
+        }
         ready = next?;
+        if ready.is_empty() {
+            ready = prepare(courier, BATCH, &[]).await?;
+        }
     }
     Ok(())
+}
+
+/// Or they would be taken for what ends the process, when it is the database that is away.
+async fn give_back(courier: &Courier, ids: Vec<i64>) {
+    let owner = courier.node().to_owned();
+    let given = courier.write_behind(move |tx| inbox::give_back(tx, &owner, &ids)).await;
+    if let Err(error) = given {
+        tracing::debug!("claimed messages wait for the end of their lease: {error}");
+    }
 }
 
 /// Files a batch. When the whole does not commit for another reason than the database's, each is tried alone.
@@ -153,21 +174,33 @@ async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
     let now = courier.now();
     courier
         .blocking(move |desk| match file(desk, &ready, now) {
-            Err(error) if ready.len() > 1 && !error.is_the_databases() => {
-                tracing::warn!("a batch could not be filed as a whole, so each alone: {error}");
-                let mut filed = Filed::default();
-                for one in ready.chunks(1) {
-                    match file(desk, one, now) {
-                        Ok(alone) => filed.0.extend(alone.0),
-                        Err(error) if error.is_the_databases() => return Err(error),
-                        Err(error) => tracing::error!("a message could not be filed: {error}"),
-                    }
-                }
-                Ok(filed)
-            }
+            Err(error) if !error.is_the_databases() => each_alone(desk, &ready, &error, now),
             done => done,
         })
         .await
+}
+
+/// What does not commit even alone is put off, or kept for a person, by a change of its row and nothing else.
+fn each_alone(desk: &Desk, ready: &[Ready], why: &desk::Error, now: i64) -> desk::Result<Filed> {
+    tracing::warn!("a batch could not be filed as a whole, so each alone: {why}");
+    let mut filed = Filed::default();
+    for one in ready.chunks(1) {
+        match file(desk, one, now) {
+            Ok(alone) => filed.0.extend(alone.0),
+            Err(error) if error.is_the_databases() => return Err(error),
+            Err(error) => {
+                for (claim, _) in one {
+                    let outcome = failed(claim, &error.to_string(), now);
+                    match desk.db.write(|tx| inbox::settle(tx, claim, &outcome, now)) {
+                        Ok(in_time) => filed.0.push((claim.mailbox_id, settled(in_time, outcome))),
+                        Err(error) if error.is_the_databases() => return Err(error),
+                        Err(error) => tracing::error!("a message could not be filed, nor put off: {error}"),
+                    }
+                }
+            }
+        }
+    }
+    Ok(filed)
 }
 
 fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {

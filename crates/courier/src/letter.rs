@@ -2,7 +2,7 @@
 //! what is recorded of it.
 use anyhow::Context as _;
 use desk::files::store::{Store, Stored};
-use desk::intake::inbox::Arrival;
+use desk::intake::inbox::{Arrival, Head};
 use desk::intake::round_trip;
 use mail::message::HEAD_BYTES_MAX;
 use std::borrow::Cow;
@@ -92,8 +92,17 @@ impl<'a> Raw<'a> {
             start = Cow::Owned([self.before, &start].concat());
         }
         let read = mail::message::parse(mail::message::head(&start));
-        let marks = round_trip::marks(&read);
-        Ok(Arrival { uid, received_at, stored, content_key, marks, message_id: read.message_id, silent })
+        let (marks, head) = (round_trip::marks(&read), Head::of(&read));
+        Ok(Arrival {
+            uid,
+            received_at,
+            stored,
+            content_key,
+            marks,
+            head,
+            message_id: read.message_id,
+            silent,
+        })
     }
 }
 

@@ -128,13 +128,18 @@ fn under(tx: &mut Tx<'_>, id: &str, limit: i64) -> Result<Vec<i64>> {
 #[cfg(any(test, feature = "testing"))]
 pub fn plan(tx: &mut Tx<'_>) -> Result<String> {
     let mut said = Vec::new();
-    for sql in [SENT_AS, FILED_AS, LEFT_AS, WAITING_AS, SENT_TO] {
+    for sql in [SENT_AS, FILED_AS, LEFT_AS, WAITING_AS, SENT_TO, LEFT_FROM, WAITING_FROM] {
         said.extend(tx.plan(sql, params!["id@example.org", 2])?);
     }
     Ok(said.join("\n"))
 }
-/// What this address has written to its tickets and to those that it has a part in; of what is on no ticket, the reason
-/// names the sender.
+const LEFT_FROM: &str =
+    "SELECT id FROM inbox WHERE state IN ('ignored', 'held', 'failed') AND sender_key = $1
+    ORDER BY id DESC LIMIT $2";
+const WAITING_FROM: &str =
+    "SELECT id FROM inbox WHERE state = 'new' AND sender_key = $1 ORDER BY id DESC LIMIT $2";
+/// What this address has written to its tickets and to those that it has a part in, and what came from it and is on no
+/// ticket. Of what came before a sender was kept of that, the reason names it.
 fn from(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
     let filed = ids(
         tx,
@@ -151,8 +156,10 @@ fn from(tx: &mut Tx<'_>, key: &str, limit: i64) -> Result<Vec<i64>> {
          ORDER BY e.inbox_id DESC LIMIT $2",
         params![key, limit, TICKETS_MAX],
     )?;
+    let left = ids(tx, LEFT_FROM, params![key, limit])?;
+    let waiting = ids(tx, WAITING_FROM, params![key, limit])?;
     let told = by_reason(tx, key, limit)?;
-    Ok(merged(filed, told, limit))
+    Ok(merged(merged(filed, left, limit), merged(waiting, told, limit), limit))
 }
 const SENT_TO: &str =
     "SELECT DISTINCT outbox_id FROM delivery WHERE recipient_key = $1 ORDER BY outbox_id DESC LIMIT $2";
@@ -176,10 +183,21 @@ fn about(tx: &mut Tx<'_>, words: &str, limit: i64) -> Result<(Vec<i64>, Vec<i64>
             outgoing.extend(outbox_id);
         }
     }
-    let told = by_reason(tx, words, limit)?;
-    Ok((merged(incoming, told, limit), merged(outgoing, Vec::new(), limit)))
+    let (told, headed) = (by_reason(tx, words, limit)?, by_head(tx, words, limit)?);
+    Ok((merged(incoming, merged(told, headed, limit), limit), merged(outgoing, Vec::new(), limit)))
 }
-/// Messages on no ticket: the reason quotes their subject and their sender.
+/// Messages on no ticket, or on none yet, by their subject. SQLite knows the lower case of ASCII alone, so what is written
+/// as it was asked for is found too.
+fn by_head(tx: &mut Tx<'_>, words: &str, limit: i64) -> Result<Vec<i64>> {
+    ids(
+        tx,
+        "SELECT id FROM inbox WHERE state IN ('new', 'ignored', 'held', 'failed')
+             AND (lower(subject) LIKE $1 ESCAPE '\\' OR subject LIKE $2 ESCAPE '\\')
+         ORDER BY id DESC LIMIT $3",
+        params![pattern(words), escaped(words.trim().chars()), limit],
+    )
+}
+/// Messages on no ticket whose reason quotes their subject and their sender.
 fn by_reason(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<Vec<i64>> {
     ids(
         tx,
@@ -190,8 +208,11 @@ fn by_reason(tx: &mut Tx<'_>, text: &str, limit: i64) -> Result<Vec<i64>> {
 }
 /// Anywhere in a text that is in lower case.
 fn pattern(text: &str) -> String {
+    escaped(text.trim().chars().flat_map(char::to_lowercase))
+}
+fn escaped(text: impl Iterator<Item = char>) -> String {
     let mut pattern = "%".to_owned();
-    for c in text.trim().chars().flat_map(char::to_lowercase) {
+    for c in text {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -62,8 +62,12 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             })
         }
         Command::Retry { id } => {
-            desk.db.write(|tx| inbox::retry(tx, &by, id))?;
-            let sentence = format!("Message {id} is filed again at the next round.");
+            let sentence = match desk.db.write(|tx| inbox::retry(tx, &by, id))? {
+                inbox::Retried::Filed => format!("Message {id} is filed again at the next round."),
+                inbox::Retried::Asked => {
+                    format!("The server is asked for message {id} again at the next round.")
+                }
+            };
             output::done(program.json, id, "retry", &sentence)
         }
         Command::Accept { id } => {

@@ -8,8 +8,9 @@ use crate::{Error, State, Who, contents, error};
 use askama::Template;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use desk::Refusal;
 use desk::files::blob;
-use desk::intake::inbox::{self, Inbox, State as Fate};
+use desk::intake::inbox::{self, Inbox, Retried, State as Fate};
 use serde::Deserialize;
 
 const LINES_MAX: i64 = 50;
@@ -64,11 +65,18 @@ async fn show_list(
     why: Option<String>,
 ) -> Result<Response, Error> {
     let (word, fate) = fate(asked.state.as_deref());
-    let (lines, next) = page_of(state, fate, asked.after).await?;
-    let mut page = Page::new(state, visit, "Inbox", Here::Emails).await?;
-    if asked.done.as_deref() == Some("retried") {
-        page.done = Some("The message is filed again in a moment.".to_owned());
+    let (mut lines, next) = page_of(state, fate, asked.after).await?;
+    if fate == Fate::Failed && asked.after.is_none() {
+        // Those that will have failed, if nothing changes.
+        let put_off = state.courier.read(|tx| inbox::list_put_off(tx, LINES_MAX)).await?;
+        lines.splice(0..0, put_off);
     }
+    let mut page = Page::new(state, visit, "Inbox", Here::Emails).await?;
+    page.done = match asked.done.as_deref() {
+        Some("retried") => Some("The message is filed again in a moment.".to_owned()),
+        Some("asked") => Some("The server is asked for the message again in a moment.".to_owned()),
+        _ => None,
+    };
     show(&ListPage { page, state: word, lines, next, why })
 }
 
@@ -85,7 +93,7 @@ pub async fn page_of(
     Ok((lines, next))
 }
 
-/// *Retry*: filed again by the next round.
+/// *Retry*: filed again by the next round; *Ask again*: of its server.
 pub async fn retry(
     axum::extract::State(state): axum::extract::State<State>,
     visit: Visit,
@@ -95,7 +103,8 @@ pub async fn retry(
     find(&state, id).await?;
     let by = who.by();
     match error::refusal(state.courier.write(move |tx| inbox::retry(tx, &by, id)).await)? {
-        Ok(()) => Ok(see_other("/inbox?done=retried")),
+        Ok(Retried::Filed) => Ok(see_other("/inbox?done=retried")),
+        Ok(Retried::Asked) => Ok(see_other("/inbox?done=asked")),
         Err(refusal) => show_list(&state, &visit, &Asked::default(), Some(refusal.to_string())).await,
     }
 }
@@ -112,6 +121,9 @@ pub async fn raw(
     let found = find(&state, id).await?;
     download(&state, found).await
 }
+
+pub const DAMAGED: &str = "Its bytes cannot be read: the file in the store is damaged or missing. postern check names it; put it \
+    back from a backup, and try again.";
 
 /// Where its bytes are, and what they are called.
 pub async fn place(state: &State, found: &Inbox) -> Result<(String, [u8; 32]), Error> {
@@ -130,7 +142,13 @@ pub async fn place(state: &State, found: &Inbox) -> Result<(String, [u8; 32]), E
 
 pub async fn download(state: &State, found: Inbox) -> Result<Response, Error> {
     let (id, (place, hash)) = (found.id, place(state, &found).await?);
-    let contents = contents::open(state, place, hash.to_vec()).await?;
+    let contents = match contents::open(state, place, hash.to_vec()).await {
+        Err(Error::Failed(error)) => {
+            tracing::error!(inbox = id, "a raw message could not be read: {error:#}");
+            return Err(Error::Refused(Refusal::Other(DAMAGED.to_owned())));
+        }
+        opened => opened?,
+    };
     let described = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"message-{id}.eml\"")),

@@ -9,7 +9,8 @@ use axum::response::{Html, IntoResponse, Response};
 use desk::alerts::alert::{self, Alert, Kind};
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
-use desk::intake::{held, inbox};
+use desk::intake::held;
+use desk::intake::inbox::{self, Unfiled};
 use desk::mailboxes::mailbox::{self, Mailbox, NOT_SETTLED, Side, State as Health};
 use desk::site::key_health;
 use desk::site::mail_hold::{self, MailHold};
@@ -94,10 +95,11 @@ impl Page {
                 let (counts, held, hold) =
                     (queue::counts(tx, &viewer)?, held::count(tx)?, mail_hold::find(tx)?);
                 if !is_administrator {
-                    return Ok((counts, held, hold, (Vec::new(), 0, Vec::new(), None)));
+                    let unfiled = Unfiled::default();
+                    return Ok((counts, held, hold, (Vec::new(), unfiled, Vec::new(), None)));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
-                let unfiled = inbox::count(tx, inbox::State::Failed)?;
+                let unfiled = inbox::unfiled(tx)?;
                 Ok((counts, held, hold, (mailboxes, unfiled, alert::open(tx)?, notice::why_unsent(tx)?)))
             })
             .await?;
@@ -329,17 +331,39 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
     needy.map(trouble).collect()
 }
 
-/// Mail that is here and that no agent sees.
-fn not_filed(page: &Page, count: i64) -> Option<Trouble> {
-    let what = match count {
-        0 => return None,
-        1 => "One message is stored, and could not be made a ticket".to_owned(),
-        count => format!("{} messages are stored, and could not be made tickets", page.count(&count)),
+/// Mail that no agent sees.
+fn not_filed(page: &Page, unfiled: Unfiled) -> Option<Trouble> {
+    let Unfiled { kept, left, put_off } = unfiled;
+    let said = |count: i64, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(one.to_owned()),
+        count => Some(format!("{} messages {many}", page.count(&count))),
+    };
+    let all = [
+        said(
+            kept,
+            "one message is stored, and could not be made a ticket",
+            "are stored, and could not be made tickets",
+        ),
+        said(
+            put_off,
+            "one message could not be made a ticket so far, and is tried again",
+            "could not be made tickets so far, and are tried again",
+        ),
+        said(left, "one message was left on its server", "were left on their servers"),
+    ];
+    let what = all.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let mut letters = what.chars();
+    let first = letters.next()?;
+    let there = if kept + put_off > 0 {
+        "it can be downloaded and tried again"
+    } else {
+        "its server can be asked again"
     };
     Some(Trouble {
-        what,
+        what: first.to_uppercase().chain(letters).collect(),
         since: None,
-        sentence: "The Inbox has the reason of each; there it can be downloaded and tried again.".to_owned(),
+        sentence: format!("The Inbox has the reason of each; there {there}."),
         link: "/inbox".to_owned(),
         color: "bad",
         button: "Look at the Inbox",

@@ -10,6 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const TEXT_CHARACTERS_MAX: usize = 20_000;
 const FILES_MAX: usize = 50;
 
+const UNREADABLE: &str =
+    "Postern fails when it reads this message. It can be downloaded, and looked into elsewhere.";
+const LEFT: &str = "It is on its server, and was not fetched.";
+
 #[derive(Clone, Debug, Default)]
 pub struct Preview {
     pub from: String,
@@ -31,17 +35,20 @@ impl Preview {
 
 /// Of the bytes as they came. What cannot be read is said, and can still be downloaded.
 pub async fn of(state: &State, row: &Inbox) -> Result<Preview, Error> {
-    let (place, hash) = inbox::place(state, row).await?;
+    if row.is_left {
+        return Ok(Preview { why: Some(LEFT), ..Preview::default() });
+    }
+    let ((place, hash), id) = (inbox::place(state, row).await?, row.id);
     // A message that makes the parser fail must not take the page with it.
     let read = state.courier.blocking(move |desk| {
-        let content = desk.store.open_blob(&place, &hash)?;
-        catch_unwind(AssertUnwindSafe(|| parsed(content).map(|parsed| read(&parsed)))).unwrap_or_else(|_| {
-            Ok(Preview {
-                why: Some(
-                    "Postern fails when it reads this message. It can be downloaded, and looked into elsewhere.",
-                ),
-                ..Preview::default()
-            })
+        let reading = || desk.store.open_blob(&place, &hash).and_then(parsed).map(|parsed| read(&parsed));
+        Ok(match catch_unwind(AssertUnwindSafe(reading)) {
+            Ok(Ok(preview)) => preview,
+            Ok(Err(error)) => {
+                tracing::error!(inbox = id, "a raw message could not be read: {error}");
+                Preview { why: Some(inbox::DAMAGED), ..Preview::default() }
+            }
+            Err(_) => Preview { why: Some(UNREADABLE), ..Preview::default() },
         })
     });
     Ok(read.await?)

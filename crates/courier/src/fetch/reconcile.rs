@@ -63,7 +63,10 @@ pub(super) async fn run(
             if !is_still_asked(work, &cursor).await? {
                 break;
             }
-            work.leg(shelf, &mut cursor, leg, &mut whole.names, None, stop, tally).await?;
+            work.asks_again = true;
+            let ended = work.leg(shelf, &mut cursor, leg, &mut whole.names, None, stop, tally).await;
+            work.asks_again = false;
+            ended?;
             if *stop.borrow() {
                 return Ok(cursor); // it is still asked for
             }
@@ -79,7 +82,7 @@ pub(super) async fn run(
 }
 
 /// All that a comparison comes from, where the server has a number for its side of it: rows of the desk are counted, of which
-/// none is ever taken away. While it is the same, so is what the comparison came to. Empty: the server has none.
+/// none is taken away but when the folder is to be compared anew. While it is the same, so is what the comparison came to. Empty: the server has none.
 async fn standing(work: &Work<'_>, server: Option<String>, cursor: &Cursor) -> Result<String, Broke> {
     let Some(server) = server else { return Ok(String::new()) };
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);

@@ -102,8 +102,10 @@ pub(super) struct Taker<'a> {
     trials: &'a mut Trials,
     names: &'a mut Names,
     room: Room,
-    /// What was left in this round.
+    /// What was left in this round, or may have been in an earlier one.
     refused: BTreeSet<u32>,
+    /// They are asked for because a person wants that.
+    asks_again: bool,
 }
 
 /// What came of asking for one message.
@@ -126,7 +128,14 @@ impl<'a> Taker<'a> {
         names: &'a mut Names,
     ) -> Taker<'a> {
         let (room, refused) = (letter::room(&courier.desk().store), BTreeSet::new());
-        Taker { courier, mailbox, rules, cursor, batch, trials, names, room, refused }
+        Taker { courier, mailbox, rules, cursor, batch, trials, names, room, refused, asks_again: false }
+    }
+
+    /// For messages that reading has gone past: they say nothing of the server while nothing else is there to ask it for.
+    pub(super) fn asking_again(mut self, uids: &[u32]) -> Self {
+        self.refused.extend(uids);
+        self.asks_again = true;
+        self
     }
 
     /// Fetches these UIDs and passes them on in batches; ends early when asked to stop, or when nobody stores.
@@ -322,6 +331,9 @@ impl<'a> Taker<'a> {
     ) -> Result<bool, Broke> {
         let Ok(mut listed) = shelf.uids_since(0).await else { return Ok(false) };
         listed.retain(|uid| !without.contains(uid) && !self.refused.contains(uid));
+        if self.asks_again && listed.is_empty() {
+            return Ok(true);
+        }
         let (ill, others): (Vec<u32>, Vec<u32>) = listed.into_iter().partition(|uid| ill.contains(uid));
         let look = Room::in_memory(LOOK_BYTES_MAX);
         let looking = async {

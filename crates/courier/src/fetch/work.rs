@@ -19,6 +19,8 @@ pub(super) struct Work<'a> {
     place: Place,
     pub rules: plan::Rules,
     pub trials: Trials,
+    /// What is fetched now was passed before, and a person asks for it.
+    pub asks_again: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
     pub unmarked: Option<Broke>,
 }
@@ -32,7 +34,16 @@ impl<'a> Work<'a> {
     ) -> Work<'a> {
         let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
         let rules = plan::Rules::of(mailbox, chosen_at, courier.now());
-        Work { courier, claim, mailbox, place, rules, trials: Trials::new(), unmarked: None }
+        Work {
+            courier,
+            claim,
+            mailbox,
+            place,
+            rules,
+            trials: Trials::new(),
+            asks_again: false,
+            unmarked: None,
+        }
     }
 
     pub(super) fn said(&self, error: &wire::Error) -> Trouble {
@@ -135,6 +146,9 @@ impl<'a> Work<'a> {
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let trials = &mut self.trials;
         let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, trials, names);
+        if self.asks_again {
+            taker = taker.asking_again(uids);
+        }
         let (taken, stored) =
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
         stored?;

@@ -11,19 +11,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What waits for the store is looked at again after this at the latest.
 const STORE_RETRY_MS_MAX: i64 = 5 * 60_000;
 
+/// What a person reads of a message that was in hand as often as may be, and each time nobody lived to say what came of it.
+const ENDED: &str = "Postern ended while it filed this message. The message is kept; report this.";
+
 /// Or, where a person wants a ticket of one that cannot be read or could not be filed, what stands in for it. The large
 /// parts of a large one go to the store, where there is one.
 pub(crate) fn parse(desk: &Desk, store: Option<&Store>, claim: &Claim, now: i64) -> Result<Parsed, Outcome> {
-    let reason = match read(desk, store, claim, now) {
+    if claim.ended_postern() {
+        let (code, reason) = ("failed".to_owned(), ENDED.to_owned());
+        return Err(Outcome::Failed { code, reason, next_at: None });
+    }
+    let is_shunned = claim.accepted && claim.may_end_postern();
+    let tried = if is_shunned { Err(failed(claim, ENDED, now)) } else { read(desk, store, claim, now) };
+    let reason = match tried {
         Ok(_) if claim.accepted && claim.has_failed => "It could not be filed as it is.".to_owned(),
         Ok(parsed) => return Ok(parsed),
-        // Without its bytes there is nothing to make a ticket of.
+        // A store that is away comes back.
         Err(Outcome::Failed { code, reason, .. }) if claim.accepted && code != STORE => reason,
         Err(outcome) => return Err(outcome),
     };
-    let (beginning, stored) = beginning(desk, claim).map_err(|error| unread(desk, claim, error, now))?;
-    // Unless they never came here.
-    let raw = if left::read(&beginning).is_some() { None } else { Some((beginning.as_slice(), stored)) };
+    let found = match beginning(desk, claim) {
+        Ok((beginning, _)) if left::read(&beginning).is_some() => None, // they never came here
+        Ok(found) => Some(found),
+        // They may be back in a minute.
+        Err(error) if !claim.has_failed || desk.store.is_away(&error) => {
+            return Err(unread(desk, claim, error, now));
+        }
+        Err(_) => None,
+    };
+    let raw = found.as_ref().map(|(beginning, stored)| (beginning.as_slice(), stored.clone()));
     Ok(stand_in::letter(raw, &reason))
 }
 
@@ -72,7 +88,7 @@ fn unread(desk: &Desk, claim: &Claim, error: desk::Error, now: i64) -> Outcome {
 }
 
 /// As the desk does it: tried again, each time later; at last kept for a person.
-fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
+pub(super) fn failed(claim: &Claim, reason: &str, now: i64) -> Outcome {
     tracing::warn!(inbox = claim.inbox_id, "not filed: {reason}");
     filing::failed(claim, reason, now)
 }

@@ -24,6 +24,7 @@ fn recorded(stage: &Stage, names: &[&str], poisoned: &str) {
                 stored,
                 content_key: mail::message::content_key(&raw),
                 message_id: None,
+                head: inbox::Head::default(),
                 marks: Vec::new(),
                 silent: false,
             }
@@ -163,4 +164,46 @@ async fn a_letter_of_ten_megabytes_is_filed_with_its_attachment() {
     let stored = stage.read(|tx| desk::files::blob::known(tx, &[desk::files::store::Store::hash(content)]));
     let stored = stored.first().expect("the attachment has its row");
     assert!(stage.courier.desk().store.get(&stored.place, &stored.hash).unwrap() == *content);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_the_process_each_time_is_kept_for_a_person_who_gets_a_ticket_of_it_unread() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    recorded(&stage, &["deadly"], "");
+    let in_hand = |times: usize| {
+        for _ in 0..times {
+            let now = stage.clock.now();
+            let claims = stage.write(|tx| inbox::claim_due(tx, now, 30_000, "test:gone", 10));
+            assert_eq!(claims.len(), 1);
+            stage.clock.advance(60_000);
+        }
+    };
+    in_hand(8);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().failed, 1);
+    let row = stage.inbox().pop().unwrap();
+    assert_eq!(row.state, State::Failed);
+    assert!(row.reason.starts_with("Postern ended while it filed this"), "{}", row.reason);
+
+    let by = stage.by();
+    stage.write(|tx| desk::intake::held::accept(tx, &by, row.id));
+    in_hand(2);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
+    let said = stage.read(|tx| Ok(tx.one::<(String,)>("SELECT text FROM entry", &[])?.0));
+    assert!(said.contains("It is attached as it came.") && said.contains("Postern ended"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_is_made_of_a_message_whose_bytes_are_lost() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    recorded(&stage, &["lost"], "lost");
+    let by = stage.by();
+    stage.write(|tx| Ok(tx.execute("UPDATE inbox SET state = 'failed', reason = 'Lost.'", &[])?));
+    stage.write(|tx| desk::intake::held::accept(tx, &by, 1));
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().failed, 1, "it may be back soon");
+    stage.clock.advance(60_000);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
+    let said = stage.read(|tx| Ok(tx.one::<(String,)>("SELECT text FROM entry", &[])?.0));
+    assert!(said.contains("Its bytes could not be read") && !said.contains("attached"), "{said}");
 }

@@ -4,7 +4,7 @@ use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::{Letter, PretendPop3};
 use crate::stage::{NOON, Stage, letter, names};
 use courier::fetch;
-use desk::intake::inbox::State;
+use desk::intake::inbox::{self, Retried, State};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use desk::params;
 use std::sync::Arc;
@@ -248,4 +248,48 @@ async fn by_pop3_too_what_is_empty_or_refused_for_now_is_neither_lost_nor_delete
     assert_eq!((summary.fetched, summary.failed), (3, 2));
     assert_eq!((stage.tickets().len(), stage.inbox().len()), (6, 8));
     assert_eq!(pop3.names(), ["empty-1", "empty-2"], "they stay on the server");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_is_asked_for_again_and_left_again_or_filed() {
+    let (stage, imap) = stage(2).await;
+    imap.state().refused.insert(2);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let retry = || {
+        let (by, row) = (stage.by(), stage.inbox().into_iter().find(|row| row.is_left).unwrap());
+        assert_eq!(stage.write(|tx| inbox::retry(tx, &by, row.id)), Retried::Asked);
+    };
+    // It is all that is there, and still refused: nobody is ill for that.
+    retry();
+    let again = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((again.filed, again.failed), (0, 1));
+    assert_eq!(left(&stage).iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), [2]);
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+    assert_eq!(imap.state().letters.len(), 1);
+    // The next round does not ask by itself.
+    let asked = commands(&imap, "UID FETCH");
+    stage.clock.advance(HOUR);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(commands(&imap, "UID FETCH"), asked, "{:?}", imap.log());
+
+    retry();
+    imap.state().refused.clear();
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
+    assert_eq!((left(&stage).len(), imap.state().letters.len()), (0, 0));
+    assert_eq!(stage.tickets(), ["letter 001", "letter 002"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_where_nothing_is_fetched_from_any_more_stays_as_it_is_and_says_why() {
+    let (stage, imap) = stage(2).await;
+    imap.state().refused.insert(2);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let says = |change: &'static str, why: &str| {
+        stage.write(|tx| Ok(tx.execute(change, &[])?));
+        let (by, row) = (stage.by(), stage.inbox().into_iter().find(|row| row.is_left).unwrap());
+        let said = stage.write(|tx| Ok(inbox::retry(tx, &by, row.id).unwrap_err().to_string()));
+        assert!(said.contains(why), "{said}");
+    };
+    says("UPDATE folder SET uid_validity = uid_validity + 1", "made its folder anew");
+    says("UPDATE mailbox SET active = 0", "fetching is off");
 }

@@ -12,13 +12,13 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
     inbox::count(tx, State::Held)
 }
 /// It becomes a ticket, or goes to the one that it belongs to: the next filing round does not screen it. What was
-/// ignored can still be accepted, and so can what failed: where it cannot be read, a letter stands in for it. Twice is
+/// ignored can still be accepted, and so can what failed, for good or so far: where it cannot be read, a letter stands in for it. Twice is
 /// once.
 pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', accepted = 1, reason_code = '', reason = '', attempts = 0, due_at = $2,
-             ticket_id = NULL, leased_until = 0
-         WHERE id = $1 AND state IN ('held', 'ignored', 'failed')",
+             ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
+         WHERE id = $1 AND (state IN ('held', 'ignored', 'failed') OR (state = 'new' AND reason_code <> ''))",
         params![id, by.at],
     )?;
     if changed == 0 {

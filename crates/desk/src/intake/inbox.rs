@@ -1,13 +1,13 @@
 //! Raw messages taken from mailboxes: stored before anything interprets them. Recording a batch is in
 //! `record`, turning a row into an entry in `filing`.
+use super::filing::ATTEMPTS_MAX;
 use crate::db::{self, FromRow, Query, Row};
-use crate::site::{event, event::Subject, setting};
 use crate::tickets::queue::COUNT_MAX;
-use crate::{By, Refusal, Result, db::Tx, params};
-use serde_json::json;
+use crate::{Result, db::Tx, params};
 
+pub use super::again::{Retried, retry, retry_after_upgrade};
 pub use super::outcome::{Outcome, settle};
-pub use super::record::{Arrival, LeaseLost, Recorded, missing, record, recorded};
+pub use super::record::{Arrival, Head, LeaseLost, Recorded, missing, record, recorded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -94,6 +94,8 @@ pub struct Claim {
     pub accepted: bool,
     /// The attempt before failed.
     pub has_failed: bool,
+    /// The attempt before could not store its parts, which is no fault of the message.
+    pub has_waited: bool,
     pub attempts: i64,
     pub blob_id: i64,
     pub place: String,
@@ -113,13 +115,28 @@ impl FromRow for Claim {
             hash: row.get(8)?,
             has_failed: row.get(9)?,
             blob_id: row.get(10)?,
+            has_waited: row.get(11)?,
         })
     }
 }
 /// What is in hand is in memory, some three times over: of as many messages as have this together, and one more.
 const CLAIM_BYTES: i64 = 32 * 1024 * 1024;
 
-/// New rows that are due, oldest first, fewer where they are large. The attempt is counted by the claim.
+impl Claim {
+    /// It was in hand as often as may be, and whoever had it ended before there was anything to say of it.
+    pub fn ended_postern(&self) -> bool {
+        !self.has_waited && self.attempts > ATTEMPTS_MAX
+    }
+    /// The same, so far only often enough to come alone.
+    pub fn may_end_postern(&self) -> bool {
+        !self.has_waited && !self.has_failed && self.attempts > IN_COMPANY
+    }
+}
+/// What was in hand this often and is still new comes alone from then on: it, or one that came with it, may be what ended
+/// the process.
+const IN_COMPANY: i64 = 2;
+/// New rows that are due, oldest first, fewer where they are large; where there are none, one of those that come alone.
+/// The attempt is counted by the claim.
 ///
 /// A mailbox is filed by one filer at a time, so that no answer overtakes its original: while any of its rows is in
 /// hand, no other is given out. (Two claims at once begin at the same oldest row of a mailbox, and PostgreSQL lets
@@ -128,7 +145,7 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
     claim_next(tx, now, lease_ms, owner, limit, &[])
 }
 /// The same for a filer that has rows in hand already and files what it gets now after them: they keep nothing of
-/// their mailboxes from it.
+/// their mailboxes from it. What comes alone does not come beside them.
 pub fn claim_next(
     tx: &mut Tx<'_>,
     now: i64,
@@ -144,31 +161,47 @@ pub fn claim_next(
         others.push(" AND id NOT IN ").bind_list(in_hand.iter().copied());
     }
     let others: Vec<(i64,)> = tx.all(others.sql(), others.params())?;
-    let due = |query: &mut Query<'_>| {
-        query.push("state = 'new' AND due_at <= ").bind(now).push(" AND leased_until <= ").bind(now);
-        if !others.is_empty() {
-            query.push(" AND mailbox_id NOT IN ").bind_list(others.iter().map(|(id,)| *id));
-        }
+    let claim = |tx: &mut Tx<'_>, which: &'static str, order: &'static str, limit: i64| {
+        let due = |query: &mut Query<'_>| {
+            query.push("state = 'new' AND due_at <= ").bind(now).push(" AND leased_until <= ").bind(now);
+            query.push(which).bind(IN_COMPANY).push(")");
+            if !others.is_empty() {
+                query.push(" AND mailbox_id NOT IN ").bind_list(others.iter().map(|(id,)| *id));
+            }
+        };
+        let mut query = Query::new("UPDATE inbox SET leased_until = ");
+        query.bind(now + lease_ms).push(", leased_by = ").bind(owner);
+        query.push(
+            ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM (
+                 SELECT id, SUM(size_bytes) OVER (ORDER BY id) - size_bytes AS before FROM (
+                     SELECT id, size_bytes FROM inbox WHERE ",
+        );
+        due(&mut query);
+        query.push(order).push(" LIMIT ").bind(limit);
+        query.push(") AS oldest) AS counted WHERE before < ").bind(CLAIM_BYTES).push(") AND ");
+        due(&mut query);
+        query.push(" RETURNING id");
+        tx.all::<(i64,)>(query.sql(), query.params())
     };
-    let mut query = Query::new("UPDATE inbox SET leased_until = ");
-    query.bind(now + lease_ms).push(", leased_by = ").bind(owner);
-    query.push(
-        ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM (
-             SELECT id, SUM(size_bytes) OVER (ORDER BY id) - size_bytes AS before FROM (
-                 SELECT id, size_bytes FROM inbox WHERE ",
-    );
-    due(&mut query);
-    query.push(" ORDER BY id LIMIT ").bind(limit);
-    query.push(") AS oldest) AS counted WHERE before < ").bind(CLAIM_BYTES).push(") AND ");
-    due(&mut query);
-    query.push(" RETURNING id");
-    let claimed: Vec<(i64,)> = tx.all(query.sql(), query.params())?;
+    let mut claimed = claim(tx, " AND (reason_code = 'store' OR attempts < ", " ORDER BY id", limit)?;
+    if claimed.is_empty() && in_hand.is_empty() {
+        claimed = claim(tx, " AND (reason_code <> 'store' AND attempts >= ", " ORDER BY attempts, id", 1)?;
+    }
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
     let mut query = Query::new(CLAIM);
     query.push(" IN ").bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
     Ok(tx.all(query.sql(), query.params())?)
+}
+/// The database did not take what became of these: nothing was tried, and whoever comes next may have them.
+pub fn give_back(tx: &mut Tx<'_>, owner: &str, ids: &[i64]) -> Result<()> {
+    let mut query = Query::new(
+        "UPDATE inbox SET leased_until = 0, attempts = attempts - 1 WHERE state = 'new' AND leased_until > 0",
+    );
+    query.push(" AND leased_by = ").bind(owner).push(" AND id IN ").bind_list(ids.iter().copied());
+    tx.execute(query.sql(), query.params())?;
+    Ok(())
 }
 /// One row as it is, claimed by nobody: for a rehearsal, whose transaction nobody else sees.
 pub(super) fn claim_one(tx: &mut Tx<'_>, id: i64) -> Result<Claim> {
@@ -178,7 +211,7 @@ pub(super) fn claim_one(tx: &mut Tx<'_>, id: i64) -> Result<Claim> {
 }
 const CLAIM: &str =
     "SELECT i.id, i.generation, i.mailbox_id, i.received_at, i.silent, i.accepted, i.attempts, b.place, b.hash,
-            i.reason_code = 'failed', b.id
+            i.reason_code = 'failed', b.id, i.reason_code = 'store'
      FROM inbox i JOIN blob b ON b.id = i.blob_id WHERE i.id";
 
 #[derive(Clone, Debug)]
@@ -195,6 +228,13 @@ pub struct Inbox {
     pub reason: String,
     pub ticket_number: Option<String>,
     pub entry_id: Option<i64>,
+    /// Of its head, as far as they were kept (`record::Head`).
+    pub sender: String,
+    pub subject: String,
+    /// It is on its server, and what is here is a note of that.
+    pub is_left: bool,
+    /// It could not be filed, and is tried again then.
+    pub next_at: Option<i64>,
 }
 impl FromRow for Inbox {
     fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
@@ -212,12 +252,18 @@ impl FromRow for Inbox {
             reason: row.get(9)?,
             ticket_number: row.get(10)?,
             entry_id: row.get(11)?,
+            sender: row.get(12)?,
+            subject: row.get(13)?,
+            is_left: row.get(14)?,
+            next_at: row.get(15)?,
         })
     }
 }
 const SELECT: &str =
     "SELECT i.id, m.address, i.folder, i.uid, i.message_id, b.hash, i.size_bytes, i.received_at, i.state,
-        i.reason, t.number, i.entry_id
+        i.reason, t.number, i.entry_id, i.sender_key, i.subject,
+        CASE WHEN i.state = 'failed' AND i.reason_code = 'left_on_server' THEN 1 ELSE 0 END,
+        CASE WHEN i.state = 'new' AND i.reason_code <> '' THEN i.due_at END
     FROM inbox i LEFT JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN blob b ON b.id = i.blob_id
     LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";
 /// Newest first; `after` is the last id of the page before.
@@ -247,55 +293,37 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Inbox>> {
     query.push(" AND i.id = ").bind(id);
     Ok(tx.maybe(query.sql(), query.params())?)
 }
-/// Files it again, with its attempts counted from the beginning: failed, held or ignored rows; a filed one is
-/// refused. A new row is made due at once.
-pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let changed = tx.execute(
-        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $2,
-             ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
-         WHERE id = $1 AND state <> 'filed'",
-        params![id, by.at],
-    )?;
-    if changed == 0 {
-        return Err(match find(tx, id)? {
-            Some(row) => {
-                let number = row.ticket_number.unwrap_or_default();
-                Refusal::Other(format!("This message is filed already: it is on ticket #{number}.")).into()
-            }
-            None => Refusal::NotFound("inbound message").into(),
-        });
-    }
-    event::append(tx, by, Subject::Inbox(id), "retried", json!({}))?;
-    tx.wake("inbox");
-    tx.wake("mailbox"); // the strip says so
-    Ok(())
-}
-/// What an older version could not file is tried again by a newer one: once for each version. How many that are.
-pub fn retry_after_upgrade(tx: &mut Tx<'_>, version: &str, now: i64) -> Result<usize> {
-    if setting::find(tx, FILED_BY)?.as_deref() == Some(version) {
-        return Ok(0);
-    }
-    // Those that were left on the server are not here to be tried.
-    let failed: Vec<(i64,)> = tx.all(
-        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $1, leased_until = 0
-         WHERE state = 'failed' AND reason_code <> 'left_on_server' RETURNING id",
-        params![now],
-    )?;
-    for (id,) in &failed {
-        let data = json!({ "version": version });
-        event::append(tx, &By::system(now), Subject::Inbox(*id), "retried_after_upgrade", data)?;
-    }
-    setting::set(tx, FILED_BY, version)?;
-    tx.wake("inbox");
-    Ok(failed.len())
-}
-/// The version that has tried last what could not be filed.
-const FILED_BY: &str = "filed_by_version";
-
 /// How many messages are in this state, counted up to [`COUNT_MAX`] and one.
 pub fn count(tx: &mut Tx<'_>, state: State) -> Result<i64> {
     let few = "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE state = $1 LIMIT $2) AS few";
     Ok(tx.one::<(i64,)>(few, params![state.as_str(), COUNT_MAX + 1])?.0)
+}
+/// What no agent sees, each counted up to [`COUNT_MAX`] and one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfiled {
+    /// For a person to decide about.
+    pub kept: i64,
+    /// On their servers.
+    pub left: i64,
+    /// They could not be filed so far, and are tried again.
+    pub put_off: i64,
+}
+pub fn unfiled(tx: &mut Tx<'_>) -> Result<Unfiled> {
+    let mut few = |sql: &'static str| Ok::<_, crate::Error>(tx.one::<(i64,)>(sql, params![COUNT_MAX + 1])?.0);
+    Ok(Unfiled {
+        kept: few("SELECT count(*) FROM (SELECT 1 FROM inbox
+             WHERE state = 'failed' AND reason_code <> 'left_on_server' LIMIT $1) AS few")?,
+        left: few("SELECT count(*) FROM (SELECT 1 FROM inbox
+             WHERE state = 'failed' AND reason_code = 'left_on_server' LIMIT $1) AS few")?,
+        put_off: few("SELECT count(*) FROM (SELECT 1 FROM inbox
+             WHERE state = 'new' AND reason_code <> '' LIMIT $1) AS few")?,
+    })
+}
+/// Those that could not be filed so far and are tried again, the next first.
+pub fn list_put_off(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Inbox>> {
+    let mut query = Query::new(SELECT);
+    query.push(" AND i.state = 'new' AND i.reason_code <> '' ORDER BY i.due_at, i.id LIMIT ").bind(limit);
+    Ok(tx.all(query.sql(), query.params())?)
 }
 /// How many rows of a mailbox still wait for filing.
 pub fn backlog(tx: &mut Tx<'_>, mailbox_id: i64, now: i64) -> Result<i64> {

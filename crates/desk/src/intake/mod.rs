@@ -1,5 +1,6 @@
 //! From the inbox to a ticket entry.
 mod about_letter;
+mod again;
 mod batch;
 pub mod bounce;
 pub mod filing;

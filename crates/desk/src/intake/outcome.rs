@@ -88,9 +88,9 @@ pub(super) fn settle_all(tx: &mut Tx<'_>, all: &[Settled]) -> Result<u64> {
     }
     for one in all {
         match one.state {
-            State::Failed => tx.wake("mailbox"), // the strip says so
-            State::Held => tx.wake("inbox"),     // the rail says so
-            State::New | State::Filed | State::Ignored => {}
+            State::New | State::Failed => tx.wake("mailbox"), // the strip says so
+            State::Held => tx.wake("inbox"),                  // the rail says so
+            State::Filed | State::Ignored => {}
         }
     }
     Ok(in_time)

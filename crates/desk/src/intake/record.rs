@@ -7,6 +7,7 @@ use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::{mailbox, usual};
+use crate::tickets::reference;
 use crate::{Result, db::Tx, params};
 use std::collections::{HashMap, HashSet};
 
@@ -18,10 +19,29 @@ pub struct Arrival {
     pub stored: Stored,
     pub content_key: [u8; 32],
     pub message_id: Option<String>,
+    pub head: Head,
     /// By which a letter of the Mailbox Doctor would be known (`round_trip::marks`).
     pub marks: Vec<String>,
     pub silent: bool,
 }
+/// What a message is looked up by while it is on no ticket: its sender (normalised) and its subject, as far as an index and
+/// a line of a list have room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    sender_key: String,
+    subject: String,
+}
+impl Head {
+    pub fn of(message: &mail::Message) -> Head {
+        let sender = message.author().and_then(mail::Address::key).unwrap_or_default();
+        Head { sender_key: cut(&sender), subject: cut(message.subject.trim()) }
+    }
+}
+const HEAD_BYTES_MAX: usize = 500;
+fn cut(text: &str) -> String {
+    text.get(..text.floor_char_boundary(HEAD_BYTES_MAX)).unwrap_or_default().to_owned()
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     /// Those of the Mailbox Doctor are no news.
@@ -166,8 +186,8 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
     let blobs = blob::name_all(tx, &stored)?;
     for some in powers_of_two(arrivals, ROWS_MAX) {
         let mut query = Query::new(
-            "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, size_bytes,
-                 received_at, fetched_at, silent, state, due_at) VALUES ",
+            "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, sender_key,
+                 subject, size_bytes, received_at, fetched_at, silent, state, due_at) VALUES ",
         );
         for (i, arrival) in some.iter().enumerate() {
             let blob_id = blob::named(&blobs, &arrival.stored)?;
@@ -175,7 +195,9 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
             query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
             query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);
             query.push(", ").bind(blob_id).push(", ").bind(arrival.content_key.as_slice());
-            query.push(", ").bind(arrival.message_id.as_deref());
+            query.push(", ").bind(arrival.message_id.as_deref().and_then(reference::kept));
+            query.push(", ").bind(arrival.head.sender_key.as_str());
+            query.push(", ").bind(arrival.head.subject.as_str());
             query.push(", ").bind(blob::size_in_row(arrival.stored.size_bytes));
             query
                 .push(", ")

@@ -11,7 +11,7 @@ pub use compare::{Change, Ending, Place};
 
 use super::filing::{self, Prepared};
 use super::inbox::{Claim, Outcome, State};
-use super::record::{self, Arrival, Source};
+use super::record::{self, Arrival, Head, Source};
 use crate::db::{self, Db, Durability, FromRow, Options, Query, Row, Tx};
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::Cursor;
@@ -84,6 +84,7 @@ impl FromRow for Came {
                 stored: Stored { hash: of_32(&hash)?, size_bytes, place: place.clone() },
                 content_key: of_32(&key)?,
                 message_id: row.get(10)?,
+                head: Head::default(),
                 marks: Vec::new(),
                 silent,
             },
@@ -95,6 +96,7 @@ impl FromRow for Came {
                 silent,
                 accepted: row.get(5)?,
                 has_failed: false,
+                has_waited: false,
                 attempts: 1,
                 blob_id: row.get(19)?,
                 place,

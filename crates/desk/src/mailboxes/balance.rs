@@ -246,14 +246,16 @@ pub fn ask(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox, asked: Asked) -> Result<
 }
 /// The same for who is about to fetch it.
 pub fn want(tx: &mut Tx<'_>, mailbox: &Mailbox, asked: Asked) -> Result<()> {
-    for folder in mailbox.folders() {
-        tx.execute(
-            "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, asked) VALUES ($1, $2, 0, $3)
-             ON CONFLICT (mailbox_id, folder) DO UPDATE SET
-                 asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE excluded.asked END",
-            params![mailbox.id, folder, asked.word()],
-        )?;
-    }
+    mailbox.folders().try_for_each(|folder| want_of(tx, mailbox.id, folder, asked))
+}
+/// Of one folder.
+pub(crate) fn want_of(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, asked: Asked) -> Result<()> {
+    tx.execute(
+        "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, asked) VALUES ($1, $2, 0, $3)
+         ON CONFLICT (mailbox_id, folder) DO UPDATE SET
+             asked = CASE WHEN folder_balance.asked = 'fetch' THEN 'fetch' ELSE excluded.asked END",
+        params![mailbox_id, folder, asked.word()],
+    )?;
     Ok(())
 }
 /// What was asked for and not done yet is not wanted any more. A round that is at it stops after what it has in hand.

@@ -28,15 +28,16 @@ pub fn find(tx: &mut Tx<'_>) -> Result<Option<MailHold>> {
     ))
 }
 
-/// `false`: it was on hold already, and stays so for the reason that it was.
+/// `false`: it was on hold already, and stays so for the reason that it was; but that it is a copy is said from now on.
 pub fn begin(tx: &mut Tx<'_>, by: &By, backup_of: Option<i64>) -> Result<bool> {
-    if find(tx)?.is_some() {
+    let before = find(tx)?;
+    if before.is_some() && backup_of.is_none() {
         return Ok(false);
     }
     let hold = MailHold { since: by.at, backup_of };
     setting::set(tx, MAIL_HOLD, &serde_json::to_string(&hold).context("invariant: two numbers are JSON")?)?;
     noted(tx, by, "mail_held", json!({ "backup_of": backup_of }))?;
-    Ok(true)
+    Ok(before.is_none())
 }
 
 /// `false`: it was not on hold.

@@ -18,7 +18,7 @@ pub struct Line {
     pub state: State,
     pub reason: String,
     pub ticket_number: Option<String>,
-    /// Of its entry.
+    /// Of its entry; while it has none, of its head.
     pub subject: Option<String>,
     pub from: Option<String>,
 }
@@ -57,8 +57,9 @@ pub fn plan(tx: &mut Tx<'_>, wanted: Wanted) -> Result<String> {
     Ok(tx.plan(query.sql(), query.params())?.join("\n"))
 }
 
-const SELECT: &str =
-    "SELECT i.id, m.address, i.message_id, i.received_at, i.state, i.reason, t.number, e.subject, e.from_address
+const SELECT: &str = "SELECT i.id, m.address, i.message_id, i.received_at, i.state, i.reason, t.number,
+        COALESCE(e.subject, CASE WHEN i.subject = '' AND i.sender_key = '' THEN NULL ELSE i.subject END),
+        COALESCE(e.from_address, NULLIF(i.sender_key, ''))
     FROM inbox i JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN ticket t ON t.id = i.ticket_id
     LEFT JOIN entry e ON e.id = i.entry_id WHERE true";
 

@@ -45,9 +45,9 @@ pub fn unknown(text: &str) -> String {
         .map(|sought| match sought {
             Sought::MessageId(_) => "as a Message-ID among all messages that came and went",
             Sought::Address(_) => {
-                "as an address among the senders of tickets and of ignored and held mail, and among all recipients"
+                "as an address among the senders of all mail that came, and among all recipients"
             }
-            Sought::Subject(_) => "as a subject among tickets, their entries, and ignored and held mail",
+            Sought::Subject(_) => "as a subject among tickets, their entries, and mail that is on no ticket",
         })
         .collect();
     format!("Nothing is known of “{text}”. It was looked for {}.", places.join("; "))
@@ -75,6 +75,7 @@ impl Incoming {
             let place = place(source);
             let piped = source.folder == piped::FOLDER;
             let (kind, sentence) = match n {
+                0 if row.is_left => ("left", format!("Found {place}, and left there.")),
                 0 if piped => {
                     ("piped", format!("Stored, {place}: {} bytes, SHA-256 {sha256}.", row.size_bytes))
                 }
@@ -82,7 +83,7 @@ impl Incoming {
                 _ => ("known_again", format!("The same content came again, {place}; nothing was stored.")),
             };
             steps.push(Step { source: Some(source.clone()), ..Step::new(source.at, kind, sentence) });
-            if let Some(at) = source.settled_at.filter(|_| !piped) {
+            if let Some(at) = source.settled_at.filter(|_| !piped && !row.is_left) {
                 let sentence =
                     "Done on the server as the mailbox says (marked, moved, deleted or left).".to_owned();
                 steps.push(Step::new(at, "settled_on_server", sentence));
@@ -105,11 +106,12 @@ impl Incoming {
             }
             State::Ignored => ("ignored", format!("Ignored. {}", row.reason)),
             State::Held => ("held", format!("Held for a person. {}", row.reason)),
+            State::Failed if row.is_left => ("failed", format!("Not filed. {}", row.reason)),
             State::Failed => {
                 ("failed", format!("Not filed after {} attempts. {}", self.attempts, row.reason))
             }
             State::New if self.attempts == 0 => ("waiting", "Waits to be filed.".to_owned()),
-            State::New => ("waiting", format!("Waits to be filed again. {}", row.reason)),
+            State::New => ("waiting", format!("Waits to be tried again. {}", row.reason)),
         };
         Step::new(self.decided_at, kind, sentence.trim_end().to_owned())
     }

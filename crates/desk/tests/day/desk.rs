@@ -119,6 +119,7 @@ impl Day {
             stored: self.desk.store.put(raw).unwrap(),
             content_key: ::mail::message::content_key(raw),
             message_id: ::mail::message::parse(raw).message_id,
+            head: inbox::Head::of(&::mail::message::parse(raw)),
             marks: desk::intake::round_trip::marks(&::mail::message::parse(raw)),
             silent,
         }

@@ -251,3 +251,42 @@ fn several_filers_at_once_file_each_letter_once() {
     assert_eq!(open, 1 + 24);
     day.is_whole();
 }
+
+#[test]
+fn what_was_in_hand_when_the_process_ended_twice_comes_alone_and_after_all_others() {
+    let day = Day::new();
+    let other = "sales@desk.example";
+    day.mailbox(other, "Sales");
+    let letters: Vec<Vec<u8>> =
+        (1..=4).map(|n| mail::from("ann@example.org", &format!("Letter {n}"), "It burns.").raw(n)).collect();
+    day.fetch(SUPPORT, "INBOX", 1, &[(1, &letters[0]), (2, &letters[1])], false);
+    let claimed = |in_hand: &[i64]| -> Vec<i64> {
+        let now = day.now();
+        let claims = day.write(|tx| inbox::claim_next(tx, now, MINUTE, "test", 10, in_hand));
+        claims.into_iter().map(|claim| claim.inbox_id).collect()
+    };
+    for _ in 0..2 {
+        assert_eq!(claimed(&[]), [1, 2], "they were in hand, and nothing was heard of them");
+        day.later(2 * MINUTE);
+    }
+    day.fetch(other, "INBOX", 1, &[(1, &letters[2])], false);
+    assert_eq!(claimed(&[]), [3], "who has ended nothing is first");
+    assert_eq!(claimed(&[3]), [0; 0], "nothing comes alone beside others");
+    day.write(|tx| inbox::give_back(tx, "test", &[3]));
+    assert!(matches!(day.file_all().as_slice(), [Outcome::Filed { .. }]), "given back, it was never tried");
+    // Each alone, and the one that was tried least.
+    assert_eq!(claimed(&[]), [1]);
+    day.later(2 * MINUTE);
+    assert_eq!(claimed(&[]), [2]);
+    day.later(2 * MINUTE);
+    assert_eq!(claimed(&[]), [1]);
+    day.later(2 * MINUTE);
+    // The store's own hours are no sign of anything.
+    day.write(|tx| {
+        Ok(tx.execute("UPDATE inbox SET reason_code = 'store', attempts = 50 WHERE id < 3", params![])?)
+    });
+    let now = day.now();
+    let claims = day.write(|tx| inbox::claim_due(tx, now, MINUTE, "test", 10));
+    assert_eq!(claims.len(), 2);
+    assert!(claims.iter().all(|claim| !claim.ended_postern() && !claim.may_end_postern()));
+}

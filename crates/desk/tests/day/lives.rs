@@ -3,6 +3,7 @@ use crate::desk::{Day, SUPPORT};
 use crate::mail;
 use desk::intake::inbox::State;
 use desk::intake::piped;
+use desk::mailboxes::balance::{self, Asked};
 use desk::params;
 use desk::trace::journal::{self, Wanted};
 use desk::trace::{self, Sought, Trace};
@@ -75,7 +76,7 @@ fn the_journal_goes_by_mailbox_and_by_what_became_of_it_a_page_at_a_time() {
     };
     let subjects =
         |lines: Vec<(i64, String)>| lines.into_iter().map(|(_, subject)| subject).collect::<Vec<_>>();
-    let held = "An automatic answer to nothing on this desk: “Away” from ann@example.org.";
+    let held = "Away";
     assert_eq!(subjects(listed(None, None, None, 9)), [held, "Three", "Two", "One"]);
     assert_eq!(subjects(listed(Some(SUPPORT), Some(State::Filed), None, 9)), ["Three", "One"]);
     assert_eq!(subjects(listed(Some(other), None, None, 9)), ["Two"]);
@@ -123,5 +124,15 @@ fn what_an_older_version_could_not_file_is_tried_again_once_by_a_newer_one() {
     let life = day.read(|tx| trace::incoming_of(tx, 1)).unwrap();
     assert!(life.steps().iter().any(|step| step.sentence.contains("tried again after an upgrade")));
     fails("left_on_server");
-    assert_eq!((tries("1.0.2"), state()), (0, State::Failed), "it is not here to be tried");
+    let mailbox_id = day.mailbox_id(SUPPORT);
+    let pause = |active: bool| {
+        day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = $1", params![active])?));
+    };
+    pause(false);
+    assert_eq!((tries("1.0.2"), state()), (0, State::Failed), "no server is asked");
+    pause(true);
+    assert_eq!(tries("1.0.3"), 1);
+    assert!(day.read(|tx| desk::intake::inbox::find(tx, 1)).is_none(), "it is not here to be tried");
+    let asked = day.read(|tx| balance::find(tx, mailbox_id, "INBOX")).unwrap().asked;
+    assert_eq!(asked, Asked::Fetch);
 }

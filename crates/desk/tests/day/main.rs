@@ -11,6 +11,7 @@ mod checking;
 mod desk;
 mod filers;
 mod filing;
+mod heads;
 mod held;
 mod inbox;
 mod joining;

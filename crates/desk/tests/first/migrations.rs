@@ -2,6 +2,7 @@
 use super::db::{SCHEMA, count, fresh, is_lite, ticket};
 use desk::MIGRATIONS;
 use desk::db::{Db, Error, Migration};
+use desk::params;
 use desk::testing::Place;
 use std::sync::Barrier;
 
@@ -94,4 +95,31 @@ fn programs_that_start_at_once_migrate_once() {
         assert_eq!(made.0, MIGRATIONS.len() as i64);
         assert!(copies(&place).is_empty(), "a new database needs no copy");
     }
+}
+
+#[test]
+fn a_message_id_that_has_no_room_in_an_index_stops_no_migration() {
+    let place = Place::new();
+    let db = place.open();
+    let before: Vec<Migration> = MIGRATIONS.into_iter().filter(|step| step.number <= 20).collect();
+    db.migrate(&before).unwrap();
+    let id: String = (0..990).filter_map(|n| char::from_u32(0x4E00 + n * 7919 % 20_000)).collect();
+    db.write(|tx| {
+        tx.execute("INSERT INTO blob (hash, size_bytes, place) VALUES ($1, 1, 'file')", params![&[7_u8; 32]])?;
+        let by = desk::By::system(0);
+        let mailbox = desk::mailboxes::mailbox::create(tx, &by, "support@desk.example", "Support", 1)?;
+        for (uid, id) in [(1, id.as_str()), (2, "short@example.org")] {
+            tx.execute(
+                "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, size_bytes,
+                     received_at, fetched_at, state, due_at) VALUES ($1, 'INBOX', 1, $2, 1, $3, $4, 1, 1, 1, 'failed', 1)",
+                params![mailbox, uid, &[uid as u8; 32], id],
+            )?;
+        }
+        Ok::<_, desk::Error>(())
+    })
+    .unwrap();
+    db.migrate(&MIGRATIONS).unwrap();
+    let ids: Vec<(Option<String>,)> =
+        db.read(|tx| tx.all("SELECT message_id FROM inbox ORDER BY uid", &[])).unwrap();
+    assert_eq!(ids, [(None,), (Some("short@example.org".to_owned()),)]);
 }

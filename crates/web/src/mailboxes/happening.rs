@@ -75,6 +75,7 @@ fn words(kind: &str) -> String {
         // Whom it was told to, and whether, stands under Alerts.
         "alerted" => "raised an alert",
         "well_again" => "saw that it is well again",
+        "left_asked" => "asked again for a message that was left on the server",
         "unaccounted_asked" => "asked for what is unaccounted",
         "unaccounted_cancelled" => "cancelled the fetching of what is unaccounted",
         "unaccounted_fetched" => "fetched what was unaccounted",

@@ -52,6 +52,10 @@ fn sentence(event: &Event) -> Option<(String, Option<String>)> {
         "reopened" => plain(format!("Reopened by {who}")),
         "joined" => Some((format!("{who} joined this ticket to"), word("into"))),
         "took_in" => Some((format!("{who} joined to this ticket what was"), word("from"))),
+        "also_received" => plain(match word("mailbox") {
+            Some(mailbox) => format!("Also came to {mailbox}"),
+            None => "Also came to another email".to_owned(),
+        }),
         "bounced" => match recipient() {
             Some(recipient) => plain(format!("A reply came back from {recipient}")),
             None => plain("A reply came back".to_owned()),
@@ -111,6 +115,10 @@ mod tests {
         assert_eq!(
             said(maya(), "joined", json!({ "into": "10001" })),
             "Maya Kern joined this ticket to #10001"
+        );
+        assert_eq!(
+            said(Actor::System, "also_received", json!({ "mailbox": "billing@x.example" })),
+            "Also came to billing@x.example"
         );
         assert_eq!(
             said(Actor::System, "bounced", json!({ "recipient": "a@x.example" })),

@@ -34,6 +34,7 @@ pub fn with(office: &Office, outcome: &Outcome) {
             stored: stored.clone(),
             content_key: [5; 32],
             message_id: Some("<odd@porter.example>".to_owned()),
+            head: inbox::Head::default(),
             marks: Vec::new(),
             silent: false,
         };

@@ -29,6 +29,7 @@ fn with_ticket(office: &Office) {
             stored: stored.clone(),
             content_key: [5; 32],
             message_id: None,
+            head: inbox::Head::default(),
             marks: Vec::new(),
             silent: false,
         };

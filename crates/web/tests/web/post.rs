@@ -62,6 +62,7 @@ impl Office {
             stored: store.put(raw).unwrap(),
             content_key: mail::message::content_key(raw),
             message_id: mail::message::parse(raw).message_id,
+            head: inbox::Head::default(),
             marks: Vec::new(),
             silent: false,
         };

@@ -1,0 +1,110 @@
+//! What became no entry, tried again: because a person wants it, or once by a newer version. What was left on its server is
+//! asked for there again.
+use super::inbox;
+use crate::mailboxes::{balance, cursor, mailbox};
+use crate::site::{event, event::Subject, setting};
+use crate::{By, Error, Refusal, Result, db::Tx, params};
+use serde_json::json;
+
+/// What comes of trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// It is filed again by the next round.
+    Filed,
+    /// The next round asks its server for it.
+    Asked,
+}
+
+/// With its attempts counted from the beginning: failed, held or ignored rows; a filed one is refused. A new row is made
+/// due at once.
+pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
+    if ask_again(tx, by, id)? {
+        return Ok(Retried::Asked);
+    }
+    let changed = tx.execute(
+        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $2,
+             ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
+         WHERE id = $1 AND state <> 'filed'",
+        params![id, by.at],
+    )?;
+    if changed == 0 {
+        return Err(match inbox::find(tx, id)? {
+            Some(row) => {
+                let number = row.ticket_number.unwrap_or_default();
+                Refusal::Other(format!("This message is filed already: it is on ticket #{number}.")).into()
+            }
+            None => Refusal::NotFound("inbound message").into(),
+        });
+    }
+    event::append(tx, by, Subject::Inbox(id), "retried", json!({}))?;
+    tx.wake("inbox");
+    tx.wake("mailbox"); // the strip says so
+    Ok(Retried::Filed)
+}
+
+/// What was left on its server is not recorded any more, so that it counts as unaccounted, and that is asked for. What is
+/// refused again is left again, under its reason of then. `false`: it was not left.
+fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
+    let found: Option<(i64, String, u32, i64, String)> = tx.maybe(
+        "SELECT mailbox_id, folder, uid_validity, uid, reason FROM inbox
+         WHERE id = $1 AND state = 'failed' AND reason_code = 'left_on_server'",
+        params![id],
+    )?;
+    let Some((mailbox_id, folder, uid_validity, uid, reason)) = found else { return Ok(false) };
+    let no =
+        |why: &str| Err(Refusal::Other(format!("The server was not asked for this message: {why}")).into());
+    let mailbox = mailbox::find(tx, mailbox_id)?.filter(|mailbox| mailbox.removed_at.is_none());
+    let Some(mailbox) = mailbox else { return no("its email was removed.") };
+    if !mailbox.active {
+        return no("fetching is off. Start it first.");
+    }
+    if !mailbox.fetches(&folder) {
+        return no(&format!("the folder {folder}, where it is, is not fetched any more."));
+    }
+    if cursor::find(tx, mailbox_id, &folder)?.is_none_or(|cursor| cursor.uid_validity != uid_validity) {
+        return no("the server has made its folder anew since, and what is there has come from the new one.");
+    }
+    tx.execute("DELETE FROM inbox WHERE id = $1", params![id])?;
+    balance::want_of(tx, mailbox_id, &folder, balance::Asked::Fetch)?;
+    let data = json!({ "folder": folder, "uid": uid, "reason": reason });
+    event::append(tx, by, Subject::Mailbox(mailbox_id), "left_asked", data)?;
+    mailbox::hurry(tx, mailbox_id, by.at)?;
+    tx.wake("inbox");
+    Ok(true)
+}
+
+/// What an older version could not file is tried again by a newer one, and what it left on a server is asked for again:
+/// once for each version. How many that are.
+pub fn retry_after_upgrade(tx: &mut Tx<'_>, version: &str, now: i64) -> Result<usize> {
+    if setting::find(tx, FILED_BY)?.as_deref() == Some(version) {
+        return Ok(0);
+    }
+    let failed: Vec<(i64,)> = tx.all(
+        "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $1, leased_until = 0
+         WHERE state = 'failed' AND reason_code <> 'left_on_server' RETURNING id",
+        params![now],
+    )?;
+    let by = By::system(now);
+    for (id,) in &failed {
+        event::append(tx, &by, Subject::Inbox(*id), "retried_after_upgrade", json!({ "version": version }))?;
+    }
+    let mut tried = failed.len();
+    let left: Vec<(i64,)> = tx.all(
+        "SELECT id FROM inbox WHERE state = 'failed' AND reason_code = 'left_on_server' ORDER BY id DESC LIMIT $1",
+        params![LEFT_MAX],
+    )?;
+    for (id,) in left {
+        match ask_again(tx, &by, id) {
+            Ok(asked) => tried += usize::from(asked),
+            Err(Error::Refused(_)) => {} // it stays as it is
+            Err(error) => return Err(error),
+        }
+    }
+    setting::set(tx, FILED_BY, version)?;
+    tx.wake("inbox");
+    Ok(tried)
+}
+/// The version that has tried last what could not be filed.
+const FILED_BY: &str = "filed_by_version";
+/// More than any person leaves lying.
+const LEFT_MAX: i64 = 1_000;
