@@ -8,9 +8,10 @@ use crate::Courier;
 use crate::trouble::Trouble;
 use desk::mailboxes::balance;
 use desk::mailboxes::cursor;
-use desk::mailboxes::mailbox::{self, Claim, Mailbox};
+use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
 use mail::explain::Class;
+use std::collections::HashMap;
 use tokio::sync::watch;
 
 /// What could not be done all the same. `None`: stopped before the end.
@@ -101,8 +102,11 @@ impl InFolders<'_> {
             .read(move |tx| Ok((cursor::find(tx, id, &folder)?, balance::chosen_at(tx, id, &folder)?)));
         let (mut known, chosen_at) = read.await?;
         let (mut opened, mut names) = self.open(mailbox, link).await?;
-        let Some(Link { shelf, .. }) = link else { return Ok(None) };
+        let Some(Link { shelf, settling, .. }) = link else { return Ok(None) };
         let mut work = Work::new(courier, self.claim, mailbox, chosen_at).await;
+        let rest = settling.remove(&settled(mailbox));
+        let rests = rest.as_ref().is_some_and(|rest| rest.until > courier.now());
+        work.unmarked = rest.as_ref().filter(|_| rests).map(|rest| Broke::Trouble(rest.trouble.clone()));
         let cursor = loop {
             let cursor = work.begin(shelf, known, &opened, &mut names).await?;
             let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
@@ -136,6 +140,11 @@ impl InFolders<'_> {
             Some(Broke::Trouble(trouble))
                 if trouble.retry_after_ms.is_none() && (goes_on || trouble.needs_person()) =>
             {
+                if let Some(Link { settling, .. }) = link {
+                    let next = || Rest::after(&trouble, rest.as_ref(), courier);
+                    let rest = rest.clone().filter(|_| rests).unwrap_or_else(next);
+                    settling.insert(settled(mailbox), rest);
+                }
                 lacks.push(Lack::new(folder, What::Settling, trouble));
             }
             Some(broke) => return Err(broke),
@@ -162,8 +171,11 @@ impl InFolders<'_> {
                 Unopened::Link(trouble) => Broke::All(trouble),
                 Unopened::Folder(trouble) => Broke::Trouble(trouble),
             })?;
-        let resting = link.take().map(|old| old.resting).unwrap_or_default();
-        *link = Some(Link { shelf, settings: settings(mailbox), resting });
+        let serves = link.as_ref().is_some_and(|old| old.serves(mailbox));
+        let rests = link.take().map(|old| (old.resting, old.settling));
+        let (resting, settling) = rests.unwrap_or_default();
+        let settling = if serves { settling } else { HashMap::new() };
+        *link = Some(Link { shelf, settings: settings(mailbox), resting, settling });
         if !names.gone.is_empty() {
             let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
             let forgotten =
@@ -174,6 +186,11 @@ impl InFolders<'_> {
     }
 }
 
+/// In which folder, and what is done there.
+fn settled(mailbox: &Mailbox) -> (String, Fetched) {
+    (mailbox.folder_or_inbox().to_owned(), mailbox.fetched.clone())
+}
+
 /// What passes is tried again later and later: it may cost a sign-in each time. What waits for a person is a refusal, and
 /// cheap.
 fn rest(courier: &Courier, link: &mut Option<Link>, folder: &str, trouble: &Trouble) {
@@ -181,9 +198,7 @@ fn rest(courier: &Courier, link: &mut Option<Link>, folder: &str, trouble: &Trou
     if trouble.needs_person() {
         return;
     }
-    let failures = link.resting.get(folder).map_or(0, |rest| rest.failures);
-    let until = trouble.next_at(courier, failures);
-    let rest = Rest { trouble: trouble.clone(), failures: failures + 1, until };
+    let rest = Rest::after(trouble, link.resting.get(folder), courier);
     link.resting.insert(folder.to_owned(), rest);
 }
 

@@ -30,7 +30,7 @@ use desk::db::Tx;
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::balance;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
-use desk::mailboxes::mailbox::{self, Claim, Mailbox, Protocol, Round, ServerSide, Side};
+use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox, Protocol, Round, ServerSide, Side};
 use desk::mailboxes::named::{self, Named};
 use lacks::{Lack, What};
 use mail::explain::Class;
@@ -54,6 +54,8 @@ pub(crate) struct Link {
     settings: Settings,
     /// Folders that are left alone for a while, as something that passes is in the way there.
     resting: HashMap<String, Rest>,
+    /// Folders in which that could not be done on the server, and is not tried for a while; mail of theirs comes in.
+    settling: HashMap<(String, Fetched), Rest>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +63,15 @@ struct Rest {
     trouble: Trouble,
     failures: i64,
     until: i64,
+}
+
+impl Rest {
+    /// Longer each time.
+    fn after(trouble: &Trouble, before: Option<&Rest>, courier: &Courier) -> Rest {
+        let failures = before.map_or(0, |rest| rest.failures);
+        let until = trouble.next_at(courier, failures);
+        Rest { trouble: trouble.clone(), failures: failures + 1, until }
+    }
 }
 
 impl Link {

@@ -77,7 +77,7 @@ impl Authentication {
         matches!(self, Authentication::Microsoft | Authentication::Google | Authentication::Other)
     }
 }
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fetched {
     Nothing,
     Read,

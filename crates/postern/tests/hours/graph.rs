@@ -67,6 +67,9 @@ fn rows(calls: &[&'static str], kinds: &[Kind]) -> Vec<Row> {
         for &call in calls {
             for &(fault, state, says, most, well_within, slow) in kinds {
                 let name = format!("{fault} of {call}");
+                // What cannot be done after a letter is stored stops no mail.
+                let after = matches!(call, "move" | "delete") && says == "gets no mail";
+                let says = if after { "could not be done on the server" } else { says };
                 rows.push(Row { name, fault, call, at, slow, state, says, most, well_within });
             }
         }

@@ -184,7 +184,6 @@ const BOUNDED: [(&str, &[&str]); 9] = [
             "mailboxes/mailbox/round.rs lost_grant",
             "outgoing/restored.rs ask_before_sending",
             "people/agent.rs leave",
-            "intake/inbox.rs retry_after_upgrade",
         ],
     ),
     (

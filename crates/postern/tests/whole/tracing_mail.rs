@@ -61,7 +61,9 @@ async fn a_message_is_traced_by_its_id_an_address_and_its_subject() {
     );
     // What a pattern means elsewhere is a letter here.
     assert_eq!(trace("100%_lamp")["items"].as_array().unwrap().len(), 2);
-    program.run(&["trace", "Away%Monday"]).fails(3, &["Away%Monday", "Message-ID", "held mail"]);
+    program
+        .run(&["trace", "Away%Monday"])
+        .fails(3, &["Away%Monday", "Message-ID", "mail that is on no ticket"]);
     program.run(&["trace", "nobody@nordwind.example"]).fails(3, &["as an address"]);
     program.run(&["trace", " "]).fails(2, &[]);
     assert_eq!(
