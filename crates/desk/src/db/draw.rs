@@ -3,10 +3,29 @@
 use super::{Dialect, Error, Tx};
 use crate::params;
 
+/// Ids of one table, drawn as many at a time as may be needed.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    table: &'static str,
+    left: std::vec::IntoIter<i64>,
+}
+impl Ids {
+    pub(crate) fn of(table: &'static str) -> Ids {
+        Ids { table, left: Vec::new().into_iter() }
+    }
+    /// The next one. Where none is left, so `many` are drawn, and one at least.
+    pub(crate) fn next(&mut self, tx: &mut Tx<'_>, many: usize) -> Result<i64, Error> {
+        if self.left.len() == 0 {
+            self.left = tx.draw(self.table, many.max(1))?.into_iter();
+        }
+        self.left.next().ok_or(Error::NotFound)
+    }
+}
+
 impl Tx<'_> {
     /// Ids for so many rows of this table, rising, and higher than those of every row that this transaction sees. Nobody
     /// else gets one of them. Those that are not used leave a gap.
-    pub fn draw(&mut self, table: &'static str, count: usize) -> Result<Vec<i64>, Error> {
+    fn draw(&mut self, table: &'static str, count: usize) -> Result<Vec<i64>, Error> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         match self.dialect() {
             Dialect::Sqlite => {

@@ -11,7 +11,7 @@ use super::outcome::{Outcome, Settled};
 use super::prepare::Prepared;
 use super::threading::{self, Claims};
 use super::{round_trip, routing};
-use crate::db::{Query, Tx};
+use crate::db::{Ids, Query, Tx};
 use crate::files::attachment::NewAttachment;
 use crate::files::store::Stored;
 use crate::mailboxes::mailbox::{self, Mailbox};
@@ -55,8 +55,8 @@ pub(super) struct Batch {
     own_addresses: HashSet<String>,
     folders: HashMap<i64, Vec<Mailbox>>,
     messages: usize,
-    ticket_ids: std::vec::IntoIter<i64>,
-    entry_ids: std::vec::IntoIter<i64>,
+    ticket_ids: Ids,
+    entry_ids: Ids,
 }
 
 /// A message of the same content that came to another mailbox.
@@ -90,8 +90,8 @@ impl Batch {
             own_addresses: mailbox::own_addresses(tx)?.into_iter().collect(),
             folders: HashMap::new(),
             messages: messages.len(),
-            ticket_ids: Vec::new().into_iter(),
-            entry_ids: Vec::new().into_iter(),
+            ticket_ids: Ids::of("ticket"),
+            entry_ids: Ids::of("entry"),
             claims,
         })
     }
@@ -147,7 +147,7 @@ impl Batch {
     // WHAT IS MADE -------------------------------------------------------------------------------
     pub fn open(&mut self, tx: &mut Tx<'_>, by: &By, new: NewTicket) -> Result<i64> {
         let number = self.rows.numbers.take(tx)?;
-        let id = drawn(tx, &mut self.ticket_ids, "ticket", self.messages)?;
+        let id = self.ticket_ids.next(tx, self.messages)?;
         self.event(by, Subject::Ticket(id), "opened", new.data());
         let known = ticket::Known {
             number: number.clone(),
@@ -167,7 +167,7 @@ impl Batch {
         html: Option<Stored>,
         files: Vec<NewAttachment>,
     ) -> Result<i64> {
-        let id = drawn(tx, &mut self.entry_ids, "entry", self.messages)?;
+        let id = self.entry_ids.next(tx, self.messages)?;
         let ticket = self.known.ticket(new.ticket_id).ok_or(db::Error::NotFound)?;
         let ticket = format!("{} {}", ticket.subject, ticket.number);
         self.rows.add_entry(id, Entry { written: Written::of(id, new)?, ticket, html, files });
@@ -240,19 +240,6 @@ impl Batch {
         }
         Ok(())
     }
-}
-
-/// The next id of those that the batch may need; they are drawn when the first is needed.
-fn drawn(
-    tx: &mut Tx<'_>,
-    ids: &mut std::vec::IntoIter<i64>,
-    table: &'static str,
-    messages: usize,
-) -> Result<i64> {
-    if ids.len() == 0 {
-        *ids = tx.draw(table, messages)?.into_iter();
-    }
-    Ok(ids.next().ok_or(db::Error::NotFound)?)
 }
 
 fn ours(tx: &mut Tx<'_>, messages: &[(&Claim, &Prepared)]) -> Result<HashSet<(i64, i64)>> {

@@ -49,9 +49,21 @@ pub fn file_all(tx: &mut Tx<'_>, messages: &[(&Claim, &Prepared)], now: i64) -> 
 }
 /// The same for one: what cannot be filed is settled as that.
 pub fn file_alone(tx: &mut Tx<'_>, claim: &Claim, prepared: &Prepared, now: i64) -> Result<Outcome> {
-    let tried = try_to(tx, |tx| together(tx, &[(claim, prepared)], now));
-    let tried = tried.and_then(|mut outcomes| Ok(outcomes.pop().ok_or(crate::db::Error::NotFound)?));
-    undone(tx, tried, claim, now)
+    let error = match try_to(tx, |tx| together(tx, &[(claim, prepared)], now)) {
+        Ok(mut outcomes) => return Ok(outcomes.pop().ok_or(crate::db::Error::NotFound)?),
+        Err(error) => error,
+    };
+    if error.is_the_databases() {
+        return Err(error);
+    }
+    tracing::warn!(inbox = claim.inbox_id, "not filed: {error}");
+    let outcome = failed(claim, &error.to_string(), now);
+    match inbox::settle(tx, claim, &outcome, now) {
+        Ok(true) => Ok(outcome),
+        Ok(false) => Ok(Outcome::Late),
+        // The transaction is gone, so the error was not the message's after all.
+        Err(_) => Err(error),
+    }
 }
 /// Each: screen → bounce marks its delivery → threading → requester → ticket and entry → references → participants →
 /// events → how it ended. All of it is written, and the words of the entries indexed, at the end.
@@ -70,22 +82,6 @@ fn try_to<T>(tx: &mut Tx<'_>, f: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Resul
         catch_unwind(AssertUnwindSafe(|| f(tx)))
             .unwrap_or_else(|panic| Err(anyhow::anyhow!(panicked(&*panic, "filed")).into()))
     })
-}
-fn undone(tx: &mut Tx<'_>, tried: Result<Outcome>, claim: &Claim, now: i64) -> Result<Outcome> {
-    match tried {
-        Ok(outcome) => Ok(outcome),
-        Err(error) if error.is_the_databases() => Err(error),
-        Err(error) => {
-            tracing::warn!(inbox = claim.inbox_id, "not filed: {error}");
-            let outcome = failed(claim, &error.to_string(), now);
-            match inbox::settle(tx, claim, &outcome, now) {
-                Ok(true) => Ok(outcome),
-                Ok(false) => Ok(Outcome::Late),
-                // The transaction is gone, so the error was not the message's after all.
-                Err(_) => Err(error),
-            }
-        }
-    }
 }
 /// What a person reads of a message at which Postern failed: while it `doing` ("parsed", "filed") it.
 pub fn panicked(panic: &(dyn Any + Send), doing: &str) -> String {

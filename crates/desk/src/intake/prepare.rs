@@ -50,8 +50,8 @@ pub fn prepare(store: &Store, raw: &[u8]) -> Result<Prepared> {
     let mut kept = keep(store, vec![parse(raw)])?;
     Ok(kept.pop().ok_or_else(|| anyhow::anyhow!("invariant: one message, one result"))?)
 }
-/// Stores HTML and attachments of parsed and unpacked messages, those of all with one sync. The attachments' bytes are in the
-/// store afterwards and no longer in the messages.
+/// Stores HTML and attachments of parsed and unpacked messages, those of all with one sync. Their bytes are in the store
+/// afterwards and no longer in the messages.
 pub fn keep(store: &Store, parsed: Vec<Parsed>) -> Result<Vec<Prepared>> {
     let contents: Vec<&[u8]> = parsed.iter().flat_map(|parsed| parts(&parsed.message)).collect();
     let mut stored = store.put_all(&contents)?.into_iter();
@@ -65,7 +65,7 @@ pub fn unkept(parsed: Parsed) -> Result<Prepared> {
 /// The next of these are its parts, in the order of [`parts`].
 fn put_away(parsed: Parsed, stored: &mut impl Iterator<Item = Stored>) -> Result<Prepared> {
     let Parsed { mut message, handed_over } = parsed;
-    let html = message.html.as_ref().and_then(|_| stored.next());
+    let html = message.html.take().and_then(|_| stored.next());
     let place = |attachment: &mail::message::Attachment| match attachment.handed_over {
         Some(index) => handed_over.get(index).cloned(),
         None => stored.next(),

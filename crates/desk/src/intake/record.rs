@@ -1,6 +1,6 @@
 //! Recording a batch that was fetched: the rows and the cursor in one transaction, in a fixed number of
 //! statements, so that a batch costs PostgreSQL a handful of round trips.
-use super::inbox::{self, Claim};
+use super::inbox::{self, Claim, State};
 use super::{piped, round_trip};
 use crate::db::{Query, ROWS_MAX, powers_of_two};
 use crate::files::blob;
@@ -8,7 +8,7 @@ use crate::files::store::Stored;
 use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::{mailbox, usual};
 use crate::tickets::reference;
-use crate::{Result, db::Tx, params};
+use crate::{Result, db::Tx, params, row};
 use std::collections::{HashMap, HashSet};
 
 /// A message that has just been fetched and is durably in the store.
@@ -189,25 +189,26 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
             "INSERT INTO inbox (mailbox_id, folder, uid_validity, uid, blob_id, content_key, message_id, sender_key,
                  subject, size_bytes, received_at, fetched_at, silent, state, due_at) VALUES ",
         );
-        for (i, arrival) in some.iter().enumerate() {
-            let blob_id = blob::named(&blobs, &arrival.stored)?;
-            query.push(if i == 0 { "(" } else { ", (" });
-            query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
-            query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);
-            query.push(", ").bind(blob_id).push(", ").bind(arrival.content_key.as_slice());
-            query.push(", ").bind(arrival.message_id.as_deref().and_then(reference::kept));
-            query.push(", ").bind(arrival.head.sender_key.as_str());
-            query.push(", ").bind(arrival.head.subject.as_str());
-            query.push(", ").bind(blob::size_in_row(arrival.stored.size_bytes));
-            query
-                .push(", ")
-                .bind(arrival.received_at)
-                .push(", ")
-                .bind(source.now)
-                .push(", ")
-                .bind(arrival.silent);
-            query.push(", 'new', ").bind(source.now).push(")");
-        }
+        let rows = some.iter().map(|arrival| {
+            Ok(row![
+                source.mailbox_id,
+                source.cursor.folder.as_str(),
+                source.cursor.uid_validity,
+                arrival.uid,
+                blob::named(&blobs, &arrival.stored)?,
+                arrival.content_key.as_slice(),
+                arrival.message_id.as_deref().and_then(reference::kept),
+                arrival.head.sender_key.as_str(),
+                arrival.head.subject.as_str(),
+                blob::size_in_row(arrival.stored.size_bytes),
+                arrival.received_at,
+                source.now,
+                arrival.silent,
+                State::New.as_str(),
+                source.now,
+            ])
+        });
+        query.bind_rows(rows.collect::<Result<Vec<_>>>()?);
         tx.execute(query.sql(), query.params())?;
     }
     Ok(())
@@ -223,15 +224,14 @@ fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> 
             let mut query = Query::new(
                 "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at) VALUES ",
             );
-            for (i, arrival) in some.iter().enumerate() {
+            let rows = some.iter().map(|arrival| {
                 let inbox_id = first.get(arrival.content_key.as_slice()).copied();
                 let inbox_id =
                     inbox_id.ok_or_else(|| anyhow::anyhow!("a message known by its content has no row"))?;
-                query.push(if i == 0 { "(" } else { ", (" });
-                query.bind(source.mailbox_id).push(", ").bind(source.cursor.folder.as_str());
-                query.push(", ").bind(source.cursor.uid_validity).push(", ").bind(arrival.uid);
-                query.push(", ").bind(inbox_id).push(", ").bind(source.now).push(")");
-            }
+                let (folder, validity) = (source.cursor.folder.as_str(), source.cursor.uid_validity);
+                Ok(row![source.mailbox_id, folder, validity, arrival.uid, inbox_id, source.now])
+            });
+            query.bind_rows(rows.collect::<Result<Vec<_>>>()?);
             tx.execute(query.sql(), query.params())?;
         }
     }

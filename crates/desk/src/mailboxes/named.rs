@@ -2,9 +2,9 @@
 //! long as the server may list it, and that number is the UID by which the desk knows the message.
 use super::cursor::{self, Cursor};
 use super::mailbox::{Mailbox, Side};
-use crate::Result;
+use super::numbering;
 use crate::db::{Query, Tx};
-use sha2::{Digest as _, Sha256};
+use crate::{Result, row};
 
 /// A name, and the number it has here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +18,7 @@ pub struct Named {
 pub fn validity(mailbox: &Mailbox) -> u32 {
     let place =
         format!("{}\0{}\0{}", mailbox.protocol.word(), mailbox.incoming.host, mailbox.user(Side::Incoming));
-    let digest = Sha256::digest(place.as_bytes());
-    let number = digest.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
-    number.max(1)
+    numbering::number_of(&place)
 }
 
 /// The names of one folder.
@@ -98,11 +96,9 @@ pub fn remember(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, named: &[Name
     for some in named.chunks(100) {
         let mut query =
             Query::new("INSERT INTO named_message (mailbox_id, folder, uid_validity, uid, name) VALUES ");
-        for (i, named) in some.iter().enumerate() {
-            query.push(if i == 0 { "(" } else { ", (" }).bind(mailbox_id).push(", ");
-            query.bind(cursor.folder.as_str()).push(", ").bind(cursor.uid_validity).push(", ");
-            query.bind(named.uid).push(", ").bind(named.name.as_str()).push(")");
-        }
+        query.bind_rows(some.iter().map(|named| {
+            row![mailbox_id, cursor.folder.as_str(), cursor.uid_validity, named.uid, named.name.as_str()]
+        }));
         query.push(" ON CONFLICT (mailbox_id, folder, uid_validity, uid) DO NOTHING");
         tx.execute(query.sql(), query.params())?;
     }

@@ -16,10 +16,14 @@ impl Before {
         if self.0 == 0 {
             return uid_validity;
         }
-        let digest = Sha256::digest(format!("{uid_validity}\0{}", self.0).as_bytes());
-        let number = digest.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte));
-        number.max(1)
+        number_of(&format!("{uid_validity}\0{}", self.0))
     }
+}
+
+/// A number that stands where a UIDVALIDITY does (RFC 3501 §2.3.1.1: none is zero), the same for the same text.
+pub(super) fn number_of(text: &str) -> u32 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(4).fold(0u32, |number, byte| (number << 8) | u32::from(*byte)).max(1)
 }
 
 /// `None`: the account or the server has changed since, or the folder is read for the first time.

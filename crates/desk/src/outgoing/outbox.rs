@@ -7,7 +7,7 @@ use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::mailbox;
 use crate::site::{event, event::Subject};
-use crate::{By, Refusal, Result, db::Tx, params};
+use crate::{By, Refusal, Result, db::Tx, params, row};
 use serde_json::json;
 
 pub use super::material::{Material, MaterialFile, material};
@@ -88,10 +88,11 @@ pub(crate) fn place(tx: &mut Tx<'_>, new: &NewOutbox<'_>, now: i64) -> Result<i6
     )?;
     let mut query =
         Query::new("INSERT INTO delivery (outbox_id, recipient, recipient_key, state, at) VALUES ");
-    for (i, recipient) in new.recipients.iter().enumerate() {
-        query.push(if i == 0 { "(" } else { ", (" }).bind(id).push(", ").bind(*recipient).push(", ");
-        query.bind(mail::address::key(recipient)).push(", 'queued', ").bind(now).push(")");
-    }
+    query.bind_rows(
+        new.recipients
+            .iter()
+            .map(|recipient| row![id, *recipient, mail::address::key(recipient), "queued", now]),
+    );
     query.push(" ON CONFLICT (outbox_id, recipient_key) DO NOTHING");
     tx.execute(query.sql(), query.params())?;
     tx.wake("outbox");

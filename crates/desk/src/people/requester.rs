@@ -1,5 +1,5 @@
 //! Who asks. Addresses have their own table: one person may write from several.
-use crate::db::{Query, ROWS_MAX, Tx, powers_of_two};
+use crate::db::{Ids, Query, ROWS_MAX, Tx, powers_of_two};
 use crate::{Result, params, row};
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(crate) struct Senders {
     new: Vec<NewSender>,
     /// Of those who are not known so many may come.
     strangers: usize,
-    ids: std::vec::IntoIter<i64>,
+    ids: Ids,
 }
 #[derive(Clone, Copy, Debug)]
 struct Sender {
@@ -65,7 +65,7 @@ impl Senders {
             }
         }
         let strangers = keys.len().saturating_sub(known.len());
-        Ok(Senders { known, addresses, new: Vec::new(), strangers, ids: Vec::new().into_iter() })
+        Ok(Senders { known, addresses, new: Vec::new(), strangers, ids: Ids::of("requester") })
     }
     /// Whose address this is, if anybody's so far.
     pub(crate) fn requester_of(&self, key: &str) -> Option<i64> {
@@ -102,13 +102,7 @@ impl Senders {
             }
             return Ok(id);
         }
-        let id = match self.ids.next() {
-            Some(id) => id,
-            None => {
-                self.ids = tx.draw("requester", self.strangers.max(1))?.into_iter();
-                self.ids.next().ok_or(crate::db::Error::NotFound)?
-            }
-        };
+        let id = self.ids.next(tx, self.strangers)?;
         self.strangers = self.strangers.saturating_sub(1);
         self.known.insert(key.clone(), Sender { id, nameless: name.is_none() });
         let address = address.trim().to_owned();

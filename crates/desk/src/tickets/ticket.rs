@@ -1,6 +1,6 @@
 //! One matter, with number, subject and state: opened, assigned, closed, reopened. Its list columns are kept
 //! by `entry::add`, and *unsent* by `outgoing/delivery`; joining two is in `intake/joining`.
-use crate::db::{self, FromRow, Query, ROWS_MAX, Row, powers_of_two};
+use crate::db::{self, FromRow, Ids, Query, ROWS_MAX, Row, powers_of_two};
 use crate::people::{agent, person::one_line};
 use crate::site::{event, event::Subject, sequence};
 use crate::{By, Refusal, Result, db::Tx, params, people::viewer::Viewer, row};
@@ -70,7 +70,7 @@ impl NewTicket {
 /// Its id and number.
 pub(crate) fn open(tx: &mut Tx<'_>, by: &By, new: NewTicket) -> Result<(i64, String)> {
     let number = sequence::next_ticket_number(tx)?;
-    let id = tx.draw("ticket", 1)?.pop().ok_or(db::Error::NotFound)?;
+    let id = Ids::of("ticket").next(tx, 1)?;
     let data = new.data();
     insert(tx, &[Opened { id, number: number.clone(), new, at: by.at, tail: Tail::of(id) }])?;
     event::append(tx, by, Subject::Ticket(id), "opened", data)?;

@@ -1,7 +1,7 @@
 //! Entries as they are written: one by an agent, or many that were filed, in one go. What a ticket's line in the lists
 //! shows goes with them.
 use super::Kind;
-use crate::db::{self, Query, ROWS_MAX, powers_of_two};
+use crate::db::{self, Ids, Query, ROWS_MAX, powers_of_two};
 use crate::people::person::{Person, one_line};
 use crate::tickets::index::{self, FoundBy, Unindexed};
 use crate::tickets::ticket::{self, Shown, Tail};
@@ -36,7 +36,7 @@ const PREVIEW_CHARS: usize = 160;
 /// Adds it, moves the ticket's list columns (updated_at, last writer, preview, count), indexes its
 /// words, and wakes the live lists (topic `ticket`). A note changes neither preview nor order.
 pub fn add(tx: &mut Tx<'_>, new: NewEntry) -> Result<i64> {
-    let id = tx.draw("entry", 1)?.pop().ok_or(db::Error::NotFound)?;
+    let id = Ids::of("entry").next(tx, 1)?;
     let written = Written::of(id, new)?;
     insert(tx, std::slice::from_ref(&written))?;
     let mut tail = Tail::of(written.ticket_id());
