@@ -184,20 +184,19 @@ async fn commit(courier: &Courier, ready: Vec<Ready>) -> desk::Result<Filed> {
 fn each_alone(desk: &Desk, ready: &[Ready], why: &desk::Error, now: i64) -> desk::Result<Filed> {
     tracing::warn!("a batch could not be filed as a whole, so each alone: {why}");
     let mut filed = Filed::default();
-    for one in ready.chunks(1) {
-        match file(desk, one, now) {
+    for one in ready {
+        let alone = file(desk, std::slice::from_ref(one), now).or_else(|error| {
+            if error.is_the_databases() {
+                return Err(error);
+            }
+            let (claim, outcome) = (&one.0, failed(&one.0, &error.to_string(), now));
+            let in_time = desk.db.write(|tx| inbox::settle(tx, claim, &outcome, now))?;
+            Ok(Filed(vec![(claim.mailbox_id, settled(in_time, outcome))]))
+        });
+        match alone {
             Ok(alone) => filed.0.extend(alone.0),
             Err(error) if error.is_the_databases() => return Err(error),
-            Err(error) => {
-                for (claim, _) in one {
-                    let outcome = failed(claim, &error.to_string(), now);
-                    match desk.db.write(|tx| inbox::settle(tx, claim, &outcome, now)) {
-                        Ok(in_time) => filed.0.push((claim.mailbox_id, settled(in_time, outcome))),
-                        Err(error) if error.is_the_databases() => return Err(error),
-                        Err(error) => tracing::error!("a message could not be filed, nor put off: {error}"),
-                    }
-                }
-            }
+            Err(error) => tracing::error!("a message could not be filed, nor put off: {error}"),
         }
     }
     Ok(filed)

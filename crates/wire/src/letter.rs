@@ -161,10 +161,14 @@ impl Letter {
 
     /// Nothing is written in it.
     pub fn is_blank(&self) -> io::Result<bool> {
+        let is_white = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_whitespace);
+        if let Some(bytes) = self.bytes() {
+            return Ok(is_white(bytes));
+        }
         let (mut reader, mut piece) = (self.reader(), vec![0; READ_BYTES]);
         loop {
             let count = reader.read(&mut piece)?;
-            if !piece.get(..count).unwrap_or_default().iter().all(u8::is_ascii_whitespace) {
+            if !is_white(piece.get(..count).unwrap_or_default()) {
                 return Ok(false);
             }
             if count == 0 {

@@ -1,5 +1,6 @@
 //! What this process remembers of how servers behaved, beside what the desk keeps. A restart begins anew, which costs another
 //! try and no mail.
+use desk::mailboxes::cursor::Cursor;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,12 @@ pub(crate) struct Place {
     pub mailbox_id: i64,
     pub folder: String,
     pub uid_validity: u32,
+}
+
+impl Place {
+    pub(super) fn of(mailbox_id: i64, cursor: &Cursor) -> Place {
+        Place { mailbox_id, folder: cursor.folder.clone(), uid_validity: cursor.uid_validity }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 //!
 //! A round goes from a claimed mailbox to a settled one, through its `folders`; in each of them `plan` says what to fetch, `take` gets it from the server
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
+mod batch;
 mod delivery;
 mod folders;
 mod follow;
@@ -13,6 +14,7 @@ mod memory;
 mod numbering;
 mod once;
 mod plan;
+mod pop3;
 mod reconcile;
 mod shelf;
 mod store;

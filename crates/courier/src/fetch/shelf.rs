@@ -4,6 +4,7 @@
 use super::delivery::Delivery;
 use super::graph::Graph;
 use super::numbering::{forgettable, renumbered};
+use super::pop3::Pop3;
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
 use crate::letter::arrived_at;
@@ -11,12 +12,12 @@ use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Mailbox, Side};
-use desk::mailboxes::named::{self, Known, Named};
+use desk::mailboxes::named::{self, Named};
 use desk::mailboxes::numbering;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use wire::imap;
 use wire::letter::Room;
-use wire::pop3::{self, Retrieved};
+use wire::pop3::Retrieved;
 
 /// Header fields of one message.
 const HEADER_BYTES_MAX: u64 = 256 * 1024;
@@ -43,7 +44,7 @@ pub(crate) struct Opened {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// That it does not know yet, by UID.
-    fresh: VecDeque<Named>,
+    pub(super) fresh: VecDeque<Named>,
     /// UIDs of those that the server does not list any more.
     pub gone: Vec<u32>,
 }
@@ -72,15 +73,6 @@ pub(crate) struct Whole {
     pub names: Names,
     /// Messages without a number here that the server tells of in the next round.
     pub to_be_told: usize,
-}
-
-#[derive(Debug)]
-pub(crate) struct Pop3 {
-    session: Box<pop3::Session>,
-    /// By UID, the numbers of this session.
-    numbers: BTreeMap<u32, u32>,
-    /// By name, the UIDs, those of messages that are gone with them.
-    uids: HashMap<String, u32>,
 }
 
 /// Why a folder could not be opened.
@@ -391,56 +383,4 @@ async fn whose(
     let of = mailbox.clone();
     let begun = courier.write_behind(move |tx| numbering::begin(tx, &of)).await?;
     Ok(begun.validity(selected.uid_validity))
-}
-
-impl Pop3 {
-    /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
-    async fn over(mut session: Box<pop3::Session>, known: &Known) -> wire::Result<(Pop3, Names)> {
-        let listed = session.list().await?;
-        let mut uids: HashMap<String, u32> =
-            known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
-        let mut last = known.last;
-        let (mut numbers, mut fresh) = (BTreeMap::new(), VecDeque::new());
-        for message in listed {
-            let uid = match uids.get(&message.name) {
-                Some(uid) => *uid,
-                None => {
-                    last = last.saturating_add(1);
-                    uids.insert(message.name.clone(), last);
-                    fresh.push_back(Named { uid: last, name: message.name });
-                    last
-                }
-            };
-            numbers.insert(uid, message.number);
-        }
-        let there: HashSet<u32> = numbers.keys().copied().collect();
-        let gone = known.named.iter().map(|named| named.uid).filter(|uid| !there.contains(uid)).collect();
-        Ok((Pop3 { session, numbers, uids }, Names { fresh, gone }))
-    }
-
-    /// The same messages on another link.
-    async fn on(&mut self, mut session: Box<pop3::Session>) -> wire::Result<Pop3> {
-        let listed = session.list().await?;
-        let numbers =
-            listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
-        let numbers = numbers.collect();
-        Ok(Pop3 { session, numbers, uids: std::mem::take(&mut self.uids) })
-    }
-
-    fn of_numbers(&self, uids: &[u32]) -> HashMap<u32, u32> {
-        uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
-    }
-
-    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before.
-    pub(super) async fn mark_deleted(&mut self, uids: &[u32]) -> wire::Result<()> {
-        for number in uids.iter().filter_map(|uid| self.numbers.get(uid)) {
-            self.session.delete(*number).await?;
-        }
-        Ok(())
-    }
-
-    /// Of the session, which deletes what is marked.
-    pub(super) async fn end(self) -> wire::Result<()> {
-        self.session.quit().await
-    }
 }

@@ -1,5 +1,5 @@
 //! From batches to the inbox: bytes into the store, then rows and cursor in one commit.
-use super::take::{Batch, Content, Taken};
+use super::batch::{Batch, Content, Taken};
 use super::{Broke, Tally, room, still_held};
 use crate::Courier;
 use crate::left;

@@ -1,5 +1,6 @@
 //! From the server to batches: messages in order, cut so that memory stays small, and no single message stops what
 //! is behind it.
+use super::batch::{Batch, Content, Open, Taken};
 use super::memory::Place;
 use super::plan::Rules;
 use super::shelf::{Names, Shelf};
@@ -11,87 +12,18 @@ use crate::letter::{self, too_big};
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Side};
-use desk::mailboxes::named::Named;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use wire::imap::Fetched;
-use wire::letter::{Letter, Room};
+use wire::letter::Room;
 
-/// A batch is passed on when it has this much in memory, however few messages that is.
-const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Messages that are tried to see whether the server works.
 const LOOKED_AT: usize = 4;
 /// To see that a message comes no more of it is needed.
 const LOOK_BYTES_MAX: u64 = 64 * 1024;
 /// A server that delivers none of them in this time is ill.
 const LOOKING: Duration = Duration::from_secs(60);
-
-/// A message, or why there is none.
-#[derive(Debug)]
-pub(super) enum Content {
-    Raw(Letter),
-    /// It stays on the server; this is why.
-    Left(String),
-}
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub uid: u32,
-    pub received_at: Option<i64>,
-    pub silent: bool,
-    pub content: Content,
-}
-/// Messages that are recorded in one commit, and how far the cursor goes with them.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub taken: Vec<Taken>,
-    pub uid_last: u32,
-    /// Of these and of those that are passed over, where the server has names.
-    pub names: Vec<Named>,
-    bytes: usize,
-    /// One that lies on the disk is the last of its batch: no more of it is used than a few of them need.
-    has_large: bool,
-}
-
-/// The batch that grows, and the UIDs that are still to come: the cursor never passes one of those.
-struct Open {
-    batch: Batch,
-    to_come: BTreeSet<u32>,
-    /// The highest UID that was asked for.
-    asked: u32,
-}
-impl Open {
-    fn new(cursor: &Cursor) -> Open {
-        Open { batch: Batch::default(), to_come: BTreeSet::new(), asked: cursor.uid_last }
-    }
-    fn expect(&mut self, uids: &[u32]) {
-        self.to_come.extend(uids);
-        self.asked = self.asked.max(uids.last().copied().unwrap_or(0));
-    }
-    /// There is nothing to record of this one.
-    fn pass(&mut self, uid: u32) {
-        self.to_come.remove(&uid);
-    }
-    fn push(&mut self, taken: Taken) {
-        self.to_come.remove(&taken.uid);
-        if let Content::Raw(letter) = &taken.content {
-            self.batch.bytes += letter.bytes().map_or(0, <[u8]>::len);
-            self.batch.has_large |= letter.bytes().is_none();
-        }
-        self.batch.taken.push(taken);
-    }
-    fn is_full(&self, messages: usize) -> bool {
-        self.batch.taken.len() >= messages || self.batch.bytes >= BATCH_BYTES_MAX || self.batch.has_large
-    }
-    fn cut(&mut self, names: &mut Names, trials: &Trials) -> Batch {
-        let mut batch = std::mem::take(&mut self.batch);
-        let asked = self.to_come.first().map_or(self.asked, |next| next.saturating_sub(1));
-        batch.uid_last = trials.as_far(asked);
-        // Also of what is put off: it is to have its number when it is listed again.
-        batch.names = names.up_to(asked);
-        batch
-    }
-}
 
 pub(super) struct Taker<'a> {
     courier: &'a Courier,
@@ -317,8 +249,7 @@ impl<'a> Taker<'a> {
     }
 
     fn place(&self) -> Place {
-        let (folder, uid_validity) = (self.cursor.folder.clone(), self.cursor.uid_validity);
-        Place { mailbox_id: self.mailbox.id, folder, uid_validity }
+        Place::of(self.mailbox.id, self.cursor)
     }
 
     /// Whether the server delivers any other message: if it does not, it is ill, and no single one is to blame. Those

@@ -31,9 +31,9 @@ impl Trials {
 }
 
 /// There is nothing in it. Some servers list a message before they have its bytes, and two such would be one by their content.
+/// What is large enough to lie on the disk is not looked through.
 pub(super) fn is_blank(fetched: &Fetched) -> bool {
-    let is_white =
-        |letter: &Letter| letter.bytes().is_some_and(|bytes| bytes.iter().all(u8::is_ascii_whitespace));
+    let is_white = |letter: &Letter| letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank);
     matches!(fetched, Fetched::Message { letter, .. } if is_white(letter))
 }
 

@@ -111,13 +111,11 @@ impl<'a> Work<'a> {
 
     /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
     async fn without_recorded(&self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
-        let (mailbox_id, folder, uid_validity) =
-            (self.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
-        let place = Folder { mailbox_id, folder: folder.clone(), uid_validity };
+        let place = Folder::of(self.mailbox.id, cursor);
         let puts_off = self.courier.inside.fetched.has_put_off(&place, cursor.uid_last, uids);
         uids.retain(|uid| !self.trials.put_off.contains_key(uid));
         if puts_off && !uids.is_empty() {
-            let listed = std::mem::take(uids);
+            let (listed, Folder { mailbox_id, folder, uid_validity }) = (std::mem::take(uids), place);
             let read =
                 self.courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &listed));
             *uids = read.await?;

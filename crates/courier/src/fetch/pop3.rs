@@ -1,0 +1,67 @@
+//! An open POP3 mailbox: its messages by UIDs that the desk remembers (`desk::mailboxes::named`), which the server knows by
+//! names (UIDL) and by numbers of one session.
+use super::shelf::Names;
+use desk::mailboxes::named::{Known, Named};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use wire::pop3;
+
+#[derive(Debug)]
+pub(crate) struct Pop3 {
+    pub(super) session: Box<pop3::Session>,
+    /// By UID, the numbers of this session.
+    pub(super) numbers: BTreeMap<u32, u32>,
+    /// By name, the UIDs, those of messages that are gone with them.
+    uids: HashMap<String, u32>,
+}
+
+impl Pop3 {
+    /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
+    pub(super) async fn over(mut session: Box<pop3::Session>, known: &Known) -> wire::Result<(Pop3, Names)> {
+        let listed = session.list().await?;
+        let mut uids: HashMap<String, u32> =
+            known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
+        let mut last = known.last;
+        let (mut numbers, mut fresh) = (BTreeMap::new(), VecDeque::new());
+        for message in listed {
+            let uid = match uids.get(&message.name) {
+                Some(uid) => *uid,
+                None => {
+                    last = last.saturating_add(1);
+                    uids.insert(message.name.clone(), last);
+                    fresh.push_back(Named { uid: last, name: message.name });
+                    last
+                }
+            };
+            numbers.insert(uid, message.number);
+        }
+        let there: HashSet<u32> = numbers.keys().copied().collect();
+        let gone = known.named.iter().map(|named| named.uid).filter(|uid| !there.contains(uid)).collect();
+        Ok((Pop3 { session, numbers, uids }, Names { fresh, gone }))
+    }
+
+    /// The same messages on another link.
+    pub(super) async fn on(&mut self, mut session: Box<pop3::Session>) -> wire::Result<Pop3> {
+        let listed = session.list().await?;
+        let numbers =
+            listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
+        let numbers = numbers.collect();
+        Ok(Pop3 { session, numbers, uids: std::mem::take(&mut self.uids) })
+    }
+
+    pub(super) fn of_numbers(&self, uids: &[u32]) -> HashMap<u32, u32> {
+        uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
+    }
+
+    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before.
+    pub(super) async fn mark_deleted(&mut self, uids: &[u32]) -> wire::Result<()> {
+        for number in uids.iter().filter_map(|uid| self.numbers.get(uid)) {
+            self.session.delete(*number).await?;
+        }
+        Ok(())
+    }
+
+    /// Of the session, which deletes what is marked.
+    pub(super) async fn end(self) -> wire::Result<()> {
+        self.session.quit().await
+    }
+}
