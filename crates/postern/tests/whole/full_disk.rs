@@ -41,17 +41,23 @@ fn a_server_that_starts_on_a_full_disk_waits_for_room_and_then_starts() {
     program.run(&["check"]).fine();
 }
 
+/// With a mailbox at the rig's servers.
+fn fetching(program: Program, address: &str, outgoing: &str, fetched: &str) -> Program {
+    let ca = rig::ca();
+    let program = program.with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let fetched = format!("fetched = \"{fetched}\"");
+    let file = program.file("fleet.toml", &rig::mailbox_toml(address, &rig::imaps(), outgoing, &fetched));
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    program
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itself() {
     const LONG: Duration = Duration::from_secs(150);
-    let ca = rig::ca();
-    let program = small().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
     let (address, ann) =
         (rig::address("support", "contoso.example"), rig::address("ann", "nordwind.example"));
-    program.file("secret", rig::PASSWORD);
-    let toml = rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), "fetched = \"delete\"");
-    let file = program.file("fleet.toml", &toml);
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let program = fetching(small(), &address, &rig::submission(), "delete");
     let letter = |subject: &str| rig::letter(&ann, &address, subject, "Please look.");
     rig::deliver(&address, &[letter("Before")]);
     let server = program.serve();
@@ -102,13 +108,8 @@ async fn real_servers_fetching_stops_before_the_disk_is_full_and_goes_on_by_itse
 /// Of a quarter that is kept free a letter that lies on the disk while it comes leaves all.
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_a_large_letter_leaves_the_reserve_alone_and_comes_when_there_is_room() {
-    let (ca, address) = (rig::ca(), rig::address("support", "contoso.example"));
-    let program =
-        Program::new().on_a_disk_of(160).with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
-    program.file("secret", rig::PASSWORD);
-    let toml = rig::mailbox_toml(&address, &rig::imaps(), "none = true", "fetched = \"delete\"");
-    let file = program.file("fleet.toml", &toml);
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let address = rig::address("support", "contoso.example");
+    let program = fetching(Program::new().on_a_disk_of(160), &address, "none = true", "delete");
     let letter = |subject: &str, text: &str| rig::letter("ann@nordwind.example", &address, subject, text);
     let text = "All of it, again and again, until it is too much for memory.\n".repeat(200_000);
     let large = letter("2 large", &text);
@@ -133,13 +134,8 @@ async fn real_servers_a_large_letter_leaves_the_reserve_alone_and_comes_when_the
 /// Also in the middle of what one round brings.
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_many_letters_of_one_round_leave_the_reserve_alone() {
-    let (ca, address) = (rig::ca(), rig::address("support", "contoso.example"));
-    let program =
-        Program::new().on_a_disk_of(60).with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
-    program.file("secret", rig::PASSWORD);
-    let toml = rig::mailbox_toml(&address, &rig::imaps(), "none = true", "fetched = \"nothing\"");
-    let file = program.file("fleet.toml", &toml);
-    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let address = rig::address("support", "contoso.example");
+    let program = fetching(Program::new().on_a_disk_of(60), &address, "none = true", "nothing");
     let text = noise(1_600_000);
     let letter = |i: usize| {
         // Each its own.
