@@ -4,6 +4,7 @@
 //! UID commands only, since EXPUNGE may come at any time. One link serves one mailbox at a time.
 
 mod authenticate;
+mod changes;
 mod compress;
 mod date;
 mod fetch;
@@ -22,6 +23,7 @@ mod utf7;
 
 use std::time::Duration;
 
+pub use changes::{COMPARING, Changes};
 pub use compress::COMPRESSING;
 pub use fetch::{Fetch, Fetched};
 pub use folder::{Folder, Selected, Status};

@@ -61,6 +61,13 @@ pub(super) enum Untagged {
     Exists(u32),
     Recent(u32),
     Expunge,
+    /// RFC 7162 §3.2.10: first and last of each run of UIDs. Earlier: before the client opened the folder.
+    Vanished {
+        is_earlier: bool,
+        runs: Vec<(u32, u32)>,
+    },
+    /// RFC 5161 §3.2, in upper case.
+    Enabled(Vec<String>),
     Search(Vec<u32>),
     Fetch(FetchData),
     List {
@@ -135,6 +142,8 @@ pub(super) fn parse(pieces: Vec<Piece>) -> Response {
         ("*", None, "BYE") => Response::Untagged(Untagged::Bye(words(text))),
         ("*", None, "PREAUTH") => Response::Untagged(Untagged::PreAuth),
         ("*", None, "CAPABILITY") => Response::Untagged(Untagged::Capability(capabilities(text))),
+        ("*", None, "ENABLED") => Response::Untagged(Untagged::Enabled(capabilities(text))),
+        ("*", None, "VANISHED") => Response::Untagged(vanished(text)),
         ("*", None, "SEARCH") => {
             Response::Untagged(Untagged::Search(text.split(' ').filter_map(|uid| uid.parse().ok()).collect()))
         }
@@ -148,6 +157,18 @@ pub(super) fn parse(pieces: Vec<Piece>) -> Response {
 
 pub(super) fn capabilities(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().take(200).map(str::to_ascii_uppercase).collect()
+}
+
+fn vanished(text: &str) -> Untagged {
+    let (word, rest) = split_word(text);
+    let is_earlier = word.eq_ignore_ascii_case("(EARLIER)");
+    let run = |run: &str| {
+        let (first, last) = run.split_once(':').unwrap_or((run, run));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        Some((first.min(last), first.max(last)))
+    };
+    let set = if is_earlier { rest } else { text };
+    Untagged::Vanished { is_earlier, runs: set.trim().split(',').filter_map(run).collect() }
 }
 
 fn split_word(text: &str) -> (&str, &str) {

@@ -26,11 +26,13 @@ pub struct Session {
     pub(super) recent: u32,
     pub(super) news: bool,
     pub(super) highest_mod_seq: Option<u64>,
+    /// QRESYNC is enabled.
+    pub(super) tells_changes: bool,
     bye: Option<Words>,
     last_tag: u32,
     /// The command's end must be seen until then, and within so many responses.
     until: Instant,
-    responses_left: usize,
+    pub(super) responses_left: usize,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Session {
             recent: 0,
             news: false,
             highest_mod_seq: None,
+            tells_changes: false,
             bye: None,
             last_tag: 0,
             until: Instant::now() + COMMAND_TIMEOUT,
@@ -235,9 +238,15 @@ impl Session {
                 self.recent = *count;
             }
             Untagged::Expunge => self.exists = self.exists.saturating_sub(1),
+            Untagged::Vanished { is_earlier: false, runs } => {
+                let gone = runs.iter().map(|(first, last)| (last - first).saturating_add(1));
+                self.exists = gone.fold(self.exists, u32::saturating_sub);
+            }
             Untagged::Capability(capabilities) => self.capabilities.clone_from(capabilities),
             Untagged::Bye(words) => self.bye = Some(words.clone()),
             Untagged::Status(..)
+            | Untagged::Vanished { .. }
+            | Untagged::Enabled(_)
             | Untagged::PreAuth
             | Untagged::Search(_)
             | Untagged::Fetch(_)

@@ -1,7 +1,7 @@
 //! IMAP transcripts: `connect`, `login bearer|password USER SECRET`, `select F`, `examine F`, `list`, `since UID`,
 //! `since-date MS`, `fetch LIMIT UID…`, `fetch-dropped LIMIT UID…` (after the first message), `seen UID…`,
 //! `move F UID…`, `delete UID…`, `create F`, `status F`, `idle S`, `idle-dropped S`, `has NAME`, `logout`,
-//! `my-rights F`, `subject WORDS`, `record` (what was written down since the last call).
+//! `enable-qresync`, `changes MODSEQ UID…` (held then), `my-rights F`, `subject WORDS`, `record` (what was written down since the last call).
 
 use std::time::Duration;
 
@@ -63,6 +63,12 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
             let lines =
                 folders.iter().map(|f| format!("{} {:?} {}", f.name, f.delimiter, f.attributes.join(",")));
             Ok(lines.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
+        }
+        ["enable-qresync"] => session.enable_qresync().await.map(|enabled| enabled.to_string()),
+        ["changes", mod_seq, held @ ..] => {
+            let changes = session.changes_since(mod_seq.parse().unwrap()).await?;
+            let now = changes.map(|changes| changes.applied_to(&numbers(held)));
+            Ok(now.map_or("not told".into(), |uids| format!("{uids:?} of {} in the folder", session.exists())))
         }
         ["since", uid] => session.uids_since(uid.parse().unwrap()).await.map(|uids| format!("{uids:?}")),
         ["since-date", at] => {
