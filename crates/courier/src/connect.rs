@@ -63,6 +63,7 @@ pub(crate) async fn incoming(
                     if compresses {
                         session.compress().await?;
                     }
+                    session.enable_qresync().await?;
                     Ok::<_, wire::Error>(Incoming::Imap(Box::new(session)))
                 }
                 Protocol::Pop3 => {

@@ -9,6 +9,7 @@ mod folders;
 mod follow;
 mod graph;
 mod lacks;
+mod listing;
 mod mark;
 mod memory;
 mod numbering;

@@ -2,6 +2,7 @@
 //! lists are compared when these differ, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
 //! RFC 7162) spares itself the hourly listing of a folder in which there were none. What is found to be unaccounted is
 //! fetched when a person asks for it, by the way of all mail, so that nothing is doubled.
+use super::listing;
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
 use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
@@ -9,6 +10,7 @@ use crate::trouble::{STORE_CODE, Trouble};
 use desk::intake::inbox;
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::listing::Listing;
 use desk::mailboxes::mailbox::Protocol;
 use desk::mailboxes::uid_set::UidSet;
 use std::collections::HashSet;
@@ -47,7 +49,10 @@ pub(super) async fn run(
     if due == Due::ByTheHour && is_unchanged(work, shelf.standing(), &cursor, before.as_ref()).await? {
         return Ok(cursor);
     }
-    let Some((mut whole, mut sum)) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
+    let asked = before.map_or(Asked::Nothing, |before| before.asked);
+    let Some((mut whole, mut listing, mut sum)) = list(work, shelf, &cursor, asked).await? else {
+        return Ok(cursor);
+    };
     if sum.counts.waiting > 0 && shelf.waits_for_news() {
         // The server has told of it, and does not tell again.
         match work.stretch(shelf, cursor.clone(), &mut whole.names, stop, tally).await? {
@@ -56,7 +61,6 @@ pub(super) async fn run(
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    let asked = before.map_or(Asked::Nothing, |before| before.asked);
     if asked == Asked::Fetch && !sum.unaccounted.is_empty() {
         let known = tally.new;
         for leg in sum.unaccounted.chunks(work.batch() * BATCHES_PER_LEG) {
@@ -73,11 +77,11 @@ pub(super) async fn run(
         }
         let (messages, now) = (i64::try_from(tally.new - known).unwrap_or(0), work.courier.now());
         work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
-        let Some(again) = list(work, shelf, &cursor).await? else { return Ok(cursor) };
-        (whole, sum) = again;
+        let Some(again) = list(work, shelf, &cursor, asked).await? else { return Ok(cursor) };
+        (whole, listing, sum) = again;
     }
     let standing = standing(work, shelf.standing(), &cursor).await?;
-    keep(work, &cursor, &whole, sum, asked, standing).await?;
+    keep(work, &cursor, &whole, sum, Kept { asked, standing, listing }).await?;
     Ok(cursor)
 }
 
@@ -113,13 +117,18 @@ async fn is_unchanged(
 
 /// The folder listed and compared. `None`: the server does not list it, which stops no mail from coming in and is a note
 /// beside what was counted last.
-async fn list(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor) -> Result<Option<(Whole, Sum)>, Broke> {
-    let listing = async {
-        let whole = shelf.whole(work.courier, work.mailbox).await?;
+async fn list(
+    work: &Work<'_>,
+    shelf: &mut Shelf,
+    cursor: &Cursor,
+    asked: Asked,
+) -> Result<Option<(Whole, Option<Listing>, Sum)>, Broke> {
+    let compared = async {
+        let (whole, listing) = listing::whole(work, shelf, cursor, asked != Asked::Nothing).await?;
         let sum = compare(work, shelf, &whole, cursor).await?;
-        Ok((whole, sum))
+        Ok((whole, listing, sum))
     };
-    let trouble = match listing.await {
+    let trouble = match compared.await {
         // It asks to be left alone, which is to be obeyed.
         Err(Broke::Trouble(trouble)) if trouble.retry_after_ms.is_none() && trouble.code != STORE_CODE => {
             trouble
@@ -234,13 +243,19 @@ async fn older(
     Ok(older)
 }
 
+/// What is kept with the counts.
+struct Kept {
+    asked: Asked,
+    standing: String,
+    listing: Option<Listing>,
+}
+
 async fn keep(
     work: &Work<'_>,
     cursor: &Cursor,
     whole: &Whole,
     sum: Sum,
-    asked: Asked,
-    standing: String,
+    Kept { asked, standing, listing }: Kept,
 ) -> Result<(), Broke> {
     let compared = Compared {
         folder: cursor.folder.clone(),
@@ -250,6 +265,7 @@ async fn keep(
         older: Older { than: work.rules.from_at, uids: sum.older },
         asked,
         standing,
+        listing,
     };
     let (claim, now) = (work.claim.clone(), work.courier.now());
     let kept = work.courier.write_behind(move |tx| {

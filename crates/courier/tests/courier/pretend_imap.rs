@@ -77,6 +77,8 @@ pub struct State {
     pub rights: HashMap<String, String>,
     /// Counts what changes (RFC 7162), and says at each opening how far it has come.
     pub highest_mod_seq: Option<u64>,
+    /// It tells what has changed (QRESYNC), in these lines; `NO` refuses.
+    pub changes: Option<String>,
     /// It has neither UIDPLUS nor MOVE.
     pub is_old: bool,
     /// MOVE and CREATE answer NO.
@@ -290,9 +292,10 @@ impl PretendImap {
             ["CAPABILITY"] => {
                 let idle = if state.no_idle { "" } else { " IDLE" };
                 let new = if state.is_old { "" } else { " UIDPLUS MOVE" };
+                let qresync = state.changes.as_ref().map_or("", |_| " ENABLE QRESYNC");
                 let acl = if state.rights.is_empty() { "" } else { " ACL" };
                 let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2";
-                format!("* CAPABILITY {offered}{new}{acl}{idle}\r\n{ok}").into_bytes()
+                format!("* CAPABILITY {offered}{new}{qresync}{acl}{idle}\r\n{ok}").into_bytes()
             }
             ["SELECT" | "EXAMINE", _] if state.opening.is_some() => {
                 format!("{tag} {}\r\n", state.opening.as_deref().unwrap_or_default()).into_bytes()
@@ -327,6 +330,11 @@ impl PretendImap {
                 let found = search(&state, criteria);
                 format!("* SEARCH {found}\r\n{ok}").into_bytes()
             }
+            ["ENABLE", "QRESYNC"] => format!("* ENABLED QRESYNC\r\n{ok}").into_bytes(),
+            ["UID", "FETCH", _, "(UID)", "(CHANGEDSINCE", _, "VANISHED)"] => match state.changes.as_deref() {
+                None | Some("NO") => format!("{tag} NO not now\r\n").into_bytes(),
+                Some(told) => format!("{told}{ok}").into_bytes(),
+            },
             ["UID", "FETCH", set, items @ ..] => {
                 let is_whole = items.iter().any(|item| item.starts_with("BODY"));
                 fetch(&mut state, tag, set, is_whole)?

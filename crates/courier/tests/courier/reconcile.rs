@@ -151,6 +151,61 @@ async fn a_server_that_counts_its_changes_lists_only_where_it_or_the_desk_has_ch
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_tells_what_has_changed_is_not_listed_as_long_as_it_counts_the_same() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
+    imap.state().highest_mod_seq = Some(100);
+    imap.state().changes = Some(String::new());
+    for name in names(1, 8) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    fetch(&stage).await;
+    assert_eq!((listings(&imap), balance(&stage).counts), (2, counts(8, 0, 0, 0)), "{:?}", imap.log());
+    let compared = async |told: &str| {
+        let (listed, mod_seq) = (listings(&imap), imap.state().highest_mod_seq);
+        imap.state().highest_mod_seq = mod_seq.map(|number| number + 1);
+        imap.state().changes = Some(told.to_owned());
+        stage.clock.advance(2 * MINUTE);
+        fetch(&stage).await;
+        (listings(&imap) - listed, balance(&stage).counts)
+    };
+    imap.state().letters.retain(|letter| !(3..=5).contains(&letter.uid));
+    assert_eq!(compared("* VANISHED (EARLIER) 3:5\r\n").await, (0, counts(5, 0, 0, 0)), "{:?}", imap.log());
+    let asked = || imap.log().into_iter().rfind(|line| line.contains("CHANGEDSINCE"));
+    assert!(asked().unwrap().ends_with("UID FETCH 1:4294967295 (UID) (CHANGEDSINCE 108 VANISHED)"));
+    for name in names(9, 10) {
+        imap.deliver(NOON, letter(&name));
+    }
+    let told = "* 1 FETCH (UID 1 MODSEQ (110))\r\n* 6 FETCH (UID 9 MODSEQ (111))\r\n* 7 FETCH (UID 10 MODSEQ (112))\r\n";
+    assert_eq!(compared(told).await, (0, counts(7, 0, 0, 0)), "{:?}", imap.log());
+    assert!(asked().unwrap().contains("CHANGEDSINCE 109 "), "{:?}", asked());
+
+    imap.state().letters.pop();
+    assert_eq!(
+        compared("").await,
+        (1, counts(6, 0, 0, 0)),
+        "it did not tell of what is gone, and its count did"
+    );
+    imap.state().letters.pop();
+    assert_eq!(compared("NO").await, (1, counts(5, 0, 0, 0)), "it would rather not");
+    ask(&stage, Asked::Compare);
+    assert_eq!(compared("").await, (1, counts(5, 0, 0, 0)), "a person has asked");
+    imap.state().letters.pop();
+    imap.state().highest_mod_seq = Some(7);
+    assert_eq!(
+        compared("* VANISHED (EARLIER) 8\r\n").await,
+        (1, counts(4, 0, 0, 0)),
+        "its number has gone back"
+    );
+    stage.clock.advance(25 * HOUR);
+    imap.state().letters.pop();
+    assert_eq!(
+        compared("* VANISHED (EARLIER) 7\r\n").await,
+        (1, counts(3, 0, 0, 0)),
+        "no server is believed for ever"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_uidvalidity_and_what_was_moved_out_and_in_are_accounted_for() {
     let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;
     for name in names(1, 5) {

@@ -1,5 +1,6 @@
 //! What a fetched folder holds on its server, set against what is held of it here. Every message that the server lists is
 //! held, older than *Start From* says, or waits for the next round; what is none of these is unaccounted.
+use super::listing::{self, Listing};
 use super::mailbox::{self, Mailbox};
 use super::uid_set::UidSet;
 use crate::db::{self, FromRow, Query, Row, Tx};
@@ -158,6 +159,8 @@ pub struct Compared {
     pub asked: Asked,
     /// See [`Balance::standing`].
     pub standing: String,
+    /// Where the server tells what changes in it.
+    pub listing: Option<Listing>,
 }
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Older {
@@ -167,7 +170,7 @@ pub struct Older {
 
 /// It is what had been asked for by then; what somebody has asked for since waits for the next round.
 pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> Result<()> {
-    let Compared { folder, uid_validity, counts, reason, older, asked, standing } = compared;
+    let Compared { folder, uid_validity, counts, reason, older, asked, standing, listing } = compared;
     let before = find(tx, mailbox_id, folder)?;
     let since = before.as_ref().and_then(|balance| balance.unaccounted_since).unwrap_or(now);
     tx.execute(
@@ -199,6 +202,7 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
             standing.as_str()
         ],
     )?;
+    listing::keep(tx, mailbox_id, folder, listing.as_ref())?;
     if before.is_none_or(|before| before.counts != *counts || before.asked != Asked::Nothing) {
         tx.wake("mailbox"); // its page says so
     }

@@ -4,6 +4,7 @@ pub mod choice;
 pub mod client;
 pub mod cursor;
 pub mod grant;
+pub mod listing;
 pub mod lost_key;
 pub mod mailbox;
 pub mod named;

@@ -25,6 +25,17 @@ impl UidSet {
         UidSet { runs }
     }
 
+    /// These (ascending) and no others.
+    pub fn of(uids: &[u32]) -> UidSet {
+        let runs = uids.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+        UidSet { runs: runs.filter_map(|run| Some((*run.first()?, *run.last()?))).collect() }
+    }
+
+    /// Each that is in a run, ascending.
+    pub fn uids(&self) -> impl Iterator<Item = u32> {
+        self.runs.iter().flat_map(|(first, last)| *first..=*last)
+    }
+
     pub fn contains(&self, uid: u32) -> bool {
         let after = self.runs.partition_point(|(first, _)| *first <= uid);
         after.checked_sub(1).and_then(|at| self.runs.get(at)).is_some_and(|(_, last)| uid <= *last)
@@ -69,6 +80,9 @@ mod tests {
             let wanted = *uid < 9 || (12..42).contains(uid) || *uid == u32::MAX;
             assert_eq!(set.contains(*uid), wanted, "{uid}");
         }
+        let exact = UidSet::of(&listed);
+        assert_eq!(exact.written(), "1:20,40:45,4294967295");
+        assert!(exact.uids().eq(listed.iter().copied()));
         assert_eq!(UidSet::read("").written(), "");
         assert_eq!(UidSet::read("7:3,x,:,5,1:2").written(), "1:2,5");
     }

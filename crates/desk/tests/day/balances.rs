@@ -4,7 +4,9 @@ use crate::desk::{Day, SUPPORT};
 use desk::alerts::fleet::{self, Wanted};
 use desk::check;
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
+use desk::mailboxes::listing::{self, Listing};
 use desk::mailboxes::mailbox::{self, Round, State};
+use desk::mailboxes::uid_set::UidSet;
 use desk::{By, params};
 
 fn compared(day: &Day, folder: &str, unaccounted: i64) {
@@ -23,12 +25,40 @@ fn compared_as_asked(day: &Day, folder: &str, unaccounted: i64, asked: Asked) {
         older: Older::default(),
         asked,
         standing: String::new(),
+        listing: None,
     };
     day.write(|tx| balance::keep(tx, id, &compared, now));
 }
 fn shown(day: &Day) -> Option<Balance> {
     let members = day.read(|tx| fleet::list(tx, Wanted::All, None, 99));
     members.into_iter().find(|member| member.mailbox.address == SUPPORT)?.balances.into_iter().next()
+}
+
+#[test]
+fn what_a_folder_held_is_kept_for_its_uidvalidity_where_it_can_be_said_in_short() {
+    let day = day();
+    let (id, now) = (day.mailbox_id(SUPPORT), day.later(1));
+    let keep = |uids: UidSet| {
+        let listing = Listing { listed_at: now, mod_seq: i64::MAX, uids };
+        let compared = Compared {
+            folder: "INBOX".to_owned(),
+            uid_validity: 4_000_000_000,
+            counts: Counts::default(),
+            reason: String::new(),
+            older: Older::default(),
+            asked: Asked::Nothing,
+            standing: String::new(),
+            listing: Some(listing.clone()),
+        };
+        day.write(|tx| balance::keep(tx, id, &compared, now));
+        (listing, day.read(|tx| listing::find(tx, id, "INBOX", 4_000_000_000)))
+    };
+    let (listing, kept) = keep(UidSet::of(&[1, 2, 3, 9, u32::MAX]));
+    assert_eq!(kept, Some(listing));
+    assert_eq!(day.read(|tx| listing::find(tx, id, "INBOX", 1)), None, "of another one");
+    assert_eq!(day.read(|tx| listing::find(tx, id, "Billing", 4_000_000_000)), None);
+    let pieces: Vec<u32> = (1..20_000).map(|n| n * 2).collect();
+    assert_eq!(keep(UidSet::of(&pieces)).1, None, "in so many pieces it is listed anew each time");
 }
 
 #[test]

@@ -46,3 +46,33 @@ async fn every_letter_is_accounted_for_and_what_is_not_is_fetched_when_asked() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_whose_server_tells_what_has_changed_is_not_listed_again() {
+    let address = rig::address("support", "contoso.example");
+    let letter = |subject: &str| rig::letter("ann@nordwind.example", &address, subject, "Please look.");
+    rig::deliver(&address, &["1", "2", "3", "4", "5"].map(letter));
+    let ca = rig::ca();
+    let program = Program::new().with(&["--tls-extra-ca", ca.to_str().unwrap()]).administrator();
+    program.file("secret", rig::PASSWORD);
+    let file =
+        program.file("fleet.toml", &rig::mailbox_toml(&address, &rig::imaps(), &rig::submission(), ""));
+    program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+    let kept = || {
+        let look = "SELECT listed_at, listed_uids, held, unaccounted FROM folder_balance";
+        on_the_page(&program, |tx, _, _| Ok(tx.one::<(Option<i64>, String, i64, i64)>(look, params![])?))
+    };
+    program.run(&["mailbox", "fetch", &address]).fine();
+    let (listed_at, uids, ..) = kept();
+    assert_eq!(uids, "1:5");
+    let mut gone = rig::signed_in(&address).await;
+    gone.select("INBOX").await.unwrap();
+    gone.delete(&[2, 5]).await.unwrap();
+    rig::deliver(&address, &[letter("6")]);
+    let earlier =
+        "UPDATE folder_balance SET compared_at = compared_at - 120000, listed_at = listed_at - 120000";
+    on_the_page(&program, |tx, _, _| Ok(tx.execute(earlier, params![])?));
+    program.run(&["mailbox", "fetch", &address]).fine();
+    let told = (listed_at.map(|at| at - 120_000), "1,3:4,6".to_owned(), 4, 0);
+    assert_eq!(kept(), told, "what was listed, with what has changed since");
+}

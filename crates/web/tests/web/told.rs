@@ -223,8 +223,16 @@ async fn a_mailbox_says_what_is_on_its_server_and_here_and_fetches_what_is_not()
         let reason = if counts.unaccounted > 0 { "Rows were <lost>." } else { "" }.to_owned();
         let older = Older::default();
         let (folder, asked) = ("INBOX".to_owned(), Asked::Nothing);
-        let compared =
-            Compared { folder, uid_validity: 1, counts, reason, older, asked, standing: String::new() };
+        let compared = Compared {
+            folder,
+            uid_validity: 1,
+            counts,
+            reason,
+            older,
+            asked,
+            standing: String::new(),
+            listing: None,
+        };
         office.write(|tx| {
             tx.execute(
                 "UPDATE mailbox SET active = 1, state = 'ok', in_host = 'imap.x' WHERE id = 1",

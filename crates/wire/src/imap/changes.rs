@@ -42,7 +42,7 @@ impl Session {
 
     /// What has changed since the folder's HIGHESTMODSEQ was this (RFC 7162 §3.2.6). `None`: the server does not tell.
     pub async fn changes_since(&mut self, mod_seq: u64) -> Result<Option<Changes>> {
-        if !self.tells_changes || self.highest_mod_seq.is_none() {
+        if !self.tells_changes() {
             return Ok(None);
         }
         // Whatever EXISTS comes from now on may miss in the answer. `1:*` would end at the last message that is still there.
@@ -92,8 +92,12 @@ impl Changes {
 
     /// What the folder holds now, of what it held then (ascending): ascending, each once.
     pub fn applied_to(&self, held: &[u32]) -> Vec<u32> {
-        let mut now: Vec<u32> =
-            held.iter().copied().filter(|uid| !holds(&self.vanished, *uid)).chain(self.there.iter().copied()).collect();
+        let mut now: Vec<u32> = held
+            .iter()
+            .copied()
+            .filter(|uid| !holds(&self.vanished, *uid))
+            .chain(self.there.iter().copied())
+            .collect();
         now.sort_unstable();
         now.dedup();
         now

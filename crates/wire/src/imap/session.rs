@@ -101,6 +101,11 @@ impl Session {
         self.highest_mod_seq
     }
 
+    /// Whether the server tells what has changed in a folder ([`Session::changes_since`]).
+    pub fn tells_changes(&self) -> bool {
+        self.tells_changes && self.highest_mod_seq.is_some()
+    }
+
     /// What the server offers, in its order; after login what it said then.
     pub fn capabilities(&self) -> &[String] {
         &self.capabilities

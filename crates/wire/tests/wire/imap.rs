@@ -68,7 +68,8 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
         ["changes", mod_seq, held @ ..] => {
             let changes = session.changes_since(mod_seq.parse().unwrap()).await?;
             let now = changes.map(|changes| changes.applied_to(&numbers(held)));
-            Ok(now.map_or("not told".into(), |uids| format!("{uids:?} of {} in the folder", session.exists())))
+            Ok(now
+                .map_or("not told".into(), |uids| format!("{uids:?} of {} in the folder", session.exists())))
         }
         ["since", uid] => session.uids_since(uid.parse().unwrap()).await.map(|uids| format!("{uids:?}")),
         ["since-date", at] => {
