@@ -14,6 +14,7 @@ use lacking::{no_password, nothing_set, of_another_house, server_changed};
 use mail::explain::Service;
 use mail::provider::Family;
 use secrecy::SecretString;
+use std::time::Duration;
 use wire::sasl::Taken;
 use wire::{Credential, Server, imap, oauth, pop3, smtp};
 
@@ -48,6 +49,24 @@ pub(crate) async fn incoming(
     mailbox: &Mailbox,
     which: Which,
 ) -> Result<Incoming, Trouble> {
+    signed_in(courier, mailbox, which, &[]).await
+}
+
+/// The same just after a link of ours was closed, where the server may not have let go of the mailbox yet.
+pub(crate) async fn incoming_again(courier: &Courier, mailbox: &Mailbox) -> Result<Incoming, Trouble> {
+    signed_in(courier, mailbox, Which::InUse, &LETS_GO).await
+}
+
+/// Waits before the tries to sign in again at a server that has the mailbox locked.
+const LETS_GO: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+
+async fn signed_in(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    which: Which,
+    waits: &[Duration],
+) -> Result<Incoming, Trouble> {
+    let mut waits = waits.iter();
     let mut access = Access::find(courier, mailbox, Side::Incoming, which).await?;
     if mailbox.is_by_graph(Side::Incoming) {
         return Ok(Incoming::Graph(Box::new(graph::Opened::by(courier, access).await?)));
@@ -77,6 +96,10 @@ pub(crate) async fn incoming(
             Ok(session) => return Ok(session),
             // It is worth something, and never needed.
             Err(error) if error.tried() == imap::COMPRESSING => compresses = false,
+            Err(error) if error.is_in_use() => match waits.next() {
+                Some(wait) => tokio::time::sleep(*wait).await,
+                None => return Err(Trouble::of(&error, &access.place)),
+            },
             Err(error) => access.again(error)?,
         }
     }

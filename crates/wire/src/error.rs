@@ -45,6 +45,7 @@ struct Inside {
     may_have_been_sent: bool,
     is_unkept: bool,
     passes: bool,
+    is_in_use: bool,
 }
 
 impl Error {
@@ -63,6 +64,7 @@ impl Error {
                 may_have_been_sent: false,
                 is_unkept: false,
                 passes: false,
+                is_in_use: false,
             }),
         }
     }
@@ -129,6 +131,13 @@ impl Error {
         self
     }
 
+    /// Somebody else has the mailbox open, and it opens for one at a time.
+    #[must_use]
+    pub(crate) fn in_use(mut self) -> Error {
+        self.inside.is_in_use = true;
+        self
+    }
+
     /// The link broke after the final dot: the message may be on its way.
     #[must_use]
     pub(crate) fn after_final_dot(mut self) -> Error {
@@ -159,6 +168,12 @@ impl Error {
     pub fn passes(&self) -> bool {
         let said = self.inside.server_text.as_deref().unwrap_or_default().to_ascii_lowercase();
         self.inside.passes || PASSING.iter().any(|words| said.contains(words))
+    }
+
+    /// True when a link that is open has the mailbox locked (`IN-USE`, RFC 2449 §8.1.1): perhaps one of ours that was closed just
+    /// now, and that the server has not let go of.
+    pub fn is_in_use(&self) -> bool {
+        self.inside.is_in_use
     }
 
     pub fn kind(&self) -> Kind {

@@ -106,6 +106,13 @@ impl LineStream {
         LineStream { stream, input: BytesMut::new(), output: BytesMut::new(), record }
     }
 
+    /// Closes the link at once. What is written from here on goes nowhere, and what is read is the end.
+    pub(crate) fn close(&mut self) {
+        self.stream = Box::new(tokio::io::empty());
+        self.input.clear();
+        self.output.clear();
+    }
+
     /// The same link under TLS, after the server took `command` (STARTTLS, STLS). Refused when the server sent something
     /// before the handshake, which somebody may have slipped in and which would be believed under TLS.
     pub(crate) async fn protected(

@@ -176,7 +176,7 @@ impl Shelf {
     }
 
     /// A new link after the old one broke, to the same messages under the same UIDs. What has come meanwhile is left for
-    /// the next round.
+    /// the next round. POP3 opens a mailbox for one at a time (RFC 1939 §4): the old link goes first.
     pub(super) async fn open_again(
         &mut self,
         courier: &Courier,
@@ -188,7 +188,8 @@ impl Shelf {
                 (new, opened)
             }
             Shelf::Pop3(old) => {
-                let Incoming::Pop3(session) = connect::incoming(courier, mailbox, Which::InUse).await? else {
+                old.session.hang_up();
+                let Incoming::Pop3(session) = connect::incoming_again(courier, mailbox).await? else {
                     let error = wire::Error::transient("go on", &mailbox.incoming.host);
                     let error = Err(error.remedy("the protocol was changed meanwhile"));
                     return explained(courier, mailbox, Side::Incoming, error).await;

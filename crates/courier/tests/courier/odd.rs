@@ -1,7 +1,7 @@
 //! What a pretend server says instead of what it would.
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::tcp::OwnedWriteHalf;
 
 pub enum Odd {
@@ -10,7 +10,7 @@ pub enum Odd {
     Drips(Vec<u8>),
     /// So many bytes between these.
     Fills(Vec<u8>, u64, Vec<u8>),
-    /// And then nothing more, with the link open.
+    /// And then nothing more, with the link open until the other side closes it.
     FallsSilent(Vec<u8>),
     /// And then the link is cut.
     Cuts(Vec<u8>),
@@ -44,7 +44,10 @@ pub async fn say(
         }
         Some(Odd::FallsSilent(bytes)) => {
             write.write_all(&bytes).await?;
-            std::future::pending::<()>().await;
+            while !write.ready(Interest::READABLE).await?.is_read_closed() {
+                tokio::time::sleep(Duration::from_secs(1)).await; // something came that nobody reads
+            }
+            return Ok(false);
         }
         Some(Odd::Cuts(bytes)) => {
             write.write_all(&bytes).await?;

@@ -1,9 +1,12 @@
 //! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
-use crate::pretend_pop3::{PretendPop3, received};
+use crate::odd::Odd;
+use crate::pretend_pop3::{CANNOT_READ, PretendPop3, received};
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+use std::sync::Arc;
+use std::time::Duration;
 
 const HOUR: i64 = 3_600_000;
 
@@ -182,6 +185,50 @@ async fn a_mailbox_that_another_program_has_open_is_waited_for() {
     pop3.state().in_use = false;
     stage.clock.advance(HOUR);
     assert_eq!(fetch(&stage).await.fetched, 1);
+}
+
+/// What RETR of one letter is answered with instead of what it is refused with otherwise.
+fn refusing_with(pop3: &PretendPop3, name: &str, odd: impl Fn() -> Odd + Send + Sync + 'static) {
+    let mut state = pop3.state();
+    state.refused.insert(name.into());
+    state.odd = Some(Arc::new(move |_: &str, answer: &[u8]| (answer == CANNOT_READ).then(&odd)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_bad_letter_does_not_lock_the_mailbox_against_the_link_that_comes_after_it() {
+    let coded = || Odd::Says(b"-ERR [SYS/PERM] message is corrupt\r\n".to_vec());
+    let cut = || Odd::Cuts(b"+OK\r\nFrom: ann".to_vec());
+    let slow = Duration::from_millis(1500);
+    for (odd, lets_go_after) in [
+        (Box::new(coded) as Box<dyn Fn() -> Odd + Send + Sync>, Duration::ZERO),
+        (Box::new(coded), slow),
+        (Box::new(cut), slow),
+    ] {
+        let (stage, pop3) = stage(StartFrom::Everything, Fetched::Delete).await;
+        for name in names(1, 5) {
+            pop3.deliver(NOON - HOUR, letter(&name));
+        }
+        refusing_with(&pop3, "name-002", odd);
+        pop3.state().lets_go_after = lets_go_after;
+        let summary = fetch(&stage).await;
+        assert_eq!((summary.filed, summary.failed), (4, 1));
+        assert_eq!(pop3.names(), ["name-002"], "it alone is left there");
+        let health = stage.mailbox().incoming_health;
+        assert_eq!(health.state, mailbox::State::Ok, "{}", health.reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_letter_at_which_the_server_falls_silent_does_not_lock_the_mailbox() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 5) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    refusing_with(&pop3, "name-002", || Odd::FallsSilent(b"+OK\r\nFrom: ann".to_vec()));
+    let summary = fetch(&stage).await;
+    assert_eq!((summary.filed, summary.failed), (4, 1));
+    let left = stage.inbox().into_iter().find(|row| row.state == State::Failed).unwrap();
+    assert!(left.reason.contains("did not answer within 60 s"), "{}", left.reason);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,14 +1,18 @@
-//! A POP3 server of one mailbox in memory, with faults: enough of RFC 1939 for one client. What is deleted goes with
-//! QUIT. Every command is written down.
+//! A POP3 server of one mailbox in memory, with faults: enough of RFC 1939 for one client, which has the mailbox to itself
+//! until its link is closed. What is deleted goes with QUIT. Every command is written down.
 use crate::odd::{self, Oddity};
 use crate::pretend::listen;
 use crate::stage::PASSWORD;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
+
+/// What RETR of a letter is answered with that is refused.
+pub const CANNOT_READ: &[u8] = b"-ERR cannot read it\r\n";
 
 #[derive(Clone)]
 pub struct Letter {
@@ -28,11 +32,38 @@ pub struct State {
     pub no_deleting: bool,
     /// Nobody may open the mailbox.
     pub in_use: bool,
+    /// A link has it open, and nobody else may until that is closed (RFC 1939 §4).
+    is_locked: bool,
+    /// So long the lock stays after a link that was closed without QUIT.
+    pub lets_go_after: Duration,
     /// What it says instead of its greeting and its answers.
     pub odd: Option<Oddity>,
     /// Called when QUIT is about to delete.
     pub before_deletion: Option<Box<dyn Fn() -> String + Send>>,
     delivered: u32,
+}
+
+/// Of the mailbox, by one link.
+struct Lock {
+    state: Arc<Mutex<State>>,
+    is_held: bool,
+}
+impl Lock {
+    fn take(&mut self) -> bool {
+        let mut state = self.state.lock().unwrap();
+        self.is_held |= !std::mem::replace(&mut state.is_locked, true);
+        self.is_held
+    }
+    fn give_back(&mut self) {
+        if std::mem::take(&mut self.is_held) {
+            self.state.lock().unwrap().is_locked = false;
+        }
+    }
+}
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 #[derive(Clone)]
@@ -69,6 +100,16 @@ impl PretendPop3 {
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+        let mut lock = Lock { state: self.state.clone(), is_held: false };
+        let ended = self.converse(stream, &mut lock).await;
+        let lets_go_after = self.state().lets_go_after;
+        if lock.is_held && !lets_go_after.is_zero() {
+            tokio::time::sleep(lets_go_after).await;
+        }
+        ended
+    }
+
+    async fn converse(&self, stream: TcpStream, lock: &mut Lock) -> std::io::Result<()> {
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read).lines();
         if !self.say(&mut write, "", b"+OK ready\r\n").await? {
@@ -85,10 +126,9 @@ impl PretendPop3 {
                 ("CAPA", _) => b"+OK\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n".to_vec(),
                 ("PASS", _) if self.state().in_use => b"-ERR [IN-USE] locked\r\n".to_vec(),
                 ("PASS", _) if line != format!("PASS {PASSWORD}") => b"-ERR no\r\n".to_vec(),
+                ("PASS", _) if !lock.take() => b"-ERR [IN-USE] maildrop already locked\r\n".to_vec(),
                 ("UIDL", _) => list(&letters),
-                ("RETR", Some(letter)) if self.state().refused.contains(&letter.name) => {
-                    b"-ERR cannot read it\r\n".to_vec()
-                }
+                ("RETR", Some(letter)) if self.state().refused.contains(&letter.name) => CANNOT_READ.to_vec(),
                 ("RETR", Some(letter)) => {
                     if self.is_cut() {
                         let half = &letter.bytes[..letter.bytes.len() / 2];
@@ -104,7 +144,11 @@ impl PretendPop3 {
                     deleted.insert(letter.name.clone());
                     b"+OK\r\n".to_vec()
                 }
-                ("QUIT", _) => self.end(&deleted),
+                ("QUIT", _) => {
+                    let answer = self.end(&deleted);
+                    lock.give_back();
+                    answer
+                }
                 ("USER" | "PASS", _) => b"+OK\r\n".to_vec(),
                 ("STAT", _) => format!("+OK {} 0\r\n", letters.len()).into_bytes(),
                 _ => b"-ERR what?\r\n".to_vec(),

@@ -10,7 +10,8 @@ pub(super) fn refusal(tried: &str, host: &str, text: &str) -> Error {
         Err(error) => error,
     };
     match code(text).as_deref() {
-        Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") => error.with_kind(LATER).passing(),
+        Some("IN-USE") => error.with_kind(LATER).passing().in_use(),
+        Some("LOGIN-DELAY" | "SYS/TEMP") => error.with_kind(LATER).passing(),
         Some("AUTH") => error.with_kind(Kind::Unauthorized),
         _ => error,
     }
@@ -55,6 +56,7 @@ mod tests {
         ] {
             let error = refusal("x", "h", text);
             assert_eq!(error.kind(), any, "{text}");
+            assert_eq!(error.is_in_use(), text.starts_with("[IN-USE]"), "{text}");
             assert_eq!(signed_out(error).kind(), sign_in, "{text}");
         }
     }

@@ -179,6 +179,13 @@ impl Session {
         self.command("delete a message", &format!("DELE {number}")).await.map(drop)
     }
 
+    /// Closes the link without QUIT: nothing is deleted, and the server lets go of the mailbox (RFC 1939 §6), which it keeps
+    /// locked while the link stands.
+    pub fn hang_up(&mut self) {
+        self.state = State::Over;
+        self.line.close();
+    }
+
     /// Ends the session, and deletes what was marked. An error: nothing is known to be deleted.
     pub async fn quit(mut self) -> Result<()> {
         let tried = "end the session";
