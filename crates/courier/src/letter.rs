@@ -102,6 +102,7 @@ impl<'a> Raw<'a> {
             head,
             message_id: read.message_id,
             silent,
+            same_as: None,
         })
     }
 }

@@ -31,6 +31,8 @@ pub struct Source {
     pub at: i64,
     /// Moved, deleted or marked there, or nothing was to be done.
     pub settled_at: Option<i64>,
+    /// It came with another content, and was known by what it says (`intake::same_letter`).
+    pub is_otherwise: bool,
 }
 #[derive(Clone, Debug)]
 pub struct Incoming {
@@ -236,19 +238,27 @@ pub fn incoming_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
          FROM inbox WHERE id = $1",
         params![id],
     )?;
-    let first =
-        Source { folder: row.folder.clone(), uid_validity, uid: row.uid.into(), at: fetched_at, settled_at };
-    let again: Vec<(String, i64, i64, i64, Option<i64>)> = tx.all(
-        "SELECT folder, uid_validity, uid, at, settled_on_server_at FROM inbox_again
+    let first = Source {
+        folder: row.folder.clone(),
+        uid_validity,
+        uid: row.uid.into(),
+        at: fetched_at,
+        settled_at,
+        is_otherwise: false,
+    };
+    let again: Vec<(String, i64, i64, i64, Option<i64>, bool)> = tx.all(
+        "SELECT folder, uid_validity, uid, at, settled_on_server_at,
+             CASE WHEN content_key IS NULL THEN 0 ELSE 1 END FROM inbox_again
          WHERE inbox_id = $1 AND mailbox_id = (SELECT mailbox_id FROM inbox WHERE id = $1) ORDER BY at, uid LIMIT $2",
         params![id, PER_MESSAGE_MAX],
     )?;
-    let again = again.into_iter().map(|(folder, uid_validity, uid, at, settled_at)| Source {
+    let again = again.into_iter().map(|(folder, uid_validity, uid, at, settled_at, is_otherwise)| Source {
         folder,
         uid_validity,
         uid,
         at,
         settled_at,
+        is_otherwise,
     });
     let sources = std::iter::once(first).chain(again).collect();
     let events = event::list(tx, Subject::Inbox(id), PER_MESSAGE_MAX)?;

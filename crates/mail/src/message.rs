@@ -4,10 +4,12 @@
 mod arrival;
 mod content_key;
 mod raw;
+mod same;
 mod slim;
 mod unpack;
 
 pub use arrival::{HEAD_BYTES_MAX, arrived_at, head};
+pub use same::{is_same_letter, says_one_letter};
 pub use slim::{Sink, Stopped, parse_stream};
 pub use unpack::unpack;
 

@@ -126,7 +126,13 @@ impl Graph {
         let uid_validity = named::validity(mailbox);
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
         self.from = courier.read(move |tx| cursor::link(tx, id, &folder, uid_validity)).await?;
+        let known = self.from.clone();
         let found = self.pages().await.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
+        if self.from != known {
+            // It may know its messages by other ids now.
+            let folder = mailbox.folder_or_inbox().to_owned();
+            courier.write_behind(move |tx| cursor::begin_after(tx, id, &folder, uid_validity)).await?;
+        }
         let (mut uids, mut last) = given(courier, mailbox, &found).await?;
         let mut fresh = VecDeque::new();
         self.listed.clear();

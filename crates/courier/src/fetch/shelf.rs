@@ -120,7 +120,16 @@ impl Shelf {
                 let (pop3, mut names) = pop3.map_err(Unopened::Folder)?;
                 names.gone = forgettable(courier, mailbox, names.gone, pop3.numbers.is_empty()).await?;
                 let last = names.fresh.back().map_or(known.last, |named| named.uid);
-                let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks: false };
+                // Not one of its names is known any more: it is the same mail, after the server has named it anew.
+                let is_anew = !known.named.is_empty() && pop3.numbers.len() == names.fresh.len();
+                let walks = is_anew && !pop3.numbers.is_empty();
+                if walks {
+                    let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
+                    let noted =
+                        courier.write_behind(move |tx| cursor::begin_after(tx, id, &folder, uid_validity));
+                    noted.await?;
+                }
+                let opened = Opened { uid_validity, uid_next: Some(last.saturating_add(1)), walks };
                 Ok((Shelf::Pop3(pop3), opened, names))
             }
         }

@@ -78,7 +78,9 @@ impl Carrier {
         self.courier.give_way().await;
         self.courier
             .blocking(move |desk| {
-                let (arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
+                let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
+                let candidates = desk.db.read(|tx| inbox::candidates(tx, mailbox_id, &cursor, &arrivals))?;
+                inbox::recognise(&desk.store, &mut arrivals, &candidates)?;
                 let settled: Vec<u32> =
                     if leaves_alone { arrivals.iter().map(|arrival| arrival.uid).collect() } else { left };
                 let recorded = desk.db.write(|tx| {

@@ -27,6 +27,7 @@ fn recorded(stage: &Stage, names: &[&str], poisoned: &str) {
                 head: inbox::Head::default(),
                 marks: Vec::new(),
                 silent: false,
+                same_as: None,
             }
         })
         .collect();

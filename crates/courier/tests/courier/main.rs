@@ -19,6 +19,7 @@ mod graph_sending;
 mod large;
 mod lasting;
 mod lmtp;
+mod moved;
 mod odd;
 mod poisoned;
 mod pop3;

@@ -15,6 +15,7 @@ pub mod rehearsal;
 pub mod replay;
 pub mod round_trip;
 mod routing;
+mod same_letter;
 pub mod screen;
 pub mod stand_in;
 pub mod threading;

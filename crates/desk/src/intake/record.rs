@@ -23,6 +23,8 @@ pub struct Arrival {
     /// By which a letter of the Mailbox Doctor would be known (`round_trip::marks`).
     pub marks: Vec<String>,
     pub silent: bool,
+    /// The recorded letter that it is, though its content is another (`same_letter`).
+    pub same_as: Option<i64>,
 }
 /// What a message is looked up by while it is on no ticket: its sender (normalised) and its subject, as far as an index and
 /// a line of a list have room.
@@ -55,8 +57,8 @@ pub struct Recorded {
 #[error("another round has taken this mailbox over; nothing of this batch was recorded")]
 pub struct LeaseLost;
 
-/// Records a batch and moves the cursor in the same transaction. The same UID again, or the same
-/// content under another UID, is no second row. Wakes the filing round (topic `inbox`).
+/// Records a batch and moves the cursor in the same transaction. The same UID again, the same content under another UID,
+/// or a letter that is known to be one of those that are here, is no second row. Wakes the filing round (topic `inbox`).
 /// A lost lease is the error [`LeaseLost`].
 pub fn record(
     tx: &mut Tx<'_>,
@@ -76,17 +78,28 @@ pub fn record(
     let mut sources = known_sources(tx, claim.mailbox_id, cursor, arrivals)?;
     let fresh: Vec<&Arrival> = arrivals.iter().filter(|a| sources.insert(a.uid)).collect();
     let mut contents = known_contents(tx, claim.mailbox_id, &fresh)?;
-    let (mut new, mut again) = (Vec::new(), Vec::new());
+    let (mut new, mut again, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
     for arrival in fresh {
-        if contents.insert(arrival.content_key) {
-            new.push(arrival);
-        } else {
-            again.push(arrival);
+        match (contents.insert(arrival.content_key), arrival.same_as) {
+            (false, _) => again.push(arrival),
+            (true, Some(inbox_id)) => otherwise.push((arrival, inbox_id)),
+            (true, None) => new.push(arrival),
         }
     }
     let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
     insert_new(tx, &place, &new)?;
-    insert_again(tx, &place, &again)?;
+    // What comes again may be one of these.
+    let with_content: Vec<Again<'_>> =
+        otherwise.into_iter().map(|(arrival, id)| (arrival, id, Some(&arrival.content_key[..]))).collect();
+    insert_again(tx, &place, &with_content)?;
+    let firsts = of_contents(tx, claim.mailbox_id, &again)?;
+    let of_content = again.into_iter().map(|arrival| {
+        let inbox_id = firsts.get(&arrival.content_key).copied();
+        let inbox_id =
+            inbox_id.ok_or_else(|| anyhow::anyhow!("a message known by its content has no row"))?;
+        Ok((arrival, inbox_id, None))
+    });
+    insert_again(tx, &place, &of_content.collect::<Result<Vec<_>>>()?)?;
     let news = news(tx, &new, now)?;
     usual::note(tx, claim.mailbox_id, news.iter().map(|arrival| arrival.received_at), now)?;
     cursor::set(tx, claim.mailbox_id, cursor)?;
@@ -106,7 +119,7 @@ pub(super) struct Source<'a> {
     pub cursor: &'a Cursor,
     pub now: i64,
 }
-fn known_sources(
+pub(super) fn known_sources(
     tx: &mut Tx<'_>,
     mailbox_id: i64,
     cursor: &Cursor,
@@ -161,16 +174,29 @@ pub fn recorded(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u3
 /// Looked up by their first and last in one statement.
 const RANGE: usize = 10_000;
 
-fn known_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Result<HashSet<[u8; 32]>> {
-    let mut known = HashSet::new();
+pub(super) fn known_contents(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    arrivals: &[&Arrival],
+) -> Result<HashSet<[u8; 32]>> {
+    Ok(of_contents(tx, mailbox_id, arrivals)?.into_keys().collect())
+}
+/// The rows of these contents, also of those that a letter had under a later number alone.
+fn of_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Result<HashMap<[u8; 32], i64>> {
+    let mut known = HashMap::new();
     for some in arrivals.chunks(512) {
-        let mut query = Query::new("SELECT content_key FROM inbox WHERE mailbox_id = ");
-        query
-            .bind(mailbox_id)
-            .push(" AND content_key IN ")
-            .bind_list(some.iter().map(|a| a.content_key.as_slice()));
-        let keys: Vec<(Vec<u8>,)> = tx.all(query.sql(), query.params())?;
-        known.extend(keys.into_iter().filter_map(|(key,)| <[u8; 32]>::try_from(key).ok()));
+        for select in [
+            "SELECT content_key, inbox_id FROM inbox_again WHERE mailbox_id = ",
+            "SELECT content_key, id FROM inbox WHERE mailbox_id = ",
+        ] {
+            let mut query = Query::new(select);
+            query
+                .bind(mailbox_id)
+                .push(" AND content_key IN ")
+                .bind_list(some.iter().map(|a| a.content_key.as_slice()));
+            let rows: Vec<(Vec<u8>, i64)> = tx.all(query.sql(), query.params())?;
+            known.extend(rows.into_iter().filter_map(|(key, id)| Some((key.try_into().ok()?, id))));
+        }
     }
     Ok(known)
 }
@@ -213,27 +239,19 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
     }
     Ok(())
 }
-fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arrival]) -> Result<()> {
-    for some in arrivals.chunks(512) {
-        let mut query = Query::new("SELECT content_key, id FROM inbox WHERE mailbox_id = ");
-        query.bind(source.mailbox_id).push(" AND content_key IN ");
-        query.bind_list(some.iter().map(|a| a.content_key.as_slice()));
-        let first: HashMap<Vec<u8>, i64> =
-            tx.all::<(Vec<u8>, i64)>(query.sql(), query.params())?.into_iter().collect();
-        for some in powers_of_two(some, ROWS_MAX) {
-            let mut query = Query::new(
-                "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at) VALUES ",
-            );
-            let rows = some.iter().map(|arrival| {
-                let inbox_id = first.get(arrival.content_key.as_slice()).copied();
-                let inbox_id =
-                    inbox_id.ok_or_else(|| anyhow::anyhow!("a message known by its content has no row"))?;
-                let (folder, validity) = (source.cursor.folder.as_str(), source.cursor.uid_validity);
-                Ok(row![source.mailbox_id, folder, validity, arrival.uid, inbox_id, source.now])
-            });
-            query.bind_rows(rows.collect::<Result<Vec<_>>>()?);
-            tx.execute(query.sql(), query.params())?;
-        }
+/// Under which row a message comes again, and the content by which it is known from then on, where that is another.
+type Again<'a> = (&'a Arrival, i64, Option<&'a [u8]>);
+
+fn insert_again(tx: &mut Tx<'_>, source: &Source<'_>, again: &[Again<'_>]) -> Result<()> {
+    for some in powers_of_two(again, ROWS_MAX) {
+        let mut query = Query::new(
+            "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at, content_key) VALUES ",
+        );
+        query.bind_rows(some.iter().map(|(arrival, inbox_id, content)| {
+            let (folder, validity) = (source.cursor.folder.as_str(), source.cursor.uid_validity);
+            row![source.mailbox_id, folder, validity, arrival.uid, *inbox_id, source.now, *content]
+        }));
+        tx.execute(query.sql(), query.params())?;
     }
     Ok(())
 }

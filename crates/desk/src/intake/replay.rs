@@ -87,6 +87,7 @@ impl FromRow for Came {
                 head: Head::default(),
                 marks: Vec::new(),
                 silent,
+                same_as: None,
             },
             claim: Claim {
                 inbox_id: row.get(0)?,

@@ -32,8 +32,26 @@ pub fn set(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor) -> Result<()> {
              link = CASE WHEN folder.uid_validity = excluded.uid_validity THEN folder.link ELSE '' END,
              is_first_walk = CASE WHEN folder.uid_validity = excluded.uid_validity THEN folder.is_first_walk ELSE 1 END,
              start_after_uid = excluded.start_after_uid,
+             begins_after = CASE WHEN folder.uid_validity = excluded.uid_validity THEN folder.begins_after ELSE 0 END,
              uid_validity = excluded.uid_validity",
         params![mailbox_id, &cursor.folder, cursor.uid_validity, cursor.uid_last, cursor.start_after_uid],
+    )?;
+    Ok(())
+}
+/// Up to which number the messages of this folder were listed before its server named all of them anew; 0: it did not.
+pub fn begins_after(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor) -> Result<u32> {
+    let found: Option<(u32,)> = tx.maybe(
+        "SELECT begins_after FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3",
+        params![mailbox_id, &cursor.folder, cursor.uid_validity],
+    )?;
+    Ok(found.map_or(0, |(after,)| after))
+}
+/// The server names its messages anew from here on: what it lists is what was there before, under other names.
+pub fn begin_after(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<()> {
+    let last = last_given(tx, mailbox_id, folder, uid_validity)?;
+    tx.execute(
+        "UPDATE folder SET begins_after = $4 WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3",
+        params![mailbox_id, folder, uid_validity, last],
     )?;
     Ok(())
 }
@@ -66,7 +84,8 @@ pub fn set_link(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, link: &Link) 
     Ok(())
 }
 /// The highest number that a message of this folder ever had, for a folder whose numbers are given here: a message is
-/// known by its number, so that none is given twice, also not that of a name which is forgotten.
+/// known by its number, so that none is given twice, also not that of a name which is forgotten. What was listed and not
+/// recorded had none: it gets the same again, and stays what was there when reading began.
 pub fn last_given(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u32) -> Result<u32> {
     let (last,): (i64,) = tx.one(
         "SELECT COALESCE(max(uid), 0) FROM (
@@ -76,8 +95,7 @@ pub fn last_given(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: 
              UNION ALL
              SELECT max(uid) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
              UNION ALL
-             SELECT max(CASE WHEN uid_last > start_after_uid THEN uid_last ELSE start_after_uid END)
-             FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3
+             SELECT uid_last FROM folder WHERE mailbox_id = $1 AND name = $2 AND uid_validity = $3
          ) AS given",
         params![mailbox_id, folder, uid_validity],
     )?;

@@ -80,6 +80,14 @@ impl Incoming {
                     ("piped", format!("Stored, {place}: {} bytes, SHA-256 {sha256}.", row.size_bytes))
                 }
                 0 => ("fetched", format!("Fetched, {place}: {} bytes, SHA-256 {sha256}.", row.size_bytes)),
+                _ if source.is_otherwise => (
+                    "known_otherwise",
+                    format!(
+                        "The same letter came again, {place}, as the mailbox was moved or its letters were numbered anew: \
+                         Message-ID, date, sender, subject and what it says are the same, other header fields or its \
+                         encoding are not; nothing was stored."
+                    ),
+                ),
                 _ => ("known_again", format!("The same content came again, {place}; nothing was stored.")),
             };
             steps.push(Step { source: Some(source.clone()), ..Step::new(source.at, kind, sentence) });

@@ -122,6 +122,7 @@ impl Day {
             head: inbox::Head::of(&::mail::message::parse(raw)),
             marks: desk::intake::round_trip::marks(&::mail::message::parse(raw)),
             silent,
+            same_as: None,
         }
     }
     pub fn claim_mailbox(&self, mailbox: &str) -> mailbox::Claim {

@@ -8,12 +8,13 @@ use desk::testing::TestDesk;
 use std::collections::BTreeSet;
 
 /// Bytes that are no secret. A new column of bytes stands here or in `sealed::ALL`.
-const PLAIN: [&str; 7] = [
+const PLAIN: [&str; 8] = [
     "blob.hash",
     "admin_consent.state_hash",
     "consent.state_hash",
     "first_administrator.token_hash",
     "inbox.content_key",
+    "inbox_again.content_key",
     "session.token_hash",
     "client_certificate.der",
 ];

@@ -81,6 +81,14 @@ pub(crate) fn of(data: &[u8]) -> [u8; 32] {
     of_data(data, HEAD_BYTES_MAX)
 }
 
+/// The hash over the body alone.
+pub(super) fn of_body(data: &[u8]) -> [u8; 32] {
+    let body_at = header::block(data.get(..HEAD_BYTES_MAX).unwrap_or(data), 0, &|_| false).body_at;
+    let mut key = Key { hash: Sha256::new(), ends_with_cr: false };
+    key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());
+    key.done()
+}
+
 fn of_data(data: &[u8], head_bytes_max: usize) -> [u8; 32] {
     let (mut key, body_at) = Key::of_head(data.get(..head_bytes_max).unwrap_or(data));
     key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());

@@ -32,6 +32,7 @@ fn with_ticket(office: &Office) {
             head: inbox::Head::default(),
             marks: Vec::new(),
             silent: false,
+            same_as: None,
         };
         inbox::record(tx, &claim, &cursor, &[arrival], now)?;
         let claim = inbox::claim_due(tx, now, 60_000, "test", 1)?.remove(0);

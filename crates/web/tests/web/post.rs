@@ -65,6 +65,7 @@ impl Office {
             head: inbox::Head::default(),
             marks: Vec::new(),
             silent: false,
+            same_as: None,
         };
         self.write(|tx| {
             let id = mailbox::find_by_address(tx, SUPPORT)?.unwrap().id;
