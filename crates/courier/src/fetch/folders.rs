@@ -6,12 +6,13 @@ use super::work::Work;
 use super::{Broke, Link, Rest, Tally, follow, mark, reconcile, room, settings};
 use crate::Courier;
 use crate::trouble::Trouble;
-use desk::mailboxes::balance;
+use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::cursor;
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
+use desk::mailboxes::put_off;
 use mail::explain::Class;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::sync::watch;
 
 /// What could not be done all the same. `None`: stopped before the end.
@@ -98,12 +99,20 @@ impl InFolders<'_> {
     ) -> Result<Option<Vec<Lack>>, Broke> {
         let (courier, stop) = (self.courier, self.stop);
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
-        let read = courier
-            .read(move |tx| Ok((cursor::find(tx, id, &folder)?, balance::chosen_at(tx, id, &folder)?)));
-        let (mut known, chosen_at) = read.await?;
+        let read = courier.read(move |tx| {
+            let known = cursor::find(tx, id, &folder)?;
+            let put_off = match &known {
+                Some(cursor) => put_off::of(tx, id, &folder, cursor.uid_validity)?,
+                None => BTreeMap::new(),
+            };
+            let asked = balance::find(tx, id, &folder)?.map_or(Asked::Nothing, |balance| balance.asked);
+            Ok((known, balance::chosen_at(tx, id, &folder)?, put_off, asked))
+        });
+        let (mut known, chosen_at, put_off, asked) = read.await?;
         let (mut opened, mut names) = self.open(mailbox, link).await?;
         let Some(Link { shelf, settling, .. }) = link else { return Ok(None) };
         let mut work = Work::new(courier, self.claim, mailbox, chosen_at).await;
+        work.trials.know(put_off, asked == Asked::Fetch);
         let rest = settling.remove(&settled(mailbox));
         let rests = rest.as_ref().is_some_and(|rest| rest.until > courier.now());
         work.unmarked = rest.as_ref().filter(|_| rests).map(|rest| Broke::Trouble(rest.trouble.clone()));
@@ -133,7 +142,7 @@ impl InFolders<'_> {
             work.unmarked = settled.err();
         }
         let folder = mailbox.folder_or_inbox();
-        let mut lacks: Vec<Lack> = Lack::of_letters(folder, &work.trials.put_off).into_iter().collect();
+        let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();
         match work.unmarked {
             None => {}
             // Refused, and not broken off: mail comes in, and the next letter is to come at once.

@@ -1,6 +1,7 @@
 //! What a round that brought mail in could not do all the same: it is told, and stops nothing.
 use crate::trouble::{TRIES_AGAIN, Trouble, sentence};
 use desk::mailboxes::mailbox::{Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
+use desk::mailboxes::put_off::PutOff;
 use mail::explain::Class;
 use std::collections::BTreeMap;
 
@@ -30,8 +31,8 @@ impl Lack {
     }
 
     /// What is put off, and why, by UID.
-    pub(super) fn of_letters(folder: &str, put_off: &BTreeMap<u32, String>) -> Option<Lack> {
-        let (_, why) = put_off.first_key_value()?;
+    pub(super) fn of_letters(folder: &str, put_off: &BTreeMap<u32, PutOff>) -> Option<Lack> {
+        let (_, PutOff { said: why, .. }) = put_off.first_key_value()?;
         let count = match put_off.len() {
             1 => "One letter is".to_owned(),
             many => format!("{many} letters are"),

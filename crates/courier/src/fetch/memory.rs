@@ -1,6 +1,5 @@
 //! What this process remembers of how servers behaved, beside what the desk keeps. A restart begins anew, which costs another
 //! try and no mail.
-use desk::mailboxes::cursor::Cursor;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,19 +14,11 @@ pub(crate) struct Place {
     pub uid_validity: u32,
 }
 
-impl Place {
-    pub(super) fn of(mailbox_id: i64, cursor: &Cursor) -> Place {
-        Place { mailbox_id, folder: cursor.folder.clone(), uid_validity: cursor.uid_validity }
-    }
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Memory(Mutex<HashMap<Place, Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When these did not come for the first time.
-    put_off: HashMap<u32, i64>,
     /// What the server called this numbering last, and since when.
     numbering: Option<(u32, Option<i64>)>,
     /// What the last listing had not, of all that is known.
@@ -39,31 +30,6 @@ impl Memory {
     fn of<T>(&self, place: &Place, look: impl FnOnce(&mut Seen) -> T) -> T {
         let mut all: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         look(all.entry(place.clone()).or_default())
-    }
-
-    /// Whether a message that does not come for now is to be asked for again in a later round: for this long.
-    pub(super) fn put_off(&self, place: &Place, uid: u32, now: i64, most_ms: i64) -> bool {
-        self.of(place, |seen| {
-            let since = seen.put_off.entry(uid).or_insert(now);
-            if now < *since {
-                *since = now; // the clock was set back
-            }
-            now.saturating_sub(*since) < most_ms
-        })
-    }
-
-    /// It came, or is given up.
-    pub(super) fn settled(&self, place: &Place, uid: u32) {
-        self.of(place, |seen| seen.put_off.remove(&uid));
-    }
-
-    /// Whether some of those that are listed behind the cursor are put off, so that others there may be recorded already.
-    pub(super) fn has_put_off(&self, place: &Place, uid_last: u32, listed: &[u32]) -> bool {
-        self.of(place, |seen| {
-            // The others are gone from the server.
-            seen.put_off.retain(|uid, _| *uid <= uid_last || listed.binary_search(uid).is_ok());
-            seen.put_off.keys().any(|uid| *uid > uid_last)
-        })
     }
 
     /// Whether the server has numbered its messages anew for the second time within an hour.
@@ -113,24 +79,6 @@ mod tests {
 
     fn place() -> Place {
         Place { mailbox_id: 1, folder: "INBOX".into(), uid_validity: 7 }
-    }
-
-    #[test]
-    fn one_that_does_not_come_is_asked_for_again_for_a_while_and_no_longer() {
-        let (memory, place) = (Memory::default(), place());
-        for (at, again) in
-            [(0, true), (5, true), (13, true), (14, false), (600, false), (-9, true), (4, true), (5, false)]
-        {
-            assert_eq!(memory.put_off(&place, 3, at * MINUTE, 14 * MINUTE), again, "{at}");
-        }
-        memory.settled(&place, 3);
-        assert!(!memory.has_put_off(&place, 0, &[3]));
-        assert!(memory.put_off(&place, 3, 600 * MINUTE, MINUTE));
-        assert!(memory.has_put_off(&place, 2, &[3, 4]) && !memory.has_put_off(&place, 3, &[4]));
-        assert!(
-            !memory.has_put_off(&place, 2, &[4]) && !memory.has_put_off(&place, 2, &[3, 4]),
-            "it is gone"
-        );
     }
 
     #[test]

@@ -12,8 +12,9 @@ use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::listing::Listing;
 use desk::mailboxes::mailbox::Protocol;
+use desk::mailboxes::put_off::PutOff;
 use desk::mailboxes::uid_set::UidSet;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use tokio::sync::watch;
 
 /// What changes on the desk alone (a row that is lost, a cursor that is moved) shows by then.
@@ -61,10 +62,13 @@ pub(super) async fn run(
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    if asked == Asked::Fetch && !sum.unaccounted.is_empty() {
+    work.trials.keep_listed(&whole.uids);
+    work.keep_put_off(&cursor).await?;
+    let wanted = wanted(work, &sum, &cursor, asked);
+    if !wanted.is_empty() {
         let known = tally.new;
-        for leg in sum.unaccounted.chunks(work.batch() * BATCHES_PER_LEG) {
-            if !is_still_asked(work, &cursor).await? {
+        for leg in wanted.chunks(work.batch() * BATCHES_PER_LEG) {
+            if asked == Asked::Fetch && !is_still_asked(work, &cursor).await? {
                 break;
             }
             work.asks_again = true;
@@ -75,14 +79,29 @@ pub(super) async fn run(
                 return Ok(cursor); // it is still asked for
             }
         }
-        let (messages, now) = (i64::try_from(tally.new - known).unwrap_or(0), work.courier.now());
-        work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
+        if asked == Asked::Fetch {
+            let (messages, now) = (i64::try_from(tally.new - known).unwrap_or(0), work.courier.now());
+            work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
+        }
         let Some(again) = list(work, shelf, &cursor, asked).await? else { return Ok(cursor) };
         (whole, listing, sum) = again;
     }
     let standing = standing(work, shelf.standing(), &cursor).await?;
     keep(work, &cursor, &whole, sum, Kept { asked, standing, listing }).await?;
     Ok(cursor)
+}
+
+/// What is asked for now of what is unaccounted: all that reading has gone past, where a person wants it, and else what the
+/// server has put off, when its time has come. (What is put off and not gone past yet is asked for by the way of new mail.)
+fn wanted(work: &Work<'_>, sum: &Sum, cursor: &Cursor, asked: Asked) -> Vec<u32> {
+    let put_off = work.trials.all();
+    if asked == Asked::Fetch {
+        let is_new = |uid: &u32| *uid > cursor.uid_last && put_off.contains_key(uid);
+        return sum.unaccounted.iter().copied().filter(|uid| !is_new(uid)).collect();
+    }
+    let mut due = work.trials.due_before(cursor.uid_last, work.courier.now());
+    due.retain(|uid| sum.unaccounted.binary_search(uid).is_ok());
+    due
 }
 
 /// All that a comparison comes from, where the server has a number for its side of it: rows of the desk are counted, of which
@@ -92,7 +111,8 @@ async fn standing(work: &Work<'_>, server: Option<String>, cursor: &Cursor) -> R
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
     let rows = work.courier.read(move |tx| inbox::recorded(tx, id, &folder, validity)).await?;
     let from_at = work.rules.from_at.unwrap_or(i64::MIN);
-    Ok(format!("{server} {rows} {} {} {from_at}", cursor.uid_last, cursor.start_after_uid))
+    let put_off = work.trials.all().len();
+    Ok(format!("{server} {rows} {} {} {from_at} {put_off}", cursor.uid_last, cursor.start_after_uid))
 }
 
 /// Neither here nor there, so that the hour begins anew.
@@ -182,7 +202,8 @@ fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>
     if (0..pause).contains(&age) {
         return Due::No;
     }
-    if tally != Tally::default() || shelf.has_changed(on_server) {
+    let asks_again = !work.trials.due_before(cursor.uid_last, work.courier.now()).is_empty();
+    if tally != Tally::default() || shelf.has_changed(on_server) || asks_again {
         return Due::Yes;
     }
     if (0..EVERY_MS.max(pause)).contains(&age) { Due::No } else { Due::ByTheHour }
@@ -202,7 +223,9 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
     let read = work.courier.read(move |tx| inbox::missing(tx, id, &folder, validity, &uids));
     let missing = read.await?;
     let held = count(whole.uids.len() - missing.len());
-    let is_passed = |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid);
+    let put_off = work.trials.all();
+    let is_passed =
+        |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid) || put_off.contains_key(uid);
     let (passed, waiting): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(is_passed);
     let was_there: Vec<u32> = passed.iter().copied().filter(|uid| *uid <= cursor.start_after_uid).collect();
     let older = older(work, shelf, cursor, was_there).await?;
@@ -261,7 +284,7 @@ async fn keep(
         folder: cursor.folder.clone(),
         uid_validity: cursor.uid_validity,
         counts: sum.counts,
-        reason: reason(&sum, whole).to_owned(),
+        reason: reason(&sum, whole, work.trials.all()),
         older: Older { than: work.rules.from_at, uids: sum.older },
         asked,
         standing,
@@ -275,9 +298,17 @@ async fn keep(
     Ok(kept.await?)
 }
 
-/// What may have led to it: the desk alone cannot tell.
-fn reason(sum: &Sum, whole: &Whole) -> &'static str {
-    match sum.unaccounted.as_slice() {
+/// What may have led to it: the desk alone cannot tell, save of what the server puts off.
+fn reason(sum: &Sum, whole: &Whole, put_off: &BTreeMap<u32, PutOff>) -> String {
+    let (late, lost): (Vec<u32>, Vec<u32>) =
+        sum.unaccounted.iter().copied().partition(|uid| put_off.contains_key(uid));
+    let said = late.first().and_then(|uid| put_off.get(uid)).map_or("", |first| first.said.as_str());
+    let late = match late.len() {
+        0 => String::new(),
+        1 => format!("One is asked for again by itself. {said} "),
+        many => format!("{many} are asked for again by themselves. Of the first: {said} "),
+    };
+    let lost = match lost.as_slice() {
         [] => "",
         all if all.iter().all(|uid| whole.untold.contains(uid)) => {
             "The server lists what is missing, and did not tell of it when it was asked for what is new."
@@ -286,7 +317,8 @@ fn reason(sum: &Sum, whole: &Whole) -> &'static str {
             "Reading has gone past what is missing: Start From was changed after reading began, the desk was restored from \
              an older backup, or rows of the database were lost."
         }
-    }
+    };
+    format!("{late}{lost}").trim_end().to_owned()
 }
 
 fn count(messages: usize) -> i64 {

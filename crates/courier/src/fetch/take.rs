@@ -1,7 +1,6 @@
 //! From the server to batches: messages in order, cut so that memory stays small, and no single message stops what
 //! is behind it.
 use super::batch::{Batch, Content, Open, Taken};
-use super::memory::Place;
 use super::plan::Rules;
 use super::shelf::{Names, Shelf};
 use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, is_blank};
@@ -174,6 +173,7 @@ impl<'a> Taker<'a> {
         let listed: BTreeSet<u32> = listed.into_iter().collect();
         for gone in missing.extract_if(.., |uid| !listed.contains(uid)) {
             open.pass(gone);
+            self.trials.settled(gone);
         }
         Ok(())
     }
@@ -211,15 +211,11 @@ impl<'a> Taker<'a> {
     /// for now, it is asked for again for a while before.
     async fn single(&mut self, shelf: &mut Shelf, uid: u32, ill: &[u32]) -> Result<Single, Broke> {
         let (mut last, mut blank) = (None, false);
-        let memory = &self.courier.inside.fetched;
         for _ in 0..2 {
             match one(shelf, uid, &self.room).await {
                 Ok(fetched) if is_blank(&fetched) => (last, blank) = (None, true),
                 Ok(Fetched::Missing { .. }) => (last, blank) = (None, false),
-                Ok(fetched) => {
-                    memory.settled(&self.place(), uid);
-                    return Ok(Single::Came(fetched));
-                }
+                Ok(fetched) => return Ok(Single::Came(fetched)),
                 Err(error) if concerns_messages(&error) => {
                     self.connect_again(shelf).await?;
                     (last, blank) = (Some(error), false);
@@ -241,15 +237,11 @@ impl<'a> Taker<'a> {
         let reason = trials::undelivered(last.as_ref(), blank);
         let passes = blank || last.as_ref().is_some_and(wire::Error::passes);
         let most = if works { PUT_OFF_MS } else { PUT_OFF_ALONE_MS };
-        if passes && memory.put_off(&self.place(), uid, self.courier.now(), most) {
+        if passes && self.trials.puts_off(uid, &reason, self.courier.now(), most) {
             return Ok(Single::PutOff(reason));
         }
-        memory.settled(&self.place(), uid);
+        self.trials.settled(uid);
         Ok(Single::Left(reason))
-    }
-
-    fn place(&self) -> Place {
-        Place::of(self.mailbox.id, self.cursor)
     }
 
     /// Whether the server delivers any other message: if it does not, it is ill, and no single one is to blame. Those
@@ -293,7 +285,7 @@ impl<'a> Taker<'a> {
     }
 
     /// What becomes of an answer: recorded, recorded as left on the server, or passed as old.
-    fn sort(&self, open: &mut Open, fetched: Fetched) {
+    fn sort(&mut self, open: &mut Open, fetched: Fetched) {
         let (uid, at, content) = match fetched {
             Fetched::Message { uid, internal_date_at, letter } => {
                 (uid, internal_date_at, Content::Raw(letter))
@@ -303,6 +295,7 @@ impl<'a> Taker<'a> {
             }
             Fetched::Missing { uid } => return open.pass(uid),
         };
+        self.trials.settled(uid);
         self.record(open, uid, at, content);
     }
 

@@ -1,5 +1,6 @@
 //! Messages that a server lists and does not deliver.
 use crate::trouble::sentence;
+use desk::mailboxes::put_off::PutOff;
 use std::collections::BTreeMap;
 use wire::imap::Fetched;
 use wire::letter::Letter;
@@ -11,6 +12,9 @@ const SKIPS_MAX: usize = 10;
 pub(super) const PUT_OFF_MS: i64 = 14 * 60_000;
 /// The same where the server delivers no other by which it shows that it works.
 pub(super) const PUT_OFF_ALONE_MS: i64 = 24 * 60 * 60_000;
+/// Between two times that one is asked for: a quarter of the time that it has not come, within these bounds. A server that tells
+/// of news every second is not asked for it as often.
+const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 
 /// What does not come in a round, and how much of that is borne.
 #[derive(Debug)]
@@ -19,14 +23,76 @@ pub(super) struct Trials {
     pub spare: usize,
     /// Those that do not come for now, and why: reading stands before the first of them, while what is behind it is fetched.
     pub put_off: BTreeMap<u32, String>,
+    /// The same with those of earlier rounds, as the desk keeps them.
+    kept: BTreeMap<u32, PutOff>,
+    is_changed: bool,
+    /// A person wants them now.
+    is_pressed: bool,
 }
 impl Trials {
     pub(super) fn new() -> Trials {
-        Trials { spare: SKIPS_MAX, put_off: BTreeMap::new() }
+        let (put_off, kept) = (BTreeMap::new(), BTreeMap::new());
+        Trials { spare: SKIPS_MAX, put_off, kept, is_changed: false, is_pressed: false }
+    }
+    /// What earlier rounds have put off.
+    pub(super) fn know(&mut self, kept: BTreeMap<u32, PutOff>, is_pressed: bool) {
+        (self.kept, self.is_pressed, self.is_changed) = (kept, is_pressed, false);
     }
     /// How far reading may have come, when it has come to this UID.
     pub(super) fn as_far(&self, uid: u32) -> u32 {
         self.put_off.first_key_value().map_or(uid, |(first, _)| uid.min(first.saturating_sub(1)))
+    }
+    /// Whether a message that does not come for now is to be asked for again in a later round: for this long.
+    pub(super) fn puts_off(&mut self, uid: u32, said: &str, now: i64, most_ms: i64) -> bool {
+        // A clock that was set back begins anew.
+        let since = self.kept.get(&uid).map_or(now, |one| one.since.min(now));
+        let age = now.saturating_sub(since);
+        let next_at = now.saturating_add((age / 4).clamp(*PAUSE_MS.start(), *PAUSE_MS.end()));
+        self.kept.insert(uid, PutOff { since, said: said.to_owned(), next_at });
+        self.is_changed = true;
+        age < most_ms
+    }
+    /// It came, or is given up.
+    pub(super) fn settled(&mut self, uid: u32) {
+        self.put_off.remove(&uid);
+        self.is_changed |= self.kept.remove(&uid).is_some();
+    }
+    /// Under another numbering there are other messages.
+    pub(super) fn forget(&mut self) {
+        self.is_changed |= !self.kept.is_empty();
+        self.kept.clear();
+    }
+    /// Of those that are listed behind the cursor, whether some are put off, so that others there may be recorded already. The
+    /// ones whose time has not come yet stay put off.
+    pub(super) fn has_put_off(&mut self, uid_last: u32, listed: &[u32], now: i64) -> bool {
+        let before = self.kept.len();
+        // The others are gone from the server.
+        self.kept.retain(|uid, _| *uid <= uid_last || listed.binary_search(uid).is_ok());
+        self.is_changed |= self.kept.len() < before;
+        let behind = self.kept.range(uid_last.saturating_add(1)..);
+        for (uid, one) in behind.clone().filter(|(_, one)| !self.is_pressed && one.rests(now)) {
+            self.put_off.insert(*uid, one.said.clone());
+        }
+        behind.count() > 0
+    }
+    /// All that are put off, and why.
+    pub(super) fn all(&self) -> &BTreeMap<u32, PutOff> {
+        &self.kept
+    }
+    /// Those that reading has gone past, and that are to be asked for by now.
+    pub(super) fn due_before(&self, uid_last: u32, now: i64) -> Vec<u32> {
+        let past = self.kept.range(..=uid_last).filter(|(_, one)| !one.rests(now));
+        past.map(|(uid, _)| *uid).collect()
+    }
+    /// The server does not list the others any more.
+    pub(super) fn keep_listed(&mut self, listed: &[u32]) {
+        let before = self.kept.len();
+        self.kept.retain(|uid, _| listed.binary_search(uid).is_ok());
+        self.is_changed |= self.kept.len() < before;
+    }
+    /// What the desk is to keep, where that is another than it was.
+    pub(super) fn take_changed(&mut self) -> Option<BTreeMap<u32, PutOff>> {
+        std::mem::take(&mut self.is_changed).then(|| self.kept.clone())
     }
 }
 
@@ -58,6 +124,40 @@ mod tests {
         assert_eq!(trials.as_far(9), 9);
         trials.put_off.extend([(7, String::new()), (5, String::new())]);
         assert_eq!((trials.as_far(9), trials.as_far(3)), (4, 3));
+    }
+
+    #[test]
+    fn one_that_does_not_come_is_asked_for_again_for_a_while_and_less_and_less_often() {
+        const MINUTE: i64 = 60_000;
+        let mut trials = Trials::new();
+        for (at, again, rests) in [
+            (0, true, 30_000),
+            (5, true, 75_000),
+            (13, true, 195_000),
+            (14, false, 210_000),
+            (600, false, 300_000),
+            (-9, true, 30_000),
+            (4, true, 195_000),
+            (5, false, 210_000),
+        ] {
+            assert_eq!(trials.puts_off(3, "busy", at * MINUTE, 14 * MINUTE), again, "{at}");
+            let kept = trials.take_changed().unwrap();
+            assert_eq!(kept[&3].next_at, at * MINUTE + rests, "{at}");
+            assert!(trials.take_changed().is_none());
+        }
+        trials.settled(3);
+        assert!(trials.take_changed().unwrap().is_empty());
+        assert!(!trials.has_put_off(0, &[3], 0));
+
+        trials.puts_off(3, "busy", 600 * MINUTE, MINUTE);
+        assert!(trials.has_put_off(2, &[3, 4], 601 * MINUTE) && trials.put_off.is_empty());
+        assert!(trials.has_put_off(2, &[3, 4], 600 * MINUTE) && trials.put_off.contains_key(&3), "it rests");
+        assert!(!trials.has_put_off(3, &[4], 0), "reading has gone past it");
+        assert_eq!(
+            (trials.due_before(3, 601 * MINUTE), trials.due_before(3, 600 * MINUTE)),
+            (vec![3], vec![])
+        );
+        assert!(!trials.has_put_off(2, &[4], 0) && !trials.has_put_off(2, &[3, 4], 0), "it is gone");
     }
 
     #[test]

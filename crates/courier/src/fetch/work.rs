@@ -1,14 +1,16 @@
 //! One folder of a round: where reading stands there, what is new, and what is settled on the server.
-use super::memory::Place as Folder;
 use super::shelf::{Names, Opened, Shelf};
 use super::trials::Trials;
-use super::{BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, room, store, take};
+use super::{
+    BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, room, still_held, store, take,
+};
 use crate::Courier;
 use crate::connect;
 use crate::trouble::{Place, Trouble};
 use desk::intake::inbox;
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
+use desk::mailboxes::put_off;
 use tokio::sync::watch;
 
 /// A round past the opening, in one folder: the mailbox is as far as that one goes.
@@ -52,7 +54,7 @@ impl<'a> Work<'a> {
 
     /// Where reading stands: known, or begun just now.
     pub(super) async fn begin(
-        &self,
+        &mut self,
         shelf: &mut Shelf,
         known: Option<Cursor>,
         opened: &Opened,
@@ -66,6 +68,7 @@ impl<'a> Work<'a> {
             }
             known => known,
         };
+        self.trials.forget();
         let (first_sight, folder) = (known.is_none(), self.mailbox.folder_or_inbox());
         let begun = plan::begin(shelf, folder, opened, &self.rules, first_sight).await;
         let begun = begun.map_err(|error| self.said(&error))?;
@@ -110,17 +113,28 @@ impl<'a> Work<'a> {
     }
 
     /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
-    async fn without_recorded(&self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
-        let place = Folder::of(self.mailbox.id, cursor);
-        let puts_off = self.courier.inside.fetched.has_put_off(&place, cursor.uid_last, uids);
+    async fn without_recorded(&mut self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
+        let puts_off = self.trials.has_put_off(cursor.uid_last, uids, self.courier.now());
         uids.retain(|uid| !self.trials.put_off.contains_key(uid));
         if puts_off && !uids.is_empty() {
-            let (listed, Folder { mailbox_id, folder, uid_validity }) = (std::mem::take(uids), place);
+            let (listed, folder) = (std::mem::take(uids), cursor.folder.clone());
+            let (mailbox_id, uid_validity) = (self.mailbox.id, cursor.uid_validity);
             let read =
                 self.courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &listed));
             *uids = read.await?;
         }
-        Ok(())
+        self.keep_put_off(cursor).await
+    }
+
+    /// What is put off is known to the next round, whichever process that is of.
+    pub(super) async fn keep_put_off(&mut self, cursor: &Cursor) -> Result<(), Broke> {
+        let Some(all) = self.trials.take_changed() else { return Ok(()) };
+        let (claim, cursor, now) = (self.claim.clone(), cursor.clone(), self.courier.now());
+        let kept = self.courier.write_behind(move |tx| {
+            still_held(tx, &claim, now)?;
+            put_off::keep(tx, claim.mailbox_id, &cursor.folder, cursor.uid_validity, &all)
+        });
+        Ok(kept.await?)
     }
 
     pub(super) fn batch(&self) -> usize {
@@ -149,6 +163,7 @@ impl<'a> Work<'a> {
         }
         let (taken, stored) =
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
+        self.keep_put_off(cursor).await?;
         stored?;
         taken?;
         let reached = self.trials.as_far(uids.last().copied().unwrap_or(0));

@@ -3,8 +3,9 @@ use crate::odd::{Odd, Oddity};
 use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::{Letter, PretendPop3};
 use crate::stage::{NOON, Stage, letter, names};
-use courier::fetch;
+use courier::{Process, fetch};
 use desk::intake::inbox::{self, Retried, State};
+use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use desk::params;
 use std::sync::Arc;
@@ -192,6 +193,70 @@ async fn one_that_is_refused_for_now_comes_later_and_stops_nobody_behind_it() {
         assert!(imap.state().letters.is_empty());
         assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
     }
+}
+
+/// Unaccounted, and why.
+fn unaccounted(stage: &Stage) -> (i64, String) {
+    let balance = stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap();
+    assert_eq!(balance.counts.waiting, 0);
+    (balance.counts.unaccounted, balance.reason)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_off_is_known_to_the_next_process_and_counts_as_what_it_is() {
+    let (stage, imap) = stage(4).await;
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    imap.state().refused.insert(2);
+    imap.state().odd = Some(refusing("this one is poisoned", "[UNAVAILABLE] busy"));
+    let each_time = async |minutes: i64| {
+        stage.clock.advance(minutes * MINUTE);
+        fetch::once(&stage.another(Process::named("test:cron")), stage.mailbox_id).await
+    };
+    assert!(each_time(0).await.unwrap_err().to_string().contains("One letter is asked for again"));
+    let (count, why) = unaccounted(&stage);
+    assert!(count == 1 && why.starts_with("One is asked for again by itself. The server lists"), "{why}");
+    assert!(why.ends_with("It answers “[UNAVAILABLE] busy”."), "{why}");
+
+    // As long as its time has not come the server is left alone, and mail comes in.
+    let asked = || commands(&imap, "UID FETCH 2 ");
+    let before = asked();
+    imap.deliver(NOON, letter("letter 005"));
+    assert!(each_time(0).await.unwrap_err().to_string().contains("One letter is asked for again"));
+    assert_eq!((asked(), stage.tickets().len()), (before, 4));
+    each_time(5).await.unwrap_err();
+    assert!(asked() > before);
+    let known = asked();
+    each_time(0).await.unwrap_err();
+    assert_eq!(asked(), known, "{:?}", imap.log());
+    // Whoever presses the button asks at once.
+    let (by, mailbox) = (stage.by(), stage.mailbox());
+    stage.write(|tx| balance::ask(tx, &by, &mailbox, Asked::Fetch));
+    each_time(0).await.unwrap_err();
+    assert!(asked() > known);
+
+    let summary = each_time(10).await.unwrap();
+    assert_eq!((summary.failed, stage.tickets().len()), (1, 4), "given up after a quarter of an hour in all");
+    assert_eq!(unaccounted(&stage), (0, String::new()));
+    each_time(60).await.unwrap();
+    assert_eq!(stage.inbox().len(), 5, "and asked for no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_for_again_and_put_off_then_comes_by_itself() {
+    let (stage, imap) = stage(3).await;
+    imap.state().refused.insert(2);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().failed, 1);
+    let left = stage.inbox().into_iter().find(|row| row.state == State::Failed).unwrap();
+    let by = stage.by();
+    assert_eq!(stage.write(|tx| inbox::retry(tx, &by, left.id)), Retried::Asked);
+    imap.state().odd = Some(refusing("this one is poisoned", "[UNAVAILABLE] busy"));
+    assert!(short(&stage).await.contains("One letter is asked for again"));
+    assert_eq!(unaccounted(&stage).0, 1);
+    imap.state().refused.clear();
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 1);
+    assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 3), (0, String::new())));
+    assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

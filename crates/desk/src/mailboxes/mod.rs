@@ -9,6 +9,7 @@ pub mod lost_key;
 pub mod mailbox;
 pub mod named;
 pub mod numbering;
+pub mod put_off;
 mod tenant;
 pub mod uid_set;
 pub mod usual;
