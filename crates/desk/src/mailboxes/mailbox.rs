@@ -91,6 +91,17 @@ pub enum StartFrom {
     /// `YYYY-MM-DD`.
     Date(String),
 }
+impl StartFrom {
+    /// Whether it wants mail that the other one leaves out.
+    fn is_before(&self, other: &StartFrom) -> bool {
+        match (self, other) {
+            (StartFrom::Everything, StartFrom::Now | StartFrom::Date(_)) => true,
+            (StartFrom::Date(date), StartFrom::Date(other)) => date < other,
+            (StartFrom::Date(_), StartFrom::Now) => true,
+            (StartFrom::Now, _) | (_, StartFrom::Everything) => false,
+        }
+    }
+}
 /// One side's server and how it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSide {

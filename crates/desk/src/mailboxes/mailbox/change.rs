@@ -5,7 +5,8 @@ use super::rules::{
 use super::secret::{self, host_changed};
 use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get, in_one_folder};
 use crate::db::Tx;
-use crate::mailboxes::{balance, client, grant};
+use crate::mailboxes::balance::{self, Asked};
+use crate::mailboxes::{client, grant};
 use crate::site::event::{self, Subject};
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
@@ -46,6 +47,10 @@ pub fn change_remote(
     }
     store_remote(tx, by, &old, &new)?;
     secret::store(tx, vault, id, Side::Incoming, secret, nonce)?;
+    if old.activated_at.is_some() && new.start_from.is_before(&old.start_from) {
+        // Reading has gone past it: it is fetched with the next round, silently.
+        balance::want(tx, &new, Asked::Fetch)?;
+    }
     event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "side": "incoming", "fields": changed }))?;
     host_changed(tx, by, &old, &old.incoming, &new.incoming, Side::Incoming)?;
     tx.wake("mailbox");
