@@ -25,6 +25,8 @@ pub struct There {
     pub depth: usize,
     /// It holds folders alone.
     pub holds_none: bool,
+    /// What would happen if it were fetched, where that is mostly not what is meant.
+    pub warning: Option<&'static str>,
 }
 
 /// INBOX first, then by their names, each behind the one that it lies in. A sentence where the server does not list them.
@@ -41,8 +43,103 @@ pub async fn offered(courier: &Courier, mailbox_id: i64) -> desk::Result<Offer> 
     Ok(Offer { folders: in_order(listed), at: courier.now() })
 }
 
-/// Names, what parts them, and whether messages may lie there.
-type Listed = Vec<(String, Option<char>, bool)>;
+/// Names, what parts them, and what the server says of each (RFC 6154).
+type Listed = Vec<(String, Option<char>, Vec<String>)>;
+
+/// What would come of fetching it: by what the server says that it is for, and where it says nothing, by its name.
+fn warning(name: &str, attributes: &[String]) -> Option<&'static str> {
+    let purpose =
+        attributes.iter().find_map(|word| PURPOSES.iter().find(|purpose| purpose.attribute == word));
+    let by_name = || {
+        let name = name.to_lowercase();
+        PURPOSES.iter().find(|purpose| purpose.names.contains(&name.as_str()))
+    };
+    purpose.or_else(by_name).map(|purpose| purpose.warning)
+}
+
+struct Purpose {
+    attribute: &'static str,
+    /// In lower case, as mail programs and providers make them.
+    names: &'static [&'static str],
+    warning: &'static str,
+}
+const PURPOSES: [Purpose; 5] = [
+    Purpose {
+        attribute: "sent",
+        names: &[
+            "sent",
+            "sent items",
+            "sent mail",
+            "sent messages",
+            "gesendet",
+            "gesendete elemente",
+            "gesendete objekte",
+            "éléments envoyés",
+            "envoyés",
+            "messages envoyés",
+            "enviados",
+            "elementos enviados",
+            "itens enviados",
+            "inviati",
+            "posta inviata",
+            "verzonden",
+            "verzonden items",
+        ],
+        warning: "What was sent lies here: each letter that was not sent from this desk would open a ticket or join one.",
+    },
+    Purpose {
+        attribute: "drafts",
+        names: &["drafts", "entwürfe", "brouillons", "borradores", "rascunhos", "bozze", "concepten"],
+        warning: "Unfinished letters lie here: each would become a ticket, and once more each time it is saved.",
+    },
+    Purpose {
+        attribute: "junk",
+        names: &[
+            "junk",
+            "junk email",
+            "junk e-mail",
+            "spam",
+            "bulk mail",
+            "junk-e-mail",
+            "spamverdacht",
+            "courrier indésirable",
+            "correo no deseado",
+            "lixo eletrônico",
+            "posta indesiderata",
+            "ongewenste e-mail",
+        ],
+        warning: "What the server took for junk lies here: each letter would become a ticket, and its sender be told of it.",
+    },
+    Purpose {
+        attribute: "trash",
+        names: &[
+            "trash",
+            "deleted",
+            "deleted items",
+            "deleted messages",
+            "papierkorb",
+            "gelöschte elemente",
+            "gelöscht",
+            "corbeille",
+            "éléments supprimés",
+            "papelera",
+            "elementos eliminados",
+            "itens excluídos",
+            "lixeira",
+            "cestino",
+            "posta eliminata",
+            "prullenbak",
+            "verwijderde items",
+        ],
+        warning: "What was thrown away lies here: each letter that is not in this desk already would become a ticket.",
+    },
+    Purpose {
+        attribute: "all",
+        names: &["all mail"],
+        warning: "All mail lies here, also what was sent and what was put away: each letter that is not in this desk already \
+                  would become a ticket.",
+    },
+];
 
 async fn list(courier: &Courier, mailbox: &Mailbox) -> Result<Listed, Trouble> {
     match connect::incoming(courier, mailbox, Which::InUse).await? {
@@ -55,20 +152,17 @@ async fn list(courier: &Courier, mailbox: &Mailbox) -> Result<Listed, Trouble> {
                 }
             };
             let _ = session.logout().await; // what was listed stands
-            let is_empty = |word: &String| matches!(word.as_str(), "noselect" | "nonexistent");
-            Ok(folders
-                .into_iter()
-                .map(|folder| (folder.name, folder.delimiter, folder.attributes.iter().any(is_empty)))
-                .collect())
+            let listed = folders.into_iter();
+            Ok(listed.map(|folder| (folder.name, folder.delimiter, folder.attributes)).collect())
         }
         Incoming::Graph(mut opened) => {
             let folders = ask!(opened, |session| session.folders());
             let folders = folders.map_err(|error| Trouble::of(&error, opened.place()))?;
-            Ok(folders.into_iter().map(|folder| (folder.name, Some('/'), false)).collect())
+            Ok(folders.into_iter().map(|folder| (folder.name, Some('/'), Vec::new())).collect())
         }
         Incoming::Pop3(session) => {
             let _ = session.quit().await;
-            Ok(vec![("INBOX".to_owned(), None, false)])
+            Ok(vec![("INBOX".to_owned(), None, Vec::new())])
         }
     }
 }
@@ -77,7 +171,9 @@ fn in_order(listed: Listed) -> Vec<There> {
     let mut folders: Vec<(Vec<String>, There)> = listed
         .into_iter()
         .filter(|(name, ..)| !name.is_empty())
-        .map(|(name, delimiter, holds_none)| {
+        .map(|(name, delimiter, attributes)| {
+            let is_empty = |word: &String| matches!(word.as_str(), "noselect" | "nonexistent");
+            let holds_none = attributes.iter().any(is_empty);
             let parts: Vec<String> = match delimiter {
                 Some(delimiter) => name.split(delimiter).map(str::to_owned).collect(),
                 None => vec![name.clone()],
@@ -87,7 +183,8 @@ fn in_order(listed: Listed) -> Vec<There> {
             if let Some(first) = place.first_mut().filter(|first| *first == "inbox") {
                 first.clear(); // before all others
             }
-            (place, There { label, depth: parts.len() - 1, name, holds_none })
+            let warning = warning(&label, &attributes).filter(|_| !holds_none);
+            (place, There { label, depth: parts.len() - 1, name, holds_none, warning })
         })
         .collect();
     folders.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -102,7 +199,16 @@ mod tests {
     fn the_inbox_is_first_and_each_folder_stands_behind_the_one_that_it_lies_in() {
         let listed =
             ["Zoë", "Gesendet", "INBOX/Verkauf", "Archiv/2025", "INBOX", "Archiv", "Archiv/2025/März"];
-        let listed = listed.iter().map(|name| ((*name).to_owned(), Some('/'), *name == "Archiv")).collect();
+        let listed = listed
+            .iter()
+            .map(|name| {
+                (
+                    (*name).to_owned(),
+                    Some('/'),
+                    if *name == "Archiv" { vec!["noselect".to_owned()] } else { Vec::new() },
+                )
+            })
+            .collect();
         let found: Vec<(String, usize, bool)> =
             in_order(listed).into_iter().map(|there| (there.label, there.depth, there.holds_none)).collect();
         let expected = [
@@ -116,5 +222,21 @@ mod tests {
         ];
         let expected = expected.map(|(label, depth, none)| (label.to_owned(), depth, none));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_mostly_not_meant_is_said_by_what_the_server_says_of_it_or_by_its_name() {
+        let said = |name: &str, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            warning(name, &words).map_or("", |warning| warning.split_once(':').unwrap().0)
+        };
+        assert_eq!(said("Versendetes", &["hasnochildren", "sent"]), "What was sent lies here");
+        assert_eq!(said("Gesendete Elemente", &[]), "What was sent lies here");
+        assert_eq!(said("Brouillons", &[]), "Unfinished letters lie here");
+        assert_eq!(said("Junk Email", &[]), "What the server took for junk lies here");
+        assert_eq!(said("Rest", &["trash"]), "What was thrown away lies here");
+        assert_eq!(said("All Mail", &[]), "All mail lies here, also what was sent and what was put away");
+        assert_eq!(said("Archive", &["archive"]), "");
+        assert_eq!(said("Sent by customers", &[]), "");
     }
 }
