@@ -23,6 +23,11 @@ pub(crate) const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itse
 const UNLESS_IT_NEVER_WORKED: &str =
     "Postern tries again by itself. Where it has never worked, correct the settings.";
 
+/// What a client of any protocol waits for first.
+const GREETING: &str = "get a greeting";
+const ANOTHER_PROTOCOL: &str = "Compare host, port and security with what the provider says of this protocol, and correct them: \
+    something else answers there. Postern tries again by itself.";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub code: String,
@@ -178,6 +183,7 @@ impl Trouble {
             wire::Kind::Transient { .. } if error.advice().is_some() => {
                 (Class::Retry, UNLESS_IT_NEVER_WORKED)
             }
+            wire::Kind::Broken if error.tried() == GREETING => (Class::Retry, ANOTHER_PROTOCOL),
             wire::Kind::Transient { .. } | wire::Kind::Broken => (Class::Retry, TRIES_AGAIN),
             wire::Kind::Unauthorized => (Class::AuthorizeAgain, "Authorize the mailbox again."),
             wire::Kind::Rejected => {
@@ -305,6 +311,16 @@ mod tests {
             let error = wire::Error::new(kind, "refresh the token", "id.example.org");
             assert_eq!(Trouble::of(&error, &place).retry_after_ms, Some(obeyed), "{said}");
         }
+    }
+
+    #[test]
+    fn what_speaks_another_protocol_is_a_matter_of_the_port() {
+        let error = wire::Error::broken("get a greeting", "mail.example.org")
+            .remedy("it does not speak POP3: check the port");
+        let trouble = Trouble::of_silence(&error);
+        assert!(trouble.reason.contains("it does not speak POP3") && trouble.remedy.contains("correct them"));
+        let later = Trouble::of_silence(&wire::Error::broken("list what is new", "mail.example.org"));
+        assert_eq!(later.remedy, TRIES_AGAIN);
     }
 
     #[test]

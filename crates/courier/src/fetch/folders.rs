@@ -37,6 +37,9 @@ pub(super) async fn walk(
         return follow::health(&mailbox, &other).map_err(Broke::All).map(|()| Some(Vec::new()));
     }
     room(courier).await.map_err(Broke::All)?;
+    if let Some(link) = link {
+        link.wake(&mailbox);
+    }
     let round = InFolders { courier, claim, stop, has_others: folders.len() > 1 };
     let mut lacks: Vec<Lack> = Vec::new();
     for name in &folders {
@@ -181,10 +184,10 @@ impl InFolders<'_> {
                 Unopened::Folder(trouble) => Broke::Trouble(trouble),
             })?;
         let serves = link.as_ref().is_some_and(|old| old.serves(mailbox));
-        let rests = link.take().map(|old| (old.resting, old.settling));
-        let (resting, settling) = rests.unwrap_or_default();
+        let rests = link.take().map(|old| (old.resting, old.settling, old.next_at));
+        let (resting, settling, next_at) = rests.unwrap_or_default();
         let settling = if serves { settling } else { HashMap::new() };
-        *link = Some(Link { shelf, settings: settings(mailbox), resting, settling });
+        *link = Some(Link { shelf, settings: settings(mailbox), resting, settling, next_at });
         if !names.gone.is_empty() {
             let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
             let forgotten =

@@ -59,6 +59,8 @@ pub(crate) struct Link {
     resting: HashMap<String, Rest>,
     /// Folders in which that could not be done on the server, and is not tried for a while; mail of theirs comes in.
     settling: HashMap<(String, Fetched), Rest>,
+    /// When the last round said that the next one is due.
+    next_at: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,13 @@ impl Rest {
 }
 
 impl Link {
+    /// A mailbox that is due before its time was made so by somebody, or by what has changed: nothing rests any longer.
+    fn wake(&mut self, mailbox: &Mailbox) {
+        if self.next_at.is_some_and(|next_at| mailbox.due_at < next_at) {
+            self.resting.values_mut().chain(self.settling.values_mut()).for_each(|rest| rest.until = 0);
+        }
+    }
+
     /// Still to the server, and by the credential, that the mailbox has now.
     pub(crate) fn serves(&self, mailbox: &Mailbox) -> bool {
         self.settings == settings(mailbox)
@@ -158,8 +167,13 @@ pub(crate) async fn round(
         *link = None;
     }
     let end = match settle(courier, claim, tally, &end).await {
-        Ok(true) => end,
-        Ok(false) => End::Lost,
+        Ok(Some(next_at)) => {
+            if let Some(link) = link {
+                link.next_at = Some(next_at);
+            }
+            end
+        }
+        Ok(None) => End::Lost,
         Err(error) => {
             tracing::warn!(mailbox = claim.mailbox_id, "the round could not be settled: {error}");
             courier.process().leaves_work();
@@ -234,10 +248,11 @@ async fn room(courier: &Courier) -> Result<(), Trouble> {
 const NO_ROOM: &str = "no_room";
 const ASK_AGAIN_MS: i64 = 5 * 60_000;
 
-async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> desk::Result<bool> {
+/// When the next round is due; `None`: the mailbox is another round's.
+async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> desk::Result<Option<i64>> {
     let (claim, now) = (claim.clone(), courier.now());
     let id = claim.mailbox_id;
-    let Some(mailbox) = courier.read(move |tx| mailbox::find(tx, id)).await? else { return Ok(false) };
+    let Some(mailbox) = courier.read(move |tx| mailbox::find(tx, id)).await? else { return Ok(None) };
     let next_at = now.saturating_add(mailbox.frequency_s.max(1) * 1000);
     let round = match end {
         End::Done => Round::Done { mail: tally.new > 0, next_at },
@@ -261,7 +276,7 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
         }
         End::Lost => {
             tracing::info!(mailbox = mailbox.address, "another round has taken this mailbox over");
-            return Ok(false);
+            return Ok(None);
         }
     };
     let troubles: Option<Vec<(String, String)>> = match end {
@@ -272,7 +287,13 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
         }
         End::Stopped | End::Trouble(_) | End::Lost => None,
     };
-    courier
+    let next_at = match &round {
+        Round::Done { next_at, .. }
+        | Round::Partly { next_at, .. }
+        | Round::Retry { next_at, .. }
+        | Round::NeedsPerson { next_at, .. } => *next_at,
+    };
+    let is_ours = courier
         .write(move |tx| {
             let is_ours = mailbox::settle(tx, &claim, &round, now)?;
             if let Some(troubles) = troubles.as_ref().filter(|_| is_ours) {
@@ -280,5 +301,6 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
             }
             Ok(is_ours)
         })
-        .await
+        .await?;
+    Ok(is_ours.then_some(next_at))
 }

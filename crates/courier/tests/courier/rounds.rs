@@ -1,7 +1,7 @@
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, letter, until};
 use courier::{Process, rounds};
-use desk::mailboxes::mailbox::{Fetched, StartFrom};
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -42,6 +42,11 @@ async fn where_fetched_mail_cannot_be_moved_the_next_letter_comes_by_the_servers
     }
     let sign_ins = imap.log().iter().filter(|line| line.starts_with("AUTHENTICATE")).count();
     assert_eq!(sign_ins, 1, "one link for all");
+    // It rests; somebody who has mended the server and wants it now does not wait for the clock.
+    imap.state().no_moving = false;
+    assert!(imap.state().moved.is_empty());
+    stage.write(|tx| mailbox::hurry(tx, stage.mailbox_id, stage.clock.now()));
+    until(&stage.courier, || imap.state().moved.len() == 2).await;
     stop.send(true).unwrap();
     rounds.await.unwrap();
 }
@@ -67,7 +72,6 @@ async fn a_server_that_tells_of_news_without_end_is_followed_in_reason_and_its_m
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_process_had_in_hand_is_free_at_the_next_start_and_what_a_living_one_has_is_not() {
-    use desk::mailboxes::mailbox;
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
     imap.deliver(NOON, letter("one"));
