@@ -5,8 +5,9 @@ mod life;
 
 pub use life::{Step, readings, unknown};
 
-use crate::db::{Query, Tx, Value};
+use crate::db::{self, FromRow, Query, Row, Tx, Value};
 use crate::intake::inbox::{self, Inbox};
+use crate::intake::on_server::OnServer;
 use crate::outgoing::outbox::{self, Outbox};
 use crate::site::event::{self, Event, Subject};
 use crate::tickets::search;
@@ -29,8 +30,12 @@ pub struct Source {
     pub uid_validity: i64,
     pub uid: i64,
     pub at: i64,
-    /// Moved, deleted or marked there, or nothing was to be done.
+    /// When what *Fetched Emails* says was done there.
     pub settled_at: Option<i64>,
+    /// And what that was, where it was written down.
+    pub settled_as: Option<OnServer>,
+    /// Why it was not done so far; empty: nothing is in the way.
+    pub unsettled_why: String,
     /// It came with another content, and was known by what it says (`intake::same_letter`).
     pub is_otherwise: bool,
 }
@@ -233,38 +238,38 @@ fn merged(one: Vec<i64>, other: Vec<i64>, limit: i64) -> Vec<i64> {
 /// The life of an inbox row.
 pub fn incoming_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
     let Some(row) = inbox::find(tx, id)? else { return Ok(None) };
-    let (uid_validity, fetched_at, settled_at, silent, attempts, reason_code, decided_at): Life = tx.one(
-        "SELECT uid_validity, fetched_at, settled_on_server_at, silent, attempts, reason_code, due_at
+    let (silent, attempts, reason_code, decided_at): (bool, i64, String, i64) =
+        tx.one("SELECT silent, attempts, reason_code, due_at FROM inbox WHERE id = $1", params![id])?;
+    let first: Source = tx.one(
+        "SELECT folder, uid_validity, uid, fetched_at, settled_on_server_at, settled_as, unsettled_why, 0
          FROM inbox WHERE id = $1",
         params![id],
     )?;
-    let first = Source {
-        folder: row.folder.clone(),
-        uid_validity,
-        uid: row.uid.into(),
-        at: fetched_at,
-        settled_at,
-        is_otherwise: false,
-    };
-    let again: Vec<(String, i64, i64, i64, Option<i64>, bool)> = tx.all(
-        "SELECT folder, uid_validity, uid, at, settled_on_server_at,
+    let again: Vec<Source> = tx.all(
+        "SELECT folder, uid_validity, uid, at, settled_on_server_at, settled_as, unsettled_why,
              CASE WHEN content_key IS NULL THEN 0 ELSE 1 END FROM inbox_again
          WHERE inbox_id = $1 AND mailbox_id = (SELECT mailbox_id FROM inbox WHERE id = $1) ORDER BY at, uid LIMIT $2",
         params![id, PER_MESSAGE_MAX],
     )?;
-    let again = again.into_iter().map(|(folder, uid_validity, uid, at, settled_at, is_otherwise)| Source {
-        folder,
-        uid_validity,
-        uid,
-        at,
-        settled_at,
-        is_otherwise,
-    });
     let sources = std::iter::once(first).chain(again).collect();
     let events = event::list(tx, Subject::Inbox(id), PER_MESSAGE_MAX)?;
     Ok(Some(Incoming { row, sources, silent, attempts, reason_code, decided_at, events }))
 }
-type Life = (i64, i64, Option<i64>, bool, i64, String, i64);
+impl FromRow for Source {
+    fn from_row(row: &Row<'_>) -> Result<Self, db::Error> {
+        let c = &mut row.columns();
+        Ok(Source {
+            folder: c.take()?,
+            uid_validity: c.take()?,
+            uid: c.take()?,
+            at: c.take()?,
+            settled_at: c.take()?,
+            settled_as: OnServer::of_word(c.take()?),
+            unsettled_why: c.take()?,
+            is_otherwise: c.take()?,
+        })
+    }
+}
 
 /// The life of an outbox row.
 pub fn outgoing_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Outgoing>> {

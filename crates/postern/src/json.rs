@@ -170,6 +170,7 @@ pub fn folder(balance: &Balance) -> Value {
         "folder": balance.folder,
         "on_server": counts.on_server(),
         "held": counts.held,
+        "left": counts.left,
         "older": counts.older,
         "waiting": counts.waiting,
         "unaccounted": counts.unaccounted,

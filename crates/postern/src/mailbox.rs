@@ -270,7 +270,7 @@ fn figures(balances: &[Balance]) -> String {
     }
 }
 
-/// *1204 on the server, 1204 held, 0 older than the start, 0 waiting, 0 unaccounted, compared at …*
+/// *1204 on the server, 1204 held, 0 left there, 0 older than the start, 0 waiting, 0 unaccounted, compared at …*
 pub fn figure(balance: &Balance) -> String {
     let note = match (balance.trouble.as_str(), balance.uncounted.as_str()) {
         ("", "") => String::new(),
@@ -282,9 +282,10 @@ pub fn figure(balance: &Balance) -> String {
         return format!("not counted yet{note}");
     }
     format!(
-        "{} on the server, {} held, {} older than the start, {} waiting, {} unaccounted, compared at {}{note}",
+        "{} on the server, {} held, {} left there, {} older than the start, {} waiting, {} unaccounted, compared at {}{note}",
         counts.on_server(),
         counts.held,
+        counts.left,
         counts.older,
         counts.waiting,
         counts.unaccounted,

@@ -9,6 +9,7 @@ use crate::graph::{self, ask};
 use crate::letter::arrived_at;
 use crate::probe;
 use crate::trouble::Trouble;
+use desk::intake::on_server::OnServer;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Fetched as Settings, Mailbox};
 use desk::mailboxes::named::{self, Named};
@@ -297,39 +298,41 @@ impl Graph {
         })
     }
 
-    /// What *Fetched Emails* says, done to these messages: to how many of the first, and what went wrong then.
+    /// What *Fetched Emails* says, done to these messages, one after another: what came of the first ones, and what went wrong
+    /// then.
     pub(super) async fn settle(
         &mut self,
         settings: &Settings,
         messages: &[Named],
-    ) -> (usize, wire::Result<()>) {
-        for (done, message) in messages.iter().enumerate() {
-            if let Err(error) = self.settle_one(settings, &message.name).await {
-                return (done, Err(error));
+    ) -> (Vec<(u32, OnServer)>, wire::Result<()>) {
+        let mut done = Vec::with_capacity(messages.len());
+        for message in messages {
+            match self.settle_one(settings, &message.name).await {
+                Ok(became) => done.push((message.uid, became)),
+                Err(error) => return (done, Err(error)),
             }
         }
-        (messages.len(), Ok(()))
+        (done, Ok(()))
     }
 
     /// Only where it was fetched from: a message that somebody has put away meanwhile is left there.
-    async fn settle_one(&mut self, settings: &Settings, id: &str) -> wire::Result<()> {
+    async fn settle_one(&mut self, settings: &Settings, id: &str) -> wire::Result<OnServer> {
+        let done = |is_there: bool| if is_there { OnServer::by(settings) } else { OnServer::Gone };
         let to = match settings {
-            Settings::Nothing => return Ok(()),
-            Settings::Read => {
-                return ask!(self.opened, |session| session.mark_read(id)).map(drop);
-            }
+            Settings::Nothing => return Ok(OnServer::Left),
+            Settings::Read => return ask!(self.opened, |session| session.mark_read(id)).map(done),
             Settings::Delete => None,
             Settings::Move(name) => Some(self.folder_to_move_to(name).await?),
         };
         let place = ask!(self.opened, |session| session.place(id))?;
         if place.as_ref() != Some(&self.folder_id) {
-            return Ok(());
+            return Ok(OnServer::Gone);
         }
-        let gone = match &to {
+        let was_there = match &to {
             Some(to) => ask!(self.opened, |session| session.move_to(id, to)),
             None => ask!(self.opened, |session| session.delete(id)),
         };
-        gone.map(drop)
+        was_there.map(done)
     }
 
     async fn folder_to_move_to(&mut self, name: &str) -> wire::Result<String> {

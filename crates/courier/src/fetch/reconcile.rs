@@ -8,6 +8,7 @@ use super::work::Work;
 use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
 use crate::trouble::{STORE_CODE, Trouble};
 use desk::intake::inbox;
+use desk::intake::on_server::{self, Place};
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::listing::Listing;
@@ -220,9 +221,13 @@ struct Sum {
 async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cursor) -> Result<Sum, Broke> {
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
     let uids = whole.uids.clone();
-    let read = work.courier.read(move |tx| inbox::missing(tx, id, &folder, validity, &uids));
-    let missing = read.await?;
-    let held = count(whole.uids.len() - missing.len());
+    let read = work.courier.read(move |tx| {
+        let place = Place { mailbox_id: id, folder: &folder, uid_validity: validity };
+        Ok((inbox::missing(tx, id, &folder, validity, &uids)?, on_server::staying(tx, place)?))
+    });
+    let (missing, staying) = read.await?;
+    let left = staying.iter().filter(|uid| whole.uids.binary_search(uid).is_ok()).count();
+    let held = count((whole.uids.len() - missing.len()).saturating_sub(left));
     let put_off = work.trials.all();
     let is_passed =
         |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid) || put_off.contains_key(uid);
@@ -232,6 +237,7 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
     let unaccounted: Vec<u32> = passed.iter().copied().filter(|uid| !older.contains(uid)).collect();
     let counts = Counts {
         held,
+        left: count(left),
         older: count(passed.len() - unaccounted.len()),
         waiting: count(waiting.len() + whole.to_be_told),
         unaccounted: count(unaccounted.len()),

@@ -8,6 +8,7 @@ use crate::points::{Point, reached};
 use desk::Desk;
 use desk::files::store::Store;
 use desk::intake::inbox::{self, Arrival, Recorded};
+use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::cursor::{self, Cursor, Link};
 use desk::mailboxes::mailbox::{Claim, Fetched, Mailbox};
 use desk::mailboxes::named;
@@ -81,8 +82,7 @@ impl Carrier {
                 let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
                 let candidates = desk.db.read(|tx| inbox::candidates(tx, mailbox_id, &cursor, &arrivals))?;
                 inbox::recognise(&desk.store, &mut arrivals, &candidates)?;
-                let settled: Vec<u32> =
-                    if leaves_alone { arrivals.iter().map(|arrival| arrival.uid).collect() } else { left };
+                let all: Vec<u32> = arrivals.iter().map(|arrival| arrival.uid).collect();
                 let recorded = desk.db.write(|tx| {
                     still_held(tx, &claim, now)?;
                     named::remember(tx, mailbox_id, &cursor, &names)?;
@@ -90,10 +90,12 @@ impl Carrier {
                     if let Some(link) = &link {
                         cursor::set_link(tx, mailbox_id, &cursor, link)?;
                     }
-                    if !settled.is_empty() {
+                    let (folder, uid_validity) = (cursor.folder.as_str(), cursor.uid_validity);
+                    let place = Place { mailbox_id, folder, uid_validity };
+                    on_server::settled(tx, place, &left, &OnServer::Stays, now)?;
+                    if leaves_alone {
                         // Or a later change of *Fetched Emails* would reach back to mail of today.
-                        let (folder, validity) = (&cursor.folder, cursor.uid_validity);
-                        inbox::settled_on_server(tx, mailbox_id, folder, validity, &settled, now)?;
+                        on_server::settled(tx, place, &all, &OnServer::Left, now)?;
                     }
                     reached(Point::BeforeCommit);
                     Ok::<_, desk::Error>(recorded)

@@ -5,6 +5,7 @@ use courier::fetch;
 use desk::intake::inbox::State;
 use desk::intake::replay::Range;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
+use desk::trace;
 use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
@@ -186,10 +187,25 @@ async fn a_folder_that_cannot_be_moved_to_is_told_and_stops_no_mail() {
     }
     assert_eq!(stage.tickets(), names(1, 2));
     assert_eq!(stage.mailbox().lack(), Some("fetched emails stay as they are"));
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err(); // both are tried at once
+    let stands = on_server(&stage);
+    assert_eq!(stands.len(), 2);
+    for said in stands {
+        assert!(said.starts_with("It stands on the server as it was") && said.contains("Done"), "{said}");
+    }
 
     imap.state().no_moving = false;
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     assert_eq!(imap.state().moved.len(), 2, "made up for");
+    assert_eq!(on_server(&stage), ["Moved to the folder “Done” on the server."; 2]);
+}
+
+/// What the lives of all messages say of what was done on the server.
+pub fn on_server(stage: &Stage) -> Vec<String> {
+    let rows = stage.inbox();
+    let lives = rows.iter().filter_map(|row| stage.read(|tx| trace::incoming_of(tx, row.id)));
+    let steps = lives.flat_map(|life| life.steps());
+    steps.filter(|step| step.kind.ends_with("_on_server")).map(|step| step.sentence).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! Mailboxes that are fetched by Microsoft Graph, at the practice provider: each message once by its immutable id, and
 //! nothing done on the server before the commit.
+use crate::fetch::on_server;
 use crate::stage::{ADDRESS, NOON, Stage, dropped_after, letter, names};
 use courier::authorize::{self, Banner};
 use courier::fetch;
@@ -226,6 +227,12 @@ async fn what_is_fetched_is_marked_moved_or_deleted_after_the_commit() {
         }
         assert_eq!(scene.fetch().await.fetched, 0, "{fetched:?}");
         assert_eq!(scene.stage.tickets(), names(1, 7), "{fetched:?}");
+        let said = match &fetched {
+            Fetched::Read => "Marked as read on the server.",
+            Fetched::Move(_) => "Moved to the folder “Done/2026” on the server.",
+            Fetched::Delete | Fetched::Nothing => "Deleted on the server.",
+        };
+        assert_eq!(on_server(&scene.stage), [said; 7]);
     }
 }
 

@@ -237,6 +237,8 @@ async fn what_is_put_off_is_known_to_the_next_process_and_counts_as_what_it_is()
     let summary = each_time(10).await.unwrap();
     assert_eq!((summary.failed, stage.tickets().len()), (1, 4), "given up after a quarter of an hour in all");
     assert_eq!(unaccounted(&stage), (0, String::new()));
+    let counts = stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap().counts;
+    assert_eq!((counts.on_server(), counts.held, counts.left), (5, 4, 1), "it is there alone");
     each_time(60).await.unwrap();
     assert_eq!(stage.inbox().len(), 5, "and asked for no more");
 }

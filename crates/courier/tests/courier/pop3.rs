@@ -1,4 +1,5 @@
 //! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
+use crate::fetch::on_server;
 use crate::odd::Odd;
 use crate::pretend_pop3::{CANNOT_READ, PretendPop3, received};
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
@@ -84,6 +85,8 @@ async fn nothing_is_deleted_before_it_is_stored_and_what_was_not_is_deleted_the_
     stage.clock.advance(HOUR);
     assert_eq!(fetch(&stage).await.fetched, 0);
     assert!(pop3.names().is_empty());
+    // Where its answer is lost too a name may be another letter's by now: what is deleted then came again under a new number.
+    assert!(on_server(&stage).iter().any(|said| said == "Deleted on the server."));
     assert!(pop3.log().contains(&"when deleted: 7".to_owned()), "{:?}", pop3.log());
     assert_eq!(stage.tickets(), names(1, 7));
 }
@@ -146,6 +149,24 @@ async fn a_round_that_is_dropped_anywhere_loses_nothing_and_doubles_nothing() {
     assert_eq!(stage.tickets(), names(1, sent));
     assert_eq!(stage.inbox().len(), sent as usize);
     assert!(pop3.names().is_empty(), "all of them were deleted in the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_there_when_reading_began_is_filed_silently_also_where_that_was_cut_off() {
+    let (stage, pop3) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 9) {
+        pop3.deliver(NOON - HOUR, letter(&name));
+    }
+    pop3.state().cut_after = Some(4);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert!((1..9).contains(&stage.inbox().len()));
+    pop3.state().cut_after = None;
+    stage.clock.advance(HOUR);
+    pop3.deliver(NOON + HOUR, letter("letter 010"));
+    fetch(&stage).await;
+    assert_eq!(stage.tickets(), names(1, 10));
+    let loud = "SELECT count(*) FROM inbox WHERE silent = 0";
+    assert_eq!(stage.read(|tx| Ok(tx.one::<(i64,)>(loud, desk::params![])?)), (1,));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

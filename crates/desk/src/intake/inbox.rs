@@ -43,46 +43,6 @@ impl State {
     }
 }
 
-/// UIDs of this folder that are stored here and not yet settled on the server, lowest first.
-pub fn unsettled(
-    tx: &mut Tx<'_>,
-    mailbox_id: i64,
-    folder: &str,
-    uid_validity: u32,
-    limit: i64,
-) -> Result<Vec<u32>> {
-    let uids = tx.all::<(i64,)>(
-        "SELECT uid FROM inbox
-         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
-         UNION ALL
-         SELECT uid FROM inbox_again
-         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
-         ORDER BY 1 LIMIT $4",
-        params![mailbox_id, folder, uid_validity, limit],
-    )?;
-    Ok(uids.into_iter().filter_map(|(uid,)| u32::try_from(uid).ok()).collect())
-}
-pub fn settled_on_server(
-    tx: &mut Tx<'_>,
-    mailbox_id: i64,
-    folder: &str,
-    uid_validity: u32,
-    uids: &[u32],
-    now: i64,
-) -> Result<()> {
-    for uids in uids.chunks(512) {
-        for update in
-            ["UPDATE inbox SET settled_on_server_at = ", "UPDATE inbox_again SET settled_on_server_at = "]
-        {
-            let mut query = Query::new(update);
-            query.bind(now).push(" WHERE settled_on_server_at IS NULL AND mailbox_id = ").bind(mailbox_id);
-            query.push(" AND folder = ").bind(folder).push(" AND uid_validity = ").bind(uid_validity);
-            query.push(" AND uid IN ").bind_list(uids.iter().copied());
-            tx.execute(query.sql(), query.params())?;
-        }
-    }
-    Ok(())
-}
 /// A row claimed for filing.
 #[derive(Clone, Debug)]
 pub struct Claim {

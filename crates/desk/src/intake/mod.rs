@@ -7,6 +7,7 @@ pub mod filing;
 pub mod held;
 pub mod inbox;
 pub mod joining;
+pub mod on_server;
 mod outcome;
 pub mod piped;
 mod prepare;

@@ -1,5 +1,6 @@
 //! What a fetched folder holds on its server, set against what is held of it here. Every message that the server lists is
-//! held, older than *Start From* says, or waits for the next round; what is none of these is unaccounted.
+//! held, left there (too large, or not delivered: here is a note of it), older than *Start From* says, or waits for the next
+//! round; what is none of these is unaccounted.
 use super::listing::{self, Listing};
 use super::mailbox::{self, Mailbox};
 use super::uid_set::UidSet;
@@ -39,6 +40,8 @@ impl Asked {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub held: i64,
+    /// Its bytes are on the server alone.
+    pub left: i64,
     /// Than *Start From* says.
     pub older: i64,
     /// For the next round.
@@ -47,7 +50,7 @@ pub struct Counts {
 }
 impl Counts {
     pub fn on_server(&self) -> i64 {
-        self.held + self.older + self.waiting + self.unaccounted
+        self.held + self.left + self.older + self.waiting + self.unaccounted
     }
 }
 
@@ -89,6 +92,7 @@ impl FromRow for Balance {
             compared_at: row.get(3)?,
             counts: Counts {
                 held: row.get(4)?,
+                left: row.get(15)?,
                 older: row.get(5)?,
                 waiting: row.get(6)?,
                 unaccounted: row.get(7)?,
@@ -105,7 +109,7 @@ impl FromRow for Balance {
 }
 const SELECT: &str =
     "SELECT mailbox_id, folder, uid_validity, compared_at, held, older, waiting, unaccounted,
-    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at, standing FROM folder_balance WHERE mailbox_id ";
+    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at, standing, left_there FROM folder_balance WHERE mailbox_id ";
 
 pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Balance>> {
     let mut query = Query::new(SELECT);
@@ -175,15 +179,15 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
     let since = before.as_ref().and_then(|balance| balance.unaccounted_since).unwrap_or(now);
     tx.execute(
         "INSERT INTO folder_balance (mailbox_id, folder, uid_validity, compared_at, on_server, held, older, waiting,
-             unaccounted, unaccounted_since, reason, older_than, older_uids, standing)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $15)
+             unaccounted, unaccounted_since, reason, older_than, older_uids, standing, left_there)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $15, $16)
          ON CONFLICT (mailbox_id, folder) DO UPDATE SET uid_validity = excluded.uid_validity,
              compared_at = excluded.compared_at, on_server = excluded.on_server, held = excluded.held,
              older = excluded.older, waiting = excluded.waiting, unaccounted = excluded.unaccounted,
              unaccounted_since = excluded.unaccounted_since, reason = excluded.reason,
              asked = CASE WHEN folder_balance.asked = $14 THEN '' ELSE folder_balance.asked END,
              older_than = excluded.older_than, older_uids = excluded.older_uids, standing = excluded.standing,
-             uncounted = '', uncounted_at = NULL",
+             left_there = excluded.left_there, uncounted = '', uncounted_at = NULL",
         params![
             mailbox_id,
             folder,
@@ -199,7 +203,8 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
             older.than,
             older.uids.written(),
             asked.word(),
-            standing.as_str()
+            standing.as_str(),
+            counts.left
         ],
     )?;
     listing::keep(tx, mailbox_id, folder, listing.as_ref())?;

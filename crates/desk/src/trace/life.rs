@@ -1,6 +1,7 @@
 //! The life of a message as steps, each a sentence for people: the same for the command line and the pages.
 use super::{Incoming, Outgoing, Sought, Source};
 use crate::intake::inbox::State;
+use crate::intake::on_server::OnServer;
 use crate::intake::piped;
 use crate::outgoing::delivery::{self, Delivery};
 use crate::site::event::Event;
@@ -65,8 +66,25 @@ fn place(source: &Source) -> String {
     }
 }
 
+/// Of what was done before it was written down.
+const AS_IT_SAYS: &str = "Done on the server as the mailbox said then (marked, moved, deleted or left).";
+
+/// What was done on the server.
+fn done(what: &OnServer) -> String {
+    match what {
+        OnServer::Left => "Left on the server as it was.".to_owned(),
+        OnServer::Read => "Marked as read on the server.".to_owned(),
+        OnServer::Deleted => "Deleted on the server.".to_owned(),
+        OnServer::Moved(folder) => format!("Moved to the folder “{folder}” on the server."),
+        OnServer::Gone => {
+            "It did not lie in its folder on the server any more; nothing was done there.".to_owned()
+        }
+        OnServer::Stays => "It stays on the server.".to_owned(),
+    }
+}
+
 impl Incoming {
-    /// The oldest first.
+    /// The oldest first, and what has no time of its own last.
     pub fn steps(&self) -> Vec<Step> {
         let row = &self.row;
         let sha256: String = row.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -91,15 +109,21 @@ impl Incoming {
                 _ => ("known_again", format!("The same content came again, {place}; nothing was stored.")),
             };
             steps.push(Step { source: Some(source.clone()), ..Step::new(source.at, kind, sentence) });
-            if let Some(at) = source.settled_at.filter(|_| !piped && !row.is_left) {
-                let sentence =
-                    "Done on the server as the mailbox says (marked, moved, deleted or left).".to_owned();
-                steps.push(Step::new(at, "settled_on_server", sentence));
+            let is_settled = source.settled_at.filter(|_| !piped && !row.is_left);
+            match (is_settled, source.settled_as.as_ref().map_or_else(|| AS_IT_SAYS.to_owned(), done)) {
+                (Some(at), sentence) => steps.push(Step::new(at, "settled_on_server", sentence)),
+                (None, _) if source.settled_at.is_none() && !source.unsettled_why.is_empty() => {
+                    let why = &source.unsettled_why;
+                    let sentence =
+                        format!("It stands on the server as it was, and that is tried again. {why}");
+                    steps.push(Step::of_no_time("stands_on_server", sentence));
+                }
+                (None, _) => {}
             }
         }
         steps.extend(self.events.iter().map(happened));
         steps.push(self.outcome());
-        steps.sort_by_key(|step| step.at);
+        steps.sort_by_key(|step| step.at.unwrap_or(i64::MAX));
         steps
     }
 

@@ -20,7 +20,7 @@ fn compared_as_asked(day: &Day, folder: &str, unaccounted: i64, asked: Asked) {
     let compared = Compared {
         folder: folder.to_owned(),
         uid_validity: 1,
-        counts: Counts { held: 5, older: 2, waiting: 0, unaccounted },
+        counts: Counts { held: 5, left: 0, older: 2, waiting: 0, unaccounted },
         reason: if unaccounted > 0 { "Rows were lost.".to_owned() } else { String::new() },
         older: Older::default(),
         asked,

@@ -2,6 +2,7 @@
 use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail;
 use desk::intake::inbox::{self, LeaseLost, Outcome, Recorded};
+use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::{cursor, cursor::Cursor, mailbox};
 use desk::{By, Error, Refusal, params};
 
@@ -34,11 +35,12 @@ fn the_same_letter_under_other_uids_is_recorded_once_and_settled_everywhere() {
     assert_eq!(day.fetch(SUPPORT, "Archive", 1, &numbered(&raws, 1), false), Recorded { new: 0, known: 2 });
     assert_eq!(day.file_all().len(), 2);
     let (id, now) = (day.mailbox_id(SUPPORT), day.now());
-    let unsettled = |folder, validity| day.read(|tx| inbox::unsettled(tx, id, folder, validity, 100));
+    let place = |folder, uid_validity| Place { mailbox_id: id, folder, uid_validity };
+    let unsettled = |folder, validity| day.read(|tx| on_server::unsettled(tx, place(folder, validity), 100));
     assert_eq!(unsettled("INBOX", 1), [1, 2]);
     assert_eq!(unsettled("INBOX", 2), [40, 41]);
-    day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 2, &[40], now));
-    day.write(|tx| inbox::settled_on_server(tx, id, "INBOX", 1, &[1, 2], now));
+    day.write(|tx| on_server::settled(tx, place("INBOX", 2), &[40], &OnServer::Read, now));
+    day.write(|tx| on_server::settled(tx, place("INBOX", 1), &[1, 2], &OnServer::Read, now));
     assert_eq!(
         (unsettled("INBOX", 1), unsettled("INBOX", 2), unsettled("Archive", 1)),
         (vec![], vec![41], vec![1, 2])

@@ -28,6 +28,7 @@ impl Figure {
         let sum = |count: fn(&Counts) -> i64| balances.iter().map(|balance| count(&balance.counts)).sum();
         let counts = Counts {
             held: sum(|counts| counts.held),
+            left: sum(|counts| counts.left),
             older: sum(|counts| counts.older),
             waiting: sum(|counts| counts.waiting),
             unaccounted: sum(|counts| counts.unaccounted),
@@ -57,7 +58,11 @@ impl Figure {
 }
 fn words(counts: &Counts) -> String {
     let mut words = format!("{} on the server · {} held", said(counts.on_server()), said(counts.held));
-    for (count, what) in [(counts.older, "older than the start"), (counts.waiting, "on their way")] {
+    for (count, what) in [
+        (counts.left, "left there"),
+        (counts.older, "older than the start"),
+        (counts.waiting, "on their way"),
+    ] {
         if count > 0 {
             words += &format!(" · {} {what}", said(count));
         }
