@@ -5,6 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A folder whose messages are numbered anew more often than this is not read from its beginning each time.
 const RENUMBERED_MS: i64 = 60 * 60_000;
+/// Between two looks at the newest letters of a folder.
+const LOOKED_MS: i64 = 60 * 60_000;
+const NEVER: i64 = i64::MAX;
 
 /// A folder and the numbering of its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +18,11 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<HashMap<Place, Seen>>);
+pub(crate) struct Memory {
+    seen: Mutex<HashMap<Place, Seen>>,
+    /// When the newest letters of a folder were looked at last; for ever where their dates say nothing.
+    looked_at: Mutex<HashMap<(i64, String), i64>>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -28,8 +35,25 @@ struct Seen {
 
 impl Memory {
     fn of<T>(&self, place: &Place, look: impl FnOnce(&mut Seen) -> T) -> T {
-        let mut all: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: MutexGuard<'_, _> = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         look(all.entry(place.clone()).or_default())
+    }
+
+    /// Whether the newest letters of a folder are to be looked at now: once an hour.
+    pub(super) fn looks_at_newest(&self, mailbox_id: i64, folder: &str, now: i64) -> bool {
+        let mut all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = all.get(&(mailbox_id, folder.to_owned())).copied();
+        let is_due =
+            last.is_none_or(|at| now.saturating_sub(at).saturating_abs() >= LOOKED_MS && at != NEVER);
+        if is_due {
+            all.insert((mailbox_id, folder.to_owned()), now);
+        }
+        is_due
+    }
+    /// Their dates are others each time, and say nothing of whether they are the same letters.
+    pub(super) fn looks_no_more(&self, mailbox_id: i64, folder: &str) {
+        let mut all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((mailbox_id, folder.to_owned()), NEVER);
     }
 
     /// Whether the server has numbered its messages anew for the second time within an hour.

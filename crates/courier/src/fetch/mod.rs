@@ -17,6 +17,7 @@ mod once;
 mod plan;
 mod pop3;
 mod reconcile;
+mod restored;
 mod shelf;
 mod store;
 mod take;

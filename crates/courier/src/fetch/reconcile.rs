@@ -2,10 +2,10 @@
 //! lists are compared when these differ, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
 //! RFC 7162) spares itself the hourly listing of a folder in which there were none. What is found to be unaccounted is
 //! fetched when a person asks for it, by the way of all mail, so that nothing is doubled.
-use super::listing;
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
 use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
+use super::{listing, restored};
 use crate::trouble::{STORE_CODE, Trouble};
 use desk::intake::inbox;
 use desk::intake::on_server::{self, Place};
@@ -62,6 +62,9 @@ pub(super) async fn run(
             None => return Ok(cursor),
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
+    }
+    if restored::is_another(work, shelf, &whole, &cursor).await? {
+        return Ok(cursor);
     }
     work.trials.keep_listed(&whole.uids);
     work.keep_put_off(&cursor).await?;

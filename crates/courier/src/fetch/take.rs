@@ -328,7 +328,7 @@ fn spread(uids: &[u32]) -> Vec<u32> {
     some
 }
 
-async fn one(shelf: &mut Shelf, uid: u32, room: &Room) -> wire::Result<Fetched> {
+pub(super) async fn one(shelf: &mut Shelf, uid: u32, room: &Room) -> wire::Result<Fetched> {
     let mut found = Fetched::Missing { uid };
     let mut fetch = shelf.fetch(&[uid], room).await?;
     while let Some(fetched) = fetch.next().await? {
