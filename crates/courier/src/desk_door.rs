@@ -49,6 +49,7 @@ pub(crate) struct Inside {
     unwritable: Mutex<Option<String>>,
     pub(crate) refreshing: crate::board::Board,
     pub(crate) fetched: crate::fetch::Memory,
+    pub(crate) transfers: crate::fetch::Transfers,
     graph_gate: wire::graph::Gate,
 }
 
@@ -74,6 +75,7 @@ impl Courier {
                 unwritable: Mutex::default(),
                 refreshing: Default::default(),
                 fetched: Default::default(),
+                transfers: Default::default(),
                 graph_gate: Default::default(),
             }),
         }

@@ -248,7 +248,7 @@ pub fn incoming_of(tx: &mut Tx<'_>, id: i64) -> Result<Option<Incoming>> {
     let again: Vec<Source> = tx.all(
         "SELECT folder, uid_validity, uid, at, settled_on_server_at, settled_as, unsettled_why,
              CASE WHEN content_key IS NULL THEN 0 ELSE 1 END FROM inbox_again
-         WHERE inbox_id = $1 AND mailbox_id = (SELECT mailbox_id FROM inbox WHERE id = $1) ORDER BY at, uid LIMIT $2",
+         WHERE inbox_id = $1 ORDER BY at, uid LIMIT $2",
         params![id, PER_MESSAGE_MAX],
     )?;
     let sources = std::iter::once(first).chain(again).collect();

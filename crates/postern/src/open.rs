@@ -1,6 +1,7 @@
 //! Opens what every command stands on: the data folder, the key, the database, the store. The key is
 //! made only with a new database, and a database without its key does not start.
 use crate::config::{Config, database};
+use crate::output;
 use anyhow::{Context as _, anyhow, bail};
 use desk::db::{Db, Options};
 use desk::files::{belonging, store::Store};
@@ -251,7 +252,12 @@ fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {
         let vault = if key_file.exists() {
             Vault::open(key_file)?
         } else {
-            Vault::create(key_file, courier::Random::system().bytes())?
+            let made = Vault::create(key_file, courier::Random::system().bytes())?;
+            output::tell(&format!(
+                "A new key is in {file}. It opens the passwords and tokens that are stored here: keep a copy of it apart from your \
+                 backups. Without it all of them have to be entered again.\n"
+            ));
+            made
         };
         let fingerprint = vault.fingerprint();
         db.write(|tx| setting::set(tx, setting::KEY_FINGERPRINT, &fingerprint))?;

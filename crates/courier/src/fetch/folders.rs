@@ -100,7 +100,7 @@ impl InFolders<'_> {
         link: &mut Option<Link>,
         tally: &mut Tally,
     ) -> Result<Option<Vec<Lack>>, Broke> {
-        let (courier, stop) = (self.courier, self.stop);
+        let (courier, stop, begun) = (self.courier, self.stop, *tally);
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
         let read = courier.read(move |tx| {
             let known = cursor::find(tx, id, &folder)?;
@@ -132,6 +132,7 @@ impl InFolders<'_> {
                 None => break cursor,
             }
         };
+        work.has_fetched = *tally != begun;
         let cursor = match reconcile::run(&mut work, shelf, cursor, stop, tally).await {
             // The link may have gone with what went wrong before, and that is the reason.
             Err(Broke::Trouble(trouble)) => return Err(work.unmarked.unwrap_or(Broke::Trouble(trouble))),

@@ -21,6 +21,7 @@ mod restored;
 mod shelf;
 mod store;
 mod take;
+mod transfers;
 mod trials;
 mod work;
 
@@ -43,6 +44,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub(crate) use shelf::Shelf;
+pub(crate) use transfers::Transfers;
 
 /// Renewed while a round works; what a killed process held is free after this.
 pub(crate) const LEASE_MS: i64 = 30_000;

@@ -44,7 +44,7 @@ pub(super) async fn run(
 ) -> Result<Cursor, Broke> {
     let (id, folder) = (work.mailbox.id, cursor.folder.clone());
     let before = work.courier.read(move |tx| balance::find(tx, id, &folder)).await?;
-    let due = due(work, shelf, &cursor, before.as_ref(), *tally);
+    let due = due(work, shelf, &cursor, before.as_ref());
     if *stop.borrow() || due == Due::No {
         return Ok(cursor);
     }
@@ -187,7 +187,7 @@ enum Due {
     ByTheHour,
 }
 
-fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>, tally: Tally) -> Due {
+fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>) -> Due {
     let Some(before) = before else { return Due::Yes };
     let failed = before.uncounted_at.map(|at| work.courier.now().saturating_sub(at));
     if before.asked != Asked::Nothing {
@@ -207,7 +207,7 @@ fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>
         return Due::No;
     }
     let asks_again = !work.trials.due_before(cursor.uid_last, work.courier.now()).is_empty();
-    if tally != Tally::default() || shelf.has_changed(on_server) || asks_again {
+    if work.has_fetched || shelf.has_changed(on_server) || asks_again {
         return Due::Yes;
     }
     if (0..EVERY_MS.max(pause)).contains(&age) { Due::No } else { Due::ByTheHour }

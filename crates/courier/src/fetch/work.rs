@@ -23,6 +23,8 @@ pub(super) struct Work<'a> {
     pub trials: Trials,
     /// What is fetched now was passed before, and a person asks for it.
     pub asks_again: bool,
+    /// Something came from this folder in this round.
+    pub has_fetched: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
     pub unmarked: Option<Broke>,
 }
@@ -44,6 +46,7 @@ impl<'a> Work<'a> {
             rules,
             trials: Trials::new(),
             asks_again: false,
+            has_fetched: false,
             unmarked: None,
         }
     }
@@ -152,6 +155,7 @@ impl<'a> Work<'a> {
         stop: &watch::Receiver<bool>,
         tally: &mut Tally,
     ) -> Result<(), Broke> {
+        let _transfer = self.courier.inside.transfers.begin().await;
         room(self.courier).await.map_err(Broke::All)?;
         let (batch, rules) = (self.batch(), &self.rules);
         let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);

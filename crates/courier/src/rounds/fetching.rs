@@ -15,13 +15,17 @@ use tokio::time::{Instant, sleep_until};
 use wire::imap::Idle;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Mailboxes fetched at the same time: each holds a few batches in memory.
-const AT_ONCE: usize = 16;
+/// Mailboxes whose servers are spoken to at the same time, but for waiting for news. Many, since some of them may be slow to
+/// answer, or never do, and keep the others from nothing.
+const AT_ONCE: usize = 256;
 /// Routers forget quiet links.
 const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// A link that ends sooner was not worth waiting on.
 const LOST_AT_ONCE: Duration = Duration::from_secs(60);
+
+/// A server that ends the waiting sooner has nothing that is worth asking for at once again.
+const ENDED_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// After news that brought nothing the next are followed later and later: some servers tell of news without end.
 const NEWS_PAUSE_S_MAX: u64 = 60;
@@ -70,6 +74,7 @@ pub(super) async fn run(courier: Courier, stop: watch::Receiver<bool>) {
                     link: None,
                     in_vain: 0,
                     news_at: None,
+                    ended_at_once: 0,
                 };
                 tasks.spawn(watcher.run(turns));
             }
@@ -106,6 +111,8 @@ struct Watcher {
     /// How many times in a row there were news, and nothing came of it; and when the last of them were followed.
     in_vain: u32,
     news_at: Option<Instant>,
+    /// How many times in a row the server ended the waiting for news as soon as it had begun.
+    ended_at_once: u32,
 }
 
 impl Watcher {
@@ -148,13 +155,13 @@ impl Watcher {
     /// The next turn: by the clock, or by the server's word. `None`: the link is not worth keeping.
     async fn next(&mut self, turns: &mut mpsc::Receiver<Turn>) -> Option<Turn> {
         let mut settings = Wake::on(&self.courier, "mailbox", &self.stop);
-        let mut followed_at: Option<Instant> = None;
+        let (mut followed_at, mut listens_at): (Option<Instant>, Option<Instant>) = (None, None);
         loop {
             if *self.stop.borrow() || !self.is_wanted().await {
                 return None;
             }
             let link = self.link.as_mut()?;
-            let begun = Instant::now();
+            let begun = listens_at.map_or_else(Instant::now, |at| at.max(Instant::now()));
             let listens = link.shelf.waits_for_news();
             let news = async {
                 match followed_at {
@@ -162,7 +169,10 @@ impl Watcher {
                         sleep_until(at).await;
                         Ok(Idle::News)
                     }
-                    None if listens => link.shelf.news(IDLE_FOR).await,
+                    None if listens => {
+                        sleep_until(begun).await;
+                        link.shelf.news(IDLE_FOR).await
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -177,7 +187,11 @@ impl Watcher {
                         }
                         followed_at = Some(may_be);
                     }
-                    Ok(Idle::Timeout) => {}
+                    Ok(Idle::Timeout) => {
+                        let at_once = begun.elapsed() < ENDED_AT_ONCE;
+                        self.ended_at_once = if at_once { self.ended_at_once.saturating_add(1) } else { 0 };
+                        listens_at = at_once.then(|| Instant::now() + news_pause(self.ended_at_once));
+                    }
                     Err(error) => {
                         tracing::info!(mailbox = self.mailbox_id, "the link was lost while waiting for news: {error}");
                         self.link = None;

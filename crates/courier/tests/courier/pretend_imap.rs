@@ -65,6 +65,8 @@ pub struct State {
     pub hidden_from_subject_search: bool,
     /// A search by subject finds every letter.
     pub finds_everything: bool,
+    /// It ends the waiting as soon as it has begun.
+    pub idle_ends: bool,
     /// What it says at once to who waits for news.
     pub idle_says: Option<&'static str>,
     /// Nobody is told of news.
@@ -233,6 +235,9 @@ impl PretendImap {
         read: &mut BufReader<OwnedReadHalf>,
         write: &mut OwnedWriteHalf,
     ) -> std::io::Result<()> {
+        if self.state().idle_ends {
+            return write.write_all(format!("+ idling\r\n{tag} OK done\r\n").as_bytes()).await;
+        }
         let said = self.state().idle_says.unwrap_or_default();
         write.write_all(format!("+ idling\r\n{said}").as_bytes()).await?;
         let mut line = String::new();

@@ -2,6 +2,7 @@ use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, letter, until};
 use courier::{Process, rounds};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+use desk::params;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -68,6 +69,49 @@ async fn a_server_that_tells_of_news_without_end_is_followed_in_reason_and_its_m
         stop.send(true).unwrap();
         rounds.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ends_the_waiting_at_once_is_asked_later_and_later() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    imap.state().idle_ends = true;
+    stage.fetched_from(imap.address, StartFrom::Now, Fetched::Nothing);
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    let waited = || imap.log().iter().filter(|line| *line == "IDLE").count();
+    until(&stage.courier, || waited() > 2).await;
+    assert!(waited() < 6, "{} times in three seconds", waited());
+    imap.deliver(NOON + 1_000, letter("one"));
+    stage.write(|tx| Ok(tx.execute("UPDATE mailbox SET due_at = 0", params![])?));
+    until(&stage.courier, || stage.tickets() == ["one"]).await;
+    stop.send(true).unwrap();
+    rounds.await.unwrap();
+}
+
+/// More than have messages under way at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_say_nothing_keep_nobody_from_his_mail() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Now, Fetched::Nothing);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let listens = tokio::spawn(async move {
+        let mut links = Vec::new();
+        while let Ok((link, _)) = silent.accept().await {
+            links.push(link);
+        }
+    });
+    for n in 0..40 {
+        stage.also_fetched_from(&format!("silent{n}@contoso.example"), at);
+    }
+    let (stop, stopped) = watch::channel(false);
+    let rounds = rounds::start(stage.courier.clone(), stopped);
+    until(&stage.courier, || imap.log().iter().any(|line| line == "IDLE")).await;
+    imap.deliver(NOON + 1_000, letter("one"));
+    until(&stage.courier, || stage.tickets() == ["one"]).await;
+    drop(stop);
+    rounds.abort();
+    listens.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -109,6 +109,17 @@ impl Stage {
         self.fetched_by(Protocol::Imap, server, user, start_from, fetched);
     }
 
+    /// A further mailbox, fetched by IMAP with a password.
+    pub fn also_fetched_from(&self, address: &str, server: SocketAddr) -> i64 {
+        let remote = remote(server, Authentication::Password, StartFrom::Now, Fetched::Nothing, true);
+        let (vault, by) = (&self.desk.vault, self.by());
+        self.write(|tx| {
+            let id = mailbox::create(tx, &by, address, "Support", 1)?;
+            mailbox::change_remote(tx, vault, &by, id, &remote, Completeness::Complete, [1; 24])?;
+            Ok(id)
+        })
+    }
+
     /// Fetched by POP3 with a password.
     pub fn fetched_by_pop3(&self, server: SocketAddr, start_from: StartFrom, fetched: Fetched) {
         self.fetched_by_pop3_as(server, "", start_from, fetched);

@@ -320,20 +320,25 @@ pub(super) fn sender(message: &mail::Message) -> Person {
         // A longer one is no address, and would not fit an index page.
         Some(mail::Address { name, address: Some(address) }) if address.len() <= ADDRESS_BYTES_MAX => {
             Person {
-                name: name.map(|name| person::one_line(&name)).filter(|name| !name.is_empty()),
+                name: name.map(|name| person::name(&name)).filter(|name| !name.is_empty()),
                 address: person::one_line(&address),
             }
         }
         Some(_) | None => Person {
-            name: message.from.iter().find_map(|a| a.name.clone()).or_else(|| Some("(no sender)".to_owned())),
+            name: message
+                .from
+                .iter()
+                .find_map(|a| a.name.as_deref().map(person::name))
+                .or_else(|| Some("(no sender)".to_owned())),
             address: String::new(),
         },
     }
 }
 /// Of a list of addresses those that are ones, at most as many as are ever shown.
 fn people_of(addresses: &[mail::Address]) -> Vec<Person> {
-    let people =
-        addresses.iter().filter_map(|a| Some(Person { name: a.name.clone(), address: a.address.clone()? }));
+    let people = addresses.iter().filter_map(|a| {
+        Some(Person { name: a.name.as_deref().map(person::name), address: a.address.clone()? })
+    });
     people.take(500).collect()
 }
 /// In the words of `mail`, with the limit that the message went over.

@@ -65,16 +65,20 @@ pub struct Place<'a> {
 
 /// UIDs that are stored here and not yet settled on the server, lowest first.
 pub fn unsettled(tx: &mut Tx<'_>, place: Place<'_>, limit: i64) -> Result<Vec<u32>> {
-    let uids = tx.all::<(i64,)>(
-        "SELECT uid FROM inbox
-         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
-         UNION ALL
-         SELECT uid FROM inbox_again
-         WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
-         ORDER BY 1 LIMIT $4",
-        params![place.mailbox_id, place.folder, place.uid_validity, limit],
-    )?;
+    let place = params![place.mailbox_id, place.folder, place.uid_validity, limit];
+    let uids = tx.all::<(i64,)>(UNSETTLED, place)?;
     Ok(uids.into_iter().filter_map(|(uid,)| u32::try_from(uid).ok()).collect())
+}
+const UNSETTLED: &str = "SELECT uid FROM inbox
+     WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
+     UNION ALL
+     SELECT uid FROM inbox_again
+     WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3 AND settled_on_server_at IS NULL
+     ORDER BY 1 LIMIT $4";
+/// How SQLite goes about that.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    Ok(tx.plan(UNSETTLED, params![1, "INBOX", 1, 1])?)
 }
 
 /// This was done with these. What is settled already stays as it is.

@@ -26,9 +26,27 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
+/// A person's name as it is kept and shown: mail may bring one of two million characters, which every list would repeat.
+pub(crate) fn name(text: &str) -> String {
+    let line = one_line(text);
+    let Some((end, _)) = line.char_indices().nth(NAME_CHARS_MAX) else { return line };
+    let kept: String = line.get(..end).unwrap_or_default().trim_end().to_owned();
+    kept + "…"
+}
+/// The original has all of it.
+const NAME_CHARS_MAX: usize = 200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_has_an_end() {
+        let (fits, long) = ("é".repeat(200), "é".repeat(100_000));
+        assert_eq!(name(&fits), fits);
+        assert_eq!(name(&long), fits.clone() + "…");
+        assert_eq!(name(" a\r\nBcc: x "), "a Bcc: x");
+    }
 
     #[test]
     fn control_characters_leave_names() {

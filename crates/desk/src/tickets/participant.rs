@@ -2,7 +2,7 @@
 //! an agent. People or a Reply-To that come later are only offered.
 use crate::db::{self, FromRow, Query, ROWS_MAX, Row, powers_of_two};
 use crate::mailboxes::mailbox;
-use crate::people::person::{Person, one_line};
+use crate::people::person::{self, Person};
 use crate::{By, Result, db::Tx, params, row};
 use std::collections::{HashMap, HashSet};
 
@@ -119,7 +119,7 @@ pub(crate) struct New {
 }
 impl New {
     pub(crate) fn of(by: &By, ticket_id: i64, key: String, person: &Person, standing: Standing) -> New {
-        let (address, name) = (person.address.trim().to_owned(), person.name.as_deref().map(one_line));
+        let (address, name) = (person.address.trim().to_owned(), person.name.as_deref().map(person::name));
         New { ticket_id, key, address, name, standing, added_by: by.name().to_owned(), at: by.at }
     }
 }

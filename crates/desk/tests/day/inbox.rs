@@ -14,6 +14,22 @@ fn numbered(raws: &[Vec<u8>], first_uid: u32) -> Vec<(u32, &[u8])> {
 }
 
 #[test]
+fn what_is_asked_for_after_each_batch_reads_no_other_rows_of_the_folder() {
+    let day = Day::new();
+    if day.read(|tx| Ok(tx.dialect())) != desk::db::Dialect::Sqlite {
+        return; // its planner goes by what is in the tables
+    }
+    let plan = day.read(|tx| Ok([on_server::plan(tx)?, inbox::plan_of_backlog(tx)?].concat()));
+    let rows: Vec<&String> = plan.iter().filter(|step| step.contains("inbox")).collect();
+    let [one, again, backlog] = rows.as_slice() else { panic!("{plan:?}") };
+    for step in [one, again] {
+        assert!(step.contains("mailbox_id=? AND folder=? AND uid_validity=?)"), "{plan:?}");
+    }
+    assert!(backlog.contains("inbox_in_hand") || backlog.contains("(state=?)"), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+}
+
+#[test]
 fn the_same_uid_is_recorded_once() {
     let day = Day::new();
     let raws = raws(3);

@@ -39,6 +39,24 @@ fn each_queue_holds_what_it_says() {
 }
 
 #[test]
+fn a_name_of_two_million_characters_is_not_repeated_by_every_list() {
+    let day = Day::new();
+    let name = "N".repeat(1_900_000);
+    let letter = mail::from(&format!("{name} <ann@example.org>"), "Matter", "Please.");
+    day.receive(letter.header("Reply-To", &format!("{name} <ann@example.org>")));
+    day.receive(mail::from(&format!("{name} <no address>"), "Nobody", "Please."));
+    let page = day.read(|tx| queue::page(tx, &Viewer::Operator, Queue::Open, None, 5));
+    let names: Vec<usize> = page.lines.iter().map(|line| line.last_name.chars().count()).collect();
+    assert!(names.len() == 2 && names.iter().all(|chars| (1..=201).contains(chars)), "{names:?}");
+    let kept = "SELECT max(length(coalesce(from_name, ''))), max(length(reply_to)), max(length(to_list)),
+        (SELECT max(length(coalesce(name, ''))) FROM participant), (SELECT max(length(name)) FROM requester) FROM entry";
+    let (from, reply_to, to, participant, requester): (i64, i64, i64, Option<i64>, Option<i64>) =
+        day.read(|tx| Ok(tx.one(kept, params![])?));
+    let longest = [Some(from), Some(reply_to), Some(to), participant, requester].into_iter().flatten().max();
+    assert!(longest < Some(500), "{longest:?}");
+}
+
+#[test]
 fn pages_follow_each_other_without_a_gap_or_a_double() {
     let day = Day::new();
     // Several in the same millisecond: the id decides.

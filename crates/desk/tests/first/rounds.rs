@@ -2,6 +2,7 @@
 use super::mailboxes::{NOW, SECOND, activate, health, mailbox, pause};
 use desk::mailboxes::cursor::{self, Cursor};
 use desk::mailboxes::mailbox::{self, Claim, Round, Side, State};
+use desk::params;
 use desk::site::event::{self, Subject};
 use desk::testing::TestDesk;
 
@@ -90,6 +91,29 @@ fn what_is_asked_for_during_a_round_is_not_put_off_by_it() {
     assert_eq!(due_at(), NOW + 20 * LEASE);
     hurry(NOW + 11 * LEASE);
     assert_eq!(due_at(), NOW + 11 * LEASE, "nobody is at it");
+}
+
+#[test]
+fn what_another_server_or_folder_may_have_mended_is_told_no_more() {
+    let desk = TestDesk::new();
+    let id = mailbox(&desk, "support@example.org");
+    activate(&desk, id);
+    let red = || {
+        let running = claim_due(&desk, NOW + 99 * LEASE, "a", 9).remove(0);
+        assert!(settle(&desk, &running, &needs_person(NOW), NOW));
+        assert_eq!(health(&desk, id, Side::Incoming).0, State::NeedsPerson);
+    };
+    red();
+    activate(&desk, id);
+    assert_eq!(health(&desk, id, Side::Incoming).0, State::NeedsPerson, "nothing was changed");
+    for change in ["UPDATE mailbox SET in_port = in_port + 1", "UPDATE mailbox SET in_folder = 'Elsewhere'"] {
+        // As if it had been so before: what is saved next is a change.
+        desk.db.write(|tx| tx.execute(change, params![])).unwrap();
+        activate(&desk, id);
+        let now = desk.db.read(|tx| mailbox::get(tx, id)).unwrap().incoming_health;
+        assert_eq!((now.state, now.reason.as_str(), now.remedy.as_str()), (State::New, "", ""), "{change}");
+        red();
+    }
 }
 
 #[test]

@@ -2,9 +2,20 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use super::retrieve::Retrieved;
 use super::session::{Session, Status};
 use super::{ANSWER_TIMEOUT, MESSAGES_MAX, NAME_BYTES_MAX, NAMES_BYTES_MAX};
+use crate::letter::Room;
 use crate::{Error, Result};
+
+/// Messages without a name that are known by their headers: each costs a command at every look.
+const NAMELESS_MAX: usize = 1_000;
+/// Of one header.
+const HEADER_BYTES_MAX: u64 = 256 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
@@ -16,7 +27,7 @@ pub struct Totals {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub number: u32,
-    /// Unique in the mailbox and kept by the server (RFC 1939 §7). Where a server gives one name to several messages,
+    /// Unique in the mailbox and kept by the server (RFC 1939 §7); of a message that has none, made of its header. Where a server gives one name to several messages,
     /// the later ones have a count after a space, which no name can hold.
     pub name: String,
 }
@@ -54,17 +65,38 @@ impl Session {
             ));
         }
         self.good(tried, status)?;
-        let (mut listed, mut bytes): (Vec<Listed>, usize) = (Vec::new(), 0);
+        let (mut listed, mut nameless, mut bytes): (Vec<Listed>, Vec<u32>, usize) = Default::default();
         self.lines(tried, MESSAGES_MAX, |line| {
             let Some((number, name)) = entry(line) else { return false };
             bytes += name.len();
-            listed.push(Listed { number, name: name.to_owned() });
-            bytes <= NAMES_BYTES_MAX
+            if name.is_empty() {
+                nameless.push(number);
+            }
+            listed.push(Listed { number, name });
+            bytes <= NAMES_BYTES_MAX && nameless.len() <= NAMELESS_MAX
         })
         .await?;
         self.done();
+        if !nameless.is_empty() {
+            self.name_by_header(&mut listed, &nameless).await?;
+        }
         tell_apart(&mut listed);
         Ok(listed)
+    }
+
+    /// Those without a name are known by their header; where that is not given out, by their place among such.
+    async fn name_by_header(&mut self, listed: &mut [Listed], nameless: &[u32]) -> Result<()> {
+        let mut names = HashMap::new();
+        let mut headers = self.headers(nameless, &Room::in_memory(HEADER_BYTES_MAX)).await?;
+        while let Some(retrieved) = headers.next().await? {
+            if let Retrieved::Message { number, letter } = retrieved {
+                names.insert(number, format!("header {}", hash(letter.bytes().unwrap_or_default())));
+            }
+        }
+        for message in listed.iter_mut().filter(|message| message.name.is_empty()) {
+            message.name = names.remove(&message.number).unwrap_or_else(|| "no name".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -88,12 +120,18 @@ fn tell_apart(listed: &mut [Listed]) {
     }
 }
 
-fn entry(line: &str) -> Option<(u32, &str)> {
-    let (number, name) = line.trim().split_once(' ')?;
+/// RFC 1939 §7 has names of 1 to 70 printable ASCII characters. Another one is as good, as long as it is the same each time:
+/// its hash stands for it, behind a word and a blank, which no name holds.
+fn entry(line: &str) -> Option<(u32, String)> {
+    let (number, name) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
     let name = name.trim();
-    let fine = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(|b| b.is_ascii_graphic());
-    let number = number.parse().ok().filter(|number| *number > 0);
-    number.filter(|_| fine).map(|number| (number, name))
+    let is_fine = name.len() <= NAME_BYTES_MAX && name.bytes().all(|b| b.is_ascii_graphic());
+    let number = number.parse().ok().filter(|number| *number > 0)?;
+    Some((number, if is_fine { name.to_owned() } else { format!("odd {}", hash(name.as_bytes())) }))
+}
+
+fn hash(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]
@@ -116,14 +154,18 @@ mod tests {
             ("1 whqtswO00WBw418f9t5JxYwZ", Some((1, "whqtswO00WBw418f9t5JxYwZ"))),
             ("4294967295  a ", Some((4_294_967_295, "a"))),
             ("0 a", None),
-            ("1", None),
-            ("1 ", None),
+            ("1", Some((1, ""))),
+            ("1 ", Some((1, ""))),
             ("x a", None),
-            ("1 a b", None),
-            ("1 \u{e4}", None),
             ("4294967296 a", None),
         ] {
-            assert_eq!(entry(line), read, "{line}");
+            assert_eq!(entry(line).as_ref().map(|(number, name)| (*number, name.as_str())), read, "{line}");
         }
+        let long = format!("1 {}", "a".repeat(NAME_BYTES_MAX + 1));
+        let odd: Vec<String> =
+            ["1 a b", "1 a c", "1 \u{e4}", &long].map(|line| entry(line).unwrap().1).into();
+        assert!(odd.iter().all(|name| name.starts_with("odd ") && name.len() < 50), "{odd:?}");
+        assert!(odd.windows(2).all(|pair| pair[0] != pair[1]), "{odd:?}");
+        assert_eq!(entry("1 a b"), entry("1 a b "));
     }
 }

@@ -157,11 +157,19 @@ pub fn set_client(tx: &mut Tx<'_>, by: &By, id: i64, side: Side, client_id: i64)
     )
 }
 
+/// What it was red for may be mended, and what is wrong now would stand behind it: it is new until the next round.
+fn looks_elsewhere(old: &Mailbox, new: &Mailbox) -> bool {
+    fields_of_side(&old.incoming) != fields_of_side(&new.incoming)
+        || old.protocol != new.protocol
+        || (&old.folder, &old.more_folders) != (&new.folder, &new.more_folders)
+}
+
 /// A running round of the old settings loses its lease; the next one begins at once.
 fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Result<()> {
     let state = match (old.active, new.active) {
         (false, true) => "new",
         (true, false) => "paused",
+        (true, true) if looks_elsewhere(old, new) => "new",
         _ => old.incoming_health.state.word(),
     };
     tx.execute(
@@ -169,6 +177,9 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
                 in_folder = $7, active = $8, frequency_s = $9, batch = $10, fetched = $11, fetched_folder = $12,
                 start_from = $13, in_protocol = $16, in_more_folders = $17, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
                 state_since = CASE WHEN state = $14 THEN state_since ELSE $15 END, state = $14,
+                reason_code = CASE WHEN $14 = 'new' THEN '' ELSE reason_code END,
+                reason = CASE WHEN $14 = 'new' THEN '' ELSE reason END,
+                remedy = CASE WHEN $14 = 'new' THEN '' ELSE remedy END,
                 due_at = $15, leased_until = 0, generation = generation + 1
          WHERE id = $1",
         params![

@@ -2,7 +2,7 @@
 //! shows goes with them.
 use super::Kind;
 use crate::db::{self, Ids, Query, ROWS_MAX, powers_of_two};
-use crate::people::person::{Person, one_line};
+use crate::people::person::{self, Person, one_line};
 use crate::tickets::index::{self, FoundBy, Unindexed};
 use crate::tickets::ticket::{self, Shown, Tail};
 use crate::{Result, db::Tx, params, row};
@@ -66,7 +66,7 @@ impl Written {
         let from = new.from.as_ref();
         Ok(Written {
             id,
-            from_name: from.and_then(|from| from.name.as_deref()).map(one_line),
+            from_name: from.and_then(|from| from.name.as_deref()).map(person::name),
             from_address: from.map(|from| one_line(&from.address)),
             reply_to: json(&new.reply_to)?,
             to: json(&new.to)?,
@@ -186,7 +186,7 @@ pub(crate) fn refresh_ticket(tx: &mut Tx<'_>, ticket_id: i64) -> Result<()> {
 fn json(people: &[Person]) -> Result<String> {
     let people: Vec<Person> = people
         .iter()
-        .map(|p| Person { name: p.name.as_deref().map(one_line), address: one_line(&p.address) })
+        .map(|p| Person { name: p.name.as_deref().map(person::name), address: one_line(&p.address) })
         .collect();
     Ok(serde_json::to_string(&people)?)
 }
