@@ -38,7 +38,7 @@ pub(super) async fn walk(
     }
     room(courier).await.map_err(Broke::All)?;
     if let Some(link) = link {
-        link.wake(&mailbox);
+        link.wake(courier, &mailbox);
     }
     let round = InFolders { courier, claim, stop, has_others: folders.len() > 1 };
     let mut lacks: Vec<Lack> = Vec::new();
@@ -148,7 +148,10 @@ impl InFolders<'_> {
         let folder = mailbox.folder_or_inbox();
         let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();
         match work.unmarked {
-            None => {}
+            None => {
+                let told = mark::told(courier, mailbox, cursor.uid_validity).into_iter();
+                lacks.extend(told.map(|trouble| Lack::new(folder, What::Settling, trouble)));
+            }
             // Refused, and not broken off: mail comes in, and the next letter is to come at once.
             Some(Broke::Trouble(trouble))
                 if trouble.retry_after_ms.is_none() && (goes_on || trouble.needs_person()) =>

@@ -3,6 +3,7 @@
 //! somebody moves away and back is the same one.
 mod found;
 
+use super::settling::Came;
 use super::shelf::{Names, Opened, Whole};
 use crate::Courier;
 use crate::graph::{self, ask};
@@ -298,21 +299,31 @@ impl Graph {
         })
     }
 
-    /// What *Fetched Emails* says, done to these messages, one after another: what came of the first ones, and what went wrong
-    /// then.
-    pub(super) async fn settle(
-        &mut self,
-        settings: &Settings,
-        messages: &[Named],
-    ) -> (Vec<(u32, OnServer)>, wire::Result<()>) {
-        let mut done = Vec::with_capacity(messages.len());
+    /// What *Fetched Emails* says, done to these messages, one after another. One that is refused is passed over.
+    pub(super) async fn settle(&mut self, settings: &Settings, messages: &[Named], works: bool) -> Came {
+        let mut came = Came::default();
         for message in messages {
-            match self.settle_one(settings, &message.name).await {
-                Ok(became) => done.push((message.uid, became)),
-                Err(error) => return (done, Err(error)),
+            let error = match self.settle_one(settings, &message.name).await {
+                Ok(became) => {
+                    came.done.push((message.uid, became));
+                    continue;
+                }
+                Err(error) => error,
+            };
+            // Without its words there is no server, and with a time it wants to be left alone.
+            let is_about_it = error.server_text().is_some()
+                && error.retry_after_ms().is_none()
+                && error.kind() != wire::Kind::Unauthorized;
+            if !is_about_it {
+                came.end = Some(error);
+                break;
+            }
+            came.refused.push((message.uid, error));
+            if came.is_refused_too_often(works) {
+                break;
             }
         }
-        (done, Ok(()))
+        came.or_none(works)
     }
 
     /// Only where it was fetched from: a message that somebody has put away meanwhile is left there.

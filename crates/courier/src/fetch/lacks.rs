@@ -58,11 +58,11 @@ pub(super) fn summed(lacks: &[Lack]) -> Trouble {
         let of = if folders.len() > 1 { format!("“{}”: ", lack.folder) } else { String::new() };
         said.push(format!("{of}{}", lack.trouble.whole_reason()));
     }
-    if let Some(lack) = of(What::Settling).next() {
-        let why = sentence(&lack.trouble.whole_reason());
-        said.push(format!(
-            "Mail comes in, but what Fetched Emails says could not be done on the server. {why}"
-        ));
+    let unsettled: Vec<String> =
+        of(What::Settling).take(SAID_MAX).map(|lack| sentence(&lack.trouble.whole_reason())).collect();
+    if !unsettled.is_empty() {
+        said.push("Mail comes in, but what Fetched Emails says could not be done on the server.".to_owned());
+        said.extend(unsettled);
     }
     said.extend(of(What::Letters).next().map(|lack| lack.trouble.whole_reason()));
     let worst = lacks.iter().find(|lack| lack.trouble.needs_person()).or(lacks.first());

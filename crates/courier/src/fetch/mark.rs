@@ -2,6 +2,8 @@
 //! deleted. What could not be done is done at the next round.
 use super::Broke;
 use super::graph::Graph;
+use super::memory;
+use super::settling::{self, Came, Unsettled};
 use super::shelf::Shelf;
 use crate::Courier;
 use crate::connect;
@@ -10,8 +12,7 @@ use crate::trouble::Trouble;
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
 use desk::mailboxes::named;
-use std::collections::HashSet;
-use wire::imap::Session;
+use std::collections::{BTreeSet, HashSet};
 
 const AT_ONCE: i64 = 200;
 /// Deleted with one session; the rest goes with the next ones.
@@ -28,34 +29,33 @@ pub(super) async fn settle(
         return Ok(());
     }
     let folder = Folder::of(mailbox, uid_validity);
+    let mut works = false;
     loop {
-        let place = folder.clone();
-        let uids = courier.read(move |tx| on_server::unsettled(tx, place.place(), AT_ONCE)).await?;
-        if uids.is_empty() {
+        let wanted = folder.wanted(courier, mailbox, AT_ONCE).await?;
+        if wanted.uids.is_empty() {
             return Ok(());
         }
         reached(Point::BeforeTouched);
-        let (done, end) = match shelf {
-            Shelf::Imap(session) => match act(session, &mailbox.fetched, &uids).await {
-                Ok(()) => (all(&uids, &OnServer::by(&mailbox.fetched)), Ok(())),
-                Err(error) => (Vec::new(), Err(error)),
-            },
-            Shelf::Graph(graph) => by_id(courier, graph, mailbox, uid_validity, &uids).await?,
+        let works_so_far = works || wanted.knows_refused;
+        let came = match shelf {
+            Shelf::Imap(session) => {
+                settling::by_imap(session, &mailbox.fetched, &wanted.uids, &wanted.half, works_so_far).await
+            }
+            Shelf::Graph(graph) => {
+                by_id(courier, graph, mailbox, uid_validity, &wanted.uids, works_so_far).await?
+            }
             Shelf::Pop3(_) => return Ok(()),
         };
-        if end.is_ok() {
+        if came.end.is_none() {
             reached(Point::AfterTouched);
         }
-        let Err(error) = end else {
-            note(courier, &folder, done, None).await?;
-            continue;
-        };
-        let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-        let (is_refused, trouble) = (error.kind() == wire::Kind::Rejected, Trouble::of(&error, &place));
-        let settled: HashSet<u32> = done.iter().map(|(uid, _)| *uid).collect();
-        let stay: Vec<u32> = uids.into_iter().filter(|uid| is_refused && !settled.contains(uid)).collect();
-        note(courier, &folder, done, Some((stay, trouble.whole_reason()))).await?;
-        return Err(trouble.into());
+        works |= !came.done.is_empty();
+        if let Some(trouble) = folder.note(courier, mailbox, &wanted, &came).await? {
+            return Err(trouble.into());
+        }
+        if !came.goes_on() {
+            return Ok(());
+        }
     }
 }
 
@@ -66,58 +66,120 @@ struct Folder {
     name: String,
     uid_validity: u32,
 }
+
+/// Messages that are to be settled.
+struct Wanted {
+    uids: Vec<u32>,
+    /// All that were unsettled, where that is known.
+    listed: Option<BTreeSet<u32>>,
+    /// Of these, what is copied already and not removed.
+    half: BTreeSet<u32>,
+    /// The server has refused it to some while it did it to others.
+    knows_refused: bool,
+}
+
 impl Folder {
     fn of(mailbox: &Mailbox, uid_validity: u32) -> Folder {
         Folder { mailbox_id: mailbox.id, name: mailbox.folder_or_inbox().to_owned(), uid_validity }
     }
+
     fn place(&self) -> Place<'_> {
         Place { mailbox_id: self.mailbox_id, folder: &self.name, uid_validity: self.uid_validity }
     }
-}
 
-fn all(uids: &[u32], done: &OnServer) -> Vec<(u32, OnServer)> {
-    uids.iter().map(|uid| (*uid, done.clone())).collect()
-}
+    /// What this process remembers of it.
+    fn remembered<T>(
+        &self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+        look: impl FnOnce(&mut Unsettled) -> T,
+    ) -> T {
+        let Folder { mailbox_id, name: folder, uid_validity } = self.clone();
+        let place = memory::Place { mailbox_id, folder, uid_validity };
+        courier.inside.fetched.unsettled(&place, &mailbox.fetched, look)
+    }
 
-/// What became of these, and which the server has left as they were, and why.
-async fn note(
-    courier: &Courier,
-    folder: &Folder,
-    done: Vec<(u32, OnServer)>,
-    refused: Option<(Vec<u32>, String)>,
-) -> desk::Result<()> {
-    let (folder, now) = (folder.clone(), courier.now());
-    let noted = courier.write_behind(move |tx| {
-        let mut by_outcome: Vec<(&OnServer, Vec<u32>)> = Vec::new();
-        for (uid, outcome) in &done {
-            match by_outcome.iter_mut().find(|(known, _)| *known == outcome) {
+    /// The lowest, without those that rest.
+    async fn wanted(&self, courier: &Courier, mailbox: &Mailbox, at_once: i64) -> desk::Result<Wanted> {
+        let (resting, half, knows_refused) = self.remembered(courier, mailbox, |unsettled| {
+            (unsettled.resting(courier.now()), unsettled.half(), unsettled.knows_refused())
+        });
+        let limit = at_once.saturating_add(i64::try_from(resting.len()).unwrap_or(i64::MAX));
+        let place = self.clone();
+        let mut uids = courier.read(move |tx| on_server::unsettled(tx, place.place(), limit)).await?;
+        let is_all = i64::try_from(uids.len()).is_ok_and(|count| count < limit);
+        let listed = is_all.then(|| uids.iter().copied().collect());
+        uids.retain(|uid| !resting.contains(uid));
+        Ok(Wanted { uids, listed, half, knows_refused })
+    }
+
+    /// What came of it, kept here, and what is to be told of all of them. What is copied is as settled as it can be: to copy
+    /// it again would double it.
+    async fn note(
+        &self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+        wanted: &Wanted,
+        came: &Came,
+    ) -> desk::Result<Option<Trouble>> {
+        let signed_in = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
+        let told = |error: &wire::Error| Trouble::of(error, &signed_in);
+        self.remembered(courier, mailbox, |unsettled| {
+            unsettled.note(came, wanted.listed.as_ref(), courier, told);
+        });
+        let trouble = came.end.as_ref().map(told);
+        let mut refused: Vec<(Vec<u32>, String)> =
+            came.refused.iter().map(|(uid, error)| (vec![*uid], told(error).whole_reason())).collect();
+        if let Some((error, trouble)) = came.end.as_ref().zip(trouble.as_ref())
+            && error.kind() == wire::Kind::Rejected
+        {
+            let known: HashSet<u32> = came.touched().collect();
+            let stay = wanted.uids.iter().copied().filter(|uid| !known.contains(uid)).collect();
+            refused.push((stay, trouble.whole_reason()));
+        }
+        let copied: Vec<u32> = came.copied.iter().map(|(uid, _)| *uid).collect();
+        let why = came.copied.first().map_or_else(String::new, |(_, error)| told(error).whole_reason());
+        let copied_to = match &mailbox.fetched {
+            Fetched::Move(folder) => OnServer::Copied(folder.clone()),
+            other => OnServer::by(other),
+        };
+        let mut by_outcome: Vec<(OnServer, Vec<u32>)> = Vec::new();
+        for (uid, outcome) in &came.done {
+            match by_outcome.iter_mut().find(|(known, _)| known == outcome) {
                 Some((_, uids)) => uids.push(*uid),
-                None => by_outcome.push((outcome, vec![*uid])),
+                None => by_outcome.push((outcome.clone(), vec![*uid])),
             }
         }
-        for (outcome, uids) in by_outcome {
-            on_server::settled(tx, folder.place(), &uids, outcome, now)?;
-        }
-        refused.as_ref().map_or(Ok(()), |(uids, why)| on_server::refused(tx, folder.place(), uids, why))
-    });
-    noted.await
+        let (folder, now) = (self.clone(), courier.now());
+        let noted = courier.write_behind(move |tx| {
+            let place = folder.place();
+            for (outcome, uids) in &by_outcome {
+                on_server::settled(tx, place, uids, outcome, now)?;
+            }
+            on_server::settled_for(tx, place, &copied, &copied_to, &why, now)?;
+            refused.iter().try_for_each(|(uids, why)| on_server::refused(tx, place, uids, why))
+        });
+        noted.await?;
+        Ok(trouble)
+    }
 }
 
-/// What became of these, and what went wrong then. A message without an id cannot be found any more.
+/// A message without an id cannot be found any more.
 async fn by_id(
     courier: &Courier,
     graph: &mut Graph,
     mailbox: &Mailbox,
     uid_validity: u32,
     uids: &[u32],
-) -> Result<(Vec<(u32, OnServer)>, wire::Result<()>), Broke> {
+    works: bool,
+) -> Result<Came, Broke> {
     let (id, folder, asked) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), uids.to_vec());
     let named = courier.read(move |tx| named::of_uids(tx, id, &folder, uid_validity, &asked)).await?;
     let known: HashSet<u32> = named.iter().map(|named| named.uid).collect();
-    let nameless: Vec<u32> = uids.iter().copied().filter(|uid| !known.contains(uid)).collect();
-    let (mut done, end) = graph.settle(&mailbox.fetched, &named).await;
-    done.extend(all(&nameless, &OnServer::Gone));
-    Ok((done, end))
+    let mut came = graph.settle(&mailbox.fetched, &named, works).await;
+    let nameless = uids.iter().copied().filter(|uid| !known.contains(uid));
+    came.done.extend(nameless.map(|uid| (uid, OnServer::Gone)));
+    Ok(came)
 }
 
 /// With the end of the session, which is when POP3 deletes. From then on the server may give the names of what is gone to
@@ -130,65 +192,43 @@ pub(super) async fn settle_at_the_end(
     uid_validity: u32,
 ) -> Result<(), Broke> {
     let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
-    let folder = Folder::of(mailbox, uid_validity);
-    let uids = match mailbox.fetched {
-        Fetched::Delete => {
-            let place = folder.clone();
-            courier.read(move |tx| on_server::unsettled(tx, place.place(), AT_THE_END_MAX)).await?
-        }
-        Fetched::Nothing | Fetched::Read | Fetched::Move(_) => Vec::new(),
-    };
-    if uids.is_empty() {
+    if mailbox.fetched != Fetched::Delete {
         Shelf::Pop3(pop3).close().await;
         return Ok(());
     }
-    if let Err(error) = pop3.mark_deleted(&uids).await {
-        return stands(courier, mailbox, &folder, uids, &error).await;
-    }
-    let (place, forgotten) = (folder.clone(), uids.clone());
-    let forget = courier.write_behind(move |tx| {
-        named::forget(tx, place.mailbox_id, &place.name, place.uid_validity, &forgotten)
-    });
-    forget.await?;
-    reached(Point::BeforeTouched);
-    if let Err(error) = pop3.end().await {
-        return stands(courier, mailbox, &folder, uids, &error).await;
-    }
-    reached(Point::AfterTouched);
-    note(courier, &folder, all(&uids, &OnServer::Deleted), None).await?;
-    Ok(())
-}
-
-/// What POP3 has not deleted, and why.
-async fn stands(
-    courier: &Courier,
-    mailbox: &Mailbox,
-    folder: &Folder,
-    uids: Vec<u32>,
-    error: &wire::Error,
-) -> Result<(), Broke> {
-    let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-    let trouble = Trouble::of(error, &place);
-    if error.kind() == wire::Kind::Rejected {
-        note(courier, folder, Vec::new(), Some((uids, trouble.whole_reason()))).await?;
-    }
-    Err(trouble.into())
-}
-
-async fn act(session: &mut Session, fetched: &Fetched, uids: &[u32]) -> wire::Result<()> {
-    match fetched {
-        Fetched::Nothing => Ok(()),
-        Fetched::Read => session.mark_seen(uids).await,
-        Fetched::Delete => session.delete(uids).await.map(drop),
-        Fetched::Move(folder) => {
-            let moved = session.move_to(uids, folder).await;
-            let Err(error) = moved else { return Ok(()) };
-            if error.kind() != wire::Kind::Rejected {
-                return Err(error);
-            }
-            // The folder is not there, most likely; a server that says so says it in many ways.
-            session.create(folder).await.map_err(|_| error)?;
-            session.move_to(uids, folder).await.map(drop)
+    let folder = Folder::of(mailbox, uid_validity);
+    let wanted = folder.wanted(courier, mailbox, AT_THE_END_MAX).await?;
+    let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
+    let marked = std::mem::take(&mut came.done);
+    if came.end.is_some() || marked.is_empty() {
+        // Nothing is deleted, so nothing of it counts.
+        if pop3.is_ready() {
+            Shelf::Pop3(pop3).close().await;
+        }
+    } else {
+        let place = folder.clone();
+        let forgotten: Vec<u32> = marked.iter().map(|(uid, _)| *uid).collect();
+        let forget = courier.write_behind(move |tx| {
+            named::forget(tx, place.mailbox_id, &place.name, place.uid_validity, &forgotten)
+        });
+        forget.await?;
+        reached(Point::BeforeTouched);
+        match pop3.end().await {
+            Ok(()) => came.done = marked,
+            Err(error) => came.end = Some(error),
+        }
+        if came.end.is_none() {
+            reached(Point::AfterTouched);
         }
     }
+    match folder.note(courier, mailbox, &wanted, &came).await? {
+        Some(trouble) => Err(trouble.into()),
+        None => Ok(()),
+    }
+}
+
+/// What is told of single letters, while it is done to the others.
+pub(super) fn told(courier: &Courier, mailbox: &Mailbox, uid_validity: u32) -> Vec<Trouble> {
+    let (folder, now) = (Folder::of(mailbox, uid_validity), courier.now());
+    folder.remembered(courier, mailbox, |unsettled| unsettled.told(&folder.name, now))
 }

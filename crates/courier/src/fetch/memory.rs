@@ -1,5 +1,7 @@
 //! What this process remembers of how servers behaved, beside what the desk keeps. A restart begins anew, which costs another
 //! try and no mail.
+use super::settling::Unsettled;
+use desk::mailboxes::mailbox::Fetched;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +33,7 @@ struct Seen {
     /// What the last listing had not, of all that is known.
     gone: HashSet<u32>,
     was_empty: bool,
+    unsettled: Unsettled,
 }
 
 impl Memory {
@@ -54,6 +57,24 @@ impl Memory {
     pub(super) fn looks_no_more(&self, mailbox_id: i64, folder: &str) {
         let mut all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert((mailbox_id, folder.to_owned()), NEVER);
+    }
+
+    /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.
+    pub(super) fn unsettled<T>(
+        &self,
+        place: &Place,
+        fetched: &Fetched,
+        look: impl FnOnce(&mut Unsettled) -> T,
+    ) -> T {
+        self.of(place, |seen| look(seen.unsettled.of(fetched)))
+    }
+
+    /// Nothing of this mailbox rests any longer.
+    pub(super) fn wake(&self, mailbox_id: i64) {
+        let mut all: MutexGuard<'_, _> = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter_mut()
+            .filter(|(place, _)| place.mailbox_id == mailbox_id)
+            .for_each(|(_, seen)| seen.unsettled.wake());
     }
 
     /// Whether the server has numbered its messages anew for the second time within an hour.

@@ -18,6 +18,7 @@ mod plan;
 mod pop3;
 mod reconcile;
 mod restored;
+mod settling;
 mod shelf;
 mod store;
 mod take;
@@ -84,8 +85,9 @@ impl Rest {
 
 impl Link {
     /// A mailbox that is due before its time was made so by somebody, or by what has changed: nothing rests any longer.
-    fn wake(&mut self, mailbox: &Mailbox) {
+    fn wake(&mut self, courier: &Courier, mailbox: &Mailbox) {
         if self.next_at.is_some_and(|next_at| mailbox.due_at < next_at) {
+            courier.inside.fetched.wake(mailbox.id);
             self.resting.values_mut().chain(self.settling.values_mut()).for_each(|rest| rest.until = 0);
         }
     }

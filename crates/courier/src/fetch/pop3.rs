@@ -1,6 +1,8 @@
 //! An open POP3 mailbox: its messages by UIDs that the desk remembers (`desk::mailboxes::named`), which the server knows by
 //! names (UIDL) and by numbers of one session.
+use super::settling::Came;
 use super::shelf::Names;
+use desk::intake::on_server::OnServer;
 use desk::mailboxes::named::{Known, Named};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::pop3;
@@ -52,12 +54,32 @@ impl Pop3 {
         uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
     }
 
-    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before.
-    pub(super) async fn mark_deleted(&mut self, uids: &[u32]) -> wire::Result<()> {
-        for number in uids.iter().filter_map(|uid| self.numbers.get(uid)) {
-            self.session.delete(*number).await?;
+    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before. One that is refused is passed
+    /// over.
+    pub(super) async fn mark_deleted(&mut self, uids: &[u32], works: bool) -> Came {
+        let mut came = Came::default();
+        let (there, gone): (Vec<u32>, Vec<u32>) = uids.iter().partition(|uid| self.numbers.contains_key(uid));
+        for (uid, number) in there.iter().filter_map(|uid| Some((*uid, *self.numbers.get(uid)?))) {
+            let Err(error) = self.session.delete(number).await else {
+                came.done.push((uid, OnServer::Deleted));
+                continue;
+            };
+            if !self.session.is_ready() || error.retry_after_ms().is_some() {
+                came.end = Some(error);
+                break;
+            }
+            came.refused.push((uid, error));
+            if came.is_refused_too_often(works) {
+                break;
+            }
         }
-        Ok(())
+        let mut came = came.or_none(works);
+        came.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
+        came
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.session.is_ready()
     }
 
     /// Of the session, which deletes what is marked.

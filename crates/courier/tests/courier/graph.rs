@@ -252,6 +252,19 @@ async fn a_folder_that_takes_nothing_stops_no_mail_and_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_letter_that_is_not_moved_keeps_none_of_the_others_back() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Move("Done".into())).await;
+    scene.practice.faults.arm(Fault::GraphMoveFails, Times::Exactly(1));
+    scene.deliver(NOON - HOUR, &names(1, 4));
+    let error = scene.fails().await;
+    assert!(error.contains("refused to one letter") && error.contains("ErrorMoveCopyFailed"), "{error}");
+    assert_eq!(scene.folders(), [("Done".to_owned(), 3), ("INBOX".to_owned(), 1)]);
+    scene.advance(HOUR);
+    assert_eq!(scene.fetch().await.fetched, 0);
+    assert_eq!(scene.folders(), [("Done".to_owned(), 4)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_is_told_in_words_and_loses_and_doubles_nothing() {
     for (fault, times, said) in [
         (Fault::GraphThrottled, Times::UntilCleared, Some("limits how much")),

@@ -36,6 +36,7 @@ mod refresh;
 mod rehearse;
 mod rounds;
 mod send;
+mod settling;
 mod stage;
 mod taking_back;
 mod two_services;

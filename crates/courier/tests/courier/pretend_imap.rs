@@ -37,6 +37,7 @@ pub struct State {
     pub uid_validity: u32,
     pub uid_next: u32,
     pub letters: Vec<Letter>,
+    /// Or copied.
     pub moved: Vec<(String, u32)>,
     pub log: Vec<String>,
     /// FETCH of these answers NO.
@@ -83,6 +84,12 @@ pub struct State {
     pub changes: Option<String>,
     /// It has neither UIDPLUS nor MOVE.
     pub is_old: bool,
+    /// It has UIDPLUS, and moves by COPY alone.
+    pub has_no_move: bool,
+    /// MOVE, COPY and STORE of any of these answer NO.
+    pub stuck: HashSet<u32>,
+    /// STORE answers NO.
+    pub no_storing: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
     /// What it says instead of its greeting and its answers.
@@ -296,7 +303,11 @@ impl PretendImap {
         Some(match upper.as_slice() {
             ["CAPABILITY"] => {
                 let idle = if state.no_idle { "" } else { " IDLE" };
-                let new = if state.is_old { "" } else { " UIDPLUS MOVE" };
+                let new = match (state.is_old, state.has_no_move) {
+                    (true, _) => "",
+                    (false, true) => " UIDPLUS",
+                    (false, false) => " UIDPLUS MOVE",
+                };
                 let qresync = state.changes.as_ref().map_or("", |_| " ENABLE QRESYNC");
                 let acl = if state.rights.is_empty() { "" } else { " ACL" };
                 let offered = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2";
@@ -343,6 +354,22 @@ impl PretendImap {
             ["UID", "FETCH", set, items @ ..] => {
                 let is_whole = items.iter().any(|item| item.starts_with("BODY"));
                 fetch(&mut state, tag, set, is_whole)?
+            }
+            ["UID", "MOVE" | "COPY" | "STORE", set, ..]
+                if state.stuck.iter().any(|uid| uids(set, u32::MAX)(*uid)) =>
+            {
+                format!("{tag} NO this one stays\r\n").into_bytes()
+            }
+            ["UID", "STORE", ..] if state.no_storing => {
+                format!("{tag} NO [NOPERM] you may not delete here\r\n").into_bytes()
+            }
+            ["UID", "COPY", set, _] => {
+                let (set, folder) = (uids(set, u32::MAX), words[3].trim_matches('"').to_owned());
+                let there: Vec<u32> = state.letters.iter().map(|letter| letter.uid).collect();
+                state
+                    .moved
+                    .extend(there.into_iter().filter(|uid| set(*uid)).map(|uid| (folder.clone(), uid)));
+                ok.into_bytes()
             }
             ["UID", "STORE", set, _, flags] => {
                 note_change(&mut state);

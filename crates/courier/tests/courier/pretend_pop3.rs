@@ -26,6 +26,8 @@ pub struct State {
     pub log: Vec<String>,
     /// RETR of these names answers -ERR.
     pub refused: HashSet<String>,
+    /// DELE of these names answers -ERR.
+    pub stuck: HashSet<String>,
     /// The link is cut after so many more delivered messages.
     pub cut_after: Option<usize>,
     /// QUIT answers -ERR and deletes nothing.
@@ -139,6 +141,9 @@ impl PretendPop3 {
                 ("TOP", Some(letter)) => {
                     let text = String::from_utf8_lossy(&letter.bytes).into_owned();
                     stuffed(text.split("\r\n\r\n").next().unwrap().as_bytes())
+                }
+                ("DELE", Some(letter)) if self.state().stuck.contains(&letter.name) => {
+                    b"-ERR this one stays\r\n".to_vec()
                 }
                 ("DELE", Some(letter)) => {
                     deleted.insert(letter.name.clone());

@@ -13,6 +13,8 @@ pub enum OnServer {
     Deleted,
     /// Into this folder.
     Moved(String),
+    /// Into this folder, and it stands where it was as well: the server copies it and does not let it be removed.
+    Copied(String),
     /// It did not lie there any more: somebody has moved or deleted it.
     Gone,
     /// Its bytes are there alone: it is too large, or is not delivered.
@@ -34,6 +36,7 @@ impl OnServer {
             OnServer::Read => "read".to_owned(),
             OnServer::Deleted => "deleted".to_owned(),
             OnServer::Moved(folder) => format!("{MOVED}{folder}"),
+            OnServer::Copied(folder) => format!("{COPIED}{folder}"),
             OnServer::Gone => "gone".to_owned(),
             OnServer::Stays => STAYS.to_owned(),
         }
@@ -46,11 +49,15 @@ impl OnServer {
             "deleted" => Some(OnServer::Deleted),
             "gone" => Some(OnServer::Gone),
             STAYS => Some(OnServer::Stays),
-            _ => word.strip_prefix(MOVED).map(|folder| OnServer::Moved(folder.to_owned())),
+            _ => match word.strip_prefix(COPIED) {
+                Some(folder) => Some(OnServer::Copied(folder.to_owned())),
+                None => word.strip_prefix(MOVED).map(|folder| OnServer::Moved(folder.to_owned())),
+            },
         }
     }
 }
 const MOVED: &str = "moved:";
+const COPIED: &str = "copied:";
 const STAYS: &str = "stays";
 /// Of a reason that is kept beside a message.
 const WHY_CHARS_MAX: usize = 500;
@@ -83,11 +90,24 @@ pub fn plan(tx: &mut Tx<'_>) -> Result<Vec<String>> {
 
 /// This was done with these. What is settled already stays as it is.
 pub fn settled(tx: &mut Tx<'_>, place: Place<'_>, uids: &[u32], done: &OnServer, now: i64) -> Result<()> {
+    settled_for(tx, place, uids, done, "", now)
+}
+
+/// The same, and why no more was done.
+pub fn settled_for(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    uids: &[u32],
+    done: &OnServer,
+    why: &str,
+    now: i64,
+) -> Result<()> {
+    let why: String = why.chars().take(WHY_CHARS_MAX).collect();
     for table in ["UPDATE inbox SET ", "UPDATE inbox_again SET "] {
         for some in uids.chunks(AT_ONCE) {
             let mut query = Query::new(table);
             query.push("settled_on_server_at = ").bind(now).push(", settled_as = ").bind(done.word());
-            query.push(", unsettled_why = '' WHERE ");
+            query.push(", unsettled_why = ").bind(why.as_str()).push(" WHERE ");
             of_these(&mut query, place, some);
             tx.execute(query.sql(), query.params())?;
         }
@@ -140,6 +160,7 @@ mod tests {
             OnServer::Deleted,
             OnServer::Moved("Done/2026".to_owned()),
             OnServer::Moved(String::new()),
+            OnServer::Copied("Done/2026".to_owned()),
             OnServer::Gone,
             OnServer::Stays,
         ] {

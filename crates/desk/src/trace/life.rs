@@ -76,6 +76,9 @@ fn done(what: &OnServer) -> String {
         OnServer::Read => "Marked as read on the server.".to_owned(),
         OnServer::Deleted => "Deleted on the server.".to_owned(),
         OnServer::Moved(folder) => format!("Moved to the folder “{folder}” on the server."),
+        OnServer::Copied(folder) => format!(
+            "Copied to the folder “{folder}” on the server, which does not let it be removed from where it was: it is there too."
+        ),
         OnServer::Gone => {
             "It did not lie in its folder on the server any more; nothing was done there.".to_owned()
         }
@@ -111,7 +114,10 @@ impl Incoming {
             steps.push(Step { source: Some(source.clone()), ..Step::new(source.at, kind, sentence) });
             let is_settled = source.settled_at.filter(|_| !piped && !row.is_left);
             match (is_settled, source.settled_as.as_ref().map_or_else(|| AS_IT_SAYS.to_owned(), done)) {
-                (Some(at), sentence) => steps.push(Step::new(at, "settled_on_server", sentence)),
+                (Some(at), sentence) => {
+                    let whole = format!("{sentence} {}", source.unsettled_why);
+                    steps.push(Step::new(at, "settled_on_server", whole.trim_end().to_owned()));
+                }
                 (None, _) if source.settled_at.is_none() && !source.unsettled_why.is_empty() => {
                     let why = &source.unsettled_why;
                     let sentence =

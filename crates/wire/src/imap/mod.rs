@@ -31,7 +31,7 @@ pub use greeting::connect;
 pub use idle::Idle;
 pub use rights::{Granted, Rights};
 pub use session::Session;
-pub use settle::Removal;
+pub use settle::{Removal, Unmoved};
 
 /// From the connected link to the greeting: servers delay it to slow abuse down.
 pub const GREETING_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use super::reader::USUAL;
 use super::session::Session;
 use super::{set, utf7};
-use crate::Result;
+use crate::{Error, Result};
 
 /// What became of messages that should leave the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,25 @@ pub enum Removal {
     /// The server lacks UIDPLUS (RFC 4315): they carry `\Deleted` and vanish when somebody expunges the folder.
     /// A bare EXPUNGE would take other people's deleted mail along.
     Flagged,
+}
+
+/// Messages that should go to another folder, and did not all.
+#[derive(Debug)]
+pub struct Unmoved {
+    /// What was refused, or broke off.
+    pub error: Error,
+    /// These are there, and no longer here.
+    pub moved: Vec<u32>,
+    /// These are there and still here: COPY went well, and what removes them (STORE, EXPUNGE) did not. To copy them again
+    /// would double them.
+    pub copied: Vec<u32>,
+}
+
+impl Unmoved {
+    /// Nothing was done, for all that is known.
+    pub fn whole(error: Error) -> Unmoved {
+        Unmoved { error, moved: Vec::new(), copied: Vec::new() }
+    }
 }
 
 impl Session {
@@ -29,17 +48,22 @@ impl Session {
     }
 
     /// By MOVE (RFC 6851), or by COPY and delete. Messages that are gone already are no error.
-    pub async fn move_to(&mut self, uids: &[u32], folder: &str) -> Result<Removal> {
+    pub async fn move_to(&mut self, uids: &[u32], folder: &str) -> Result<Removal, Unmoved> {
         let tried = format!("move messages to the folder “{folder}”");
         let name = utf7::quoted(folder);
-        let mut removal = Removal::Done;
+        let (mut removal, mut moved) = (Removal::Done, Vec::new());
         for (set, uids) in set::sets(uids) {
-            if self.has("MOVE") {
-                self.run(&tried, &format!("UID MOVE {set} {name}"), USUAL, |_| {}).await?;
-            } else {
-                self.run(&tried, &format!("UID COPY {set} {name}"), USUAL, |_| {}).await?;
-                removal = self.delete(&uids).await?;
+            let verb = if self.has("MOVE") { "MOVE" } else { "COPY" };
+            if let Err(error) = self.run(&tried, &format!("UID {verb} {set} {name}"), USUAL, |_| {}).await {
+                return Err(Unmoved { error, moved, copied: Vec::new() });
             }
+            if verb == "COPY" {
+                match self.delete(&uids).await {
+                    Ok(done) => removal = done,
+                    Err(error) => return Err(Unmoved { error, moved, copied: uids }),
+                }
+            }
+            moved.extend(uids);
         }
         Ok(removal)
     }

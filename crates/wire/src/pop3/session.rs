@@ -63,6 +63,11 @@ impl Session {
         })
     }
 
+    /// Whether the link takes another command: what the last one came to was said to its end.
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
     /// Begins a command; [`Session::done`] ends it.
     pub(super) fn begin(&mut self, tried: &str) -> Result<()> {
         match self.state {

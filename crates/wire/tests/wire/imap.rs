@@ -8,7 +8,7 @@ use std::time::Duration;
 use mail::provider::Sasl;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
-use wire::imap::{Fetched, Session};
+use wire::imap::{Fetched, Session, Unmoved};
 use wire::letter::Room;
 use wire::net::BoxStream;
 use wire::sasl::Taken;
@@ -78,9 +78,13 @@ async fn one(session: &mut Session, words: &[&str]) -> Result<String> {
         ["fetch", limit, uids @ ..] => fetch(session, limit, &numbers(uids), usize::MAX).await,
         ["fetch-dropped", limit, uids @ ..] => fetch(session, limit, &numbers(uids), 1).await,
         ["seen", uids @ ..] => session.mark_seen(&numbers(uids)).await.map(done),
-        ["move", folder, uids @ ..] => {
-            session.move_to(&numbers(uids), folder).await.map(|r| format!("{r:?}"))
-        }
+        ["move", folder, uids @ ..] => match session.move_to(&numbers(uids), folder).await {
+            Ok(removal) => Ok(format!("{removal:?}")),
+            Err(Unmoved { error, moved, copied }) if moved.is_empty() && copied.is_empty() => Err(error),
+            Err(Unmoved { error, moved, copied }) => {
+                Ok(format!("moved {moved:?}, copied {copied:?}\n{}", complaint(&error)))
+            }
+        },
         ["delete", uids @ ..] => session.delete(&numbers(uids)).await.map(|removal| format!("{removal:?}")),
         ["create", folder] => session.create(folder).await.map(done),
         ["status", folder] => session.status(folder).await.map(|status| format!("{status:?}")),
