@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use desk::files::store::{Store, Stored};
 use desk::intake::inbox::{Arrival, Head};
 use desk::intake::round_trip;
-use mail::message::HEAD_BYTES_MAX;
+use mail::message::{ContentKey, HEAD_BYTES_MAX};
 use std::borrow::Cow;
 use std::io::{self, BufReader, ErrorKind, Read};
 use wire::letter::{Letter, Room};
@@ -58,7 +58,7 @@ impl<'a> Raw<'a> {
         BufReader::with_capacity(PIECE_BYTES, self.letter.reader_behind(self.before))
     }
 
-    pub(crate) fn content_key(self) -> desk::Result<[u8; 32]> {
+    pub(crate) fn content_key(self) -> desk::Result<ContentKey> {
         match self.bytes() {
             Some(bytes) => Ok(mail::message::content_key(bytes)),
             None => Ok(mail::message::content_key_of(&mut self.reader()).context(UNREAD)?),
@@ -84,7 +84,7 @@ impl<'a> Raw<'a> {
         uid: u32,
         received_at: i64,
         stored: Stored,
-        content_key: [u8; 32],
+        content_key: ContentKey,
         silent: bool,
     ) -> desk::Result<Arrival> {
         let mut start = self.letter.start(HEAD_BYTES_MAX).context(UNREAD)?;

@@ -3,6 +3,7 @@
 use crate::letter::Raw;
 use desk::Desk;
 use desk::files::store::{Store, Stored};
+use desk::intake::earlier_key;
 use desk::intake::piped::{self, Piped};
 use wire::letter::Letter;
 
@@ -27,7 +28,7 @@ fn keep(
     put: impl Fn(&Store, &[u8]) -> desk::Result<Stored>,
 ) -> desk::Result<Piped> {
     let content_key = raw.content_key()?;
-    if let Some(inbox_id) = desk.db.read(|tx| piped::known(tx, mailbox_id, &content_key))? {
+    if let Some(inbox_id) = desk.db.read(|tx| piped::known(tx, mailbox_id, &content_key.key))? {
         desk.db.write(|tx| piped::again(tx, mailbox_id, inbox_id, now))?;
         return Ok(Piped { inbox_id, known: true });
     }
@@ -36,5 +37,12 @@ fn keep(
     }
     let stored = raw.store(&desk.store, put)?;
     let arrival = raw.arrival(0, now, stored, content_key, false)?;
-    desk.db.write(|tx| piped::record(tx, mailbox_id, &arrival, now))
+    let arrivals = [arrival];
+    let unsure = desk.db.read(|tx| earlier_key::unsure(tx, mailbox_id, &arrivals))?;
+    let rekeyed = earlier_key::read(&desk.store, &unsure)?;
+    let [arrival] = &arrivals;
+    desk.db.write(|tx| {
+        earlier_key::keep(tx, &rekeyed)?;
+        piped::record(tx, mailbox_id, arrival, now)
+    })
 }

@@ -45,8 +45,9 @@ async fn of_server(courier: &Courier, mailbox_id: i64, last: u16) -> Result<Vec<
         letters.extend(read.1);
     }
     let (mailbox_id, now) = (mailbox.id, courier.now());
-    let fates =
-        courier.blocking(move |desk| rehearsal::rehearse(&desk.db, mailbox_id, &letters, now)).await?;
+    let fates = courier
+        .blocking(move |desk| rehearsal::rehearse(&desk.db, &desk.store, mailbox_id, &letters, now))
+        .await?;
     let mut fates = fates.into_iter();
     let would = seen.into_iter().filter_map(|seen| {
         let fate = match seen.left {

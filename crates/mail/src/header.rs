@@ -12,6 +12,21 @@ pub(crate) struct Field<'a> {
     pub value: &'a [u8],
 }
 
+impl<'a> Field<'a> {
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.value.len() > FIELD_BYTES_MAX
+    }
+
+    /// What is read of it.
+    pub(crate) fn cut(self) -> Field<'a> {
+        Field { value: self.value.get(..FIELD_BYTES_MAX).unwrap_or(self.value), ..self }
+    }
+}
+
 /// Fields of one block that are read at most; a real letter has under two hundred.
 pub(crate) const FIELDS_MAX: usize = 2_000;
 /// Bytes of one field that are read at most; a field of 10,000 recipients has under one MB.
@@ -42,9 +57,35 @@ pub(crate) fn line_at(data: &[u8], at: usize) -> (&[u8], usize) {
 
 /// Reads the block that begins at `at`.  `is_end` says of a line whether it is a boundary of an open part.
 pub(crate) fn block<'a>(data: &'a [u8], at: usize, is_end: &dyn Fn(&[u8]) -> bool) -> Block<'a> {
-    let mut block = Block { body_at: data.len(), ..Block::default() };
+    let mut block = Block::default();
+    block.body_at = each_field(data, at, is_end, &mut |field| push(&mut block, field));
+    block
+}
+
+fn push<'a>(block: &mut Block<'a>, field: Field<'a>) {
+    if block.fields.len() >= FIELDS_MAX {
+        block.too_many = true;
+        return;
+    }
+    block.too_long |= field.is_too_long();
+    block.fields.push(field.cut());
+}
+
+/// Shows each field of the block that begins at `at`, whatever its length and their number, and says where its body begins.
+pub(crate) fn each_field<'a>(
+    data: &'a [u8],
+    at: usize,
+    is_end: &dyn Fn(&[u8]) -> bool,
+    show: &mut dyn FnMut(Field<'a>),
+) -> usize {
     let mut next = at;
     let mut open: Option<(&[u8], usize, usize)> = None;
+    let mut close = |open: Option<(&'a [u8], usize, usize)>| {
+        if let Some((name, start, end)) = open {
+            show(Field { name, value: data.get(start..end.max(start)).unwrap_or_default() });
+        }
+    };
+    let mut body_at = data.len();
     while next < data.len() {
         let start = next;
         let (line, after) = line_at(data, start);
@@ -60,19 +101,19 @@ pub(crate) fn block<'a>(data: &'a [u8], at: usize, is_end: &dyn Fn(&[u8]) -> boo
             let goes_on =
                 !line.is_empty() && line_at(data, after).0.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
             if !goes_on {
-                block.body_at = after;
+                body_at = after;
                 break;
             }
             next = after;
             continue;
         }
         if is_end(line) {
-            block.body_at = start;
+            body_at = start;
             break;
         }
         match field_name(line) {
             Some(name_length) => {
-                push(&mut block, data, open.take());
+                close(open.take());
                 let name = line.get(..name_length).unwrap_or_default().trim_ascii_end();
                 open = Some((name, start + name_length + 1, start + line.len()));
             }
@@ -84,26 +125,14 @@ pub(crate) fn block<'a>(data: &'a [u8], at: usize, is_end: &dyn Fn(&[u8]) -> boo
                 }
             }
             None => {
-                block.body_at = start;
+                body_at = start;
                 break;
             }
         }
         next = after;
     }
-    push(&mut block, data, open);
-    block
-}
-
-fn push<'a>(block: &mut Block<'a>, data: &'a [u8], open: Option<(&'a [u8], usize, usize)>) {
-    let Some((name, start, end)) = open else { return };
-    if block.fields.len() >= FIELDS_MAX {
-        block.too_many = true;
-        return;
-    }
-    let long = end.saturating_sub(start) > FIELD_BYTES_MAX;
-    block.too_long |= long;
-    let end = if long { start + FIELD_BYTES_MAX } else { end };
-    block.fields.push(Field { name, value: data.get(start..end.max(start)).unwrap_or_default() });
+    close(open);
+    body_at
 }
 
 /// Length of the name when the line is `name:`.
@@ -152,7 +181,7 @@ pub(crate) struct Fields<'m, 'a> {
 
 impl<'a> Fields<'_, 'a> {
     pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.list.iter().filter(move |f| f.name.eq_ignore_ascii_case(name.as_bytes())).map(|f| f.value)
+        self.list.iter().filter(move |field| field.is(name)).map(|field| field.value)
     }
 
     pub(crate) fn first(&self, name: &'static str) -> Option<&'a [u8]> {

@@ -9,6 +9,7 @@ mod slim;
 mod unpack;
 
 pub use arrival::{HEAD_BYTES_MAX, arrived_at, head};
+pub use content_key::ContentKey;
 pub use same::{is_same_letter, says_one_letter};
 pub use slim::{Sink, Stopped, parse_stream};
 pub use unpack::unpack;
@@ -203,9 +204,9 @@ fn of_parts(parts: &Parts<'_>, mut defects: Vec<Defect>, size: usize) -> Message
 /// Two deliveries of one letter give one key; the same Message-ID with other content gives another.
 /// Left out are the fields that transport and mail clients add or rewrite: Received, Return-Path,
 /// Delivered-To and their like, ARC, Authentication-Results, spam filters' and Exchange's stamps
-/// (the list is in `message/content_key.rs`).
+/// (the list is in `message/content_key.rs`). A letter whose Message-ID says nothing is told from others by its lowest Received.
 #[must_use]
-pub fn content_key(raw: &[u8]) -> [u8; 32] {
+pub fn content_key(raw: &[u8]) -> ContentKey {
     content_key::of(&raw::data(raw))
 }
 
@@ -214,7 +215,7 @@ pub fn content_key(raw: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// Those of the reader.
-pub fn content_key_of(source: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+pub fn content_key_of(source: &mut (impl Read + Seek)) -> io::Result<ContentKey> {
     content_key::of_source(source)
 }
 

@@ -94,7 +94,7 @@ impl Link {
     pub fn read(raw: &[u8]) -> Link {
         let message = crate::message::parse(raw);
         Link {
-            content_key: crate::message::content_key(raw),
+            content_key: crate::message::content_key(raw).key,
             message_id: message.message_id,
             in_reply_to: message.in_reply_to,
             references: message.references,

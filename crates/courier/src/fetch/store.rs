@@ -7,6 +7,7 @@ use crate::letter::Raw;
 use crate::points::{Point, reached};
 use desk::Desk;
 use desk::files::store::Store;
+use desk::intake::earlier_key;
 use desk::intake::inbox::{self, Arrival, Recorded};
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::cursor::{self, Cursor, Link};
@@ -80,12 +81,17 @@ impl Carrier {
         self.courier
             .blocking(move |desk| {
                 let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
-                let candidates = desk.db.read(|tx| inbox::candidates(tx, mailbox_id, &cursor, &arrivals))?;
+                let (candidates, unsure) = desk.db.read(|tx| {
+                    let candidates = inbox::candidates(tx, mailbox_id, &cursor, &arrivals)?;
+                    Ok::<_, desk::Error>((candidates, earlier_key::unsure(tx, mailbox_id, &arrivals)?))
+                })?;
                 inbox::recognise(&desk.store, &mut arrivals, &candidates)?;
+                let rekeyed = earlier_key::read(&desk.store, &unsure)?;
                 let all: Vec<u32> = arrivals.iter().map(|arrival| arrival.uid).collect();
                 let recorded = desk.db.write(|tx| {
                     still_held(tx, &claim, now)?;
                     named::remember(tx, mailbox_id, &cursor, &names)?;
+                    earlier_key::keep(tx, &rekeyed)?;
                     let recorded = inbox::record(tx, &claim, &cursor, &arrivals, now)?;
                     if let Some(link) = &link {
                         cursor::set_link(tx, mailbox_id, &cursor, link)?;

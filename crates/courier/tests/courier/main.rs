@@ -1,6 +1,7 @@
 //! The courier through its door: a desk in a temporary folder on one side, small servers on loopback on the other.
 #![expect(clippy::disallowed_methods, reason = "pretend servers listen on loopback")]
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by failing")]
+mod alarms;
 mod alerts;
 mod another_place;
 mod authorize;

@@ -29,7 +29,7 @@ pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result
 /// removed mailbox gets nothing.
 pub fn record(tx: &mut Tx<'_>, mailbox_id: i64, arrival: &Arrival, now: i64) -> Result<Piped> {
     let cursor = next(tx, mailbox_id)?;
-    if let Some(inbox_id) = known(tx, mailbox_id, &arrival.content_key)? {
+    if let Some(inbox_id) = known(tx, mailbox_id, &arrival.content_key.key)? {
         came_again(tx, mailbox_id, &cursor, inbox_id, now)?;
         return Ok(Piped { inbox_id, known: true });
     }
@@ -38,7 +38,7 @@ pub fn record(tx: &mut Tx<'_>, mailbox_id: i64, arrival: &Arrival, now: i64) -> 
     // There is no server on which anything would have to be done.
     let (inbox_id,): (i64,) = tx.one(
         "UPDATE inbox SET settled_on_server_at = $3 WHERE mailbox_id = $1 AND content_key = $2 RETURNING id",
-        params![mailbox_id, arrival.content_key.as_slice(), now],
+        params![mailbox_id, arrival.content_key.key.as_slice(), now],
     )?;
     if !record::news(tx, &[&arrival], now)?.is_empty() {
         usual::note(tx, mailbox_id, [arrival.received_at], now)?;

@@ -9,6 +9,7 @@ use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::{mailbox, usual};
 use crate::tickets::reference;
 use crate::{Result, db::Tx, params, row};
+use mail::message::ContentKey;
 use std::collections::{HashMap, HashSet};
 
 /// A message that has just been fetched and is durably in the store.
@@ -17,7 +18,7 @@ pub struct Arrival {
     pub uid: u32,
     pub received_at: i64,
     pub stored: Stored,
-    pub content_key: [u8; 32],
+    pub content_key: ContentKey,
     pub message_id: Option<String>,
     pub head: Head,
     /// By which a letter of the Mailbox Doctor would be known (`round_trip::marks`).
@@ -80,7 +81,7 @@ pub fn record(
     let mut contents = known_contents(tx, claim.mailbox_id, &fresh)?;
     let (mut new, mut again, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
     for arrival in fresh {
-        match (contents.insert(arrival.content_key), arrival.same_as) {
+        match (contents.insert(arrival.content_key.key), arrival.same_as) {
             (false, _) => again.push(arrival),
             (true, Some(inbox_id)) => otherwise.push((arrival, inbox_id)),
             (true, None) => new.push(arrival),
@@ -89,12 +90,14 @@ pub fn record(
     let place = Source { mailbox_id: claim.mailbox_id, cursor, now };
     insert_new(tx, &place, &new)?;
     // What comes again may be one of these.
-    let with_content: Vec<Again<'_>> =
-        otherwise.into_iter().map(|(arrival, id)| (arrival, id, Some(&arrival.content_key[..]))).collect();
+    let with_content: Vec<Again<'_>> = otherwise
+        .into_iter()
+        .map(|(arrival, id)| (arrival, id, Some(&arrival.content_key.key[..])))
+        .collect();
     insert_again(tx, &place, &with_content)?;
     let firsts = of_contents(tx, claim.mailbox_id, &again)?;
     let of_content = again.into_iter().map(|arrival| {
-        let inbox_id = firsts.get(&arrival.content_key).copied();
+        let inbox_id = firsts.get(&arrival.content_key.key).copied();
         let inbox_id =
             inbox_id.ok_or_else(|| anyhow::anyhow!("a message known by its content has no row"))?;
         Ok((arrival, inbox_id, None))
@@ -219,7 +222,7 @@ fn of_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Resul
             query
                 .bind(mailbox_id)
                 .push(" AND content_key IN ")
-                .bind_list(some.iter().map(|a| a.content_key.as_slice()));
+                .bind_list(some.iter().map(|a| a.content_key.key.as_slice()));
             let rows: Vec<(Vec<u8>, i64)> = tx.all(query.sql(), query.params())?;
             known.extend(rows.into_iter().filter_map(|(key, id)| Some((key.try_into().ok()?, id))));
         }
@@ -229,7 +232,7 @@ fn of_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Resul
 /// Records one message that nobody has recorded yet, and takes it in hand at once, for a transaction that nobody else sees.
 pub(super) fn in_hand(tx: &mut Tx<'_>, source: &Source<'_>, arrival: &Arrival) -> Result<Claim> {
     insert_new(tx, source, &[arrival])?;
-    let recorded = piped::known(tx, source.mailbox_id, &arrival.content_key)?;
+    let recorded = piped::known(tx, source.mailbox_id, &arrival.content_key.key)?;
     let id = recorded.ok_or_else(|| anyhow::anyhow!("invariant: it was recorded just now"))?;
     inbox::claim_one(tx, id)
 }
@@ -248,7 +251,7 @@ pub(super) fn insert_new(tx: &mut Tx<'_>, source: &Source<'_>, arrivals: &[&Arri
                 source.cursor.uid_validity,
                 arrival.uid,
                 blob::named(&blobs, &arrival.stored)?,
-                arrival.content_key.as_slice(),
+                arrival.content_key.key.as_slice(),
                 arrival.message_id.as_deref().and_then(reference::kept),
                 arrival.head.sender_key.as_str(),
                 arrival.head.subject.as_str(),

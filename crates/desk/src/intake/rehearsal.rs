@@ -1,11 +1,13 @@
 //! What would become of messages: they are recorded and filed as ever, by today's rules and beside what is here, in a
 //! transaction that is undone.
+use super::earlier_key;
 use super::filing::{self, Prepared};
 use super::inbox::{Arrival, Claim, Outcome};
 use super::piped;
 use super::record::{self, Source};
 use crate::Result;
 use crate::db::{Db, Tx};
+use crate::files::store::Store;
 use crate::mailboxes::cursor::Cursor;
 use crate::params;
 use std::collections::HashSet;
@@ -99,8 +101,12 @@ impl std::fmt::Display for Fate {
 }
 
 /// In the order of the letters. Nothing of it stays, and nobody is woken.
-pub fn rehearse(db: &Db, mailbox_id: i64, letters: &[Letter], now: i64) -> Result<Vec<Fate>> {
+pub fn rehearse(db: &Db, store: &Store, mailbox_id: i64, letters: &[Letter], now: i64) -> Result<Vec<Fate>> {
+    let arrivals = || letters.iter().map(|letter| &letter.arrival);
+    let unsure = db.read(|tx| earlier_key::unsure(tx, mailbox_id, arrivals()))?;
+    let rekeyed = earlier_key::read(store, &unsure)?;
     db.undone(|tx| {
+        earlier_key::keep(tx, &rekeyed)?;
         let (newest,): (Option<i64>,) = tx.one("SELECT max(id) FROM ticket", params![])?;
         let mut stage = Stage { mailbox_id, now, newest: newest.unwrap_or(0), opened: HashSet::new() };
         letters.iter().zip(1..).map(|(letter, uid)| stage.fate(tx, letter, uid)).collect()
@@ -119,7 +125,7 @@ struct Stage {
 impl Stage {
     fn fate(&mut self, tx: &mut Tx<'_>, letter: &Letter, uid: u32) -> Result<Fate> {
         let Letter { arrival, prepared } = letter;
-        if let Some(inbox_id) = piped::known(tx, self.mailbox_id, &arrival.content_key)? {
+        if let Some(inbox_id) = piped::known(tx, self.mailbox_id, &arrival.content_key.key)? {
             let (state,) = tx.one::<(String,)>("SELECT state FROM inbox WHERE id = $1", params![inbox_id])?;
             return Ok(Fate::Known(state));
         }

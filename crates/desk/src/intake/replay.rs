@@ -18,6 +18,7 @@ use crate::mailboxes::cursor::Cursor;
 use crate::site::sealed;
 use crate::{MIGRATIONS, Result, params};
 use known::Known;
+use mail::message::ContentKey;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -82,7 +83,7 @@ impl FromRow for Came {
                 uid: number(row.get(13)?)?,
                 received_at,
                 stored: Stored { hash: of_32(&hash)?, size_bytes, place: place.clone() },
-                content_key: of_32(&key)?,
+                content_key: ContentKey { key: of_32(&key)?, earlier: None },
                 message_id: row.get(10)?,
                 head: Head::default(),
                 marks: Vec::new(),

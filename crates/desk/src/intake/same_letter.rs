@@ -48,7 +48,7 @@ pub fn candidates(
     let sources = record::known_sources(tx, mailbox_id, cursor, arrivals)?;
     let contents = record::known_contents(tx, mailbox_id, &old)?;
     let is_unknown =
-        |arrival: &&Arrival| !sources.contains(&arrival.uid) && !contents.contains(&arrival.content_key);
+        |arrival: &&Arrival| !sources.contains(&arrival.uid) && !contents.contains(&arrival.content_key.key);
     let unknown: Vec<&Arrival> = old.into_iter().filter(is_unknown).collect();
     let ids: HashSet<&str> = unknown.iter().filter_map(|arrival| arrival.message_id.as_deref()).collect();
     let by_id = under(tx, mailbox_id, cursor, begins_after, &Vec::from_iter(ids))?;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use sha2::{Digest, Sha256};
 
 use super::raw::MARK;
-use crate::header;
+use crate::header::{self, FIELDS_MAX, Field};
 
 /// Fields that transport adds or rewrites, so that a second delivery of the same letter has others.
 const TRACE: &[&str] = &[
@@ -74,33 +74,44 @@ const HEAD_BYTES_MAX: usize = 16 << 20;
 /// Bytes that are read of a message at once.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// The hash over the fields that stay (in their order, unfolded) and the body, line ends as LF. Of a letter with neither
-/// Message-ID nor Date the lowest `Received` counts too, which every copy of it has: a device that writes the same alarm on two
-/// days has written two letters.
-pub(crate) fn of(data: &[u8]) -> [u8; 32] {
+/// The hash over the fields that stay (in their order, unfolded) and the body, line ends as LF. Of a letter whose Message-ID
+/// says nothing the lowest `Received` counts too, which every copy of it has: a device that writes the same alarm on two days
+/// has written two letters, whatever its clock says.
+pub(crate) fn of(data: &[u8]) -> ContentKey {
     of_data(data, HEAD_BYTES_MAX)
+}
+
+/// What a letter is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentKey {
+    /// SHA-256.
+    pub key: [u8; 32],
+    /// What it was known by under an earlier rule, where that is another: the lowest `Received` counted only where neither a
+    /// Message-ID nor a Date field was there, and of the header the first 2,000 fields and 2 MB of each did. Letters that
+    /// differ can have the same one.
+    pub earlier: Option<[u8; 32]>,
 }
 
 /// The hash over the body alone.
 pub(super) fn of_body(data: &[u8]) -> [u8; 32] {
     let body_at = header::block(data.get(..HEAD_BYTES_MAX).unwrap_or(data), 0, &|_| false).body_at;
-    let mut key = Key { hash: Sha256::new(), ends_with_cr: false };
+    let mut key = Key::default();
     key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());
-    key.done()
+    key.done().key
 }
 
-fn of_data(data: &[u8], head_bytes_max: usize) -> [u8; 32] {
+fn of_data(data: &[u8], head_bytes_max: usize) -> ContentKey {
     let (mut key, body_at) = Key::of_head(data.get(..head_bytes_max).unwrap_or(data));
     key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());
     key.done()
 }
 
 /// The same of what is not in memory.
-pub(crate) fn of_source(source: &mut (impl Read + Seek)) -> io::Result<[u8; 32]> {
+pub(crate) fn of_source(source: &mut (impl Read + Seek)) -> io::Result<ContentKey> {
     of_source_within(source, HEAD_BYTES_MAX)
 }
 
-fn of_source_within(source: &mut (impl Read + Seek), head_bytes_max: usize) -> io::Result<[u8; 32]> {
+fn of_source_within(source: &mut (impl Read + Seek), head_bytes_max: usize) -> io::Result<ContentKey> {
     let end = source.seek(SeekFrom::End(0))?;
     source.rewind()?;
     let mut mark = Vec::new();
@@ -202,48 +213,98 @@ impl<S: Read> Read for Lines<S> {
     }
 }
 
+/// What of a header decides which of its fields count.
+#[derive(Default)]
+struct Head {
+    fields: usize,
+    /// Its Message-ID names it.
+    has_id: bool,
+    /// The place of the lowest `Received`.
+    first_hop: Option<usize>,
+    earlier: EarlierHead,
+}
+/// The same as it was seen earlier ([`ContentKey::earlier`]).
+#[derive(Default)]
+struct EarlierHead {
+    is_cut: bool,
+    has_id_or_date: bool,
+    first_hop: Option<usize>,
+}
+impl Head {
+    fn see(&mut self, field: Field<'_>) {
+        let place = self.fields;
+        self.fields += 1;
+        let (is_id, is_hop) = (field.is("message-id"), field.is("received"));
+        self.has_id |= is_id && header::id(&String::from_utf8_lossy(field.cut().value)).is_some();
+        self.first_hop = if is_hop { Some(place) } else { self.first_hop };
+        let earlier = &mut self.earlier;
+        earlier.is_cut |= place >= FIELDS_MAX || field.is_too_long();
+        if place < FIELDS_MAX {
+            earlier.has_id_or_date |= is_id || field.is("date");
+            earlier.first_hop = self.first_hop;
+        }
+    }
+
+    fn hop_that_counts(&self) -> Option<usize> {
+        self.first_hop.filter(|_| !self.has_id)
+    }
+
+    fn hop_that_counted(&self) -> Option<usize> {
+        self.earlier.first_hop.filter(|_| !self.earlier.has_id_or_date)
+    }
+
+    fn has_earlier(&self) -> bool {
+        self.earlier.is_cut || self.hop_that_counts() != self.hop_that_counted()
+    }
+}
+
 /// The hash while it is made.
+#[derive(Default)]
 struct Key {
     hash: Sha256,
+    earlier: Option<Sha256>,
     /// The body read so far ends with a CR, which only counts when no LF follows.
     ends_with_cr: bool,
 }
 impl Key {
     /// Over the header, and where in these bytes the body begins.
     fn of_head(data: &[u8]) -> (Key, usize) {
-        let block = header::block(data, 0, &|_| false);
-        let names: Vec<String> = block
-            .fields
-            .iter()
-            .map(|field| String::from_utf8_lossy(field.name).to_ascii_lowercase())
-            .collect();
-        let first_hop = names
-            .iter()
-            .all(|name| name != "message-id" && name != "date")
-            .then(|| names.iter().rposition(|name| name == "received"))
-            .flatten();
+        let mut head = Head::default();
+        header::each_field(data, 0, &|_| false, &mut |field| head.see(field));
         let mut hash = Sha256::new();
-        for (i, (field, name)) in block.fields.iter().zip(&names).enumerate() {
-            if is_trace(name) && first_hop != Some(i) {
-                continue;
+        let mut earlier = head.has_earlier().then(Sha256::new);
+        let (hop, earlier_hop) = (head.hop_that_counts(), head.hop_that_counted());
+        let mut place = 0;
+        let body_at = header::each_field(data, 0, &|_| false, &mut |field| {
+            let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
+            let stays = !is_trace(&name);
+            if stays || hop == Some(place) {
+                add_field(&mut hash, &name, field.value);
             }
-            hash.update(name.as_bytes());
-            hash.update(b":");
-            // Transports fold anew: blanks count as one.
-            for piece in field.value.split(u8::is_ascii_whitespace).filter(|p| !p.is_empty()) {
-                hash.update(b" ");
-                hash.update(piece);
+            if let Some(earlier) = &mut earlier
+                && place < FIELDS_MAX
+                && (stays || earlier_hop == Some(place))
+            {
+                add_field(earlier, &name, field.cut().value);
             }
-            hash.update(b"\n");
+            place += 1;
+        });
+        let mut key = Key { hash, earlier, ends_with_cr: false };
+        key.add(b"\n");
+        (key, body_at)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        if let Some(earlier) = &mut self.earlier {
+            earlier.update(bytes);
         }
-        hash.update(b"\n");
-        (Key { hash, ends_with_cr: false }, block.body_at)
     }
 
     /// The next piece of the body, which does not end in blanks.
     fn body(&mut self, piece: &[u8]) {
         if self.ends_with_cr && piece.first().is_some_and(|b| *b != b'\n') {
-            self.hash.update(b"\r");
+            self.add(b"\r");
         }
         self.ends_with_cr &= piece.is_empty();
         // Up to each CR that ends a line, and on behind it: hashing short pieces costs more than hashing long ones.
@@ -252,20 +313,34 @@ impl Key {
             let next = piece.get(at + 1);
             self.ends_with_cr |= next.is_none();
             if next.is_none_or(|b| *b == b'\n') {
-                self.hash.update(piece.get(begin..at).unwrap_or_default());
+                self.add(piece.get(begin..at).unwrap_or_default());
                 begin = at + 1;
             }
         }
-        self.hash.update(piece.get(begin..).unwrap_or_default());
+        self.add(piece.get(begin..).unwrap_or_default());
     }
 
-    fn done(mut self) -> [u8; 32] {
+    fn done(mut self) -> ContentKey {
         if self.ends_with_cr {
-            self.hash.update(b"\r");
+            self.add(b"\r");
         }
-        self.hash.update(b"\n");
-        self.hash.finalize().into()
+        self.add(b"\n");
+        ContentKey {
+            key: self.hash.finalize().into(),
+            earlier: self.earlier.map(|earlier| earlier.finalize().into()),
+        }
     }
+}
+
+fn add_field(hash: &mut Sha256, name: &str, value: &[u8]) {
+    hash.update(name.as_bytes());
+    hash.update(b":");
+    // Transports fold anew: blanks count as one.
+    for piece in value.split(u8::is_ascii_whitespace).filter(|p| !p.is_empty()) {
+        hash.update(b" ");
+        hash.update(piece);
+    }
+    hash.update(b"\n");
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ fn two_deliveries_of_one_letter_have_one_key() {
 }
 
 #[test]
-fn a_device_that_gives_its_letters_neither_id_nor_date_has_written_each_of_them() {
+fn a_device_that_gives_its_letters_no_id_has_written_each_of_them_whatever_its_clock_says() {
     let key = |head: &str| {
         mail::message::content_key(format!("{head}Subject: Power failure\n\nOn battery.\n").as_bytes())
     };
@@ -155,13 +155,50 @@ fn a_device_that_gives_its_letters_neither_id_nor_date_has_written_each_of_them(
         "Received: from ups by mx; Mon, 23 Nov 2026 09:00:00 +0000\n",
         "Received: from ups by mx; Fri, 27 Nov 2026 09:00:00 +0000\n",
     );
-    assert_ne!(key(monday), key(friday));
-    // What is put on top on the way to one mailbox or another makes no difference.
-    let again = format!("Return-Path: <ups@x.org>\nReceived: from mx by store\n{monday}");
-    assert_eq!(key(&again), key(monday));
-    for own in ["Message-ID: <1@ups>\n", "Date: Mon, 23 Nov 2026 09:00:00 +0000\n"] {
-        assert_eq!(key(&format!("{monday}{own}")), key(&format!("{friday}{own}")), "{own}");
+    for own in [
+        "",
+        "Message-ID:\n",
+        "Message-ID: <>\n",
+        "Message-ID: < >\n \n",
+        "Date:\n",
+        "Date: Thu, 01 Jan 1970 00:00:00 +0000\n",
+        "Message-ID: <>\nDate: Thu, 01 Jan 1970 00:00:00 +0000\n",
+    ] {
+        let (first, second) = (format!("{monday}{own}"), format!("{friday}{own}"));
+        assert_ne!(key(&first).key, key(&second).key, "{own}");
+        // What is put on top on the way to one mailbox or another makes no difference.
+        let again = format!("Return-Path: <ups@x.org>\nReceived: from mx by store\n{first}");
+        assert_eq!(key(&again), key(&first), "{own}");
+        // By the earlier rule those with a field of either name were one.
+        assert_eq!(key(&first).earlier.is_some(), !own.is_empty(), "{own}");
+        assert_eq!(key(&first).earlier, key(&second).earlier, "{own}");
     }
+    for own in ["Message-ID: <1@ups>\n", "Message-ID: 1@ups\nDate:\n", "Message-Id:\n <1@ups>\n"] {
+        let one = key(&format!("{monday}{own}"));
+        assert_eq!(one, key(&format!("{friday}{own}")), "{own}");
+        assert_eq!(one.earlier, None, "{own}");
+    }
+}
+
+#[test]
+fn every_field_counts_however_many_there_are_and_however_long() {
+    let key = |head: String| mail::message::content_key(format!("{head}\nbody\n").as_bytes());
+    let many: String = (0..2_100).map(|number| format!("X-Spam-{number}: x\n")).collect();
+    let long = format!("X-Big: {}\n", "v".repeat(3 << 20));
+    for before in [many, long] {
+        let one = key(format!("{before}Message-ID: <1@x>\n"));
+        let other = key(format!("{before}Message-ID: <2@x>\n"));
+        assert_ne!(one.key, other.key);
+        assert!(one.earlier.is_some_and(|earlier| earlier != one.key));
+        let longer = key(before.trim_end().to_owned() + "w\nMessage-ID: <1@x>\n");
+        assert_eq!(
+            longer.key == one.key,
+            before.starts_with("X-Spam"),
+            "a field of a filter is none of the letter's"
+        );
+    }
+    let kept = "Message-ID: <1@x>\nDate: Fri, 27 Nov 2026 10:00:00 +0000\n".to_owned();
+    assert_eq!(key(kept).earlier, None);
 }
 
 #[test]

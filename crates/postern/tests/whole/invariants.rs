@@ -135,6 +135,7 @@ const BOUNDED: [(&str, &[&str]); 9] = [
             "intake/batch.rs ours",
             "intake/batch.rs elsewhere",
             "intake/batch.rs sent",
+            "intake/earlier_key.rs unsure",
             "intake/record.rs known_sources",
             "intake/record.rs of_contents",
             "intake/same_letter.rs under",

@@ -32,7 +32,7 @@ pub fn with(office: &Office, outcome: &Outcome) {
             uid: 7,
             received_at: now,
             stored: stored.clone(),
-            content_key: [5; 32],
+            content_key: mail::message::ContentKey { key: [5; 32], earlier: None },
             message_id: Some("<odd@porter.example>".to_owned()),
             head: inbox::Head::default(),
             marks: Vec::new(),

@@ -27,7 +27,7 @@ fn with_ticket(office: &Office) {
             uid: 7,
             received_at: now,
             stored: stored.clone(),
-            content_key: [5; 32],
+            content_key: mail::message::ContentKey { key: [5; 32], earlier: None },
             message_id: None,
             head: inbox::Head::default(),
             marks: Vec::new(),

@@ -23,7 +23,18 @@ fn the_body_is_hashed_by_its_lines_whatever_they_end_with() {
         }
         let expected: [u8; 32] = hash.finalize().into();
         let message = [b"Subject: a\r\nReceived: b\r\nDate: c\r\n\r\n", body].concat();
-        assert_eq!(of(&message), expected, "{:?}", String::from_utf8_lossy(body));
+        // Under the earlier rule; without an id the lowest `Received` counts as well now.
+        assert_eq!(of(&message).earlier, Some(expected), "{:?}", String::from_utf8_lossy(body));
+        assert_ne!(of(&message).key, expected);
+        let named = [b"Message-ID: <1@x>\r\nReceived: b\r\n\r\n", body].concat();
+        let mut hash = Sha256::new();
+        hash.update(b"message-id: <1@x>\n\n");
+        for line in body.trim_ascii_end().split(|b| *b == b'\n') {
+            hash.update(line.strip_suffix(b"\r").unwrap_or(line));
+            hash.update(b"\n");
+        }
+        let expected: [u8; 32] = hash.finalize().into();
+        assert_eq!(of(&named), ContentKey { key: expected, earlier: None });
     }
 }
 /// Reads at most so many bytes at once.
