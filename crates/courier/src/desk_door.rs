@@ -176,7 +176,9 @@ impl Courier {
     fn noted<T>(&self, written: desk::Result<T>) -> desk::Result<T> {
         let fault = match &written {
             Ok(_) => None,
-            Err(desk::Error::Db(error @ (Error::Store(_) | Error::Unfit(_)))) => Some(error.to_string()),
+            Err(desk::Error::Db(error @ (Error::Store(_) | Error::Words(_) | Error::Unfit(_)))) => {
+                Some(error.to_string())
+            }
             Err(_) => return written,
         };
         *self.inside.unwritable.lock().unwrap_or_else(PoisonError::into_inner) = fault;

@@ -7,6 +7,7 @@ use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::mailbox::{self, Mailbox};
 use crate::site::sealed;
 use crate::site::vault::DoesNotOpen;
+use crate::tickets::index;
 use crate::{Desk, Result, params};
 use std::io;
 
@@ -37,10 +38,7 @@ pub fn check(desk: &Desk) -> Result<Report> {
     let Report { faults, .. } = &mut report;
     let inbox = pages(desk, INBOX, |row| inbox_row(faults, row))?;
     let entries = pages(desk, ENTRIES, |row| entry_row(faults, row))?;
-    pages(desk, UNFOUND, |(id, number): (i64, String)| {
-        let what = format!("Entry {id} of ticket #{number} is in no search index.");
-        faults.push(Fault { kind: "entry_without_words", what, remedy: BACKUP.to_owned() });
-    })?;
+    words(desk, faults)?;
     let blobs = pages(desk, BLOBS, |row| blob_row(faults, &desk.store, row))?;
     let outbox = pages(desk, OUTBOX, |row| outbox_row(faults, row))?;
     pages(desk, TICKETS, |row| ticket_row(faults, row))?;
@@ -127,6 +125,39 @@ fn entry_row(
         _ => {}
     }
 }
+/// An index that is damaged is one fault, and keeps nothing else from being looked at.
+fn words(desk: &Desk, faults: &mut Vec<Fault>) -> Result<()> {
+    let fault =
+        |kind, what: String, remedy: &str| Fault { kind, what, remedy: format!("{remedy} {REBUILD}") };
+    let damaged = |why: &str| {
+        let what = format!("The index of words, by which entries are found, is damaged: {why}.");
+        fault("words_damaged", what, "The entries themselves are whole.")
+    };
+    if let Some(why) = index::damage(&desk.db)? {
+        faults.push(damaged(&why));
+        return Ok(());
+    }
+    let missing_before = desk.db.read(index::missing_before)?.unwrap_or(0);
+    if missing_before > 1 {
+        let what = format!(
+            "Entries before number {missing_before} are not found by their words yet: the index was made anew."
+        );
+        faults.push(fault("words_missing", what, "A server that runs adds them by itself."));
+    }
+    let looked = pages(desk, UNFOUND, |(id, number): (i64, String)| {
+        if id >= missing_before {
+            let what = format!("Entry {id} of ticket #{number} is in no search index.");
+            faults.push(fault("entry_without_words", what, "It is not found by its words."));
+        }
+    });
+    match looked {
+        Err(crate::Error::Db(db::Error::Words(why))) => faults.push(damaged(&why)),
+        other => drop(other?),
+    }
+    Ok(())
+}
+const REBUILD: &str = "`postern index rebuild` makes the index anew.";
+
 
 /// Only those at fault: pages of them end by themselves.
 const UNFOUND: &str = "SELECT e.id, t.number FROM entry e JOIN ticket t ON t.id = e.ticket_id

@@ -19,7 +19,11 @@ impl Error {
     pub fn is_the_databases(&self) -> bool {
         match self {
             Error::Db(error) => match error {
-                db::Error::Busy | db::Error::Unknown | db::Error::Store(_) | db::Error::Unfit(_) => true,
+                db::Error::Busy
+                | db::Error::Unknown
+                | db::Error::Store(_)
+                | db::Error::Words(_)
+                | db::Error::Unfit(_) => true,
                 db::Error::Doomed
                 | db::Error::NotFound
                 | db::Error::TooMany

@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in the order in which they are applied. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 30] = [
+pub const MIGRATIONS: [db::Migration; 31] = [
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -72,6 +72,7 @@ pub const MIGRATIONS: [db::Migration; 30] = [
     db::Migration::both(25, include_str!("../migrations/0025_numbering.sql")),
     db::Migration::both(27, include_str!("../migrations/0027_head.sql")),
     db::Migration::both(28, include_str!("../migrations/0028_moved.sql")),
+    db::Migration::both(29, include_str!("../migrations/0029_filing.sql")),
     db::Migration::both(31, include_str!("../migrations/0031_listing.sql")),
     db::Migration::both(34, include_str!("../migrations/0034_one_folder.sql")),
 ];

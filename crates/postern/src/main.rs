@@ -18,6 +18,7 @@ mod doctor;
 mod dry_run;
 mod hold;
 mod inbox;
+mod index;
 mod json;
 mod key;
 mod mailbox;
@@ -156,6 +157,9 @@ enum Command {
     /// Integrity: every raw message has its entry or its reason, every blob its hash
     Check,
     /// What Postern understands of a message; needs no database
+    /// The index of words, by which entries are found
+    #[command(subcommand)]
+    Index(index::Command),
     #[command(subcommand)]
     Message(message::Command),
 }
@@ -293,6 +297,7 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Restore(asked) => restore::run(&program, &asked),
         Command::Check => check::run(&program),
         Command::Message(_) => unreachable!("answered above"),
+        Command::Index(command) => index::run(&program, &command),
     }
 }
 
@@ -319,6 +324,7 @@ impl Command {
             | Command::Restore(_)
             | Command::Check
             | Command::Message(_) => "error",
+            | Command::Index(_)
         }
     }
 }

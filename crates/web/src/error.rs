@@ -113,7 +113,7 @@ impl From<desk::Error> for Error {
                 db::Error::Unknown => Error::Unsure,
                 db::Error::Unique(what) => Error::SentTwice(what),
                 // Also a database that lets nobody in: when Postern started, it did.
-                db::Error::Store(_) | db::Error::Unfit(_) => Error::Down(db.into()),
+                db::Error::Store(_) | db::Error::Words(_) | db::Error::Unfit(_) => Error::Down(db.into()),
                 other => Error::Failed(other.into()),
             },
             desk::Error::Failed(error) if needs_room(&error) => Error::Down(error),

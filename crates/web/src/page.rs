@@ -1,5 +1,7 @@
 //! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page becomes
 //! an answer.
+mod unseen;
+
 use crate::moment::{self, Clock, Moment};
 use crate::session::{Visit, Who};
 use crate::{Error, State, assets, session};
@@ -14,8 +16,10 @@ use desk::intake::inbox::{self, Unfiled};
 use desk::mailboxes::mailbox::{self, Mailbox, NOT_SETTLED, Side, State as Health};
 use desk::site::key_health;
 use desk::site::mail_hold::{self, MailHold};
+use desk::tickets::index;
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
+use unseen::{not_filed, not_found_by_words};
 
 /// Which line of the rail this page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,18 +93,19 @@ impl Page {
         page.here = here;
         let Some(who) = &visit.who else { return Ok(page) };
         let (viewer, is_administrator) = (who.viewer(), who.is_administrator());
-        let (counts, held, hold, rest) = state
+        let (counts, held, hold, rest, words_missing) = state
             .courier
             .read(move |tx| {
                 let (counts, held, hold) =
                     (queue::counts(tx, &viewer)?, held::count(tx)?, mail_hold::find(tx)?);
+                let words_missing = index::missing_before(tx)?.is_some();
                 if !is_administrator {
                     let unfiled = Unfiled::default();
-                    return Ok((counts, held, hold, (Vec::new(), unfiled, Vec::new(), None)));
+                    return Ok((counts, held, hold, (Vec::new(), unfiled, Vec::new(), None), words_missing));
                 }
                 let mailboxes = mailbox::list(tx, None, mailbox::LIST_MAX)?;
-                let unfiled = inbox::unfiled(tx)?;
-                Ok((counts, held, hold, (mailboxes, unfiled, alert::open(tx)?, notice::why_unsent(tx)?)))
+                let rest = (mailboxes, inbox::unfiled(tx)?, alert::open(tx)?, notice::why_unsent(tx)?);
+                Ok((counts, held, hold, rest, words_missing))
             })
             .await?;
         let (mailboxes, unfiled, alerts, unsent) = rest;
@@ -117,6 +122,7 @@ impl Page {
         page.strip.extend(on_hold(&page, hold.as_ref(), state.site.mail_is_held, is_administrator));
         page.strip.extend(strip(&mailboxes, &alerts, unsent, &page));
         page.strip.extend(not_filed(&page, unfiled));
+        page.strip.extend(words_missing.then(|| not_found_by_words(is_administrator)));
         Ok(page)
     }
 
@@ -270,6 +276,7 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
             // Said by the mailbox itself; what is left is a grant that lapsed while its token still lives.
             Kind::Incoming | Kind::Outgoing if needy(fact.mailbox_id) => continue,
             Kind::Incoming | Kind::Outgoing | Kind::Silence | Kind::Unaccounted => "warn",
+            Kind::Filing => "bad",
             Kind::Secret | Kind::Certificate => match fact.until_at.map(|at| days_left(at, page.now)) {
                 Some(0) => "bad",
                 // Until then a secret is nobody's trouble of today.
@@ -329,45 +336,6 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
         (health.since, trouble)
     };
     needy.map(trouble).collect()
-}
-
-/// Mail that no agent sees.
-fn not_filed(page: &Page, unfiled: Unfiled) -> Option<Trouble> {
-    let Unfiled { kept, left, put_off } = unfiled;
-    let said = |count: i64, one: &str, many: &str| match count {
-        0 => None,
-        1 => Some(one.to_owned()),
-        count => Some(format!("{} messages {many}", page.count(&count))),
-    };
-    let all = [
-        said(
-            kept,
-            "one message is stored, and could not be made a ticket",
-            "are stored, and could not be made tickets",
-        ),
-        said(
-            put_off,
-            "one message could not be made a ticket so far, and is tried again",
-            "could not be made tickets so far, and are tried again",
-        ),
-        said(left, "one message was left on its server", "were left on their servers"),
-    ];
-    let what = all.into_iter().flatten().collect::<Vec<_>>().join("; ");
-    let mut letters = what.chars();
-    let first = letters.next()?;
-    let there = if kept + put_off > 0 {
-        "it can be downloaded and tried again"
-    } else {
-        "its server can be asked again"
-    };
-    Some(Trouble {
-        what: first.to_uppercase().chain(letters).collect(),
-        since: None,
-        sentence: format!("The Inbox has the reason of each; there {there}."),
-        link: "/inbox".to_owned(),
-        color: "bad",
-        button: "Look at the Inbox",
-    })
 }
 
 /// A page as an answer.

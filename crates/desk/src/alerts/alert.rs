@@ -12,10 +12,19 @@ pub enum Kind {
     Certificate,
     /// Mail lies on the server that is not here.
     Unaccounted,
+    /// Mail is stored here and does not become tickets.
+    Filing,
 }
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Incoming, Kind::Outgoing, Kind::Silence, Kind::Secret, Kind::Certificate, Kind::Unaccounted];
+    pub const ALL: [Kind; 7] = [
+        Kind::Incoming,
+        Kind::Outgoing,
+        Kind::Silence,
+        Kind::Secret,
+        Kind::Certificate,
+        Kind::Unaccounted,
+        Kind::Filing,
+    ];
     pub fn word(self) -> &'static str {
         match self {
             Kind::Incoming => "incoming",
@@ -24,6 +33,7 @@ impl Kind {
             Kind::Secret => "secret",
             Kind::Certificate => "certificate",
             Kind::Unaccounted => "unaccounted",
+            Kind::Filing => "filing",
         }
     }
     fn from_word(word: &str) -> Option<Kind> {
@@ -69,17 +79,25 @@ impl Fact {
             Kind::Silence => format!("{} is unusually silent", self.name),
             Kind::Secret | Kind::Certificate => self.reason.trim_end_matches('.').to_owned(),
             Kind::Unaccounted => format!("{} lacks mail that is on its server", self.name),
+            Kind::Filing => format!("{} has mail that does not become tickets", self.name),
         }
     }
     /// The same when it is over.
     pub fn well(&self) -> String {
         match self.kind {
+            Kind::Incoming if [SOME_FOLDERS, NOT_DELIVERED].contains(&self.code.as_str()) => {
+                format!("{} is fetched whole again", self.name)
+            }
+            Kind::Incoming if self.code == NOT_SETTLED => {
+                format!("{} moves, deletes or marks fetched mail on the server again", self.name)
+            }
             Kind::Incoming => format!("{} gets mail again", self.name),
             Kind::Outgoing => format!("{} sends mail again", self.name),
             Kind::Silence => format!("{} is no longer silent", self.name),
             Kind::Secret => format!("{} has a new client secret", self.name),
             Kind::Certificate => format!("{} has a new certificate", self.name),
             Kind::Unaccounted => format!("{} has all mail of its server again", self.name),
+            Kind::Filing => format!("Mail of {} becomes tickets again", self.name),
         }
     }
     /// The page where it is put right.
@@ -87,6 +105,7 @@ impl Fact {
         match (self.mailbox_id, self.kind) {
             (None, _) => "/mailboxes".to_owned(),
             (Some(id), Kind::Outgoing) => format!("/mailboxes/{id}/outgoing"),
+            (Some(_), Kind::Filing) => "/inbox".to_owned(),
             (Some(id), Kind::Incoming | Kind::Silence | Kind::Unaccounted) => {
                 format!("/mailboxes/{id}/remote")
             }

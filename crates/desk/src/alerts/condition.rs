@@ -1,6 +1,7 @@
 //! What is wrong now, read from the tables: sides that need a person, grants that lapsed or are refused, silences, mail that
-//! is unaccounted, and secrets that end. It remembers nothing.
+//! is unaccounted or does not become tickets, and secrets that end. It remembers nothing.
 use super::alert::{Alert, Fact, Kind};
+use super::standing::{self, Standing};
 use crate::db::Tx;
 use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::grant::RETRY_CODE;
@@ -51,6 +52,8 @@ pub fn current(tx: &mut Tx<'_>, open: &BTreeMap<String, Alert>, now: i64) -> Res
             lasting.iter().filter(|(id, balance)| *id == mailbox.id && mailbox.fetches(&balance.folder));
         facts.extend(unaccounted(mailbox, &of_it.map(|(_, balance)| balance).collect::<Vec<_>>()));
     }
+    let standing = standing::find(tx, now)?;
+    facts.extend(standing.iter().filter_map(|(id, standing)| Some(look.filing(by_id.get(id)?, standing))));
     facts.extend(secrets(tx, now)?);
     facts.extend(certificates(tx, now)?);
     Ok(facts)
@@ -135,6 +138,20 @@ impl Look<'_> {
         })
     }
 
+    fn filing(&self, mailbox: &Mailbox, standing: &Standing) -> Fact {
+        // What is due again and again is not due since then.
+        let known = self.open.get(&subject(mailbox, Kind::Filing)).map(|alert| alert.fact.since);
+        Fact {
+            code: "filing".to_owned(),
+            reason: format!("Mail is stored here and does not become tickets. {}", standing.reason),
+            remedy: "Postern tries again by itself, and nothing is lost. The log and `postern check` say more of the database, \
+                     its disk and the files."
+                .to_owned(),
+            passes: true,
+            ..of_mailbox(mailbox, Kind::Filing, known.unwrap_or(standing.since))
+        }
+    }
+
     /// Without a success since, whatever the reasons were. What is told already goes on until it works: trouble that
     /// changes its kind is not over.
     fn waits_long(&self, mailbox: &Mailbox, kind: Kind, health: &Health) -> bool {
@@ -184,9 +201,12 @@ fn of_grant(mailbox: &Mailbox, kind: Kind, grant: &Broken) -> Fact {
         consent_id: Some(grant.consent_id),
         is_ahead: match kind {
             Kind::Outgoing => mailbox.outgoing_health.state == State::Ok,
-            Kind::Incoming | Kind::Silence | Kind::Secret | Kind::Certificate | Kind::Unaccounted => {
-                mailbox.incoming_health.state == State::Ok
-            }
+            Kind::Incoming
+            | Kind::Silence
+            | Kind::Secret
+            | Kind::Certificate
+            | Kind::Unaccounted
+            | Kind::Filing => mailbox.incoming_health.state == State::Ok,
         },
         ..of_mailbox(mailbox, kind, grant.since)
     }

@@ -79,7 +79,7 @@ pub fn list(tx: &mut Tx<'_>, wanted: Wanted, after: Option<&str>, limit: i64) ->
 }
 const NEED_PERSON: &str = "((active = 1 AND state = 'needs_person') OR (out_active = 1 AND out_state = 'needs_person')
     OR EXISTS (SELECT 1 FROM alert a WHERE a.mailbox_id = mailbox.id AND a.ended_at IS NULL AND a.gone_at IS NULL
-               AND a.kind IN ('incoming', 'outgoing', 'silence', 'unaccounted')))";
+               AND a.kind IN ('incoming', 'outgoing', 'silence', 'unaccounted', 'filing')))";
 /// A link that is open outlives its token: a grant in use that is not renewed is no less in trouble.
 const WAITING: &str = "((active = 1 AND state = 'waiting') OR (out_active = 1 AND out_state = 'waiting')
     OR EXISTS (SELECT 1 FROM consent g

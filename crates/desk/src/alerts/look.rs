@@ -189,7 +189,7 @@ fn end_of(tx: &mut Tx<'_>, fact: &Fact) -> Result<End> {
     let (is_wanted, side) = match fact.kind {
         Kind::Incoming | Kind::Silence => (mailbox.active, Side::Incoming),
         Kind::Outgoing => (mailbox.outgoing_active, Side::Outgoing),
-        Kind::Secret | Kind::Certificate => return Ok(End::Well),
+        Kind::Secret | Kind::Certificate | Kind::Filing => return Ok(End::Well),
         Kind::Unaccounted => return Ok(if mailbox.active { End::Well } else { End::Silent }),
     };
     Ok(match mailbox.health(side).state {

@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod look;
 pub mod notice;
 pub mod recipients;
+pub mod standing;
 mod telling;
 pub mod test;
 pub mod webhook;

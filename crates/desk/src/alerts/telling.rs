@@ -150,7 +150,7 @@ impl Unfit {
                     unfit.clients.extend(fact.client_id);
                 }
                 // It still works: its mailbox may say so itself.
-                Kind::Secret | Kind::Certificate | Kind::Unaccounted => {}
+                Kind::Secret | Kind::Certificate | Kind::Unaccounted | Kind::Filing => {}
             }
         }
         Ok(unfit)

@@ -1,7 +1,7 @@
 //! Tickets and their threads.
 pub mod draft;
 pub mod entry;
-pub(crate) mod index;
+pub mod index;
 pub mod participant;
 pub mod queue;
 pub mod reference;

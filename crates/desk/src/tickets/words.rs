@@ -54,6 +54,15 @@ fn vector(words: &str) -> String {
     vector
 }
 
+/// What the database finds wrong with the index. PostgreSQL looks at an index only where it is read.
+pub(super) fn damage(tx: &mut Tx<'_>) -> Result<Option<String>> {
+    if tx.dialect() == Dialect::Postgres {
+        return Ok(None);
+    }
+    let said: Vec<(String,)> = tx.all("PRAGMA integrity_check('entry_words')", params![])?;
+    Ok(said.into_iter().map(|(said,)| said).find(|said| said != "ok"))
+}
+
 /// What a person looks for: an entry matches that has all of these words, the last one by its beginning.
 pub(super) struct Sought(Vec<Vec<String>>);
 impl Sought {

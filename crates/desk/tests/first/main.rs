@@ -4,6 +4,7 @@
 mod claims;
 mod clients;
 mod credentials;
+mod damaged_words;
 mod db;
 mod db_faults;
 mod grants;

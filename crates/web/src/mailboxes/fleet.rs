@@ -3,6 +3,7 @@ use super::figure::Figure;
 use super::health::Facts;
 use crate::moment::Moment;
 use crate::page::Page;
+use desk::alerts::alert::Kind;
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::fleet::Member;
 use desk::mailboxes::grant::{self, Dispute, State as Life};
@@ -60,8 +61,7 @@ pub struct Line {
 impl Line {
     pub fn of(member: Member, page: &Page) -> Line {
         let mailbox = &member.mailbox;
-        let facts = Facts::of(mailbox, page).with(&member.alerts);
-        let facts = unfinished(facts, &member, page.now);
+        let facts = unfinished(Facts::of(mailbox, page), &member, page.now).with(&member.alerts);
         let sides = [&facts.incoming, &facts.outgoing].into_iter();
         let troubled = sides.filter(|side| matches!(side.color, "bad" | "warn") && !side.reason.is_empty());
         let mut why: Vec<(&str, String)> = Vec::new();
@@ -86,6 +86,8 @@ impl Line {
             if !why.iter().any(|(_, said)| said.starts_with(&asked)) {
                 why.insert(0, ("warn", format!("{asked} {SAY}")));
             }
+        let standing = member.alerts.iter().filter(|alert| alert.fact.kind == Kind::Filing);
+        why.extend(standing.map(|alert| ("bad", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
         }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));

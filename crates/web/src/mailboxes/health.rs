@@ -106,6 +106,10 @@ fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
     if mailbox.incoming.host.is_empty() {
         return side(health, page, "", "not set up");
     }
+        if alerts.iter().any(|alert| alert.fact.kind == Kind::Filing) {
+            self.color = "bad";
+            "mail does not become tickets".clone_into(&mut self.headline);
+        }
     let (color, words) = match health.state {
         State::Paused => ("", "fetching is paused"),
         _ if !mailbox.active => ("", "fetching is off"),

@@ -1,0 +1,106 @@
+//! The index of words is damaged in ways that keep it from being dropped: it is made anew all the same, and a copy of the
+//! database can be made.
+use desk::MIGRATIONS;
+use desk::db::{Db, Error, Sql, Tx};
+use desk::params;
+use desk::testing::Place;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+fn filled() -> (Place, Db) {
+    let place = Place::sqlite();
+    let db = place.open();
+    db.migrate(&MIGRATIONS).unwrap();
+    for i in 0..40_i64 {
+        add(&db, i).unwrap();
+    }
+    (place, db)
+}
+fn add(db: &Db, i: i64) -> Result<(), Error> {
+    let words: Vec<String> = (0..500).map(|j| format!("word{}", i * 500 + j)).collect();
+    db.write(|tx| {
+        tx.execute("INSERT INTO entry_words (rowid, body) VALUES ($1, $2)", params![i, words.join(" ")])
+            .map(drop)
+    })
+}
+/// It takes words and finds them, and the file as a whole can be copied.
+fn is_well(place: &Place, db: &Db) {
+    let found = |tx: &mut Tx<'_>| {
+        tx.all::<(i64,)>("SELECT rowid FROM entry_words WHERE entry_words MATCH '\"word25000\"'", params![])
+    };
+    assert_eq!(db.read(found).unwrap(), [(50,)]);
+    let said = db.read(|tx| tx.all::<(String,)>("PRAGMA integrity_check", params![])).unwrap();
+    assert!(said.iter().all(|(said,)| said == "ok" || said.contains("never used")), "{said:?}");
+    let copy = place.folder().join("copy.db");
+    db.snapshot(&copy, &MIGRATIONS).unwrap();
+    let copy = Db::open(&format!("sqlite:{}", copy.display()), &desk::testing::options()).unwrap();
+    assert_eq!(copy.read(found).unwrap(), [(50,)]);
+    let said = copy.read(|tx| tx.all::<(String,)>("PRAGMA integrity_check", params![])).unwrap();
+    assert_eq!(said, [("ok".to_owned(),)], "what nothing uses is not copied");
+}
+
+#[test]
+fn pages_of_the_index_that_cannot_be_read_are_left_behind() {
+    let (place, db) = filled();
+    let pages = |tx: &mut Tx<'_>| {
+        tx.all::<(i64, i64)>(
+            "SELECT pageno, pgoffset FROM dbstat WHERE name = 'entry_words_data' ORDER BY pageno",
+            params![],
+        )
+    };
+    let pages = db.read(pages).unwrap();
+    assert!(pages.len() > 10, "{pages:?}");
+    drop(db); // all is in the file
+    let path = place.url.strip_prefix("sqlite:").unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    for (_, offset) in pages {
+        file.write_all_at(&[0xa5; 512], u64::try_from(offset).unwrap()).unwrap();
+    }
+    let db = place.open();
+    add(&db, 50).unwrap();
+    is_well(&place, &db);
+}
+
+#[test]
+fn a_table_of_the_index_that_is_gone_is_no_hindrance() {
+    for table in ["entry_words_config", "entry_words_data", "entry_words_docsize", "entry_words_idx"] {
+        let (place, db) = filled();
+        let harm = format!("DROP TABLE {table}");
+        let harm: &'static str = harm.leak();
+        place.open().write::<_, Error>(|tx| tx.execute(Sql::from(harm), params![])).unwrap();
+        add(&db, 50).unwrap_or_else(|error| panic!("{table}: {error}"));
+        is_well(&place, &db);
+    }
+}
+
+#[test]
+fn what_making_it_anew_does_not_mend_is_not_tried_again_and_again() {
+    let (place, db) = filled();
+    // Another index of the same kind, which is damaged and stays so.
+    for sql in [
+        "CREATE VIRTUAL TABLE other USING fts5 (body)",
+        "UPDATE other_data SET block = x'00000000FFFFFFFFFFFFFFFFFFFFFFFF' WHERE id = 10",
+        "CREATE TRIGGER harm AFTER INSERT ON sequence BEGIN INSERT INTO other (body) VALUES ('x'); END",
+    ] {
+        place.open().write::<_, Error>(|tx| tx.execute(Sql::from(sql), params![])).unwrap();
+    }
+    let set = |value: &str| {
+        db.write::<_, Error>(|tx| {
+            tx.execute("INSERT INTO sequence (name, next) VALUES ($1, 1)", params![value])
+        })
+    };
+    assert!(matches!(set("1"), Err(Error::Words(_))));
+    // What is in the index now, stays there.
+    place.open().write::<_, Error>(|tx| tx.execute("DROP TRIGGER harm", params![])).unwrap();
+    add(&db, 50).unwrap();
+    let harm =
+        "CREATE TRIGGER harm AFTER INSERT ON sequence BEGIN INSERT INTO other (body) VALUES ('x'); END";
+    place.open().write::<_, Error>(|tx| tx.execute(Sql::from(harm), params![])).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(set("2"), Err(Error::Words(_))));
+    }
+    let found = |tx: &mut Tx<'_>| {
+        tx.all::<(i64,)>("SELECT rowid FROM entry_words WHERE entry_words MATCH '\"word25000\"'", params![])
+    };
+    assert_eq!(db.read(found).unwrap(), [(50,)]);
+}
