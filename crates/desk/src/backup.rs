@@ -6,8 +6,13 @@
 //! postern-backup                       whose backups these are
 //! database/2026-11-27T09-05-54.000Z.db     one SQLite file for each time, of PostgreSQL too
 //! blobs/                               raw messages and attachments, by content
+//! looked-at                            which contents were read back, and which of them are damaged
 //! providers.toml  postern.key          what the program adds; the key only when it is asked for
 //! ```
+mod audit;
+
+pub use audit::{Audit, Damaged, of_restored};
+
 use crate::db::Db;
 use crate::files::copy::{self, Copied};
 use crate::outgoing::restored;
@@ -46,14 +51,26 @@ pub struct Made {
     pub database_bytes: u64,
     /// What the store had that was not there yet.
     pub blobs: Copied,
+    /// Whether they are whole.
+    pub audit: Audit,
     /// Databases of earlier moments that were removed, and how many there are now.
     pub dropped: usize,
     pub kept: usize,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Databases that stay.
+    pub keep: usize,
+    /// Contents of earlier backups are read back too.
+    pub all: bool,
+}
+
 /// Copies the desk into the folder, which is made, or holds earlier backups of the same desk. Of the databases `keep`
-/// stay, this one and the newest of the others; contents are never removed. `new_id` names the desk if nothing does yet.
-pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> Result<Made> {
+/// stay, this one and the newest of the others; contents are never removed. What is new in it is read back, or everything
+/// where that is asked for. `new_id` names the desk if nothing does yet.
+pub fn make(desk: &Desk, to: &Path, asked: &Asked, now: i64, new_id: [u8; 16]) -> Result<Made> {
+    let keep = asked.keep;
     let id = desk.db.write(|tx| match setting::find(tx, DESK_ID)? {
         Some(id) => Ok::<_, crate::Error>(id),
         None => {
@@ -68,8 +85,10 @@ pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> 
     let database = folder.join(format!("{}.db", stamp(now)?));
     let unfinished = database.with_extension(UNFINISHED);
     desk.db.snapshot(&unfinished, &MIGRATIONS)?;
+    let last = audit::last(desk)?;
     let blobs = copy::store(desk.store.root(), &to.join(BLOBS))?;
-    // What it names is there: from now on it is a backup.
+    let audit = audit::of(desk, to, last, &blobs, asked.all)?;
+    // What it names is there, or named as damaged: from now on it is a backup.
     let named = fs::rename(&unfinished, &database).and_then(|()| File::open(&folder)?.sync_all());
     named.with_context(|| format!("{} cannot be written", database.display()))?;
     let about = fs::metadata(&database).with_context(|| format!("{} cannot be read", database.display()))?;
@@ -80,7 +99,7 @@ pub fn make(desk: &Desk, to: &Path, keep: usize, now: i64, new_id: [u8; 16]) -> 
     for Moment { path, .. } in others.drain(..old) {
         fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
     }
-    Ok(Made { database, database_bytes: about.len(), blobs, dropped: old, kept: others.len() + 1 })
+    Ok(Made { database, database_bytes: about.len(), blobs, audit, dropped: old, kept: others.len() + 1 })
 }
 
 /// What backups left that were broken off, while nobody else is at work in the folder.
@@ -173,6 +192,14 @@ pub struct Moment {
     pub path: PathBuf,
     /// Milliseconds UTC.
     pub at: i64,
+}
+
+impl Moment {
+    /// By its name, or by that of its file.
+    pub fn is_called(&self, name: &str) -> bool {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        file.strip_suffix(".db").unwrap_or(file) == self.name
+    }
 }
 
 /// Those of a folder of backups, the oldest first.

@@ -1,7 +1,7 @@
 //! Integrity: every raw message has its entry or its reason, every blob its hash, every outbox row a
 //! state, every secret opens, and what servers were found to hold is here. It reads in pages, each in a snapshot of its own, so that it may run beside a server at work; it
 //! changes nothing.
-use crate::db::FromRow;
+use crate::db::{self, FromRow};
 use crate::files::store::Store;
 use crate::mailboxes::balance::{self, Balance};
 use crate::mailboxes::mailbox::{self, Mailbox};
@@ -9,7 +9,6 @@ use crate::site::sealed;
 use crate::site::vault::DoesNotOpen;
 use crate::tickets::index;
 use crate::{Desk, Result, params};
-use std::io;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -125,6 +124,7 @@ fn entry_row(
         _ => {}
     }
 }
+
 /// An index that is damaged is one fault, and keeps nothing else from being looked at.
 fn words(desk: &Desk, faults: &mut Vec<Fault>) -> Result<()> {
     let fault =
@@ -158,7 +158,6 @@ fn words(desk: &Desk, faults: &mut Vec<Fault>) -> Result<()> {
 }
 const REBUILD: &str = "`postern index rebuild` makes the index anew.";
 
-
 /// Only those at fault: pages of them end by themselves.
 const UNFOUND: &str = "SELECT e.id, t.number FROM entry e JOIN ticket t ON t.id = e.ticket_id
     WHERE e.id > $1 AND NOT EXISTS (SELECT 1 FROM entry_words w WHERE w.rowid = e.id) ORDER BY e.id LIMIT $2";
@@ -169,9 +168,7 @@ fn blob_row(
     store: &Store,
     (id, hash, size_bytes, place): (i64, Vec<u8>, i64, String),
 ) {
-    // All of it is read, and little of it is in memory at a time.
-    let read = || -> Result<u64> { Ok(io::copy(&mut store.open_blob(&place, &hash)?, &mut io::sink())?) };
-    let why = match read() {
+    let why = match store.look_at(&place, &hash) {
         Ok(bytes) if i64::try_from(bytes) == Ok(size_bytes) => return,
         Ok(bytes) => format!("is {bytes} bytes long and not {size_bytes}"),
         Err(error) => format!("cannot be read: {error}"),

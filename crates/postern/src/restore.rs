@@ -1,5 +1,5 @@
 //! `postern restore`: a desk out of a backup, into a data folder without one, with its mail on hold.
-use crate::backup::{KEY, PROVIDERS};
+use crate::backup::{self as backups, KEY, PROVIDERS};
 use crate::config::Config;
 use crate::open;
 use crate::output::{self, Done, Failure};
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use courier::Clock;
 use desk::By;
-use desk::backup::{self, Moment};
+use desk::backup::{self, Audit, Moment};
 use desk::db::{Db, Options};
 use desk::files::copy;
 use serde_json::json;
@@ -40,11 +40,24 @@ pub fn run(program: &Program, asked: &Restore) -> Result<Done, Failure> {
     let _lock = open::lock(config)?;
     let by = By::system(Clock::system().now());
     let begun = Begun::in_empty(config)?;
-    copy::store(&asked.dir.join(backup::BLOBS), &config.data.join("blobs"))?;
+    let blobs = config.data.join("blobs");
+    let copied = copy::store(&asked.dir.join(backup::BLOBS), &blobs)?;
+    if let Some(pack) = copied.differing.first() {
+        let at = blobs.join(pack);
+        return Err(anyhow::anyhow!(
+            "{} is not the beginning of the same file in the backup: it is of another restore, or was damaged meanwhile. Name a new \
+             folder with --data",
+            at.display()
+        )
+        .into());
+    }
     add_missing(&asked.dir.join(PROVIDERS), &config.data.join(PROVIDERS))?;
     add_missing(&asked.dir.join(KEY), &config.key_file)?;
     let asked_again = database(config, moment, &by)?;
     begun.done()?;
+    // It is a desk, whatever is found now.
+    let db = Db::open(&config.database_url, &Options::default()).map_err(desk::Error::from)?;
+    let audit = backup::of_restored(&db, &blobs, &copied)?;
     let key = config.key_file.exists();
     let document = json!({
         "done": "restored",
@@ -52,15 +65,18 @@ pub fn run(program: &Program, asked: &Restore) -> Result<Done, Failure> {
         "mail": "on_hold",
         "unsent": asked_again,
         "key": key,
+        "looked_at": audit.looked_at,
+        "damaged": audit.damaged.iter().map(backups::damaged).collect::<Vec<_>>(),
     });
-    output::print(program.json, &document, || text(config, moment, asked_again, key))
+    output::print(program.json, &document, || text(config, moment, asked_again, key, &audit))?;
+    Ok(backups::ended(&audit))
 }
 
 fn chosen<'m>(moments: &'m [Moment], asked: &Restore) -> Result<&'m Moment, Failure> {
     let dir = asked.dir.display();
     match &asked.of {
         None => moments.last().ok_or_else(|| Failure::NotFound(format!("{dir} holds no database."))),
-        Some(name) => moments.iter().find(|moment| moment.name == *name).ok_or_else(|| {
+        Some(name) => moments.iter().find(|moment| moment.is_called(name)).ok_or_else(|| {
             Failure::NotFound(format!(
                 "{dir} holds no {name}. `postern restore {dir} --list` prints what it holds."
             ))
@@ -146,7 +162,7 @@ fn add_missing(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text(config: &Config, moment: &Moment, asked_again: usize, key: bool) -> String {
+fn text(config: &Config, moment: &Moment, asked_again: usize, key: bool, audit: &Audit) -> String {
     let mut text = format!(
         "{} holds the desk as it was at {}. Its mail is on hold: nothing is fetched, refreshed or sent until `postern mail \
          release`, which is for when the other one has stopped.\n",
@@ -168,6 +184,14 @@ fn text(config: &Config, moment: &Moment, asked_again: usize, key: bool) -> Stri
             config.key_file.display()
         ));
     }
-    text.push_str("`postern check` looks at every message of it.\n");
+    let damaged = backups::named(audit, "the backup");
+    match audit.looked_at {
+        _ if !damaged.is_empty() => {
+            text.push_str(&damaged);
+            text.push_str("Everything else is here. Where another backup has them, put these files into the data folder.\n");
+        }
+        n => text.push_str(&format!("All {n} messages and files that it names were read and are whole.\n")),
+    }
+    text.push_str("`postern check` looks at everything of it once more.\n");
     text
 }

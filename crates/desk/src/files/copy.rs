@@ -1,8 +1,10 @@
 //! A store copied beside while it is written to: what is there already is not copied again. Files under `file/` are named
-//! by their content; a pack only grows, so that what is missing of one is its end.
-use super::store::{said, sync_folder};
+//! by their content, which is looked at when they are copied; a pack only grows, so that what is missing of one is its end.
+use super::record;
+use super::store::{Store, said, sync_folder};
 use crate::Result;
 use anyhow::Context as _;
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -11,30 +13,44 @@ use std::path::Path;
 /// So much of the end of what is there is compared before a pack is continued.
 const SEAM_BYTES: u64 = 64 * 1024;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
     /// Files that are new or longer than before.
     pub files: u64,
     pub bytes: u64,
+    /// Places of files that are damaged, and were not copied.
+    pub damaged: BTreeSet<String>,
+    /// Places of packs that were continued although their copy ends otherwise than they do there: one of the two is damaged.
+    pub differing: BTreeSet<String>,
 }
 
-/// Everything that was in the store when this began is in `to` when it returns, durably.
+/// Everything that was in the store when this began is in `to` when it returns, durably, save what is damaged; and what was
+/// whole there stays.
 pub fn store(from: &Path, to: &Path) -> Result<Copied> {
     let mut copied = Copied::default();
     for folder in ["file", "pack"] {
         make(&to.join(folder))?;
     }
     for (name, length) in listed(&from.join("pack"))? {
-        copied.add(continued(&from.join("pack").join(&name), &to.join("pack").join(&name), length)?);
+        let (from, to) = (from.join("pack").join(&name), to.join("pack").join(&name));
+        let (bytes, differs) = continued(&from, &to, length)?;
+        copied.add(bytes);
+        if differs {
+            copied.differing.insert(format!("pack/{name}"));
+        }
     }
     sync_folder(&to.join("pack"))?;
     for folder in names(&from.join("file"))? {
-        let (from, to) = (from.join("file").join(&folder), to.join("file").join(&folder));
-        make(&to)?;
-        for (name, length) in listed(&from)?.into_iter().filter(|(name, _)| !name.starts_with("part-")) {
-            copied.add(whole(&from.join(&name), &to.join(&name), length)?);
+        let (here, there) = (from.join("file").join(&folder), to.join("file").join(&folder));
+        make(&there)?;
+        for (name, length) in listed(&here)?.into_iter().filter(|(name, _)| !name.starts_with("part-")) {
+            let place = format!("file/{folder}/{name}");
+            match whole(&here.join(&name), &there.join(&name), length)? {
+                Some(bytes) => copied.add(bytes),
+                None => drop(copied.damaged.insert(place)),
+            }
         }
-        sync_folder(&to)?;
+        sync_folder(&there)?;
     }
     sync_folder(&to.join("file"))?;
     sync_folder(to)?;
@@ -76,31 +92,24 @@ fn listed(folder: &Path) -> Result<Vec<(String, u64)>> {
     names(folder)?.into_iter().filter_map(|name| length(name).transpose()).collect()
 }
 
-/// Bytes of a pack that were missing. A pack that is shorter than its copy lost in a power cut what nothing names.
-fn continued(from: &Path, to: &Path, length: u64) -> Result<u64> {
+/// Bytes of a pack that were missing, and whether what was there before ends otherwise than the pack does at that length. A
+/// pack that is shorter than its copy lost in a power cut what nothing names.
+fn continued(from: &Path, to: &Path, length: u64) -> Result<(u64, bool)> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(to);
     let mut copy = open.map_err(|e| said(to, "written", e))?;
     let there = copy.metadata().map_err(|e| said(to, "read", e))?.len();
     if there >= length {
-        return Ok(0);
+        return Ok((0, false));
     }
     let mut pack = File::open(from).map_err(|e| said(from, "read", e))?;
-    if !same_end(&pack, &copy, there).map_err(|e| said(to, "read", e))? {
-        return Err(anyhow::anyhow!(
-            "{} is not the beginning of {}: this is the backup of another desk, or it was changed. Name an empty folder for \
-             the backup",
-            to.display(),
-            from.display()
-        )
-        .into());
-    }
+    let differs = !same_end(&pack, &copy, there).map_err(|e| said(to, "read", e))?;
     let mut write = || {
         pack.seek(SeekFrom::Start(there))?;
         copy.seek(SeekFrom::Start(there))?;
         let bytes = io::copy(&mut (&pack).take(length - there), &mut copy)?;
         copy.sync_all().map(|()| bytes)
     };
-    Ok(write().map_err(|e| said(to, "written", e))?)
+    Ok((write().map_err(|e| said(to, "written", e))?, differs))
 }
 
 fn same_end(pack: &File, copy: &File, there: u64) -> io::Result<bool> {
@@ -112,12 +121,39 @@ fn same_end(pack: &File, copy: &File, there: u64) -> io::Result<bool> {
     Ok(end(pack)? == end(copy)?)
 }
 
-/// A file that is named by its content: there as a whole, or copied as one.
-fn whole(from: &Path, to: &Path, length: u64) -> Result<u64> {
+/// A file that is named by its content: there already, or copied and looked at. `None`: it is damaged, and what is there,
+/// if anything is, stays.
+fn whole(from: &Path, to: &Path, length: u64) -> Result<Option<u64>> {
     if fs::metadata(to).is_ok_and(|about| about.len() == length) {
-        return Ok(0);
+        return Ok(Some(0));
     }
-    file(from, to)
+    let name = from.file_name().and_then(|name| name.to_str()).context("invariant: a file has a name")?;
+    // Anything else that lies there is nobody's content.
+    let is_whole = hash_of(name).is_none_or(|hash| Store::look_at_file(from, &hash).is_ok());
+    if is_whole { file(from, to).map(Some) } else { Ok(None) }
+}
+
+/// The hash that a file is named by.
+fn hash_of(name: &str) -> Option<Vec<u8>> {
+    let two = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok();
+    name.as_bytes().chunks(2).map(two).collect::<Option<Vec<u8>>>().filter(|hash| hash.len() == 32)
+}
+
+/// What is stored at this place once more, over what is there.
+pub(crate) fn again(from: &Path, to: &Path, place: &str) -> Result<()> {
+    let Some((pack, offset)) = place.split_once('@') else {
+        return file(&from.join(place), &to.join(place)).map(drop);
+    };
+    let offset = offset.parse().with_context(|| format!("{place} is no place of the store"))?;
+    let to = to.join(pack);
+    let record =
+        record::stored(&from.join(pack), offset).with_context(|| format!("{place} cannot be read"))?;
+    let write = || -> io::Result<()> {
+        let copy = OpenOptions::new().write(true).open(&to)?;
+        copy.write_all_at(&record, offset)?;
+        copy.sync_all()
+    };
+    Ok(write().map_err(|e| said(&to, "written", e))?)
 }
 
 /// Copies one file, readable by its owner alone; it has its name when it is whole and on the disk.
@@ -144,7 +180,7 @@ mod tests {
     use crate::files::store::Store;
 
     #[test]
-    fn a_pack_is_continued_where_its_copy_ends_and_only_if_it_is_the_same() {
+    fn a_pack_is_continued_where_its_copy_ends_and_it_is_said_where_that_is_not_the_same() {
         let place = tempfile::tempdir().unwrap();
         let (from, to) = (place.path().join("from"), place.path().join("to"));
         let kept = Store::open(&from).unwrap();
@@ -160,13 +196,40 @@ mod tests {
             assert_eq!(copy.get(&stored.place, &stored.hash).unwrap(), content);
         }
         fs::write(to.join("pack/00000001"), "another beginning").unwrap();
-        let refused = store(&from, &to).unwrap_err().to_string();
-        assert!(refused.contains("is not the beginning of"), "{refused}");
+        let differing = store(&from, &to).unwrap().differing;
+        assert_eq!(Vec::from_iter(differing), ["pack/00000001"]);
         // A copy that is longer than a pack that lost its end stays as it is.
         let whole = fs::read(from.join("pack/00000001")).unwrap();
         fs::write(to.join("pack/00000001"), &whole).unwrap();
         fs::write(from.join("pack/00000001"), &whole[..whole.len() - 3]).unwrap();
         assert_eq!(store(&from, &to).unwrap(), Copied::default());
         assert_eq!(fs::read(to.join("pack/00000001")).unwrap(), whole);
+    }
+    #[test]
+    fn a_damaged_file_takes_the_place_of_no_whole_one() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        let kept = Store::open(&from).unwrap();
+        let noise = |seed: u64| -> Vec<u8> {
+            let step = |at: &u64| Some(at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            std::iter::successors(Some(seed), step).map(|at| (at >> 56) as u8).take(2_000_000).collect()
+        };
+        let (one, two) = (kept.put(&noise(1)).unwrap(), kept.put(&noise(2)).unwrap());
+        let bytes = fs::read(from.join(&one.place)).unwrap();
+        // Cut off before it was ever copied, and then there.
+        fs::write(from.join(&one.place), &bytes[..bytes.len() / 2]).unwrap();
+        let copied = store(&from, &to).unwrap();
+        assert_eq!((copied.files, Vec::from_iter(&copied.damaged)), (1, vec![&one.place]));
+        assert!(!to.join(&one.place).exists());
+        fs::write(from.join(&one.place), &bytes).unwrap();
+        assert_eq!(store(&from, &to).unwrap().files, 1);
+        // And cut off afterwards.
+        fs::write(from.join(&two.place), "nothing").unwrap();
+        assert!(store(&from, &to).unwrap().damaged.contains(&two.place));
+        Store::of(&to).look_at(&two.place, &two.hash).unwrap();
+        // One that was cut off in the copy is copied again.
+        fs::write(to.join(&one.place), "nothing").unwrap();
+        assert_eq!(store(&from, &to).unwrap().files, 1);
+        Store::of(&to).look_at(&one.place, &one.hash).unwrap();
     }
 }

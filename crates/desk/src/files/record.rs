@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, Take, Write as _};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use zstd::stream::{read::Decoder, write::Encoder};
 
 const MAGIC: &[u8; 4] = b"PBL1";
@@ -91,6 +92,18 @@ impl Recorder {
         file.write_all_at(&head(encoding, stored_bytes, self.content_bytes, hash), 0)?;
         Ok(file)
     }
+}
+
+/// A record as it lies at this place of a pack, which holds what is small.
+pub(super) fn stored(path: &Path, offset: u64) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut head = [0; HEAD_BYTES];
+    file.read_exact_at(&mut head, offset)?;
+    let length = HEAD_BYTES + usize::try_from(Head::read(&head)?.stored_bytes)?;
+    ensure!(offset + length as u64 <= file.metadata()?.len(), "it is cut off");
+    let mut record = vec![0; length];
+    file.read_exact_at(&mut record, offset)?;
+    Ok(record)
 }
 
 fn head(encoding: Encoding, stored_bytes: u64, content_bytes: u64, hash: [u8; 32]) -> Vec<u8> {

@@ -91,6 +91,11 @@ impl Store {
         Ok(Store { root: root.to_owned(), reserve: Reserve::Usual, shared: Arc::default() })
     }
 
+    /// A folder that may hold contents, as it is: for who only reads there.
+    pub(crate) fn of(root: &Path) -> Store {
+        Store { root: root.to_owned(), reserve: Reserve::Usual, shared: Arc::default() }
+    }
+
     /// With another reserve than the usual one.
     pub fn keeping(self, reserve: Reserve) -> Store {
         Store { reserve, ..self }
@@ -186,6 +191,16 @@ impl Store {
     pub fn open_blob(&self, place: &str, hash: &[u8]) -> Result<Content> {
         let (path, offset) = self.find(place).ok_or_else(|| anyhow!("{place} is no place of the store"))?;
         Ok(Content::open(path, offset, hash)?)
+    }
+
+    /// Reads all of a content, and keeps little of it in memory at a time: how many bytes it has.
+    pub fn look_at(&self, place: &str, hash: &[u8]) -> Result<u64> {
+        Ok(io::copy(&mut self.open_blob(place, hash)?, &mut io::sink())?)
+    }
+
+    /// The same of a file that holds this content alone.
+    pub(super) fn look_at_file(path: &Path, hash: &[u8]) -> Result<u64> {
+        Ok(io::copy(&mut Content::open(path.to_owned(), 0, hash)?, &mut io::sink())?)
     }
 
     /// Whether it was the store as a whole that was not to be had, as when its disk is on another machine, and not one

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod aliases;
+mod backups;
 mod balances;
 mod batches;
 mod bounces;

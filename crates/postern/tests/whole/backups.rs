@@ -8,10 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const ADDRESS: &str = "support@contoso.example";
+pub const ADDRESS: &str = "support@contoso.example";
 
 /// A desk whose mailbox sends to a port where nobody listens.
-fn desk(program: Program) -> Program {
+pub fn desk(program: Program) -> Program {
     program.file("secret", "rehearsal\n");
     let program = program.administrator();
     let toml = format!(
@@ -24,7 +24,7 @@ fn desk(program: Program) -> Program {
     program
 }
 
-fn pipe(program: &Program, i: usize, more: &str) {
+pub fn pipe(program: &Program, i: usize, more: &str) {
     let letter = format!(
         "From: Ann <ann@nordwind.example>\nTo: {ADDRESS}\nSubject: Matter {i}\nMessage-ID: <{i}@nordwind.example>\n\n\
          Zwiebelkuchen {i}.\n{more}"
@@ -32,23 +32,23 @@ fn pipe(program: &Program, i: usize, more: &str) {
     program.run_with(&["pipe", ADDRESS], &letter).fine();
 }
 
-fn json(program: &Program, arguments: &[&str]) -> Value {
+pub fn json(program: &Program, arguments: &[&str]) -> Value {
     program.run(&[arguments, &["--json"]].concat()).fine().json()
 }
 fn items(program: &Program, arguments: &[&str]) -> Vec<Value> {
     json(program, &[arguments, &["--limit", "500"]].concat())["items"].as_array().unwrap().clone()
 }
-fn folder(program: &Program) -> (PathBuf, String) {
+pub fn folder(program: &Program) -> (PathBuf, String) {
     let folder = program.path().join("backup");
     let name = folder.to_str().unwrap().to_owned();
     (folder, name)
 }
 /// A program without a desk that has the key of another.
-fn with_key_of(program: &Program, other: &Program) {
+pub fn with_key_of(program: &Program, other: &Program) {
     fs::create_dir_all(other.data()).unwrap();
     fs::copy(program.data().join("postern.key"), other.data().join("postern.key")).unwrap();
 }
-async fn tickets(program: &Program, count: usize) -> Vec<Value> {
+pub async fn tickets(program: &Program, count: usize) -> Vec<Value> {
     until("the tickets", async || {
         let items = items(program, &["ticket", "list"]);
         (items.len() == count).then_some(items)
@@ -184,7 +184,7 @@ fn a_second_backup_adds_what_is_new_and_an_older_moment_can_be_restored() {
     program.run(&["restore", strange.to_str().unwrap()]).fails(1, &["holds no backups"]);
 }
 
-fn items_of(page: &Value) -> Vec<Value> {
+pub fn items_of(page: &Value) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 

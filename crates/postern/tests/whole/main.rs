@@ -16,6 +16,7 @@ mod browser;
 mod by_pop3;
 mod command_line;
 mod crowd;
+mod damaged_backups;
 mod damaged_words;
 mod doctor;
 mod faults;

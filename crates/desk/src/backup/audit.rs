@@ -1,0 +1,226 @@
+//! Whether the contents of a backup, or of a desk that was made of one, are whole. What is new in a backup is read back once
+//! after it was copied; all of it when that is asked for. What is damaged there and whole in the store is copied again, and
+//! what is damaged in the store is named with what it belongs to, and looked at again by each backup until it is whole.
+use super::BLOBS;
+use crate::db::{Db, Query, Tx};
+use crate::files::copy::{self, Copied};
+use crate::files::store::Store;
+use crate::{Desk, Result, params};
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// In the folder of backups.
+pub(super) const LOOKED_AT: &str = "looked-at";
+const PAGE: i64 = 500;
+/// Of what one content belongs to.
+const OWNERS_MAX: i64 = 3;
+
+/// A content that is not whole where it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// In the store.
+    pub place: String,
+    /// *message 12 of support@example.org, “Printer”*; empty: nothing names it any more.
+    pub belongs_to: Vec<String>,
+    pub why: String,
+    /// The backup holds it whole all the same, from before.
+    pub is_in_backup: bool,
+}
+impl Damaged {
+    pub fn belongs_to(&self) -> String {
+        if self.belongs_to.is_empty() {
+            "nothing that is here".to_owned()
+        } else {
+            self.belongs_to.join("; ")
+        }
+    }
+}
+
+/// What a backup has come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Contents that were read back.
+    pub looked_at: usize,
+    /// They were damaged in the backup, and are whole there now.
+    pub mended: usize,
+    pub damaged: Vec<Damaged>,
+}
+
+/// What earlier backups into a folder have looked at.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct LookedAt {
+    /// Rows of contents up to this one.
+    up_to: i64,
+    /// Those of them that were not whole.
+    damaged: BTreeSet<i64>,
+}
+
+/// Id, hash and place of a content.
+type Row = (i64, Vec<u8>, String);
+
+/// The last row of a content; what comes later may not be in a copy that is made now.
+pub(super) fn last(desk: &Desk) -> Result<i64> {
+    let (last,): (Option<i64>,) = desk.db.read(|tx| tx.one("SELECT max(id) FROM blob", params![]))?;
+    Ok(last.unwrap_or(0))
+}
+
+/// After the store was copied into `root`, with all that rows up to this one name.
+pub(super) fn of(desk: &Desk, root: &Path, up_to: i64, copied: &Copied, all: bool) -> Result<Audit> {
+    let known = if all { LookedAt::default() } else { read(root)? };
+    let mut now = LookedAt { up_to, damaged: BTreeSet::new() };
+    let mut auditor =
+        Auditor { desk, there: Store::of(&root.join(BLOBS)), copied, all, audit: Audit::default() };
+    let is_due = |(id, _, place): &Row| {
+        *id > known.up_to
+            || known.damaged.contains(id)
+            || copied.damaged.contains(place)
+            || copied.differing.contains(pack(place))
+    };
+    // Where a pack differs, or a file is damaged, rows of any age may be theirs.
+    let is_by_age = known.damaged.is_empty() && copied.damaged.is_empty() && copied.differing.is_empty();
+    let after = if is_by_age { known.up_to } else { 0 };
+    pages(&desk.db, after, now.up_to, |row| {
+        if is_due(&row) && !auditor.is_whole(&row)? {
+            now.damaged.insert(row.0);
+        }
+        Ok(())
+    })?;
+    write(root, &now)?;
+    Ok(auditor.audit)
+}
+
+/// Everything that a restored database names.
+pub fn of_restored(db: &Db, store: &Path, copied: &Copied) -> Result<Audit> {
+    let (store, mut audit) = (Store::of(store), Audit::default());
+    pages(db, 0, i64::MAX, |(id, hash, place)| {
+        audit.looked_at += 1;
+        if let Err(error) = store.look_at(&place, &hash) {
+            let why = if copied.damaged.contains(&place) {
+                "its copy in the backup is damaged".to_owned()
+            } else {
+                error.to_string()
+            };
+            let belongs_to = db.read(|tx| owners(tx, id))?;
+            audit.damaged.push(Damaged { place, belongs_to, why, is_in_backup: false });
+        }
+        Ok(())
+    })?;
+    Ok(audit)
+}
+
+struct Auditor<'a> {
+    desk: &'a Desk,
+    there: Store,
+    copied: &'a Copied,
+    all: bool,
+    audit: Audit,
+}
+impl Auditor<'_> {
+    /// In the backup and, as far as it was looked at, in the store.
+    fn is_whole(&mut self, row: &Row) -> Result<bool> {
+        let (_, hash, place) = row;
+        let there = self.is_whole_there(hash, place);
+        if self.copied.damaged.contains(place) {
+            return self.found(row, "it is damaged".to_owned(), there);
+        }
+        if there {
+            // One of the two that differ is damaged.
+            let differs = self.copied.differing.contains(pack(place));
+            let here = if differs { self.desk.store.look_at(place, hash) } else { Ok(0) };
+            return here.map_or_else(|error| self.found(row, error.to_string(), true), |_| Ok(true));
+        }
+        if let Err(error) = self.desk.store.look_at(place, hash) {
+            return self.found(row, error.to_string(), false);
+        }
+        copy::again(self.desk.store.root(), self.there.root(), place)?;
+        self.there.look_at(place, hash).with_context(|| {
+            format!("{place} is whole in the store and not in the backup, where it was written twice: look at that disk")
+        })?;
+        self.audit.mended += 1;
+        Ok(true)
+    }
+
+    /// A file of its own was looked at when it was copied, or by an earlier backup.
+    fn is_whole_there(&mut self, hash: &[u8], place: &str) -> bool {
+        if !self.all && place.starts_with("file/") && !self.copied.damaged.contains(place) {
+            return self.there.root().join(place).exists();
+        }
+        self.audit.looked_at += 1;
+        self.there.look_at(place, hash).is_ok()
+    }
+
+    fn found(&mut self, (id, _, place): &Row, why: String, is_in_backup: bool) -> Result<bool> {
+        let belongs_to = self.desk.db.read(|tx| owners(tx, *id))?;
+        self.audit.damaged.push(Damaged { place: place.clone(), belongs_to, why, is_in_backup });
+        Ok(false)
+    }
+}
+
+fn pages(db: &Db, mut after: i64, up_to: i64, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    const ROWS: &str = "SELECT id, hash, place FROM blob WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+    loop {
+        let rows: Vec<Row> = db.read(|tx| tx.all(ROWS, params![after, up_to, PAGE]))?;
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
+        after = *last;
+        rows.into_iter().try_for_each(&mut each)?;
+    }
+}
+
+/// The file that holds it.
+fn pack(place: &str) -> &str {
+    place.split('@').next().unwrap_or_default()
+}
+
+/// What a content belongs to, in words.
+fn owners(tx: &mut Tx<'_>, blob_id: i64) -> Result<Vec<String>> {
+    let mut owners = Vec::new();
+    let mut find = |sql: &'static str, words: fn(&str, &str, &str) -> String| -> Result<()> {
+        let mut query = Query::new(sql);
+        query.push(" = ").bind(blob_id).push(" ORDER BY 1 LIMIT ").bind(OWNERS_MAX);
+        let rows: Vec<(i64, String, String)> = tx.all(query.sql(), query.params())?;
+        owners.extend(rows.iter().map(|(id, of, name)| words(&id.to_string(), of, name)));
+        Ok(())
+    };
+    find(
+        "SELECT i.id, m.address, i.subject FROM inbox i JOIN mailbox m ON m.id = i.mailbox_id WHERE i.blob_id",
+        |id, of, subject| format!("message {id} of {of}, “{subject}”"),
+    )?;
+    find(
+        "SELECT a.id, t.number, a.name FROM attachment a JOIN entry e ON e.id = a.entry_id
+         JOIN ticket t ON t.id = e.ticket_id WHERE a.blob_id",
+        |_, of, name| format!("attachment {name} of ticket #{of}"),
+    )?;
+    find(
+        "SELECT e.id, t.number, e.subject FROM entry e JOIN ticket t ON t.id = e.ticket_id WHERE e.html_blob_id",
+        |id, of, _| format!("the HTML of entry {id} of ticket #{of}"),
+    )?;
+    find(
+        "SELECT o.id, m.address, o.message_id FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id WHERE o.blob_id",
+        |id, of, _| format!("outgoing message {id} of {of}"),
+    )?;
+    Ok(owners)
+}
+
+fn read(root: &Path) -> Result<LookedAt> {
+    let path = root.join(LOOKED_AT);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(LookedAt::default()),
+        Err(e) => {
+            return Err(anyhow::Error::new(e).context(format!("{} cannot be read", path.display())).into());
+        }
+    };
+    // Without it all is looked at.
+    Ok(serde_json::from_slice(&text).unwrap_or_default())
+}
+
+fn write(root: &Path, looked_at: &LookedAt) -> Result<()> {
+    let part = root.join(format!("{LOOKED_AT}.part"));
+    let text = serde_json::to_vec(looked_at).context("invariant: numbers are JSON")?;
+    let written = fs::write(&part, text).and_then(|()| fs::rename(&part, root.join(LOOKED_AT)));
+    Ok(written.with_context(|| format!("{} cannot be written", part.display()))?)
+}

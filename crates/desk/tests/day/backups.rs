@@ -1,0 +1,91 @@
+//! What is small lies in a pack: a record of it that is damaged is named by each backup until it is whole, and one that is
+//! damaged in the backup is written again where it lies.
+use crate::desk::{Day, SUPPORT};
+use crate::mail;
+use desk::backup::{self, Asked, Made};
+use desk::params;
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+fn made(day: &Day, to: &Path, all: bool) -> Made {
+    let asked = Asked { keep: 3, all };
+    backup::make(&day.desk, to, &asked, day.later(60_000), [1; 16]).unwrap()
+}
+/// What the damaged ones belong to.
+fn damaged(made: &Made) -> Vec<String> {
+    made.audit.damaged.iter().map(backup::Damaged::belongs_to).collect()
+}
+/// Of the raw messages, in the order in which they came.
+fn places(day: &Day) -> Vec<String> {
+    let read = day.read(|tx| {
+        Ok(tx.all::<(String,)>(
+            "SELECT b.place FROM inbox i JOIN blob b ON b.id = i.blob_id ORDER BY i.id",
+            params![],
+        )?)
+    });
+    read.into_iter().map(|(place,)| place).collect()
+}
+/// Changes what is stored there, and changes it back when it is called again.
+fn harm(store: &Path, place: &str) {
+    let (pack, offset) = place.split_once('@').unwrap();
+    let (file, at) = (fs::File::options().read(true).write(true).open(store.join(pack)).unwrap(), 70);
+    let at = offset.parse::<u64>().unwrap() + at;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0xff], at).unwrap();
+}
+
+#[test]
+fn a_record_of_a_pack_that_is_damaged_is_named_until_it_is_whole() {
+    let (day, folder) = (Day::new(), tempfile::tempdir().unwrap());
+    let (store, to) = (day.desk.store.root().to_owned(), folder.path().join("backup"));
+    for i in 1..4 {
+        day.receive(mail::from("ann@example.org", &format!("Matter {i}"), "It burns."));
+    }
+    let place = places(&day);
+    assert!(place.iter().all(|place| place.starts_with("pack/")), "{place:?}");
+    harm(&store, &place[1]);
+    let first = made(&day, &to, false);
+    assert_eq!(damaged(&first), [format!("message 2 of {SUPPORT}, “Matter 2”")]);
+    day.receive(mail::from("ann@example.org", "Matter 4", "It burns."));
+    let second = made(&day, &to, false);
+    assert_eq!(damaged(&second), damaged(&first), "it is not whole yet");
+    assert!(second.audit.looked_at < 5, "and what is old is not read again: {:?}", second.audit);
+    harm(&store, &place[1]);
+    let third = made(&day, &to, false);
+    assert_eq!((damaged(&third), third.audit.mended), (vec![], 1));
+    assert_eq!(made(&day, &to, false).audit, Default::default());
+    assert_eq!(made(&day, &to, true).audit.damaged, []);
+}
+
+#[test]
+fn what_is_damaged_in_the_backup_alone_is_written_again_and_no_backup_fails_of_it() {
+    let (day, folder) = (Day::new(), tempfile::tempdir().unwrap());
+    let (store, to) = (day.desk.store.root().to_owned(), folder.path().join("backup"));
+    for i in 1..4 {
+        day.receive(mail::from("ann@example.org", &format!("Matter {i}"), "It burns."));
+    }
+    let place = places(&day);
+    made(&day, &to, false);
+    // Not where the pack is continued.
+    harm(&to.join("blobs"), &place[0]);
+    let all = made(&day, &to, true);
+    assert_eq!((damaged(&all), all.audit.mended), (vec![], 1));
+    // And there, which is seen by itself.
+    harm(&to.join("blobs"), &place[2]);
+    day.receive(mail::from("ann@example.org", "Matter 4", "It burns."));
+    let next = made(&day, &to, false);
+    assert_eq!((damaged(&next), next.audit.mended), (vec![], 1));
+    // What the backup holds whole stays, though the pack itself is damaged there.
+    harm(&store, &place[2]);
+    day.receive(mail::from("ann@example.org", "Matter 5", "It burns."));
+    let last = made(&day, &to, false);
+    assert_eq!(damaged(&last), [format!("message 3 of {SUPPORT}, “Matter 3”")]);
+    assert!(last.audit.damaged[0].is_in_backup);
+    let pack = fs::read(to.join("blobs").join(place[2].split('@').next().unwrap())).unwrap();
+    harm(&store, &place[2]);
+    let whole = fs::read(store.join(place[2].split('@').next().unwrap())).unwrap();
+    assert_eq!(pack, whole[..pack.len()]);
+    assert_eq!(made(&day, &to, true).audit.damaged, []);
+}
