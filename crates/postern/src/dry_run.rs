@@ -2,7 +2,7 @@
 use crate::output::{self, Done, Failure};
 use crate::{Program, json, mailbox, open, serve};
 use clap::Args;
-use courier::rehearse::{self, LAST, LAST_MAX, Would};
+use courier::rehearse::{self, LAST, LAST_MAX, Rehearsal, Would};
 use desk::Desk;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -21,16 +21,18 @@ pub fn run(program: &Program, desk: Desk, site: Url, asked: &DryRun) -> Result<D
     let id = mailbox::find(&desk, &asked.address)?.id;
     let providers = open::providers(&desk.db)?;
     let courier = serve::courier(&program.config, desk, providers, site)?;
-    let would = serve::runtime()?.block_on(rehearse::rehearse(&courier, id, asked.last))?;
-    let items: Vec<Value> = would.iter().map(document).collect();
-    output::print(program.json, &json!({ "address": asked.address, "items": items }), || {
-        told(&asked.address, &would)
-    })
+    let found = serve::runtime()?.block_on(rehearse::rehearse(&courier, id, asked.last))?;
+    let items: Vec<Value> = found.would.iter().map(document).collect();
+    let unread: Vec<Value> =
+        found.unread.iter().map(|one| json!({ "folder": one.folder, "reason": one.why })).collect();
+    let document = json!({ "address": asked.address, "items": items, "unread": unread });
+    output::print(program.json, &document, || told(&asked.address, &found))
 }
 
 fn document(would: &Would) -> Value {
     json!({
         "received_at": json::maybe_time(would.received_at),
+        "folder": Some(&would.folder).filter(|name| !name.is_empty()),
         "from": would.from,
         "subject": would.subject,
         "fate": would.fate.word(),
@@ -39,15 +41,21 @@ fn document(would: &Would) -> Value {
     })
 }
 
-fn told(address: &str, would: &[Would]) -> String {
+fn told(address: &str, found: &Rehearsal) -> String {
+    let Rehearsal { would, unread } = found;
     let mut text = match would.len() {
         0 => format!("There is no message in the folder of {address}.\n"),
         1 => format!("The last message of {address}; nothing was stored.\n"),
         many => format!("The last {many} messages of {address}, oldest first; nothing was stored.\n"),
     };
-    for Would { received_at, from, subject, fate } in would {
+    for one in unread {
+        let _ = writeln!(text, "The folder {} was not read, or not to its end. {}", one.folder, one.why);
+    }
+    for Would { received_at, folder, from, subject, fate } in would {
         let at = json::maybe_time(*received_at);
-        let _ = write!(text, "\n{}  {from}  {subject}\n    {fate}\n", at.as_str().unwrap_or("no date"));
+        let at = at.as_str().unwrap_or("no date");
+        let folder = if folder.is_empty() { String::new() } else { format!("  {folder}") };
+        let _ = write!(text, "\n{at}{folder}  {from}  {subject}\n    {fate}\n");
     }
     text
 }

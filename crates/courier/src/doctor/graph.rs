@@ -10,7 +10,7 @@ use crate::probe::{held, no_such_folder};
 use crate::refresh::Want;
 use crate::trouble::Trouble;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
-use wire::graph::{Raw, Session, Start};
+use wire::graph::{Listed, Raw, Session, Start};
 use wire::letter::Room;
 use wire::net::Watched;
 use wire::smtp::{Envelope, Sent};
@@ -154,7 +154,7 @@ pub(super) async fn find(
             Err(error) if is_junk && error.kind() == wire::Kind::Rejected => continue,
             newest => newest?,
         };
-        for id in newest {
+        for Listed { id, .. } in newest {
             let room = Room::in_memory(LETTER_BYTES_MAX);
             let Raw::Message(letter) = session.raw(&id, &room).await? else { continue };
             let Some(bytes) = letter.into_bytes() else { continue };

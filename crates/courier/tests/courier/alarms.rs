@@ -98,7 +98,7 @@ async fn what_was_keyed_by_the_earlier_rule_is_known_under_new_numbers_and_anoth
     assert_eq!(fetched(&stage).await, FIELDS.len());
     keyed_by_the_earlier_rule(&stage, &letters);
     let would = rehearse::rehearse(&stage.courier, stage.mailbox_id, 50).await.unwrap();
-    assert!(would.iter().all(|would| would.fate.word() == "known"), "{would:?}");
+    assert!(would.would.iter().all(|would| would.fate.word() == "known"), "{would:?}");
 
     // Numbered anew, and between them those that would have been swallowed.
     {

@@ -102,7 +102,7 @@ async fn between_small_ones_it_is_one_of_them_and_known_when_it_comes_again() {
     for name in ["before", "Everything", "after"] {
         imap.deliver(NOON - HOUR, if name == "Everything" { large(name) } else { letter(name) });
     }
-    let would = rehearse::rehearse(&stage.courier, stage.mailbox_id, 10).await.unwrap();
+    let would = rehearse::rehearse(&stage.courier, stage.mailbox_id, 10).await.unwrap().would;
     let told: Vec<_> = would.iter().map(|would| (would.subject.as_str(), would.fate.word())).collect();
     assert_eq!(told, [("before", "opens"), ("Everything", "opens"), ("after", "opens")]);
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 3);
@@ -111,7 +111,7 @@ async fn between_small_ones_it_is_one_of_them_and_known_when_it_comes_again() {
     imap.state().uid_validity = 2;
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 0);
     assert_eq!(stage.inbox().len(), 3);
-    let would = rehearse::rehearse(&stage.courier, stage.mailbox_id, 10).await.unwrap();
+    let would = rehearse::rehearse(&stage.courier, stage.mailbox_id, 10).await.unwrap().would;
     assert!(would.iter().all(|would| would.fate.word() == "known"), "{would:?}");
     nothing_is_left(&stage);
 }

@@ -8,12 +8,14 @@ use courier::rehearse::{self, Would};
 use desk::db::Query;
 use desk::intake::inbox::State;
 use desk::intake::rehearsal::Fate;
-use desk::mailboxes::mailbox::{Fetched, StartFrom};
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 
 const HOUR: i64 = 3_600_000;
 
 async fn dry_run(stage: &Stage, last: u16) -> Vec<Would> {
-    rehearse::rehearse(&stage.courier, stage.mailbox_id, last).await.unwrap()
+    let found = rehearse::rehearse(&stage.courier, stage.mailbox_id, last).await.unwrap();
+    assert_eq!(found.unread, []);
+    found.would
 }
 fn fates(would: &[Would]) -> Vec<(&str, &str)> {
     would.iter().map(|would| (would.subject.as_str(), would.fate.word())).collect()
@@ -124,4 +126,65 @@ async fn what_stands_in_the_way_is_a_sentence() {
     stage.fetched_from(nobody, StartFrom::Now, Fetched::Nothing);
     let error = rehearse::rehearse(&stage.courier, stage.mailbox_id, 50).await.unwrap_err().to_string();
     assert!(error.starts_with("The messages could not be read.") && error.contains("127.0.0.1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_does_not_come_and_a_folder_that_is_not_there_keep_no_other_from_being_told() {
+    let (stage, imap) = (Stage::new(), PretendImap::start().await);
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Delete);
+    imap.create("Sales", 9);
+    let (by, folders) = (stage.by(), ["Gone", "INBOX", "Sales"].map(str::to_owned));
+    stage.write(|tx| mailbox::change_folders(tx, &by, stage.mailbox_id, &folders));
+    let uids: Vec<u32> =
+        (1..=6).map(|i| imap.deliver(NOON - (10 - i) * HOUR, letter(&format!("letter {i}")))).collect();
+    imap.deliver_to("Sales", NOON - 12 * HOUR, letter("letter 0"));
+    {
+        let mut state = imap.state();
+        state.refused.insert(uids[1]);
+        state.skipped.insert(uids[2]);
+        state.breaks_at.insert(uids[3]);
+    }
+    let before = all_there_is(&stage);
+    let found = rehearse::rehearse(&stage.courier, stage.mailbox_id, 50).await.unwrap();
+    let told: Vec<(&str, &str, &str)> = found
+        .would
+        .iter()
+        .map(|would| (would.folder.as_str(), would.subject.as_str(), would.fate.word()))
+        .collect();
+    let (opens, left) = (|folder, subject| (folder, subject, "opens"), ("INBOX", "", "left"));
+    let mut expected = vec![opens("Sales", "letter 0"), opens("INBOX", "letter 1")];
+    expected.extend([opens("INBOX", "letter 5"), opens("INBOX", "letter 6"), left, left, left]);
+    assert_eq!(told, expected, "{found:#?}");
+    for (would, words) in found.would[4..].iter().zip(["", "The server lists it and does not give it", ""]) {
+        let said = would.fate.to_string();
+        assert!(said.starts_with("would stay on the server: ") && said.contains(words), "{said}");
+    }
+    let [gone] = found.unread.as_slice() else { panic!("{:?}", found.unread) };
+    assert!(gone.folder == "Gone" && gone.why.contains("Gone") && gone.why.contains("Sales"), "{gone:?}");
+    assert_eq!(all_there_is(&stage), before);
+    let log = imap.log();
+    assert!(!log.iter().any(|line| line.contains("STORE") || line.contains("SELECT")), "{log:?}");
+
+    // A server that breaks off at each of them is not asked for ever.
+    let more = (7..=20).map(|i| imap.deliver(NOON, letter(&format!("letter {i}"))));
+    let more: Vec<u32> = more.collect();
+    imap.state().breaks_at.extend(more);
+    let found = rehearse::rehearse(&stage.courier, stage.mailbox_id, 50).await.unwrap();
+    let unread: Vec<&str> = found.unread.iter().map(|one| one.folder.as_str()).collect();
+    assert_eq!(unread, ["Gone", "INBOX"]);
+    assert!(found.would.len() < 15, "{found:#?}");
+    assert_eq!(fates(&found.would)[0], ("letter 0", "opens"), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_large_folder_of_graph_the_last_messages_are_shown_and_not_those_of_its_first_pages() {
+    let scene = Scene::new(StartFrom::Now, Fetched::Delete).await;
+    let names: Vec<String> = (1..=5_100).map(|i| format!("letter {i:04}")).collect();
+    for (at, names) in (0..).zip(names.chunks(100)) {
+        scene.deliver(NOON - 100 * HOUR + at * HOUR, names);
+    }
+    let would = dry_run(&scene.stage, 3).await;
+    let told: Vec<&str> = would.iter().map(|would| would.subject.as_str()).collect();
+    assert_eq!(told, ["letter 5098", "letter 5099", "letter 5100"]);
+    assert_eq!(would[2].received_at, Some(NOON - 50 * HOUR));
 }

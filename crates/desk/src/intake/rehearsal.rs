@@ -48,7 +48,12 @@ pub enum Fate {
     Held {
         reason: String,
     },
+    /// It cannot be filed, and is kept for a person.
     Failed {
+        reason: String,
+    },
+    /// The server does not give it.
+    Left {
         reason: String,
     },
 }
@@ -65,6 +70,7 @@ impl Fate {
             Fate::Ignored { .. } => "ignored",
             Fate::Held { .. } => "held",
             Fate::Failed { .. } => "failed",
+            Fate::Left { .. } => "left",
         }
     }
     /// The ticket that is there already.
@@ -76,7 +82,8 @@ impl Fate {
             | Fate::JoinsEarlier { .. }
             | Fate::Ignored { .. }
             | Fate::Held { .. }
-            | Fate::Failed { .. } => None,
+            | Fate::Failed { .. }
+            | Fate::Left { .. } => None,
         }
     }
 }
@@ -95,12 +102,15 @@ impl std::fmt::Display for Fate {
             }
             Fate::Ignored { reason } => write!(f, "would be ignored: {reason}"),
             Fate::Held { reason } => write!(f, "would be held for a person: {reason}"),
-            Fate::Failed { reason } => write!(f, "would not be filed: {reason}"),
+            Fate::Failed { reason } => {
+                write!(f, "would be kept for a person, because it cannot be filed: {reason}")
+            }
+            Fate::Left { reason } => write!(f, "would stay on the server: {reason}"),
         }
     }
 }
 
-/// In the order of the letters. Nothing of it stays, and nobody is woken.
+/// In the order of the letters. Nothing of it stays, and nobody is woken. What one of them fails by is its fate and no other's.
 pub fn rehearse(db: &Db, store: &Store, mailbox_id: i64, letters: &[Letter], now: i64) -> Result<Vec<Fate>> {
     let arrivals = || letters.iter().map(|letter| &letter.arrival);
     let unsure = db.read(|tx| earlier_key::unsure(tx, mailbox_id, arrivals()))?;
@@ -109,7 +119,11 @@ pub fn rehearse(db: &Db, store: &Store, mailbox_id: i64, letters: &[Letter], now
         earlier_key::keep(tx, &rekeyed)?;
         let (newest,): (Option<i64>,) = tx.one("SELECT max(id) FROM ticket", params![])?;
         let mut stage = Stage { mailbox_id, now, newest: newest.unwrap_or(0), opened: HashSet::new() };
-        letters.iter().zip(1..).map(|(letter, uid)| stage.fate(tx, letter, uid)).collect()
+        let fate = |(letter, uid)| match tx.savepoint(|tx| stage.fate(tx, letter, uid)) {
+            Err(error) if !error.is_the_databases() => Ok(Fate::Failed { reason: error.to_string() }),
+            fate => fate,
+        };
+        letters.iter().zip(1..).map(fate).collect()
     })
 }
 

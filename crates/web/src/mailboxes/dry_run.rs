@@ -8,7 +8,7 @@ use crate::session::Visit;
 use crate::{Error, State};
 use askama::Template;
 use axum::response::Response;
-use courier::rehearse::{self, LAST, Would};
+use courier::rehearse::{self, LAST, Unread, Would};
 use desk::intake::rehearsal::Fate;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct Rehearsal {
     at: i64,
     would: Vec<Would>,
+    /// Folders that could not be read.
+    unread: Vec<Unread>,
 }
 
 #[derive(Template)]
@@ -42,7 +44,8 @@ impl DryRunPage {
             ("joins_earlier", "would join the ticket of an earlier one"),
             ("held", "would be held for a person"),
             ("ignored", "would be ignored"),
-            ("failed", "would not be filed"),
+            ("failed", "would be kept, because they cannot be filed"),
+            ("left", "would stay on the server"),
             ("known", "here already"),
         ];
         let mut counts: Vec<(usize, &str)> = kinds
@@ -57,7 +60,7 @@ impl DryRunPage {
         match would.fate {
             Fate::Opens | Fate::Refers { .. } | Fate::Joins { .. } | Fate::JoinsEarlier { .. } => "good",
             Fate::Held { .. } => "warn",
-            Fate::Failed { .. } => "bad",
+            Fate::Failed { .. } | Fate::Left { .. } => "bad",
             Fate::Known(_) | Fate::Ignored { .. } => "",
         }
     }
@@ -68,6 +71,7 @@ impl DryRunPage {
             Fate::Held { .. } => "Held",
             Fate::Ignored { .. } => "Ignored",
             Fate::Failed { .. } => "Fails",
+            Fate::Left { .. } => "Stays",
             Fate::Known(_) => "Known",
         }
     }
@@ -96,8 +100,8 @@ pub async fn begin(
     let courier = state.courier.clone();
     let looking = async move {
         let would = rehearse::rehearse(&courier, id, LAST).await;
-        let would = would.map_err(|error| looked::why(error, id, "The dry run failed"))?;
-        Ok(Rehearsal { at: courier.now(), would })
+        let found = would.map_err(|error| looked::why(error, id, "The dry run failed"))?;
+        Ok(Rehearsal { at: courier.now(), would: found.would, unread: found.unread })
     };
     state.rehearsed.begin(id, looking).await;
     Ok(see_other(&format!("/mailboxes/{id}/dry-run")))

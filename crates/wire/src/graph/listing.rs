@@ -96,17 +96,21 @@ impl Session {
         self.read(body).map(Some)
     }
 
-    /// The ids of the newest messages of a folder, newest first.
-    pub async fn newest(&self, folder_id: &str, count: usize) -> Result<Vec<String>> {
+    /// The newest messages of a folder, newest first.
+    pub async fn newest(&self, folder_id: &str, count: usize) -> Result<Vec<Listed>> {
         let tried = "list the newest messages";
         checked_id(tried, &self.host, folder_id)?;
         let mut url = self.url(&["mailFolders", folder_id, "messages"]);
         url.query_pairs_mut()
-            .append_pair("$select", "id")
+            .append_pair("$select", "id,receivedDateTime")
             .append_pair("$orderby", "receivedDateTime desc")
             .append_pair("$top", &count.to_string());
         let body: Body = self.json(Request::of(tried, Method::Get, url)).await?;
-        Ok(body.value.into_iter().map(|item| item.id).take(count).collect())
+        let listed = |item: Item| {
+            checked_id(tried, &self.host, &item.id)?;
+            Ok(Listed { received_at: item.received.as_deref().and_then(moment), id: item.id })
+        };
+        body.value.into_iter().take(count).map(listed).collect()
     }
 
     fn read(&self, body: Body) -> Result<Page> {
