@@ -7,6 +7,7 @@ use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, Server
 use desk::mailboxes::{client::Client, grant, grant::Grant};
 use desk::outgoing::delivery::{self, Delivery, Sending};
 use desk::outgoing::outbox::Outbox;
+use desk::site::mail_hold;
 use desk::tickets::{entry, entry::Entry, queue::Line, ticket, ticket::Ticket};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub struct MailboxView {
     pub questions: Vec<Question>,
     /// When all this was so.
     pub now: i64,
+    /// Mail is on hold: nothing is tried.
+    pub on_hold: bool,
     /// What has ended, and its provider does not know of.
     pub untold: Vec<grant::Untold>,
 }
@@ -137,11 +140,14 @@ impl MailboxView {
     /// What is due is tried as soon as it is somebody's turn, which is never in the past.
     pub fn next_try_at(&self) -> Option<i64> {
         let m = &self.mailbox;
-        let tries = m.active && m.incoming_health.state != State::Paused;
+        let tries = m.active
+            && m.incoming_health.state != State::Paused
+            && !self.on_hold
+            && !m.incoming.host.is_empty();
         tries.then(|| m.due_at.max(self.now))
     }
     pub fn next_sending_at(&self) -> Option<i64> {
-        self.member.next_sending_at.map(|at| at.max(self.now))
+        self.member.next_sending_at.filter(|_| !self.on_hold).map(|at| at.max(self.now))
     }
 }
 
@@ -401,5 +407,6 @@ pub fn view(
         questions,
         untold,
         now,
+        on_hold: mail_hold::find(tx)?.is_some(),
     })
 }

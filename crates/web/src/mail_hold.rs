@@ -9,7 +9,7 @@ use askama::Template;
 use axum::response::Response;
 use desk::By;
 use desk::db::Tx;
-use desk::site::mail_hold::{self, MailHold};
+use desk::site::mail_hold::{self, MailHold, UnderWay};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Asked {
 struct HoldPage {
     page: Page,
     hold: Option<MailHold>,
+    /// What had begun before.
+    under_way: UnderWay,
 }
 
 /// `GET /mail`
@@ -30,14 +32,16 @@ pub async fn show_page(
     visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let hold = state.courier.read(mail_hold::find).await?;
+    let now = visit.now;
+    let read = state.courier.read(move |tx| Ok((mail_hold::find(tx)?, mail_hold::under_way(tx, now)?)));
+    let (hold, under_way) = read.await?;
     let mut page = Page::new(&state, &visit, "Mail on hold", Here::Emails).await?;
     page.done = match (asked.done.as_deref(), hold) {
         (Some("released"), None) => Some("Mail moves again.".to_owned()),
         (Some("held"), Some(_)) => Some("Mail is on hold.".to_owned()),
         _ => None,
     };
-    show(&HoldPage { page, hold })
+    show(&HoldPage { page, hold, under_way })
 }
 
 /// `POST /mail/hold`

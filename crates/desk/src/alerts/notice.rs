@@ -1,6 +1,7 @@
 //! A notice: one alert told on one occasion by one way. Letters are handed to the outbox; what is posted waits here for
 //! the courier, with an end to its tries.
 use crate::db::{self, FromRow, Query, Row, Tx};
+use crate::site::mail_hold;
 use crate::{Result, params};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,9 @@ impl FromRow for Claim {
 }
 /// Leases posts that are due.
 pub fn claim_posts(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(Vec::new());
+    }
     let mut claims: Vec<Claim> = tx.all(
         "UPDATE notice SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1
          WHERE id IN (SELECT id FROM notice WHERE state = 'waiting' AND channel = 'webhook' AND due_at <= $3

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Looking costs some microseconds, and nothing of the disk.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// What it was that changed is not known, so all that listens looks.
-const TOPICS: [&str; 6] = ["ticket", "inbox", "outbox", "mailbox", "grant", "notice"];
+const TOPICS: [&str; 7] = ["ticket", "inbox", "outbox", "mailbox", "grant", "notice", "mail_hold"];
 
 pub(super) fn listen(pools: Weak<Pools>, listeners: Weak<Listeners>) {
     let mut known = look(&pools).flatten();

@@ -2,6 +2,7 @@
 //! `record`, turning a row into an entry in `filing`.
 use super::filing::ATTEMPTS_MAX;
 use crate::db::{self, FromRow, Query, Row};
+use crate::site::mail_hold;
 use crate::tickets::queue::COUNT_MAX;
 use crate::{Result, db::Tx, params};
 
@@ -115,6 +116,9 @@ pub fn claim_next(
     limit: i64,
     in_hand: &[i64],
 ) -> Result<Vec<Claim>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(Vec::new());
+    }
     let mut others =
         Query::new("SELECT DISTINCT mailbox_id FROM inbox WHERE state = 'new' AND leased_until > ");
     others.bind(now);

@@ -6,7 +6,7 @@ use crate::db::{self, FromRow, Query, Row};
 use crate::files::blob;
 use crate::files::store::Stored;
 use crate::mailboxes::mailbox;
-use crate::site::{event, event::Subject};
+use crate::site::{event, event::Subject, mail_hold};
 use crate::{By, Refusal, Result, db::Tx, params, row};
 use serde_json::json;
 
@@ -111,6 +111,9 @@ pub(crate) struct NewOutbox<'a> {
 /// made one, and its row waits for the end of the lease. A lease that ran out had nobody to settle it, so
 /// fixed bytes may have been sent: the row says so.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(Vec::new());
+    }
     let mut claims: Vec<Claim> = tx.all(
         "UPDATE outbox SET leased_until = $1, leased_by = $2, generation = generation + 1, attempts = attempts + 1,
              unsure = CASE WHEN leased_until > 0 AND blob_id IS NOT NULL THEN 1 ELSE unsure END

@@ -1,5 +1,8 @@
 //! Mail on hold: while this lasts nothing is fetched, filed, refreshed or sent, and nobody is alerted. A desk that was
 //! restored from a backup begins so, because the one that it is a copy of may still answer customers.
+//!
+//! Whoever claims something to do looks in the same transaction whether mail is on hold: from the commit on that puts it there
+//! nothing begins, and what had begun holds a lease until it has ended.
 use super::event::{self, Subject};
 use super::setting;
 use crate::db::Tx;
@@ -26,6 +29,56 @@ pub fn find(tx: &mut Tx<'_>) -> Result<Option<MailHold>> {
     Ok(Some(
         serde_json::from_str(&text).with_context(|| format!("the setting {MAIL_HOLD} is not understood"))?,
     ))
+}
+
+/// For who is about to claim something.
+pub(crate) fn is_on(tx: &mut Tx<'_>) -> Result<bool> {
+    Ok(setting::find(tx, MAIL_HOLD)?.is_some())
+}
+
+/// What had begun before mail was put on hold, and has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Messages that are being sent, or wait in line for that.
+    pub sending: i64,
+    /// Mailboxes that are being read.
+    pub fetching: i64,
+    /// Consents that a token is asked for.
+    pub refreshing: i64,
+    /// Alerts that are being posted.
+    pub posting: i64,
+}
+impl UnderWay {
+    pub fn is_nothing(&self) -> bool {
+        *self == UnderWay::default()
+    }
+}
+impl std::fmt::Display for UnderWay {
+    /// *1 message is being sent, 2 mailboxes are being read*
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all = [
+            (self.sending, "message is being sent", "messages are being sent"),
+            (self.fetching, "mailbox is being read", "mailboxes are being read"),
+            (self.refreshing, "token is being asked for", "tokens are being asked for"),
+            (self.posting, "alert is being posted", "alerts are being posted"),
+        ];
+        let said = all.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| {
+            if *count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+        });
+        f.write_str(&said.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Of all processes. What a process that was killed had begun counts until its lease ends.
+pub fn under_way(tx: &mut Tx<'_>, now: i64) -> Result<UnderWay> {
+    let (sending, fetching, refreshing, posting) = tx.one(
+        "SELECT (SELECT count(*) FROM outbox WHERE state = 'queued' AND leased_until > $1),
+                (SELECT count(*) FROM mailbox WHERE leased_until > $1),
+                (SELECT count(*) FROM consent WHERE leased_until > $1 AND state <> 'pending'),
+                (SELECT count(*) FROM notice WHERE state = 'waiting' AND leased_until > $1)",
+        params![now],
+    )?;
+    Ok(UnderWay { sending, fetching, refreshing, posting })
 }
 
 /// `false`: it was on hold already, and stays so for the reason that it was; but that it is a copy is said from now on.

@@ -3,6 +3,7 @@
 use super::{NewTokens, RefreshLease, Setback, State, get, note, refresh_row, store_access_token};
 use crate::db::Tx;
 use crate::mailboxes::mailbox::Side;
+use crate::site::mail_hold;
 use crate::site::vault::{DoesNotOpen, Vault};
 use crate::{By, Error, Result, params};
 use serde_json::json;
@@ -10,7 +11,7 @@ use serde_json::json;
 /// Generation, registration, sealed refresh token, scopes, failures.
 type Claimed = (i64, i64, Option<Vec<u8>>, String, i64);
 
-/// `None`: somebody else refreshes it now, or it holds no refresh token where it needs one.
+/// `None`: somebody else refreshes it now, it holds no refresh token where it needs one, or mail is on hold.
 pub fn claim_refresh(
     tx: &mut Tx<'_>,
     vault: &Vault,
@@ -19,6 +20,9 @@ pub fn claim_refresh(
     lease_ms: i64,
     owner: &str,
 ) -> Result<Option<RefreshLease>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(None);
+    }
     let claimed: Option<Claimed> = tx.maybe(
         concat!(
             "UPDATE consent SET leased_until = $3, leased_by = $4, generation = generation + 1

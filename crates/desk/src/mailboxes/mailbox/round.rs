@@ -5,11 +5,15 @@
 use super::{Claim, Round, Side, State, get};
 use crate::db::{self, Tx};
 use crate::site::event::{self, Subject};
+use crate::site::mail_hold;
 use crate::{By, Result, params};
 use serde_json::json;
 
 /// Leases active mailboxes that are due, at most `limit`.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(Vec::new());
+    }
     // The due condition stands twice: without the outer one two nodes on PostgreSQL claim one row.
     let claimed: Vec<(i64, i64)> = tx.all(
         "UPDATE mailbox SET leased_until = $2, leased_by = $3, generation = generation + 1,
@@ -25,8 +29,11 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
 }
 
 /// Leases this one now, due or not; `None` when somebody else holds it (the error text of the caller says who:
-/// see [`holder`]), or when it was removed.
+/// see [`holder`]), when it was removed, or when mail is on hold.
 pub fn claim(tx: &mut Tx<'_>, id: i64, now: i64, lease_ms: i64, owner: &str) -> Result<Option<Claim>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(None);
+    }
     let claimed: Option<(i64,)> = tx.maybe(
         "UPDATE mailbox SET leased_until = $3, leased_by = $4, generation = generation + 1,
                 due_at = CASE WHEN due_at = 0 THEN CAST($2 AS BIGINT) ELSE due_at END
