@@ -6,9 +6,10 @@ use desk::Refusal;
 use desk::db::Tx;
 use desk::mailboxes::mailbox::{self, Mailbox};
 use desk::site::mail_hold;
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -17,7 +18,9 @@ use wire::lmtp::{Answer, Handed, Keeper, Listener, Peer};
 
 /// Links at once; others wait to be accepted. A mail server opens twenty to one place at most, usually.
 const LINKS_MAX: u32 = 32;
-/// Letters that come in at once; each has a few megabytes in memory, and the rest of a large one is on the disk.
+/// Of these from one machine, over a port: the others are for the next.
+const LINKS_OF_ONE_MAX: usize = 24;
+/// Large letters that come in at once; each has a few megabytes in memory, and the rest of it is on the disk.
 const LETTERS_MAX: usize = 4;
 /// After an error that is the system's, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
@@ -34,6 +37,7 @@ pub async fn serve(
 ) {
     let (links, letters) =
         (Arc::new(Semaphore::new(LINKS_MAX as usize)), Arc::new(Semaphore::new(LETTERS_MAX)));
+    let of_peers = Arc::new(Mutex::new(HashMap::new()));
     let accepting = async {
         let mut told_at: Option<Instant> = None;
         loop {
@@ -55,10 +59,11 @@ pub async fn serve(
                 }
                 continue;
             }
+            let Some(of_peer) = OfPeer::count(&of_peers, peer) else { continue };
             let (courier, letters, stopping) = (courier.clone(), Arc::clone(&letters), stopping.clone());
             tokio::spawn(async move {
                 wire::lmtp::serve(stream, &DeskKeeper::of(courier), &letters, stopping).await;
-                drop(link);
+                drop((of_peer, link));
             });
         }
     };
@@ -70,6 +75,38 @@ pub async fn serve(
     drop(listener);
     // Every link holds one until it has ended.
     let _ = links.acquire_many(LINKS_MAX).await;
+}
+
+/// How many links each machine has.
+type OfPeers = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// A link that counts for its machine as long as it lives.
+struct OfPeer(OfPeers, Peer);
+impl OfPeer {
+    /// `None`: that machine has as many as it may. Who comes by a file of this one is not told apart.
+    fn count(of_peers: &OfPeers, peer: Peer) -> Option<OfPeer> {
+        if let Some(address) = peer {
+            let mut all = of_peers.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = all.entry(address).or_default();
+            if *count >= LINKS_OF_ONE_MAX {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(OfPeer(Arc::clone(of_peers), peer))
+    }
+}
+impl Drop for OfPeer {
+    fn drop(&mut self) {
+        let Some(address) = self.1 else { return };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = all.get(&address).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            all.remove(&address)
+        } else {
+            all.insert(address, left)
+        };
+    }
 }
 
 fn may_hand_over(peer: Peer, clients: &[IpAddr]) -> bool {
@@ -217,6 +254,17 @@ mod tests {
             assert_eq!(may_hand_over(Some(peer.parse().unwrap()), &clients), may, "{peer}");
         }
         assert!(may_hand_over(None, &[]));
+    }
+
+    #[test]
+    fn one_machine_does_not_take_the_links_of_all() {
+        let (all, one, other) =
+            (OfPeers::default(), "10.0.0.5".parse().unwrap(), "10.0.0.6".parse().unwrap());
+        let links: Vec<_> = (0..30).map_while(|_| OfPeer::count(&all, Some(one))).collect();
+        assert_eq!(links.len(), LINKS_OF_ONE_MAX);
+        assert!(OfPeer::count(&all, Some(other)).is_some() && OfPeer::count(&all, None).is_some());
+        drop(links);
+        assert!(OfPeer::count(&all, Some(one)).is_some() && all.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -48,6 +48,15 @@ pub fn parse_list(text: &str) -> Vec<Address> {
     parse(&text.replace(['\n', '\r'], ","), &mut Trouble::default())
 }
 
+/// The address of one mailbox with a name before it, as mail programs copy it: `"Ann Lee" <ann@example.org>` (RFC 5322 §3.4,
+/// name-addr). `None`: it is something else, such as a Message-ID.
+#[must_use]
+pub fn in_brackets(text: &str) -> Option<&str> {
+    let (name, address) = text.trim().strip_suffix('>')?.rsplit_once('<')?;
+    let address = address.trim();
+    (!name.trim().is_empty() && is_valid_mailbox(address)).then_some(address)
+}
+
 /// Is this one bare `local@domain` that may be put into an SMTP command and a header?
 ///
 /// ASCII only (SMTPUTF8 is not spoken), no quoted local part, no address literal.
@@ -260,6 +269,19 @@ fn spec(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_behind_a_name_is_found_and_a_message_id_is_none() {
+        for (text, address) in [
+            (" \"Ann Lee\" <ann@example.org> ", Some("ann@example.org")),
+            ("Ann <Lee> < ann@example.org >", Some("ann@example.org")),
+            ("<1@example.org>", None),
+            ("ann@example.org", None),
+            ("Re: <printer>", None),
+        ] {
+            assert_eq!(in_brackets(text), address, "{text}");
+        }
+    }
 
     fn check(input: &str, expected: &[(&str, &str)]) {
         let found: Vec<(String, String)> = parse(input, &mut Trouble::default())

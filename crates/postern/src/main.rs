@@ -30,6 +30,7 @@ mod pipe;
 mod replay;
 mod reply;
 mod restore;
+mod scratch;
 mod serve;
 mod ticket;
 mod trace;
@@ -156,10 +157,10 @@ enum Command {
     Restore(restore::Restore),
     /// Integrity: every raw message has its entry or its reason, every blob its hash
     Check,
-    /// What Postern understands of a message; needs no database
     /// The index of words, by which entries are found
     #[command(subcommand)]
     Index(index::Command),
+    /// What Postern understands of a message; needs no database
     #[command(subcommand)]
     Message(message::Command),
 }
@@ -296,8 +297,8 @@ fn run(cli: Cli) -> Result<Done, Failure> {
         Command::Backup(asked) => backup::run(&program, &asked),
         Command::Restore(asked) => restore::run(&program, &asked),
         Command::Check => check::run(&program),
-        Command::Message(_) => unreachable!("answered above"),
         Command::Index(command) => index::run(&program, &command),
+        Command::Message(_) => unreachable!("answered above"),
     }
 }
 
@@ -323,8 +324,8 @@ impl Command {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Check
-            | Command::Message(_) => "error",
             | Command::Index(_)
+            | Command::Message(_) => "error",
         }
     }
 }

@@ -103,6 +103,12 @@ fn database(config: &Config, missing: Missing) -> anyhow::Result<(Db, bool)> {
     if is_new && !left.is_empty() {
         bail!(lost(&format!("the database {shown} is empty"), &left));
     }
+    if is_new && missing == Missing::Refuse {
+        bail!(
+            "the database {shown} is empty: no desk was made in it yet. Name another with --database, or start `postern serve` to \
+             make one there."
+        );
+    }
     Ok((db, is_new))
 }
 

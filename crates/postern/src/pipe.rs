@@ -81,7 +81,13 @@ fn read(desk: &Desk, mailbox: &Mailbox) -> Result<Letter, Failure> {
     });
     match came? {
         Came::TooBig(_) => refused(&format!("it is larger than {} MB", room.bytes_max() / (1024 * 1024))),
-        Came::Whole(letter) if letter.is_blank()? => refused("it is empty"),
+        // No mail server hands over nothing: something between it and here is broken, and what it has it keeps.
+        Came::Whole(letter) if letter.size_bytes() == 0 => Err(Failure::Failed(anyhow::anyhow!(
+            "Nothing came on standard input for {}: it was closed, or what should have written the message ended before it did. \
+             Hand it over again",
+            mailbox.address
+        ))),
+        Came::Whole(letter) if letter.is_blank()? => refused("it holds nothing but empty lines"),
         Came::Whole(letter) => Ok(letter),
     }
 }

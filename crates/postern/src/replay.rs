@@ -1,6 +1,7 @@
 //! `postern replay`: stored raw mail, filed again by this version into a desk of its own, and what comes out otherwise.
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
+use crate::scratch::Scratch;
 use crate::{Program, json, mailbox};
 use clap::Args;
 use courier::Clock;
@@ -35,9 +36,9 @@ pub fn run(program: &Program, asked: &Replay) -> Result<Done, Failure> {
     };
     let now = Clock::system().now();
     let range = Range { since: Some(now.saturating_sub(asked.days * DAY_MS)), last: asked.last, mailbox_id };
-    let folder = tempfile::tempdir()?;
+    let scratch = Scratch::make()?;
     let mut shown = Vec::new();
-    let tally = replay::replay(&desk, folder.path(), &range, now, |difference| {
+    let tally = replay::replay(&desk, scratch.folder(), &range, now, |difference| {
         if shown.len() < usize::from(asked.limit) {
             shown.push(difference);
         }

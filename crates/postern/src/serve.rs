@@ -2,7 +2,7 @@
 use crate::config::Config;
 use crate::open::{self, Providers};
 use crate::output::{self, Done, Failure};
-use crate::{Program, config, connections, json};
+use crate::{Program, config, connections, json, scratch};
 use anyhow::{Context as _, bail};
 use courier::{Clock, Courier, Parts, Process, Random};
 use desk::people::first_administrator;
@@ -31,6 +31,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 
 pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     let _lock = open::lock(&program.config)?;
+    scratch::sweep();
     let desk = once_there_is_room(|| open::servers_desk(&program.config))?;
     if open::is_demo(&desk.db)? {
         let folder = program.config.data.display();

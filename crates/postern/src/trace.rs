@@ -35,6 +35,7 @@ fn step(of: &Step) -> Value {
 pub fn run(program: &Program, asked: &Trace) -> Result<Done, Failure> {
     let desk = open::desk(&program.config, Missing::Refuse)?;
     let text = asked.sought.trim();
+    let text = mail::address::in_brackets(text).unwrap_or(text);
     if text.is_empty() {
         return Err(Failure::usage("Name a Message-ID, an address, or words of a subject."));
     }

@@ -118,7 +118,8 @@ pub async fn list(
     visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let find = asked.find.trim().to_owned();
+    let find = asked.find.trim();
+    let find = mail::address::in_brackets(find).unwrap_or(find).to_owned();
     let chosen = OUTCOMES.iter().find(|(word, ..)| *word == asked.outcome).unwrap_or(&OUTCOMES[0]);
     let wanted = Wanted { mailbox_id: asked.mailbox.parse().ok(), state: chosen.2 };
     let (sought, after) = (find.clone(), asked.after);

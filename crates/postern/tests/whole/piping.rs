@@ -86,9 +86,12 @@ fn the_exit_status_says_whether_the_message_is_to_be_kept() {
     program.run_with(&["pipe"], &body).fails(64, &["ADDRESS"]);
     program.run_with(&["pipe", ADDRESS, "--bogus"], &body).fails(64, &["--bogus"]);
     program.run_with(&["pipe", ADDRESS, "--log-level", "loud"], &body).fails(75, &["configuration"]);
-    for empty in ["", "\n \r\n"] {
-        program.run_with(&PIPE, empty).fails(65, &["it is empty"]);
-    }
+    program.run_with(&PIPE, "\n \r\n").fails(65, &["nothing but empty lines"]);
+    program.run_with(&PIPE, "").fails(75, &["Nothing came on standard input"]);
+    // What a program finds in place of a standard input that is closed.
+    program
+        .run_from(&PIPE, fs::File::open("/dev/null").unwrap())
+        .fails(75, &["Nothing came on standard input"]);
     // A hole in a file takes no room on the disk.
     let hole = program.file("hole", "");
     fs::File::options().write(true).open(&hole).unwrap().set_len((400 << 20) + 1).unwrap();

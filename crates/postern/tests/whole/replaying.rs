@@ -44,6 +44,13 @@ async fn what_this_version_would_make_of_stored_mail_is_told_and_nothing_changes
     {
         assert!(text.contains(words), "“{words}” is not in {text}");
     }
+    // One that was killed leaves its desk to the next.
+    let place = program.path().join("temporary");
+    let left = place.join("postern-replay-1");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("in-use"), "").unwrap();
+    program.run_in(&[("TMPDIR", place.to_str().unwrap())], &["replay"]).fine();
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0, "it leaves nothing itself");
     program.run(&["replay", "--mailbox", "nobody@contoso.example"]).fails(3, &["nobody@contoso.example"]);
     [&told, item, &item["changes"][0]].into_iter().for_each(is_in_the_manual);
 }

@@ -86,9 +86,9 @@ impl Line {
             if !why.iter().any(|(_, said)| said.starts_with(&asked)) {
                 why.insert(0, ("warn", format!("{asked} {SAY}")));
             }
+        }
         let standing = member.alerts.iter().filter(|alert| alert.fact.kind == Kind::Filing);
         why.extend(standing.map(|alert| ("bad", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
-        }
         let silent = member.alerts.iter().find(|alert| alert.fact.code == "silence");
         why.extend(silent.map(|alert| ("warn", format!("{} {}", alert.fact.reason, alert.fact.remedy))));
         let figure = Figure::of(&member.balances, page);
@@ -240,7 +240,8 @@ fn act(member: &Member, now: i64) -> Act {
     let mailbox = &member.mailbox;
     let needs = |state| state == State::NeedsPerson;
     if mailbox.incoming.host.is_empty() {
-        return Act::Open { words: "Set up", path: format!("/mailboxes/{}/remote", mailbox.id) };
+        let words = if mailbox.last_mail_at.is_some() { "Look at it" } else { "Set up" };
+        return Act::Open { words, path: format!("/mailboxes/{}/remote", mailbox.id) };
     }
     if let Some(dispute) = asks(member, now) {
         let path = format!("/mailboxes/{}/{}", mailbox.id, super::side_word(dispute.grant.side));

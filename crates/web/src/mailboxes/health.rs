@@ -24,6 +24,8 @@ impl Side {
 }
 
 const ON_HOLD: &str = "mail is on hold";
+/// It has no server, and a mail server of one's own brings its mail.
+const HANDED_OVER: &str = "mail is handed over by pipe or LMTP";
 
 impl Side {
     /// Nothing is tried at the moment, so that nothing is well either. What a person has to mend stays told.
@@ -62,7 +64,10 @@ impl Facts {
         let held = |side: Side, works: bool| if page.on_hold && works { side.held() } else { side };
         let incoming = held(incoming(mailbox, page), mailbox.active);
         let outgoing = held(outgoing(mailbox, page), mailbox.outgoing_active);
-        let tries = mailbox.active && mailbox.incoming_health.state != State::Paused && !page.on_hold;
+        let tries = !mailbox.incoming.host.is_empty()
+            && mailbox.active
+            && mailbox.incoming_health.state != State::Paused
+            && !page.on_hold;
         let facts = Facts {
             color: "",
             headline: String::new(),
@@ -72,7 +77,11 @@ impl Facts {
             last_fetch: mailbox.last_fetch_at.map(moment),
             last_sent: mailbox.last_sent_at.map(moment),
             next_try: tries.then(|| moment(mailbox.due_at.max(page.now))),
-            no_try: if mailbox.active && page.on_hold { ON_HOLD } else { "fetching is off" },
+            no_try: match mailbox.incoming.host.is_empty() {
+                true => "nothing is fetched",
+                false if mailbox.active && page.on_hold => ON_HOLD,
+                false => "fetching is off",
+            },
         };
         facts.summed_up()
     }
@@ -82,6 +91,9 @@ impl Facts {
         let worst = [&self.incoming, &self.outgoing].into_iter().find(|side| side.color == "bad");
         let headline = match (worst, &self.last_mail) {
             (Some(side), _) => side.words.to_owned(),
+            (None, Some(at)) if self.incoming.words == HANDED_OVER => {
+                format!("mail is handed over, last {}", at.words())
+            }
             (None, Some(at)) if self.incoming.color == "good" => format!("last fetched {}", at.words()),
             (None, _) => self.incoming.words.to_owned(),
         };
@@ -94,6 +106,10 @@ impl Facts {
     /// is green.
     pub fn with(mut self, alerts: &[Alert]) -> Facts {
         let of_side = |alert: &&Alert| matches!(alert.fact.kind, Kind::Incoming | Kind::Outgoing);
+        if alerts.iter().any(|alert| alert.fact.kind == Kind::Filing) {
+            self.color = "bad";
+            "mail does not become tickets".clone_into(&mut self.headline);
+        }
         if self.color == "good" && alerts.iter().any(|alert| of_side(&alert)) {
             self.color = "warn";
         }
@@ -104,12 +120,11 @@ impl Facts {
 fn incoming(mailbox: &Mailbox, page: &Page) -> Side {
     let health = &mailbox.incoming_health;
     if mailbox.incoming.host.is_empty() {
-        return side(health, page, "", "not set up");
+        return match mailbox.last_mail_at {
+            Some(_) => side(health, page, "good", HANDED_OVER),
+            None => side(health, page, "", "not set up"),
+        };
     }
-        if alerts.iter().any(|alert| alert.fact.kind == Kind::Filing) {
-            self.color = "bad";
-            "mail does not become tickets".clone_into(&mut self.headline);
-        }
     let (color, words) = match health.state {
         State::Paused => ("", "fetching is paused"),
         _ if !mailbox.active => ("", "fetching is off"),

@@ -24,8 +24,13 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub const BLOCK_TIMEOUT: Duration = Duration::from_secs(3 * 60);
 /// A whole letter: the other side is near.
 pub const LETTER_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// How long DATA waits for a place among the letters that are being taken.
+/// A letter up to this comes in whoever else is at it; a larger one needs a place.
+pub const SMALL_BYTES: usize = 64 * 1024;
+/// How long a large letter waits for a place among those that are being taken.
 pub const PLACE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A letter that has a place comes on by so much in this time, or its link ends.
+pub const PACE: Duration = Duration::from_secs(30);
+pub const PACE_BYTES: usize = 30_000;
 /// Recipients of one letter (RFC 5321 §4.5.3.1.8 asks for a hundred at least).
 pub const RECIPIENTS_MAX: usize = 100;
 /// Commands that were not understood, before the link is closed.

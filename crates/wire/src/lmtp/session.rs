@@ -8,8 +8,7 @@ use tokio::time::timeout;
 use super::body;
 use super::command::Command;
 use super::{
-    Answer, COMMAND_TIMEOUT, Handed, Keeper, LETTER_TIMEOUT, LINE_BYTES_MAX, MISTAKES_MAX, PLACE_TIMEOUT,
-    RECIPIENTS_MAX,
+    Answer, COMMAND_TIMEOUT, Handed, Keeper, LETTER_TIMEOUT, LINE_BYTES_MAX, MISTAKES_MAX, RECIPIENTS_MAX,
 };
 use crate::letter::Came;
 use crate::line::{Fault, LineStream};
@@ -20,7 +19,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 const TEXT_BYTES_MAX: usize = 480;
 
 /// Takes letters over this link until it ends, or until `stopping` turns true between two commands. `letters` has a place
-/// for each letter that may come in at a time, of all links.
+/// for each large letter that may come in at a time, of all links.
 pub async fn serve(
     stream: BoxStream,
     keeper: &impl Keeper,
@@ -165,25 +164,28 @@ impl<K: Keeper> Session<'_, K> {
             self.say(503, "5.5.1", "No recipient was taken").await?;
             return Ok(Next::Goes);
         }
-        let Ok(Ok(place)) = timeout(PLACE_TIMEOUT, self.letters.acquire()).await else {
-            self.say(451, "4.3.2", "Too many letters at once; try again soon").await?;
-            self.reset();
-            return Ok(Next::Goes);
-        };
         self.say(354, "", "Go on, and end with a dot").await?;
-        let body = timeout(LETTER_TIMEOUT, body::read(&mut self.lines, self.keeper.room())).await;
+        let body =
+            timeout(LETTER_TIMEOUT, body::read(&mut self.lines, self.keeper.room(), self.letters)).await;
         let recipients = std::mem::take(&mut self.recipients);
         let sender = self.sender.take().unwrap_or_default();
         let count = recipients.len();
-        let mut answers = match body {
+        let (came, place) = match body {
+            Ok(Ok(body)) => (body.came, body.place),
+            Ok(Err(Fault::TimedOut(_))) => {
+                self.say(421, "4.4.2", "The letter comes too slowly").await?;
+                return Ok(Next::Ends);
+            }
+            Ok(Err(fault)) => return Err(fault),
             Err(_) => {
                 self.say(421, "4.4.2", "The letter did not end within ten minutes").await?;
                 return Ok(Next::Ends);
             }
-            Ok(Err(fault)) => return Err(fault),
-            Ok(Ok(Err(error))) => vec![self.keeper.unkept(&error); count],
-            Ok(Ok(Ok(Came::TooBig(_)))) => vec![self.too_large(); count],
-            Ok(Ok(Ok(Came::Whole(letter)))) => {
+        };
+        let mut answers = match came {
+            Err(error) => vec![self.keeper.unkept(&error); count],
+            Ok(Came::TooBig(_)) => vec![self.too_large(); count],
+            Ok(Came::Whole(letter)) => {
                 let from_host = self.from_host.clone().unwrap_or_default();
                 self.keeper.letter(Handed { from_host, sender, recipients, letter }).await
             }
