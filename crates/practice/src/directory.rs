@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
 use crate::exchange::Exchange;
+use crate::graph::Subscription;
 use crate::openid;
 use crate::people;
 use crate::store::Store;
@@ -156,6 +157,9 @@ pub(crate) struct Records {
     /// Of the other identity providers, by their key.
     #[serde(default)]
     pub openid: BTreeMap<String, openid::records::Records>,
+    /// For change notifications of Microsoft Graph.
+    #[serde(default)]
+    pub subscriptions: Vec<Subscription>,
     /// PKCS #8 of the ES256 key, base64.
     pub signing_key: String,
 }

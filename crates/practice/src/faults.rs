@@ -165,6 +165,11 @@ faults! {
     GraphSendDenied         "graph_send_denied"         Graph "sending is answered 403 ErrorSendAsDenied"
     GraphDropAfterSend      "graph_drop_after_send"     Graph "sends, then closes the connection without an answer"
     GraphOwnMessageId       "graph_own_message_id"      Graph "puts its own Message-ID into what is sent"
+    GraphSubscribeDenied    "graph_subscribe_denied"    Graph "making a subscription for change notifications is answered 403 ErrorAccessDenied"
+    GraphSubscribeUnreached "graph_subscribe_unreached" Graph "making a subscription is answered 400 ValidationError: the address could not be reached"
+    GraphSubscriptionRemoved "graph_subscription_removed" Graph "the next letter ends its folder's subscription, which is told in place of it (subscriptionRemoved)"
+    GraphNotificationsMissed "graph_notifications_missed" Graph "the next letter is told to nobody, and that is told (missed)"
+    GraphReauthorization    "graph_reauthorization"     Graph "with the next letter a subscription asks to be renewed (reauthorizationRequired)"
     IntrospectionInactive   "introspection_inactive"    Token "introspection: the access token counts no longer, whatever its end said"
     ImapAuthenticateNo      "imap_authenticate_no"      Imap "AUTHENTICATE answered NO AUTHENTICATE failed."
     ImapAuthenticateJson    "imap_authenticate_json"    Imap "AUTHENTICATE answered with a 401 challenge, then NO (as Google does)"
@@ -257,7 +262,7 @@ impl Faults {
     }
 
     /// Arms a fault for one address only (a recipient, or the mailbox that signs in); a fault of Graph also for one call only:
-    /// `delta`, `$value`, `sendMail`, `move` or `delete`.
+    /// `delta`, `$value`, `sendMail`, `move`, `delete` or `subscriptions`.
     pub fn arm_for(&self, fault: Fault, times: Times, address: &str) {
         self.set(fault, times, Some(address.trim().to_lowercase()));
     }

@@ -180,6 +180,7 @@ pub async fn start(options: Options) -> anyhow::Result<Practice> {
     listeners
         .spawn(accept(smtp, stopped.clone(), move |stream| smtp::serve(inside.clone(), stream, tls.clone())));
     let secure = http::Door::open(https, Some(acceptor))?;
+    listeners.spawn(graph::tell(world.clone(), stopped.clone()));
     listeners.spawn(serve_pages(secure, stopped.clone(), world.clone()));
     listeners.spawn(serve_pages(http::Door::open(http, None)?, stopped, world.clone()));
     Ok(Practice {

@@ -96,6 +96,15 @@ impl Practice {
         failed.map_or(Ok(()), |why| Err(anyhow::Error::msg(why)))
     }
 
+    /// Subscriptions for change notifications of a mailbox that have not ended: id, folder, end (ms).
+    pub fn subscriptions(&self, address: &str) -> Vec<(String, String, i64)> {
+        let now = self.world.clock.now_at();
+        self.world.directory.read(|records| {
+            let own = records.subscriptions.iter().filter(|one| one.mailbox == address && one.ends_at > now);
+            own.map(|one| (one.id.clone(), one.folder.clone(), one.ends_at)).collect()
+        })
+    }
+
     /// A refresh token for `address` as after sign-in and consent, without the browser walk.
     pub fn grant(&self, client_id: &str, address: &str) -> String {
         self.world.issue_refresh_token(client_id, &address.to_lowercase(), permissions::SCOPES_OF_THE_GUIDE)

@@ -42,6 +42,8 @@ pub(crate) struct World {
     pub graph_turns: Turns,
     pub shown_once: ShownOnce,
     pub faults: Faults,
+    /// By which addresses of this machine are told of changes.
+    pub net: wire::net::Net,
     pub http_url: String,
     /// The same pages with TLS, of the practice CA.
     pub https_url: String,
@@ -92,6 +94,7 @@ impl World {
             graph_turns: Turns::default(),
             shown_once: ShownOnce::default(),
             faults: Faults::default(),
+            net: wire::net::Net::new(wire::net::Policy { practice: true, ..wire::net::Policy::default() })?,
             http_url,
             https_url,
             imap_port,

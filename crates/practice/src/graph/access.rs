@@ -68,6 +68,7 @@ pub(super) fn mailbox(world: &World, call: &Call, access: &tokens::Access) -> Re
             let text = "/me request is only valid with delegated authentication flow.";
             return Err(Refusal::bad("BadRequest", text));
         }
+        Whose::Nobody => return Err(Refusal::bad("BadRequest", "It is about no mailbox.")),
         Whose::Me => &access.upn,
         Whose::User(name) => name,
     };

@@ -16,6 +16,8 @@ pub(super) enum Whose {
     Me,
     /// `users/{address or object id}`
     User(String),
+    /// `subscriptions`, which belong to an application.
+    Nobody,
 }
 
 #[derive(Debug)]
@@ -50,11 +52,13 @@ impl Call {
         let (whose, rest) = match (first.to_ascii_lowercase().as_str(), rest.split_first()) {
             ("me", _) => (Whose::Me, rest.to_vec()),
             ("users", Some((user, rest))) => (Whose::User(user.clone()), rest.to_vec()),
+            ("subscriptions", _) => (Whose::Nobody, words.clone()),
             _ => return Err(unknown(first)),
         };
         let root = match &whose {
             Whose::Me => format!("{base}/v1.0/me"),
             Whose::User(user) => format!("{base}/v1.0/users/{}", encoded(user)),
+            Whose::Nobody => format!("{base}/v1.0"),
         };
         let query = form_urlencoded::parse(query.as_bytes())
             .map(|(name, value)| (name.trim_start_matches('$').to_ascii_lowercase(), value.into_owned()));
@@ -65,6 +69,7 @@ impl Call {
     pub fn name(&self) -> &'static str {
         let last = self.words.last().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         match last.as_str() {
+            _ if self.whose == Whose::Nobody => "subscriptions",
             "delta" => "delta",
             "$value" => "$value",
             "sendmail" => "sendMail",

@@ -1,5 +1,5 @@
 //! Microsoft Graph's mail, over the same mailboxes as IMAP and SMTP: which request is which, who may make it,
-//! and how it breaks when told to. Letters are in `messages`, what has changed in `delta`, sending in `send`.
+//! and how it breaks when told to. Letters are in `messages`, what has changed in `delta`, sending in `send`, being told of news in `subscriptions`.
 
 mod access;
 mod call;
@@ -12,6 +12,8 @@ mod messages;
 mod page;
 mod send;
 mod shown;
+mod subscriptions;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -31,10 +33,12 @@ use crate::people;
 use crate::tokens::Access;
 use crate::world::{Shared, World};
 use access::Need;
-use call::Call;
+use call::{Call, Whose};
 use error::{Refusal, Result, Trace};
 use ids::{Ids, ROOT};
 use messages::Carry;
+pub(crate) use subscriptions::Subscription;
+pub(crate) use telling::run as tell;
 
 /// Requests of one application to one mailbox at a time.
 const AT_ONCE_MAX: u32 = 4;
@@ -106,6 +110,9 @@ async fn answer(world: &World, call: &Call) -> Result<Response> {
     }
     if let Some(refusal) = refused(world, &at) {
         return Err(refusal);
+    }
+    if call.whose == Whose::Nobody {
+        return subscriptions::answer(world, call).await;
     }
     let (mailbox, token) = about?;
     dispatch(world, call, &token, &mailbox)

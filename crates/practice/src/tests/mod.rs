@@ -23,6 +23,7 @@ mod shapes;
 mod sign_in;
 mod signing;
 mod smtp;
+mod subscriptions;
 mod token;
 mod waldau;
 mod with_wire;
@@ -59,6 +60,7 @@ fn every_fault_of_the_table_is_tried_by_a_test() {
         // Its table is walked as a whole by faults_at_endpoints and faults_at_graph.
         include_str!("../breakdown.rs"),
         include_str!("google.rs"),
+        include_str!("subscriptions.rs"),
         include_str!("waldau.rs"),
     ]
     .concat();

@@ -1,4 +1,4 @@
-//! A client of Microsoft Graph's mail (REST, v1.0) of what fetching and sending need, over the one HTTP client.
+//! A client of Microsoft Graph's mail (REST, v1.0) of what fetching, being told of news and sending need, over the one HTTP client.
 //!
 //! Messages are told apart by their immutable ids, which survive being moved within the mailbox. What the server hands
 //! out to go on with, its links, is followed to its own host and version only. A message is sent as it was composed,
@@ -11,6 +11,7 @@ mod listing;
 mod message;
 mod send;
 mod session;
+mod subscription;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use gate::{CONCURRENT_MAX, Gate};
 pub use listing::{Listed, Next, Page, Start};
 pub use message::Raw;
 pub use session::Session;
+pub use subscription::{CLIENT_STATE_MAX, LIFE_MS_MAX, Subscription, Wanted};
 
 /// A question and its answer, but for those that carry a message.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);

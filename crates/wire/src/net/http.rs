@@ -181,6 +181,19 @@ impl Net {
             .map_err(|error| explain(tried, &host_of(url), error, HTTP_TIMEOUT))
     }
 
+    /// POST of a text; what is answered to it is read. The text appears in no error.
+    pub async fn post_text(
+        &self,
+        tried: &str,
+        url: &Url,
+        media_type: &str,
+        body: String,
+        bytes_max: usize,
+    ) -> Result<HttpAnswer> {
+        let request = self.client_for(tried, url)?.post(url.clone()).header("content-type", media_type);
+        send(tried, url, request.body(body), bytes_max).await
+    }
+
     fn client_for(&self, tried: &str, url: &Url) -> Result<&reqwest::Client> {
         let host = host_of(url);
         let refuse = |why: &str| Error::rejected(tried, &*host).remedy(why);

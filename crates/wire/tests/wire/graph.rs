@@ -1,6 +1,7 @@
 //! Graph's mail against a small HTTP server on loopback that says what each test wants, hostile answers among it.
 
 mod sending;
+mod subscribing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
