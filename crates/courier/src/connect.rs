@@ -1,6 +1,7 @@
 //! Opens a mailbox's servers: which server, which credential, a fresh token; and once more with a new one when a
 //! token that should be good is refused.
 mod lacking;
+mod moved;
 
 use crate::Courier;
 use crate::graph;

@@ -29,6 +29,7 @@ pub mod rehearse;
 pub mod replay;
 pub mod rounds;
 mod send;
+mod subscription;
 mod trouble;
 mod who;
 
@@ -39,3 +40,4 @@ pub use clock::Clock;
 pub use desk_door::{Courier, Parts};
 pub use process::Process;
 pub use random::Random;
+pub use subscription::PATH as NOTIFICATIONS_PATH;

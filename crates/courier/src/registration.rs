@@ -280,6 +280,7 @@ pub(crate) mod tests {
             frequency_s: 60,
             batch: 50,
             start_from: desk::mailboxes::mailbox::StartFrom::Now,
+            notified: false,
             activated_at: None,
             incoming_health: health(),
             outgoing_health: health(),

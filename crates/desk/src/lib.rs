@@ -75,4 +75,5 @@ pub const MIGRATIONS: [db::Migration; 31] = [
     db::Migration::both(29, include_str!("../migrations/0029_filing.sql")),
     db::Migration::both(31, include_str!("../migrations/0031_listing.sql")),
     db::Migration::both(34, include_str!("../migrations/0034_one_folder.sql")),
+    db::Migration::both(30, include_str!("../migrations/0030_subscription.sql")),
 ];

@@ -4,7 +4,7 @@ use desk::alerts::{alert::Alert, fleet, fleet::Member};
 use desk::mailboxes::balance::Balance;
 use desk::mailboxes::client::certificate;
 use desk::mailboxes::mailbox::{Authentication, Health, Mailbox, Security, ServerSide, Side, State};
-use desk::mailboxes::{client::Client, grant, grant::Grant};
+use desk::mailboxes::{client::Client, grant, grant::Grant, subscription, subscription::Subscription};
 use desk::outgoing::delivery::{self, Delivery, Sending};
 use desk::outgoing::outbox::Outbox;
 use desk::site::mail_hold;
@@ -47,6 +47,8 @@ pub struct MailboxView {
     pub on_hold: bool,
     /// What has ended, and its provider does not know of.
     pub untold: Vec<grant::Untold>,
+    /// What the server was asked to tell of by itself.
+    pub subscriptions: Vec<Subscription>,
 }
 
 pub fn state(state: State) -> &'static str {
@@ -100,6 +102,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
     let mut incoming = server(&m.incoming, m.user(Side::Incoming), m.protocol.word());
     incoming.insert("folder".into(), json!(m.folder_or_inbox()));
     incoming.insert("folders".into(), json!(m.folders().collect::<Vec<_>>()));
+    incoming.insert("notifications".into(), json!(m.notified));
     let mut outgoing = server(&m.outgoing, m.user(Side::Outgoing), m.submission.word());
     outgoing.insert("active".into(), json!(m.outgoing_active));
     outgoing.extend(health(&m.outgoing_health).map(|(key, value)| (key.to_owned(), value)));
@@ -128,6 +131,7 @@ pub fn mailbox(view: &MailboxView) -> Value {
         "silence_unusual_at": maybe_time(view.member.usual.unusual_at),
         "alerts": view.member.alerts.iter().map(alert).collect::<Vec<_>>(),
         "questions": view.questions.iter().map(question).collect::<Vec<_>>(),
+        "subscriptions": view.subscriptions.iter().map(of_subscription).collect::<Vec<_>>(),
         "untold": view.untold.iter().map(untold).collect::<Vec<_>>(),
     });
     for (key, value) in health(&m.incoming_health) {
@@ -167,6 +171,18 @@ fn question(of: &Question) -> Value {
 
 fn untold(of: &grant::Untold) -> Value {
     json!({ "side": of.side.word(), "next_try_at": time(of.next_at), "reason": text_or_null(&of.said) })
+}
+
+fn of_subscription(of: &Subscription) -> Value {
+    json!({
+        "folder": of.folder,
+        "state": of.state.word(),
+        "ends_at": maybe_time(of.ends_at),
+        "told_at": maybe_time(of.told_at),
+        "next_try_at": time(of.due_at),
+        "reason": text_or_null(&of.reason),
+        "remedy": text_or_null(&of.remedy),
+    })
 }
 
 /// What a folder holds on its server, and here.
@@ -396,6 +412,7 @@ pub fn view(
     let waiting = member.disputes.iter().filter(|dispute| dispute.until > now);
     let questions = waiting.map(Question::of).collect();
     let untold = grant::untold(tx, mailbox.id)?;
+    let subscriptions = subscription::of_mailbox(tx, mailbox.id)?;
     Ok(MailboxView {
         mailbox,
         department,
@@ -406,6 +423,7 @@ pub fn view(
         member,
         questions,
         untold,
+        subscriptions,
         now,
         on_hold: mail_hold::find(tx)?.is_some(),
     })

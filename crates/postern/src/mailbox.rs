@@ -369,6 +369,12 @@ fn details(view: &json::MailboxView) -> String {
     for balance in &view.member.balances {
         let _ = writeln!(text, "  folder {}: {}", balance.folder, figure(balance));
     }
+    for one in &view.subscriptions {
+        let until = one.ends_at.map(|_| format!(" until {}", at(one.ends_at))).unwrap_or_default();
+        let said = format!("{} {}", one.reason, one.remedy);
+        let _ =
+            writeln!(text, "  told of mail in {}: {}{until} {}", one.folder, one.state.word(), said.trim());
+    }
     if let Some(callback) = &view.callback {
         let _ = writeln!(text, "  Callback Endpoint: {callback}");
     }

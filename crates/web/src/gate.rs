@@ -180,11 +180,15 @@ async fn admit(
     let Some(rule) = gate.policies.find(request.method(), &path) else {
         return Err(Error::WrongMethod.into());
     };
+    if rule.policy == Policy::Machine {
+        // It shows no session and changes nothing by itself, so that there is nothing to forge.
+        return Ok(Admitted { request, once: None });
+    }
     if !safe && !origin::is_own_page(&state.site.url, request.headers()) {
         return Err(Error::Forged.into());
     }
     match rule.policy {
-        Policy::Public => {}
+        Policy::Public | Policy::Machine => {}
         Policy::SetUp => {
             if state.courier.read(agent::has_administrator).await? {
                 return Err(Error::Refused(desk::Refusal::AdministratorExists).into());

@@ -34,6 +34,7 @@ mod mail_hold;
 mod mailboxes;
 mod moment;
 mod notes;
+mod notifications;
 mod origin;
 mod page;
 mod password;

@@ -4,7 +4,7 @@
 //! this table, so that a new line without a case fails them.
 use crate::{
     State, agents, alerts, assets, attachments, drafts, held, home, inbox, journal, letters, live, mail_hold,
-    mailboxes, notes, profile, replies, set_up, sign_in, tickets, uploads,
+    mailboxes, notes, notifications, profile, replies, set_up, sign_in, tickets, uploads,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -20,6 +20,8 @@ pub enum Policy {
     Administrator,
     /// Only while there is no administrator.
     SetUp,
+    /// A provider's machine: no session, no page and no form of ours. Whoever answers reads the body and judges it.
+    Machine,
 }
 
 /// What a form may be at most, unless its route says otherwise.
@@ -82,6 +84,7 @@ fn doors() -> Vec<Route> {
         changes("/profile", Agent, profile::change),
         changes("/profile/password", Agent, profile::set_password),
         changes("/profile/sessions/{id}/end", Agent, profile::end_session),
+        changes("/graph/notifications", Policy::Machine, notifications::hear),
     ]
 }
 

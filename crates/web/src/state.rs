@@ -40,6 +40,8 @@ pub struct State {
     pub(crate) rehearsed: Looked<crate::mailboxes::dry_run::Rehearsal>,
     /// The folders that servers offer.
     pub(crate) offered: Looked<courier::probe::folders::Offer>,
+    /// What Microsoft tells of new mail.
+    pub(crate) hearing: Arc<crate::notifications::Hearing>,
     /// The live streams that are open.
     pub(crate) seats: Arc<crate::live::Seats>,
     /// Letters already made safe.
@@ -71,6 +73,7 @@ impl State {
             examined: Default::default(),
             rehearsed: Default::default(),
             offered: Default::default(),
+            hearing: Arc::default(),
             seats: Arc::default(),
             letters: Arc::default(),
         }

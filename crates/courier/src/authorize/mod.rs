@@ -29,6 +29,7 @@ pub(crate) use unattended::go_on as go_on_unattended;
 pub use unattended::{ask_now, needs_nobody};
 pub use wire::oauth::thumbprint_sha1;
 
+pub use crate::subscription::before_moving;
 pub use paste::{awaits_paste, pasted};
 pub use revoke::{
     Watched, change, delete_tokens, delete_tokens_of, remove, take_back_ended, taken_back_where, watch,

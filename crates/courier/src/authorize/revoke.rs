@@ -126,6 +126,7 @@ async fn delete(courier: &Courier, by: &desk::By, ids: Vec<i64>) -> desk::Result
 pub async fn remove(courier: &Courier, by: &desk::By, mailbox_id: i64) -> desk::Result<String> {
     let (courier, by) = (courier.clone(), by.clone());
     let task = tokio::spawn(async move {
+        crate::subscription::before_removal(&courier, mailbox_id).await?;
         let watched = watch(&courier, vec![Whose::Mailbox(mailbox_id)]).await?;
         let acts = by.clone();
         courier.write(move |tx| mailbox::remove(tx, &acts, mailbox_id)).await?;

@@ -38,6 +38,16 @@ pub(super) fn server_changed() -> Trouble {
     )
 }
 
+/// What was made at the server of before cannot be ended there.
+pub(super) fn elsewhere_now() -> Trouble {
+    Trouble::new(
+        Class::Configuration,
+        "elsewhere_now",
+        "The mailbox is read at another server by now, and what opens that is not sent to the one of before.",
+        "Nothing to do: what was made there ends by itself.",
+    )
+}
+
 pub(super) fn no_password(side: Side) -> Trouble {
     let tab = match side {
         Side::Incoming => "Remote Mailbox",

@@ -1,4 +1,4 @@
-//! When what is done: fetching, filing, sending, refreshing, alerting, asking about device codes and looking at clock and key,
+//! When what is done: fetching, filing, sending, refreshing, alerting, asking about device codes, being told of news and looking at clock and key,
 //! woken by commits and by the clock. What is done is elsewhere; here nothing escapes: it is logged once, and the round goes on.
 mod alerting;
 mod devices;
@@ -9,12 +9,14 @@ mod key;
 mod refreshing;
 mod sending;
 mod set_back;
+mod subscribing;
 mod wake;
 
 pub use alerting::turn as look_for_alerts;
 pub use hold::run as while_released;
 pub use refreshing::look as refresh_due;
 pub(crate) use set_back::SET_BACK_MS;
+pub use subscribing::look as look_after_subscriptions;
 pub(crate) use wake::Wake;
 
 use crate::Courier;
@@ -47,6 +49,7 @@ pub fn start(courier: Courier, shutdown: watch::Receiver<bool>) -> JoinHandle<()
         rounds.spawn(lasting("looking at the key", courier.clone(), shutdown.clone(), key::run));
         rounds.spawn(lasting("alerting", courier.clone(), shutdown.clone(), alerting::run));
         rounds.spawn(lasting("asking about codes", courier.clone(), shutdown.clone(), devices::run));
+        rounds.spawn(lasting("subscribing", courier.clone(), shutdown.clone(), subscribing::run));
         rounds.spawn(lasting("refreshing", courier, shutdown.clone(), refreshing::run));
         let mut shutdown = shutdown;
         let all = async { while rounds.join_next().await.is_some() {} };

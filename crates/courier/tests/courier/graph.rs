@@ -26,9 +26,14 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new(start_from: StartFrom, fetched: Fetched) -> Scene {
+        Scene::at("http://localhost:8080/", start_from, fetched).await
+    }
+
+    /// With the pages at this address.
+    pub async fn at(site: &str, start_from: StartFrom, fetched: Fetched) -> Scene {
         let (clock, hand) = practice::Clock::by_hand(NOON);
         let practice = practice::start(Options { clock, ..Options::loopback([7; 32]) }).await.unwrap();
-        let stage = Stage::trusting(practice.ca_pem.clone().into_bytes());
+        let stage = Stage::trusting_at(practice.ca_pem.clone().into_bytes(), site);
         let scene = Scene { stage, practice, hand };
         scene.register();
         scene.remote(start_from.clone(), fetched.clone(), false, Completeness::Draft);
@@ -89,7 +94,19 @@ impl Scene {
     }
 
     pub fn remote(&self, start_from: StartFrom, fetched: Fetched, active: bool, completeness: Completeness) {
-        let remote = RemoteMailbox {
+        self.remote_with(start_from, fetched, active, completeness, |_| {});
+    }
+
+    /// The same with something else in it.
+    pub fn remote_with(
+        &self,
+        start_from: StartFrom,
+        fetched: Fetched,
+        active: bool,
+        completeness: Completeness,
+        change: impl FnOnce(&mut RemoteMailbox),
+    ) {
+        let mut remote = RemoteMailbox {
             protocol: Protocol::Graph,
             server: self.server(Authentication::Microsoft),
             folders: Vec::new(),
@@ -98,7 +115,9 @@ impl Scene {
             batch: 3,
             fetched,
             start_from,
+            notified: false,
         };
+        change(&mut remote);
         let desk = self.stage.courier.desk().clone();
         self.stage.write(|tx| {
             let (by, id) = (self.stage.by(), self.stage.mailbox_id);

@@ -27,6 +27,7 @@ mod pop3;
 mod pretend;
 #[path = "../../../wire/tests/wire/pretend_dns.rs"]
 mod pretend_dns;
+mod pretend_ear;
 mod pretend_imap;
 mod pretend_pop3;
 mod pretend_provider;
@@ -39,6 +40,7 @@ mod rounds;
 mod send;
 mod settling;
 mod stage;
+mod subscribing;
 mod taking_back;
 mod two_services;
 mod unattended;

@@ -22,6 +22,7 @@ use url::Url;
 pub const NOON: i64 = 1_795_521_600_000;
 pub const ADDRESS: &str = "support@contoso.example";
 pub const PASSWORD: &str = "correct horse";
+const SITE: &str = "http://localhost:8080/";
 
 pub struct Stage {
     pub courier: Courier,
@@ -43,14 +44,23 @@ impl Stage {
 
     /// Of servers whose certificates this authority signs.
     pub fn trusting(ca_pem: Vec<u8>) -> Stage {
+        Stage::trusting_at(ca_pem, SITE)
+    }
+
+    /// The same with the pages at another address.
+    pub fn trusting_at(ca_pem: Vec<u8>, site: &str) -> Stage {
         let extra_ca_pem = Some(ca_pem);
-        Stage::with(wire::net::Policy { practice: true, extra_ca_pem, ..wire::net::Policy::default() })
+        Stage::at(site, wire::net::Policy { practice: true, extra_ca_pem, ..wire::net::Policy::default() })
     }
 
     fn with(policy: wire::net::Policy) -> Stage {
+        Stage::at(SITE, policy)
+    }
+
+    fn at(site: &str, policy: wire::net::Policy) -> Stage {
         let desk = TestDesk::new();
         let clock = Clock::by_hand(NOON);
-        let courier = courier_with(&desk, &clock, Process::named("test:one"), policy);
+        let courier = courier_at(site, (*desk).clone(), &clock, Process::named("test:one"), policy);
         let mailbox_id =
             apart(|| desk.db.write(|tx| mailbox::create(tx, &by(NOON), ADDRESS, "Support", 1)).unwrap());
         Stage { courier, clock, mailbox_id, desk }
@@ -349,12 +359,16 @@ fn courier_with(desk: &TestDesk, clock: &Clock, process: Process, policy: wire::
 }
 
 fn courier_of(desk: Desk, clock: &Clock, process: Process, policy: wire::net::Policy) -> Courier {
+    courier_at(SITE, desk, clock, process, policy)
+}
+
+fn courier_at(site: &str, desk: Desk, clock: &Clock, process: Process, policy: wire::net::Policy) -> Courier {
     Courier::new(Parts {
         desk,
         net: wire::net::Net::new(policy).unwrap(),
         clock: clock.clone(),
         random: Random::seeded(7),
-        site_url: Url::parse("http://localhost:8080/").unwrap(),
+        site_url: Url::parse(site).unwrap(),
         practice: true,
         process,
     })
@@ -391,6 +405,7 @@ fn remote(
         batch: 3,
         fetched,
         start_from,
+        notified: false,
     }
 }
 

@@ -87,6 +87,7 @@ impl Scene {
             batch: 3,
             fetched: Fetched::Nothing,
             start_from: StartFrom::Now,
+            notified: false,
         };
         let outgoing = OutgoingMailbox {
             submission: mailbox::Submission::Smtp,
@@ -204,6 +205,7 @@ impl Scene {
             batch: 3,
             fetched: Fetched::Nothing,
             start_from: StartFrom::Now,
+            notified: false,
         };
         let vault = &self.stage.courier.desk().vault;
         self.stage.write(|tx| {

@@ -159,6 +159,8 @@ pub struct Mailbox {
     pub frequency_s: i64,
     pub batch: i64,
     pub start_from: StartFrom,
+    /// The server is asked to tell of new mail by itself, where it is Microsoft Graph.
+    pub notified: bool,
     pub activated_at: Option<i64>,
     pub incoming_health: Health,
     pub outgoing_health: Health,
@@ -255,7 +257,7 @@ const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, ope
     in_protocol, in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
     in_folder, in_more_folders,
     out_protocol, out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
-    out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, activated_at,
+    out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, notified, activated_at,
     state, state_since, reason_code, reason, remedy,
     out_state, out_state_since, out_reason_code, out_reason, out_remedy,
     failures, last_fetch_at, last_mail_at, last_sent_at, due_at
@@ -341,6 +343,8 @@ pub struct RemoteMailbox {
     pub batch: i64,
     pub fetched: Fetched,
     pub start_from: StartFrom,
+    /// Of Microsoft Graph alone.
+    pub notified: bool,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {

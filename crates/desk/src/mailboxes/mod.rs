@@ -10,6 +10,7 @@ pub mod mailbox;
 pub mod named;
 pub mod numbering;
 pub mod put_off;
+pub mod subscription;
 mod tenant;
 pub mod uid_set;
 pub mod usual;

@@ -14,6 +14,7 @@ pub fn not_beyond(tx: &mut Tx<'_>, beyond: i64, now: i64) -> Result<u64> {
                   OR EXISTS (SELECT 1 FROM client c WHERE c.id = consent.client_id AND c.flow <> 'code'))",
         "UPDATE consent SET take_back_at = $1 WHERE take_back_at > $2",
         "UPDATE notice SET due_at = $1 WHERE due_at > $2 AND state = 'waiting'",
+        "UPDATE subscription SET due_at = $1 WHERE due_at > $2",
     ] {
         hurried += tx.execute(update, params![now, beyond])?;
     }

@@ -9,6 +9,9 @@ const MAILBOX: &str = "UPDATE mailbox SET leased_until = 0, leased_by = '', gene
      WHERE leased_by = $1 AND leased_until > $2";
 const INBOX: &str = "UPDATE inbox SET leased_until = 0, leased_by = '', generation = generation + 1
      WHERE leased_by = $1 AND leased_until > $2 AND state = 'new'";
+const SUBSCRIPTION: &str =
+    "UPDATE subscription SET leased_until = 0, leased_by = '', generation = generation + 1
+     WHERE leased_by = $1 AND leased_until > $2";
 const NOTICE: &str = "UPDATE notice SET leased_until = 0, leased_by = '', generation = generation + 1
      WHERE leased_by = $1 AND leased_until > $2 AND state = 'waiting'";
 
@@ -19,6 +22,7 @@ pub fn let_go(tx: &mut Tx<'_>, owner: &str, now: i64) -> Result<bool> {
         MAILBOX,
         INBOX,
         NOTICE,
+        SUBSCRIPTION,
         "UPDATE outbox SET leased_until = 0, leased_by = '', generation = generation + 1
          WHERE leased_by = $1 AND leased_until > $2 AND state = 'queued' AND blob_id IS NULL",
     ] {
@@ -43,6 +47,7 @@ pub fn release(tx: &mut Tx<'_>, owner: &str, now: i64) -> Result<u64> {
         MAILBOX,
         INBOX,
         NOTICE,
+        SUBSCRIPTION,
         "UPDATE consent SET leased_until = 0, leased_by = '', generation = generation + 1
          WHERE leased_by = $1 AND leased_until > $2",
     ] {

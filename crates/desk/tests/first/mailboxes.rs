@@ -49,6 +49,7 @@ pub fn remote(host: &str, password: Option<&str>) -> RemoteMailbox {
         batch: 50,
         fetched: Fetched::Nothing,
         start_from: StartFrom::Now,
+        notified: false,
     }
 }
 pub fn change(desk: &TestDesk, id: i64, remote: &RemoteMailbox, completeness: Completeness) -> Result<()> {

@@ -18,3 +18,4 @@ mod sealed;
 mod site;
 mod statements;
 mod store;
+mod subscriptions;

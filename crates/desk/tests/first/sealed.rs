@@ -8,7 +8,7 @@ use desk::testing::TestDesk;
 use std::collections::BTreeSet;
 
 /// Bytes that are no secret. A new column of bytes stands here or in `sealed::ALL`.
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 9] = [
     "blob.hash",
     "admin_consent.state_hash",
     "consent.state_hash",
@@ -16,6 +16,7 @@ const PLAIN: [&str; 8] = [
     "inbox.content_key",
     "inbox_again.content_key",
     "session.token_hash",
+    "subscription.secret_hash",
     "client_certificate.der",
 ];
 

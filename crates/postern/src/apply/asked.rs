@@ -36,6 +36,7 @@ pub struct AskedRemote {
     pub batch: Option<i64>,
     pub fetched: Option<Fetched>,
     pub start_from: Option<StartFrom>,
+    pub notified: Option<bool>,
 }
 pub struct AskedOutgoing {
     pub submission: Option<Submission>,
@@ -125,6 +126,7 @@ impl AskedRemote {
             batch: self.batch.unwrap_or(stored.batch),
             fetched: self.fetched.clone().unwrap_or_else(|| stored.fetched.clone()),
             start_from: self.start_from.clone().unwrap_or_else(|| stored.start_from.clone()),
+            notified: self.notified.unwrap_or(stored.notified && protocol == Protocol::Graph),
         }
     }
 }

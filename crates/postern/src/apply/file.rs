@@ -54,6 +54,7 @@ struct Incoming {
     security: Option<EnteredSecurity>,
     folder: Option<String>,
     folders: Option<Vec<String>>,
+    notifications: Option<bool>,
     authentication: EnteredAuthentication,
     user: Option<String>,
     password_file: Option<PathBuf>,
@@ -215,6 +216,7 @@ impl Entry {
             batch: self.batch,
             fetched: self.fetched.as_deref().map(fetched).transpose()?,
             start_from: self.start_from.as_deref().map(start_from).transpose()?,
+            notified: incoming.notifications,
         }))
     }
 }

@@ -97,6 +97,55 @@ async fn a_mailbox_is_read_and_answered_by_graph_alone_whatever_goes_wrong_there
     demo.server.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn microsoft_tells_of_a_letter_that_would_be_looked_for_tomorrow() {
+    let demo = Demo::start();
+    let mut visitor = demo.signed_in().await;
+    connected(&demo, &mut visitor).await;
+    let remote = async |visitor: &mut Visitor, notified: bool| {
+        let shown = demo.mailbox(ADDRESS);
+        assert_eq!(shown["incoming"]["protocol"], "graph", "{shown}");
+        let base = visitor.get(demo.url("/mailboxes/1/remote")).await;
+        let form = base.form("Save Changes").set("frequency", "86400").without("notified");
+        let form = if notified { form.with("notified", "1") } else { form };
+        visitor.submit(form).await.says("Saved.");
+    };
+    remote(&mut visitor, true).await;
+    let told = || demo.mailbox(ADDRESS)["subscriptions"].as_array().unwrap().clone();
+    until("a subscription", async || told().iter().any(|one| one["state"] == "active").then_some(())).await;
+    // Whatever it was made due for is done, and nothing more comes by the clock.
+    until("a look that is a day away", async || {
+        let next: jiff::Timestamp = demo.mailbox(ADDRESS)["next_try_at"].as_str()?.parse().ok()?;
+        (next.as_second() - jiff::Timestamp::now().as_second() > 80_000).then_some(())
+    })
+    .await;
+    for subject in ["The gate is told of", "And so is the fence"] {
+        demo.write("ann.porter@nordwind.example", subject, "Look.").await;
+        until("a ticket by a notification", async || {
+            demo.tickets().iter().any(|ticket| ticket["subject"] == subject).then_some(())
+        })
+        .await;
+    }
+    assert!(told()[0]["told_at"].is_string(), "{:?}", told());
+    let page = visitor.get(demo.url("/mailboxes/1/remote")).await;
+    page.says("new mail is told of at once");
+    // One that Microsoft ends is made anew, and what it did not tell of comes.
+    demo.goes_wrong("graph_subscription_removed", 1).await;
+    demo.write("ann.porter@nordwind.example", "Told by its end", "Look.").await;
+    until("a ticket by the end of the subscription", async || {
+        demo.tickets().iter().any(|ticket| ticket["subject"] == "Told by its end").then_some(())
+    })
+    .await;
+    until("another subscription", async || told().iter().any(|one| one["state"] == "active").then_some(()))
+        .await;
+    remote(&mut visitor, false).await;
+    until("no subscription", async || told().is_empty().then_some(())).await;
+    let page = visitor.get(demo.url("/mailboxes/1/remote")).await;
+    page.says("asked Microsoft to tell of new mail no more");
+    demo.run(&["check"]);
+    demo.server.stop();
+}
+
 #[test]
 fn a_file_asks_for_graph_and_gets_the_servers_of_its_cloud() {
     let program = program();
@@ -120,6 +169,9 @@ fn a_file_asks_for_graph_and_gets_the_servers_of_its_cloud() {
         );
     }
     assert_eq!(apply(&text), "unchanged");
+    let notified = text.replace("[mailbox.incoming]", "[mailbox.incoming]\nnotifications = true");
+    assert_eq!(apply(&notified), "changed");
+    assert_eq!((&shown()["incoming"]["notifications"], apply(&text)), (&true.into(), "unchanged".to_owned()));
     // Back to the mail servers, which have other hosts and ports.
     assert_eq!(
         apply(&text.replace("\"graph\"", "\"imap\"").replacen(

@@ -79,6 +79,12 @@ fn words(kind: &str) -> String {
         "unaccounted_asked" => "asked for what is unaccounted",
         "unaccounted_cancelled" => "cancelled the fetching of what is unaccounted",
         "unaccounted_fetched" => "fetched what was unaccounted",
+        "notifications_begun" => "asked Microsoft to tell of new mail",
+        "notifications_refused" => "could not have Microsoft tell of new mail, and asks again",
+        "notifications_ended" => "asked Microsoft to tell of new mail no more",
+        "notifications_not_ended" => {
+            "could not ask Microsoft to tell of new mail no more: it ends by itself, and is ignored until then"
+        }
         "silence_watched" => "switched the alert about a silence on",
         "silence_not_watched" => "switched the alert about a silence off",
         "token_deleted" => "deleted the token",

@@ -17,6 +17,7 @@ mod happening;
 mod health;
 pub mod list;
 pub(crate) mod looked;
+mod notified;
 pub mod outgoing;
 pub mod preset;
 mod provider;
@@ -40,10 +41,12 @@ use desk::db::Tx;
 use desk::mailboxes::client::Flow;
 use desk::mailboxes::grant::{self, Grant, State as GrantState, Untold};
 use desk::mailboxes::mailbox::{self, Mailbox, Shape, Side, StartFrom};
+use desk::mailboxes::subscription;
 use desk::site::event::{self, Subject};
 use fleet::Line;
 use happening::Happening;
 use health::Facts;
+use notified::Notified;
 use serde::Deserialize;
 
 /// For templates, which name no variant of another crate.
@@ -85,6 +88,8 @@ pub struct Frame {
     pub signed_in: Option<String>,
     /// Who is signed in instead of a person, when nobody signs in.
     pub signs_in_alone: Option<&'static str>,
+    /// What the server was asked to tell of by itself.
+    pub notified: Vec<Notified>,
     /// The same as a line of the list.
     pub line: Line,
     /// The newest things that happened to it, newest first.
@@ -200,9 +205,9 @@ pub async fn frame(
     let mailbox = find(state, id).await?;
     let read = state.courier.read(move |tx| {
         let member = desk::alerts::fleet::of(tx, id)?.ok_or(desk::Refusal::NotFound("email"))?;
-        Ok((happened(tx, &member)?, grant::untold(tx, id)?, member))
+        Ok((happened(tx, &member)?, grant::untold(tx, id)?, subscription::of_mailbox(tx, id)?, member))
     });
-    let (happened, untold, member) = read.await?;
+    let (happened, untold, subscriptions, member) = read.await?;
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
     page.done = asked.done.as_deref().and_then(done_sentence).map(str::to_owned);
     let banner = match &visit.who {
@@ -240,6 +245,7 @@ pub async fn frame(
         state.courier.read(move |tx| Ok(used.map(|id| grant::find(tx, id)).transpose()?.flatten()));
     let signed_in = opened_by.await?.and_then(|grant| grant.owner_address);
     let frame = Frame {
+        notified: Notified::all(&mailbox, &subscriptions, &page),
         mailbox,
         tab,
         is_config: false,

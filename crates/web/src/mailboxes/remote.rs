@@ -32,6 +32,8 @@ pub struct RemoteForm {
     pub move_to: String,
     pub start_from: String,
     pub start_date: String,
+    /// Change notifications of Microsoft Graph.
+    pub notified: bool,
 }
 
 impl TabForm for RemoteForm {
@@ -62,6 +64,7 @@ impl TabForm for RemoteForm {
             move_to: move_to.to_owned(),
             start_from: start_from.to_owned(),
             start_date: start_date.to_owned(),
+            notified: mailbox.notified,
         }
     }
     fn typed(form: &Form, mailbox: &Mailbox, presets: &Presets) -> RemoteForm {
@@ -73,6 +76,8 @@ impl TabForm for RemoteForm {
             server.fill_in(place);
             server.moves_to(place, &[&preset.imap, &preset.pop, &preset.graph]);
         }
+        // The field is hidden with other protocols, and sent all the same.
+        let notified = protocol == Protocol::Graph.word();
         RemoteForm {
             protocol,
             server,
@@ -84,6 +89,7 @@ impl TabForm for RemoteForm {
             move_to: form.text("move_to"),
             start_from: form.text("start_from"),
             start_date: form.text("start_date"),
+            notified: notified && form.is_on("notified"),
         }
     }
     async fn show(self, state: &State, around: Around) -> Result<Response, Error> {
@@ -92,7 +98,13 @@ impl TabForm for RemoteForm {
         let offers = state.presets.offers(&frame.mailbox);
         let password_warning = state.presets.password_warning(&frame.mailbox.address, &self.server.host);
         let form = self;
-        show_as(status, &RemotePage { page, frame, form, offers, practice, password_warning, why })
+        let site = &state.site.url;
+        let told_at = site.join(courier::NOTIFICATIONS_PATH).map(String::from).unwrap_or_default();
+        let is_here = choice::is_this_machine(site);
+        let is_reachable = if is_here { practice } else { state.is_https() && choice::has_public_name(site) };
+        let page =
+            RemotePage { page, frame, form, offers, practice, told_at, is_reachable, password_warning, why };
+        show_as(status, &page)
     }
 }
 
@@ -125,6 +137,7 @@ impl RemoteForm {
                 "date" => StartFrom::Date(date(&self.start_date)?),
                 _ => StartFrom::Now,
             },
+            notified: self.notified,
         })
     }
 }
@@ -148,6 +161,9 @@ struct RemotePage {
     form: RemoteForm,
     offers: Vec<Offer>,
     practice: bool,
+    /// The address that Microsoft tells of new mail, and whether it has a name that Microsoft could know.
+    told_at: String,
+    is_reachable: bool,
     /// What to know before a password is entered here.
     password_warning: Option<String>,
     why: Option<String>,
@@ -170,6 +186,7 @@ pub(super) async fn save(
 ) -> desk::Result<()> {
     let mailbox = super::stored(state, id).await?;
     let remote = RemoteForm::typed(form, &mailbox, &state.presets).remote(form)?;
+    authorize::before_moving(&state.courier, id, &remote).await?;
     let (by, vault, nonce) = (who.by(), state.courier.desk().vault.clone(), state.courier.random());
     let change =
         move |tx: &mut Tx<'_>| mailbox::change_remote(tx, &vault, &by, id, &remote, completeness, nonce);

@@ -166,7 +166,7 @@ async fn what_belongs_elsewhere_is_not_found_by_an_agent_nor_an_administrator() 
             Policy::Administrator => {
                 vec![ask(&mut maya, &route, &there).await, ask(&mut maya, &route, &back).await]
             }
-            Policy::Public | Policy::SetUp => {
+            Policy::Public | Policy::SetUp | Policy::Machine => {
                 panic!("{route:?} names something within another for everybody")
             }
         };

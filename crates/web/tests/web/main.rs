@@ -1,5 +1,6 @@
 //! The web as people meet it: requests through the router, pages read as text, the clock by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+mod notifications;
 mod office;
 
 mod agents;

@@ -175,7 +175,7 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
     tx.execute(
         "UPDATE mailbox SET in_host = $2, in_port = $3, in_security = $4, in_authentication = $5, in_user = $6,
                 in_folder = $7, active = $8, frequency_s = $9, batch = $10, fetched = $11, fetched_folder = $12,
-                start_from = $13, in_protocol = $16, in_more_folders = $17, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
+                start_from = $13, in_protocol = $16, in_more_folders = $17, notified = $18, activated_at = CASE WHEN $8 = 1 THEN COALESCE(activated_at, $15) ELSE activated_at END,
                 state_since = CASE WHEN state = $14 THEN state_since ELSE $15 END, state = $14,
                 reason_code = CASE WHEN $14 = 'new' THEN '' ELSE reason_code END,
                 reason = CASE WHEN $14 = 'new' THEN '' ELSE reason END,
@@ -199,7 +199,8 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
             state,
             by.at,
             new.protocol.word(),
-            new.more_folders.join("\n")
+            new.more_folders.join("\n"),
+            new.notified
         ],
     )?;
     let fresh: Vec<&str> = new.folders().filter(|folder| !old.fetches(folder)).collect();
@@ -256,6 +257,7 @@ fn fields_of_remote(mailbox: &Mailbox) -> Fields {
         ("batch", json!(mailbox.batch)),
         ("fetched", json!([mailbox.fetched.word(), mailbox.fetched.folder()])),
         ("start_from", json!(mailbox.start_from.word())),
+        ("notified", json!(mailbox.notified)),
     ]);
     fields
 }

@@ -155,6 +155,7 @@ impl FromRow for Mailbox {
             frequency_s: c.take()?,
             batch: c.take()?,
             start_from: StartFrom::from_word(c.take()?),
+            notified: c.take()?,
             activated_at: c.take()?,
             incoming_health: health(c)?,
             outgoing_health: health(c)?,

@@ -97,6 +97,10 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
             return Err(Refusal::BadEndpoint { field: "Start From", why }.into());
         }
     }
+    if remote.notified && remote.protocol != Protocol::Graph {
+        let why = "only Microsoft Graph tells of new mail by itself: leave it off, or choose Microsoft Graph as Protocol.";
+        return Err(Refusal::BadEndpoint { field: "Change notifications", why: why.into() }.into());
+    }
     let changed = Mailbox {
         protocol: remote.protocol,
         incoming,
@@ -105,6 +109,7 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
         frequency_s: remote.frequency_s,
         batch: remote.batch,
         start_from: remote.start_from.clone(),
+        notified: remote.notified,
         ..old.clone()
     };
     with_folders(&changed, &remote.folders)
