@@ -27,8 +27,8 @@ pub(super) async fn walk(
     let (mailbox, fetched_by, folders) = courier
         .read(move |tx| {
             let mailbox = mailbox::get(tx, mailbox_id)?;
-            let fetched_by = follow::fetched_by(tx, &mailbox)?;
-            let folders = follow::folders(tx, &mailbox)?;
+            let fetched_by = mailbox::fetched_by(tx, &mailbox)?;
+            let folders = mailbox::folders_of_round(tx, &mailbox)?;
             Ok((mailbox, fetched_by, folders))
         })
         .await?;

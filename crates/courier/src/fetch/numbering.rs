@@ -1,10 +1,11 @@
 //! What a server says of the numbers and names of its messages, where it is not to be believed the first time.
 use super::memory::Place;
 use crate::Courier;
+use crate::connect::explained;
 use crate::trouble::Trouble;
 use desk::intake::inbox;
-use desk::mailboxes::mailbox::Mailbox;
-use desk::mailboxes::named;
+use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::{cursor, named, numbering};
 use mail::explain::Class;
 use std::collections::HashSet;
 use wire::imap;
@@ -54,4 +55,31 @@ pub(super) async fn forgettable(
 fn place(mailbox: &Mailbox) -> Place {
     let (folder, uid_validity) = (mailbox.folder_or_inbox().to_owned(), named::validity(mailbox));
     Place { mailbox_id: mailbox.id, folder, uid_validity }
+}
+
+/// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the
+/// one that was read, whatever it says (RFC 3501 §2.3.1.1: UIDs rise).
+pub(super) async fn whose(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    session: &mut imap::Session,
+    selected: &imap::Selected,
+) -> Result<u32, Trouble> {
+    let (of, folder) = (mailbox.clone(), mailbox.folder_or_inbox().to_owned());
+    let read = courier.read(move |tx| Ok((numbering::find(tx, &of)?, cursor::find(tx, of.id, &folder)?)));
+    let (known, read_to) = read.await?;
+    if let Some(known) = known {
+        let validity = known.validity(selected.uid_validity);
+        let goes_back = |next: &u32| {
+            read_to.is_some_and(|cursor| cursor.uid_validity == validity && *next <= cursor.uid_last)
+        };
+        let Some(next) = selected.uid_next.filter(goes_back) else { return Ok(validity) };
+        let beyond = session.uids_since(next.saturating_sub(1)).await;
+        if !explained(courier, mailbox, Side::Incoming, beyond).await?.is_empty() {
+            return Ok(validity); // it only counts badly
+        }
+    }
+    let of = mailbox.clone();
+    let begun = courier.write_behind(move |tx| numbering::begin(tx, &of)).await?;
+    Ok(begun.validity(selected.uid_validity))
 }

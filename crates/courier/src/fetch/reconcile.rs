@@ -48,7 +48,11 @@ pub(super) async fn run(
     if *stop.borrow() || due == Due::No {
         return Ok(cursor);
     }
-    if due == Due::ByTheHour && is_unchanged(work, shelf.standing(), &cursor, before.as_ref()).await? {
+    let is_well = before.as_ref().is_some_and(|before| before.counts.unaccounted == 0);
+    if due == Due::ByTheHour
+        && is_well
+        && is_unchanged(work, shelf.standing(), &cursor, before.as_ref()).await?
+    {
         return Ok(cursor);
     }
     let asked = before.map_or(Asked::Nothing, |before| before.asked);
@@ -243,7 +247,7 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
         left: count(left),
         older: count(passed.len() - unaccounted.len()),
         waiting: count(waiting.len() + whole.to_be_told),
-        unaccounted: count(unaccounted.len()),
+        unaccounted: count(unaccounted.len() + whole.unlisted),
     };
     let older = UidSet::among(&whole.uids, |uid| older.contains(&uid));
     Ok(Sum { counts, older, unaccounted })
@@ -327,7 +331,16 @@ fn reason(sum: &Sum, whole: &Whole, put_off: &BTreeMap<u32, PutOff>) -> String {
              an older backup, or rows of the database were lost."
         }
     };
-    format!("{late}{lost}").trim_end().to_owned()
+    let unlisted = match whole.unlisted {
+        0 => String::new(),
+        some => format!(
+            " The server counts {} messages in the folder and lists {}: {some} of them cannot be asked for. A look at the folder with \
+             a mail program, or a repair of its index on the server, may show them.",
+            whole.uids.len() + some,
+            whole.uids.len()
+        ),
+    };
+    format!("{late}{lost}{unlisted}").trim().to_owned()
 }
 
 fn count(messages: usize) -> i64 {

@@ -3,7 +3,7 @@
 //! (`desk::mailboxes::named`).
 use super::delivery::Delivery;
 use super::graph::Graph;
-use super::numbering::{forgettable, renumbered};
+use super::numbering::{forgettable, renumbered, whose};
 use super::pop3::Pop3;
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
@@ -13,7 +13,6 @@ use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named::{self, Named};
-use desk::mailboxes::numbering;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use wire::imap;
 use wire::letter::Room;
@@ -73,6 +72,8 @@ pub(crate) struct Whole {
     pub names: Names,
     /// Messages without a number here that the server tells of in the next round.
     pub to_be_told: usize,
+    /// That the server counts, and does not list.
+    pub unlisted: usize,
 }
 
 /// Why a folder could not be opened.
@@ -262,6 +263,14 @@ impl Shelf {
         }
     }
 
+    /// Messages in the folder as its server counts them, but for what comes just now.
+    fn counted(&self) -> Option<usize> {
+        match self {
+            Shelf::Imap(session) if !session.has_news() => usize::try_from(session.exists()).ok(),
+            Shelf::Imap(_) | Shelf::Pop3(_) | Shelf::Graph(_) => None,
+        }
+    }
+
     /// How the folder stands, where the server has one number for all that changes in it (RFC 7162 §3.1.2): while this is
     /// the same, so is the folder, as far as it was told by its opening.
     pub(super) fn standing(&self) -> Option<String> {
@@ -278,9 +287,17 @@ impl Shelf {
     pub(crate) async fn whole(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<Whole, Trouble> {
         match self {
             Shelf::Imap(_) | Shelf::Pop3(_) => {
-                let uids = self.uids_since(0).await;
+                let mut uids = self.uids_since(0).await;
+                if let Ok(listed) = &uids
+                    && self.counted().is_some_and(|counted| counted > listed.len())
+                {
+                    // Its count may be one of before something was moved or deleted, which not every server tells.
+                    self.select(courier, mailbox).await?;
+                    uids = self.uids_since(0).await;
+                }
                 let uids = explained(courier, mailbox, Side::Incoming, uids).await?;
-                Ok(Whole { uids, ..Whole::default() })
+                let unlisted = self.counted().unwrap_or(0).saturating_sub(uids.len());
+                Ok(Whole { uids, unlisted, ..Whole::default() })
             }
             Shelf::Graph(graph) => graph.whole(courier, mailbox).await,
         }
@@ -366,31 +383,4 @@ impl Shelf {
             Shelf::Graph(_) => Ok(()),
         };
     }
-}
-
-/// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the
-/// one that was read, whatever it says (RFC 3501 §2.3.1.1: UIDs rise).
-async fn whose(
-    courier: &Courier,
-    mailbox: &Mailbox,
-    session: &mut imap::Session,
-    selected: &imap::Selected,
-) -> Result<u32, Trouble> {
-    let (of, folder) = (mailbox.clone(), mailbox.folder_or_inbox().to_owned());
-    let read = courier.read(move |tx| Ok((numbering::find(tx, &of)?, cursor::find(tx, of.id, &folder)?)));
-    let (known, read_to) = read.await?;
-    if let Some(known) = known {
-        let validity = known.validity(selected.uid_validity);
-        let goes_back = |next: &u32| {
-            read_to.is_some_and(|cursor| cursor.uid_validity == validity && *next <= cursor.uid_last)
-        };
-        let Some(next) = selected.uid_next.filter(goes_back) else { return Ok(validity) };
-        let beyond = session.uids_since(next.saturating_sub(1)).await;
-        if !explained(courier, mailbox, Side::Incoming, beyond).await?.is_empty() {
-            return Ok(validity); // it only counts badly
-        }
-    }
-    let of = mailbox.clone();
-    let begun = courier.write_behind(move |tx| numbering::begin(tx, &of)).await?;
-    Ok(begun.validity(selected.uid_validity))
 }

@@ -80,6 +80,8 @@ pub struct State {
     pub rights: HashMap<String, String>,
     /// Counts what changes (RFC 7162), and says at each opening how far it has come.
     pub highest_mod_seq: Option<u64>,
+    /// It counts these, and lists them never.
+    pub unlisted: HashSet<u32>,
     /// It tells what has changed (QRESYNC), in these lines; `NO` refuses.
     pub changes: Option<String>,
     /// It has neither UIDPLUS nor MOVE.
@@ -435,6 +437,7 @@ fn search(state: &State, criteria: &[&str]) -> String {
     }
     let found =
         state.letters.iter().filter(|letter| letter.at >= from && within(letter.uid) && about(letter));
+    let found = found.filter(|letter| !state.unlisted.contains(&letter.uid));
     found.map(|letter| letter.uid.to_string()).collect::<Vec<_>>().join(" ")
 }
 

@@ -48,9 +48,13 @@ pub fn current(tx: &mut Tx<'_>, open: &BTreeMap<String, Alert>, now: i64) -> Res
     }
     let lasting = balance::lasting(tx, now.saturating_sub(WAITS_MS))?;
     for mailbox in &mailboxes {
-        let of_it =
-            lasting.iter().filter(|(id, balance)| *id == mailbox.id && mailbox.fetches(&balance.folder));
-        facts.extend(unaccounted(mailbox, &of_it.map(|(_, balance)| balance).collect::<Vec<_>>()));
+        let mut of_it = Vec::new();
+        for (_, balance) in lasting.iter().filter(|(id, _)| *id == mailbox.id) {
+            if mailbox::round_fetches(tx, mailbox, &balance.folder)? {
+                of_it.push(balance);
+            }
+        }
+        facts.extend(unaccounted(mailbox, &of_it));
     }
     let standing = standing::find(tx, now)?;
     facts.extend(standing.iter().filter_map(|(id, standing)| Some(look.filing(by_id.get(id)?, standing))));

@@ -1,6 +1,6 @@
 //! What became no entry, tried again: because a person wants it, or once by a newer version. What was left on its server is
 //! asked for there again.
-use super::inbox;
+use super::{held, inbox};
 use crate::mailboxes::{balance, cursor, mailbox};
 use crate::site::{event, event::Subject, setting};
 use crate::{By, Error, Refusal, Result, db::Tx, params};
@@ -21,6 +21,7 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
     if ask_again(tx, by, id)? {
         return Ok(Retried::Asked);
     }
+    let was = held::reason_of(tx, id)?;
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $2,
              ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
@@ -36,7 +37,7 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
             None => Refusal::NotFound("inbound message").into(),
         });
     }
-    event::append(tx, by, Subject::Inbox(id), "retried", json!({}))?;
+    event::append(tx, by, Subject::Inbox(id), "retried", json!({ "was": was }))?;
     tx.wake("inbox");
     tx.wake("mailbox"); // the strip says so
     Ok(Retried::Filed)
@@ -58,7 +59,7 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     if !mailbox.active {
         return no("fetching is off. Start it first.");
     }
-    if !mailbox.fetches(&folder) {
+    if !mailbox::round_fetches(tx, &mailbox, &folder)? {
         return no(&format!("the folder {folder}, where it is, is not fetched any more."));
     }
     if cursor::find(tx, mailbox_id, &folder)?.is_none_or(|cursor| cursor.uid_validity != uid_validity) {

@@ -15,6 +15,7 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
 /// ignored can still be accepted, and so can what failed, for good or so far: where it cannot be read, a letter stands in for it. Twice is
 /// once.
 pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    let was = reason_of(tx, id)?;
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', accepted = 1, reason_code = '', reason = '', attempts = 0, due_at = $2,
              ticket_id = NULL, leased_until = CASE WHEN state = 'new' THEN leased_until ELSE 0 END
@@ -29,10 +30,15 @@ pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
             None => Err(Refusal::NotFound("inbound message").into()),
         };
     }
-    event::append(tx, by, Subject::Inbox(id), "accepted", json!({}))?;
+    event::append(tx, by, Subject::Inbox(id), "accepted", json!({ "was": was }))?;
     tx.wake("inbox");
     tx.wake("mailbox"); // the strip says so
     Ok(())
+}
+/// Why it has become no entry so far, for the life of a message that is decided about.
+pub(super) fn reason_of(tx: &mut Tx<'_>, id: i64) -> Result<String> {
+    let found = tx.maybe::<(String,)>("SELECT reason FROM inbox WHERE id = $1", params![id])?;
+    Ok(found.map_or_else(String::new, |(reason,)| reason))
 }
 /// Nothing comes of it; it stays in the inbox, with its reason, and can still be accepted. Twice is once.
 pub fn ignore(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {

@@ -227,7 +227,7 @@ impl FromRow for Inbox {
 const SELECT: &str =
     "SELECT i.id, m.address, i.folder, i.uid, i.message_id, b.hash, i.size_bytes, i.received_at, i.state,
         i.reason, t.number, i.entry_id, i.sender_key, i.subject,
-        CASE WHEN i.state = 'failed' AND i.reason_code = 'left_on_server' THEN 1 ELSE 0 END,
+        CASE WHEN i.settled_as = 'stays' THEN 1 ELSE 0 END,
         CASE WHEN i.state = 'new' AND i.reason_code <> '' THEN i.due_at END
     FROM inbox i LEFT JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN blob b ON b.id = i.blob_id
     LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";

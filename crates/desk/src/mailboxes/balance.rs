@@ -117,7 +117,7 @@ pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Bal
     Ok(tx.maybe(query.sql(), query.params())?)
 }
 
-/// Of the folders that are fetched now, in their order, where there is something to say of them.
+/// Of the folders that their rounds fetch now, in their order, where there is something to say of them.
 pub fn of<'m>(
     tx: &mut Tx<'_>,
     mailboxes: impl IntoIterator<Item = &'m Mailbox>,
@@ -130,13 +130,14 @@ pub fn of<'m>(
     let rows: Vec<OfMailbox> = tx.all(query.sql(), query.params())?;
     let mut found: BTreeMap<i64, Vec<Balance>> = BTreeMap::new();
     for OfMailbox { mailbox_id, balance } in rows {
-        if mailboxes.get(&mailbox_id).is_some_and(|mailbox| mailbox.fetches(&balance.folder)) {
+        let Some(mailbox) = mailboxes.get(&mailbox_id) else { continue };
+        if mailbox::round_fetches(tx, mailbox, &balance.folder)? {
             found.entry(mailbox_id).or_default().push(balance);
         }
     }
     for (id, balances) in &mut found {
         let place = |balance: &Balance| mailboxes.get(id)?.folders().position(|name| name == balance.folder);
-        balances.sort_by_key(place);
+        balances.sort_by_key(|balance| (place(balance).unwrap_or(usize::MAX), balance.folder.clone()));
     }
     Ok(found)
 }
@@ -247,15 +248,20 @@ pub fn ask(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox, asked: Asked) -> Result<
         let sentence = "Nothing was asked of the server, because fetching is off: start it first.";
         return Err(Refusal::Other(sentence.to_owned()).into());
     }
-    want(tx, mailbox, asked)?;
+    let fetching_id = want(tx, mailbox, asked)?;
     if asked == Asked::Fetch {
         event::append(tx, by, Subject::Mailbox(mailbox.id), "unaccounted_asked", json!({}))?;
     }
-    mailbox::hurry(tx, mailbox.id, by.at)
+    mailbox::hurry(tx, fetching_id, by.at)
 }
-/// The same for who is about to fetch it.
-pub fn want(tx: &mut Tx<'_>, mailbox: &Mailbox, asked: Asked) -> Result<()> {
-    mailbox.folders().try_for_each(|folder| want_of(tx, mailbox.id, folder, asked))
+/// The same for who is about to fetch it: of whichever mailbox the round is that fetches its folders.
+pub fn want(tx: &mut Tx<'_>, mailbox: &Mailbox, asked: Asked) -> Result<i64> {
+    let (fetching_id, folders) = match mailbox::fetched_by(tx, mailbox)? {
+        Some(other) => (other.id, mailbox.folders().map(str::to_owned).collect()),
+        None => (mailbox.id, mailbox::folders_of_round(tx, mailbox)?),
+    };
+    folders.iter().try_for_each(|folder| want_of(tx, fetching_id, folder, asked))?;
+    Ok(fetching_id)
 }
 /// Of one folder.
 pub(crate) fn want_of(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, asked: Asked) -> Result<()> {
@@ -269,9 +275,10 @@ pub(crate) fn want_of(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, asked: Ask
 }
 /// What was asked for and not done yet is not wanted any more. A round that is at it stops after what it has in hand.
 pub fn cancel(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox) -> Result<()> {
+    let fetching_id = mailbox::fetched_by(tx, mailbox)?.map_or(mailbox.id, |other| other.id);
     let ended = tx.execute(
         "UPDATE folder_balance SET asked = '' WHERE mailbox_id = $1 AND asked <> ''",
-        params![mailbox.id],
+        params![fetching_id],
     )?;
     if ended > 0 {
         event::append(tx, by, Subject::Mailbox(mailbox.id), "unaccounted_cancelled", json!({}))?;

@@ -15,7 +15,7 @@ pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, sett
 pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S, is_same_folder};
 pub use secret::password_for_system;
 pub(in crate::mailboxes) use shape::may_be;
-pub use shape::{Shape, change_shape, in_one_folder};
+pub use shape::{Shape, change_shape, fetched_by, folders_of_round, in_one_folder, round_fetches};
 
 use crate::db::{Query, Tx};
 use crate::{Refusal, Result, params};

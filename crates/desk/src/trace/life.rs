@@ -166,7 +166,9 @@ fn happened(event: &Event) -> Step {
         "cancelled" => ("cancelled_by_person", "cancelled what had not gone out"),
         _ => ("event", event.kind.as_str()),
     };
-    Step::new(event.at, kind, format!("{who}: {what}."))
+    let was = event.data.get("was").and_then(serde_json::Value::as_str).filter(|was| !was.is_empty());
+    let was = was.map_or_else(String::new, |was| format!(" Until then: {was}"));
+    Step::new(event.at, kind, format!("{who}: {what}.{was}"))
 }
 
 impl Outgoing {

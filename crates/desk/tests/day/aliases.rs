@@ -2,9 +2,11 @@
 use crate::desk::{Day, SUPPORT};
 use desk::By;
 use desk::intake::inbox::Outcome;
+use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Shape};
 use desk::params;
 use desk::tickets::ticket;
+use std::collections::BTreeMap;
 
 const HELP: &str = "help@desk.example";
 
@@ -113,6 +115,43 @@ fn an_answer_from_an_alias_is_known_when_it_comes_back_also_under_the_other_addr
         let outcome = day.receive_raw(SUPPORT, back.as_bytes(), false);
         assert!(matches!(&outcome, Outcome::Ignored { code, .. } if code == "own"), "{outcome:?}");
     }
+}
+
+/// The mailbox itself fetches the alias's further folder, and what that one lacks is told of the mailbox.
+#[test]
+fn a_folder_that_is_fetched_for_an_alias_is_accounted_for_where_it_is_fetched() {
+    let day = day();
+    let (help, support) = (day.mailbox_id(HELP), day.mailbox_id(SUPPORT));
+    let by = By::system(day.now());
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    day.write(|tx| mailbox::change_folders(tx, &by, help, &["INBOX".to_owned(), "Billing".to_owned()]));
+    let of = |id: i64| day.read(|tx| mailbox::get(tx, id));
+    assert_eq!(day.read(|tx| mailbox::folders_of_round(tx, &of(support))), ["INBOX", "Billing"]);
+    let asked = || {
+        day.read(|tx| {
+            let asked = "SELECT mailbox_id, folder FROM folder_balance WHERE asked = 'fetch' ORDER BY folder";
+            Ok(tx.all::<(i64, String)>(asked, params![])?)
+        })
+    };
+    for asks in [help, support] {
+        day.write(|tx| balance::ask(tx, &by, &of(asks), Asked::Fetch));
+        assert_eq!(asked(), [(support, "Billing".to_owned()), (support, "INBOX".to_owned())]);
+        day.write(|tx| balance::cancel(tx, &by, &of(asks)));
+        assert_eq!(asked(), []);
+    }
+    let lacks =
+        "UPDATE folder_balance SET compared_at = 1, unaccounted = 3, unaccounted_since = 1, reason = 'Lost.'
+                 WHERE folder = 'Billing'";
+    day.write(|tx| Ok(tx.execute(lacks, params![])?));
+    let shown = day.read(|tx| balance::of(tx, [&of(support)])).remove(&support).unwrap_or_default();
+    assert_eq!(
+        shown.iter().map(|b| (b.folder.as_str(), b.counts.unaccounted)).collect::<Vec<_>>(),
+        [("Billing", 3)]
+    );
+    let told = day.read(|tx| desk::alerts::condition::current(tx, &BTreeMap::new(), day.now()));
+    assert!(told.iter().any(|fact| fact.subject.contains("unaccounted")), "{told:?}");
+    day.write(|tx| mailbox::change_folders(tx, &by, help, &["INBOX".to_owned()]));
+    assert!(day.read(|tx| balance::of(tx, [&of(support)])).is_empty(), "nobody fetches it any more");
 }
 
 #[test]

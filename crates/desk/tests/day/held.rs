@@ -3,6 +3,7 @@ use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail::{self, Mail};
 use desk::db::Tx;
 use desk::intake::{held, inbox, inbox::Outcome};
+use desk::trace;
 use desk::{By, Error, Refusal, Result};
 
 fn absence() -> Mail {
@@ -106,11 +107,14 @@ fn what_is_ignored_keeps_its_reason_and_can_still_be_accepted() {
     decides(&day, |tx, by| held::ignore(tx, by, id)).unwrap();
     decides(&day, |tx, by| held::ignore(tx, by, id)).unwrap();
     let row = day.read(|tx| inbox::find(tx, id)).unwrap();
-    assert_eq!((row.state, row.reason), (inbox::State::Ignored, said));
+    assert_eq!((row.state, &row.reason), (inbox::State::Ignored, &said));
     assert_eq!(day.read(held::count), 0);
     day.is_whole();
     decides(&day, |tx, by| held::accept(tx, by, id)).unwrap();
     assert!(matches!(day.file_all().as_slice(), [Outcome::Filed { .. }]));
+    let life = day.read(|tx| trace::incoming_of(tx, id)).unwrap().steps();
+    let accepted = life.iter().find(|step| step.kind == "accepted_by_person").unwrap();
+    assert!(accepted.sentence.ends_with(&format!(" Until then: {said}")), "{accepted:?}");
     let refused = decides(&day, |tx, by| held::ignore(tx, by, id));
     assert!(matches!(refused, Err(Error::Refused(Refusal::Other(_)))), "{refused:?}");
     let nobody = decides(&day, |tx, by| held::accept(tx, by, 99));

@@ -95,6 +95,11 @@ impl Session {
         self.exists
     }
 
+    /// Whether the server has told of more since the last list.
+    pub fn has_news(&self) -> bool {
+        self.news
+    }
+
     /// HIGHESTMODSEQ of the selected folder when it was opened (RFC 7162 §3.1.2): it grows with every message that comes
     /// and every flag that changes, and with CONDSTORE alone not with what is expunged. `None`: the server keeps none.
     pub fn highest_mod_seq(&self) -> Option<u64> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::letter::{Came, Growing, Letter, Room};
 use crate::line::{Dots, Fault};
-use crate::{Error, FETCHING, Kind, Result};
+use crate::{Error, Kind, Result};
 
 /// One answer.
 #[derive(Debug)]
@@ -53,6 +53,9 @@ enum What {
 }
 
 impl What {
+    /// One wording for all, by which the caller knows that it concerns messages.
+    const TRIED: &'static str = "fetch messages";
+
     fn command(self, number: u32) -> String {
         match self {
             What::Whole => format!("RETR {number}"),
@@ -75,7 +78,7 @@ impl Session {
 
 impl<'a> Retrieve<'a> {
     fn begin(session: &'a mut Session, what: What, numbers: &[u32], room: &Room) -> Result<Retrieve<'a>> {
-        session.begin(FETCHING)?;
+        session.begin(What::TRIED)?;
         session.done();
         let window = if session.has("PIPELINING") { PIPELINED_MAX } else { 1 };
         let (to_ask, asked) = (numbers.iter().copied().collect(), VecDeque::new());
@@ -85,7 +88,7 @@ impl<'a> Retrieve<'a> {
     /// The next message, in the order in which they were asked for. Dropping the rest before its end closes the
     /// session to later commands.
     pub async fn next(&mut self) -> Result<Option<Retrieved>> {
-        let tried = FETCHING;
+        let tried = What::TRIED;
         self.ask().await?;
         let Some(number) = self.asked.pop_front() else { return Ok(None) };
         let status = self.session.status(tried, ANSWER_TIMEOUT).await?;
@@ -117,7 +120,7 @@ impl<'a> Retrieve<'a> {
             return Ok(());
         }
         if self.asked.is_empty() {
-            self.session.begin(FETCHING)?;
+            self.session.begin(What::TRIED)?;
         }
         while self.asked.len() < self.window
             && let Some(number) = self.to_ask.pop_front()
@@ -125,7 +128,7 @@ impl<'a> Retrieve<'a> {
             self.session.queue(&self.what.command(number));
             self.asked.push_back(number);
         }
-        self.session.flush(FETCHING).await
+        self.session.flush(What::TRIED).await
     }
 
     /// Up to the line with a dot alone.
@@ -135,16 +138,16 @@ impl<'a> Retrieve<'a> {
         loop {
             growing.settle().await.map_err(|error| self.unkept(error))?;
             let piece = self.session.line.read_piece(STALL_TIMEOUT).await;
-            let piece = piece.map_err(|fault| self.session.fault(FETCHING, fault))?;
+            let piece = piece.map_err(|fault| self.session.fault(What::TRIED, fault))?;
             let Some(bytes) = dots.taken_off(&piece) else { break };
             growing.push(bytes);
             let size = growing.size_bytes();
             let slow = MESSAGE_TIMEOUT.as_secs() + size / MESSAGE_BYTES_PER_S_MIN;
             if begun.elapsed().as_secs() > slow {
-                return Err(self.session.fault(FETCHING, Fault::TimedOut(MESSAGE_TIMEOUT)));
+                return Err(self.session.fault(What::TRIED, Fault::TimedOut(MESSAGE_TIMEOUT)));
             }
             if size > READ_PAST_BYTES_MAX.max(self.room.bytes_max()) {
-                return Err(self.session.broken(FETCHING, "a message has no end"));
+                return Err(self.session.broken(What::TRIED, "a message has no end"));
             }
         }
         if let Some(record) = self.session.line.record() {
@@ -157,6 +160,6 @@ impl<'a> Retrieve<'a> {
     }
 
     fn unkept(&mut self, error: io::Error) -> Error {
-        self.session.fault(FETCHING, Fault::Unkept(error))
+        self.session.fault(What::TRIED, Fault::Unkept(error))
     }
 }

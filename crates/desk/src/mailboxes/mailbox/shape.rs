@@ -1,10 +1,11 @@
 //! Whose mailbox an address opens, and which mailboxes of the desk lie in one.
-use super::{LIST_MAX, Mailbox, get, list};
+use super::{LIST_MAX, Mailbox, get, is_same_folder, list};
 use crate::db::Tx;
 use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
 use crate::{By, Refusal, Result, params};
 use serde_json::json;
+use std::collections::HashSet;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
@@ -92,6 +93,33 @@ pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>>
         list(tx, None, LIST_MAX)?.into_iter().filter(|other| other.lives_with(mailbox)).collect();
     there.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
     Ok(if there.is_empty() { vec![mailbox.clone()] } else { there })
+}
+
+/// Who fetches this mailbox's mail, where it is another one.
+pub fn fetched_by(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Option<Mailbox>> {
+    let first = in_one_folder(tx, mailbox)?.into_iter().next();
+    Ok(first.filter(|first| first.active && first.id != mailbox.id))
+}
+
+/// What a mailbox's round fetches: its own folders, and those of the mailboxes that it fetches for. What is said of these is
+/// said of the mailbox whose round it is.
+pub fn folders_of_round(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<String>> {
+    let mut folders: Vec<String> = mailbox.folders().map(str::to_owned).collect();
+    for other in in_one_folder(tx, mailbox)? {
+        let follows = other.active && fetched_by(tx, &other)?.is_some_and(|first| first.id == mailbox.id);
+        if follows {
+            folders.extend(other.folders().filter(|name| !mailbox.fetches(name)).map(str::to_owned));
+        }
+    }
+    let mut known = HashSet::new();
+    folders.retain(|name| known.insert(name.clone()));
+    Ok(folders)
+}
+/// Whether this folder is one of them.
+pub fn round_fetches(tx: &mut Tx<'_>, mailbox: &Mailbox, folder: &str) -> Result<bool> {
+    // Mostly it is its own, and nothing needs to be read.
+    Ok(mailbox.fetches(folder)
+        || folders_of_round(tx, mailbox)?.iter().any(|fetched| is_same_folder(fetched, folder)))
 }
 
 /// Refused where [`change_shape`] would refuse it.
