@@ -203,6 +203,9 @@ fn tried(letter: &wire::letter::Letter, received_at: Option<i64>, now: i64) -> (
     (Seen { received_at, fate: Some(Fate::Failed { reason }), ..Seen::default() }, None)
 }
 
+/// What is not parsed as large is in memory as a whole: a cut letter would be parsed as if it ended there.
+const _: () = assert!(LARGE_BYTES <= MEMORY_BYTES_MAX as u64);
+
 /// Of one that lies on the disk the large parts are only named.
 fn understood(
     letter: &wire::letter::Letter,

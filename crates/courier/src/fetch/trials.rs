@@ -10,6 +10,8 @@ use wire::letter::Letter;
 const SKIPS_MAX: usize = 10;
 /// So long a message that does not come for now is asked for again: less than what the desk takes for lasting.
 pub(super) const PUT_OFF_MS: i64 = 14 * 60_000;
+const _: () =
+    assert!(PUT_OFF_MS < desk::alerts::condition::WAITS_MS, "what is put off is no alert before it is left");
 /// The same where the server delivers no other by which it shows that it works.
 pub(super) const PUT_OFF_ALONE_MS: i64 = 24 * 60 * 60_000;
 /// Between two times that one is asked for: a quarter of the time that it has not come, within these bounds. A server that tells

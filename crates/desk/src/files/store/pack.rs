@@ -44,13 +44,25 @@ impl Store {
         };
         let begin = pack.length;
         let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
-        // After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the
-        // pack is not appended to again. Nothing names its end.
-        written.map_err(|e| said(&self.root.join("pack"), "written", e))?;
+        if let Err(e) = written {
+            self.cut_off(pack.number, begin);
+            return Err(said(&self.root.join("pack"), "written", e).into());
+        }
         let place = |offset: u64| format!("pack/{:08}@{}", pack.number, begin + offset);
         let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
         shared.pack = Some(Pack { length: begin + batch.bytes.len() as u64, ..pack });
         Ok(places)
+    }
+
+    /// After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the pack is not appended
+    /// to again. Nothing names its end, which is given back, as what failed may be that there is no room; so is a pack that holds
+    /// nothing else. Where that fails as well, it stays.
+    fn cut_off(&self, number: u64, begin: u64) {
+        let path = self.root.join("pack").join(format!("{number:08}"));
+        let _ = match begin {
+            0 => fs::remove_file(&path),
+            _ => OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(begin)),
+        };
     }
 
     /// The first number that nobody has, taken by making the file.
@@ -71,5 +83,36 @@ impl Store {
             }
         }
         unreachable!("invariant: numbers do not end")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// A store whose pack cannot be written, with so much in it that is named, and a torn end.
+    fn fails_after(root: &std::path::Path, whole: &[u8]) -> Store {
+        let store = Store::open(root).unwrap();
+        let pack = store.new_pack().unwrap();
+        let path = root.join("pack").join(format!("{:08}", pack.number));
+        (&pack.file).write_all(&[whole, b"torn"].concat()).unwrap();
+        let file = File::open(&path).unwrap();
+        store.shared().pack = Some(Pack { file, length: whole.len() as u64, ..pack });
+        store
+    }
+
+    #[test]
+    fn what_could_not_be_written_whole_takes_no_room() {
+        for (whole, left) in [(&b"whole"[..], vec![b"whole".to_vec()]), (b"", Vec::new())] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = fails_after(folder.path(), whole);
+            let mut batch = Batch::default();
+            batch.add([1; 32], b"more");
+            assert!(store.append(batch).is_err() && store.shared().pack.is_none());
+            let packs = fs::read_dir(folder.path().join("pack")).unwrap();
+            let there: Vec<Vec<u8>> = packs.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+            assert_eq!(there, left);
+        }
     }
 }
