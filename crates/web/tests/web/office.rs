@@ -63,6 +63,13 @@ impl Office {
         let router = web::app(web::State::new(courier.clone(), site, stopping));
         Office { desk, clock, courier, router, stop }
     }
+    /// As `serve --hold-mail` shows itself.
+    pub fn holding_mail(mut self) -> Office {
+        let (url, name) = (SITE.parse().unwrap(), "Contoso Support".to_owned());
+        let site = web::Site { url, name, trusted_proxies: Vec::new(), mail_is_held: true };
+        self.router = web::app(web::State::new(self.courier.clone(), site, self.stop.subscribe()));
+        self
+    }
     /// An administrator `maya` and an agent `leo`, both with [`PASSWORD`].
     pub fn staffed() -> Office {
         let office = Office::new();

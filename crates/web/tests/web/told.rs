@@ -322,3 +322,10 @@ async fn folders_are_chosen_and_each_says_how_it_is() {
         .shows("The folder INBOX cannot be counted: It said no.")
         .shows("not counted yet");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_holds_mail_says_so_on_the_page_of_the_hold() {
+    let office = Office::staffed().holding_mail();
+    let page = office.maya().await.get("/mail").await;
+    page.shows("started with <code>--hold-mail</code>").hides("Mail moves").hides("Put mail on hold");
+}
