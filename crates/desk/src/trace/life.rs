@@ -146,7 +146,11 @@ impl Incoming {
             State::Held => ("held", format!("Held for a person. {}", row.reason)),
             State::Failed if row.is_left => ("failed", format!("Not filed. {}", row.reason)),
             State::Failed => {
-                ("failed", format!("Not filed after {} attempts. {}", self.attempts, row.reason))
+                let attempts = match self.attempts {
+                    1 => "one attempt".to_owned(),
+                    several => format!("{several} attempts"),
+                };
+                ("failed", format!("Not filed after {attempts}. {}", row.reason))
             }
             State::New if self.attempts == 0 => ("waiting", "Waits to be filed.".to_owned()),
             State::New => ("waiting", format!("Waits to be tried again. {}", row.reason)),

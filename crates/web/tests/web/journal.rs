@@ -30,7 +30,7 @@ async fn a_message_is_listed_looked_up_and_told_from_its_arrival_on() {
 
     let life = maya.get("/journal/1").await;
     life.shows("Fetched, in the folder INBOX under the UID 7 (UIDVALIDITY 1)")
-        .shows("Not filed after 1 attempts.");
+        .shows("Not filed after one attempt.");
     life.shows("&#60;script&#62;alert(1)&#60;/script&#62;").shows("It burns.").hides("<script>alert");
     life.shows("Try again").shows("Make a ticket").shows("/inbox/1/raw").hides("Ignore</button>");
     let answer = maya.post("/held/1/acceptance", &[]).await;
