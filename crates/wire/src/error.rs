@@ -11,6 +11,10 @@ use crate::oauth::OAuthError;
 /// Longest part of a server's answer that is kept, in characters.
 pub const SERVER_TEXT_CHARS_MAX: usize = 500;
 
+/// What was tried, of an error of fetching messages themselves, by whichever protocol: the server answered, or broke off, at
+/// what was asked for. Callers tell it by this, and it is said once.
+pub const FETCHING: &str = "fetch messages";
+
 /// Words of servers that give no code: Exchange, and those who say it in full.
 const PASSING: [&str; 3] = ["server unavailable", "temporar", "try again later"];
 

@@ -46,6 +46,8 @@ enum Single {
     Left(String),
     /// Why it is asked for again in a later round.
     PutOff(String),
+    /// It was deleted meanwhile.
+    Gone,
 }
 
 impl<'a> Taker<'a> {
@@ -118,7 +120,7 @@ impl<'a> Taker<'a> {
                 self.connect_again(shelf).await?;
                 missing = part.iter().copied().filter(|uid| open.to_come.contains(uid)).collect();
                 self.pass_the_gone(shelf, open, &mut missing).await?;
-                if missing.len() > 1 {
+                if missing.len() > 1 && self.trials.may_halve() {
                     let came = missing.len() < part.len();
                     works = works || came || self.works(shelf, &missing, &BTreeSet::new()).await?;
                     if !works {
@@ -187,7 +189,16 @@ impl<'a> Taker<'a> {
         out: &mpsc::Sender<Batch>,
     ) -> Result<(), Broke> {
         for uid in missing {
-            match self.single(shelf, *uid, missing).await? {
+            let single = if self.trials.is_spent {
+                self.beyond(*uid)
+            } else {
+                self.single(shelf, *uid, missing).await?
+            };
+            match single {
+                Single::Gone => {
+                    self.trials.settled(*uid);
+                    open.pass(*uid);
+                }
                 Single::Came(fetched) => self.sort(open, fetched),
                 Single::Left(reason) => {
                     self.refused.insert(*uid);
@@ -223,15 +234,18 @@ impl<'a> Taker<'a> {
                 Err(error) => return Err(self.broke(&error).await),
             }
         }
-        let is_borne = self.trials.spare > 0;
-        let works = is_borne && self.works(shelf, ill, &BTreeSet::from([uid])).await?;
+        let works = self.works(shelf, ill, &BTreeSet::from([uid])).await?;
         // One that answers with nothing works in a way, also where it has nothing else.
-        if !(works || (is_borne && blank)) {
+        if !(works || blank) {
             let error = last.unwrap_or_else(|| {
                 let why = "the server lists messages and delivers none of them";
-                wire::Error::broken("fetch messages", &self.mailbox.incoming.host).remedy(why)
+                wire::Error::broken(wire::FETCHING, &self.mailbox.incoming.host).remedy(why)
             });
             return Err(self.broke(&error).await);
+        }
+        if self.trials.spare == 0 {
+            self.trials.is_spent = true;
+            return Ok(self.beyond(uid));
         }
         self.trials.spare -= 1;
         let reason = trials::undelivered(last.as_ref(), blank);
@@ -241,7 +255,16 @@ impl<'a> Taker<'a> {
             return Ok(Single::PutOff(reason));
         }
         self.trials.settled(uid);
-        Ok(Single::Left(reason))
+        let listed = shelf.uids_since(uid.saturating_sub(1)).await;
+        let listed = connect::explained(self.courier, self.mailbox, Side::Incoming, listed).await?;
+        Ok(if listed.contains(&uid) { Single::Left(reason) } else { Single::Gone })
+    }
+
+    /// One that is not asked for in this round, as too many before it have not come.
+    fn beyond(&mut self, uid: u32) -> Single {
+        let reason = trials::too_many();
+        self.trials.puts_off(uid, &reason, self.courier.now(), PUT_OFF_MS);
+        Single::PutOff(reason)
     }
 
     /// Whether the server delivers any other message: if it does not, it is ill, and no single one is to blame. Those
@@ -343,7 +366,7 @@ fn concerns_messages(error: &wire::Error) -> bool {
     match error.kind() {
         _ if error.is_unkept() => false,
         wire::Kind::Rejected | wire::Kind::Broken => true,
-        wire::Kind::Transient { retry_after_ms: None } => error.tried() == "fetch messages",
+        wire::Kind::Transient { retry_after_ms: None } => error.tried() == wire::FETCHING,
         wire::Kind::Transient { retry_after_ms: Some(_) } | wire::Kind::Unauthorized => false,
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use wire::imap::Fetched;
 use wire::letter::Letter;
 
-/// Messages that a server lists and does not deliver are passed over, but not more of them in one round: then it
-/// is the server that is ill.
+/// Messages that a server lists and does not deliver are looked into one by one, but not more of them in one round.
 const SKIPS_MAX: usize = 10;
+/// Each may cost a sign-in.
+const HALVINGS_MAX: usize = 30;
 /// So long a message that does not come for now is asked for again: less than what the desk takes for lasting.
 pub(super) const PUT_OFF_MS: i64 = 14 * 60_000;
 const _: () =
@@ -23,6 +24,10 @@ const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 pub(super) struct Trials {
     /// How many more messages may be passed over.
     pub spare: usize,
+    /// One more than those did not come: the rest of what does not come at once is left for the next round.
+    pub is_spent: bool,
+    /// How many more parts that are refused are asked for by halves then, for those among them that come.
+    halvings: usize,
     /// Those that do not come for now, and why: reading stands before the first of them, while what is behind it is fetched.
     pub put_off: BTreeMap<u32, String>,
     /// The same with those of earlier rounds, as the desk keeps them.
@@ -34,11 +39,28 @@ pub(super) struct Trials {
 impl Trials {
     pub(super) fn new() -> Trials {
         let (put_off, kept) = (BTreeMap::new(), BTreeMap::new());
-        Trials { spare: SKIPS_MAX, put_off, kept, is_changed: false, is_pressed: false }
+        Trials {
+            spare: SKIPS_MAX,
+            is_spent: false,
+            halvings: HALVINGS_MAX,
+            put_off,
+            kept,
+            is_changed: false,
+            is_pressed: false,
+        }
     }
     /// What earlier rounds have put off.
     pub(super) fn know(&mut self, kept: BTreeMap<u32, PutOff>, is_pressed: bool) {
         (self.kept, self.is_pressed, self.is_changed) = (kept, is_pressed, false);
+    }
+    /// Whether a part of several that did not come is asked for by halves.
+    pub(super) fn may_halve(&mut self) -> bool {
+        if self.is_spent {
+            let left = self.halvings.checked_sub(1);
+            self.halvings = left.unwrap_or(0);
+            return left.is_some();
+        }
+        true
     }
     /// How far reading may have come, when it has come to this UID.
     pub(super) fn as_far(&self, uid: u32) -> u32 {
@@ -103,6 +125,13 @@ impl Trials {
 pub(super) fn is_blank(fetched: &Fetched) -> bool {
     let is_white = |letter: &Letter| letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank);
     matches!(fetched, Fetched::Message { letter, .. } if is_white(letter))
+}
+
+/// What is said of one that comes after too many that do not.
+pub(super) fn too_many() -> String {
+    format!(
+        "More than {SKIPS_MAX} letters of this folder did not come, so that this one is asked for in a later round."
+    )
 }
 
 /// What is said of one that does not come.

@@ -7,6 +7,7 @@ use courier::{Process, fetch};
 use desk::intake::inbox::{self, Retried, State};
 use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
+use desk::mailboxes::put_off;
 use desk::params;
 use std::sync::Arc;
 
@@ -88,6 +89,62 @@ async fn a_server_that_delivers_nothing_is_ill_until_it_delivers_something() {
     assert_eq!((summary.filed, summary.failed), (1, 3));
     assert_eq!(stage.tickets(), ["letter 004"]);
     assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_of_them_than_are_looked_into_in_one_round_stop_neither_the_others_nor_the_round() {
+    for empty in [true, false] {
+        let (stage, imap) = stage(26).await;
+        for uid in 1..=25 {
+            if empty {
+                imap.state().letters[uid as usize - 1].bytes.clear();
+            } else {
+                imap.state().refused.insert(uid);
+            }
+        }
+        let said = short(&stage).await;
+        let waiting = if empty { 25 } else { 15 };
+        assert!(said.contains(&format!("{waiting} letters are asked for again")), "{said}");
+        assert!(!said.contains("delivers none"), "{said}");
+        assert_eq!((stage.tickets(), left(&stage).len()), (vec!["letter 026".to_owned()], 25 - waiting));
+        assert_eq!(imap.state().letters.len(), 25, "the one that came is deleted there");
+        let mailbox = stage.mailbox();
+        assert_eq!((mailbox.incoming_health.state, mailbox.failures), (mailbox::State::Waiting, 0));
+        assert_eq!(mailbox.incoming_health.reason_code, "not_delivered");
+        let reasons = stage.read(|tx| put_off::of(tx, stage.mailbox_id, "INBOX", 1));
+        let (_, last) = reasons.last_key_value().unwrap();
+        assert!(last.said.starts_with("More than 10 letters of this folder did not come"), "{}", last.said);
+
+        // The next one comes at once, and the rest is looked into in the rounds after.
+        imap.deliver(NOON, letter("letter 027"));
+        stage.clock.advance(MINUTE);
+        short(&stage).await;
+        assert_eq!(stage.tickets().len(), 2);
+        for number in 28..=31 {
+            stage.clock.advance(16 * MINUTE);
+            imap.deliver(NOON, letter(&format!("letter {number:03}"))); // by which it shows that it works
+            let _ = fetch::once(&stage.courier, stage.mailbox_id).await;
+        }
+        assert_eq!((left(&stage).len(), stage.inbox().len(), stage.tickets().len()), (25, 31, 6));
+        assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 0);
+        assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_deleted_while_it_is_asked_for_is_not_left_there() {
+    let (stage, imap) = stage(3).await;
+    imap.state().skipped.insert(2);
+    let server = imap.clone();
+    imap.state().odd = Some(Arc::new(move |command: &str, _: &[u8]| {
+        if command.starts_with("UID FETCH 2 ") {
+            server.state().letters.retain(|letter| letter.uid != 2);
+        }
+        None
+    }));
+    let summary = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!((summary.fetched, summary.failed), (2, 0));
+    assert_eq!((left(&stage), stage.inbox().len()), (Vec::new(), 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,11 +59,17 @@ fn clock_chance_and_the_http_client_are_made_in_one_place_each() {
         ["rand::rng()", "rand::random", "ThreadRng", "OsRng", "getrandom", "from_os_rng", "from_entropy"];
     assert_eq!(only_in(&["courier/random.rs"], &chance), none);
     assert_eq!(only_in(&["wire/net/"], &["reqwest::Client", "Client::builder", "ClientBuilder"]), none);
+    assert_eq!(
+        only_in(&["wire/error.rs"], &["\"fetch messages\""]),
+        none,
+        "who is asked tells by it what went wrong"
+    );
     // And each is where it is said to be.
     for (of, file, word) in [
         ("courier", "courier/clock.rs", "SystemTime::now"),
         ("courier", "courier/random.rs", "rand::rng()"),
         ("wire", "wire/net/http.rs", "reqwest::Client"),
+        ("wire", "wire/error.rs", "\"fetch messages\""),
     ] {
         assert!(product(of).iter().any(|(name, code)| name == file && code.contains(word)), "{file}: {word}");
     }

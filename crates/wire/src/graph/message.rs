@@ -6,9 +6,9 @@ use serde_json::json;
 use super::MESSAGE_TIMEOUT;
 use super::answer;
 use super::session::{Request, Session, checked_id};
-use crate::Result;
 use crate::letter::{Came, Letter, Room};
 use crate::net::{Method, Unanswered};
+use crate::{FETCHING, Result};
 
 /// What came of asking for a message.
 #[derive(Debug)]
@@ -28,22 +28,20 @@ struct Place {
     folder_id: String,
 }
 
-const FETCH: &str = "fetch messages";
-
 impl Session {
     /// The whole message as it travelled (RFC 5322), as far as Exchange kept it.
     pub async fn raw(&self, id: &str, room: &Room) -> Result<Raw> {
-        checked_id(FETCH, &self.host, id)?;
+        checked_id(FETCHING, &self.host, id)?;
         let request = Request {
             limit: MESSAGE_TIMEOUT,
-            ..Request::of(FETCH, Method::Get, self.url(&["messages", id, "$value"]))
+            ..Request::of(FETCHING, Method::Get, self.url(&["messages", id, "$value"]))
         };
         match self.ask_for_letter(request, room).await.map_err(Unanswered::into_error)? {
             Ok(Came::Whole(letter)) => Ok(Raw::Message(letter)),
             Ok(Came::TooBig(size_bytes)) => Ok(Raw::TooBig { size_bytes }),
-            Err(answer) if answer.status == 200 => Err(answer::unreadable(FETCH, &self.host)),
+            Err(answer) if answer.status == 200 => Err(answer::unreadable(FETCHING, &self.host)),
             Err(answer) if answer::is_gone(&answer) => Ok(Raw::Gone),
-            Err(answer) => Err(self.refusal(FETCH, &answer)),
+            Err(answer) => Err(self.refusal(FETCHING, &answer)),
         }
     }
 

@@ -7,8 +7,8 @@ use super::response::{Condition, FetchData, Literal, Response, Untagged};
 use super::search::later;
 use super::session::Session;
 use super::{COMMAND_TIMEOUT, UIDS_MAX, set};
-use crate::Result;
 use crate::letter::{Letter, Room};
+use crate::{FETCHING, Result};
 
 /// One answer of a fetch.
 #[derive(Debug)]
@@ -42,8 +42,6 @@ pub struct Fetch<'a> {
     tag: Option<String>,
 }
 
-const TRIED: &str = "fetch messages";
-
 impl Session {
     /// When these came to the server, without their bodies. What is not there has no line.
     pub async fn internal_dates(&mut self, uids: &[u32]) -> Result<Vec<(u32, Option<i64>)>> {
@@ -67,7 +65,7 @@ impl Session {
     /// Asks for messages without marking them seen: `BODY.PEEK[]`, since `RFC822` marks and some servers lack it.
     /// Sizes are never asked for: Exchange's are estimates.
     pub async fn fetch(&mut self, uids: &[u32], room: &Room) -> Result<Fetch<'_>> {
-        self.ready(TRIED).await?;
+        self.ready(FETCHING).await?;
         let sets = set::sets(uids).into();
         Ok(Fetch { session: self, room: room.clone(), sets, wanted: BTreeSet::new(), tag: None })
     }
@@ -84,17 +82,17 @@ impl Fetch<'_> {
                 if let Some((set, uids)) = self.sets.pop_front() {
                     let command = format!("UID FETCH {set} (UID INTERNALDATE BODY.PEEK[])");
                     self.wanted.extend(uids);
-                    self.tag = Some(self.session.start(TRIED, &command).await?);
+                    self.tag = Some(self.session.start(FETCHING, &command).await?);
                     continue;
                 }
                 return Ok(self.wanted.pop_first().map(|uid| Fetched::Missing { uid }));
             };
             let limits = Limits { room: Some(&self.room), ..USUAL };
-            match self.session.next(TRIED, limits).await? {
+            match self.session.next(FETCHING, limits).await? {
                 Response::Untagged(Untagged::Fetch(data)) => {
                     if data.body.is_some() && !data.is_whole {
                         let why = "a message is longer or shorter than the server announced: nothing of it is taken";
-                        return Err(self.session.broken(TRIED, why));
+                        return Err(self.session.broken(FETCHING, why));
                     }
                     if let Some(fetched) = self.deliver(data) {
                         return Ok(Some(fetched));
@@ -102,14 +100,14 @@ impl Fetch<'_> {
                 }
                 Response::Untagged(_) => {}
                 Response::Continuation(_) => {
-                    return Err(self.session.broken(TRIED, "it asked for a line that is not due"));
+                    return Err(self.session.broken(FETCHING, "it asked for a line that is not due"));
                 }
                 Response::Tagged(tagged) => {
                     self.tag = None;
                     // RFC 5530: some are gone; which ones shows in what was not delivered.
                     let some_gone = tagged.condition == Condition::No
                         && tagged.words.code.as_ref().is_some_and(|(code, _)| code == "EXPUNGEISSUED");
-                    match self.session.end(TRIED, &tag, tagged) {
+                    match self.session.end(FETCHING, &tag, tagged) {
                         Ok(_) => {}
                         Err(_) if some_gone => {}
                         Err(error) => return Err(later(error)),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::letter::{Came, Growing, Letter, Room};
 use crate::line::{Dots, Fault};
-use crate::{Error, Kind, Result};
+use crate::{Error, FETCHING, Kind, Result};
 
 /// One answer.
 #[derive(Debug)]
@@ -53,9 +53,6 @@ enum What {
 }
 
 impl What {
-    /// One wording for all, by which the caller knows that it concerns messages.
-    const TRIED: &'static str = "fetch messages";
-
     fn command(self, number: u32) -> String {
         match self {
             What::Whole => format!("RETR {number}"),
@@ -78,7 +75,7 @@ impl Session {
 
 impl<'a> Retrieve<'a> {
     fn begin(session: &'a mut Session, what: What, numbers: &[u32], room: &Room) -> Result<Retrieve<'a>> {
-        session.begin(What::TRIED)?;
+        session.begin(FETCHING)?;
         session.done();
         let window = if session.has("PIPELINING") { PIPELINED_MAX } else { 1 };
         let (to_ask, asked) = (numbers.iter().copied().collect(), VecDeque::new());
@@ -88,7 +85,7 @@ impl<'a> Retrieve<'a> {
     /// The next message, in the order in which they were asked for. Dropping the rest before its end closes the
     /// session to later commands.
     pub async fn next(&mut self) -> Result<Option<Retrieved>> {
-        let tried = What::TRIED;
+        let tried = FETCHING;
         self.ask().await?;
         let Some(number) = self.asked.pop_front() else { return Ok(None) };
         let status = self.session.status(tried, ANSWER_TIMEOUT).await?;
@@ -120,7 +117,7 @@ impl<'a> Retrieve<'a> {
             return Ok(());
         }
         if self.asked.is_empty() {
-            self.session.begin(What::TRIED)?;
+            self.session.begin(FETCHING)?;
         }
         while self.asked.len() < self.window
             && let Some(number) = self.to_ask.pop_front()
@@ -128,7 +125,7 @@ impl<'a> Retrieve<'a> {
             self.session.queue(&self.what.command(number));
             self.asked.push_back(number);
         }
-        self.session.flush(What::TRIED).await
+        self.session.flush(FETCHING).await
     }
 
     /// Up to the line with a dot alone.
@@ -138,16 +135,16 @@ impl<'a> Retrieve<'a> {
         loop {
             growing.settle().await.map_err(|error| self.unkept(error))?;
             let piece = self.session.line.read_piece(STALL_TIMEOUT).await;
-            let piece = piece.map_err(|fault| self.session.fault(What::TRIED, fault))?;
+            let piece = piece.map_err(|fault| self.session.fault(FETCHING, fault))?;
             let Some(bytes) = dots.taken_off(&piece) else { break };
             growing.push(bytes);
             let size = growing.size_bytes();
             let slow = MESSAGE_TIMEOUT.as_secs() + size / MESSAGE_BYTES_PER_S_MIN;
             if begun.elapsed().as_secs() > slow {
-                return Err(self.session.fault(What::TRIED, Fault::TimedOut(MESSAGE_TIMEOUT)));
+                return Err(self.session.fault(FETCHING, Fault::TimedOut(MESSAGE_TIMEOUT)));
             }
             if size > READ_PAST_BYTES_MAX.max(self.room.bytes_max()) {
-                return Err(self.session.broken(What::TRIED, "a message has no end"));
+                return Err(self.session.broken(FETCHING, "a message has no end"));
             }
         }
         if let Some(record) = self.session.line.record() {
@@ -160,6 +157,6 @@ impl<'a> Retrieve<'a> {
     }
 
     fn unkept(&mut self, error: io::Error) -> Error {
-        self.session.fault(What::TRIED, Fault::Unkept(error))
+        self.session.fault(FETCHING, Fault::Unkept(error))
     }
 }
