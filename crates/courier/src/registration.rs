@@ -282,6 +282,7 @@ pub(crate) mod tests {
             start_from: desk::mailboxes::mailbox::StartFrom::Now,
             notified: false,
             activated_at: None,
+            moved_at: None,
             incoming_health: health(),
             outgoing_health: health(),
             failures: 0,

@@ -39,23 +39,27 @@ pub(super) struct Batch {
 pub(super) struct Open {
     batch: Batch,
     pub(super) to_come: BTreeSet<u32>,
-    /// The highest UID that was asked for.
-    asked: u32,
+    /// The highest UID of a message that there was.
+    reached: u32,
 }
 impl Open {
     pub(super) fn new(cursor: &Cursor) -> Open {
-        Open { batch: Batch::default(), to_come: BTreeSet::new(), asked: cursor.uid_last }
+        Open { batch: Batch::default(), to_come: BTreeSet::new(), reached: cursor.uid_last }
     }
     pub(super) fn expect(&mut self, uids: &[u32]) {
         self.to_come.extend(uids);
-        self.asked = self.asked.max(uids.last().copied().unwrap_or(0));
     }
     /// There is nothing to record of this one.
     pub(super) fn pass(&mut self, uid: u32) {
         self.to_come.remove(&uid);
+        self.reached = self.reached.max(uid);
+    }
+    /// It is not there, and perhaps never was: what a server named by mistake takes the cursor nowhere.
+    pub(super) fn vanish(&mut self, uid: u32) {
+        self.to_come.remove(&uid);
     }
     pub(super) fn push(&mut self, taken: Taken) {
-        self.to_come.remove(&taken.uid);
+        self.pass(taken.uid);
         if let Content::Raw(letter) = &taken.content {
             self.batch.bytes += letter.bytes().map_or(0, <[u8]>::len);
             self.batch.has_large |= letter.bytes().is_none();
@@ -67,10 +71,11 @@ impl Open {
     }
     pub(super) fn cut(&mut self, names: &mut Names, trials: &Trials) -> Batch {
         let mut batch = std::mem::take(&mut self.batch);
-        let asked = self.to_come.first().map_or(self.asked, |next| next.saturating_sub(1));
-        batch.uid_last = trials.as_far(asked);
+        let reached =
+            self.to_come.first().map_or(self.reached, |next| self.reached.min(next.saturating_sub(1)));
+        batch.uid_last = trials.as_far(reached);
         // Also of what is put off: it is to have its number when it is listed again.
-        batch.names = names.up_to(asked);
+        batch.names = names.up_to(reached);
         batch
     }
 }

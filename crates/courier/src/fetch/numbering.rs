@@ -30,33 +30,6 @@ pub(super) fn renumbered(
     Err(Trouble::new(Class::Retry, "renumbered", reason, remedy))
 }
 
-/// Of the names that POP3 does not list any more, those that it may give to another message. A listing that is empty, or lacks
-/// mail that was passed over, may be a bad one: what comes back then is not news, so that the next one is to confirm it.
-pub(super) async fn forgettable(
-    courier: &Courier,
-    mailbox: &Mailbox,
-    gone: Vec<u32>,
-    is_empty: bool,
-) -> desk::Result<Vec<u32>> {
-    let place = place(mailbox);
-    let seen = courier.inside.fetched.gone_again(&place, &gone, is_empty);
-    if gone.is_empty() || seen.is_surprising {
-        return Ok(Vec::new());
-    }
-    let asked = gone.clone();
-    let Place { mailbox_id, folder, uid_validity } = place;
-    let read = courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &asked));
-    let passed_over: HashSet<u32> = read.await?.into_iter().collect();
-    let is_sure = |uid: &u32| !passed_over.contains(uid) || seen.again.contains(uid);
-    Ok(gone.into_iter().filter(is_sure).collect())
-}
-
-/// The folder at this account and server.
-fn place(mailbox: &Mailbox) -> Place {
-    let (folder, uid_validity) = (mailbox.folder_or_inbox().to_owned(), named::validity(mailbox));
-    Place { mailbox_id: mailbox.id, folder, uid_validity }
-}
-
 /// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the
 /// one that was read, whatever it says (RFC 3501 §2.3.1.1: UIDs rise).
 pub(super) async fn whose(
@@ -82,4 +55,31 @@ pub(super) async fn whose(
     let of = mailbox.clone();
     let begun = courier.write_behind(move |tx| numbering::begin(tx, &of)).await?;
     Ok(begun.validity(selected.uid_validity))
+}
+
+/// Of the names that POP3 does not list any more, those that it may give to another message. A listing that is empty, or lacks
+/// mail that was passed over, may be a bad one: what comes back then is not news, so that the next one is to confirm it.
+pub(super) async fn forgettable(
+    courier: &Courier,
+    mailbox: &Mailbox,
+    gone: Vec<u32>,
+    is_empty: bool,
+) -> desk::Result<Vec<u32>> {
+    let place = place(mailbox);
+    let seen = courier.inside.fetched.gone_again(&place, &gone, is_empty);
+    if gone.is_empty() || seen.is_surprising {
+        return Ok(Vec::new());
+    }
+    let asked = gone.clone();
+    let Place { mailbox_id, folder, uid_validity } = place;
+    let read = courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &asked));
+    let passed_over: HashSet<u32> = read.await?.into_iter().collect();
+    let is_sure = |uid: &u32| !passed_over.contains(uid) || seen.again.contains(uid);
+    Ok(gone.into_iter().filter(is_sure).collect())
+}
+
+/// The folder at this account and server.
+fn place(mailbox: &Mailbox) -> Place {
+    let (folder, uid_validity) = (mailbox.folder_or_inbox().to_owned(), named::validity(mailbox));
+    Place { mailbox_id: mailbox.id, folder, uid_validity }
 }

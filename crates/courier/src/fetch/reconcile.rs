@@ -240,7 +240,7 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
         |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid) || put_off.contains_key(uid);
     let (passed, waiting): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(is_passed);
     let was_there: Vec<u32> = passed.iter().copied().filter(|uid| *uid <= cursor.start_after_uid).collect();
-    let older = older(work, shelf, cursor, was_there).await?;
+    let Dated { older, proved } = older(work, shelf, cursor, was_there).await?;
     let unaccounted: Vec<u32> = passed.iter().copied().filter(|uid| !older.contains(uid)).collect();
     let counts = Counts {
         held,
@@ -249,34 +249,58 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
         waiting: count(waiting.len() + whole.to_be_told),
         unaccounted: count(unaccounted.len() + whole.unlisted),
     };
-    let older = UidSet::among(&whole.uids, |uid| older.contains(&uid));
+    let older = UidSet::among(&whole.uids, |uid| proved.contains(&uid));
     Ok(Sum { counts, older, unaccounted })
 }
 
-/// Of messages that were there when reading began, those that are older than *Start From* says now.
-async fn older(
-    work: &Work<'_>,
-    shelf: &mut Shelf,
-    cursor: &Cursor,
-    uids: Vec<u32>,
-) -> Result<HashSet<u32>, Broke> {
-    let Some(from_at) = work.rules.from_at else { return Ok(HashSet::new()) };
+/// Messages that are older than *Start From* says.
+#[derive(Default)]
+struct Dated {
+    older: HashSet<u32>,
+    /// Those of them of which the server has said when they came. Of the others it was searched by date, and did not name them.
+    proved: HashSet<u32>,
+}
+
+/// Dates that are asked for in one comparison of what a search by date has left out: it is believed as far as that once, and
+/// the next comparison asks for more.
+const DATES_MAX: usize = 100_000;
+
+/// Of messages that were there when reading began, those that are older than *Start From* says now. One whose date is not
+/// known is not.
+async fn older(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor, uids: Vec<u32>) -> Result<Dated, Broke> {
+    let Some(from_at) = work.rules.from_at else { return Ok(Dated::default()) };
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
     let read = work.courier.read(move |tx| balance::older(tx, id, &folder, validity, Some(from_at)));
     let known = read.await?;
     let unsure: Vec<u32> = uids.iter().copied().filter(|uid| !known.contains(*uid)).collect();
     let mut older: HashSet<u32> = uids.into_iter().collect();
     if unsure.is_empty() {
-        return Ok(older);
+        return Ok(Dated { proved: older.clone(), older });
     }
     let said = |error: wire::Error| -> Trouble { work.said(&error) };
     let near = shelf.perhaps_since(&unsure, from_at.saturating_sub(plan::SLACK_MS)).await.map_err(said)?;
-    for (uid, at) in shelf.dates(&near).await.map_err(said)? {
-        if work.rules.wants(at) {
+    let near_set: HashSet<u32> = near.iter().copied().collect();
+    // The newest first: they are the ones that may be wanted.
+    let (left_out, believed): (Vec<(usize, u32)>, Vec<(usize, u32)>) = unsure
+        .iter()
+        .rev()
+        .copied()
+        .filter(|uid| !near_set.contains(uid))
+        .enumerate()
+        .partition(|(at, _)| *at < DATES_MAX);
+    let mut asked: Vec<u32> = near.into_iter().chain(left_out.into_iter().map(|(_, uid)| uid)).collect();
+    asked.sort_unstable();
+    let dates = shelf.dates(&asked).await.map_err(said)?;
+    for uid in asked {
+        if work.rules.wants(dates.get(&uid).copied().flatten()) {
             older.remove(&uid);
         }
     }
-    Ok(older)
+    let mut proved = older.clone();
+    believed.iter().for_each(|(_, uid)| {
+        proved.remove(uid);
+    });
+    Ok(Dated { older, proved })
 }
 
 /// What is kept with the counts.
@@ -327,8 +351,8 @@ fn reason(sum: &Sum, whole: &Whole, put_off: &BTreeMap<u32, PutOff>) -> String {
             "The server lists what is missing, and did not tell of it when it was asked for what is new."
         }
         _ => {
-            "Reading has gone past what is missing: Start From was changed after reading began, the desk was restored from \
-             an older backup, or rows of the database were lost."
+            "Reading has gone past what is missing: Start From was changed after reading began, the server left it out when it \
+             was searched by date, the desk was restored from an older backup, or rows of the database were lost."
         }
     };
     let unlisted = match whole.unlisted {

@@ -363,6 +363,14 @@ impl Shelf {
         }
     }
 
+    /// UIDs are given here, and no server can be wrong about them.
+    pub(super) fn gives_numbers(&self) -> bool {
+        match self {
+            Shelf::Imap(_) => false,
+            Shelf::Pop3(_) | Shelf::Graph(_) => true,
+        }
+    }
+
     pub(crate) fn waits_for_news(&self) -> bool {
         matches!(self, Shelf::Imap(session) if session.has("IDLE"))
     }

@@ -174,10 +174,19 @@ impl<'a> Taker<'a> {
         let listed = connect::explained(self.courier, self.mailbox, Side::Incoming, listed).await?;
         let listed: BTreeSet<u32> = listed.into_iter().collect();
         for gone in missing.extract_if(.., |uid| !listed.contains(uid)) {
-            open.pass(gone);
-            self.trials.settled(gone);
+            self.pass_gone(shelf, open, gone);
         }
         Ok(())
+    }
+
+    fn pass_gone(&mut self, shelf: &Shelf, open: &mut Open, gone: u32) {
+        self.trials.settled(gone);
+        if shelf.gives_numbers() {
+            open.pass(gone);
+        } else {
+            open.vanish(gone);
+            self.trials.gone.insert(gone);
+        }
     }
 
     /// Those that do not come by themselves either are left, with the reason.
@@ -195,10 +204,7 @@ impl<'a> Taker<'a> {
                 self.single(shelf, *uid, missing).await?
             };
             match single {
-                Single::Gone => {
-                    self.trials.settled(*uid);
-                    open.pass(*uid);
-                }
+                Single::Gone => self.pass_gone(shelf, open, *uid),
                 Single::Came(fetched) => self.sort(open, fetched),
                 Single::Left(reason) => {
                     self.refused.insert(*uid);

@@ -1,7 +1,7 @@
 //! Messages that a server lists and does not deliver.
 use crate::trouble::sentence;
 use desk::mailboxes::put_off::PutOff;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::imap::Fetched;
 use wire::letter::Letter;
 
@@ -30,7 +30,9 @@ pub(super) struct Trials {
     halvings: usize,
     /// Those that do not come for now, and why: reading stands before the first of them, while what is behind it is fetched.
     pub put_off: BTreeMap<u32, String>,
-    /// The same with those of earlier rounds, as the desk keeps them.
+    /// Those that were listed, and were not there any more when they were asked for.
+    pub gone: BTreeSet<u32>,
+    /// Those that are put off, with those of earlier rounds, as the desk keeps them.
     kept: BTreeMap<u32, PutOff>,
     is_changed: bool,
     /// A person wants them now.
@@ -44,6 +46,7 @@ impl Trials {
             is_spent: false,
             halvings: HALVINGS_MAX,
             put_off,
+            gone: BTreeSet::new(),
             kept,
             is_changed: false,
             is_pressed: false,
@@ -65,6 +68,10 @@ impl Trials {
     /// How far reading may have come, when it has come to this UID.
     pub(super) fn as_far(&self, uid: u32) -> u32 {
         self.put_off.first_key_value().map_or(uid, |(first, _)| uid.min(first.saturating_sub(1)))
+    }
+    /// The highest of these (ascending) that was there.
+    pub(super) fn last_there(&self, uids: &[u32]) -> u32 {
+        uids.iter().rev().find(|uid| !self.gone.contains(uid)).copied().unwrap_or(0)
     }
     /// Whether a message that does not come for now is to be asked for again in a later round: for this long.
     pub(super) fn puts_off(&mut self, uid: u32, said: &str, now: i64, most_ms: i64) -> bool {

@@ -88,9 +88,11 @@ impl<'a> Work<'a> {
         stop: &watch::Receiver<bool>,
         tally: &mut Tally,
     ) -> Result<Option<Cursor>, Broke> {
-        let mut uids = plan::uids(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
+        let listed = plan::listed(shelf, &cursor, &self.rules).await.map_err(|error| self.said(&error))?;
+        let plan::Listed { mut uids, old_to } = listed;
         let mut link = shelf.goes_on().cloned();
-        let end = uids.last().copied().unwrap_or(0).max(cursor.uid_last).max(cursor.start_after_uid);
+        let last = uids.last().copied().unwrap_or(0);
+        let end = last.max(cursor.uid_last).max(old_to);
         self.without_recorded(&cursor, &mut uids).await?;
         // What an earlier round left over.
         self.mark(shelf, &cursor).await;
@@ -105,14 +107,24 @@ impl<'a> Work<'a> {
         if *stop.borrow() {
             return Ok(None);
         }
+        let end = if self.trials.gone.contains(&last) { cursor.uid_last } else { last.max(cursor.uid_last) };
+        // All that was there at first sight is dealt with.
+        let end = if old_to > end && self.is_there(shelf, old_to).await? { old_to } else { end };
         // What is put off is to be listed again.
         let (reached, link) = (self.trials.as_far(end), link.filter(|_| self.trials.put_off.is_empty()));
         if reached > cursor.uid_last || link.is_some() {
-            // All that was there at first sight is dealt with.
             cursor.uid_last = cursor.uid_last.max(reached);
             keep_cursor(self.courier, self.claim, &cursor, names.up_to(end), link).await?;
         }
         Ok(Some(cursor))
+    }
+
+    async fn is_there(&self, shelf: &mut Shelf, uid: u32) -> Result<bool, Broke> {
+        if shelf.gives_numbers() {
+            return Ok(true);
+        }
+        let there = plan::is_there(shelf, uid).await;
+        there.map_err(|error| self.said(&error).into())
     }
 
     /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
@@ -170,7 +182,7 @@ impl<'a> Work<'a> {
         self.keep_put_off(cursor).await?;
         stored?;
         taken?;
-        let reached = self.trials.as_far(uids.last().copied().unwrap_or(0));
+        let reached = self.trials.as_far(self.trials.last_there(uids));
         cursor.uid_last = cursor.uid_last.max(reached);
         self.mark(shelf, cursor).await;
         Ok(())

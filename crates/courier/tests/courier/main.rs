@@ -6,6 +6,7 @@ mod alerts;
 mod another_place;
 mod authorize;
 mod awkward;
+mod beginnings;
 mod device;
 mod doctor;
 mod doctor_domain;

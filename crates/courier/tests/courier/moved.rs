@@ -66,7 +66,7 @@ async fn a_server_that_adds_a_field_doubles_nothing_and_swallows_nothing() {
     new.deliver(NOON - HOUR, stamped(&letter("letter 006")));
     new.deliver(NOON - HOUR, altered(&kept[2], "she wrote", "he wrote"));
     new.deliver(NOON - HOUR, altered(&stamped(&kept[3]), "11:00:00", "11:00:01"));
-    stage.fetched_from(new.address, StartFrom::Everything, Fetched::Nothing);
+    stage.fetched_from_as(new.address, "moved", StartFrom::Everything, Fetched::Nothing);
     assert_eq!(fetched(&stage).await, 3, "what came meanwhile, and two that are other letters");
     assert_eq!(stage.tickets(), with_more(names(1, 6), &["letter 002", "letter 003"]));
     assert_eq!(balance(&stage), (10, 10, 0));

@@ -4,7 +4,7 @@ use crate::odd::{self, Oddity};
 use crate::pretend::listen;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -94,6 +94,14 @@ pub struct State {
     pub no_storing: bool,
     /// MOVE and CREATE answer NO.
     pub no_moving: bool,
+    /// What it says of UIDNEXT, if anything, where that is not true.
+    pub claims_uid_next: Option<Option<u32>>,
+    /// UIDs that each of the next searches names beside what is there.
+    pub ghosts: VecDeque<u32>,
+    /// It does not say when these came.
+    pub undated: HashSet<u32>,
+    /// A search by date leaves these out.
+    pub hidden_from_date_search: HashSet<u32>,
     /// What it says instead of its greeting and its answers.
     pub odd: Option<Oddity>,
     /// Called before each STORE, MOVE and EXPUNGE.
@@ -323,10 +331,13 @@ impl PretendImap {
             )
             .into_bytes(),
             ["SELECT" | "EXAMINE", folder] if folder.trim_matches('"') == "INBOX" => format!(
-                "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{}{ok}",
+                "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n{}{}{ok}",
                 state.letters.len(),
                 state.uid_validity,
-                state.uid_next,
+                state
+                    .claims_uid_next
+                    .unwrap_or(Some(state.uid_next))
+                    .map_or(String::new(), |next| format!("* OK [UIDNEXT {next}] ok\r\n")),
                 state.highest_mod_seq.map_or(String::new(), |n| format!("* OK [HIGHESTMODSEQ {n}] ok\r\n"))
             )
             .into_bytes(),
@@ -345,7 +356,10 @@ impl PretendImap {
                 format!("{tag} NO too much to list\r\n").into_bytes()
             }
             ["UID", "SEARCH", criteria @ ..] => {
-                let found = search(&state, criteria);
+                let mut found = search(&state, criteria);
+                if let Some(ghost) = state.ghosts.pop_front() {
+                    found.push_str(&format!(" {ghost}"));
+                }
                 format!("* SEARCH {found}\r\n{ok}").into_bytes()
             }
             ["ENABLE", "QRESYNC"] => format!("* ENABLED QRESYNC\r\n{ok}").into_bytes(),
@@ -438,6 +452,8 @@ fn search(state: &State, criteria: &[&str]) -> String {
     let found =
         state.letters.iter().filter(|letter| letter.at >= from && within(letter.uid) && about(letter));
     let found = found.filter(|letter| !state.unlisted.contains(&letter.uid));
+    let found =
+        found.filter(|letter| since.is_none() || !state.hidden_from_date_search.contains(&letter.uid));
     found.map(|letter| letter.uid.to_string()).collect::<Vec<_>>().join(" ")
 }
 
@@ -449,6 +465,9 @@ fn fetch(state: &mut State, tag: &str, set: &str, is_whole: bool) -> Option<Vec<
     let mut answer = Vec::new();
     for (position, letter) in state.letters.iter().enumerate() {
         if !wanted(letter.uid) || state.skipped.contains(&letter.uid) {
+            continue;
+        }
+        if !is_whole && state.undated.contains(&letter.uid) {
             continue;
         }
         if !is_whole {

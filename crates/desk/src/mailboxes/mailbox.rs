@@ -91,17 +91,6 @@ pub enum StartFrom {
     /// `YYYY-MM-DD`.
     Date(String),
 }
-impl StartFrom {
-    /// Whether it wants mail that the other one leaves out.
-    fn is_before(&self, other: &StartFrom) -> bool {
-        match (self, other) {
-            (StartFrom::Everything, StartFrom::Now | StartFrom::Date(_)) => true,
-            (StartFrom::Date(date), StartFrom::Date(other)) => date < other,
-            (StartFrom::Date(_), StartFrom::Now) => true,
-            (StartFrom::Now, _) | (_, StartFrom::Everything) => false,
-        }
-    }
-}
 /// One side's server and how it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSide {
@@ -162,6 +151,8 @@ pub struct Mailbox {
     /// The server is asked to tell of new mail by itself, where it is Microsoft Graph.
     pub notified: bool,
     pub activated_at: Option<i64>,
+    /// Since when it is read at this account and server, where it was read at another one before.
+    pub moved_at: Option<i64>,
     pub incoming_health: Health,
     pub outgoing_health: Health,
     pub failures: i64,
@@ -257,7 +248,7 @@ const SELECT: &str = "SELECT id, address, name, department_id, notes, shape, ope
     in_protocol, in_host, in_port, in_security, in_authentication, in_user, in_password IS NOT NULL, in_client_id, in_grant_id,
     in_folder, in_more_folders,
     out_protocol, out_host, out_port, out_security, out_authentication, out_user, out_password IS NOT NULL, out_client_id, out_grant_id,
-    out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, notified, activated_at,
+    out_active, header_spoofing, fetched, fetched_folder, frequency_s, batch, start_from, notified, activated_at, moved_at,
     state, state_since, reason_code, reason, remedy,
     out_state, out_state_since, out_reason_code, out_reason, out_remedy,
     failures, last_fetch_at, last_mail_at, last_sent_at, due_at

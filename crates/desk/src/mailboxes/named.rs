@@ -14,7 +14,8 @@ pub struct Named {
 }
 
 /// What stands where IMAP's UIDVALIDITY does. The names of one server and account say nothing at another one, so that the
-/// two are not one numbering.
+/// two are not one numbering. No port is in it, as in [`numbering::whose`]; its text stays as it is for as long as rows have
+/// its numbers.
 pub fn validity(mailbox: &Mailbox) -> u32 {
     let place =
         format!("{}\0{}\0{}", mailbox.protocol.word(), mailbox.incoming.host, mailbox.user(Side::Incoming));

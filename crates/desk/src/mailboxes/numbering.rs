@@ -28,11 +28,11 @@ pub(super) fn number_of(text: &str) -> u32 {
 
 /// `None`: the account or the server has changed since, or the folder is read for the first time.
 pub fn find(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Option<Before>> {
-    let found: Option<(i64,)> = tx.maybe(
-        "SELECT before FROM numbering WHERE mailbox_id = $1 AND folder = $2 AND place = $3",
-        params![mailbox.id, mailbox.folder_or_inbox(), place(mailbox)],
+    let found: Option<(i64, String)> = tx.maybe(
+        "SELECT before, place FROM numbering WHERE mailbox_id = $1 AND folder = $2",
+        params![mailbox.id, mailbox.folder_or_inbox()],
     )?;
-    Ok(found.map(|(before,)| Before(before)))
+    Ok(found.filter(|(_, place)| is_of(place, &whose(mailbox))).map(|(before, _)| Before(before)))
 }
 
 /// From here on it is another folder than whatever stood under its name.
@@ -41,13 +41,42 @@ pub fn begin(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Before> {
         "INSERT INTO numbering (mailbox_id, folder, place, before) VALUES ($1, $2, $3, 0)
          ON CONFLICT (mailbox_id, folder) DO UPDATE SET place = excluded.place, before = numbering.before + 1
          RETURNING before",
-        params![mailbox.id, mailbox.folder_or_inbox(), place(mailbox)],
+        params![mailbox.id, mailbox.folder_or_inbox(), whose(mailbox)],
     )?;
     Ok(Before(before))
 }
 
-/// Whose mailbox on which server.
-fn place(mailbox: &Mailbox) -> String {
-    let (user, server) = (mail::address::key(mailbox.user(Side::Incoming)), &mailbox.incoming);
-    format!("{user} {}:{}", server.host, server.port)
+/// Whose mailbox on which server. By which port it is reached makes no other mailbox of it: 143 today and 993 tomorrow.
+pub fn whose(mailbox: &Mailbox) -> String {
+    let user = mail::address::key(mailbox.user(Side::Incoming));
+    format!("{user} {}", mailbox.incoming.host.to_ascii_lowercase())
+}
+
+/// Whether this was written down of that mailbox, also in the form with a port that rows had once.
+fn is_of(place: &str, whose: &str) -> bool {
+    let place = place.to_ascii_lowercase();
+    let without_port = place.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    place == whose || without_port.is_some_and(|(place, _)| place == whose)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_part_of_whose_mailbox_it_is() {
+        for (place, of, same) in [
+            ("ann@x.org mail.x.org", "ann@x.org mail.x.org", true),
+            ("ann@x.org mail.x.org:143", "ann@x.org mail.x.org", true),
+            ("ann@x.org Mail.X.org:993", "ann@x.org mail.x.org", true),
+            ("ann@x.org ::1:143", "ann@x.org ::1", true),
+            ("ann@x.org ::1", "ann@x.org ::1", true),
+            ("ann@x.org ::1", "ann@x.org ::2", false),
+            ("ann@x.org mail.x.org:imap", "ann@x.org mail.x.org", false),
+            ("ben@x.org mail.x.org:143", "ann@x.org mail.x.org", false),
+            ("ann@x.org mail.y.org", "ann@x.org mail.x.org", false),
+        ] {
+            assert_eq!(is_of(place, of), same, "{place}");
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! Messages as raw bytes, many in one command, one at a time, and a large one on the disk.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::reader::{Limits, USUAL};
 use super::response::{Condition, FetchData, Literal, Response, Untagged};
 use super::search::later;
 use super::session::Session;
-use super::{COMMAND_TIMEOUT, UIDS_MAX, set};
+use super::{COMMAND_TIMEOUT, set};
 use crate::letter::{Letter, Room};
 use crate::{FETCHING, Result};
 
@@ -43,23 +43,23 @@ pub struct Fetch<'a> {
 }
 
 impl Session {
-    /// When these came to the server, without their bodies. What is not there has no line.
+    /// When these came to the server, without their bodies: each of them, ascending. `None`: the server does not say, or it is
+    /// not there any more.
     pub async fn internal_dates(&mut self, uids: &[u32]) -> Result<Vec<(u32, Option<i64>)>> {
-        let mut dates = Vec::new();
-        for (set, wanted) in set::sets(uids) {
-            let wanted: BTreeSet<u32> = wanted.into_iter().collect();
+        let mut dates: BTreeMap<u32, Option<i64>> = uids.iter().map(|uid| (*uid, None)).collect();
+        for (set, _) in set::sets(uids) {
             let command = format!("UID FETCH {set} (UID INTERNALDATE)");
             let told = self.run("read when messages came", &command, USUAL, |untagged| {
-                if let Untagged::Fetch(FetchData { uid: Some(uid), internal_date_at, .. }) = untagged
-                    && wanted.contains(&uid)
-                    && dates.len() < UIDS_MAX
+                if let Untagged::Fetch(FetchData { uid: Some(uid), internal_date_at: Some(at), .. }) =
+                    untagged
+                    && let Some(date) = dates.get_mut(&uid)
                 {
-                    dates.push((uid, internal_date_at));
+                    *date = Some(at);
                 }
             });
             told.await.map_err(later)?;
         }
-        Ok(dates)
+        Ok(dates.into_iter().collect())
     }
 
     /// Asks for messages without marking them seen: `BODY.PEEK[]`, since `RFC822` marks and some servers lack it.

@@ -6,7 +6,7 @@ use super::secret::{self, host_changed};
 use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get, in_one_folder};
 use crate::db::Tx;
 use crate::mailboxes::balance::{self, Asked};
-use crate::mailboxes::{client, grant};
+use crate::mailboxes::{client, grant, numbering};
 use crate::site::event::{self, Subject};
 use crate::site::vault::Vault;
 use crate::{By, Result, params};
@@ -47,6 +47,7 @@ pub fn change_remote(
     }
     store_remote(tx, by, &old, &new)?;
     secret::store(tx, vault, id, Side::Incoming, secret, nonce)?;
+    moved(tx, by, &old)?;
     if old.activated_at.is_some() && new.start_from.is_before(&old.start_from) {
         // Reading has gone past it: it is fetched with the next round, silently.
         balance::want(tx, &new, Asked::Fetch)?;
@@ -162,6 +163,18 @@ fn looks_elsewhere(old: &Mailbox, new: &Mailbox) -> bool {
     fields_of_side(&old.incoming) != fields_of_side(&new.incoming)
         || old.protocol != new.protocol
         || (&old.folder, &old.more_folders) != (&new.folder, &new.more_folders)
+}
+
+/// Notes that it is to be read at another account or server than it was, where it was read at all.
+pub(super) fn moved(tx: &mut Tx<'_>, by: &By, old: &Mailbox) -> Result<()> {
+    if numbering::whose(&get(tx, old.id)?) != numbering::whose(old) {
+        tx.execute(
+            "UPDATE mailbox SET moved_at = $2
+             WHERE id = $1 AND EXISTS (SELECT 1 FROM folder WHERE folder.mailbox_id = mailbox.id)",
+            params![old.id, by.at],
+        )?;
+    }
+    Ok(())
 }
 
 /// A running round of the old settings loses its lease; the next one begins at once.

@@ -7,7 +7,8 @@ use crate::{By, Refusal, Result, params};
 use serde_json::json;
 
 /// A new mailbox, not active. The address of one that was removed continues it: tickets, raw mail and cursor are
-/// still there.
+/// still there. At the account of then reading goes on where it stopped; at another one *Now* is the moment when fetching is
+/// switched on again.
 pub fn create(tx: &mut Tx<'_>, by: &By, address: &str, name: &str, department_id: i64) -> Result<i64> {
     let (address, key) = checked_address(address)?;
     let name = match name.trim() {
@@ -21,7 +22,7 @@ pub fn create(tx: &mut Tx<'_>, by: &By, address: &str, name: &str, department_id
             return Err(Refusal::AddressTaken(address).into());
         }
         tx.execute(
-            "UPDATE mailbox SET removed_at = NULL, active = 0, address = $2, name = $3, department_id = $4,
+            "UPDATE mailbox SET removed_at = NULL, active = 0, activated_at = NULL, address = $2, name = $3, department_id = $4,
                     state = 'new', state_since = $5, out_state = 'new', out_state_since = $5
              WHERE id = $1",
             params![id, &address, name, department_id, by.at],
@@ -71,6 +72,7 @@ pub fn change_account(tx: &mut Tx<'_>, by: &By, id: i64, account: &Account) -> R
              WHERE id = $1",
             params![id, &address, &key, name, account.department_id, &account.notes],
         )?;
+        super::change::moved(tx, by, &old)?;
         event::append(tx, by, Subject::Mailbox(id), "changed", json!({ "fields": changed }))?;
     }
     super::change_shape(tx, by, id, &account.shape)

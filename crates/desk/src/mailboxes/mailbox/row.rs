@@ -82,6 +82,15 @@ impl Fetched {
     }
 }
 impl StartFrom {
+    /// Whether it wants mail that the other one leaves out.
+    pub(super) fn is_before(&self, other: &StartFrom) -> bool {
+        match (self, other) {
+            (StartFrom::Everything, StartFrom::Now | StartFrom::Date(_)) => true,
+            (StartFrom::Date(date), StartFrom::Date(other)) => date < other,
+            (StartFrom::Date(_), StartFrom::Now) => true,
+            (StartFrom::Now, _) | (_, StartFrom::Everything) => false,
+        }
+    }
     pub fn word(&self) -> &str {
         match self {
             StartFrom::Now => "now",
@@ -157,6 +166,7 @@ impl FromRow for Mailbox {
             start_from: StartFrom::from_word(c.take()?),
             notified: c.take()?,
             activated_at: c.take()?,
+            moved_at: c.take()?,
             incoming_health: health(c)?,
             outgoing_health: health(c)?,
             failures: c.take()?,
