@@ -9,8 +9,8 @@ use crate::trouble::Trouble;
 use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::cursor;
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
-use desk::mailboxes::named;
 use desk::mailboxes::put_off;
+use desk::mailboxes::{deleted_name, named};
 use mail::explain::Class;
 use std::collections::{BTreeMap, HashMap};
 use tokio::sync::watch;
@@ -151,6 +151,7 @@ impl InFolders<'_> {
             None => {
                 let told = mark::told(courier, mailbox, cursor.uid_validity).into_iter();
                 lacks.extend(told.map(|trouble| Lack::new(folder, What::Settling, trouble)));
+                lacks.extend(Lack::of_undeleted(mailbox, names.undeleted));
             }
             // Refused, and not broken off: mail comes in, and the next letter is to come at once.
             Some(Broke::Trouble(trouble))
@@ -192,11 +193,14 @@ impl InFolders<'_> {
         let (resting, settling, next_at) = rests.unwrap_or_default();
         let settling = if serves { settling } else { HashMap::new() };
         *link = Some(Link { shelf, settings: settings(mailbox), resting, settling, next_at });
-        if !names.gone.is_empty() {
-            let (id, folder, gone) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.gone.clone());
-            let forgotten =
-                courier.write_behind(move |tx| named::forget(tx, id, &folder, opened.uid_validity, &gone));
-            forgotten.await?;
+        let forgotten = [names.gone.as_slice(), &names.replaced].concat();
+        if !forgotten.is_empty() || !names.ended.is_empty() {
+            let (id, folder, ended) = (mailbox.id, mailbox.folder_or_inbox().to_owned(), names.ended.clone());
+            let noted = courier.write_behind(move |tx| {
+                named::forget(tx, id, &folder, opened.uid_validity, &forgotten)?;
+                deleted_name::end(tx, id, &folder, opened.uid_validity, &ended)
+            });
+            noted.await?;
         }
         Ok((opened, names))
     }

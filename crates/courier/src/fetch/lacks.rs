@@ -1,6 +1,6 @@
 //! What a round that brought mail in could not do all the same: it is told, and stops nothing.
 use crate::trouble::{TRIES_AGAIN, Trouble, sentence};
-use desk::mailboxes::mailbox::{Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
+use desk::mailboxes::mailbox::{Fetched, Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
 use desk::mailboxes::put_off::PutOff;
 use mail::explain::Class;
 use std::collections::BTreeMap;
@@ -28,6 +28,27 @@ pub(crate) enum What {
 impl Lack {
     pub(super) fn new(folder: &str, what: What, trouble: Trouble) -> Lack {
         Lack { folder: folder.to_owned(), what, trouble }
+    }
+
+    /// What POP3 lists still though it was told, more than once, to delete it.
+    pub(super) fn of_undeleted(mailbox: &Mailbox, count: usize) -> Option<Lack> {
+        let letters = match count {
+            0 => return None,
+            1 => "one letter, and lists it still. It is held here, and is not fetched again.".to_owned(),
+            many => {
+                format!(
+                    "{many} letters, and lists them still. They are held here, and are not fetched again."
+                )
+            }
+        };
+        if mailbox.fetched != Fetched::Delete {
+            return None;
+        }
+        let reason = format!("The server said that it has deleted {letters}");
+        let remedy = "Look at the provider’s settings for what becomes of mail that is deleted by POP3, and delete it there by \
+                      hand; where it may stay, choose Nothing under Fetched Emails.";
+        let trouble = Trouble::new(Class::Configuration, NOT_SETTLED, reason, remedy);
+        Some(Lack::new(mailbox.folder_or_inbox(), What::Settling, trouble))
     }
 
     /// What is put off, and why, by UID.

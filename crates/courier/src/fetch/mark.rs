@@ -11,7 +11,7 @@ use crate::points::{Point, reached};
 use crate::trouble::Trouble;
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
-use desk::mailboxes::named;
+use desk::mailboxes::{deleted_name, named};
 use std::collections::{BTreeSet, HashSet};
 
 const AT_ONCE: i64 = 200;
@@ -184,7 +184,8 @@ async fn by_id(
 
 /// With the end of the session, which is when POP3 deletes. From then on the server may give the names of what is gone to
 /// other letters (RFC 1939 §7), also where its answer is lost: they are forgotten before, so that a letter which still
-/// bears one is fetched again, and its content says whether it is the one to be deleted.
+/// bears one is fetched again, and its content says whether it is the one to be deleted. What has come again so is not fetched
+/// a third time (`desk::mailboxes::deleted_name`).
 pub(super) async fn settle_at_the_end(
     courier: &Courier,
     shelf: Shelf,
@@ -208,8 +209,10 @@ pub(super) async fn settle_at_the_end(
     } else {
         let place = folder.clone();
         let forgotten: Vec<u32> = marked.iter().map(|(uid, _)| *uid).collect();
+        let back = std::mem::take(&mut pop3.back);
         let forget = courier.write_behind(move |tx| {
-            named::forget(tx, place.mailbox_id, &place.name, place.uid_validity, &forgotten)
+            let Folder { mailbox_id, name, uid_validity } = &place;
+            deleted_name::deleting(tx, *mailbox_id, name, *uid_validity, &forgotten, &back)
         });
         forget.await?;
         reached(Point::BeforeTouched);

@@ -12,6 +12,7 @@ mod lacks;
 mod listing;
 mod mark;
 mod memory;
+mod names;
 mod numbering;
 mod once;
 mod plan;

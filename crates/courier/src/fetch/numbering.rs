@@ -25,8 +25,8 @@ pub(super) fn renumbered(
          them would be fetched again; nothing was fetched, and nothing was lost.",
         place.folder
     );
-    let remedy = "Postern tries again by itself, and reads the folder anew once an hour at most. If it lasts, the \
-                  mail server's index of this mailbox is to be repaired.";
+    let remedy = "Postern tries again by itself, and reads the folder anew when the server gives the same number twice. If it \
+                  lasts, the mail server's index of this mailbox is to be repaired.";
     Err(Trouble::new(Class::Retry, "renumbered", reason, remedy))
 }
 

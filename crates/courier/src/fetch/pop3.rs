@@ -3,6 +3,7 @@
 use super::settling::Came;
 use super::shelf::Names;
 use desk::intake::on_server::OnServer;
+use desk::mailboxes::deleted_name::Deleted;
 use desk::mailboxes::named::{Known, Named};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::pop3;
@@ -14,17 +15,39 @@ pub(crate) struct Pop3 {
     pub(super) numbers: BTreeMap<u32, u32>,
     /// By name, the UIDs, those of messages that are gone with them.
     uids: HashMap<String, u32>,
+    /// By UID, what is listed again after it was deleted, and how many bytes it has.
+    pub(super) back: HashMap<u32, Option<i64>>,
 }
 
 impl Pop3 {
     /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
-    pub(super) async fn over(mut session: Box<pop3::Session>, known: &Known) -> wire::Result<(Pop3, Names)> {
+    pub(super) async fn over(
+        mut session: Box<pop3::Session>,
+        known: &Known,
+        deleted: &HashMap<String, Deleted>,
+    ) -> wire::Result<(Pop3, Names)> {
         let listed = session.list().await?;
+        let is_back = listed.iter().any(|message| deleted.contains_key(&message.name));
+        let sizes = if is_back { session.sizes().await? } else { HashMap::new() };
+        let names: HashSet<&str> = listed.iter().map(|message| message.name.as_str()).collect();
+        let mut ended: Vec<String> =
+            deleted.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
+        let (mut back, mut replaced, mut undeleted) = (HashMap::new(), Vec::new(), 0);
         let mut uids: HashMap<String, u32> =
             known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
         let mut last = known.last;
         let (mut numbers, mut fresh) = (BTreeMap::new(), VecDeque::new());
         for message in listed {
+            let size = sizes.get(&message.number).and_then(|size| i64::try_from(*size).ok());
+            let before = deleted.get(&message.name);
+            match before.filter(|before| before.is_left()) {
+                Some(before) if before.is_another(size) => {
+                    replaced.extend(uids.remove(&message.name));
+                    ended.push(message.name.clone());
+                }
+                Some(_) => undeleted += 1,
+                None => {}
+            }
             let uid = match uids.get(&message.name) {
                 Some(uid) => *uid,
                 None => {
@@ -35,10 +58,14 @@ impl Pop3 {
                 }
             };
             numbers.insert(uid, message.number);
+            if before.is_some() {
+                back.insert(uid, size);
+            }
         }
         let there: HashSet<u32> = numbers.keys().copied().collect();
-        let gone = known.named.iter().map(|named| named.uid).filter(|uid| !there.contains(uid)).collect();
-        Ok((Pop3 { session, numbers, uids }, Names { fresh, gone }))
+        let is_gone = |uid: &u32| !there.contains(uid) && !replaced.contains(uid);
+        let gone = known.named.iter().map(|named| named.uid).filter(is_gone).collect();
+        Ok((Pop3 { session, numbers, uids, back }, Names { fresh, gone, replaced, ended, undeleted }))
     }
 
     /// The same messages on another link.
@@ -47,7 +74,8 @@ impl Pop3 {
         let numbers =
             listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
         let numbers = numbers.collect();
-        Ok(Pop3 { session, numbers, uids: std::mem::take(&mut self.uids) })
+        let (uids, back) = (std::mem::take(&mut self.uids), std::mem::take(&mut self.back));
+        Ok(Pop3 { session, numbers, uids, back })
     }
 
     pub(super) fn of_numbers(&self, uids: &[u32]) -> HashMap<u32, u32> {

@@ -279,16 +279,11 @@ async fn older(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor, uids: Vec<u3
     }
     let said = |error: wire::Error| -> Trouble { work.said(&error) };
     let near = shelf.perhaps_since(&unsure, from_at.saturating_sub(plan::SLACK_MS)).await.map_err(said)?;
-    let near_set: HashSet<u32> = near.iter().copied().collect();
+    let near: HashSet<u32> = near.into_iter().collect();
     // The newest first: they are the ones that may be wanted.
-    let (left_out, believed): (Vec<(usize, u32)>, Vec<(usize, u32)>) = unsure
-        .iter()
-        .rev()
-        .copied()
-        .filter(|uid| !near_set.contains(uid))
-        .enumerate()
-        .partition(|(at, _)| *at < DATES_MAX);
-    let mut asked: Vec<u32> = near.into_iter().chain(left_out.into_iter().map(|(_, uid)| uid)).collect();
+    let mut left_out: Vec<u32> = unsure.iter().rev().copied().filter(|uid| !near.contains(uid)).collect();
+    let believed = left_out.split_off(left_out.len().min(DATES_MAX));
+    let mut asked: Vec<u32> = near.into_iter().chain(left_out).collect();
     asked.sort_unstable();
     let dates = shelf.dates(&asked).await.map_err(said)?;
     for uid in asked {
@@ -297,7 +292,7 @@ async fn older(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor, uids: Vec<u3
         }
     }
     let mut proved = older.clone();
-    believed.iter().for_each(|(_, uid)| {
+    believed.iter().for_each(|uid| {
         proved.remove(uid);
     });
     Ok(Dated { older, proved })

@@ -3,6 +3,7 @@
 //! (`desk::mailboxes::named`).
 use super::delivery::Delivery;
 use super::graph::Graph;
+pub(crate) use super::names::Names;
 use super::numbering::{forgettable, renumbered, whose};
 use super::pop3::Pop3;
 use crate::Courier;
@@ -11,9 +12,10 @@ use crate::letter::arrived_at;
 use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
+use desk::mailboxes::deleted_name;
 use desk::mailboxes::mailbox::{Mailbox, Side};
-use desk::mailboxes::named::{self, Named};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use desk::mailboxes::named;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use wire::imap;
 use wire::letter::Room;
 use wire::pop3::Retrieved;
@@ -37,28 +39,6 @@ pub(crate) struct Opened {
     pub uid_next: Option<u32>,
     /// What is listed was there when reading began: the rules of old mail hold for all of it.
     pub walks: bool,
-}
-
-/// Where the server names its messages: what the desk is to learn.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    /// That it does not know yet, by UID.
-    pub(super) fresh: VecDeque<Named>,
-    /// UIDs of those that the server does not list any more.
-    pub gone: Vec<u32>,
-}
-
-impl Names {
-    pub(super) fn of(fresh: VecDeque<Named>) -> Names {
-        Names { fresh, gone: Vec::new() }
-    }
-
-    /// Those of the messages up to this UID that the desk does not know yet: to be remembered in the commit that records
-    /// these messages.
-    pub(super) fn up_to(&mut self, uid: u32) -> Vec<Named> {
-        let end = self.fresh.iter().take_while(|named| named.uid <= uid).count();
-        self.fresh.drain(..end).collect()
-    }
 }
 
 /// A folder, listed from end to end.
@@ -115,8 +95,12 @@ impl Shelf {
             Incoming::Pop3(session) => {
                 let uid_validity = named::validity(mailbox);
                 let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
-                let known = courier.read(move |tx| named::known(tx, id, &folder, uid_validity)).await?;
-                let pop3 = Pop3::over(session, &known).await;
+                let read = courier.read(move |tx| {
+                    let known = named::known(tx, id, &folder, uid_validity)?;
+                    Ok((known, deleted_name::of(tx, id, &folder, uid_validity)?))
+                });
+                let (known, deleted) = read.await?;
+                let pop3 = Pop3::over(session, &known, &deleted).await;
                 let pop3 = explained(courier, mailbox, Side::Incoming, pop3).await;
                 let (pop3, mut names) = pop3.map_err(Unopened::Folder)?;
                 names.gone = forgettable(courier, mailbox, names.gone, pop3.numbers.is_empty()).await?;
@@ -365,10 +349,7 @@ impl Shelf {
 
     /// UIDs are given here, and no server can be wrong about them.
     pub(super) fn gives_numbers(&self) -> bool {
-        match self {
-            Shelf::Imap(_) => false,
-            Shelf::Pop3(_) | Shelf::Graph(_) => true,
-        }
+        !matches!(self, Shelf::Imap(_))
     }
 
     pub(crate) fn waits_for_news(&self) -> bool {

@@ -45,4 +45,5 @@ mod subscribing;
 mod taking_back;
 mod two_services;
 mod unattended;
+mod undeleted;
 mod ways;

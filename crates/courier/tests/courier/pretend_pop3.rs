@@ -32,6 +32,8 @@ pub struct State {
     pub cut_after: Option<usize>,
     /// QUIT answers -ERR and deletes nothing.
     pub no_deleting: bool,
+    /// DELE and QUIT answer +OK, and nothing is deleted.
+    pub keeps_everything: bool,
     /// Nobody may open the mailbox.
     pub in_use: bool,
     /// A link has it open, and nobody else may until that is closed (RFC 1939 §4).
@@ -130,6 +132,7 @@ impl PretendPop3 {
                 ("PASS", _) if line != format!("PASS {PASSWORD}") => b"-ERR no\r\n".to_vec(),
                 ("PASS", _) if !lock.take() => b"-ERR [IN-USE] maildrop already locked\r\n".to_vec(),
                 ("UIDL", _) => list(&letters),
+                ("LIST", _) => sizes(&letters),
                 ("RETR", Some(letter)) if self.state().refused.contains(&letter.name) => CANNOT_READ.to_vec(),
                 ("RETR", Some(letter)) => {
                     if self.is_cut() {
@@ -193,6 +196,9 @@ impl PretendPop3 {
             let seen = look();
             state.log.push(format!("when deleted: {seen}"));
         }
+        if state.keeps_everything {
+            return b"+OK bye\r\n".to_vec();
+        }
         state.letters.retain(|letter| !deleted.contains(&letter.name));
         b"+OK bye\r\n".to_vec()
     }
@@ -212,6 +218,12 @@ fn list(letters: &[Letter]) -> Vec<u8> {
         .map(|(index, letter)| format!("{} {}\r\n", index + 1, letter.name))
         .collect();
     format!("+OK\r\n{}.\r\n", lines.concat()).into_bytes()
+}
+
+fn sizes(letters: &[Letter]) -> Vec<u8> {
+    let lines =
+        letters.iter().zip(1..).map(|(letter, number)| format!("{number} {}\r\n", letter.bytes.len()));
+    format!("+OK\r\n{}.\r\n", lines.collect::<String>()).into_bytes()
 }
 
 fn stuffed(bytes: &[u8]) -> Vec<u8> {

@@ -3,6 +3,7 @@ pub mod balance;
 pub mod choice;
 pub mod client;
 pub mod cursor;
+pub mod deleted_name;
 pub mod grant;
 pub mod listing;
 pub mod lost_key;

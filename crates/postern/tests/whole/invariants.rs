@@ -147,6 +147,7 @@ const BOUNDED: [(&str, &[&str]); 10] = [
             "intake/same_letter.rs under",
             "mailboxes/balance.rs of",
             "mailboxes/mailbox.rs of_ids",
+            "mailboxes/deleted_name.rs came_again",
             "mailboxes/named.rs rows",
             "outgoing/delivery.rs of_entries",
             "people/requester.rs of",

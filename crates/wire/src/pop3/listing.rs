@@ -84,6 +84,29 @@ impl Session {
         Ok(listed)
     }
 
+    /// LIST: how many bytes each message has, by its number in this session; of none where the server does not say it.
+    pub async fn sizes(&mut self) -> Result<HashMap<u32, u64>> {
+        let tried = "list the sizes of the messages";
+        self.begin(tried)?;
+        let status = self.send(tried, "LIST", ANSWER_TIMEOUT).await?;
+        let mut sizes = HashMap::new();
+        if let Status::Refused(_) = status {
+            self.done();
+            return Ok(sizes);
+        }
+        self.good(tried, status)?;
+        self.lines(tried, MESSAGES_MAX, |line| {
+            let mut words = line.split_ascii_whitespace();
+            let number: Option<u32> = words.next().and_then(|word| word.parse().ok());
+            let size_bytes: Option<u64> = words.next().and_then(|word| word.parse().ok());
+            sizes.extend(number.zip(size_bytes));
+            true
+        })
+        .await?;
+        self.done();
+        Ok(sizes)
+    }
+
     /// Those without a name are known by their header; where that is not given out, by their place among such.
     async fn name_by_header(&mut self, listed: &mut [Listed], nameless: &[u32]) -> Result<()> {
         let mut names = HashMap::new();
