@@ -27,6 +27,8 @@ const STRETCH_PAGES: usize = 50;
 const ROUND_PAGES_MAX: usize = 2_000;
 /// Of the ids of one folder: more than half a million messages have.
 const WALK_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// As many letters show whether a server does to none what is asked for.
+const SHOWN_BY: usize = 3;
 /// Pages in a row that name nothing new.
 const IDLE_PAGES_MAX: usize = 20;
 
@@ -302,7 +304,11 @@ impl Graph {
     /// What *Fetched Emails* says, done to these messages, one after another. One that is refused is passed over.
     pub(super) async fn settle(&mut self, settings: &Settings, messages: &[Named], works: bool) -> Came {
         let mut came = Came::default();
-        for message in messages {
+        // The newest is among the first that are asked for: it shows whether the server is to blame, or the oldest are.
+        let (newest, older) =
+            messages.split_last().map_or((None, messages), |(last, rest)| (Some(last), rest));
+        let (first, rest) = older.split_at(older.len().min(SHOWN_BY - 1));
+        for message in first.iter().chain(newest).chain(rest) {
             let error = match self.settle_one(settings, &message.name).await {
                 Ok(became) => {
                     came.done.push((message.uid, became));
@@ -319,7 +325,8 @@ impl Graph {
                 break;
             }
             came.refused.push((message.uid, error));
-            if came.is_refused_too_often(works) {
+            let refuses_all = !works && came.done.is_empty() && came.refused.len() >= SHOWN_BY;
+            if came.is_refused_too_often(works) || refuses_all {
                 break;
             }
         }

@@ -2,7 +2,7 @@
 //! after it was copied; all of it when that is asked for. What is damaged there and whole in the store is copied again, and
 //! what is damaged in the store is named with what it belongs to, and looked at again by each backup until it is whole.
 use super::BLOBS;
-use crate::db::{Db, Query, Tx};
+use crate::db::{Db, Tx};
 use crate::files::copy::{self, Copied};
 use crate::files::store::Store;
 use crate::{Desk, Result, params};
@@ -179,27 +179,28 @@ fn pack(place: &str) -> &str {
 fn owners(tx: &mut Tx<'_>, blob_id: i64) -> Result<Vec<String>> {
     let mut owners = Vec::new();
     let mut find = |sql: &'static str, words: fn(&str, &str, &str) -> String| -> Result<()> {
-        let mut query = Query::new(sql);
-        query.push(" = ").bind(blob_id).push(" ORDER BY 1 LIMIT ").bind(OWNERS_MAX);
-        let rows: Vec<(i64, String, String)> = tx.all(query.sql(), query.params())?;
+        let rows: Vec<(i64, String, String)> = tx.all(sql, params![blob_id, OWNERS_MAX])?;
         owners.extend(rows.iter().map(|(id, of, name)| words(&id.to_string(), of, name)));
         Ok(())
     };
     find(
-        "SELECT i.id, m.address, i.subject FROM inbox i JOIN mailbox m ON m.id = i.mailbox_id WHERE i.blob_id",
+        "SELECT i.id, m.address, i.subject FROM inbox i JOIN mailbox m ON m.id = i.mailbox_id WHERE i.blob_id = $1
+         ORDER BY 1 LIMIT $2",
         |id, of, subject| format!("message {id} of {of}, “{subject}”"),
     )?;
     find(
         "SELECT a.id, t.number, a.name FROM attachment a JOIN entry e ON e.id = a.entry_id
-         JOIN ticket t ON t.id = e.ticket_id WHERE a.blob_id",
+         JOIN ticket t ON t.id = e.ticket_id WHERE a.blob_id = $1 ORDER BY 1 LIMIT $2",
         |_, of, name| format!("attachment {name} of ticket #{of}"),
     )?;
     find(
-        "SELECT e.id, t.number, e.subject FROM entry e JOIN ticket t ON t.id = e.ticket_id WHERE e.html_blob_id",
+        "SELECT e.id, t.number, e.subject FROM entry e JOIN ticket t ON t.id = e.ticket_id WHERE e.html_blob_id = $1
+         ORDER BY 1 LIMIT $2",
         |id, of, _| format!("the HTML of entry {id} of ticket #{of}"),
     )?;
     find(
-        "SELECT o.id, m.address, o.message_id FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id WHERE o.blob_id",
+        "SELECT o.id, m.address, o.message_id FROM outbox o JOIN mailbox m ON m.id = o.mailbox_id WHERE o.blob_id = $1
+         ORDER BY 1 LIMIT $2",
         |id, of, _| format!("outgoing message {id} of {of}"),
     )?;
     Ok(owners)
