@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use desk::files::store::Stored;
 use desk::intake::filing::{self, LARGE_BYTES};
 use desk::intake::rehearsal::{self, Fate, Letter};
-use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Mailbox, Side};
 use source::{Came, Source};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wire::letter::MEMORY_BYTES_MAX;
@@ -99,7 +99,8 @@ type Read = Vec<(Seen, Option<Letter>)>;
 
 /// The last of each folder, as they came. An error: nothing was read of any.
 async fn read_all(courier: &Courier, mailbox: &Mailbox, last: usize) -> Result<(Read, Vec<Unread>), Trouble> {
-    let folders: Vec<&str> = mailbox.folders().collect();
+    let of = mailbox.clone();
+    let folders = courier.read(move |tx| mailbox::folders_of_round(tx, &of)).await?;
     let each = last.div_ceil(folders.len().max(1));
     let (mut found, mut unread, mut first): (Read, _, _) = (Vec::new(), Vec::new(), None);
     let mut source = None;

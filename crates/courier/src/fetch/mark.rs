@@ -202,8 +202,8 @@ pub(super) async fn settle_at_the_end(
     let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
     let marked = std::mem::take(&mut came.done);
     if came.end.is_some() || marked.is_empty() {
-        // Nothing is deleted, so nothing of it counts.
-        if pop3.is_ready() {
+        // Nothing is deleted, so nothing of it counts: QUIT would delete what is marked, and a link that ends without it does not.
+        if pop3.is_ready() && marked.is_empty() {
             Shelf::Pop3(pop3).close().await;
         }
     } else {

@@ -59,6 +59,11 @@ impl Memory {
         all.insert((mailbox_id, folder.to_owned()), NEVER);
     }
 
+    pub(super) fn never_looks(&self, mailbox_id: i64, folder: &str) -> bool {
+        let all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&(mailbox_id, folder.to_owned())).is_some_and(|at| *at == NEVER)
+    }
+
     /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.
     pub(super) fn unsettled<T>(
         &self,

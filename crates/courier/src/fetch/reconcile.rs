@@ -67,7 +67,7 @@ pub(super) async fn run(
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    if restored::is_another(work, shelf, &whole, &cursor).await? {
+    if work.is_another || restored::is_another(work, shelf, &whole, &cursor).await? {
         return Ok(cursor);
     }
     work.trials.keep_listed(&whole.uids);

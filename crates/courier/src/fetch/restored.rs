@@ -7,7 +7,9 @@ use super::work::Work;
 use super::{Broke, take};
 use crate::letter;
 use desk::intake::inbox::{self, Newest};
+use desk::intake::on_server::{self, Place};
 use desk::mailboxes::cursor::Cursor;
+use desk::mailboxes::mailbox::Fetched as Settings;
 use desk::mailboxes::numbering;
 use mail::message::HEAD_BYTES_MAX;
 use wire::imap::Fetched;
@@ -26,15 +28,51 @@ pub(super) async fn is_another(
     if !matches!(shelf, Shelf::Imap(_)) {
         return Ok(false); // names and ids are given once
     }
-    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
-    let read = work.courier.read(move |tx| inbox::newest(tx, id, &folder, validity, NEWEST));
-    let mut newest = read.await?;
+    let mut newest = newest(work, cursor).await?;
     newest.retain(|one| whole.uids.binary_search(&one.uid).is_ok());
-    let uids: Vec<u32> = newest.iter().map(|one| one.uid).collect();
     let memory = &work.courier.inside.fetched;
-    if uids.is_empty() || !memory.looks_at_newest(id, &cursor.folder, work.courier.now()) {
+    if newest.is_empty() || !memory.looks_at_newest(work.mailbox.id, &cursor.folder, work.courier.now()) {
         return Ok(false);
     }
+    begins_anew(work, shelf, newest, cursor).await
+}
+
+/// The same before what an earlier round left over is moved or deleted: under its UIDs there may be letters that nobody has
+/// read. Asked whenever something is left over, which is seldom.
+pub(super) async fn are_leftovers_others(
+    work: &Work<'_>,
+    shelf: &mut Shelf,
+    cursor: &Cursor,
+) -> Result<bool, Broke> {
+    let takes_away = matches!(work.mailbox.fetched, Settings::Delete | Settings::Move(_));
+    let says_nothing = work.courier.inside.fetched.never_looks(work.mailbox.id, &cursor.folder);
+    if !takes_away || says_nothing || !matches!(shelf, Shelf::Imap(_)) {
+        return Ok(false);
+    }
+    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+    let read = work.courier.read(move |tx| {
+        on_server::unsettled(tx, Place { mailbox_id: id, folder: &folder, uid_validity: validity }, 1)
+    });
+    if read.await?.is_empty() {
+        return Ok(false);
+    }
+    let newest = newest(work, cursor).await?;
+    begins_anew(work, shelf, newest, cursor).await
+}
+
+async fn newest(work: &Work<'_>, cursor: &Cursor) -> desk::Result<Vec<Newest>> {
+    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
+    work.courier.read(move |tx| inbox::newest(tx, id, &folder, validity, NEWEST)).await
+}
+
+async fn begins_anew(
+    work: &Work<'_>,
+    shelf: &mut Shelf,
+    mut newest: Vec<Newest>,
+    cursor: &Cursor,
+) -> Result<bool, Broke> {
+    let (id, memory) = (work.mailbox.id, &work.courier.inside.fetched);
+    let uids: Vec<u32> = newest.iter().map(|one| one.uid).collect();
     // What cannot be asked now is asked the next time.
     let Ok(dates) = shelf.dates(&uids).await else { return Ok(false) };
     newest.retain(|one| dates.get(&one.uid).copied().flatten().is_some_and(|at| at != one.received_at));

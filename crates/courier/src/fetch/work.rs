@@ -2,7 +2,8 @@
 use super::shelf::{Names, Opened, Shelf};
 use super::trials::Trials;
 use super::{
-    BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, room, still_held, store, take,
+    BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, restored, room, still_held, store,
+    take,
 };
 use crate::Courier;
 use crate::connect;
@@ -23,6 +24,8 @@ pub(super) struct Work<'a> {
     pub trials: Trials,
     /// What is fetched now was passed before, and a person asks for it.
     pub asks_again: bool,
+    /// Its numbers are those of other letters than were recorded: nothing is done to them, and the next round reads it anew.
+    pub is_another: bool,
     /// Something came from this folder in this round.
     pub has_fetched: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
@@ -46,6 +49,7 @@ impl<'a> Work<'a> {
             rules,
             trials: Trials::new(),
             asks_again: false,
+            is_another: false,
             has_fetched: false,
             unmarked: None,
         }
@@ -95,6 +99,7 @@ impl<'a> Work<'a> {
         let end = last.max(cursor.uid_last).max(old_to);
         self.without_recorded(&cursor, &mut uids).await?;
         // What an earlier round left over.
+        self.is_another = self.is_another || restored::are_leftovers_others(self, shelf, &cursor).await?;
         self.mark(shelf, &cursor).await;
         for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
             if *stop.borrow() {
@@ -189,7 +194,7 @@ impl<'a> Work<'a> {
     }
 
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
-        if self.unmarked.is_none() {
+        if self.unmarked.is_none() && !self.is_another {
             let marked = mark::settle(self.courier, shelf, self.mailbox, cursor.uid_validity).await;
             self.unmarked = marked.err();
         }

@@ -146,3 +146,29 @@ async fn a_server_that_was_restored_from_its_backup_and_has_caught_up_is_read_an
     assert!(read(&imap) <= before + 6, "{:?}", imap.log());
     assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 10), 0));
 }
+
+/// What an earlier round could not move has numbers that other letters have by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_over_is_not_moved_on_a_server_that_was_restored_meanwhile() {
+    let (stage, imap) = stage(StartFrom::Now, Fetched::Move("Done".to_owned())).await;
+    imap.state().no_moving = true;
+    for name in names(1, 4) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    let _refused = fetch::once(&stage.courier, stage.mailbox_id).await;
+    assert_eq!((stage.tickets(), imap.state().moved.len()), (names(1, 4), 0));
+    {
+        let mut state = imap.state();
+        state.letters.clear();
+        (state.uid_next, state.no_moving) = (1, false);
+    }
+    for name in names(5, 8) {
+        imap.deliver(NOON + 5 * MINUTE, letter(&name));
+    }
+    stage.clock.advance(3 * 60 * MINUTE);
+    assert_eq!(fetched(&stage).await, 0);
+    assert!(imap.state().moved.is_empty(), "nobody has read them: {:?}", imap.log());
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetched(&stage).await, 4);
+    assert_eq!((stage.tickets(), imap.state().moved.len()), (names(1, 8), 4));
+}

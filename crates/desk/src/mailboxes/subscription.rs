@@ -11,6 +11,7 @@ pub use hearing::{Heard, NOTIFICATIONS_MAX, Notification, Says, hear, weigh};
 use super::mailbox::{Mailbox, Security, Side};
 use crate::db::{Columns, Error, FromRow, Query, Row, Tx};
 use crate::site::event::{self, Subject};
+use crate::site::mail_hold;
 use crate::{By, Result, params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -141,6 +142,9 @@ pub fn claim_due(
     (lease_ms, owner): (i64, &str),
     limit: i64,
 ) -> Result<Vec<(Claim, Subscription)>> {
+    if mail_hold::is_on(tx)? {
+        return Ok(Vec::new());
+    }
     // The due condition stands twice: without the outer one two nodes on PostgreSQL claim one row.
     let claimed: Vec<(i64, i64)> = tx.all(
         "UPDATE subscription SET leased_until = $2, leased_by = $3, generation = generation + 1

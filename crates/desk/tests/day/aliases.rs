@@ -155,6 +155,26 @@ fn a_folder_that_is_fetched_for_an_alias_is_accounted_for_where_it_is_fetched() 
 }
 
 #[test]
+fn an_alias_that_is_switched_on_later_brings_what_lies_in_its_folders_as_old_mail() {
+    let day = day();
+    let (help, support) = (day.mailbox_id(HELP), day.mailbox_id(SUPPORT));
+    let by = By::system(day.now());
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1 WHERE id = $1", params![support])?));
+    day.write(|tx| mailbox::change_folders(tx, &by, help, &["INBOX".to_owned(), "Sales".to_owned()]));
+    let chosen = |folder: &str| day.read(|tx| balance::chosen_at(tx, support, folder));
+    day.write(|tx| mailbox::pause(tx, &by, help));
+    assert_eq!((chosen("Sales"), chosen("INBOX")), (None, None));
+    let entered = "UPDATE mailbox SET in_password = $2 WHERE id = $1";
+    day.write(|tx| Ok(tx.execute(entered, params![help, &[1_u8][..]])?));
+    day.write(|tx| mailbox::resume(tx, &by, help));
+    assert_eq!(
+        (chosen("Sales"), chosen("INBOX")),
+        (Some(by.at), None),
+        "the other's own folder is as it was"
+    );
+}
+
+#[test]
 fn they_live_together_where_they_share_a_folder() {
     let day = day();
     let (help, support) = (day.mailbox_id(HELP), day.mailbox_id(SUPPORT));

@@ -1,5 +1,5 @@
 //! What pages of a listing came to.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use wire::graph::{Listed, Page};
 
 /// What pages came to: each message once.
@@ -7,6 +7,8 @@ use wire::graph::{Listed, Page};
 pub(super) struct Found {
     pub order: Vec<String>,
     received_at: HashMap<String, Option<i64>>,
+    /// Ids that are there no more.
+    removed: HashSet<String>,
     /// Of all ids that were ever named.
     pub bytes: usize,
 }
@@ -14,23 +16,28 @@ pub(super) struct Found {
 impl Found {
     /// Whether the page named something new.
     pub(super) fn take(&mut self, page: &Page) -> bool {
-        let before = self.order.len();
+        let mut is_news = false;
         for listed in &page.listed {
             let known = self.received_at.get(&listed.id);
             if known.is_none() {
                 self.bytes += listed.id.len();
                 self.order.push(listed.id.clone());
+                is_news = true;
             }
             let at = listed.received_at.or(known.copied().flatten());
             self.received_at.insert(listed.id.clone(), at);
         }
         for id in &page.removed {
             self.received_at.remove(id);
+            if self.removed.insert(id.clone()) {
+                self.bytes += id.len();
+                is_news = true;
+            }
         }
         if !page.removed.is_empty() {
             self.order.retain(|id| self.received_at.contains_key(id));
         }
-        self.order.len() != before
+        is_news
     }
 
     /// Oldest first, as far as is known when they came; the others last, in the server's order.
@@ -66,7 +73,8 @@ mod tests {
         ));
         found
             .take(&page(vec![listed("old", None), listed("middle", Some(20)), listed("gone", Some(1))], &[]));
-        found.take(&page(vec![], &["gone", "never"]));
+        assert!(found.take(&page(vec![], &["gone", "never"])), "many pages may tell of what is gone alone");
+        assert!(!found.take(&page(vec![], &["gone", "never"])), "once");
         let order: Vec<String> = found.in_order().into_iter().map(|listed| listed.id).collect();
         assert_eq!(order, ["old", "middle", "new", "unknown"]);
     }

@@ -3,7 +3,9 @@ use super::rules::{
     authorized, checked_outgoing, checked_remote, ready_to_fetch, ready_to_send, with_folders,
 };
 use super::secret::{self, host_changed};
-use super::{Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, get, in_one_folder};
+use super::{
+    Completeness, Mailbox, OutgoingMailbox, RemoteMailbox, ServerSide, Side, fetched_by, get, in_one_folder,
+};
 use crate::db::Tx;
 use crate::mailboxes::balance::{self, Asked};
 use crate::mailboxes::{client, grant, numbering};
@@ -222,7 +224,17 @@ fn store_remote(tx: &mut Tx<'_>, by: &By, old: &Mailbox, new: &Mailbox) -> Resul
             balance::chosen(tx, reader.id, &fresh, by.at)?;
         }
     }
+    if !old.active && new.active {
+        switched_on(tx, by, new)?;
+    }
     Ok(())
+}
+
+/// Where another mailbox reads its folders, which was switched on earlier: from now on, and what lies there is old mail.
+pub(super) fn switched_on(tx: &mut Tx<'_>, by: &By, mailbox: &Mailbox) -> Result<()> {
+    let Some(reader) = fetched_by(tx, mailbox)? else { return Ok(()) };
+    let for_it: Vec<&str> = mailbox.folders().filter(|folder| !reader.fetches(folder)).collect();
+    balance::chosen(tx, reader.id, &for_it, by.at)
 }
 
 /// What it was red for may be mended: it is new until the next try to send.

@@ -108,6 +108,7 @@ pub fn resume(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
          WHERE id = $1",
         params![id, by.at],
     )?;
+    super::change::switched_on(tx, by, &mailbox)?;
     event::append(tx, by, Subject::Mailbox(id), "resumed", json!({}))?;
     tx.wake("mailbox");
     Ok(())
