@@ -1,10 +1,10 @@
 //! The address that Microsoft tells of new mail, on loopback: it says tokens back, and what it is told is written down.
-use crate::pretend::listen;
+use crate::pretend::{listen, request};
 use desk::mailboxes::subscription::{Notification, Says};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 #[derive(Clone)]
@@ -38,22 +38,10 @@ impl PretendEar {
     }
 
     async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut request = Vec::new();
-        let body_at = loop {
-            let mut some = [0; 4096];
-            let count = stream.read(&mut some).await?;
-            if count == 0 || *self.deaf.lock().unwrap() {
-                return Ok(());
-            }
-            request.extend_from_slice(&some[..count]);
-            let text = String::from_utf8_lossy(&request).to_lowercase();
-            let Some(end) = text.find("\r\n\r\n") else { continue };
-            let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-            if request.len() >= end + 4 + length.and_then(|l| l.parse::<usize>().ok()).unwrap_or(0) {
-                break end + 4;
-            }
-        };
-        let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
+        let Some((head, body)) = request(&mut stream).await? else { return Ok(()) };
+        if *self.deaf.lock().unwrap() {
+            return Ok(());
+        }
         let target = head.split(' ').nth(1).unwrap_or_default();
         let url = url::Url::parse(&format!("http://localhost{target}")).unwrap();
         assert_eq!(url.path(), "/graph/notifications");
@@ -64,7 +52,7 @@ impl PretendEar {
         let (status, said) = match token {
             Some(token) => ("200 OK", token),
             None => {
-                let body: serde_json::Value = serde_json::from_slice(&request[body_at..]).unwrap();
+                let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 let told = body["value"].as_array().unwrap().iter().map(notification);
                 self.told.lock().unwrap().extend(told);
                 ("202 Accepted", String::new())

@@ -1,11 +1,11 @@
 //! A token endpoint on loopback: what it answers is set by the test, what it was asked is written down.
-use crate::pretend::listen;
+use crate::pretend::{listen, request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use url::form_urlencoded;
 
@@ -59,24 +59,9 @@ impl PretendProvider {
 
     async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
         loop {
-            let mut request = Vec::new();
-            let body_at = loop {
-                let mut some = [0; 4096];
-                let count = stream.read(&mut some).await?;
-                if count == 0 {
-                    return Ok(());
-                }
-                request.extend_from_slice(&some[..count]);
-                let text = String::from_utf8_lossy(&request).to_lowercase();
-                let Some(end) = text.find("\r\n\r\n") else { continue };
-                let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-                if request.len() >= end + 4 + length.and_then(|l| l.parse::<usize>().ok()).unwrap_or(0) {
-                    break end + 4;
-                }
-            };
-            let head = String::from_utf8_lossy(&request[..body_at]).into_owned();
+            let Some((head, body)) = request(&mut stream).await? else { return Ok(()) };
             let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
-            let form = form_urlencoded::parse(&request[body_at..]).into_owned().collect();
+            let form = form_urlencoded::parse(&body).into_owned().collect();
             let (hangs, meanwhile) = {
                 let mut state = self.state();
                 let form: HashMap<String, String> = form;
