@@ -190,7 +190,7 @@ impl DeskKeeper {
                 (None, Some(base)) => of(tx, &base)?,
                 (found, _) => found,
             };
-            Ok((mail_hold::find(tx)?.is_some(), found))
+            Ok((mail_hold::is_on(tx)?, found))
         });
         match asked.await {
             Ok((true, _)) => Err(Answer::later("Mail is on hold on this desk")),

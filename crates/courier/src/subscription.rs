@@ -53,7 +53,7 @@ pub(crate) async fn look(courier: &Courier) -> desk::Result<()> {
     let (to, now) = (address(courier), courier.now());
     let sought = to.clone();
     let look = courier.read(move |tx| {
-        if mail_hold::find(tx)?.is_some() {
+        if mail_hold::is_on(tx)? {
             return Ok((false, false));
         }
         Ok((subscription::arrange(tx, &sought, now, true)?, subscription::is_due(tx, now)?))

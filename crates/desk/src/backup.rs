@@ -84,7 +84,7 @@ pub fn make(desk: &Desk, to: &Path, asked: &Asked, now: i64, new_id: [u8; 16]) -
     remove_unfinished(&folder)?;
     let database = folder.join(format!("{}.db", stamp(now)?));
     let unfinished = database.with_extension(UNFINISHED);
-    desk.db.snapshot(&unfinished, &MIGRATIONS)?;
+    desk.db.snapshot(&unfinished, MIGRATIONS)?;
     let last = audit::last(desk)?;
     let blobs = copy::store(desk.store.root(), &to.join(BLOBS))?;
     let audit = audit::of(desk, to, last, &blobs, asked.all)?;
@@ -245,7 +245,7 @@ pub fn restore(from: &Moment, to: &Path, by: &By) -> Result<usize> {
             ))
             .into());
         }
-        db.migrate(&MIGRATIONS)?;
+        db.migrate(MIGRATIONS)?;
         let asked = db.write(|tx| {
             mail_hold::begin(tx, by, Some(from.at))?;
             setting::forget(tx, DESK_ID)?;
@@ -265,7 +265,7 @@ pub fn restore(from: &Moment, to: &Path, by: &By) -> Result<usize> {
 /// A restored file into an empty database of PostgreSQL.
 pub fn restore_into(file: &Path, to: &Db) -> Result<()> {
     let name = file.to_str().with_context(|| format!("{} is no name of a database", file.display()))?;
-    to.migrate(&MIGRATIONS)?;
+    to.migrate(MIGRATIONS)?;
     Db::open(&format!("sqlite:{name}"), &crate::db::Options::default())?.copy_into(to)?;
     index::add_missing(to)
 }

@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 /// Every migration, in the order in which they are applied. A shipped file never changes.
-pub const MIGRATIONS: [db::Migration; 33] = [
+pub const MIGRATIONS: &[db::Migration] = &[
     db::Migration::both(1, include_str!("../migrations/0001_desk.sql")),
     db::Migration {
         number: 2,
@@ -73,8 +73,8 @@ pub const MIGRATIONS: [db::Migration; 33] = [
     db::Migration::both(27, include_str!("../migrations/0027_head.sql")),
     db::Migration::both(28, include_str!("../migrations/0028_moved.sql")),
     db::Migration::both(29, include_str!("../migrations/0029_filing.sql")),
-    db::Migration::both(31, include_str!("../migrations/0031_listing.sql")),
-    db::Migration::both(34, include_str!("../migrations/0034_one_folder.sql")),
     db::Migration::both(30, include_str!("../migrations/0030_subscription.sql")),
+    db::Migration::both(31, include_str!("../migrations/0031_listing.sql")),
     db::Migration::both(33, include_str!("../migrations/0033_epoch.sql")),
+    db::Migration::both(34, include_str!("../migrations/0034_one_folder.sql")),
 ];

@@ -113,7 +113,7 @@ fn template(server: &str) -> String {
             client.batch_execute(&format!("DROP DATABASE IF EXISTS {half} WITH (FORCE)"))?;
             client.batch_execute(&format!("CREATE DATABASE {half}"))?;
             let db = Db::open(&format!("{server}/{half}"), &options()).expect("the template opens");
-            db.migrate(&MIGRATIONS).expect("the template migrates");
+            db.migrate(MIGRATIONS).expect("the template migrates");
             drop(db);
             // The connection that listens would come back, if only for a moment, and a database in use is not renamed.
             client.batch_execute(&format!("ALTER DATABASE {half} WITH ALLOW_CONNECTIONS false"))?;
@@ -140,7 +140,7 @@ impl TestDesk {
     pub fn on(place: Place) -> TestDesk {
         let open = || {
             let db = place.open();
-            db.migrate(&MIGRATIONS).expect("the test database migrates");
+            db.migrate(MIGRATIONS).expect("the test database migrates");
             let store = Store::open(&place.folder().join("blobs"))
                 .expect("the test store opens")
                 .keeping(crate::files::reserve::Reserve::Bytes(0));

@@ -425,6 +425,6 @@ pub fn view(
         untold,
         subscriptions,
         now,
-        on_hold: mail_hold::find(tx)?.is_some(),
+        on_hold: mail_hold::is_on(tx)?,
     })
 }

@@ -233,7 +233,7 @@ pub fn with_any_key(config: &Config) -> anyhow::Result<(Db, Option<Vault>)> {
 
 /// A command of a newer version changes no database under a server of an older one.
 fn not_under_a_server(config: &Config, db: &Db) -> anyhow::Result<()> {
-    if db.is_current(&MIGRATIONS)? || !is_served(config) {
+    if db.is_current(MIGRATIONS)? || !is_served(config) {
         return Ok(());
     }
     bail!(
@@ -249,7 +249,7 @@ fn is_served(config: &Config) -> bool {
 }
 
 fn migrated(db: &Db) -> anyhow::Result<()> {
-    db.migrate(&MIGRATIONS).context("cannot bring the database up to date")
+    db.migrate(MIGRATIONS).context("cannot bring the database up to date")
 }
 
 fn vault(db: &Db, key_file: &Path) -> anyhow::Result<Vault> {

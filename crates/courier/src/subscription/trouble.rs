@@ -11,11 +11,8 @@ const NOT_REACHED: &str = "not_reached";
 
 const ALL_THE_SAME: &str = "Until then mail is looked for every so often, as without them.";
 
-/// Microsoft calls names of the internet, by https alone. A demo calls this machine.
 pub(super) fn is_public(courier: &Courier, to: &Url) -> Result<(), Trouble> {
-    let is_here = choice::is_this_machine(to);
-    let is_public = to.scheme() == "https" && !is_here && choice::has_public_name(to);
-    if is_public || (courier.practice() && is_here) {
+    if choice::may_be_told(to, courier.practice()) {
         return Ok(());
     }
     let reason = format!(

@@ -106,7 +106,7 @@ mod tests {
     fn database(folder: &Path) -> Db {
         let db =
             Db::open(&format!("sqlite:{}", folder.join("desk.db").display()), &Options::default()).unwrap();
-        db.migrate(&crate::MIGRATIONS).unwrap();
+        db.migrate(crate::MIGRATIONS).unwrap();
         db
     }
 

@@ -175,7 +175,7 @@ impl Scratch {
     pub fn make(desk: &Db, folder: &Path) -> Result<Scratch> {
         let options = Options { connections: 1, durability: Durability::Off, ..Options::default() };
         let db = Db::open(&format!("sqlite:{}", folder.join("replay.db").display()), &options)?;
-        db.migrate(&MIGRATIONS)?;
+        db.migrate(MIGRATIONS)?;
         desk.copy_tables_into(&db, &SET_UP)?;
         sealed::each_batch(&db, |values| {
             db.write(|tx| values.iter().try_for_each(|value| value.drop(tx).map(|_| ())))

@@ -126,6 +126,12 @@ fn elsewhere(first: &str) -> Result<()> {
     Err(Refusal::Other(sentence).into())
 }
 
+/// Whether Microsoft could tell of new mail at this address: it calls names of the internet, by https alone. A demo calls this
+/// machine.
+pub fn may_be_told(at: &Url, practice: bool) -> bool {
+    if is_this_machine(at) { practice } else { at.scheme() == "https" && has_public_name(at) }
+}
+
 /// A host that every provider takes in a Callback Endpoint: a name under a public suffix, or this machine.
 pub fn has_public_name(site: &Url) -> bool {
     match site.host() {

@@ -234,13 +234,7 @@ pub fn failed(tx: &mut Tx<'_>, claim: Claim, why: &Setback, now: i64) -> Result<
 
 /// It has ended at the server, or there was none.
 pub fn ended(tx: &mut Tx<'_>, claim: Claim, now: i64) -> Result<bool> {
-    let ended: Option<(i64, String, Option<String>)> = tx.maybe(
-        "DELETE FROM subscription WHERE id = $1 AND generation = $2 AND state = 'ending'
-         RETURNING mailbox_id, folder, server_id",
-        params![claim.id, claim.generation],
-    )?;
-    let Some((mailbox_id, folder, server_id)) = ended else { return Ok(false) };
-    tx.wake("mailbox");
+    let Some((mailbox_id, folder, server_id, _)) = forget(tx, claim)? else { return Ok(false) };
     if server_id.is_some() {
         note(tx, now, mailbox_id, "notifications_ended", json!({ "folder": folder }))?;
     }
@@ -249,16 +243,26 @@ pub fn ended(tx: &mut Tx<'_>, claim: Claim, now: i64) -> Result<bool> {
 
 /// It cannot be ended from here: the server ends it by itself, and what it tells until then is for nobody.
 pub fn given_up(tx: &mut Tx<'_>, claim: Claim, reason: &str, now: i64) -> Result<bool> {
-    let left: Option<(i64, String, Option<i64>)> = tx.maybe(
-        "DELETE FROM subscription WHERE id = $1 AND generation = $2 AND state = 'ending'
-         RETURNING mailbox_id, folder, ends_at",
-        params![claim.id, claim.generation],
-    )?;
-    let Some((mailbox_id, folder, ends_at)) = left else { return Ok(false) };
-    tx.wake("mailbox");
+    let Some((mailbox_id, folder, _, ends_at)) = forget(tx, claim)? else { return Ok(false) };
     let data = json!({ "folder": folder, "reason": reason, "ends_at": ends_at });
     note(tx, now, mailbox_id, "notifications_not_ended", data)?;
     Ok(true)
+}
+
+/// Mailbox, folder, id at the server, end.
+type Forgotten = (i64, String, Option<String>, Option<i64>);
+
+/// `None`: it is not this claim's any more.
+fn forget(tx: &mut Tx<'_>, claim: Claim) -> Result<Option<Forgotten>> {
+    let forgotten = tx.maybe(
+        "DELETE FROM subscription WHERE id = $1 AND generation = $2 AND state = 'ending'
+         RETURNING mailbox_id, folder, server_id, ends_at",
+        params![claim.id, claim.generation],
+    )?;
+    if forgotten.is_some() {
+        tx.wake("mailbox");
+    }
+    Ok(forgotten)
 }
 
 /// All of a mailbox are to be ended now, whatever it says of itself: it is about to lose what they can be ended with.

@@ -32,7 +32,7 @@ pub fn find(tx: &mut Tx<'_>) -> Result<Option<MailHold>> {
 }
 
 /// For who is about to claim something.
-pub(crate) fn is_on(tx: &mut Tx<'_>) -> Result<bool> {
+pub fn is_on(tx: &mut Tx<'_>) -> Result<bool> {
     Ok(setting::find(tx, MAIL_HOLD)?.is_some())
 }
 

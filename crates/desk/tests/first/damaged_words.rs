@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt as _;
 fn filled() -> (Place, Db) {
     let place = Place::sqlite();
     let db = place.open();
-    db.migrate(&MIGRATIONS).unwrap();
+    db.migrate(MIGRATIONS).unwrap();
     for i in 0..40_i64 {
         add(&db, i).unwrap();
     }
@@ -32,7 +32,7 @@ fn is_well(place: &Place, db: &Db) {
     let said = db.read(|tx| tx.all::<(String,)>("PRAGMA integrity_check", params![])).unwrap();
     assert!(said.iter().all(|(said,)| said == "ok" || said.contains("never used")), "{said:?}");
     let copy = place.folder().join("copy.db");
-    db.snapshot(&copy, &MIGRATIONS).unwrap();
+    db.snapshot(&copy, MIGRATIONS).unwrap();
     let copy = Db::open(&format!("sqlite:{}", copy.display()), &desk::testing::options()).unwrap();
     assert_eq!(copy.read(found).unwrap(), [(50,)]);
     let said = copy.read(|tx| tx.all::<(String,)>("PRAGMA integrity_check", params![])).unwrap();

@@ -20,8 +20,8 @@ fn copies(place: &Place) -> Vec<String> {
 fn the_desk_is_migrated_twice_without_a_change() {
     let place = Place::new();
     let db = place.open();
-    db.migrate(&MIGRATIONS).unwrap();
-    db.migrate(&MIGRATIONS).unwrap();
+    db.migrate(MIGRATIONS).unwrap();
+    db.migrate(MIGRATIONS).unwrap();
     assert_eq!(copies(&place), [""; 0], "a new database has nothing to copy, a finished one nothing to fear");
     let numbers: Vec<(i64,)> =
         db.read(|tx| tx.all("SELECT number FROM migration ORDER BY number", &[])).unwrap();
@@ -87,7 +87,7 @@ fn programs_that_start_at_once_migrate_once() {
             for _ in 0..4 {
                 s.spawn(|| {
                     together.wait();
-                    place.open().migrate(&MIGRATIONS).unwrap();
+                    place.open().migrate(MIGRATIONS).unwrap();
                 });
             }
         });
@@ -101,7 +101,7 @@ fn programs_that_start_at_once_migrate_once() {
 fn a_message_id_that_has_no_room_in_an_index_stops_no_migration() {
     let place = Place::new();
     let db = place.open();
-    let before: Vec<Migration> = MIGRATIONS.into_iter().filter(|step| step.number <= 20).collect();
+    let before: Vec<Migration> = MIGRATIONS.iter().copied().filter(|step| step.number <= 20).collect();
     db.migrate(&before).unwrap();
     let id: String = (0..990).filter_map(|n| char::from_u32(0x4E00 + n * 7919 % 20_000)).collect();
     db.write(|tx| {
@@ -118,7 +118,7 @@ fn a_message_id_that_has_no_room_in_an_index_stops_no_migration() {
         Ok::<_, desk::Error>(())
     })
     .unwrap();
-    db.migrate(&MIGRATIONS).unwrap();
+    db.migrate(MIGRATIONS).unwrap();
     let ids: Vec<(Option<String>,)> =
         db.read(|tx| tx.all("SELECT message_id FROM inbox ORDER BY uid", &[])).unwrap();
     assert_eq!(ids, [(None,), (Some("short@example.org".to_owned()),)]);

@@ -421,7 +421,7 @@ fn desk(folder: &tempfile::TempDir, practice: &Practice) -> Desk {
     let url = format!("sqlite:{}", folder.path().join("postern.db").display());
     let db =
         Db::open(&url, &Options { durability: desk::db::Durability::Off, ..Options::default() }).unwrap();
-    db.migrate(&MIGRATIONS).unwrap();
+    db.migrate(MIGRATIONS).unwrap();
     let password_hash = agent::hash_password(&PASSWORD.into(), [1; 16]).unwrap();
     let maya = NewAgent {
         email: MAYA.to_owned(),

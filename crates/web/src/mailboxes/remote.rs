@@ -100,8 +100,7 @@ impl TabForm for RemoteForm {
         let form = self;
         let site = &state.site.url;
         let told_at = site.join(courier::NOTIFICATIONS_PATH).map(String::from).unwrap_or_default();
-        let is_here = choice::is_this_machine(site);
-        let is_reachable = if is_here { practice } else { state.is_https() && choice::has_public_name(site) };
+        let is_reachable = choice::may_be_told(site, practice);
         let page =
             RemotePage { page, frame, form, offers, practice, told_at, is_reachable, password_warning, why };
         show_as(status, &page)

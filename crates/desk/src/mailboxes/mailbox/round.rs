@@ -9,6 +9,18 @@ use crate::site::mail_hold;
 use crate::{By, Result, params};
 use serde_json::json;
 
+impl Round {
+    /// When the next one is due.
+    pub fn next_at(&self) -> i64 {
+        match self {
+            Round::Done { next_at, .. }
+            | Round::Partly { next_at, .. }
+            | Round::Retry { next_at, .. }
+            | Round::NeedsPerson { next_at, .. } => *next_at,
+        }
+    }
+}
+
 /// Leases active mailboxes that are due, at most `limit`.
 pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i64) -> Result<Vec<Claim>> {
     if mail_hold::is_on(tx)? {
@@ -65,7 +77,7 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result
         params![claim.mailbox_id, claim.generation],
     )?;
     let Some((active, state)) = old else { return Ok(false) };
-    let next_at = next_at(round);
+    let next_at = round.next_at();
     let mail = matches!(round, Round::Done { mail: true, .. } | Round::Partly { mail: true, .. });
     let done = matches!(round, Round::Done { .. } | Round::Partly { .. });
     let settled = tx.execute(
@@ -157,15 +169,6 @@ pub(in crate::mailboxes) fn lost_grant(
         }
     }
     Ok(())
-}
-
-fn next_at(round: &Round) -> i64 {
-    match round {
-        Round::Done { next_at, .. }
-        | Round::Partly { next_at, .. }
-        | Round::Retry { next_at, .. }
-        | Round::NeedsPerson { next_at, .. } => *next_at,
-    }
 }
 
 /// Health after a round. What a person must mend stays until it works again: a passing trouble on top of it (the

@@ -1,7 +1,7 @@
 //! Which subscriptions there are to be, by what the mailboxes say now.
-use super::{Subscription, of_mailbox, place};
+use super::{State, Subscription, of_mailbox, place};
 use crate::db::Tx;
-use crate::mailboxes::mailbox::{self, LIST_MAX, Mailbox, Protocol, Side, in_one_folder};
+use crate::mailboxes::mailbox::{self, LIST_MAX, Mailbox, Protocol, Side};
 use crate::{Result, params};
 use url::Url;
 
@@ -28,12 +28,10 @@ pub fn arrange(tx: &mut Tx<'_>, to: &Url, now: i64, only_look: bool) -> Result<b
         let folders = folders(tx, &mailbox)?;
         let is_wanted = |one: &Subscription| one.place == at && folders.contains(&one.folder);
         let surplus: Vec<&Subscription> =
-            there.iter().filter(|one| one.state != super::State::Ending && !is_wanted(one)).collect();
+            there.iter().filter(|one| one.state != State::Ending && !is_wanted(one)).collect();
         let works = mailbox.last_fetch_at.is_some() && mailbox.failures == 0;
         let is_there = |folder: &String| {
-            there
-                .iter()
-                .any(|one| one.state != super::State::Ending && one.place == at && one.folder == *folder)
+            there.iter().any(|one| one.state != State::Ending && one.place == at && one.folder == *folder)
         };
         let missing: Vec<&String> = folders.iter().filter(|folder| works && !is_there(folder)).collect();
         changes |= !surplus.is_empty() || !missing.is_empty();
@@ -55,10 +53,7 @@ fn folders(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<String>> {
     if !wants(mailbox) {
         return Ok(Vec::new());
     }
-    let reader = in_one_folder(tx, mailbox)?
-        .into_iter()
-        .next()
-        .filter(|reader| reader.id != mailbox.id && wants(reader));
+    let reader = mailbox::fetched_by(tx, mailbox)?.filter(wants);
     let by_another = |folder: &&str| reader.as_ref().is_some_and(|reader| reader.fetches(folder));
     Ok(mailbox.folders().filter(|folder| !by_another(folder)).map(str::to_owned).collect())
 }

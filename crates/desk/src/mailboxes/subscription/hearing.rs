@@ -2,7 +2,7 @@
 //! it does is to make its mailbox due, or its subscription.
 use super::hash;
 use crate::db::{Query, Tx};
-use crate::mailboxes::mailbox::{self, Mailbox, in_one_folder};
+use crate::mailboxes::mailbox::{self, Mailbox};
 use crate::site::mail_hold;
 use crate::{Result, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +86,7 @@ pub fn weigh(tx: &mut Tx<'_>, notifications: &[Notification], now: i64) -> Resul
             *says = notification.says;
         }
     }
-    if mail_hold::find(tx)?.is_some() {
+    if mail_hold::is_on(tx)? {
         return Ok(Heard { ignored: heard.ignored, ..Heard::default() });
     }
     for mailbox_id in meant {
@@ -135,8 +135,7 @@ pub(super) fn hurry(tx: &mut Tx<'_>, mailbox_id: i64, now: i64) -> Result<()> {
 
 fn reader(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Mailbox> {
     let mailbox = mailbox::get(tx, mailbox_id)?;
-    let first = in_one_folder(tx, &mailbox)?.into_iter().next().filter(|first| first.active);
-    Ok(first.unwrap_or(mailbox))
+    Ok(mailbox::fetched_by(tx, &mailbox)?.unwrap_or(mailbox))
 }
 
 /// It is well and waits for its time, or a round is at it that may be past what has come. One in trouble keeps its
