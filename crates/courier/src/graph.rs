@@ -2,12 +2,13 @@
 //! middle of the work, and one that is refused before its end once.
 use crate::Courier;
 use crate::connect::Access;
+use crate::probe;
 use crate::refresh::Want;
 use crate::trouble::{Place, Trouble};
 use desk::mailboxes::client::Client;
 use mail::explain::Class;
 use mail::provider::Book;
-use wire::graph::Session;
+use wire::graph::{Folder, Session};
 
 /// Asks something of the session, and once more where the token was to blame.
 macro_rules! ask {
@@ -55,6 +56,16 @@ impl Opened {
 
     pub(crate) fn host(&self) -> &str {
         &self.access.server.host
+    }
+
+    /// The folder of this name.
+    pub(crate) async fn folder(&mut self, name: &str) -> Result<Folder, Trouble> {
+        let found = ask!(self, |session| session.folder(name));
+        if let Some(folder) = found.map_err(|error| Trouble::of(&error, self.place()))? {
+            return Ok(folder);
+        }
+        let names = ask!(self, |session| session.folder_names()).unwrap_or_default();
+        Err(probe::no_such_folder(name, &names))
     }
 
     /// With a token that lives.

@@ -121,16 +121,9 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
     };
     let mut found = Vec::new();
     for folder in mailbox.folders() {
-        match session.examine(folder).await {
-            Ok(selected) => found.push(format!("{folder} holds {}.", held(selected.exists))),
-            Err(error) => {
-                if let Some(trouble) = is_gone(&mut session, folder, &error).await {
-                    return Err(trouble);
-                }
-                let place = connect::place_of_flow(courier, mailbox, Side::Incoming).await;
-                return Err(Trouble::of(&error, &place));
-            }
-        }
+        let examined = session.examine(folder).await;
+        let examined = opened(courier, mailbox, &mut session, folder, examined).await?;
+        found.push(format!("{folder} holds {}.", held(examined.exists)));
     }
     let _ = session.logout().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
@@ -199,12 +192,23 @@ async fn read_by_graph(
     Ok((format!("Incoming mail works: {} was opened.", mailbox.address), said.join(" ")))
 }
 
-/// Where a folder was refused, and the server lists others, but not this one.
-pub(crate) async fn is_gone(
+/// What opening a folder came to. Where it was refused, and the server lists others, but not this one, that is why.
+pub(crate) async fn opened<T>(
+    courier: &Courier,
+    mailbox: &Mailbox,
     session: &mut wire::imap::Session,
     folder: &str,
-    error: &wire::Error,
-) -> Option<Trouble> {
+    opened: wire::Result<T>,
+) -> Result<T, Trouble> {
+    if let Err(error) = &opened
+        && let Some(gone) = gone(session, folder, error).await
+    {
+        return Err(gone);
+    }
+    connect::explained(courier, mailbox, Side::Incoming, opened).await
+}
+
+async fn gone(session: &mut wire::imap::Session, folder: &str, error: &wire::Error) -> Option<Trouble> {
     if error.kind() != wire::Kind::Rejected {
         return None;
     }

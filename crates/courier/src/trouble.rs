@@ -23,8 +23,6 @@ pub(crate) const TRIES_AGAIN: &str = "Nothing to do: Postern tries again by itse
 const UNLESS_IT_NEVER_WORKED: &str =
     "Postern tries again by itself. Where it has never worked, correct the settings.";
 
-/// What a client of any protocol waits for first.
-const GREETING: &str = "get a greeting";
 const ANOTHER_PROTOCOL: &str = "Compare host, port and security with what the provider says of this protocol, and correct them: \
     something else answers there. Postern tries again by itself.";
 
@@ -183,7 +181,7 @@ impl Trouble {
             wire::Kind::Transient { .. } if error.advice().is_some() => {
                 (Class::Retry, UNLESS_IT_NEVER_WORKED)
             }
-            wire::Kind::Broken if error.tried() == GREETING => (Class::Retry, ANOTHER_PROTOCOL),
+            wire::Kind::Broken if error.tried() == wire::GREETING => (Class::Retry, ANOTHER_PROTOCOL),
             wire::Kind::Transient { .. } | wire::Kind::Broken => (Class::Retry, TRIES_AGAIN),
             wire::Kind::Unauthorized => (Class::AuthorizeAgain, "Authorize the mailbox again."),
             wire::Kind::Rejected => {
@@ -315,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_speaks_another_protocol_is_a_matter_of_the_port() {
-        let error = wire::Error::broken("get a greeting", "mail.example.org")
+        let error = wire::Error::broken(wire::GREETING, "mail.example.org")
             .remedy("it does not speak POP3: check the port");
         let trouble = Trouble::of_silence(&error);
         assert!(trouble.reason.contains("it does not speak POP3") && trouble.remedy.contains("correct them"));

@@ -15,6 +15,9 @@ pub const SERVER_TEXT_CHARS_MAX: usize = 500;
 /// what was asked for. Callers tell it by this, and it is said once.
 pub const FETCHING: &str = "fetch messages";
 
+/// What was tried, of an error of waiting for what a server says first, by whichever protocol.
+pub const GREETING: &str = "get a greeting";
+
 /// Words of servers that give no code: Exchange, and those who say it in full.
 const PASSING: [&str; 3] = ["server unavailable", "temporar", "try again later"];
 

@@ -24,7 +24,7 @@ pub mod smtp;
 mod spoken;
 pub mod webhook;
 
-pub use error::{Error, FETCHING, Kind};
+pub use error::{Error, FETCHING, GREETING, Kind};
 pub use record::Record;
 pub use server::{Credential, Security, Server};
 

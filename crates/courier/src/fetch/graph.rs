@@ -8,7 +8,6 @@ use super::shelf::{Names, Opened, Whole};
 use crate::Courier;
 use crate::graph::{self, ask};
 use crate::letter::arrived_at;
-use crate::probe;
 use crate::trouble::Trouble;
 use desk::intake::on_server::OnServer;
 use desk::mailboxes::cursor::{self, Link};
@@ -82,11 +81,7 @@ impl Graph {
             self.folder_id.clone_from(id);
             return Ok(());
         }
-        let folder = ask!(self.opened, |session| session.folder(name));
-        let Some(folder) = folder.map_err(|error| Trouble::of(&error, self.opened.place()))? else {
-            let names = ask!(self.opened, |session| session.folder_names()).unwrap_or_default();
-            return Err(probe::no_such_folder(name, &names));
-        };
+        let folder = self.opened.folder(name).await?;
         self.folders.insert(name.to_owned(), folder.id.clone());
         self.folder_id = folder.id;
         Ok(())

@@ -19,9 +19,9 @@ pub(super) async fn whole(
     shelf: &mut Shelf,
     cursor: &Cursor,
     is_asked: bool,
-) -> Result<(Whole, Option<Listing>), Trouble> {
+) -> Result<Whole, Trouble> {
     let told = if is_asked { None } else { told(work, shelf, cursor).await? };
-    let (whole, listed_at) = match told {
+    let (mut whole, listed_at) = match told {
         Some((uids, listed_at)) => (Whole { uids, ..Whole::default() }, listed_at),
         None => (shelf.whole(work.courier, work.mailbox).await?, work.courier.now()),
     };
@@ -29,8 +29,8 @@ pub(super) async fn whole(
         Shelf::Imap(session) if session.tells_changes() => highest(session),
         Shelf::Imap(_) | Shelf::Pop3(_) | Shelf::Graph(_) => None,
     };
-    let listing = mod_seq.map(|mod_seq| Listing { listed_at, mod_seq, uids: UidSet::of(&whole.uids) });
-    Ok((whole, listing))
+    whole.listing = mod_seq.map(|mod_seq| Listing { listed_at, mod_seq, uids: UidSet::of(&whole.uids) });
+    Ok(whole)
 }
 
 /// Its UIDs and when it was listed as a whole. `None`: the server does not tell, or what it tells does not come to as many

@@ -2,14 +2,14 @@
 //! deleted. What could not be done is done at the next round.
 use super::Broke;
 use super::graph::Graph;
-use super::memory;
+use super::memory::Place;
 use super::settling::{self, Came, Unsettled};
 use super::shelf::Shelf;
 use crate::Courier;
 use crate::connect;
 use crate::points::{Point, reached};
 use crate::trouble::Trouble;
-use desk::intake::on_server::{self, OnServer, Place};
+use desk::intake::on_server::{self, OnServer};
 use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
 use desk::mailboxes::{deleted_name, named};
 use std::collections::{BTreeSet, HashSet};
@@ -28,7 +28,7 @@ pub(super) async fn settle(
     if mailbox.fetched == Fetched::Nothing || matches!(shelf, Shelf::Pop3(_)) {
         return Ok(());
     }
-    let folder = Folder::of(mailbox, uid_validity);
+    let folder = Place::of(mailbox, uid_validity);
     let mut works = false;
     loop {
         let wanted = folder.wanted(courier, mailbox, AT_ONCE).await?;
@@ -59,14 +59,6 @@ pub(super) async fn settle(
     }
 }
 
-/// Where the messages lie that are settled.
-#[derive(Clone, Debug)]
-struct Folder {
-    mailbox_id: i64,
-    name: String,
-    uid_validity: u32,
-}
-
 /// Messages that are to be settled.
 struct Wanted {
     uids: Vec<u32>,
@@ -78,15 +70,7 @@ struct Wanted {
     knows_refused: bool,
 }
 
-impl Folder {
-    fn of(mailbox: &Mailbox, uid_validity: u32) -> Folder {
-        Folder { mailbox_id: mailbox.id, name: mailbox.folder_or_inbox().to_owned(), uid_validity }
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place { mailbox_id: self.mailbox_id, folder: &self.name, uid_validity: self.uid_validity }
-    }
-
+impl Place {
     /// What this process remembers of it.
     fn remembered<T>(
         &self,
@@ -94,9 +78,7 @@ impl Folder {
         mailbox: &Mailbox,
         look: impl FnOnce(&mut Unsettled) -> T,
     ) -> T {
-        let Folder { mailbox_id, name: folder, uid_validity } = self.clone();
-        let place = memory::Place { mailbox_id, folder, uid_validity };
-        courier.inside.fetched.unsettled(&place, &mailbox.fetched, look)
+        courier.inside.fetched.unsettled(self, &mailbox.fetched, look)
     }
 
     /// The lowest, without those that rest.
@@ -106,7 +88,7 @@ impl Folder {
         });
         let limit = at_once.saturating_add(i64::try_from(resting.len()).unwrap_or(i64::MAX));
         let place = self.clone();
-        let mut uids = courier.read(move |tx| on_server::unsettled(tx, place.place(), limit)).await?;
+        let mut uids = courier.read(move |tx| on_server::unsettled(tx, place.on_server(), limit)).await?;
         let is_all = i64::try_from(uids.len()).is_ok_and(|count| count < limit);
         let listed = is_all.then(|| uids.iter().copied().collect());
         uids.retain(|uid| !resting.contains(uid));
@@ -152,7 +134,7 @@ impl Folder {
         }
         let (folder, now) = (self.clone(), courier.now());
         let noted = courier.write_behind(move |tx| {
-            let place = folder.place();
+            let place = folder.on_server();
             for (outcome, uids) in &by_outcome {
                 on_server::settled(tx, place, uids, outcome, now)?;
             }
@@ -197,7 +179,7 @@ pub(super) async fn settle_at_the_end(
         Shelf::Pop3(pop3).close().await;
         return Ok(());
     }
-    let folder = Folder::of(mailbox, uid_validity);
+    let folder = Place::of(mailbox, uid_validity);
     let wanted = folder.wanted(courier, mailbox, AT_THE_END_MAX).await?;
     let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
     let marked = std::mem::take(&mut came.done);
@@ -211,8 +193,8 @@ pub(super) async fn settle_at_the_end(
         let forgotten: Vec<u32> = marked.iter().map(|(uid, _)| *uid).collect();
         let back = std::mem::take(&mut pop3.back);
         let forget = courier.write_behind(move |tx| {
-            let Folder { mailbox_id, name, uid_validity } = &place;
-            deleted_name::deleting(tx, *mailbox_id, name, *uid_validity, &forgotten, &back)
+            let Place { mailbox_id, folder, uid_validity } = &place;
+            deleted_name::deleting(tx, *mailbox_id, folder, *uid_validity, &forgotten, &back)
         });
         forget.await?;
         reached(Point::BeforeTouched);
@@ -232,6 +214,6 @@ pub(super) async fn settle_at_the_end(
 
 /// What is told of single letters, while it is done to the others.
 pub(super) fn told(courier: &Courier, mailbox: &Mailbox, uid_validity: u32) -> Vec<Trouble> {
-    let (folder, now) = (Folder::of(mailbox, uid_validity), courier.now());
-    folder.remembered(courier, mailbox, |unsettled| unsettled.told(&folder.name, now))
+    let (folder, now) = (Place::of(mailbox, uid_validity), courier.now());
+    folder.remembered(courier, mailbox, |unsettled| unsettled.told(&folder.folder, now))
 }

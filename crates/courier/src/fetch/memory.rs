@@ -1,7 +1,8 @@
 //! What this process remembers of how servers behaved, beside what the desk keeps. A restart begins anew, which costs another
 //! try and no mail.
 use super::settling::Unsettled;
-use desk::mailboxes::mailbox::Fetched;
+use desk::intake::on_server;
+use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,12 +20,28 @@ pub(crate) struct Place {
     pub uid_validity: u32,
 }
 
+impl Place {
+    pub(super) fn of(mailbox: &Mailbox, uid_validity: u32) -> Place {
+        Place { mailbox_id: mailbox.id, folder: mailbox.folder_or_inbox().to_owned(), uid_validity }
+    }
+
+    /// As the desk is asked for it.
+    pub(super) fn on_server(&self) -> on_server::Place<'_> {
+        on_server::Place {
+            mailbox_id: self.mailbox_id,
+            folder: &self.folder,
+            uid_validity: self.uid_validity,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     seen: Mutex<HashMap<Place, Seen>>,
     /// When the newest letters of a folder were looked at last; for ever where their dates say nothing.
-    looked_at: Mutex<HashMap<(i64, String), i64>>,
+    looked_at: Mutex<LookedAt>,
 }
+type LookedAt = HashMap<(i64, String), i64>;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -42,9 +59,13 @@ impl Memory {
         look(all.entry(place.clone()).or_default())
     }
 
+    fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the newest letters of a folder are to be looked at now: once an hour.
     pub(super) fn looks_at_newest(&self, mailbox_id: i64, folder: &str, now: i64) -> bool {
-        let mut all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.looked_at();
         let last = all.get(&(mailbox_id, folder.to_owned())).copied();
         let is_due =
             last.is_none_or(|at| now.saturating_sub(at).saturating_abs() >= LOOKED_MS && at != NEVER);
@@ -55,13 +76,11 @@ impl Memory {
     }
     /// Their dates are others each time, and say nothing of whether they are the same letters.
     pub(super) fn looks_no_more(&self, mailbox_id: i64, folder: &str) {
-        let mut all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert((mailbox_id, folder.to_owned()), NEVER);
+        self.looked_at().insert((mailbox_id, folder.to_owned()), NEVER);
     }
 
     pub(super) fn never_looks(&self, mailbox_id: i64, folder: &str) -> bool {
-        let all = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(mailbox_id, folder.to_owned())).is_some_and(|at| *at == NEVER)
+        self.looked_at().get(&(mailbox_id, folder.to_owned())).is_some_and(|at| *at == NEVER)
     }
 
     /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.

@@ -293,12 +293,7 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
         }
         End::Stopped | End::Trouble(_) | End::Lost => None,
     };
-    let next_at = match &round {
-        Round::Done { next_at, .. }
-        | Round::Partly { next_at, .. }
-        | Round::Retry { next_at, .. }
-        | Round::NeedsPerson { next_at, .. } => *next_at,
-    };
+    let next_at = round.next_at();
     let is_ours = courier
         .write(move |tx| {
             let is_ours = mailbox::settle(tx, &claim, &round, now)?;

@@ -80,6 +80,5 @@ pub(super) async fn forgettable(
 
 /// The folder at this account and server.
 fn place(mailbox: &Mailbox) -> Place {
-    let (folder, uid_validity) = (mailbox.folder_or_inbox().to_owned(), named::validity(mailbox));
-    Place { mailbox_id: mailbox.id, folder, uid_validity }
+    Place::of(mailbox, named::validity(mailbox))
 }

@@ -11,7 +11,6 @@ use desk::intake::inbox;
 use desk::intake::on_server::{self, Place};
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
-use desk::mailboxes::listing::Listing;
 use desk::mailboxes::mailbox::Protocol;
 use desk::mailboxes::put_off::PutOff;
 use desk::mailboxes::uid_set::UidSet;
@@ -56,9 +55,7 @@ pub(super) async fn run(
         return Ok(cursor);
     }
     let asked = before.map_or(Asked::Nothing, |before| before.asked);
-    let Some((mut whole, mut listing, mut sum)) = list(work, shelf, &cursor, asked).await? else {
-        return Ok(cursor);
-    };
+    let Some((mut whole, mut sum)) = list(work, shelf, &cursor, asked).await? else { return Ok(cursor) };
     if sum.counts.waiting > 0 && shelf.waits_for_news() {
         // The server has told of it, and does not tell again.
         match work.stretch(shelf, cursor.clone(), &mut whole.names, stop, tally).await? {
@@ -92,10 +89,10 @@ pub(super) async fn run(
             work.courier.write_behind(move |tx| balance::fetched(tx, id, messages, now)).await?;
         }
         let Some(again) = list(work, shelf, &cursor, asked).await? else { return Ok(cursor) };
-        (whole, listing, sum) = again;
+        (whole, sum) = again;
     }
     let standing = standing(work, shelf.standing(), &cursor).await?;
-    keep(work, &cursor, &whole, sum, Kept { asked, standing, listing }).await?;
+    keep(work, &cursor, whole, sum, asked, standing).await?;
     Ok(cursor)
 }
 
@@ -150,11 +147,11 @@ async fn list(
     shelf: &mut Shelf,
     cursor: &Cursor,
     asked: Asked,
-) -> Result<Option<(Whole, Option<Listing>, Sum)>, Broke> {
+) -> Result<Option<(Whole, Sum)>, Broke> {
     let compared = async {
-        let (whole, listing) = listing::whole(work, shelf, cursor, asked != Asked::Nothing).await?;
+        let whole = listing::whole(work, shelf, cursor, asked != Asked::Nothing).await?;
         let sum = compare(work, shelf, &whole, cursor).await?;
-        Ok((whole, listing, sum))
+        Ok((whole, sum))
     };
     let trouble = match compared.await {
         // It asks to be left alone, which is to be obeyed.
@@ -298,29 +295,23 @@ async fn older(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor, uids: Vec<u3
     Ok(Dated { older, proved })
 }
 
-/// What is kept with the counts.
-struct Kept {
-    asked: Asked,
-    standing: String,
-    listing: Option<Listing>,
-}
-
 async fn keep(
     work: &Work<'_>,
     cursor: &Cursor,
-    whole: &Whole,
+    whole: Whole,
     sum: Sum,
-    Kept { asked, standing, listing }: Kept,
+    asked: Asked,
+    standing: String,
 ) -> Result<(), Broke> {
     let compared = Compared {
         folder: cursor.folder.clone(),
         uid_validity: cursor.uid_validity,
         counts: sum.counts,
-        reason: reason(&sum, whole, work.trials.all()),
+        reason: reason(&sum, &whole, work.trials.all()),
         older: Older { than: work.rules.from_at, uids: sum.older },
         asked,
         standing,
-        listing,
+        listing: whole.listing,
     };
     let (claim, now) = (work.claim.clone(), work.courier.now());
     let kept = work.courier.write_behind(move |tx| {

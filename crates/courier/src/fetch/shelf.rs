@@ -13,6 +13,7 @@ use crate::probe;
 use crate::trouble::Trouble;
 use desk::mailboxes::cursor::{self, Link};
 use desk::mailboxes::deleted_name;
+use desk::mailboxes::listing::Listing;
 use desk::mailboxes::mailbox::{Mailbox, Side};
 use desk::mailboxes::named;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -54,6 +55,8 @@ pub(crate) struct Whole {
     pub to_be_told: usize,
     /// That the server counts, and does not list.
     pub unlisted: usize,
+    /// What is kept of it, where the server tells what changes.
+    pub listing: Option<Listing>,
 }
 
 /// Why a folder could not be opened.
@@ -130,12 +133,7 @@ impl Shelf {
             Shelf::Imap(session) => {
                 let name = mailbox.folder_or_inbox();
                 let selected = session.select(name).await;
-                if let Err(error) = &selected
-                    && let Some(gone) = probe::is_gone(session, name, error).await
-                {
-                    return Err(gone);
-                }
-                let selected = explained(courier, mailbox, Side::Incoming, selected).await?;
+                let selected = probe::opened(courier, mailbox, session, name, selected).await?;
                 renumbered(courier, mailbox, &selected)?;
                 let uid_validity = whose(courier, mailbox, session, &selected).await?;
                 Ok((Opened { uid_validity, uid_next: selected.uid_next, walks: false }, Names::default()))

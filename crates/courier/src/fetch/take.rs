@@ -1,7 +1,7 @@
 //! From the server to batches: messages in order, cut so that memory stays small, and no single message stops what
 //! is behind it.
 use super::batch::{Batch, Content, Open, Taken};
-use super::plan::Rules;
+use super::plan::{self, Rules};
 use super::shelf::{Names, Shelf};
 use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, is_blank};
 use super::{Broke, room};
@@ -213,7 +213,7 @@ impl<'a> Taker<'a> {
                 Single::PutOff(reason) => {
                     self.refused.insert(*uid);
                     tracing::info!(mailbox = self.mailbox.address, uid, "asked for again later: {reason}");
-                    self.trials.put_off.insert(*uid, reason);
+                    self.trials.put_off.insert(*uid);
                     open.pass(*uid);
                 }
             }
@@ -261,9 +261,9 @@ impl<'a> Taker<'a> {
             return Ok(Single::PutOff(reason));
         }
         self.trials.settled(uid);
-        let listed = shelf.uids_since(uid.saturating_sub(1)).await;
-        let listed = connect::explained(self.courier, self.mailbox, Side::Incoming, listed).await?;
-        Ok(if listed.contains(&uid) { Single::Left(reason) } else { Single::Gone })
+        let there = plan::is_there(shelf, uid).await;
+        let there = connect::explained(self.courier, self.mailbox, Side::Incoming, there).await?;
+        Ok(if there { Single::Left(reason) } else { Single::Gone })
     }
 
     /// One that is not asked for in this round, as too many before it have not come.

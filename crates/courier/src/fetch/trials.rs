@@ -28,8 +28,8 @@ pub(super) struct Trials {
     pub is_spent: bool,
     /// How many more parts that are refused are asked for by halves then, for those among them that come.
     halvings: usize,
-    /// Those that do not come for now, and why: reading stands before the first of them, while what is behind it is fetched.
-    pub put_off: BTreeMap<u32, String>,
+    /// Those that do not come for now: reading stands before the first of them, while what is behind it is fetched.
+    pub put_off: BTreeSet<u32>,
     /// Those that were listed, and were not there any more when they were asked for.
     pub gone: BTreeSet<u32>,
     /// Those that are put off, with those of earlier rounds, as the desk keeps them.
@@ -40,14 +40,13 @@ pub(super) struct Trials {
 }
 impl Trials {
     pub(super) fn new() -> Trials {
-        let (put_off, kept) = (BTreeMap::new(), BTreeMap::new());
         Trials {
             spare: SKIPS_MAX,
             is_spent: false,
             halvings: HALVINGS_MAX,
-            put_off,
+            put_off: BTreeSet::new(),
             gone: BTreeSet::new(),
-            kept,
+            kept: BTreeMap::new(),
             is_changed: false,
             is_pressed: false,
         }
@@ -67,7 +66,7 @@ impl Trials {
     }
     /// How far reading may have come, when it has come to this UID.
     pub(super) fn as_far(&self, uid: u32) -> u32 {
-        self.put_off.first_key_value().map_or(uid, |(first, _)| uid.min(first.saturating_sub(1)))
+        self.put_off.first().map_or(uid, |first| uid.min(first.saturating_sub(1)))
     }
     /// The highest of these (ascending) that was there.
     pub(super) fn last_there(&self, uids: &[u32]) -> u32 {
@@ -101,9 +100,8 @@ impl Trials {
         self.kept.retain(|uid, _| *uid <= uid_last || listed.binary_search(uid).is_ok());
         self.is_changed |= self.kept.len() < before;
         let behind = self.kept.range(uid_last.saturating_add(1)..);
-        for (uid, one) in behind.clone().filter(|(_, one)| !self.is_pressed && one.rests(now)) {
-            self.put_off.insert(*uid, one.said.clone());
-        }
+        let rest = behind.clone().filter(|(_, one)| !self.is_pressed && one.rests(now));
+        self.put_off.extend(rest.map(|(uid, _)| *uid));
         behind.count() > 0
     }
     /// All that are put off, and why.
@@ -160,7 +158,7 @@ mod tests {
     fn reading_stands_before_the_first_that_is_put_off() {
         let mut trials = Trials::new();
         assert_eq!(trials.as_far(9), 9);
-        trials.put_off.extend([(7, String::new()), (5, String::new())]);
+        trials.put_off.extend([7, 5]);
         assert_eq!((trials.as_far(9), trials.as_far(3)), (4, 3));
     }
 
@@ -189,7 +187,7 @@ mod tests {
 
         trials.puts_off(3, "busy", 600 * MINUTE, MINUTE);
         assert!(trials.has_put_off(2, &[3, 4], 601 * MINUTE) && trials.put_off.is_empty());
-        assert!(trials.has_put_off(2, &[3, 4], 600 * MINUTE) && trials.put_off.contains_key(&3), "it rests");
+        assert!(trials.has_put_off(2, &[3, 4], 600 * MINUTE) && trials.put_off.contains(&3), "it rests");
         assert!(!trials.has_put_off(3, &[4], 0), "reading has gone past it");
         assert_eq!(
             (trials.due_before(3, 601 * MINUTE), trials.due_before(3, 600 * MINUTE)),

@@ -135,7 +135,7 @@ impl<'a> Work<'a> {
     /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
     async fn without_recorded(&mut self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
         let puts_off = self.trials.has_put_off(cursor.uid_last, uids, self.courier.now());
-        uids.retain(|uid| !self.trials.put_off.contains_key(uid));
+        uids.retain(|uid| !self.trials.put_off.contains(uid));
         if puts_off && !uids.is_empty() {
             let (listed, folder) = (std::mem::take(uids), cursor.folder.clone());
             let (mailbox_id, uid_validity) = (self.mailbox.id, cursor.uid_validity);

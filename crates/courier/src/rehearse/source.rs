@@ -63,15 +63,9 @@ impl Source {
         match self {
             Source::Imap(session) => {
                 let opened = session.examine(name).await;
-                if let Err(error) = &opened
-                    && let Some(gone) = probe::is_gone(session, name, error).await
-                {
-                    return Err(gone);
-                }
-                explained(courier, mailbox, Side::Incoming, opened).await?;
+                probe::opened(courier, mailbox, session, name, opened).await?;
                 let listed = session.uids_since(0).await;
                 let mut uids = explained(courier, mailbox, Side::Incoming, listed).await?;
-                uids.sort_unstable();
                 Ok(uids.split_off(uids.len().saturating_sub(count)).into_iter().map(Key::Uid).collect())
             }
             Source::Pop3(session, numbers) => {
@@ -83,11 +77,7 @@ impl Source {
                 Ok(last.into_iter().map(|one| Key::Name(one.name)).collect())
             }
             Source::Graph(opened) => {
-                let folder = ask!(opened, |session| session.folder(name));
-                let Some(folder) = folder.map_err(|error| Trouble::of(&error, opened.place()))? else {
-                    let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
-                    return Err(probe::no_such_folder(name, &names));
-                };
+                let folder = opened.folder(name).await?;
                 if count == 0 {
                     return Ok(Vec::new());
                 }

@@ -94,7 +94,8 @@ pub struct ContentKey {
 
 /// The hash over the body alone.
 pub(super) fn of_body(data: &[u8]) -> [u8; 32] {
-    let body_at = header::block(data.get(..HEAD_BYTES_MAX).unwrap_or(data), 0, &|_| false).body_at;
+    let head = data.get(..HEAD_BYTES_MAX).unwrap_or(data);
+    let body_at = header::each_field(head, 0, &|_| false, &mut |_| {});
     let mut key = Key::default();
     key.body(data.get(body_at..).unwrap_or_default().trim_ascii_end());
     key.done().key

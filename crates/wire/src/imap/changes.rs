@@ -6,8 +6,7 @@ use super::session::{Session, State};
 use super::{RESPONSES_MAX, SEARCH_LINE_BYTES_MAX, UIDS_MAX};
 use crate::Result;
 
-/// What is tried, for who would rather list the folder.
-pub const COMPARING: &str = "ask what has changed in the folder";
+const COMPARING: &str = "ask what has changed in the folder";
 
 /// All that has changed in the selected folder since a modification sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

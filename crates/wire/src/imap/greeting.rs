@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{GREETING_TIMEOUT, refusal};
 use crate::line::{LineStream, unprotected};
 use crate::net::{BoxStream, Net, Secure};
-use crate::{Result, Security, Server};
+use crate::{GREETING, Result, Security, Server};
 
 /// Connects, takes the greeting, protects the link as the server's security says, asks for capabilities.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
@@ -31,7 +31,7 @@ impl Session {
     }
 
     async fn greeting(&mut self) -> Result<()> {
-        let tried = "get a greeting";
+        let tried = GREETING;
         match self.next(tried, Limits { wait: GREETING_TIMEOUT, ..USUAL }).await? {
             Response::Untagged(Untagged::Status(Condition::Ok, _)) => Ok(()),
             Response::Untagged(Untagged::Bye(words)) => Err(refusal::bye(tried, &self.host, &words)),

@@ -23,7 +23,7 @@ mod utf7;
 
 use std::time::Duration;
 
-pub use changes::{COMPARING, Changes};
+pub use changes::Changes;
 pub use compress::COMPRESSING;
 pub use fetch::{Fetch, Fetched};
 pub use folder::{Folder, Selected, Status};

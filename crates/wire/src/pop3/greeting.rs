@@ -4,7 +4,7 @@ use super::session::{Session, State, Status};
 use super::{ANSWER_TIMEOUT, GREETING_TIMEOUT};
 use crate::line::{LineStream, unprotected};
 use crate::net::{BoxStream, Net, Secure};
-use crate::{Error, Kind, Result, Security, Server};
+use crate::{Error, GREETING, Kind, Result, Security, Server};
 
 /// Lines of CAPA.
 const CAPABILITIES_MAX: usize = 200;
@@ -32,7 +32,7 @@ impl Session {
     }
 
     async fn greeting(&mut self) -> Result<()> {
-        let tried = "get a greeting";
+        let tried = GREETING;
         self.begin(tried)?;
         let status = self.status(tried, GREETING_TIMEOUT).await;
         self.done();

@@ -4,7 +4,7 @@ use super::session::Session;
 use super::{ANSWER_TIMEOUT, EHLO_NAME, GREETING_TIMEOUT};
 use crate::line::LineStream;
 use crate::net::{BoxStream, Net, Secure};
-use crate::{Result, Security, Server};
+use crate::{GREETING, Result, Security, Server};
 
 /// Connects, greets, protects the link as the server's security says, greets again.
 pub async fn connect(net: &Net, server: &Server) -> Result<Session> {
@@ -16,9 +16,9 @@ impl Session {
     /// The same over any stream, on which the server has not spoken yet; `secure` makes TLS of STARTTLS.
     pub async fn over(stream: BoxStream, server: &Server, secure: &impl Secure) -> Result<Session> {
         let mut session = Session::new(LineStream::new(stream, secure.record()), &server.host, server.port);
-        let greeting = session.reply("get a greeting", GREETING_TIMEOUT).await?;
+        let greeting = session.reply(GREETING, GREETING_TIMEOUT).await?;
         if !greeting.is_ok() {
-            return Err(greeting.refusal("get a greeting", &server.host));
+            return Err(greeting.refusal(GREETING, &server.host));
         }
         session.ehlo().await?;
         if server.security == Security::StartTls {
