@@ -38,14 +38,18 @@ pub(super) async fn whose(
     session: &mut imap::Session,
     selected: &imap::Selected,
 ) -> Result<u32, Trouble> {
-    let (of, folder) = (mailbox.clone(), mailbox.folder_or_inbox().to_owned());
-    let read = courier.read(move |tx| Ok((numbering::find(tx, &of)?, cursor::find(tx, of.id, &folder)?)));
-    let (known, read_to) = read.await?;
-    if let Some(known) = known {
-        let validity = known.validity(selected.uid_validity);
-        let goes_back = |next: &u32| {
-            read_to.is_some_and(|cursor| cursor.uid_validity == validity && *next <= cursor.uid_last)
-        };
+    let (of, folder, given) = (mailbox.clone(), mailbox.folder_or_inbox().to_owned(), selected.uid_validity);
+    let read = courier.read(move |tx| {
+        let Some(known) = numbering::find(tx, &of)? else { return Ok(None) };
+        let validity = known.validity(given);
+        let cursor = cursor::find(tx, of.id, &folder)?.filter(|cursor| cursor.uid_validity == validity);
+        let Some(cursor) = cursor else { return Ok(Some((validity, 0))) };
+        // Reading stands before what is put off, and mail behind that may be recorded.
+        let newest = inbox::newest(tx, of.id, &folder, validity, 1)?;
+        Ok(Some((validity, newest.iter().fold(cursor.uid_last, |last, one| last.max(one.uid)))))
+    });
+    if let Some((validity, highest)) = read.await? {
+        let goes_back = |next: &u32| *next <= highest;
         let Some(next) = selected.uid_next.filter(goes_back) else { return Ok(validity) };
         let beyond = session.uids_since(next.saturating_sub(1)).await;
         if !explained(courier, mailbox, Side::Incoming, beyond).await?.is_empty() {

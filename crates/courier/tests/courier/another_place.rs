@@ -91,6 +91,23 @@ async fn a_mailbox_that_was_made_anew_under_its_name_is_read_from_its_beginning(
     assert_eq!((fetched(&stage).await, listed(&imap)), (0, before));
 }
 
+/// Reading stands before a letter that does not come for now, and the numbers behind it were read all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_that_was_made_anew_while_a_letter_was_put_off_is_read_from_its_beginning() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 6) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    imap.state().letters[1].bytes.clear();
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    let before: Vec<String> = names(1, 6).into_iter().filter(|name| name != "letter 002").collect();
+    assert_eq!(stage.tickets(), before);
+    holds_instead(&imap, &names(7, 9));
+    stage.clock.advance(MINUTE);
+    assert_eq!(fetched(&stage).await, 3, "the next number was given already");
+    assert_eq!(stage.tickets(), [before, names(7, 9)].concat());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inbox_is_one_folder_however_it_is_written() {
     let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;

@@ -154,6 +154,38 @@ fn a_folder_that_is_fetched_for_an_alias_is_accounted_for_where_it_is_fetched() 
     assert!(day.read(|tx| balance::of(tx, [&of(support)])).is_empty(), "nobody fetches it any more");
 }
 
+/// The third shares no folder with the first: the second, which fetches nothing itself, is between them.
+#[test]
+fn a_mailbox_at_the_end_of_a_row_of_aliases_is_fetched_with_the_others() {
+    const SALES: &str = "sales@desk.example";
+    let day = day();
+    let (help, support, sales) = (day.mailbox_id(HELP), day.mailbox_id(SUPPORT), day.mailbox(SALES, "Sales"));
+    let by = By::system(day.now());
+    day.write(|tx| mailbox::change_shape(tx, &by, sales, &Shape::Alias { opens: SUPPORT.to_owned() }));
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET active = 1", params![])?));
+    let alike = "UPDATE mailbox SET in_host = (SELECT in_host FROM mailbox WHERE id = $1),
+                        in_port = (SELECT in_port FROM mailbox WHERE id = $1) WHERE id = $2";
+    day.write(|tx| Ok(tx.execute(alike, params![support, sales])?));
+    let reads = |id: i64, folders: &[&str]| {
+        let folders: Vec<String> = folders.iter().map(|name| (*name).to_owned()).collect();
+        day.write(|tx| mailbox::change_folders(tx, &by, id, &folders));
+    };
+    reads(help, &["INBOX", "Billing"]);
+    reads(sales, &["Billing", "Quotes"]);
+    let of = |id: i64| day.read(|tx| mailbox::get(tx, id));
+    assert_eq!(day.read(|tx| mailbox::folders_of_round(tx, &of(support))), ["INBOX", "Billing", "Quotes"]);
+    for id in [help, sales] {
+        assert_eq!(
+            day.read(|tx| mailbox::fetched_by(tx, &of(id))).map(|other| other.id),
+            Some(support),
+            "{id}"
+        );
+    }
+    reads(help, &["INBOX"]);
+    assert_eq!(day.read(|tx| mailbox::folders_of_round(tx, &of(support))), ["INBOX"]);
+    assert!(day.read(|tx| mailbox::fetched_by(tx, &of(sales))).is_none(), "it fetches its own");
+}
+
 #[test]
 fn an_alias_that_is_switched_on_later_brings_what_lies_in_its_folders_as_old_mail() {
     let day = day();

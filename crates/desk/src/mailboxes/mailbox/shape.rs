@@ -68,19 +68,19 @@ impl Mailbox {
             Shape::Alias { opens } => opens,
         }
     }
-    /// Whether both read a folder of one mailbox on one server.
-    fn lives_with(&self, other: &Mailbox) -> bool {
-        let place =
-            |m: &Mailbox| (mail::address::key(m.user(super::Side::Incoming)), m.incoming.host.clone());
-        place(self) == place(other)
-            && self.incoming.port == other.incoming.port
-            && self.folders().any(|folder| other.fetches(folder))
+    /// Which mailbox on which server it opens.
+    fn opened_at(&self) -> (String, &str, u16) {
+        (mail::address::key(self.user(super::Side::Incoming)), &self.incoming.host, self.incoming.port)
+    }
+    fn shares_a_folder(&self, other: &Mailbox) -> bool {
+        self.folders().any(|folder| other.fetches(folder))
     }
 }
 
-/// The mailboxes of the desk that open a folder of this one's: the one that fetches for all of them first, this
-/// one among them. That is the mailbox that is opened itself where the desk has it, else the oldest of its aliases;
-/// one that is switched off fetches for nobody.
+/// The mailboxes of the desk that lie in one with this one: those that open the same mailbox of the same server and share a
+/// folder with it, or with one that does. The one that fetches for all of them comes first, and this one is among them. That is the
+/// mailbox that is opened itself where the desk has it, else the oldest of its aliases; one that is switched off fetches
+/// for nobody.
 pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>> {
     let (aliases,): (bool,) = tx.one(
         "SELECT EXISTS (SELECT 1 FROM mailbox WHERE shape = 'alias' AND removed_at IS NULL)",
@@ -89,8 +89,16 @@ pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>>
     if !aliases || mailbox.incoming.host.is_empty() {
         return Ok(vec![mailbox.clone()]);
     }
-    let mut there: Vec<Mailbox> =
-        list(tx, None, LIST_MAX)?.into_iter().filter(|other| other.lives_with(mailbox)).collect();
+    let at = mailbox.opened_at();
+    let mut apart = list(tx, None, LIST_MAX)?;
+    apart.retain(|other| other.opened_at() == at);
+    let mut there: Vec<Mailbox> = apart.extract_if(.., |other| other.shares_a_folder(mailbox)).collect();
+    let mut looked_from = 0;
+    // In a row of mailboxes the first and the last share none: one that fetched for its neighbour alone would be passed by.
+    while let Some(one) = there.get(looked_from).cloned() {
+        there.extend(apart.extract_if(.., |other| other.shares_a_folder(&one)));
+        looked_from += 1;
+    }
     there.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
     Ok(if there.is_empty() { vec![mailbox.clone()] } else { there })
 }
