@@ -49,10 +49,16 @@ fn hold(program: &Program, desk: &Desk, by: &By) -> Result<Done, Failure> {
     desk.db.outlast().map_err(desk::Error::from)?;
     let left = ended(&desk.db)?;
     let done = if is_new { "held" } else { "nothing" };
-    let UnderWay { sending, fetching, refreshing, posting } = left;
+    let UnderWay { sending, fetching, refreshing, posting, subscribing } = left;
     let document = json!({
         "done": done,
-        "under_way": { "sending": sending, "fetching": fetching, "refreshing": refreshing, "posting": posting },
+        "under_way": {
+            "sending": sending,
+            "fetching": fetching,
+            "refreshing": refreshing,
+            "posting": posting,
+            "subscribing": subscribing,
+        },
     });
     output::print(program.json, &document, || match (left.is_nothing(), is_new) {
         (true, true) => "Mail is on hold until `postern mail release`.\n".to_owned(),

@@ -47,6 +47,8 @@ pub struct UnderWay {
     pub refreshing: i64,
     /// Alerts that are being posted.
     pub posting: i64,
+    /// Servers that are being asked to tell of new mail, or to tell no more.
+    pub subscribing: i64,
 }
 impl UnderWay {
     pub fn is_nothing(&self) -> bool {
@@ -61,6 +63,7 @@ impl std::fmt::Display for UnderWay {
             (self.fetching, "mailbox is being read", "mailboxes are being read"),
             (self.refreshing, "token is being asked for", "tokens are being asked for"),
             (self.posting, "alert is being posted", "alerts are being posted"),
+            (self.subscribing, "subscription is being changed", "subscriptions are being changed"),
         ];
         let said = all.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| {
             if *count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
@@ -71,14 +74,15 @@ impl std::fmt::Display for UnderWay {
 
 /// Of all processes. What a process that was killed had begun counts until its lease ends.
 pub fn under_way(tx: &mut Tx<'_>, now: i64) -> Result<UnderWay> {
-    let (sending, fetching, refreshing, posting) = tx.one(
+    let (sending, fetching, refreshing, posting, subscribing) = tx.one(
         "SELECT (SELECT count(*) FROM outbox WHERE state = 'queued' AND leased_until > $1),
                 (SELECT count(*) FROM mailbox WHERE leased_until > $1),
                 (SELECT count(*) FROM consent WHERE leased_until > $1 AND state <> 'pending'),
-                (SELECT count(*) FROM notice WHERE state = 'waiting' AND leased_until > $1)",
+                (SELECT count(*) FROM notice WHERE state = 'waiting' AND leased_until > $1),
+                (SELECT count(*) FROM subscription WHERE leased_until > $1)",
         params![now],
     )?;
-    Ok(UnderWay { sending, fetching, refreshing, posting })
+    Ok(UnderWay { sending, fetching, refreshing, posting, subscribing })
 }
 
 /// `false`: it was on hold already, and stays so for the reason that it was; but that it is a copy is said from now on.

@@ -3,7 +3,7 @@ use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail;
 use desk::alerts::notice;
 use desk::intake::inbox;
-use desk::mailboxes::mailbox;
+use desk::mailboxes::{mailbox, subscription};
 use desk::outgoing::outbox;
 use desk::site::mail_hold::{self, UnderWay};
 use desk::{By, params};
@@ -22,12 +22,19 @@ fn nothing_is_claimed_on_hold_and_what_was_claimed_before_is_under_way_until_its
              VALUES ('test', 0, 'webhook', '{}', 'waiting', 0, 0)",
             params![],
         )?;
+        tx.execute(
+            "INSERT INTO subscription (mailbox_id, folder, place, host, port, security, username, state, due_at, created_at)
+             SELECT id, 'INBOX', '', 'graph.example', 443, 'tls', address, 'wanted', 0, 0 FROM mailbox WHERE address = $1",
+            params![SUPPORT],
+        )?;
         Ok(())
     });
     let (now, mailbox_id) = (day.later(MINUTE), day.mailbox_id(SUPPORT));
     let sent = day.write(|tx| outbox::claim_due(tx, now, MINUTE, "test", 1));
     assert_eq!(sent.len(), 1);
     let read = day.write(|tx| mailbox::claim(tx, mailbox_id, now, MINUTE, "test")).unwrap();
+    let asked = day.write(|tx| subscription::claim_due(tx, None, now, (MINUTE, "test"), 9));
+    assert_eq!(asked.len(), 1);
     let by = By::system(now);
     assert!(day.write(|tx| mail_hold::begin(tx, &by, None)));
 
@@ -38,11 +45,12 @@ fn nothing_is_claimed_on_hold_and_what_was_claimed_before_is_under_way_until_its
     let later = now + 2 * MINUTE;
     assert!(day.write(|tx| mailbox::claim(tx, mailbox_id, later, MINUTE, "test")).is_none());
     let under_way = |at| day.read(|tx| mail_hold::under_way(tx, at));
-    assert_eq!(under_way(now), UnderWay { sending: 1, fetching: 1, ..UnderWay::default() });
-    assert_eq!(under_way(now).to_string(), "1 message is being sent, 1 mailbox is being read");
+    assert_eq!(under_way(now), UnderWay { sending: 1, fetching: 1, subscribing: 1, ..UnderWay::default() });
+    let said = "1 message is being sent, 1 mailbox is being read, 1 subscription is being changed";
+    assert_eq!(under_way(now).to_string(), said);
     let round = mailbox::Round::Done { mail: false, next_at: now };
     assert!(day.write(|tx| mailbox::settle(tx, &read, &round, now)), "what had begun may end");
-    assert_eq!(under_way(now), UnderWay { sending: 1, ..UnderWay::default() });
+    assert_eq!(under_way(now), UnderWay { sending: 1, subscribing: 1, ..UnderWay::default() });
     assert!(under_way(later).is_nothing(), "a lease has an end");
 
     assert!(day.write(|tx| mail_hold::release(tx, &by)));
