@@ -2,12 +2,14 @@ use crate::odd::Odd;
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
-use desk::intake::inbox::State;
+use desk::intake::inbox::{self, Retried, State};
 use desk::intake::replay::Range;
+use desk::mailboxes::balance;
 use desk::mailboxes::mailbox::{self, Fetched, Round, Side, StartFrom};
 use desk::trace;
 use std::sync::Arc;
 
+const MINUTE: i64 = 60_000;
 const HOUR: i64 = 3_600_000;
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -370,6 +372,50 @@ async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_sam
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     let files: Vec<(String,)> = stage.read(|tx| Ok(tx.all("SELECT name FROM attachment", desk::params![])?));
     assert_eq!(files, [("message.eml".to_owned(),)]);
+}
+
+/// The server gives it one day, and the ticket says that somebody wanted it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_a_letter_stands_in_for_can_still_be_asked_for() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 7) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    imap.state().refused.insert(1);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let left = stage.inbox().into_iter().find(|row| row.state == State::Failed).expect("it is kept");
+    let by = stage.by();
+    stage.write(|tx| desk::intake::held::accept(tx, &by, left.id));
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let counts = || stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap().counts;
+    for n in [1_usize, 2] {
+        let row = stage.inbox().into_iter().find(|row| row.is_left && !row.is_replaced).expect("it is there");
+        assert_eq!(row.state, if n == 1 { State::Filed } else { State::Failed });
+        if n == 2 {
+            imap.state().refused.clear();
+        }
+        assert_eq!(stage.write(|tx| inbox::retry(tx, &by, row.id)), Retried::Asked);
+        stage.clock.advance(MINUTE);
+        let found = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+        assert_eq!((found.filed, found.failed), if n == 1 { (0, 1) } else { (1, 0) });
+        let counts = counts();
+        assert_eq!(
+            (counts.on_server(), counts.held, counts.left, counts.unaccounted),
+            (7, 5 + n as i64, 2 - n as i64, 0)
+        );
+    }
+    let mut tickets = names(1, 7);
+    tickets.insert(0, "A message that could not be read".to_owned());
+    let mut found = stage.tickets();
+    found.sort();
+    assert_eq!(found, tickets);
+    let again = stage.database().write(|tx| inbox::retry(tx, &by, left.id));
+    let refused = again.unwrap_err().to_string();
+    assert!(refused.contains("is on ticket"), "once: {refused}");
+    let life = stage.read(|tx| trace::incoming_of(tx, left.id)).unwrap().steps();
+    let said: Vec<&str> = life.iter().map(|step| step.sentence.as_str()).collect();
+    assert!(said[0].contains("in the folder INBOX, and left there"), "{said:?}");
+    assert!(said.iter().any(|one| one.contains("asked the server for the message itself")), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,10 +1,12 @@
 //! What became no entry, tried again: because a person wants it, or once by a newer version. What was left on its server is
 //! asked for there again.
+use super::inbox::NUMBERED_NOWHERE;
 use super::{held, inbox};
 use crate::mailboxes::{balance, cursor, mailbox};
 use crate::site::{event, event::Subject, setting};
 use crate::{By, Error, Refusal, Result, db::Tx, params};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 /// What comes of trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +17,8 @@ pub enum Retried {
     Asked,
 }
 
-/// With its attempts counted from the beginning: failed, held or ignored rows; a filed one is refused. A new row is made
-/// due at once.
+/// With its attempts counted from the beginning: failed, held or ignored rows; a filed one is refused, but where a letter only
+/// stands in for it. A new row is made due at once.
 pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
     if ask_again(tx, by, id)? {
         return Ok(Retried::Asked);
@@ -44,14 +46,17 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
 }
 
 /// What was left on its server is not recorded any more, so that it counts as unaccounted, and that is asked for. What is
-/// refused again is left again, under its reason of then. `false`: it was not left.
+/// refused again is left again, under its reason of then. A letter that stands in for it on a ticket stays there. `false`: it was
+/// not left.
 fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
-    let found: Option<(i64, String, u32, i64, String)> = tx.maybe(
-        "SELECT mailbox_id, folder, uid_validity, uid, reason FROM inbox
-         WHERE id = $1 AND state = 'failed' AND reason_code = 'left_on_server'",
-        params![id],
+    let found: Option<(i64, String, u32, i64, String, String)> = tx.maybe(
+        "SELECT mailbox_id, folder, uid_validity, uid, reason, state FROM inbox
+         WHERE id = $1 AND uid_validity <> $2
+           AND ((state = 'failed' AND reason_code = 'left_on_server')
+                OR (state IN ('filed', 'ignored') AND settled_as = 'stays'))",
+        params![id, NUMBERED_NOWHERE],
     )?;
-    let Some((mailbox_id, folder, uid_validity, uid, reason)) = found else { return Ok(false) };
+    let Some((mailbox_id, folder, uid_validity, uid, reason, state)) = found else { return Ok(false) };
     let no =
         |why: &str| Err(Refusal::Other(format!("The server was not asked for this message: {why}")).into());
     let mailbox = mailbox::find(tx, mailbox_id)?.filter(|mailbox| mailbox.removed_at.is_none());
@@ -65,7 +70,12 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     if cursor::find(tx, mailbox_id, &folder)?.is_none_or(|cursor| cursor.uid_validity != uid_validity) {
         return no("the server has made its folder anew since, and what is there has come from the new one.");
     }
-    tx.execute("DELETE FROM inbox WHERE id = $1", params![id])?;
+    if state == inbox::State::Filed.as_str() {
+        give_up_its_number(tx, id, mailbox_id, &folder)?;
+        event::append(tx, by, Subject::Inbox(id), "asked_for", json!({}))?;
+    } else {
+        tx.execute("DELETE FROM inbox WHERE id = $1", params![id])?;
+    }
     balance::want_of(tx, mailbox_id, &folder, balance::Asked::Fetch)?;
     let data = json!({ "folder": folder, "uid": uid, "reason": reason });
     event::append(tx, by, Subject::Mailbox(mailbox_id), "left_asked", data)?;
@@ -74,6 +84,17 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     Ok(true)
 }
 
+/// The message under this number is to come itself: the letter that stands in for it is known by neither number nor content.
+fn give_up_its_number(tx: &mut Tx<'_>, id: i64, mailbox_id: i64, folder: &str) -> Result<()> {
+    let last = cursor::last_given(tx, mailbox_id, folder, NUMBERED_NOWHERE)?;
+    let uid = last.checked_add(1).ok_or_else(|| anyhow::anyhow!("this folder has no number left"))?;
+    let content_key = Sha256::digest(format!("stands in for another letter: {id}"));
+    tx.execute(
+        "UPDATE inbox SET uid_validity = $2, uid = $3, content_key = $4 WHERE id = $1",
+        params![id, NUMBERED_NOWHERE, uid, &content_key[..]],
+    )?;
+    Ok(())
+}
 /// What an older version could not file is tried again by a newer one, and what it left on a server is asked for again:
 /// once for each version. How many that are.
 pub fn retry_after_upgrade(tx: &mut Tx<'_>, version: &str, now: i64) -> Result<usize> {

@@ -11,6 +11,9 @@ pub use super::outcome::{Outcome, settle};
 pub use super::record::{Arrival, Head, LeaseLost, Newest, Recorded, missing, newest, record, recorded};
 pub use super::same_letter::{Candidates, candidates, recognise};
 
+/// The UIDVALIDITY of what lies in no server's folder: none has it (RFC 9051 2.3.1.1).
+pub const NUMBERED_NOWHERE: u32 = 0;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     New,
@@ -198,6 +201,8 @@ pub struct Inbox {
     pub subject: String,
     /// It is on its server, and what is here is a note of that.
     pub is_left: bool,
+    /// A letter stands in for it, and the message itself was asked for since: another row has what came.
+    pub is_replaced: bool,
     /// It could not be filed, and is tried again then.
     pub next_at: Option<i64>,
 }
@@ -220,7 +225,8 @@ impl FromRow for Inbox {
             sender: row.get(12)?,
             subject: row.get(13)?,
             is_left: row.get(14)?,
-            next_at: row.get(15)?,
+            is_replaced: row.get(15)?,
+            next_at: row.get(16)?,
         })
     }
 }
@@ -228,6 +234,7 @@ const SELECT: &str =
     "SELECT i.id, m.address, i.folder, i.uid, i.message_id, b.hash, i.size_bytes, i.received_at, i.state,
         i.reason, t.number, i.entry_id, i.sender_key, i.subject,
         CASE WHEN i.settled_as = 'stays' THEN 1 ELSE 0 END,
+        CASE WHEN i.settled_as = 'stays' AND i.uid_validity = 0 THEN 1 ELSE 0 END,
         CASE WHEN i.state = 'new' AND i.reason_code <> '' THEN i.due_at END
     FROM inbox i LEFT JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN blob b ON b.id = i.blob_id
     LEFT JOIN ticket t ON t.id = i.ticket_id WHERE true";

@@ -1,13 +1,13 @@
 //! A message that a mail server of one's own hands over on standard input, one at a time: it comes from no folder, and
 //! is known again by its content alone.
+use super::inbox::NUMBERED_NOWHERE;
 use super::record::{self, Arrival, Source};
 use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::usual;
 use crate::{Refusal, Result, db::Tx, params};
 
-/// What stands for the folder. No server's folder has UIDVALIDITY 0 (RFC 9051 2.3.1.1), so none is taken for it.
+/// What stands for the folder.
 pub const FOLDER: &str = "(pipe)";
-const UID_VALIDITY: u32 = 0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piped {
@@ -58,7 +58,7 @@ fn came_again(tx: &mut Tx<'_>, mailbox_id: i64, cursor: &Cursor, inbox_id: i64, 
     tx.execute(
         "INSERT INTO inbox_again (mailbox_id, folder, uid_validity, uid, inbox_id, at, settled_on_server_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        params![mailbox_id, FOLDER, UID_VALIDITY, cursor.uid_last, inbox_id, now],
+        params![mailbox_id, FOLDER, NUMBERED_NOWHERE, cursor.uid_last, inbox_id, now],
     )?;
     Ok(())
 }
@@ -72,7 +72,7 @@ fn next(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Cursor> {
     if there == 0 {
         return Err(Refusal::NotFound("mailbox").into());
     }
-    let last = cursor::last_given(tx, mailbox_id, FOLDER, UID_VALIDITY)?;
+    let last = cursor::last_given(tx, mailbox_id, FOLDER, NUMBERED_NOWHERE)?;
     let uid_last = last.checked_add(1).ok_or_else(|| anyhow::anyhow!("this mailbox has no number left"))?;
-    Ok(Cursor { folder: FOLDER.to_owned(), uid_validity: UID_VALIDITY, uid_last, start_after_uid: 0 })
+    Ok(Cursor { folder: FOLDER.to_owned(), uid_validity: NUMBERED_NOWHERE, uid_last, start_after_uid: 0 })
 }

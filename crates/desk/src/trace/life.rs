@@ -1,6 +1,6 @@
 //! The life of a message as steps, each a sentence for people: the same for the command line and the pages.
 use super::{Incoming, Outgoing, Sought, Source};
-use crate::intake::inbox::State;
+use crate::intake::inbox::{NUMBERED_NOWHERE, State};
 use crate::intake::on_server::OnServer;
 use crate::intake::piped;
 use crate::outgoing::delivery::{self, Delivery};
@@ -57,6 +57,7 @@ pub fn unknown(text: &str) -> String {
 fn place(source: &Source) -> String {
     match source.folder.as_str() {
         piped::FOLDER => format!("handed over by a mail server (number {})", source.uid),
+        folder if source.uid_validity == i64::from(NUMBERED_NOWHERE) => format!("in the folder {folder}"),
         folder => {
             format!(
                 "in the folder {folder} under the UID {} (UIDVALIDITY {})",
@@ -166,6 +167,9 @@ fn happened(event: &Event) -> Step {
         "accepted" => ("accepted_by_person", "decided that it becomes a ticket"),
         "ignored" => ("ignored_by_person", "decided that it is ignored"),
         "retried" => ("retried", "asked for another try"),
+        "asked_for" => {
+            ("asked_for", "asked the server for the message itself, which has a row of its own when it comes")
+        }
         "retried_after_upgrade" => ("retried", "tried again after an upgrade"),
         "cancelled" => ("cancelled_by_person", "cancelled what had not gone out"),
         _ => ("event", event.kind.as_str()),
