@@ -147,6 +147,12 @@ impl Practice {
         self.world.mailboxes.deliver(address, folder, raw, at, &[]).unwrap_or_default()
     }
 
+    /// Moves a letter into another folder. Returns its UID there.
+    pub fn move_to(&self, address: &str, folder: &str, uid: u32, to: &str) -> Option<u32> {
+        let moved = self.world.mailboxes.move_to(address, folder, &[uid], to)?;
+        moved.first().map(|(_, uid)| *uid)
+    }
+
     pub fn make_folder(&self, address: &str, folder: &str) {
         self.world.mailboxes.ensure(address);
         self.world.mailboxes.create(address, folder);

@@ -28,6 +28,9 @@ const ROUND_PAGES_MAX: usize = 2_000;
 const WALK_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// As many letters show whether a server does to none what is asked for.
 const SHOWN_BY: usize = 3;
+/// Messages that are looked for one by one, as a listing names them both as being there and as gone. Of the others it shows when
+/// they are fetched.
+const BOTH_MAX: usize = 200;
 /// Pages in a row that name nothing new.
 const IDLE_PAGES_MAX: usize = 20;
 
@@ -173,7 +176,7 @@ impl Graph {
             match page.next {
                 Next::Later(link) => {
                     (self.next, self.has_more) = (Link { at: link, is_first_walk: false }, false);
-                    return Ok(found);
+                    return self.without_gone(found).await;
                 }
                 Next::Page(_) if idle > IDLE_PAGES_MAX => {
                     return Err(broken("its list leads back to itself"));
@@ -185,6 +188,17 @@ impl Graph {
             }
         }
         (self.next, self.has_more) = (at, true);
+        self.without_gone(found).await
+    }
+
+    /// What was moved away and back is there, and what came and was moved away is not.
+    async fn without_gone(&mut self, mut found: Found) -> wire::Result<Found> {
+        for id in found.both(BOTH_MAX) {
+            let place = ask!(self.opened, |session| session.place(&id))?;
+            if place.as_ref() != Some(&self.folder_id) {
+                found.drop(&id);
+            }
+        }
         Ok(found)
     }
 
@@ -235,7 +249,7 @@ impl Graph {
         let next = self.next.at.clone();
         let walked = self.walk(&next).await;
         let walked = walked.map_err(|error| Trouble::of(&error, self.opened.place()))?;
-        Ok(walked.map(|found| found.order.into_iter().collect()))
+        Ok(walked.map(|found| found.in_order().into_iter().map(|listed| listed.id).collect()))
     }
 
     /// From this link to the end of what there is now, as [`Graph::page`] has it; the desk keeps nothing of it.
@@ -250,7 +264,7 @@ impl Graph {
                 break;
             }
             match page.next {
-                Next::Later(_) => return Ok(Some(found)),
+                Next::Later(_) => return self.without_gone(found).await.map(Some),
                 Next::Page(_) if idle > IDLE_PAGES_MAX => {
                     return Err(broken("its list leads back to itself"));
                 }

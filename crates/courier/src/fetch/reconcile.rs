@@ -1,5 +1,5 @@
 //! At the end of a round: the folder on the server against what is recorded of it. Each round compares numbers; the two
-//! lists are compared when these differ, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
+//! lists are compared when these differ or something has come, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
 //! RFC 7162) spares itself the hourly listing of a folder in which there were none. What is found to be unaccounted is
 //! fetched when a person asks for it, by the way of all mail, so that nothing is doubled.
 use super::shelf::{Shelf, Whole};
@@ -44,7 +44,10 @@ pub(super) async fn run(
     let (id, folder) = (work.mailbox.id, cursor.folder.clone());
     let before = work.courier.read(move |tx| balance::find(tx, id, &folder)).await?;
     let due = due(work, shelf, &cursor, before.as_ref());
-    if *stop.borrow() || due == Due::No {
+    if due == Due::Soon && before.as_ref().is_some_and(|before| !before.is_stale) {
+        note_stale(work, &cursor).await?;
+    }
+    if *stop.borrow() || matches!(due, Due::No | Due::Soon) {
         return Ok(cursor);
     }
     let is_well = before.as_ref().is_some_and(|before| before.counts.unaccounted == 0);
@@ -140,6 +143,15 @@ async fn is_unchanged(
     Ok(true)
 }
 
+async fn note_stale(work: &Work<'_>, cursor: &Cursor) -> Result<(), Broke> {
+    let (claim, folder, now) = (work.claim.clone(), cursor.folder.clone(), work.courier.now());
+    let noted = work.courier.write_behind(move |tx| {
+        still_held(tx, &claim, now)?;
+        balance::note_stale(tx, claim.mailbox_id, &folder)
+    });
+    Ok(noted.await?)
+}
+
 /// The folder listed and compared. `None`: the server does not list it, which stops no mail from coming in and is a note
 /// beside what was counted last.
 async fn list(
@@ -182,6 +194,9 @@ async fn is_still_asked(work: &Work<'_>, cursor: &Cursor) -> Result<bool, Broke>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     No,
+    /// Something says that the outcome is another one now, and it is not long since the last time: later, whatever is
+    /// said then.
+    Soon,
     /// Something says that the outcome is another one now.
     Yes,
     /// Nothing does, and it is long ago.
@@ -204,12 +219,13 @@ fn due(work: &Work<'_>, shelf: &Shelf, cursor: &Cursor, before: Option<&Balance>
     let age = work.courier.now().saturating_sub(compared_at);
     let on_server = before.counts.on_server();
     let pause = pause_ms(work.mailbox.protocol, on_server);
-    if (0..pause).contains(&age) {
-        return Due::No;
-    }
     let asks_again = !work.trials.due_before(cursor.uid_last, work.courier.now()).is_empty();
-    if work.has_fetched || shelf.has_changed(on_server) || asks_again {
-        return Due::Yes;
+    let is_another = before.is_stale || work.has_fetched || shelf.has_changed(on_server) || asks_again;
+    match (is_another, (0..pause).contains(&age)) {
+        (true, true) => return Due::Soon,
+        (false, true) => return Due::No,
+        (true, false) => return Due::Yes,
+        (false, false) => {}
     }
     if (0..EVERY_MS.max(pause)).contains(&age) { Due::No } else { Due::ByTheHour }
 }

@@ -4,6 +4,7 @@ use crate::fetch::on_server;
 use crate::stage::{ADDRESS, NOON, Stage, dropped_after, letter, names};
 use courier::authorize::{self, Banner};
 use courier::fetch;
+use desk::mailboxes::balance;
 use desk::mailboxes::client::{self, EnteredClient, Flow, Scheme};
 use desk::mailboxes::mailbox::{
     self, Authentication, Completeness, EnteredServer, Fetched, OutgoingMailbox, Protocol, RemoteMailbox,
@@ -224,6 +225,53 @@ async fn a_server_that_has_lost_its_place_or_repeats_a_page_doubles_and_loses_no
     assert_eq!(scene.practice.faults.struck(Fault::GraphSyncLost), 1);
     assert_eq!(scene.fetch().await.fetched, 0);
     assert_eq!(scene.stage.tickets(), names(1, 7));
+}
+
+/// A deletion that is undone between two looks: the listing names the letter as gone, and as being there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_was_moved_away_and_back_before_it_was_seen_is_fetched_and_one_that_went_is_not() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Nothing).await;
+    scene.deliver(NOON - HOUR, &names(1, 2));
+    assert_eq!(scene.fetch().await.fetched, 2);
+    scene.practice.make_folder(OPENED, "Archive");
+    scene.deliver(NOON, &names(3, 5));
+    let uid = |name: &str| {
+        let letters = scene.practice.letters(OPENED);
+        let found = letters.into_iter().find(|one| String::from_utf8_lossy(&one.raw).contains(name)).unwrap();
+        (found.folder, found.uid)
+    };
+    for name in ["letter 003", "letter 004"] {
+        let (folder, uid) = uid(name);
+        scene.practice.move_to(OPENED, &folder, uid, "Archive").unwrap();
+    }
+    let (folder, back) = uid("letter 003");
+    assert_eq!(folder, "Archive");
+    scene.practice.move_to(OPENED, &folder, back, "INBOX").unwrap();
+    assert_eq!(scene.fetch().await.fetched, 2);
+    assert_eq!(scene.stage.tickets(), ["letter 001", "letter 002", "letter 003", "letter 005"]);
+    scene.advance(2 * HOUR);
+    assert_eq!(scene.fetch().await.fetched, 0);
+    let balance = scene.stage.read(|tx| balance::find(tx, scene.stage.mailbox_id, "INBOX")).unwrap();
+    assert_eq!((balance.counts.on_server(), balance.counts.held), (4, 4));
+}
+
+/// It tells of each change once: what came while it was too soon to compare is compared when that may be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_count_follows_what_has_come_soon_after_a_comparison() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Nothing).await;
+    let held = || {
+        let found = scene.stage.read(|tx| balance::find(tx, scene.stage.mailbox_id, "INBOX")).unwrap();
+        (found.counts.on_server(), found.counts.held)
+    };
+    scene.deliver(NOON - HOUR, &names(1, 1));
+    scene.fetch().await;
+    assert_eq!(held(), (1, 1));
+    scene.deliver(NOON, &names(2, 2));
+    assert_eq!(scene.fetch().await.fetched, 1);
+    assert_eq!(held(), (1, 1), "it was counted just now");
+    scene.advance(75_000);
+    scene.fetch().await;
+    assert_eq!(held(), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -122,38 +122,16 @@ pub fn claim_next(
     if mail_hold::is_on(tx)? {
         return Ok(Vec::new());
     }
-    let mut others =
-        Query::new("SELECT DISTINCT mailbox_id FROM inbox WHERE state = 'new' AND leased_until > ");
-    others.bind(now);
-    if !in_hand.is_empty() {
-        others.push(" AND id NOT IN ").bind_list(in_hand.iter().copied());
-    }
-    let others: Vec<(i64,)> = tx.all(others.sql(), others.params())?;
-    let claim = |tx: &mut Tx<'_>, which: &'static str, order: &'static str, limit: i64| {
-        let due = |query: &mut Query<'_>| {
-            query.push("state = 'new' AND due_at <= ").bind(now).push(" AND leased_until <= ").bind(now);
-            query.push(which).bind(IN_COMPANY).push(")");
-            if !others.is_empty() {
-                query.push(" AND mailbox_id NOT IN ").bind_list(others.iter().map(|(id,)| *id));
-            }
-        };
-        let mut query = Query::new("UPDATE inbox SET leased_until = ");
-        query.bind(now + lease_ms).push(", leased_by = ").bind(owner);
-        query.push(
-            ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM (
-                 SELECT id, SUM(size_bytes) OVER (ORDER BY id) - size_bytes AS before FROM (
-                     SELECT id, size_bytes FROM inbox WHERE ",
-        );
-        due(&mut query);
-        query.push(order).push(" LIMIT ").bind(limit);
-        query.push(") AS oldest) AS counted WHERE before < ").bind(CLAIM_BYTES).push(") AND ");
-        due(&mut query);
-        query.push(" RETURNING id");
+    let others = in_hand_elsewhere(now, in_hand);
+    let others: Vec<i64> =
+        tx.all::<(i64,)>(others.sql(), others.params())?.into_iter().map(|(id,)| id).collect();
+    let claim = |tx: &mut Tx<'_>, which: &'static Which, limit: i64| {
+        let query = claiming(which, now, now + lease_ms, owner, limit, &others);
         tx.all::<(i64,)>(query.sql(), query.params())
     };
-    let mut claimed = claim(tx, " AND (reason_code = 'store' OR attempts < ", " ORDER BY id", limit)?;
+    let mut claimed = claim(tx, &TOGETHER, limit)?;
     if claimed.is_empty() && in_hand.is_empty() {
-        claimed = claim(tx, " AND (reason_code <> 'store' AND attempts >= ", " ORDER BY attempts, id", 1)?;
+        claimed = claim(tx, &ALONE, 1)?;
     }
     if claimed.is_empty() {
         return Ok(Vec::new());
@@ -161,6 +139,63 @@ pub fn claim_next(
     let mut query = Query::new(CLAIM);
     query.push(" IN ").bind_list(claimed.into_iter().map(|(id,)| id)).push(" ORDER BY i.id");
     Ok(tx.all(query.sql(), query.params())?)
+}
+/// Mailboxes of which another filer has rows in hand.
+fn in_hand_elsewhere<'v>(now: i64, in_hand: &[i64]) -> Query<'v> {
+    let mut others =
+        Query::new("SELECT DISTINCT mailbox_id FROM inbox WHERE state = 'new' AND leased_until > ");
+    others.bind(now);
+    if !in_hand.is_empty() {
+        others.push(" AND id NOT IN ").bind_list(in_hand.iter().copied());
+    }
+    others
+}
+/// Of the new rows that are due.
+struct Which {
+    /// Ends with a comparison with [`IN_COMPANY`].
+    condition: &'static str,
+    order: &'static str,
+}
+const TOGETHER: Which =
+    Which { condition: " AND (reason_code = 'store' OR attempts < ", order: " ORDER BY id" };
+const ALONE: Which =
+    Which { condition: " AND (reason_code <> 'store' AND attempts >= ", order: " ORDER BY attempts, id" };
+
+/// The `+` keeps SQLite from going by the lease, which nearly all that wait do not have, and sorting them.
+fn claiming<'v>(
+    which: &'static Which,
+    now: i64,
+    leased_until: i64,
+    owner: &'v str,
+    limit: i64,
+    others: &[i64],
+) -> Query<'v> {
+    let due = |query: &mut Query<'v>| {
+        query.push("state = 'new' AND due_at <= ").bind(now).push(" AND +leased_until <= ").bind(now);
+        query.push(which.condition).bind(IN_COMPANY).push(")");
+        if !others.is_empty() {
+            query.push(" AND mailbox_id NOT IN ").bind_list(others.iter().copied());
+        }
+    };
+    let mut query = Query::new("UPDATE inbox SET leased_until = ");
+    query.bind(leased_until).push(", leased_by = ").bind(owner);
+    query.push(
+        ", generation = generation + 1, attempts = attempts + 1 WHERE id IN (SELECT id FROM (
+             SELECT id, SUM(size_bytes) OVER (ORDER BY id) - size_bytes AS before FROM (
+                 SELECT id, size_bytes FROM inbox WHERE ",
+    );
+    due(&mut query);
+    query.push(which.order).push(" LIMIT ").bind(limit);
+    query.push(") AS oldest) AS counted WHERE before < ").bind(CLAIM_BYTES).push(") AND ");
+    due(&mut query);
+    query.push(" RETURNING id");
+    query
+}
+/// How SQLite goes about a claim.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan_of_claim(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let (others, claiming) = (in_hand_elsewhere(1, &[1]), claiming(&TOGETHER, 1, 2, "test", 9, &[1]));
+    Ok([tx.plan(others.sql(), others.params())?, tx.plan(claiming.sql(), claiming.params())?].concat())
 }
 /// The database did not take what became of these: nothing was tried, and whoever comes next may have them.
 pub fn give_back(tx: &mut Tx<'_>, owner: &str, ids: &[i64]) -> Result<()> {
@@ -287,15 +322,20 @@ pub fn unfiled(tx: &mut Tx<'_>) -> Result<Unfiled> {
              WHERE state = 'failed' AND reason_code <> 'left_on_server' LIMIT $1) AS few")?,
         left: few("SELECT count(*) FROM (SELECT 1 FROM inbox
              WHERE state = 'failed' AND reason_code = 'left_on_server' LIMIT $1) AS few")?,
-        put_off: few("SELECT count(*) FROM (SELECT 1 FROM inbox
-             WHERE state = 'new' AND reason_code <> '' LIMIT $1) AS few")?,
+        put_off: few(PUT_OFF)?,
     })
 }
+const PUT_OFF: &str = "SELECT count(*) FROM (SELECT 1 FROM inbox
+     WHERE state = 'new' AND reason_code <> '' LIMIT $1) AS few";
 /// Those that could not be filed so far and are tried again, the next first.
 pub fn list_put_off(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Inbox>> {
+    let query = put_off_query(limit);
+    Ok(tx.all(query.sql(), query.params())?)
+}
+fn put_off_query(limit: i64) -> Query<'static> {
     let mut query = Query::new(SELECT);
     query.push(" AND i.state = 'new' AND i.reason_code <> '' ORDER BY i.due_at, i.id LIMIT ").bind(limit);
-    Ok(tx.all(query.sql(), query.params())?)
+    query
 }
 /// How many rows of a mailbox still wait for filing. Few of all are new: the `+` keeps the look-up from going by the mailbox,
 /// whose rows are many.
@@ -306,6 +346,12 @@ const BACKLOG: &str = "SELECT count(*) FROM inbox
      WHERE state = 'new' AND +mailbox_id = $1 AND (due_at <= $2 OR leased_until > $2)";
 
 /// How SQLite goes about that.
+#[cfg(any(test, feature = "testing"))]
+pub fn plan_of_put_off(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let listed = put_off_query(1);
+    Ok([tx.plan(PUT_OFF, params![1])?, tx.plan(listed.sql(), listed.params())?].concat())
+}
+/// The same.
 #[cfg(any(test, feature = "testing"))]
 pub fn plan_of_backlog(tx: &mut Tx<'_>) -> Result<Vec<String>> {
     Ok(tx.plan(BACKLOG, params![1, 1])?)

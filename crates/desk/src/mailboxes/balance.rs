@@ -72,6 +72,8 @@ pub struct Balance {
     pub uncounted_at: Option<i64>,
     /// What the comparison came from, in the fetcher's words; empty where that cannot be said in short.
     pub standing: String,
+    /// Something has come or gone since, and it was too soon to compare again.
+    pub is_stale: bool,
 }
 impl Balance {
     /// *3 messages in the folder INBOX are on the server and not here.* And why.
@@ -104,12 +106,13 @@ impl FromRow for Balance {
             uncounted: row.get(12)?,
             uncounted_at: row.get(13)?,
             standing: row.get(14)?,
+            is_stale: row.get(16)?,
         })
     }
 }
 const SELECT: &str =
     "SELECT mailbox_id, folder, uid_validity, compared_at, held, older, waiting, unaccounted,
-    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at, standing, left_there FROM folder_balance WHERE mailbox_id ";
+    unaccounted_since, reason, asked, trouble, uncounted, uncounted_at, standing, left_there, is_stale FROM folder_balance WHERE mailbox_id ";
 
 pub fn find(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<Option<Balance>> {
     let mut query = Query::new(SELECT);
@@ -188,7 +191,7 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
              unaccounted_since = excluded.unaccounted_since, reason = excluded.reason,
              asked = CASE WHEN folder_balance.asked = $14 THEN '' ELSE folder_balance.asked END,
              older_than = excluded.older_than, older_uids = excluded.older_uids, standing = excluded.standing,
-             left_there = excluded.left_there, uncounted = '', uncounted_at = NULL",
+             left_there = excluded.left_there, is_stale = 0, uncounted = '', uncounted_at = NULL",
         params![
             mailbox_id,
             folder,
@@ -212,6 +215,15 @@ pub fn keep(tx: &mut Tx<'_>, mailbox_id: i64, compared: &Compared, now: i64) -> 
     if before.is_none_or(|before| before.counts != *counts || before.asked != Asked::Nothing) {
         tx.wake("mailbox"); // its page says so
     }
+    Ok(())
+}
+
+/// It is to be compared again, as soon as that may be.
+pub fn note_stale(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE folder_balance SET is_stale = 1 WHERE mailbox_id = $1 AND folder = $2",
+        params![mailbox_id, folder],
+    )?;
     Ok(())
 }
 

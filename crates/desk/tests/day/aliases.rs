@@ -218,6 +218,8 @@ fn they_live_together_where_they_share_a_folder() {
         day.read(|tx| mailbox::in_one_folder(tx, &mailbox)).len() == 2
     };
     assert!(together(&["INBOX"]));
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET in_port = 143 WHERE id = $1", params![help])?));
+    assert!(together(&["INBOX"]), "another port of the same server leads to the same folder");
     assert!(together(&["Help", "INBOX"]), "one is enough");
     assert!(!together(&["Help"]));
 }

@@ -29,6 +29,24 @@ fn what_is_asked_for_after_each_batch_reads_no_other_rows_of_the_folder() {
     assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
 }
 
+/// However much waits.
+#[test]
+fn a_claim_and_what_is_put_off_are_found_without_reading_all_that_waits() {
+    let day = Day::new();
+    if day.read(|tx| Ok(tx.dialect())) != desk::db::Dialect::Sqlite {
+        return; // its planner goes by what is in the tables
+    }
+    let plan = day.read(inbox::plan_of_claim);
+    assert!(plan.iter().any(|step| step.contains("inbox_in_hand (state=? AND leased_until>?)")), "{plan:?}");
+    // In the order of their ids as they are read, up to the limit.
+    assert!(plan.iter().any(|step| step.contains("inbox_by_state (state=?)")), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY")), "{plan:?}");
+    let plan = day.read(inbox::plan_of_put_off);
+    let rows: Vec<&String> = plan.iter().filter(|step| step.contains("inbox_")).collect();
+    assert!(rows.len() == 2 && rows.iter().all(|step| step.contains("inbox_put_off")), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+}
+
 #[test]
 fn the_same_uid_is_recorded_once() {
     let day = Day::new();

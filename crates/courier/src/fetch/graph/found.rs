@@ -7,7 +7,7 @@ use wire::graph::{Listed, Page};
 pub(super) struct Found {
     pub order: Vec<String>,
     received_at: HashMap<String, Option<i64>>,
-    /// Ids that are there no more.
+    /// Ids of what has left the folder. One that is listed too has come and gone, or gone and come back.
     removed: HashSet<String>,
     /// Of all ids that were ever named.
     pub bytes: usize,
@@ -28,16 +28,22 @@ impl Found {
             self.received_at.insert(listed.id.clone(), at);
         }
         for id in &page.removed {
-            self.received_at.remove(id);
             if self.removed.insert(id.clone()) {
                 self.bytes += id.len();
                 is_news = true;
             }
         }
-        if !page.removed.is_empty() {
-            self.order.retain(|id| self.received_at.contains_key(id));
-        }
         is_news
+    }
+
+    /// Those that are named both as being there and as gone, at most so many: which of the two holds now, the server is to be
+    /// asked. It does not say in which order it tells.
+    pub(super) fn both(&self, at_most: usize) -> Vec<String> {
+        self.order.iter().filter(|id| self.removed.contains(*id)).take(at_most).cloned().collect()
+    }
+    /// This one is not there.
+    pub(super) fn drop(&mut self, id: &str) {
+        self.received_at.remove(id);
     }
 
     /// Oldest first, as far as is known when they came; the others last, in the server's order.
@@ -75,6 +81,8 @@ mod tests {
             .take(&page(vec![listed("old", None), listed("middle", Some(20)), listed("gone", Some(1))], &[]));
         assert!(found.take(&page(vec![], &["gone", "never"])), "many pages may tell of what is gone alone");
         assert!(!found.take(&page(vec![], &["gone", "never"])), "once");
+        assert_eq!(found.both(9), ["gone"]);
+        found.drop("gone");
         let order: Vec<String> = found.in_order().into_iter().map(|listed| listed.id).collect();
         assert_eq!(order, ["old", "middle", "new", "unknown"]);
     }

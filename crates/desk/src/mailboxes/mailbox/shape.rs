@@ -68,9 +68,9 @@ impl Mailbox {
             Shape::Alias { opens } => opens,
         }
     }
-    /// Which mailbox on which server it opens.
-    fn opened_at(&self) -> (String, &str, u16) {
-        (mail::address::key(self.user(super::Side::Incoming)), &self.incoming.host, self.incoming.port)
+    /// Which mailbox on which server it opens. No port is in it, as in [`crate::mailboxes::numbering::whose`].
+    fn opened_at(&self) -> (String, &str) {
+        (mail::address::key(self.user(super::Side::Incoming)), &self.incoming.host)
     }
     fn shares_a_folder(&self, other: &Mailbox) -> bool {
         self.folders().any(|folder| other.fetches(folder))
