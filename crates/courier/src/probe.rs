@@ -6,7 +6,7 @@ use crate::alias;
 use crate::connect::{self, Incoming, Outgoing, Which};
 use crate::graph::ask;
 use crate::trouble::{RETRY_MS_MIN, Trouble, sentence};
-use desk::mailboxes::mailbox::{self, Mailbox, Round, Shape, Side};
+use desk::mailboxes::mailbox::{self, Fetched, Mailbox, Round, Shape, Side};
 use std::time::Duration;
 
 /// A person waits for it.
@@ -125,6 +125,11 @@ async fn read(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(Str
         let examined = opened(courier, mailbox, &mut session, folder, examined).await?;
         found.push(format!("{folder} holds {}.", held(examined.exists)));
     }
+    if let Fetched::Move(to) = &mailbox.fetched
+        && let Ok(folders) = session.list().await
+    {
+        found.extend(folders::is_made(to, &selectable(folders)));
+    }
     let _ = session.logout().await; // the proof stands
     let sentence = format!("Incoming mail works: {} was opened.", mailbox.address);
     Ok((sentence, found.join(" ")))
@@ -189,6 +194,12 @@ async fn read_by_graph(
             }
         }
     }
+    if let Fetched::Move(to) = &mailbox.fetched
+        && let Ok(None) = ask!(opened, |session| session.folder(to))
+    {
+        let names = ask!(opened, |session| session.folder_names()).unwrap_or_default();
+        said.extend(folders::is_made(to, &names));
+    }
     Ok((format!("Incoming mail works: {} was opened.", mailbox.address), said.join(" ")))
 }
 
@@ -224,17 +235,21 @@ pub(crate) fn selectable(folders: Vec<wire::imap::Folder>) -> Vec<String> {
 }
 
 pub(crate) fn no_such_folder(folder: &str, folders: &[String]) -> Trouble {
-    let cut = |name: &String| match name.char_indices().nth(FOLDER_NAMED_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.clone(),
-    };
-    let names: Vec<String> = folders.iter().take(FOLDERS_NAMED_MAX).map(cut).collect();
     Trouble::new(
         mail::explain::Class::Configuration,
         "no_such_folder",
         format!("There is no folder “{folder}” in this mailbox."),
-        format!("Choose one of these as Mail Folder: {}.", names.join(", ")),
+        format!("Choose one of these as Mail Folder: {}.", named(folders)),
     )
+}
+
+/// As many of them as have room in a sentence.
+pub(crate) fn named(folders: &[String]) -> String {
+    let cut = |name: &String| match name.char_indices().nth(FOLDER_NAMED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.clone(),
+    };
+    folders.iter().take(FOLDERS_NAMED_MAX).map(cut).collect::<Vec<_>>().join(", ")
 }
 
 async fn submit(courier: &Courier, mailbox: &Mailbox, which: Which) -> Result<(String, String), Trouble> {

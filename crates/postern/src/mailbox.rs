@@ -1,12 +1,13 @@
 //! `postern mailbox`: set up, look at, fetch, pause.
+mod fetch;
 mod folders;
 
 use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
-use crate::{Paging, Program, apply, certificate, consent, dry_run, json, serve};
+use crate::{Paging, Program, apply, certificate, consent, dry_run, json};
 use clap::Subcommand;
 use courier::authorize::{Answer, Question};
-use desk::mailboxes::balance::{self, Asked, Balance};
+use desk::mailboxes::balance::Balance;
 use desk::mailboxes::grant;
 use desk::mailboxes::mailbox::{self, Authentication, Mailbox, ServerSide, Shape, Side};
 use desk::{By, Desk};
@@ -124,7 +125,7 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             let mailbox = find(&desk, &address)?;
             folders::run(program, desk, &mailbox, site)
         }
-        Command::Fetch { address, unaccounted } => fetch(program, desk, &address, unaccounted, site),
+        Command::Fetch { address, unaccounted } => fetch::run(program, desk, &address, unaccounted, site),
         Command::DryRun(asked) => dry_run::run(program, desk, site, &asked),
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
@@ -147,48 +148,6 @@ pub fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
 fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<Done, Failure> {
     output::print(program.json, &json!({ "address": address, "done": what }), || {
         format!("{address} {sentence}")
-    })
-}
-
-fn fetch(
-    program: &Program,
-    desk: Desk,
-    address: &str,
-    unaccounted: bool,
-    site: url::Url,
-) -> Result<Done, Failure> {
-    let mailbox = find(&desk, address)?;
-    let (id, db) = (mailbox.id, desk.db.clone());
-    if unaccounted {
-        db.write(|tx| balance::want(tx, &mailbox, Asked::Fetch))?;
-    }
-    let providers = open::providers(&desk.db)?;
-    let courier = serve::courier(&program.config, desk, providers, site)?;
-    let runtime = serve::runtime()?;
-    let summary = runtime.block_on(courier::fetch::once(&courier, id))?;
-    let balances = db.read(|tx| balance::of(tx, [&mailbox]))?.remove(&id).unwrap_or_default();
-    let is_known = balances.iter().any(|balance| balance.compared_at.is_some());
-    let unaccounted: i64 = balances.iter().map(|balance| balance.counts.unaccounted).sum();
-    let document = json!({
-        "address": address,
-        "unaccounted": is_known.then_some(unaccounted),
-        "fetched": summary.fetched,
-        "filed": summary.filed,
-        "ignored": summary.ignored,
-        "held": summary.held,
-        "failed": summary.failed,
-        "waited_for": summary.waited_for,
-    });
-    output::print(program.json, &document, || {
-        format!(
-            "{address}: {} fetched, {} filed, {} ignored, {} held, {} failed.{}",
-            summary.fetched,
-            summary.filed,
-            summary.ignored,
-            summary.held,
-            summary.failed,
-            figures(&balances)
-        )
     })
 }
 
@@ -259,15 +218,6 @@ pub fn untold(of: &grant::Untold) -> String {
     format!("Deleted here; the provider has not been told yet: next try {next}. {}", of.said)
         .trim_end()
         .to_owned()
-}
-
-/// Behind what came of a round: the figure of its folder, or of each with its name.
-fn figures(balances: &[Balance]) -> String {
-    match balances {
-        [] => String::new(),
-        [one] => format!(" {}.", figure(one)),
-        several => several.iter().map(|one| format!(" {}: {}.", one.folder, figure(one))).collect(),
-    }
 }
 
 /// *1204 on the server, 1204 held, 0 left there, 0 older than the start, 0 waiting, 0 unaccounted, compared at …*

@@ -137,6 +137,8 @@ fn admin_panel() -> Vec<Route> {
         reads("/mailboxes/{id}/remote", Admin, tab::show::<remote::RemoteForm>),
         changes("/mailboxes/{id}/remote", Admin, remote::change),
         changes("/mailboxes/{id}/remote/config", Admin, remote::config),
+        changes("/mailboxes/{id}/remote/folders", Admin, remote::folders),
+        reads("/mailboxes/{id}/remote/folders", Admin, remote::to_the_page),
         reads("/mailboxes/{id}/outgoing", Admin, tab::show::<outgoing::OutgoingForm>),
         changes("/mailboxes/{id}/outgoing", Admin, outgoing::change),
         changes("/mailboxes/{id}/outgoing/config", Admin, outgoing::config),

@@ -5,7 +5,7 @@ use crate::Courier;
 use crate::connect::{self, Incoming, Which};
 use crate::graph::ask;
 use crate::trouble::Trouble;
-use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::mailbox::{Mailbox, Side, is_same_folder};
 
 /// What the server offers, and when it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,19 @@ pub async fn offered(courier: &Courier, mailbox_id: i64) -> desk::Result<Offer> 
         }
     };
     Ok(Offer { folders: in_order(listed), at: courier.now() })
+}
+
+/// What is said of a folder to move to that the server does not list: it is made, which is not meant where it is mistyped.
+/// `None`: it is there, or the server lists none.
+pub(crate) fn is_made(to: &str, folders: &[String]) -> Option<String> {
+    let is_there = folders.is_empty() || folders.iter().any(|there| is_same_folder(there, to));
+    (!is_there).then(|| {
+        format!(
+            "The folder to move to, “{to}”, does not exist yet: Postern makes it when it moves the first letter. These are \
+             there: {}.",
+            super::named(folders)
+        )
+    })
 }
 
 /// Names, what parts them, and what the server says of each (RFC 6154).

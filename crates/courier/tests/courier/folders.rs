@@ -149,6 +149,19 @@ async fn what_the_server_lists_is_offered_and_each_chosen_folder_is_proved() {
     imap.deliver_to(SOUTH, NOON, letter("letter 001"));
     let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
     assert_eq!(proof.detail, "INBOX holds 0 messages. Verkauf/Süd holds 1 message.");
+    let moves_to = |folder: &'static str| {
+        let moves = "UPDATE mailbox SET fetched = 'move', fetched_folder = $1";
+        stage.write(|tx| Ok(tx.execute(moves, desk::params![folder])?));
+    };
+    moves_to("Sent");
+    let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert_eq!(proof.detail, "INBOX holds 0 messages. Verkauf/Süd holds 1 message.");
+    moves_to("Snet");
+    let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
+    assert!(proof.ok, "{proof:?}");
+    let made = "The folder to move to, “Snet”, does not exist yet: Postern makes it when it moves the first letter. These \
+                are there: INBOX, Sent, Verkauf/Süd.";
+    assert!(proof.detail.ends_with(made), "{proof:?}");
     imap.state().others.clear();
     let proof = probe::incoming(&stage.courier, stage.mailbox_id).await.unwrap();
     assert!(!proof.ok && proof.sentence.contains("There is no folder “Verkauf/Süd”"), "{proof:?}");
@@ -167,6 +180,15 @@ async fn by_graph_folders_are_offered_read_and_settled_each_by_itself() {
     assert_eq!((there.label.as_str(), there.depth), ("Sales", 1));
     assert_eq!(offer.folders[0].name, "INBOX");
 
+    for (to, is_there) in [(sales, true), ("INBOX/Seals", false)] {
+        let moves = "UPDATE mailbox SET fetched = 'move', fetched_folder = $1";
+        scene.stage.write(|tx| Ok(tx.execute(moves, desk::params![to])?));
+        let proof = probe::incoming(&scene.stage.courier, scene.stage.mailbox_id).await.unwrap();
+        assert!(proof.ok && proof.detail.contains("does not exist yet") != is_there, "{to}: {proof:?}");
+    }
+    scene
+        .stage
+        .write(|tx| Ok(tx.execute("UPDATE mailbox SET fetched = 'delete', fetched_folder = ''", &[])?));
     choose(&scene.stage, &["INBOX", sales]);
     scene.deliver(NOON, &names(1, 2));
     scene.deliver_to(sales, NOON, &names(2, 4)); // the second lies in both

@@ -36,6 +36,11 @@ async fn every_letter_is_accounted_for_and_what_is_not_is_fetched_when_asked() {
         assert_eq!((folder(), &done["unaccounted"]), ([5, 5, 0], &0.into()), "{incoming}: {done}");
         let again = program.run(&["mailbox", "fetch", &address, "--unaccounted"]).fine().out;
         assert!(again.contains("0 fetched") && again.contains("5 on the server, 5 held"), "{again}");
+        // Though the last comparison is not a minute old.
+        rig::deliver(&address, &[letter("5"), letter("6")]);
+        let fetched = program.run(&["mailbox", "fetch", &address]).fine().out;
+        assert!(fetched.contains("2 fetched, 2 filed"), "{incoming}: {fetched}");
+        assert!(fetched.contains("7 on the server, 7 held"), "{incoming}: {fetched}");
         let checked = program.run(&["check", "--json"]).fine().json();
         let first = &checked["folders"][0];
         assert_eq!((&first["mailbox"], &first["unaccounted"]), (&address.as_str().into(), &0.into()));

@@ -12,6 +12,13 @@ impl Happening {
         let who = who(event);
         let sentence = match event.kind.as_str() {
             "health" => health(event),
+            // Nobody was refused anything: a sign-in that had not come back has ended.
+            "authorization_failed" if has_code(event, "settings_changed") => {
+                format!("{who} changed the settings, which ended a sign-in that had not come back")
+            }
+            "authorization_failed" if has_code(event, "superseded") => {
+                format!("{who} began anew, which ended a sign-in that had not come back")
+            }
             kind => format!("{who} {}", words(kind)),
         };
         Happening { at: event.at, sentence }
@@ -40,6 +47,10 @@ fn who(event: &Event) -> &str {
         Actor::Agent { name, .. } | Actor::Requester { name, .. } | Actor::Rule { name } => name,
         Actor::System => "Postern",
     }
+}
+
+fn has_code(event: &Event, code: &str) -> bool {
+    event.data.get("code").and_then(|value| value.as_str()) == Some(code)
 }
 
 fn words(kind: &str) -> String {

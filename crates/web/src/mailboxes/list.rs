@@ -92,7 +92,7 @@ pub async fn show_list(
     let mut page = Page::new(&state, &visit, "Emails", Here::Emails).await?;
     page.done = match asked.done.as_deref() {
         Some("removed") => Some(REMOVED),
-        Some("fetched") => Some("It is fetched in a moment."),
+        Some("fetched") => super::done_sentence("fetched", page.on_hold),
         _ => None,
     }
     .map(str::to_owned);

@@ -174,6 +174,14 @@ impl Frame {
     pub fn path_of(&self, side: &Side) -> &'static str {
         side_word(*side)
     }
+    /// The tab as *Fetch now* names it.
+    pub fn tab_word(&self) -> &'static str {
+        match self.tab {
+            Tab::Account => "account",
+            Tab::Remote => "remote",
+            Tab::Outgoing => "outgoing",
+        }
+    }
     /// `aria-current` of a tab.
     pub fn current(&self, tab: Tab) -> &'static str {
         if self.tab == tab { "page" } else { "false" }
@@ -209,7 +217,7 @@ pub async fn frame(
     });
     let (happened, untold, subscriptions, member) = read.await?;
     let mut page = Page::new(state, visit, &mailbox.address, Here::Emails).await?;
-    page.done = asked.done.as_deref().and_then(done_sentence).map(str::to_owned);
+    page.done = asked.done.as_deref().and_then(|codes| done_sentences(codes, page.on_hold));
     let banner = match &visit.who {
         Some(who) => banner::take(state, who, asked.banner.as_deref()).await?,
         None => None,
@@ -301,9 +309,27 @@ pub fn leaving(state: &State, mut response: Response) -> Response {
     response
 }
 
-fn done_sentence(code: &str) -> Option<&'static str> {
+/// *saved.ended*: a sentence for each word.
+fn done_sentences(codes: &str, on_hold: bool) -> Option<String> {
+    let said: Vec<_> = codes.split('.').filter_map(|code| done_sentence(code, on_hold)).collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// What a button has done. On hold nothing happens in a moment.
+fn done_sentence(code: &str, on_hold: bool) -> Option<&'static str> {
     Some(match code {
+        "fetched" if on_hold => "Mail is on hold: it is fetched as soon as that is released.",
+        "compared" if on_hold => "Mail is on hold: it is compared as soon as that is released.",
+        "unaccounted" if on_hold => {
+            "Mail is on hold: what is unaccounted is fetched as soon as that is released. What is here already is not doubled."
+        }
+        "fetched" => "It is fetched in a moment.",
         "saved" => "Saved.",
+        "ended" => {
+            "That ended the authorization: what was given for one server is sent to no other, and another protocol asks for \
+             another permission. Authorize it again."
+        }
+        "emptied" => "POP3 has one folder: Mail Folder is empty now.",
         "made" => "The email is here. Now say where its mail is.",
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
         "compared" => "It is compared in a moment, and this page says what came of it.",

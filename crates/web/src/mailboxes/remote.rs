@@ -4,7 +4,9 @@ use super::server_form::ServerForm;
 use super::server_tab::Sent;
 use super::tab::{Around, TabForm};
 use super::{Frame, Tab};
+use crate::extract::Path;
 use crate::form::Form;
+use crate::gate::see_other;
 use crate::page::{Page, show_as};
 use crate::{Error, State, Who};
 use askama::Template;
@@ -118,7 +120,11 @@ impl RemoteForm {
         Ok(RemoteMailbox {
             protocol,
             server,
-            folders: self.folder.lines().map(str::to_owned).collect(),
+            // POP3 has one, and the field is not shown.
+            folders: match protocol {
+                Protocol::Pop3 => Vec::new(),
+                Protocol::Imap | Protocol::Graph => self.folder.lines().map(str::to_owned).collect(),
+            },
             active: self.active,
             frequency_s: number("Fetch Frequency", &self.frequency, 10, 86_400)?,
             batch: number("Emails Per Fetch", &self.batch, 1, 1_000)?,
@@ -174,6 +180,19 @@ pub async fn change(sent: Sent) -> Result<Response, Error> {
 
 pub async fn config(sent: Sent) -> Result<Response, Error> {
     sent.config(Side::Incoming).await
+}
+
+pub async fn folders(sent: Sent) -> Result<Response, Error> {
+    sent.folders().await
+}
+
+/// Where a reload leads.
+pub async fn to_the_page(
+    axum::extract::State(state): axum::extract::State<State>,
+    Path(id): Path<i64>,
+) -> Result<Response, Error> {
+    super::find(&state, id).await?;
+    Ok(see_other(&format!("/mailboxes/{id}/remote")))
 }
 
 pub(super) async fn save(

@@ -10,7 +10,12 @@ use crate::{Error, State, error};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use desk::mailboxes::mailbox::{Completeness, Side};
+use desk::mailboxes::mailbox::{Completeness, Mailbox, Protocol, Side};
+
+/// It signs in by a consent that it does not have.
+fn needs_authorizing(mailbox: &Mailbox, side: Side) -> bool {
+    mailbox.server(side).authentication.is_oauth() && mailbox.grant_id(side).is_none()
+}
 
 /// Who sent a tab's form, for which mailbox.
 pub struct Sent {
@@ -36,8 +41,32 @@ impl FromRequestParts<State> for Sent {
 impl Sent {
     /// *Save Changes*: complete, so that Status can be on.
     pub async fn change(self, side: Side) -> Result<Response, Error> {
+        let before = super::find(&self.state, self.id).await?;
         let saved = self.save(side, Completeness::Complete).await;
-        self.answer(side, saved, "?done=saved").await
+        let after = super::find(&self.state, self.id).await?;
+        let mut then = "?done=saved".to_owned();
+        if before.grant_id(side).is_some() && needs_authorizing(&after, side) {
+            then += ".ended";
+        }
+        if before.protocol != after.protocol
+            && after.protocol == Protocol::Pop3
+            && before.folders().any(|folder| !folder.eq_ignore_ascii_case("INBOX"))
+        {
+            then += ".emptied";
+        }
+        self.answer(side, saved, &then).await
+    }
+
+    /// *Choose from the server…*: saves the tab as a draft, and opens the page of the folders.
+    pub async fn folders(self) -> Result<Response, Error> {
+        let saved = self.save(Side::Incoming, Completeness::Draft).await;
+        match error::refusal(saved)? {
+            Ok(()) => Ok(see_other(&format!("/mailboxes/{}/folders", self.id))),
+            Err(refusal) => {
+                let (state, visit, why) = (&self.state, &self.visit, refusal.to_string());
+                tab::refused::<RemoteForm>(state, visit, self.id, &self.form, why).await
+            }
+        }
     }
 
     /// *Config*: saves the tab as a draft, allots the client's id, and opens the authorization page.

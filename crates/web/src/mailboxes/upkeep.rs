@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use courier::authorize;
 use courier::probe;
+use desk::Refusal;
 use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Side};
 use desk::mailboxes::usual;
@@ -109,11 +110,22 @@ pub async fn fetch(
     axum::extract::State(state): axum::extract::State<State>,
     who: Who,
     Path(id): Path<i64>,
+    form: Form,
 ) -> Result<Response, Error> {
-    super::find(&state, id).await?;
+    let mailbox = super::find(&state, id).await?;
+    if !mailbox.active {
+        let refusal = Refusal::Other("Fetching is off. Start it first.".to_owned());
+        let shown = Shown::refused("Nothing was fetched.", &refusal);
+        return Ok(see_other(&banner::keep(&state, &who, id, Side::Incoming, shown).await?));
+    }
     let now = who.now();
     state.courier.write(move |tx| mailbox::hurry(tx, id, now)).await?;
-    Ok(see_other("/mailboxes?done=fetched"))
+    // Back to where it was pressed: a tab of its page, or the list.
+    Ok(see_other(&match form.text("tab").as_str() {
+        "account" => format!("/mailboxes/{id}?done=fetched"),
+        tab @ ("remote" | "outgoing") => format!("/mailboxes/{id}/{tab}?done=fetched"),
+        _ => "/mailboxes?done=fetched".to_owned(),
+    }))
 }
 
 /// *Compare now*: the folder on the server is listed, and set against what is held.

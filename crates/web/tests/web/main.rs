@@ -7,6 +7,7 @@ mod agents;
 mod alerts;
 mod away;
 mod belonging;
+mod changing;
 mod doctor;
 mod gate;
 mod inbox;

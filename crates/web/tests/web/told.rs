@@ -112,7 +112,7 @@ async fn a_new_secret_is_among_what_happened() {
 }
 
 /// An authorized mailbox whose tokens nothing opens here: a provider is not asked.
-fn authorized(office: &Office) {
+pub fn authorized(office: &Office) {
     let now = office.clock.now();
     office.write(|tx| {
         tx.insert(

@@ -38,6 +38,8 @@ pub fn delete_tokens(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
 
 /// The reason code of a grant whose tokens a person has deleted.
 const DELETED: &str = "token_deleted";
+/// Of one that ended with a change of the server.
+const MOVED: &str = "server_changed";
 const AUTHORIZE_AGAIN: &str = "Authorize it again, and it goes on where it stopped.";
 
 /// Why a side has no grant: code, reason, remedy. Somebody may have ended the last one on purpose.
@@ -50,7 +52,9 @@ pub fn why_none(tx: &mut Tx<'_>, mailbox_id: i64, side: Side) -> Result<(String,
     )?;
     let (code, reason, remedy) = NOT_AUTHORIZED;
     Ok(match last {
-        Some((ended, reason, remedy)) if ended == DELETED => (code.to_owned(), reason, remedy),
+        Some((ended, reason, remedy)) if [DELETED, MOVED].contains(&ended.as_str()) => {
+            (code.to_owned(), reason, remedy)
+        }
         Some(_) | None => (code.to_owned(), reason.to_owned(), remedy.to_owned()),
     })
 }
@@ -203,12 +207,19 @@ pub fn was_signed_in_by(tx: &mut Tx<'_>, id: i64, owner: &Owner) -> Result<()> {
 
 /// Every grant of a mailbox ends: it is removed.
 pub(in crate::mailboxes) fn end_of_mailbox(tx: &mut Tx<'_>, by: &By, mailbox_id: i64) -> Result<()> {
-    end_of_side(tx, by, mailbox_id, Side::Incoming)?;
-    end_of_side(tx, by, mailbox_id, Side::Outgoing)
+    end_of_side(tx, by, mailbox_id, Side::Incoming, None)?;
+    end_of_side(tx, by, mailbox_id, Side::Outgoing, None)
 }
 
-/// The side's server is another one: tokens given for the old one are not sent to it.
-pub(in crate::mailboxes) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i64, side: Side) -> Result<()> {
+/// The side's server is another one: tokens given for the old one are not sent to it. `why` it has none from then on, and
+/// what to do.
+pub(in crate::mailboxes) fn end_of_side(
+    tx: &mut Tx<'_>,
+    by: &By,
+    mailbox_id: i64,
+    side: Side,
+    why: Option<(&str, &str)>,
+) -> Result<()> {
     let pending: Vec<(i64,)> = tx.all(
         "SELECT id FROM consent WHERE mailbox_id = $1 AND side = $2 AND state = 'pending' ORDER BY id",
         params![mailbox_id, side.word()],
@@ -223,7 +234,16 @@ pub(in crate::mailboxes) fn end_of_side(tx: &mut Tx<'_>, by: &By, mailbox_id: i6
         ),
         params![mailbox_id, side.word()],
     )?;
-    granted.into_iter().try_for_each(|(id,)| revoke(tx, by, id, mailbox_id, side.word(), "revoked"))
+    for (id,) in granted {
+        revoke(tx, by, id, mailbox_id, side.word(), "revoked")?;
+        if let Some((reason, remedy)) = why {
+            tx.execute(
+                "UPDATE consent SET reason_code = $2, reason = $3, remedy = $4 WHERE id = $1",
+                params![id, MOVED, reason, remedy],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// An endpoint of the registration leads elsewhere: tries end, and when it is the token endpoint the

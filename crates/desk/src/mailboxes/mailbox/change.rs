@@ -149,7 +149,7 @@ pub fn set_client(tx: &mut Tx<'_>, by: &By, id: i64, side: Side, client_id: i64)
     };
     tx.execute(text, params![id, client_id])?;
     if before.is_some() {
-        grant::end_of_side(tx, by, id, side)?;
+        grant::end_of_side(tx, by, id, side, None)?;
     }
     event::append(
         tx,

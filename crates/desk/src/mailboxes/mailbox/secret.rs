@@ -1,5 +1,5 @@
 //! The passwords of a mailbox: sealed, each sent only to the host it was entered for.
-use super::{Authentication, EnteredServer, Mailbox, ServerSide, Side, get};
+use super::{Authentication, EnteredServer, Mailbox, Protocol, ServerSide, Side, Submission, get};
 use crate::db::Tx;
 use crate::mailboxes::grant;
 use crate::site::event::{self, Subject};
@@ -72,7 +72,9 @@ pub(super) fn host_changed(
     if before.host.is_empty() || before.host == after.host {
         return Ok(());
     }
-    grant::end_of_side(tx, by, old.id, side)?;
+    let what = what_changed(tx, old, (before, after), side)?;
+    let reason = format!("The authorization ended when {what}.");
+    grant::end_of_side(tx, by, old.id, side, Some((&reason, AUTHORIZE_AGAIN)))?;
     if after.authentication != Authentication::Password || after.host.is_empty() {
         let text = match side {
             Side::Incoming => "UPDATE mailbox SET in_password = NULL WHERE id = $1",
@@ -82,6 +84,44 @@ pub(super) fn host_changed(
     }
     let data = json!({ "side": side.word(), "from": before.host, "to": after.host });
     event::append(tx, by, Subject::Mailbox(old.id), "host_changed", data)
+}
+
+const AUTHORIZE_AGAIN: &str = "Authorize it again: what was given for one server is sent to no other, and another protocol asks for another permission.";
+
+/// *Protocol was changed from IMAP to Microsoft Graph*
+fn what_changed(
+    tx: &mut Tx<'_>,
+    old: &Mailbox,
+    (before, after): (&ServerSide, &ServerSide),
+    side: Side,
+) -> Result<String> {
+    let new = get(tx, old.id)?;
+    let (was, is) = match side {
+        Side::Incoming => (label(old.protocol), label(new.protocol)),
+        Side::Outgoing => (label_of_sending(old.submission), label_of_sending(new.submission)),
+    };
+    let host = |server: &ServerSide| {
+        if server.host.is_empty() { "none".to_owned() } else { format!("“{}”", server.host) }
+    };
+    Ok(match was == is {
+        true => format!("Hostname was changed from {} to {}", host(before), host(after)),
+        false => format!("Protocol was changed from {was} to {is}"),
+    })
+}
+
+/// As the pages name them.
+fn label(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Imap => "IMAP",
+        Protocol::Pop3 => "POP3",
+        Protocol::Graph => "Microsoft Graph",
+    }
+}
+fn label_of_sending(submission: Submission) -> &'static str {
+    match submission {
+        Submission::Smtp => "SMTP",
+        Submission::Graph => "Microsoft Graph",
+    }
 }
 
 fn secret_row(id: i64, side: Side) -> String {
