@@ -29,7 +29,7 @@ pub enum Command {
         /// As `inbox list` prints it
         id: i64,
     },
-    /// Ignore a message that is held
+    /// Ignore a message that is held or failed
     Ignore {
         /// As `inbox list` prints it
         id: i64,

@@ -1,4 +1,5 @@
 //! Held: mail that waits for a person to say whether it becomes a ticket. The whole inbox is under Emails (`inbox`).
+use crate::decided::{self, Decided};
 use crate::extract::{Path, Query};
 use crate::form::Form;
 use crate::gate::see_other;
@@ -20,6 +21,8 @@ use serde::Deserialize;
 pub struct Asked {
     after: Option<i64>,
     done: Option<String>,
+    /// What was decided about.
+    message: Option<i64>,
 }
 
 #[derive(Template)]
@@ -32,6 +35,7 @@ struct ListPage {
     /// Where the next page begins.
     next: Option<i64>,
     why: Option<String>,
+    decided: Option<Decided>,
 }
 
 /// `GET /held`
@@ -53,11 +57,11 @@ async fn show_list(
     let newest = lines.first().map(|line| line.id);
     let mut page = Page::new(state, visit, "Held", Here::Held).await?;
     page.done = match asked.done.as_deref() {
-        Some("accepted") => Some("The message becomes a ticket in a moment.".to_owned()),
         Some("ignored") => Some("Ignored. Administrators still find it under Emails › Inbox.".to_owned()),
         _ => None,
     };
-    show(&ListPage { page, lines, newest, next, why })
+    let decided = decided::of(state, visit, &page, asked.message).await?;
+    show(&ListPage { page, lines, newest, next, why, decided })
 }
 
 #[derive(Template)]
@@ -94,12 +98,20 @@ pub async fn accept(click: Click, Path(id): Path<i64>) -> Result<Response, Error
         }
         held::accept(tx, by, id)
     };
-    click.decide("accepted", accept).await
+    click.decide(Some(id), "accepted", accept).await
 }
 
-/// `POST /held/{id}/dismissal`: nothing comes of it.
+/// `POST /held/{id}/dismissal`: nothing comes of it. About what has failed an administrator decides.
 pub async fn ignore(click: Click, Path(id): Path<i64>) -> Result<Response, Error> {
-    click.decide("ignored", move |tx, by| held::ignore(tx, by, id)).await
+    let sees_all = click.who.is_administrator();
+    let ignore = move |tx: &mut Tx<'_>, by: &By| {
+        let found = desk_inbox::find(tx, id)?;
+        if !sees_all && found.is_some_and(|row| row.state == Fate::Failed) {
+            return Err(Refusal::NotFound("inbound message").into());
+        }
+        held::ignore(tx, by, id)
+    };
+    click.decide(None, "ignored", ignore).await
 }
 
 /// `GET /held/{id}/raw`. Of the whole inbox an agent sees what waits for a decision, and no more.
@@ -112,37 +124,56 @@ pub async fn raw(Handle(state): Handle<State>, Path(id): Path<i64>) -> Result<Re
 }
 
 /// `POST /held/dismissal`: `newest` is the newest that was on the screen.
-pub async fn ignore_all(click: Click, form: Form) -> Result<Response, Error> {
-    let newest = form.number("newest").unwrap_or(0);
-    click.decide("ignored", move |tx, by| held::ignore_all(tx, by, newest).map(drop)).await
+pub async fn ignore_all(click: Click) -> Result<Response, Error> {
+    let newest = click.form.number("newest").unwrap_or(0);
+    click.decide(None, "ignored", move |tx, by| held::ignore_all(tx, by, newest).map(drop)).await
 }
 
-/// Who decides.
+/// Who decides, and where that was pressed.
 pub struct Click {
     state: State,
     visit: Visit,
     who: Who,
+    form: Form,
 }
 impl FromRequestParts<State> for Click {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Error> {
         let who = Who::from_request_parts(parts, state).await?;
         let visit = Visit::from_request_parts(parts, state).await?;
-        Ok(Click { state: state.clone(), visit, who })
+        let form = Form::from_request_parts(parts, state).await?;
+        Ok(Click { state: state.clone(), visit, who, form })
     }
 }
 impl Click {
+    /// Back to where it was pressed, which says what came of it.
     async fn decide(
         self,
+        message: Option<i64>,
         done: &str,
         decision: impl Fn(&mut Tx<'_>, &By) -> desk::Result<()> + Send + 'static,
     ) -> Result<Response, Error> {
         let by = self.who.by();
-        match error::refusal(self.state.courier.write(move |tx| decision(tx, &by)).await)? {
-            Ok(()) => Ok(see_other(&format!("/held?done={done}"))),
-            Err(refusal) => {
-                show_list(&self.state, &self.visit, &Asked::default(), Some(refusal.to_string())).await
+        let from = self.form.text("from");
+        let decided = self.state.courier.write(move |tx| decision(tx, &by)).await;
+        let why = match error::refusal(decided)? {
+            Ok(()) => {
+                let message = message.map(|id| format!("&message={id}")).unwrap_or_default();
+                return Ok(see_other(&match (from.as_str(), self.form.number("of")) {
+                    ("inbox", _) => {
+                        let state = inbox::word(&self.form.text("state"));
+                        format!("/inbox?state={state}&done={done}{message}")
+                    }
+                    ("journal", Some(id)) => format!("/journal/{id}?done={done}"),
+                    _ => format!("/held?done={done}{message}"),
+                }));
             }
+            Err(refusal) => Some(refusal.to_string()),
+        };
+        if self.who.is_administrator() && matches!(from.as_str(), "inbox" | "journal") {
+            let asked = inbox::Asked::of_state(&self.form.text("state"));
+            return inbox::show_list(&self.state, &self.visit, &asked, why).await;
         }
+        show_list(&self.state, &self.visit, &Asked::default(), why).await
     }
 }

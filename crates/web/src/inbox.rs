@@ -1,4 +1,5 @@
 //! Admin Panel › Emails › Inbox: messages that are stored and did not become entries, with the reason.
+use crate::decided::{self, Decided};
 use crate::extract::{Path, Query};
 use crate::gate::see_other;
 use crate::page::{Here, Page, show};
@@ -20,6 +21,13 @@ pub struct Asked {
     state: Option<String>,
     after: Option<i64>,
     done: Option<String>,
+    /// What was made a ticket of.
+    message: Option<i64>,
+}
+impl Asked {
+    pub fn of_state(word: &str) -> Asked {
+        Asked { state: Some(word.to_owned()), ..Asked::default() }
+    }
 }
 
 #[derive(Template)]
@@ -31,6 +39,7 @@ struct ListPage {
     /// Where the next page begins.
     next: Option<i64>,
     why: Option<String>,
+    decided: Option<Decided>,
 }
 impl ListPage {
     fn current(&self, state: &str) -> &'static str {
@@ -49,6 +58,10 @@ fn fate(word: Option<&str>) -> (&'static str, Fate) {
         _ => ("failed", Fate::Failed),
     }
 }
+/// The list that this word names.
+pub fn word(state: &str) -> &'static str {
+    fate(Some(state)).0
+}
 
 pub async fn list(
     axum::extract::State(state): axum::extract::State<State>,
@@ -58,7 +71,7 @@ pub async fn list(
     show_list(&state, &visit, &asked, None).await
 }
 
-async fn show_list(
+pub async fn show_list(
     state: &State,
     visit: &Visit,
     asked: &Asked,
@@ -75,9 +88,11 @@ async fn show_list(
     page.done = match asked.done.as_deref() {
         Some("retried") => Some("The message is filed again in a moment.".to_owned()),
         Some("asked") => Some("The server is asked for the message again in a moment.".to_owned()),
+        Some("ignored") => Some("Ignored. It is under Ignored, and can still be made a ticket.".to_owned()),
         _ => None,
     };
-    show(&ListPage { page, state: word, lines, next, why })
+    let decided = decided::of(state, visit, &page, asked.message).await?;
+    show(&ListPage { page, state: word, lines, next, why, decided })
 }
 
 /// A page of messages with this fate, newest first, and where the next page begins.

@@ -1,4 +1,5 @@
 //! Admin Panel › Emails › Journal: the whole life of any message, from its arrival to its entry, or why it is none.
+use crate::decided::{self, Decided};
 use crate::extract::{Path, Query};
 use crate::moment::Moment;
 use crate::page::{Here, Page, show};
@@ -16,6 +17,8 @@ use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
 const LINES_MAX: i64 = 50;
+/// Two times that read like one otherwise.
+const APART_MS: u64 = 60_000;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Asked {
@@ -86,6 +89,10 @@ impl ListPage {
             query.append_pair("after", &after.to_string());
         }
         format!("/journal?{}", query.finish()).trim_end_matches('?').to_owned()
+    }
+    /// The server had it some time before, or says so.
+    fn came_earlier(&self, line: &Line) -> bool {
+        line.fetched_at.abs_diff(line.received_at) >= APART_MS
     }
     fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.sent.is_empty()
@@ -172,6 +179,8 @@ struct LifePage {
     ticket_number: Option<String>,
     steps: Vec<Told>,
     preview: Option<Preview>,
+    /// What came of what was decided here.
+    decided: Option<Decided>,
 }
 impl LifePage {
     fn size(&self, bytes: &i64) -> String {
@@ -187,17 +196,28 @@ fn told(steps: Vec<trace::Step>, page: &Page) -> Vec<Told> {
     steps.into_iter().map(told).collect()
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AskedOne {
+    #[serde(default)]
+    done: String,
+}
+
 /// `GET /journal/{id}`: of what came.
 pub async fn show_one(
     axum::extract::State(state): axum::extract::State<State>,
     visit: Visit,
     Path(id): Path<i64>,
+    Query(asked): Query<AskedOne>,
 ) -> Result<Response, Error> {
     let life = state.courier.read(move |tx| trace::incoming_of(tx, id)).await?.ok_or(Error::NotFound)?;
     let preview = preview::of(&state, &life.row).await?;
     let title = preview.title();
-    let page = Page::new(&state, &visit, "Journal", Here::Emails).await?;
+    let mut page = Page::new(&state, &visit, "Journal", Here::Emails).await?;
+    page.done = (asked.done == "ignored").then(|| "Ignored. It can still be made a ticket.".to_owned());
+    let made = (asked.done == "accepted").then_some(id);
+    let decided = decided::of(&state, &visit, &page, made).await?;
     show(&LifePage {
+        decided,
         steps: told(life.steps(), &page),
         page,
         title,
@@ -226,5 +246,6 @@ pub async fn show_sent(
         message_id: Some(life.row.message_id.clone()),
         ticket_number: life.row.ticket_number.clone(),
         preview: None,
+        decided: None,
     })
 }

@@ -16,6 +16,7 @@ mod assets;
 mod attachments;
 mod body;
 mod contents;
+mod decided;
 mod drafts;
 mod error;
 mod extract;

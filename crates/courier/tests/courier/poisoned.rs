@@ -4,6 +4,7 @@ use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::{Letter, PretendPop3};
 use crate::stage::{NOON, Stage, letter, names};
 use courier::{Process, fetch};
+use desk::intake::held;
 use desk::intake::inbox::{self, Retried, State};
 use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
@@ -400,6 +401,30 @@ async fn what_was_left_is_asked_for_again_and_left_again_or_filed() {
     imap.state().refused.clear();
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
     assert_eq!((left(&stage).len(), imap.state().letters.len()), (0, 0));
+    assert_eq!(stage.tickets(), ["letter 001", "letter 002"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_and_is_ignored_is_accounted_for_and_not_asked_for_until_somebody_wants_it() {
+    let (stage, imap) = stage(2).await;
+    imap.state().refused.insert(2);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    let (by, row) = (stage.by(), stage.inbox().into_iter().find(|row| row.is_left).unwrap());
+    stage.write(|tx| held::ignore(tx, &by, row.id));
+    assert_eq!(stage.write(inbox::unfiled), inbox::Unfiled::default(), "nobody is told of it any more");
+    let asked = commands(&imap, "UID FETCH");
+    stage.clock.advance(HOUR);
+    let mailbox = stage.mailbox();
+    stage.write(|tx| balance::want(tx, &mailbox, Asked::Fetch));
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 0);
+    let counts = stage.write(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap().counts;
+    assert_eq!((counts.left, counts.unaccounted, counts.waiting), (1, 0, 0));
+    assert_eq!(commands(&imap, "UID FETCH"), asked, "{:?}", imap.log());
+    let newer = stage.write(|tx| inbox::retry_after_upgrade(tx, "9.9.9", stage.clock.now()));
+    assert_eq!(newer, 0, "a person has decided");
+    imap.state().refused.clear();
+    assert_eq!(stage.write(|tx| inbox::retry(tx, &by, row.id)), Retried::Asked);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().filed, 1);
     assert_eq!(stage.tickets(), ["letter 001", "letter 002"]);
 }
 

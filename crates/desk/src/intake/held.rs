@@ -40,10 +40,13 @@ pub(super) fn reason_of(tx: &mut Tx<'_>, id: i64) -> Result<String> {
     let found = tx.maybe::<(String,)>("SELECT reason FROM inbox WHERE id = $1", params![id])?;
     Ok(found.map_or_else(String::new, |(reason,)| reason))
 }
-/// Nothing comes of it; it stays in the inbox, with its reason, and can still be accepted. Twice is once.
+/// Nothing comes of it, whether it is held or has failed; it stays in the inbox, with its reason, and can still be accepted.
+/// What was left on its server stays there and is accounted for as before. Twice is once.
 pub fn ignore(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
-    let ignored =
-        tx.execute("UPDATE inbox SET state = 'ignored' WHERE id = $1 AND state = 'held'", params![id])?;
+    let ignored = tx.execute(
+        "UPDATE inbox SET state = 'ignored' WHERE id = $1 AND state IN ('held', 'failed')",
+        params![id],
+    )?;
     if ignored == 0 {
         let state = tx.maybe::<(String,)>("SELECT state FROM inbox WHERE id = $1", params![id])?;
         return match state.as_ref().map(|(state,)| state.as_str()) {
@@ -54,6 +57,7 @@ pub fn ignore(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
     }
     event::append(tx, by, Subject::Inbox(id), "ignored", json!({}))?;
     tx.wake("inbox");
+    tx.wake("mailbox"); // the strip says so
     Ok(())
 }
 fn waits_for_none() -> Error {

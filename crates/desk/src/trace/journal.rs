@@ -14,7 +14,10 @@ pub struct Line {
     pub id: i64,
     pub mailbox: String,
     pub message_id: Option<String>,
+    /// By the server.
     pub received_at: i64,
+    /// The order of the list is its.
+    pub fetched_at: i64,
     pub state: State,
     pub reason: String,
     pub ticket_number: Option<String>,
@@ -30,6 +33,7 @@ impl FromRow for Line {
             mailbox: c.take()?,
             message_id: c.take()?,
             received_at: c.take()?,
+            fetched_at: c.take()?,
             state: State::of_row(c.take()?)?,
             reason: c.take()?,
             ticket_number: c.take()?,
@@ -57,7 +61,8 @@ pub fn plan(tx: &mut Tx<'_>, wanted: Wanted) -> Result<String> {
     Ok(tx.plan(query.sql(), query.params())?.join("\n"))
 }
 
-const SELECT: &str = "SELECT i.id, m.address, i.message_id, i.received_at, i.state, i.reason, t.number,
+const SELECT: &str =
+    "SELECT i.id, m.address, i.message_id, i.received_at, i.fetched_at, i.state, i.reason, t.number,
         COALESCE(e.subject, CASE WHEN i.subject = '' AND i.sender_key = '' THEN NULL ELSE i.subject END),
         COALESCE(e.from_address, NULLIF(i.sender_key, ''))
     FROM inbox i JOIN mailbox m ON m.id = i.mailbox_id LEFT JOIN ticket t ON t.id = i.ticket_id

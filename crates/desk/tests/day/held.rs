@@ -182,3 +182,48 @@ fn a_persons_letter_about_an_absence_is_a_ticket_and_a_machines_is_not() {
         assert_eq!(matches!(outcome, Outcome::Held { .. }), is_held, "{header:?}: {outcome:?}");
     }
 }
+
+#[test]
+fn what_failed_is_ignored_when_a_person_says_so_and_its_life_says_who() {
+    let day = Day::new();
+    day.receive(absence());
+    let [id] = waiting(&day)[..] else { panic!("one is held") };
+    day.write(|tx| {
+        let failed = "UPDATE inbox SET state = 'failed', reason_code = 'failed', reason = 'It was too much.'";
+        Ok(tx.execute(failed, &[])?)
+    });
+    assert_eq!(day.read(inbox::unfiled).kept, 1);
+    decides(&day, |tx, by| held::ignore(tx, by, id)).unwrap();
+    decides(&day, |tx, by| held::ignore(tx, by, id)).unwrap();
+    assert_eq!(day.read(inbox::unfiled), inbox::Unfiled::default());
+    let life = day.read(|tx| trace::incoming_of(tx, id)).unwrap();
+    let steps: Vec<String> = life.steps().into_iter().map(|step| step.sentence).collect();
+    assert!(steps.contains(&"Maya: decided that it is ignored.".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"Ignored. It was too much.".to_owned()), "{steps:?}");
+    // And it can still be wanted.
+    decides(&day, |tx, by| held::accept(tx, by, id)).unwrap();
+    assert!(matches!(day.file_all().as_slice(), [Outcome::Filed { .. }]));
+    day.is_whole();
+}
+
+#[test]
+fn what_a_stranger_wrote_turns_no_line_of_a_list_round() {
+    let day = Day::new();
+    let hides = |text: &str| text.chars().any(mail_hides);
+    day.receive(mail::from(
+        "Ann\u{202e} Porter\u{2066} <ann@example.org>",
+        "Pay\u{202e}gpj\u{200b}.exe",
+        "x",
+    ));
+    let ticket = day.ticket("10001");
+    assert_eq!(ticket.subject, "Paygpj.exe");
+    assert!(!hides(&day.people("10001")), "{}", day.people("10001"));
+    day.receive(absence().header("Subject", "=?utf-8?Q?Away=E2=80=AE_now?="));
+    day.write(|tx| Ok(tx.execute("UPDATE inbox SET state = 'failed' WHERE state = 'held'", &[])?));
+    for row in day.read(|tx| inbox::list(tx, None, None, 10)) {
+        assert!(!hides(&row.subject) && !hides(&row.sender) && !hides(&row.reason), "{row:?}");
+    }
+}
+fn mail_hides(c: char) -> bool {
+    ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c) || c == '\u{200b}'
+}

@@ -2,6 +2,7 @@
 use crate::office::{Browser, Office};
 use axum::http::StatusCode;
 use desk::By;
+use desk::intake::filing;
 use desk::intake::inbox::{self, Arrival, Outcome};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox;
@@ -117,6 +118,70 @@ async fn a_message_that_failed_is_there_with_its_reason_and_can_be_tried_again()
     let answer = maya.post("/inbox/1/retry", &[]).await;
     maya.follow(&answer).await.shows("filed again in a moment").hides("The store was full.");
     maya.get("/inbox?state=new").await.shows("waits to be filed");
+}
+
+#[tokio::test]
+async fn who_makes_a_ticket_is_led_back_and_to_the_ticket_as_soon_as_it_is_there() {
+    let office = Office::staffed();
+    let mut maya = with_failed(&office).await;
+    maya.get("/inbox").await.shows("name=\"from\" value=\"inbox\"");
+    let answer = maya.post("/held/1/acceptance", &[("from", "inbox"), ("state", "failed")]).await;
+    assert_eq!(answer.location(), "/inbox?state=failed&done=accepted&message=1");
+    let waits = "The message becomes a ticket in a moment.";
+    maya.follow(&answer).await.shows(waits).shows("data-live=\"inbox mail_hold\"");
+    let path = answer.location().to_owned();
+    let by = By::system(office.clock.now());
+    let hold = |on: bool| {
+        office.write(|tx| match on {
+            true => desk::site::mail_hold::begin(tx, &by, None).map(drop),
+            false => desk::site::mail_hold::release(tx, &by).map(drop),
+        });
+    };
+    hold(true);
+    maya.get(&path).await.shows("becomes a ticket as soon as that is released").hides(waits);
+    hold(false);
+    office.write(|tx| {
+        let (store, now) = (&office.desk.store, office.clock.now());
+        let claim = inbox::claim_due(tx, now, 60_000, "test", 1)?.pop().unwrap();
+        let prepared = filing::prepare(store, &store.get(&claim.place, &claim.hash)?)?;
+        filing::file_alone(tx, &claim, &prepared, now).map(drop)
+    });
+    maya.get(&path)
+        .await
+        .shows("The message is on ticket <a href=\"/tickets/10001\">#10001</a>")
+        .hides(waits);
+    // The same from the journal, which shows the message itself.
+    office.write(|tx| {
+        Ok(tx.execute("UPDATE inbox SET state = 'held', ticket_id = NULL, entry_id = NULL", &[])?)
+    });
+    maya.get("/journal/1").await.shows("name=\"from\" value=\"journal\"");
+    let answer = maya.post("/held/1/acceptance", &[("from", "journal"), ("of", "1")]).await;
+    assert_eq!(answer.location(), "/journal/1?done=accepted");
+    maya.follow(&answer).await.shows(waits);
+}
+
+#[tokio::test]
+async fn what_failed_and_is_nobodys_loss_is_ignored_and_no_longer_told() {
+    let office = Office::staffed();
+    let mut maya = with_failed(&office).await;
+    let mut leo = office.leo().await;
+    leo.get("/held").await;
+    assert_eq!(leo.post("/held/1/dismissal", &[]).await.status, StatusCode::NOT_FOUND);
+    maya.get("/inbox").await.shows("Ignore</button>");
+    let answer = maya.post("/held/1/dismissal", &[("from", "inbox"), ("state", "failed")]).await;
+    assert_eq!(answer.location(), "/inbox?state=failed&done=ignored");
+    maya.follow(&answer).await.shows("Ignored. It is under Ignored").shows("No message failed");
+    maya.get("/tickets").await.hides("could not be made a ticket");
+    maya.get("/inbox?state=ignored").await.shows("The store was full.").shows("Make a ticket");
+    maya.get("/journal/1")
+        .await
+        .shows("Maya Kern: decided that it is ignored.")
+        .shows("Ignored. The store was full.");
+    // What is tried again by itself is not decided about.
+    office.write(|tx| Ok(tx.execute("UPDATE inbox SET state = 'new', due_at = 9000000000000", &[])?));
+    maya.get("/inbox").await.shows("The store was full.").hides("Ignore</button>");
+    let refused = maya.post("/held/1/dismissal", &[("from", "inbox"), ("state", "failed")]).await;
+    refused.shows("waits for no decision").shows("Every message that was fetched is kept.");
 }
 
 #[tokio::test]

@@ -32,12 +32,23 @@ async fn a_message_is_listed_looked_up_and_told_from_its_arrival_on() {
     life.shows("Fetched, in the folder INBOX under the UID 7 (UIDVALIDITY 1)")
         .shows("Not filed after one attempt.");
     life.shows("&#60;script&#62;alert(1)&#60;/script&#62;").shows("It burns.").hides("<script>alert");
-    life.shows("Try again").shows("Make a ticket").shows("/inbox/1/raw").hides("Ignore</button>");
+    life.shows("Try again").shows("Make a ticket").shows("/inbox/1/raw").shows("Ignore</button>");
     let answer = maya.post("/held/1/acceptance", &[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     maya.get("/journal/1").await.shows("decided that it becomes a ticket").hides("Try again");
     assert_eq!(maya.get("/journal/2").await.status, StatusCode::NOT_FOUND);
     assert_eq!(maya.get("/journal/sent/2").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_list_is_in_the_order_of_the_times_that_it_shows() {
+    let office = Office::staffed();
+    let mut maya = office.maya().await;
+    with(&office, &failed());
+    maya.get("/journal").await.shows("<th>Fetched</th>").hides("<div>received");
+    office
+        .write(|tx| Ok(tx.execute("UPDATE inbox SET received_at = received_at - 7200000", desk::params![])?));
+    maya.get("/journal").await.shows("<div>received <time");
 }
 
 #[tokio::test]
