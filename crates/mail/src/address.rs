@@ -1,5 +1,6 @@
 //! Mail addresses (RFC 5322 3.4, read liberally): parse, normalise, compare, show.
 
+use crate::hidden::{is_hidden, one_line};
 use crate::word::{self, Trouble};
 
 /// Addresses read of one field.
@@ -83,9 +84,13 @@ pub fn is_valid_mailbox(address: &str) -> bool {
 /// `Name <address>` on one line: no control character can come out of it.
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.name.as_deref().map(word::one_line).filter(|n| !n.is_empty());
+        let name = self.name.as_deref().map(one_line).filter(|n| !n.is_empty());
         let address: Option<String> = self.address.as_deref().map(|a| {
-            a.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>')).collect()
+            a.chars()
+                .filter(|c| {
+                    !c.is_control() && !is_hidden(*c) && !c.is_whitespace() && !matches!(c, '<' | '>')
+                })
+                .collect()
         });
         match (name, address) {
             (Some(name), Some(address)) => write!(f, "{} <{address}>", phrase(&name)),
@@ -257,7 +262,9 @@ fn spec(text: &str) -> Option<String> {
     let text = if text.starts_with('@') { text.split_once(':').map_or(text, |(_, rest)| rest) } else { text };
     let (local, domain) = text.rsplit_once('@')?;
     let tidy = |part: &str| -> String {
-        part.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect::<String>()
+        part.chars()
+            .filter(|c| !c.is_control() && !is_hidden(*c) && !matches!(c, '<' | '>'))
+            .collect::<String>()
     };
     let local = tidy(local);
     let local = if local.starts_with('"') { local } else { local.split_whitespace().collect() };
@@ -269,6 +276,16 @@ fn spec(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_direction_and_nothing_invisible_comes_out_of_a_name_or_an_address() {
+        let said = parse(
+            "\"Ann\u{202e} \u{2066}P\" <a\u{200b}nn\u{202e}@ex\u{2069}ample.org>",
+            &mut Trouble::default(),
+        );
+        assert_eq!(said[0].address.as_deref(), Some("ann@example.org"));
+        assert_eq!(said[0].to_string(), "Ann P <ann@example.org>");
+    }
 
     #[test]
     fn the_address_behind_a_name_is_found_and_a_message_id_is_none() {

@@ -18,6 +18,7 @@ pub mod date;
 pub mod explain;
 pub mod file_name;
 pub mod header;
+mod hidden;
 pub mod html;
 pub mod inspect;
 pub mod message;
@@ -34,4 +35,5 @@ mod transfer;
 mod word;
 
 pub use address::Address;
+pub use hidden::{is_hidden, one_line};
 pub use message::Message;

@@ -102,7 +102,7 @@ pub fn shown(text: &str) -> String {
     let visible = |c: char| match c {
         '\n' => c,
         '\t' => ' ',
-        c if c.is_control() => '\u{FFFD}',
+        c if c.is_control() || mail::is_hidden(c) => '\u{FFFD}',
         c => c,
     };
     text.chars().map(visible).collect()
@@ -127,4 +127,13 @@ pub fn page(items: Vec<serde_json::Value>, next: Option<String>) -> serde_json::
 /// What was done to a row: `{"id": 7, "done": "retry"}`.
 pub fn done(json: bool, id: i64, what: &str, sentence: &str) -> Result<Done, Failure> {
     print(json, &serde_json::json!({ "id": id, "done": what }), || sentence.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_that_is_shown_runs_in_a_terminal_or_turns_a_line_round() {
+        let said = "Ann\u{202e}gpj.exe \u{2066}a\u{200b}b\u{1b}[2J\tc\nd";
+        assert_eq!(super::shown(said), "Ann\u{FFFD}gpj.exe \u{FFFD}a\u{FFFD}b\u{FFFD}[2J c\nd");
+    }
 }

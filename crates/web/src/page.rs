@@ -1,5 +1,6 @@
 //! What surrounds every page: the rail, the strip of trouble, the tokens of its forms. And how a page becomes
 //! an answer.
+mod sentence;
 mod unseen;
 
 use crate::moment::{self, Clock, Moment};
@@ -19,6 +20,7 @@ use desk::site::mail_hold::{self, MailHold};
 use desk::tickets::index;
 use desk::tickets::queue::{self, Counts};
 use jiff::tz::TimeZone;
+use sentence::first_sentence;
 use unseen::{not_filed, not_found_by_words};
 
 /// Which line of the rail this page belongs to.
@@ -285,7 +287,8 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
             },
         };
         let what = fact.headline();
-        let sentence = first_sentence(if fact.until_at.is_some() { &fact.remedy } else { &fact.reason });
+        let said = if fact.until_at.is_some() { &fact.remedy } else { &fact.reason };
+        let sentence = first_sentence(said).to_owned();
         let trouble =
             Trouble { what, since: None, sentence, link: fact.path(), color, button: "Put it right" };
         all.push((fact.since, trouble));
@@ -303,11 +306,6 @@ fn strip(mailboxes: &[Mailbox], alerts: &[Alert], unsent: Option<String>, page: 
         worst.sentence = format!("{} {unsent}", worst.sentence);
     }
     Some(worst)
-}
-
-/// Postern's own words: what the provider said, its numbers and the remedy stand on the mailbox's page.
-fn first_sentence(text: &str) -> String {
-    text.split_inclusive(". ").next().unwrap_or_default().trim().to_owned()
 }
 
 /// What of this mailbox waits for a person, and since when.
@@ -328,7 +326,7 @@ fn troubles(mailbox: &Mailbox, page: &Page) -> Vec<(i64, Trouble)> {
         let trouble = Trouble {
             what: format!("{} {what}", mailbox.address),
             since: Some(page.since(&health.since)),
-            sentence: first_sentence(&health.reason),
+            sentence: first_sentence(&health.reason).to_owned(),
             link: format!("/mailboxes/{}/{tab}", mailbox.id),
             color: "bad",
             button: "Put it right",

@@ -72,7 +72,7 @@ fn read(parsed: &Parsed) -> Preview {
     Preview {
         from: people(&message.from),
         to: people(&message.to),
-        subject: message.subject.clone(),
+        subject: mail::one_line(&message.subject),
         is_cut: text.len() < message.text.len(),
         text,
         files: message
@@ -91,5 +91,5 @@ fn people(of: &[mail::Address]) -> String {
         (Some(one), None) | (None, Some(one)) => one.clone(),
         (None, None) => String::new(),
     };
-    of.iter().take(20).map(said).collect::<Vec<_>>().join(", ")
+    of.iter().take(20).map(said).map(|one| mail::one_line(&one)).collect::<Vec<_>>().join(", ")
 }

@@ -273,8 +273,7 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// Control characters, and those that reorder or hide text on a screen or in a log.
 fn is_control(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || mail::is_hidden(c)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Head {
 impl Head {
     pub fn of(message: &mail::Message) -> Head {
         let sender = message.author().and_then(mail::Address::key).unwrap_or_default();
-        Head { sender_key: cut(&sender), subject: cut(message.subject.trim()) }
+        Head { sender_key: cut(&sender), subject: cut(&mail::one_line(&message.subject)) }
     }
 }
 const HEAD_BYTES_MAX: usize = 500;

@@ -8,12 +8,13 @@ pub struct Person {
     pub address: String,
 }
 
-/// One line: control characters and line ends become one blank.
+/// One line: control characters and line ends become one blank, and what hides or turns others round is taken out.
 pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\0' => {}
+            c if mail::is_hidden(c) => {}
             c if c.is_control() || c == ' ' || c == '\u{2028}' || c == '\u{2029}' => {
                 if !out.ends_with(' ') && !out.is_empty() {
                     out.push(' ');
@@ -50,6 +51,8 @@ mod tests {
 
     #[test]
     fn control_characters_leave_names() {
+        assert_eq!(one_line("A\u{202e}nn\u{2066} \u{200b}\u{2069}P\u{200f}."), "Ann P.");
+        assert_eq!(one_line("👩\u{200d}💻"), "👩\u{200d}💻", "a joiner is a part of what is seen");
         assert_eq!(one_line(" a\r\nBcc: x\0 \t b "), "a Bcc: x b");
     }
 }
