@@ -8,7 +8,8 @@ use desk::mailboxes::mailbox::Fetched;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wire::imap::{Session, Unmoved};
 
-/// A server that has refused so often before it has done anything refuses all.
+/// A server that has refused so often before it has done anything refuses all: to the three letters that are tried alone, and on
+/// the way down to others.
 const REFUSALS_OF_ALL: usize = 15;
 /// So often it may refuse at one time; what is left is asked for the next time.
 const REFUSALS_MAX: usize = 100;
@@ -82,6 +83,7 @@ pub(super) async fn by_imap(
     let (copied, new): (Vec<u32>, Vec<u32>) = uids.iter().partition(|uid| half.contains(uid));
     let mut parts = VecDeque::from([(Step::Remove, copied), (Step::Whole, new)]);
     let (mut came, mut works, mut may_create) = (Came::default(), works, true);
+    let (mut is_shown, mut removes_shown) = (works, false);
     // Of removing what was copied, which a server may refuse where it lets copy.
     let mut removed = Came::default();
     let becomes = |uids: Vec<u32>| uids.into_iter().map(|uid| (uid, OnServer::by(fetched)));
@@ -114,7 +116,7 @@ pub(super) async fn by_imap(
             if removed.is_refused_too_often(false) || all.len() == 1 {
                 came.copied.extend(all.into_iter().map(|uid| (uid, error.clone())));
             } else {
-                parts.extend(halves(Step::Remove, all));
+                go_into(&mut parts, Step::Remove, all, std::mem::replace(&mut removes_shown, true));
             }
             parts.push_front((Step::Whole, part)); // not copied yet
             continue;
@@ -140,18 +142,37 @@ pub(super) async fn by_imap(
             came.end = Some(error).filter(|_| came.done.is_empty() && came.refused.is_empty());
             break;
         }
-        match part.as_slice() {
-            [uid] => came.refused.push((*uid, error)),
-            _ => parts.extend(halves(step, part)),
+        if let [uid] = part.as_slice() {
+            came.refused.push((*uid, error));
+            continue;
         }
+        go_into(&mut parts, step, part, std::mem::replace(&mut is_shown, true));
     }
     came.done.extend(removed.done);
     came.or_none(works)
 }
 
-fn halves(step: Step, mut part: Vec<u32>) -> [(Step, Vec<u32>); 2] {
+/// In smaller parts, before all others. A few alone show soon whether it is refused to all; then the halves are gone into one
+/// after the other, so that what is done to some gives the others their time.
+fn go_into(parts: &mut VecDeque<(Step, Vec<u32>)>, step: Step, part: Vec<u32>, is_shown: bool) {
+    let smaller = if is_shown { halves(part) } else { a_few_alone(part) };
+    smaller.into_iter().rev().for_each(|part| parts.push_front((step, part)));
+}
+
+fn halves(mut part: Vec<u32>) -> Vec<Vec<u32>> {
     let rest = part.split_off(part.len() / 2);
-    [(step, part), (step, rest)]
+    vec![part, rest]
+}
+
+/// The last, the first and the middle one, then the others.
+fn a_few_alone(mut part: Vec<u32>) -> Vec<Vec<u32>> {
+    let mut alone: Vec<u32> = part.pop().into_iter().collect();
+    for at in [|_| 0, |len| len / 2] as [fn(usize) -> usize; 2] {
+        if !part.is_empty() {
+            alone.push(part.remove(at(part.len())));
+        }
+    }
+    alone.into_iter().map(|uid| vec![uid]).chain([part]).collect()
 }
 
 async fn act(session: &mut Session, fetched: &Fetched, uids: &[u32]) -> Result<(), Unmoved> {

@@ -3,6 +3,7 @@
 use super::batch::{Batch, Content, Open, Taken};
 use super::plan::{self, Rules};
 use super::shelf::{Names, Shelf};
+use super::transfers::Transfer;
 use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, is_blank};
 use super::{Broke, room};
 use crate::Courier;
@@ -32,6 +33,7 @@ pub(super) struct Taker<'a> {
     batch: usize,
     trials: &'a mut Trials,
     names: &'a mut Names,
+    transfer: &'a Transfer,
     room: Room,
     /// What was left in this round, or may have been in an earlier one.
     refused: BTreeSet<u32>,
@@ -59,9 +61,22 @@ impl<'a> Taker<'a> {
         batch: usize,
         trials: &'a mut Trials,
         names: &'a mut Names,
+        transfer: &'a Transfer,
     ) -> Taker<'a> {
         let (room, refused) = (letter::room(&courier.desk().store), BTreeSet::new());
-        Taker { courier, mailbox, rules, cursor, batch, trials, names, room, refused, asks_again: false }
+        Taker {
+            courier,
+            mailbox,
+            rules,
+            cursor,
+            batch,
+            trials,
+            names,
+            transfer,
+            room,
+            refused,
+            asks_again: false,
+        }
     }
 
     /// For messages that reading has gone past: they say nothing of the server while nothing else is there to ask it for.
@@ -114,6 +129,12 @@ impl<'a> Taker<'a> {
             }
             if let Err(error) = ended {
                 if !concerns_messages(&error) {
+                    if error.retry_after_ms().is_some()
+                        && let Some(uid) = part.iter().find(|uid| open.to_come.contains(uid))
+                    {
+                        let reason = trials::undelivered(Some(&error), false);
+                        self.trials.stands_in_the_way(*uid, &reason, self.courier.now());
+                    }
                     return Err(self.broke(&error).await);
                 }
                 tracing::warn!(mailbox = self.mailbox.address, "fetched in smaller parts from here: {error}");
@@ -315,6 +336,7 @@ impl<'a> Taker<'a> {
 
     /// What becomes of an answer: recorded, recorded as left on the server, or passed as old.
     fn sort(&mut self, open: &mut Open, fetched: Fetched) {
+        self.transfer.came();
         let (uid, at, content) = match fetched {
             Fetched::Message { uid, internal_date_at, letter } => {
                 (uid, internal_date_at, Content::Raw(letter))

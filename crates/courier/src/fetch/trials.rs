@@ -19,6 +19,9 @@ pub(super) const PUT_OFF_ALONE_MS: i64 = 24 * 60 * 60_000;
 /// of news every second is not asked for it as often.
 const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 
+/// A server that asks for a pause at one message for so long, each time at this one, does it because of this one.
+const IN_THE_WAY_MS: i64 = 2 * 60_000;
+
 /// What does not come in a round, and how much of that is borne.
 #[derive(Debug)]
 pub(super) struct Trials {
@@ -81,6 +84,18 @@ impl Trials {
         self.kept.insert(uid, PutOff { since, said: said.to_owned(), next_at });
         self.is_changed = true;
         age < most_ms
+    }
+    /// The server asks for a pause at this one, which stands before all others. When it has done so for a while, the others are to
+    /// come meanwhile.
+    pub(super) fn stands_in_the_way(&mut self, uid: u32, said: &str, now: i64) {
+        let since = self.kept.get(&uid).map(|one| one.since.min(now));
+        if since.is_some_and(|since| now.saturating_sub(since) >= IN_THE_WAY_MS) {
+            self.puts_off(uid, said, now, PUT_OFF_ALONE_MS);
+        } else {
+            let since = since.unwrap_or(now);
+            self.kept.insert(uid, PutOff { since, said: said.to_owned(), next_at: now });
+            self.is_changed = true;
+        }
     }
     /// It came, or is given up.
     pub(super) fn settled(&mut self, uid: u32) {

@@ -172,13 +172,14 @@ impl<'a> Work<'a> {
         stop: &watch::Receiver<bool>,
         tally: &mut Tally,
     ) -> Result<(), Broke> {
-        let _transfer = self.courier.inside.transfers.begin().await;
+        let transfer = self.courier.inside.transfers.begin().await;
         room(self.courier).await.map_err(Broke::All)?;
         let (batch, rules) = (self.batch(), &self.rules);
         let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let trials = &mut self.trials;
-        let mut taker = take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, trials, names);
+        let mut taker =
+            take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, trials, names, &transfer);
         if self.asks_again {
             taker = taker.asking_again(uids);
         }

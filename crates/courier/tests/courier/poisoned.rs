@@ -172,6 +172,41 @@ fn refusing(usual: &'static str, words: &'static str) -> Oddity {
     })
 }
 
+/// Each time at the same letter: that is no server that has too much to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_asks_for_a_pause_at_one_letter_each_time_keeps_none_of_the_others_back() {
+    let (stage, imap) = stage(4).await;
+    stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    imap.state().refused.insert(2);
+    imap.state().odd = Some(refusing(
+        "this one is poisoned",
+        "Request is throttled. Suggested Backoff Time: 20000 milliseconds",
+    ));
+    let others = ["letter 001", "letter 003", "letter 004"];
+    let mut rounds = 0;
+    while stage.tickets() != others {
+        let said = short(&stage).await;
+        assert!(said.contains("throttled"), "{said}");
+        rounds += 1;
+        assert!(rounds < 20, "{:?}", stage.tickets());
+        stage.clock.advance(MINUTE / 2);
+    }
+    assert!(rounds > 4, "at first it is left alone as a whole");
+    imap.deliver(NOON, letter("letter 005"));
+    for _ in 0..2 {
+        stage.clock.advance(MINUTE / 2);
+        short(&stage).await;
+    }
+    assert_eq!(stage.tickets().len(), 4, "the next one comes at the second look at the latest");
+    stage.clock.advance(5 * MINUTE);
+    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err();
+    assert_eq!(unaccounted(&stage).0, 1, "it is not given up");
+    imap.state().refused.clear();
+    stage.clock.advance(10 * MINUTE);
+    assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 1);
+    assert_eq!((stage.tickets().len(), unaccounted(&stage).0), (5, 0));
+}
+
 /// A round that could not do all, and what it says.
 async fn short(stage: &Stage) -> String {
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string()

@@ -1,25 +1,29 @@
 //! How many requests are on their way at once: Graph allows an app four, by one reading for each mailbox and by another
-//! for all of them. One for a mailbox and four in all keep to both.
+//! for all of them. One for a mailbox and four in all keep to both. Each server has four of its own, and what is slow keeps no
+//! place for longer than a while.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard, Semaphore};
+use tokio::task::AbortHandle;
 
-/// At once, to all mailboxes together.
+/// At once, to all mailboxes of a server together.
 pub const CONCURRENT_MAX: usize = 4;
+/// What takes longer is a slow letter, and the others do not wait for its last byte.
+const PLACE_KEPT: Duration = Duration::from_secs(30);
 
 /// Made once and handed down. Clones are the same gate.
-#[derive(Clone, Debug)]
-pub struct Gate {
-    all: Arc<Semaphore>,
-    each: Arc<Mutex<HashMap<String, Weak<Turn<()>>>>>,
-}
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<Mutex<Known>>);
 
-impl Default for Gate {
-    fn default() -> Gate {
-        Gate { all: Arc::new(Semaphore::new(CONCURRENT_MAX)), each: Arc::default() }
-    }
+#[derive(Debug, Default)]
+struct Known {
+    /// By origin.
+    servers: HashMap<String, Weak<Semaphore>>,
+    /// By origin and address.
+    mailboxes: HashMap<String, Weak<Turn<()>>>,
 }
 
 /// Where the requests to one mailbox wait for each other.
@@ -32,21 +36,36 @@ pub(super) struct Queue {
 /// A request may be on its way while this is held.
 pub(super) struct Leave {
     _own: OwnedMutexGuard<()>,
-    _all: Option<OwnedSemaphorePermit>,
+    /// Holds the place of the server, for a while.
+    place: Option<AbortHandle>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.abort();
+        }
+    }
 }
 
 impl Gate {
-    pub(super) fn of(&self, mailbox: &str) -> Queue {
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        each.retain(|_, turn| turn.strong_count() > 0);
-        let known = each.get(mailbox).and_then(Weak::upgrade);
-        let own = known.unwrap_or_else(|| {
-            let own = Arc::new(Turn::new(()));
-            each.insert(mailbox.to_owned(), Arc::downgrade(&own));
-            own
-        });
-        Queue { all: self.all.clone(), own }
+    pub(super) fn of(&self, origin: &str, mailbox: &str) -> Queue {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = shared(&mut known.servers, origin, || Semaphore::new(CONCURRENT_MAX));
+        let own = shared(&mut known.mailboxes, &format!("{origin} {mailbox}"), || Turn::new(()));
+        Queue { all, own }
     }
+}
+
+/// The one of this name, for as long as somebody has it.
+fn shared<T>(all: &mut HashMap<String, Weak<T>>, name: &str, new: impl FnOnce() -> T) -> Arc<T> {
+    all.retain(|_, one| one.strong_count() > 0);
+    let known = all.get(name).and_then(Weak::upgrade);
+    known.unwrap_or_else(|| {
+        let one = Arc::new(new());
+        all.insert(name.to_owned(), Arc::downgrade(&one));
+        one
+    })
 }
 
 impl Queue {
@@ -54,7 +73,42 @@ impl Queue {
     pub(super) async fn take(&self) -> Leave {
         let own = self.own.clone().lock_owned().await;
         // It is never closed.
-        let all = self.all.clone().acquire_owned().await.ok();
-        Leave { _own: own, _all: all }
+        let place = self.all.clone().acquire_owned().await.ok().map(|place| {
+            let keeping = tokio::spawn(async move {
+                tokio::time::sleep(PLACE_KEPT).await;
+                drop(place);
+            });
+            keeping.abort_handle()
+        });
+        Leave { _own: own, place }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::timeout;
+
+    const MOMENT: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_letters_keep_no_other_mailbox_waiting_for_long() {
+        let gate = Gate::default();
+        let mut slow = Vec::new();
+        for name in ["a", "b", "c", "d"] {
+            slow.push(gate.of("https://graph.example", name).take().await);
+        }
+        let elsewhere = gate.of("https://graph.elsewhere.example", "e");
+        assert!(timeout(MOMENT, elsewhere.take()).await.is_ok(), "another server has places of its own");
+        let fifth = gate.of("https://graph.example", "e");
+        assert!(timeout(MOMENT, fifth.take()).await.is_err());
+        assert!(timeout(PLACE_KEPT, fifth.take()).await.is_ok());
+        let same = gate.of("https://graph.example", "a");
+        assert!(
+            timeout(2 * PLACE_KEPT, same.take()).await.is_err(),
+            "a mailbox is asked one thing at a time"
+        );
+        drop(slow);
+        assert!(timeout(MOMENT, same.take()).await.is_ok());
     }
 }

@@ -83,7 +83,7 @@ impl Session {
             return Err(refuse("this is not the address of a mailbox: check the Username"));
         }
         push(&mut root, &[mailbox]);
-        let queue = gate.of(&format!("{} {}", server.host, mailbox.to_lowercase()));
+        let queue = gate.of(&format!("{host}:{}", server.port), &mailbox.to_lowercase());
         Ok(Session { net: net.clone(), host: server.host.clone(), root, token, queue, record: None })
     }
 
