@@ -24,6 +24,7 @@ mod tests {
     #[test]
     fn what_is_shown_on_one_line_turns_nothing_round_and_keeps_what_is_seen() {
         assert_eq!(one_line(" A\u{202e}b\u{2066}\r\n c\u{200b}\u{2069}d\u{61c}\0"), "Ab cd");
+        assert_eq!(crate::inspect::line(&"a\u{202e}b".into()), "\"a\\u202eb\"", "JSON says which they are");
         assert_eq!(one_line("👩\u{200d}💻 שלום می\u{200c}خواهم"), "👩\u{200d}💻 שלום می\u{200c}خواهم");
     }
 }

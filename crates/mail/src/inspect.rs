@@ -81,11 +81,13 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// JSON on one line without any control character, also not DEL and C1, which terminals obey.
+/// JSON on one line without any control character, also not DEL and C1, which terminals obey, and without any that turns the
+/// line round.
 #[must_use]
 pub fn line(value: &Value) -> String {
     let json = value.to_string();
-    let is_control = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}');
+    let is_control =
+        |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') || crate::is_hidden(c);
     if !json.contains(is_control) {
         return json;
     }

@@ -325,10 +325,7 @@ fn done_sentence(code: &str, on_hold: bool) -> Option<&'static str> {
         }
         "fetched" => "It is fetched in a moment.",
         "saved" => "Saved.",
-        "ended" => {
-            "That ended the authorization: what was given for one server is sent to no other, and another protocol asks for \
-             another permission. Authorize it again."
-        }
+        "ended" => "That ended the authorization, which was for what was there before: authorize it again.",
         "emptied" => "POP3 has one folder: Mail Folder is empty now.",
         "made" => "The email is here. Now say where its mail is.",
         "paused" => "Fetching is paused. Nothing is lost: it goes on where it stopped.",
