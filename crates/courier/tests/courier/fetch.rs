@@ -412,6 +412,19 @@ async fn a_message_that_a_letter_stands_in_for_can_still_be_asked_for() {
     let again = stage.database().write(|tx| inbox::retry(tx, &by, left.id));
     let refused = again.unwrap_err().to_string();
     assert!(refused.contains("is on ticket"), "once: {refused}");
+    let again = stage.inbox().into_iter().find(|row| row.state == State::Ignored).expect("its second row");
+    for tried in [
+        stage.database().write(|tx| inbox::retry(tx, &by, again.id).map(drop)),
+        stage.database().write(|tx| desk::intake::held::accept(tx, &by, again.id)),
+    ] {
+        let refused = tried.unwrap_err().to_string();
+        assert!(refused.contains("has a row of its own"), "{refused}");
+    }
+    let report = desk::check::check(stage.courier.desk()).unwrap();
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
+    let life = stage.read(|tx| trace::incoming_of(tx, again.id)).unwrap().steps();
+    let said: Vec<&str> = life.iter().map(|step| step.sentence.as_str()).collect();
+    assert!(said.iter().any(|one| one.contains("Until then: The server lists it but")), "{said:?}");
     let life = stage.read(|tx| trace::incoming_of(tx, left.id)).unwrap().steps();
     let said: Vec<&str> = life.iter().map(|step| step.sentence.as_str()).collect();
     assert!(said[0].contains("in the folder INBOX, and left there"), "{said:?}");

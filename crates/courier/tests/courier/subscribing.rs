@@ -297,7 +297,7 @@ async fn it_is_taken_back_before_the_mailbox_moves_and_what_cannot_be_is_let_go_
     let of = desk::site::event::Subject::Mailbox(id);
     let events = told.scene.stage.read(|tx| desk::site::event::list(tx, of, 99));
     let last = events.iter().find(|event| event.kind == "notifications_not_ended").unwrap();
-    assert!(last.data["reason"].as_str().unwrap().contains("Nobody has authorized"), "{last:?}");
+    assert!(last.data["reason"].as_str().unwrap().contains("ended when Protocol was changed"), "{last:?}");
     // What it tells until then has no effect.
     told.deliver(1);
     assert_eq!(told.hear(&told.ear.told(1).await), 1);

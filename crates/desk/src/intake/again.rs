@@ -1,6 +1,6 @@
 //! What became no entry, tried again: because a person wants it, or once by a newer version. What was left on its server is
 //! asked for there again.
-use super::inbox::NUMBERED_NOWHERE;
+use super::inbox::{NUMBERED_NOWHERE, State};
 use super::{held, inbox};
 use crate::mailboxes::{balance, cursor, mailbox};
 use crate::site::{event, event::Subject, setting};
@@ -23,6 +23,7 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
     if ask_again(tx, by, id)? {
         return Ok(Retried::Asked);
     }
+    refuse_replaced(tx, id)?;
     let was = held::reason_of(tx, id)?;
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', reason_code = '', reason = '', attempts = 0, due_at = $2,
@@ -45,9 +46,9 @@ pub fn retry(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<Retried> {
     Ok(Retried::Filed)
 }
 
-/// What was left on its server is not recorded any more, so that it counts as unaccounted, and that is asked for. What is
-/// refused again is left again, under its reason of then. A letter that stands in for it on a ticket stays there. `false`: it was
-/// not left.
+/// What was left on its server counts as unaccounted, and that is asked for. What comes has a row of its own, and so has what is
+/// refused again, with its reason of then; this one says what was. A letter that stands in for it on a ticket stays there.
+/// `false`: it was not left.
 fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     let found: Option<(i64, String, u32, i64, String, String)> = tx.maybe(
         "SELECT mailbox_id, folder, uid_validity, uid, reason, state FROM inbox
@@ -70,18 +71,28 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     if cursor::find(tx, mailbox_id, &folder)?.is_none_or(|cursor| cursor.uid_validity != uid_validity) {
         return no("the server has made its folder anew since, and what is there has come from the new one.");
     }
-    if state == inbox::State::Filed.as_str() {
-        give_up_its_number(tx, id, mailbox_id, &folder)?;
-        event::append(tx, by, Subject::Inbox(id), "asked_for", json!({}))?;
-    } else {
-        tx.execute("DELETE FROM inbox WHERE id = $1", params![id])?;
+    give_up_its_number(tx, id, mailbox_id, &folder)?;
+    if state != State::Filed.as_str() {
+        tx.execute(
+            "UPDATE inbox SET state = 'ignored', reason_code = 'asked_for', reason = $2 WHERE id = $1",
+            params![id, ASKED_FOR],
+        )?;
     }
+    event::append(tx, by, Subject::Inbox(id), "asked_for", json!({ "was": reason }))?;
     balance::want_of(tx, mailbox_id, &folder, balance::Asked::Fetch)?;
     let data = json!({ "folder": folder, "uid": uid, "reason": reason });
     event::append(tx, by, Subject::Mailbox(mailbox_id), "left_asked", data)?;
     mailbox::hurry(tx, mailbox_id, by.at)?;
     tx.wake("inbox");
     Ok(true)
+}
+
+const ASKED_FOR: &str = "Its server was asked for it again: what came of that has a row of its own.";
+
+/// Where another row has what came of the message.
+pub(super) fn refuse_replaced(tx: &mut Tx<'_>, id: i64) -> Result<()> {
+    let is_replaced = inbox::find(tx, id)?.is_some_and(|row| row.is_replaced && row.state != State::Filed);
+    if is_replaced { Err(Refusal::Other(ASKED_FOR.to_owned()).into()) } else { Ok(()) }
 }
 
 /// The message under this number is to come itself: the letter that stands in for it is known by neither number nor content.

@@ -1,4 +1,5 @@
 //! Held mail: what waits for a person's decision, and the decision. What is held, and why, says `screen`.
+use super::again;
 use super::inbox::{self, State};
 use crate::site::{event, event::Subject};
 use crate::{By, Error, Refusal, Result, db::Tx, params};
@@ -15,6 +16,7 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64> {
 /// ignored can still be accepted, and so can what failed, for good or so far: where it cannot be read, a letter stands in for it. Twice is
 /// once.
 pub fn accept(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<()> {
+    again::refuse_replaced(tx, id)?;
     let was = reason_of(tx, id)?;
     let changed = tx.execute(
         "UPDATE inbox SET state = 'new', accepted = 1, reason_code = '', reason = '', attempts = 0, due_at = $2,

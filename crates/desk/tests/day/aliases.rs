@@ -221,5 +221,10 @@ fn they_live_together_where_they_share_a_folder() {
     day.write(|tx| Ok(tx.execute("UPDATE mailbox SET in_port = 143 WHERE id = $1", params![help])?));
     assert!(together(&["INBOX"]), "another port of the same server leads to the same folder");
     assert!(together(&["Help", "INBOX"]), "one is enough");
+    let another = "UPDATE mailbox SET in_host = 'graph.example', in_protocol = 'graph' WHERE id = $1";
+    day.write(|tx| Ok(tx.execute(another, params![help])?));
+    assert!(together(&["INBOX"]), "an alias names the mailbox that it opens, whichever way it is read");
     assert!(!together(&["Help"]));
+    day.write(|tx| mailbox::change_shape(tx, &by, help, &Shape::Own));
+    assert!(!together(&["INBOX"]), "this one is another mailbox on another server");
 }

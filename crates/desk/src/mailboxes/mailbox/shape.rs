@@ -68,16 +68,18 @@ impl Mailbox {
             Shape::Alias { opens } => opens,
         }
     }
-    /// Which mailbox on which server it opens. No port is in it, as in [`crate::mailboxes::numbering::whose`].
-    fn opened_at(&self) -> (String, &str) {
-        (mail::address::key(self.user(super::Side::Incoming)), &self.incoming.host)
-    }
-    fn shares_a_folder(&self, other: &Mailbox) -> bool {
-        self.folders().any(|folder| other.fetches(folder))
+    /// Whether both read a folder of one mailbox. It is one that is opened on one server by one user (no port is in that, as in
+    /// [`crate::mailboxes::numbering::whose`]), and an alias opens the mailbox that it names, whatever way each of them is read.
+    fn lies_with(&self, other: &Mailbox) -> bool {
+        let at = |m: &Mailbox| (mail::address::key(m.user(super::Side::Incoming)), m.incoming.host.clone());
+        let is_alias = |m: &Mailbox| matches!(m.shape, Shape::Alias { .. });
+        let is_named = (is_alias(self) || is_alias(other))
+            && mail::address::key(self.opens()) == mail::address::key(other.opens());
+        (is_named || at(self) == at(other)) && self.folders().any(|folder| other.fetches(folder))
     }
 }
 
-/// The mailboxes of the desk that lie in one with this one: those that open the same mailbox of the same server and share a
+/// The mailboxes of the desk that lie in one with this one: those that open the same mailbox and share a
 /// folder with it, or with one that does. The one that fetches for all of them comes first, and this one is among them. That is the
 /// mailbox that is opened itself where the desk has it, else the oldest of its aliases; one that is switched off fetches
 /// for nobody.
@@ -89,14 +91,13 @@ pub fn in_one_folder(tx: &mut Tx<'_>, mailbox: &Mailbox) -> Result<Vec<Mailbox>>
     if !aliases || mailbox.incoming.host.is_empty() {
         return Ok(vec![mailbox.clone()]);
     }
-    let at = mailbox.opened_at();
     let mut apart = list(tx, None, LIST_MAX)?;
-    apart.retain(|other| other.opened_at() == at);
-    let mut there: Vec<Mailbox> = apart.extract_if(.., |other| other.shares_a_folder(mailbox)).collect();
+    apart.retain(|other| !other.incoming.host.is_empty());
+    let mut there: Vec<Mailbox> = apart.extract_if(.., |other| other.lies_with(mailbox)).collect();
     let mut looked_from = 0;
     // In a row of mailboxes the first and the last share none: one that fetched for its neighbour alone would be passed by.
     while let Some(one) = there.get(looked_from).cloned() {
-        there.extend(apart.extract_if(.., |other| other.shares_a_folder(&one)));
+        there.extend(apart.extract_if(.., |other| other.lies_with(&one)));
         looked_from += 1;
     }
     there.sort_by_key(|m| (!m.active, matches!(m.shape, Shape::Alias { .. }), m.id));
