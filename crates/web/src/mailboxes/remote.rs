@@ -103,8 +103,20 @@ impl TabForm for RemoteForm {
         let site = &state.site.url;
         let told_at = site.join(courier::NOTIFICATIONS_PATH).map(String::from).unwrap_or_default();
         let is_reachable = choice::may_be_told(site, practice);
-        let page =
-            RemotePage { page, frame, form, offers, practice, told_at, is_reachable, password_warning, why };
+        let of = frame.mailbox.clone();
+        let fetched_by = state.courier.read(move |tx| mailbox::fetched_by(tx, &of)).await?;
+        let page = RemotePage {
+            page,
+            frame,
+            form,
+            offers,
+            practice,
+            told_at,
+            is_reachable,
+            password_warning,
+            fetched_by,
+            why,
+        };
         show_as(status, &page)
     }
 }
@@ -171,6 +183,8 @@ struct RemotePage {
     is_reachable: bool,
     /// What to know before a password is entered here.
     password_warning: Option<String>,
+    /// Whose round fetches this one's mail, where that is another one's.
+    fetched_by: Option<Mailbox>,
     why: Option<String>,
 }
 

@@ -220,6 +220,23 @@ async fn submit_leaves_for_the_provider_and_the_page_lets_it() {
 }
 
 #[tokio::test]
+async fn the_page_of_an_alias_says_by_whose_settings_its_mail_is_fetched() {
+    let office = Office::staffed();
+    let (mut maya, _) = with_config(&office).await;
+    maya.get("/mailboxes/1/remote").await.hides("is fetched with");
+    office.write(|tx| {
+        let by = desk::By::system(0);
+        let help = desk::mailboxes::mailbox::create(tx, &by, "help@contoso.example", "Help", 1)?;
+        let set = "UPDATE mailbox SET shape = 'alias', opened_address = 'support@contoso.example', in_host = 'mail.contoso.example'
+             WHERE id = $1";
+        tx.execute(set, desk::params![help])?;
+        Ok(tx.execute("UPDATE mailbox SET active = 1 WHERE id = 1", desk::params![])?)
+    });
+    let page = maya.get("/mailboxes/2/remote").await;
+    page.shows("is fetched with <a href=\"/mailboxes/1/remote\">support@contoso.example</a>");
+}
+
+#[tokio::test]
 async fn the_account_says_whose_mailbox_it_is() {
     let office = Office::staffed();
     let (mut maya, _) = with_config(&office).await;
