@@ -44,6 +44,12 @@ async fn real_servers_two_commands_beside_a_server_fetch_each_letter_once() {
     rounds("two fetchers", Scene::served(None)).await;
 }
 
+/// Whose server lets one session at a time into a mailbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_two_commands_beside_a_server_fetch_each_letter_once_by_pop3() {
+    rounds("two fetchers by POP3", Scene::served_by_pop3()).await;
+}
+
 #[test]
 fn on_postgres_real_servers_two_commands_beside_a_server_fetch_each_letter_once() {
     let database = Database::new();

@@ -3,7 +3,8 @@
 //! renames and new files alike) and lets one fail, all from one on, or the process die in it.
 //!
 //! After each: what is gone from the server is recorded here, and the next fetch takes the rest, each letter once.
-//! `POSTERN_TEST_WRITES=all` (`dev/prove fetching`) takes every call; otherwise some are drawn (`POSTERN_TEST_SEED`).
+//! `POSTERN_TEST_WRITES=all` (`dev/prove fetching`) takes every call of a fetch by IMAP, and every third by POP3 and Graph;
+//! otherwise some are drawn (`POSTERN_TEST_SEED`).
 use crate::kills::fetching::Scene;
 use crate::kills::seeded;
 use crate::rig;
@@ -62,7 +63,7 @@ impl Breaking {
 
 async fn write(scene: &mut Scene) {
     scene.write(LETTERS - 1).await;
-    scene.write_large();
+    scene.write_large().await;
 }
 
 /// Of one write that goes wrong. Whether there was such a write.
@@ -82,39 +83,55 @@ async fn goes_wrong(scene: &mut Scene, breaking: &Breaking, kind: &str, at: usiz
     noted.struck.map(|struck| (struck, status))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn real_servers_whichever_write_goes_wrong_no_letter_is_lost_or_doubled() {
-    let mut scene = Scene::imap();
+async fn each_write_goes_wrong(scene: &mut Scene, drawn: usize, step: usize) {
+    let name = format!("write errors by {}", scene.name());
+    scene.ends().await; // what was there before
     let folder = tempfile::tempdir().unwrap();
     let breaking = Breaking::built(folder.path());
-    write(&mut scene).await;
-    let (status, err, whole) = breaking.fetch(&scene, "once", 0);
-    assert!(status == 0 && whole.calls > 50, "{status} {err}: {} writes", whole.calls);
+    write(scene).await;
+    let (status, err, whole) = breaking.fetch(scene, "once", 0);
+    assert!(status == 0 && whole.calls > 50, "{name}: {status} {err}: {} writes", whole.calls);
     let all = std::env::var("POSTERN_TEST_WRITES").is_ok_and(|which| which == "all");
-    let mut chance = seeded("write errors");
+    let mut chance = seeded(&name);
     for kind in KINDS {
         let (mut struck, mut told) = (std::collections::BTreeMap::<String, usize>::new(), 0);
-        let mut at = 1;
+        let mut at = chance.random_range(1..=step);
         for made in 1.. {
             if !all {
-                at = chance.random_range(1..=whole.calls);
+                at = chance.random_range(1..=whole.calls / 2); // one fetch has more of them, and another less
             }
-            let Some((what, status)) = goes_wrong(&mut scene, &breaking, kind, at).await else {
-                assert!(at > whole.calls / 2, "{kind}: no write number {at}, of {}", whole.calls);
+            let Some((what, status)) = goes_wrong(scene, &breaking, kind, at).await else {
+                assert!(at > whole.calls / 2, "{name}: {kind}: no write number {at}, of {}", whole.calls);
                 break;
             };
             *struck.entry(what).or_default() += 1;
             told += usize::from(status != 0);
-            at += 1;
-            if !all && made == DRAWN {
+            at += step;
+            if !all && made == drawn {
                 break;
             }
         }
         let count: usize = struck.values().sum();
-        println!("write errors: {kind}: {count} writes went wrong {struck:?}, {told} fetches said so");
-        assert!(kind == "once" || told > 0, "nothing went wrong");
+        println!("{name}: {kind}: {count} writes went wrong {struck:?}, {told} fetches said so");
+        assert!(kind == "once" || told > 0, "{name}: nothing went wrong");
     }
     scene.each_is_one_ticket();
+    println!("{name}: {} letters, each recorded once", scene.written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_whichever_write_goes_wrong_no_letter_is_lost_or_doubled() {
+    let mut scene = Scene::imap();
+    each_write_goes_wrong(&mut scene, DRAWN, 1).await;
     assert_eq!(rig::look(scene.address(), "Done").await.len(), scene.written, "moved, each once");
-    println!("write errors: {} letters, each recorded once", scene.written);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_servers_whichever_write_goes_wrong_by_pop3_no_letter_is_lost_or_doubled() {
+    each_write_goes_wrong(&mut Scene::pop3(), 1, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_write_goes_wrong_by_graph_no_letter_is_lost_or_doubled() {
+    each_write_goes_wrong(&mut Scene::graph().await, 1, 3).await;
 }

@@ -50,9 +50,12 @@ impl Scene {
         let program = url.map_or_else(Program::new, |url| Program::new().with(&["--database", url]));
         Scene::at_dovecot("IMAP", program, url, &rig::imaps(), "fetched = \"move:Done\"")
     }
-    fn pop3() -> Scene {
+    pub fn pop3() -> Scene {
         let more = "active = false\nfetched = \"delete\"";
         Scene::at_dovecot("POP3", Program::new(), None, &rig::pop3s(), more)
+    }
+    pub fn served_by_pop3() -> Scene {
+        Scene::at_dovecot("POP3", Program::new(), None, &rig::pop3s(), "fetched = \"delete\"")
     }
     fn at_dovecot(
         name: &'static str,
@@ -65,7 +68,7 @@ impl Scene {
         let program = desk_on(program, &address, incoming, &format!("batch = {BATCH}\n{more}"));
         Scene { name, address, home: Home::Dovecot(program), database: url.map(str::to_owned), written: 0 }
     }
-    async fn graph() -> Scene {
+    pub async fn graph() -> Scene {
         let demo = Demo::start();
         let mut visitor = demo.signed_in().await;
         graph::connected(&demo, &mut visitor).await;
@@ -82,6 +85,9 @@ impl Scene {
             Home::Practice(demo) => &demo.program,
         }
     }
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -94,8 +100,11 @@ impl Scene {
             self.write_this(&"word ".repeat(1 + number * 37 % 900)).await;
         }
     }
-    /// One with an attachment, which gets a file of its own in the store.
-    pub fn write_large(&mut self) {
+    /// One that gets a file of its own in the store.
+    pub async fn write_large(&mut self) {
+        if let Home::Practice(_) = self.home {
+            return self.write_this(&"word ".repeat(200_000)).await;
+        }
         let (from, subject) = ("ann@nordwind.example", format!("Matter {}", self.written));
         let attached = format!("{}\n", "QUFB".repeat(18)).repeat(16_000);
         let letter = rig::letter(from, &self.address, &subject, &attached).replace(
