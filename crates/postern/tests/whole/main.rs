@@ -35,6 +35,7 @@ mod quiet_credentials;
 mod quiet_log;
 mod real_servers;
 mod real_servers_balance;
+mod real_servers_changes;
 mod real_servers_compress;
 mod real_servers_doctor;
 mod real_servers_folders;
