@@ -71,8 +71,15 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
             output::done(program.json, id, "retry", &sentence)
         }
         Command::Accept { id } => {
-            desk.db.write(|tx| held::accept(tx, &by, id))?;
-            let sentence = format!("Message {id} becomes a ticket at the next round.");
+            let row = desk.db.write(|tx| {
+                held::accept(tx, &by, id)?;
+                inbox::find(tx, id)
+            })?;
+            let sentence =
+                match row.filter(|row| row.state != inbox::State::New).and_then(|row| row.ticket_number) {
+                    Some(number) => format!("Message {id} is on ticket #{number} already."),
+                    None => format!("Message {id} becomes a ticket at the next round."),
+                };
             output::done(program.json, id, "accept", &sentence)
         }
         Command::Ignore { id } => {

@@ -130,7 +130,12 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Pause { address } => {
             let id = find(&desk, &address)?.id;
             desk.db.write(|tx| mailbox::pause(tx, &by, id))?;
-            done(program, &address, "paused", "is paused. Nothing is fetched until `postern mailbox resume`.")
+            done(
+                program,
+                &address,
+                "paused",
+                "is paused. Nothing is fetched by itself until `postern mailbox resume`; `postern mailbox fetch` still fetches once.",
+            )
         }
         Command::Resume { address } => {
             let id = find(&desk, &address)?.id;

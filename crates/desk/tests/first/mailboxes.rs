@@ -259,6 +259,7 @@ fn what_is_wrong_with_a_remote_mailbox_is_said() {
         (|r| r.batch = 501, "Emails Per Fetch: "),
         (|r| r.start_from = StartFrom::Date("2026-02-30".into()), "“2026-02-30” is not a date"),
         (|r| r.start_from = StartFrom::Date("yesterday".into()), "is not a date"),
+        (|r| r.start_from = StartFrom::Date("9999-01-01".into()), "9999-01-01 is yet to come"),
         (|r| r.fetched = Fetched::Move(" ".into()), "Move to Folder is needed."),
         (|r| r.fetched = Fetched::Move("inbox".into()), "inbox is the folder that is fetched"),
         (|r| r.fetched = Fetched::Move("INBOX/".into()), "is the folder that is fetched"),

@@ -27,7 +27,7 @@ pub fn change_remote(
     nonce: [u8; 24],
 ) -> Result<()> {
     let old = get(tx, id)?;
-    let mut new = checked_remote(&old, remote)?;
+    let mut new = checked_remote(&old, remote, by.at)?;
     let secret = secret::entered(tx, vault, &old, &remote.server, &new.incoming, Side::Incoming)?;
     new.incoming.has_password |= secret.is_some();
     if new.active {

@@ -70,7 +70,7 @@ pub(super) fn ready_to_send(mailbox: &Mailbox) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Mailbox> {
+pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox, now: i64) -> Result<Mailbox> {
     if remote.server.authentication == Authentication::Same {
         return Err(Refusal::Required("Authentication").into());
     }
@@ -91,10 +91,14 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
     within("Fetch Frequency", remote.frequency_s, &FREQUENCY_S, "seconds")?;
     within("Emails Per Fetch", remote.batch, &BATCH, "messages")?;
     if let StartFrom::Date(date) = &remote.start_from {
-        let real = date.len() == 10 && date.parse::<jiff::civil::Date>().is_ok();
-        if !real {
-            let why = format!("“{date}” is not a date. Write it as in 2026-01-31.");
-            return Err(Refusal::BadEndpoint { field: "Start From", why }.into());
+        let refuse = |why: String| Err(Refusal::BadEndpoint { field: "Start From", why }.into());
+        let Some(day) = date.parse::<jiff::civil::Date>().ok().filter(|_| date.len() == 10) else {
+            return refuse(format!("“{date}” is not a date. Write it as in 2026-01-31."));
+        };
+        if remote.start_from != old.start_from && starts_at(day).is_some_and(|at| at > now) {
+            return refuse(format!(
+                "{date} is yet to come. Choose Now for what comes from now on, or an earlier date."
+            ));
         }
     }
     if remote.notified && remote.protocol != Protocol::Graph {
@@ -113,6 +117,13 @@ pub(super) fn checked_remote(old: &Mailbox, remote: &RemoteMailbox) -> Result<Ma
         ..old.clone()
     };
     with_folders(&changed, &remote.folders)
+}
+
+/// Where the day begins first on this earth, so that nobody's today is yet to come.
+fn starts_at(day: jiff::civil::Date) -> Option<i64> {
+    const FIRST_MS: i64 = 14 * 60 * 60_000;
+    let midnight = jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()?;
+    Some(midnight.as_millisecond() - FIRST_MS)
 }
 
 /// The mailbox with these folders, if they go with all else.
