@@ -8,6 +8,7 @@ use crate::Courier;
 use desk::Desk;
 use desk::intake::filing::{self, Parsed, Prepared};
 use desk::intake::inbox::{self, Claim, Outcome};
+use desk::intake::mending;
 use read::{failed, waits};
 use tokio::sync::watch;
 
@@ -203,6 +204,8 @@ fn each_alone(desk: &Desk, ready: &[Ready], why: &desk::Error, now: i64) -> desk
 }
 
 fn file(desk: &Desk, ready: &[Ready], now: i64) -> desk::Result<Filed> {
+    let parts = ready.iter().filter_map(|(_, prepared)| prepared.as_ref().ok()).flat_map(Prepared::parts);
+    mending::mend_contents(desk, &Vec::from_iter(parts), now)?;
     desk.db.write(|tx| {
         let mut filed = Vec::with_capacity(ready.len());
         for (claim, prepared) in ready {

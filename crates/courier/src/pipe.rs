@@ -3,8 +3,8 @@
 use crate::letter::Raw;
 use desk::Desk;
 use desk::files::store::{Store, Stored};
-use desk::intake::earlier_key;
 use desk::intake::piped::{self, Piped};
+use desk::intake::{earlier_key, mending};
 use wire::letter::Letter;
 
 pub use crate::letter::room;
@@ -28,7 +28,9 @@ fn keep(
     put: impl Fn(&Store, &[u8]) -> desk::Result<Stored>,
 ) -> desk::Result<Piped> {
     let content_key = raw.content_key()?;
-    if let Some(inbox_id) = desk.db.read(|tx| piped::known(tx, mailbox_id, &content_key.key))? {
+    let known = desk.db.read(|tx| piped::known_with_bytes(tx, mailbox_id, &content_key.key))?;
+    // One that is damaged here is mended by what came.
+    if let Some((inbox_id, _)) = known.filter(|(_, blob)| desk.store.is_whole(&blob.place, &blob.hash)) {
         desk.db.write(|tx| piped::again(tx, mailbox_id, inbox_id, now))?;
         return Ok(Piped { inbox_id, known: true });
     }
@@ -38,7 +40,11 @@ fn keep(
     let stored = raw.store(&desk.store, put)?;
     let arrival = raw.arrival(0, now, stored, content_key, false)?;
     let arrivals = [arrival];
-    let unsure = desk.db.read(|tx| earlier_key::unsure(tx, mailbox_id, &arrivals))?;
+    let (unsure, doubts) = desk.db.read(|tx| {
+        let unsure = earlier_key::unsure(tx, mailbox_id, &arrivals)?;
+        Ok::<_, desk::Error>((unsure, mending::doubts(tx, mailbox_id, &arrivals)?))
+    })?;
+    mending::mend(desk, &arrivals, &doubts, now)?;
     let rekeyed = earlier_key::read(&desk.store, &unsure)?;
     let [arrival] = &arrivals;
     desk.db.write(|tx| {

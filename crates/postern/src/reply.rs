@@ -5,6 +5,7 @@ use crate::output::{self, Done, Failure};
 use anyhow::Context as _;
 use clap::Args;
 use desk::files::attachment::NewAttachment;
+use desk::intake::mending;
 use desk::outgoing::reply::{self, NewNote, NewReply, Then};
 use desk::people::{agent, viewer::Viewer};
 use desk::{Actor, By, Desk};
@@ -120,7 +121,10 @@ fn attachments(desk: &Desk, paths: &[PathBuf]) -> Result<Vec<NewAttachment>, Fai
             content_id: None,
         })
     };
-    paths.iter().map(attach).collect::<anyhow::Result<_>>().map_err(Into::into)
+    let files = paths.iter().map(attach).collect::<anyhow::Result<Vec<NewAttachment>>>()?;
+    let stored: Vec<_> = files.iter().map(|file| &file.stored).collect();
+    mending::mend_contents(desk, &stored, courier::Clock::system().now())?;
+    Ok(files)
 }
 
 /// By its ending; what is not known goes as bytes.

@@ -6,6 +6,7 @@ use crate::{Error, State};
 use desk::db::Tx;
 use desk::files::attachment::NewAttachment;
 use desk::files::blob;
+use desk::intake::mending;
 use desk::people::kept_form::KeptFile;
 use desk::tickets::draft::DraftFile;
 
@@ -32,11 +33,13 @@ pub async fn take(state: &State, files: Vec<File>, there: &[DraftFile]) -> Resul
     if files.is_empty() {
         return Ok(Taken { files: Vec::new(), too_much });
     }
+    let now = state.courier.now();
     let files = state
         .courier
         .blocking(move |desk| {
             let contents: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_ref()).collect();
             let stored = desk.store.put_all(&contents)?;
+            mending::mend_contents(desk, &Vec::from_iter(&stored), now)?;
             Ok(files
                 .iter()
                 .zip(stored)

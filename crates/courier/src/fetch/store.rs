@@ -9,6 +9,7 @@ use desk::Desk;
 use desk::files::store::Store;
 use desk::intake::earlier_key;
 use desk::intake::inbox::{self, Arrival, Recorded};
+use desk::intake::mending;
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::cursor::{self, Cursor, Link};
 use desk::mailboxes::mailbox::{Claim, Fetched, Mailbox};
@@ -81,10 +82,16 @@ impl Carrier {
         self.courier
             .blocking(move |desk| {
                 let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
-                let (candidates, unsure) = desk.db.read(|tx| {
+                let (candidates, unsure, doubts) = desk.db.read(|tx| {
                     let candidates = inbox::candidates(tx, mailbox_id, &cursor, &arrivals)?;
-                    Ok::<_, desk::Error>((candidates, earlier_key::unsure(tx, mailbox_id, &arrivals)?))
+                    let doubts = mending::doubts(tx, mailbox_id, &arrivals)?;
+                    Ok::<_, desk::Error>((
+                        candidates,
+                        earlier_key::unsure(tx, mailbox_id, &arrivals)?,
+                        doubts,
+                    ))
                 })?;
+                mending::mend(desk, &arrivals, &doubts, now)?;
                 inbox::recognise(&desk.store, &mut arrivals, &candidates)?;
                 let rekeyed = earlier_key::read(&desk.store, &unsure)?;
                 let all: Vec<u32> = arrivals.iter().map(|arrival| arrival.uid).collect();

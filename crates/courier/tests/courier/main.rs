@@ -21,6 +21,7 @@ mod graph_sending;
 mod large;
 mod lasting;
 mod lmtp;
+mod mended;
 mod moved;
 mod odd;
 mod poisoned;

@@ -17,7 +17,8 @@ pub fn name(tx: &mut Tx<'_>, stored: &Stored) -> Result<i64> {
     if let Some((id,)) = there {
         return Ok(id);
     }
-    // The place of the first writer stays: both hold the same bytes. (DO UPDATE, so that a row comes back.)
+    // The place of the first writer stays: both hold the same bytes. Where the first has lost them, [`elsewhere`] has said so
+    // before. (DO UPDATE, so that a row comes back.)
     Ok(tx.insert(
         "INSERT INTO blob (hash, size_bytes, place) VALUES ($1, $2, $3)
          ON CONFLICT (hash) DO UPDATE SET size_bytes = blob.size_bytes RETURNING id",
@@ -57,6 +58,39 @@ pub fn known(tx: &mut Tx<'_>, hashes: &[[u8; 32]]) -> Result<Vec<Stored>> {
     query.bind_list(hashes.iter().take(1000).map(<[u8; 32]>::as_slice));
     let rows: Vec<Blob> = tx.all(query.sql(), query.params())?;
     Ok(rows.into_iter().filter_map(Blob::stored).collect())
+}
+
+/// A row whose place is not the one at which its content has just been put.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    pub id: i64,
+    pub hash: [u8; 32],
+    pub place: String,
+}
+/// Of contents that are in the store for certain, those rows that name another place: of the two one may be damaged. Few are:
+/// what came before this process began.
+pub fn elsewhere(tx: &mut Tx<'_>, stored: &[&Stored]) -> Result<Vec<Elsewhere>> {
+    let places: HashMap<&[u8; 32], &str> = stored.iter().map(|one| (&one.hash, one.place.as_str())).collect();
+    let mut found = Vec::new();
+    for some in Vec::from_iter(places.keys()).chunks(512) {
+        let mut query = Query::new("SELECT id, hash, place FROM blob WHERE hash IN ");
+        query.bind_list(some.iter().map(|hash| hash.as_slice()));
+        for (id, hash, place) in tx.all::<(i64, Vec<u8>, String)>(query.sql(), query.params())? {
+            let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
+            if places.get(&hash).is_some_and(|fresh| *fresh != place) {
+                found.push(Elsewhere { id, hash, place });
+            }
+        }
+    }
+    Ok(found)
+}
+/// Its content is found at another place from now on. `false`: the row has changed since.
+pub fn move_to(tx: &mut Tx<'_>, row: &Elsewhere, place: &str) -> Result<bool> {
+    let changed = tx.execute(
+        "UPDATE blob SET place = $3 WHERE id = $1 AND place = $2",
+        params![row.id, row.place.as_str(), place],
+    )?;
+    Ok(changed == 1)
 }
 
 /// A size as the table has it.

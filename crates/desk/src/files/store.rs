@@ -46,9 +46,11 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Shared {
     pack: Option<Pack>,
+    /// The number of the last one, which is not given again though the folder may be another by then.
+    pack_last: u64,
     recent: HashMap<[u8; 32], String>,
-    /// Folders under `file/` whose names are known to be on the disk.
-    synced: HashSet<PathBuf>,
+    /// Folders under `file/`, by device and inode, whose names are known to be on the disk.
+    synced: HashSet<(u64, u64)>,
     /// Numbers the partial files of this process.
     parts: u64,
 }
@@ -121,14 +123,16 @@ impl Store {
     }
 
     /// Writes all, durably when it returns: small ones into one pack file with one sync, zstd when it
-    /// gains. Content that this process has written lately, or that has a file of its own, is not written again.
+    /// gains. Content that this process has written lately, or that has a file of its own, is read back and, where it is
+    /// whole, not written again.
     pub fn put_all(&self, contents: &[&[u8]]) -> Result<Vec<Stored>> {
         self.put_new(contents, &[])
     }
 
     /// The same, for who has asked the database what is there already (`blob::known`): that is not written again.
     pub fn put_new(&self, contents: &[&[u8]], known: &[Stored]) -> Result<Vec<Stored>> {
-        let mut places: HashMap<[u8; 32], String> = known.iter().map(|s| (s.hash, s.place.clone())).collect();
+        let known: HashMap<&[u8; 32], &String> = known.iter().map(|s| (&s.hash, &s.place)).collect();
+        let mut places: HashMap<[u8; 32], String> = HashMap::new();
         let (mut hashes, mut batch, mut large) = (Vec::new(), Batch::default(), HashMap::new());
         // Hashing and compressing need no lock.
         for content in contents {
@@ -137,7 +141,9 @@ impl Store {
             if places.contains_key(&hash) || batch.has(&hash) || large.contains_key(&hash) {
                 continue;
             }
-            if let Some(place) = self.there(&hash)? {
+            let named = known.get(&hash).filter(|place| self.is_whole(place, &hash));
+            let there = named.map_or_else(|| self.there(&hash), |place| Ok(Some((*place).clone())))?;
+            if let Some(place) = there {
                 places.insert(hash, place);
                 continue;
             }
@@ -198,7 +204,17 @@ impl Store {
         Ok(io::copy(&mut self.open_blob(place, hash)?, &mut io::sink())?)
     }
 
-    /// The same of a file that holds this content alone.
+    /// Whether what is stored there is this content, all of it. What cannot be read is not.
+    pub fn is_whole(&self, place: &str, hash: &[u8]) -> bool {
+        self.look_at(place, hash).is_ok()
+    }
+
+    /// From now on this content is taken to be there, for as long as it is whole.
+    pub(crate) fn is_at(&self, hash: [u8; 32], place: &str) {
+        self.remember(&HashMap::from([(hash, place.to_owned())]));
+    }
+
+    /// Reads all of a file that holds this content alone.
     pub(super) fn look_at_file(path: &Path, hash: &[u8]) -> Result<u64> {
         Ok(io::copy(&mut Content::open(path.to_owned(), 0, hash)?, &mut io::sink())?)
     }
@@ -232,13 +248,18 @@ impl Store {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where this content is, and is whole: what has the right name may have been cut off or damaged since.
     fn there(&self, hash: &[u8; 32]) -> Result<Option<String>> {
-        if let Some(place) = self.shared().recent.get(hash) {
-            return Ok(Some(place.clone()));
+        let recent = self.shared().recent.get(hash).cloned();
+        if let Some(place) = recent {
+            if self.is_whole(&place, hash) {
+                return Ok(Some(place));
+            }
+            self.shared().recent.remove(hash);
         }
         let place = file_place(hash);
         let path = self.root.join(&place);
-        if !path.exists() {
+        if !path.exists() || !self.is_whole(&place, hash) {
             return Ok(None);
         }
         // Whoever made it may have been killed before its name was on the disk.

@@ -8,6 +8,7 @@ pub mod filing;
 pub mod held;
 pub mod inbox;
 pub mod joining;
+pub mod mending;
 pub mod on_server;
 mod outcome;
 pub mod piped;

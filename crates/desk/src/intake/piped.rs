@@ -2,6 +2,7 @@
 //! is known again by its content alone.
 use super::inbox::NUMBERED_NOWHERE;
 use super::record::{self, Arrival, Source};
+use crate::files::blob::{self, Blob};
 use crate::mailboxes::cursor::{self, Cursor};
 use crate::mailboxes::usual;
 use crate::{Refusal, Result, db::Tx, params};
@@ -23,6 +24,19 @@ pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result
         params![mailbox_id, content_key.as_slice()],
     )?;
     Ok(found.map(|(id,)| id))
+}
+
+/// The same, with where its raw message is.
+pub fn known_with_bytes(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    content_key: &[u8; 32],
+) -> Result<Option<(i64, Blob)>> {
+    let found: Option<(i64, i64)> = tx.maybe(
+        "SELECT id, blob_id FROM inbox WHERE mailbox_id = $1 AND content_key = $2",
+        params![mailbox_id, content_key.as_slice()],
+    )?;
+    found.map(|(id, blob_id)| Ok((id, blob::get(tx, blob_id)?))).transpose()
 }
 
 /// Records it under the next number of its mailbox (`arrival.uid` is not looked at), and wakes the filing round. A

@@ -39,6 +39,12 @@ pub struct Prepared {
     /// In the order of `message.attachments`.
     pub attachments: Vec<Stored>,
 }
+impl Prepared {
+    /// What of it is in the store.
+    pub fn parts(&self) -> impl Iterator<Item = &Stored> {
+        self.html.iter().chain(&self.attachments)
+    }
+}
 /// Never fails on a message.
 pub fn parse(raw: &[u8]) -> Parsed {
     let mut message = mail::message::parse(raw);

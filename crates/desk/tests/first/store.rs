@@ -1,5 +1,5 @@
 //! Bytes by content: durable, once, and never wrong.
-use desk::files::store::{Content, Store};
+use desk::files::store::{Content, Store, Stored};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
@@ -192,6 +192,36 @@ fn the_same_content_is_written_once() {
 }
 
 #[test]
+fn what_was_damaged_since_is_written_again_by_whichever_way_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for content in [noise(1000, 1), noise(3_000_000, 2)] {
+        type Way<'a> = &'a dyn Fn(&Store) -> desk::Result<Stored>;
+        let ways: [Way<'_>; 4] = [
+            &|store| store.put(&content),
+            &|store| store.put_alone(&content),
+            &|store| store.put_stream(&mut content.as_slice()),
+            &|store| Ok(store.put_new(&[&content], &[store.put(&content)?])?.remove(0)),
+        ];
+        let mut stored = store.put(&content).unwrap();
+        for way in ways {
+            for other_process in [false, true] {
+                let path = folder.path().join(stored.place.split('@').next().unwrap());
+                // Of its length, as by a bad sector.
+                let mut bytes = fs::read(&path).unwrap();
+                let last = bytes.len() - 1;
+                bytes[last] ^= 1;
+                fs::write(&path, bytes).unwrap();
+                assert!(!store.is_whole(&stored.place, &stored.hash));
+                let other = Store::open(folder.path()).unwrap();
+                stored = way(if other_process { &other } else { &store }).unwrap();
+                assert_eq!(store.get(&stored.place, &stored.hash).unwrap(), content);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_torn_end_of_a_pack_harms_nothing_that_was_stored() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -212,6 +242,66 @@ fn the_torn_end_of_a_pack_harms_nothing_that_was_stored() {
         }
         let lost = next.get(&stored[9].place, &stored[9].hash).unwrap_err().to_string();
         assert!(lost.contains("pack/00000001"), "{lost}");
+    }
+}
+
+/// As `cp -a` does it.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copied(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_put_after_a_pack_or_the_folder_was_replaced_is_where_it_is_looked_for() {
+    type Harm = fn(&Path, &Path);
+    let harms: [(&str, Harm); 7] = [
+        ("moved", |root, away| fs::rename(root.join("pack/00000001"), away).unwrap()),
+        ("removed", |root, _| fs::remove_file(root.join("pack/00000001")).unwrap()),
+        ("replaced as by rsync", |root, away| {
+            fs::copy(root.join("pack/00000001"), away).unwrap();
+            fs::rename(away, root.join("pack/00000001")).unwrap();
+        }),
+        ("written over by a shorter one", |root, _| {
+            let earlier = fs::read(root.join("pack/00000001")).unwrap();
+            fs::write(root.join("pack/00000001"), &earlier[..earlier.len() / 2]).unwrap();
+        }),
+        ("its folder moved", |root, away| {
+            fs::rename(root.join("pack"), away).unwrap();
+            fs::create_dir(root.join("pack")).unwrap();
+        }),
+        ("the folder copied and put back", |root, away| {
+            fs::rename(root, away).unwrap();
+            copied(away, root);
+        }),
+        ("another folder in its place", |root, away| {
+            fs::rename(root, away).unwrap();
+            Store::open(root).unwrap().put(&noise(300, 5)).unwrap();
+        }),
+    ];
+    for (what, harm) in harms {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, away) = (folder.path().join("blobs"), folder.path().join("away"));
+        let store = Store::open(&root).unwrap();
+        store.put(&noise(1000, 1)).unwrap();
+        store.put(&noise(1000, 2)).unwrap();
+        harm(&root, &away);
+        for (seed, bytes) in [(3, 1000), (4, 1000), (5, 1_100_000)] {
+            let content = noise(bytes, seed);
+            let stored = store.put(&content).unwrap();
+            assert!(!stored.place.starts_with("pack/00000001@"), "{what}: a number is given once");
+            let after_a_restart = Store::open(&root).unwrap();
+            assert!(after_a_restart.get(&stored.place, &stored.hash).unwrap() == content, "{what}");
+        }
+        // And what was there before the harm is written again where it is gone.
+        let again = store.put(&noise(1000, 2)).unwrap();
+        assert!(store.is_whole(&again.place, &again.hash), "{what}");
     }
 }
 

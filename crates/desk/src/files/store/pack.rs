@@ -1,12 +1,16 @@
 //! The pack that this process appends to: what is small, one record after another.
 use super::{Store, said, sync_folder};
 use crate::Result;
+use anyhow::anyhow;
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
 
 /// A pack that is longer is not appended to any more.
 const PACK_BYTES: u64 = 256 * 1024 * 1024;
+/// A pack that is replaced while it is written to is written anew, this often at most.
+const REPLACED_MAX: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Pack {
@@ -38,41 +42,84 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut shared = self.shared();
-        let pack = match shared.pack.take() {
-            Some(pack) if pack.length < PACK_BYTES => pack,
-            _ => self.new_pack()?,
+        let mut pack = match shared.pack.take() {
+            Some(pack) if pack.length < PACK_BYTES => self.or_new(pack)?,
+            _ => self.new_pack(shared.pack_last)?,
         };
-        let begin = pack.length;
-        let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
-        if let Err(e) = written {
-            self.cut_off(pack.number, begin);
-            return Err(said(&self.root.join("pack"), "written", e).into());
+        for _ in 0..REPLACED_MAX {
+            let begin = pack.length;
+            let written = pack.file.write_all_at(&batch.bytes, begin).and_then(|()| pack.file.sync_data());
+            if let Err(e) = written {
+                self.cut_off(&pack, begin);
+                return Err(said(&self.root.join("pack"), "written", e).into());
+            }
+            pack.length = begin + batch.bytes.len() as u64;
+            let number = pack.number;
+            shared.pack_last = number;
+            pack = self.or_new(pack)?;
+            if pack.number == number {
+                let place = |offset: u64| format!("pack/{number:08}@{}", begin + offset);
+                let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
+                shared.pack = Some(pack);
+                return Ok(places);
+            }
         }
-        let place = |offset: u64| format!("pack/{:08}@{}", pack.number, begin + offset);
-        let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
-        shared.pack = Some(Pack { length: begin + batch.bytes.len() as u64, ..pack });
-        Ok(places)
+        let folder = self.root.join("pack");
+        Err(anyhow!("{} is being replaced again and again, so nothing is stored there", folder.display())
+            .into())
+    }
+
+    /// The pack while its path leads to it, and it is as long as it was left: what is written to a file that somebody has moved
+    /// away, removed or written over, with its folder or alone, is on no disk that anybody looks at, though each write and
+    /// each sync of it succeeds. Otherwise a new pack, in the folder that is there now.
+    fn or_new(&self, pack: Pack) -> Result<Pack> {
+        let path = self.path_of(pack.number);
+        let is_there = || -> io::Result<bool> {
+            let (open, there) = (pack.file.metadata()?, fs::metadata(&path)?);
+            Ok((open.dev(), open.ino()) == (there.dev(), there.ino()) && open.len() == pack.length)
+        };
+        // Where that cannot be said the next file tells.
+        if is_there().unwrap_or(false) {
+            return Ok(pack);
+        }
+        let new = self.new_pack(pack.number)?;
+        tracing::warn!(
+            "{} was moved, removed or replaced while Postern wrote to it: it goes on in {:08}. Run `postern check`",
+            path.display(),
+            new.number
+        );
+        Ok(new)
     }
 
     /// After an error nobody knows what of it is on the disk (and a second sync may say that all is well): the pack is not appended
     /// to again. Nothing names its end, which is given back, as what failed may be that there is no room; so is a pack that holds
     /// nothing else. Where that fails as well, it stays.
-    fn cut_off(&self, number: u64, begin: u64) {
-        let path = self.root.join("pack").join(format!("{number:08}"));
+    fn cut_off(&self, pack: &Pack, begin: u64) {
+        let path = self.path_of(pack.number);
+        let its_own = |about: fs::Metadata| {
+            pack.file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (about.dev(), about.ino()))
+        };
+        if !fs::metadata(&path).is_ok_and(its_own) {
+            return;
+        }
         let _ = match begin {
             0 => fs::remove_file(&path),
             _ => OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(begin)),
         };
     }
 
-    /// The first number that nobody has, taken by making the file.
-    fn new_pack(&self) -> Result<Pack> {
+    fn path_of(&self, number: u64) -> PathBuf {
+        self.root.join("pack").join(format!("{number:08}"))
+    }
+
+    /// The first number after these that nobody has, taken by making the file.
+    fn new_pack(&self, after: u64) -> Result<Pack> {
         let folder = self.root.join("pack");
         let numbers = fs::read_dir(&folder).map_err(|e| said(&folder, "read", e))?;
         let highest =
             numbers.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max();
-        for number in highest.map_or(1, |n| n + 1).. {
-            let path = folder.join(format!("{number:08}"));
+        for number in highest.unwrap_or(0).max(after) + 1.. {
+            let path = self.path_of(number);
             match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => {
                     sync_folder(&folder)?;
@@ -91,15 +138,18 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    /// A store whose pack cannot be written, with so much in it that is named, and a torn end.
+    /// A store whose pack cannot be written, with so much in it that is named.
     fn fails_after(root: &std::path::Path, whole: &[u8]) -> Store {
         let store = Store::open(root).unwrap();
-        let pack = store.new_pack().unwrap();
-        let path = root.join("pack").join(format!("{:08}", pack.number));
-        (&pack.file).write_all(&[whole, b"torn"].concat()).unwrap();
-        let file = File::open(&path).unwrap();
+        let pack = store.new_pack(0).unwrap();
+        (&pack.file).write_all(whole).unwrap();
+        let file = File::open(store.path_of(pack.number)).unwrap();
         store.shared().pack = Some(Pack { file, length: whole.len() as u64, ..pack });
         store
+    }
+    fn packs(root: &std::path::Path) -> Vec<Vec<u8>> {
+        let packs = fs::read_dir(root.join("pack")).unwrap();
+        packs.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
     }
 
     #[test]
@@ -110,9 +160,12 @@ mod tests {
             let mut batch = Batch::default();
             batch.add([1; 32], b"more");
             assert!(store.append(batch).is_err() && store.shared().pack.is_none());
-            let packs = fs::read_dir(folder.path().join("pack")).unwrap();
-            let there: Vec<Vec<u8>> = packs.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
-            assert_eq!(there, left);
+            assert_eq!(packs(folder.path()), left);
+            // Or some of it came to the disk.
+            let store = fails_after(folder.path(), &[whole, b"torn"].concat());
+            let pack = store.shared().pack.take().unwrap();
+            store.cut_off(&pack, whole.len() as u64);
+            assert_eq!(packs(folder.path()), [left.clone(), left].concat());
         }
     }
 }

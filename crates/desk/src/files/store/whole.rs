@@ -4,9 +4,9 @@ use super::{Store, said, sync_folder};
 use crate::Result;
 use crate::files::record::Recorder;
 use anyhow::Context as _;
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 /// What gets a file of its own.
@@ -57,9 +57,11 @@ impl Store {
     pub(super) fn sync_name(&self, path: &Path) -> Result<()> {
         let folder = path.parent().context("invariant: a place has a folder")?;
         sync_folder(folder)?;
-        if !self.shared().synced.contains(folder) {
+        let about = fs::metadata(folder).map_err(|e| said(folder, "read", e))?;
+        let which = (about.dev(), about.ino());
+        if !self.shared().synced.contains(&which) {
             sync_folder(&self.root.join("file"))?;
-            self.shared().synced.insert(folder.to_owned());
+            self.shared().synced.insert(which);
         }
         Ok(())
     }
