@@ -10,7 +10,7 @@ pub(crate) const CODE: &str = "mail_on_hold";
 
 pub(crate) async fn refused(courier: &Courier, what: &str) -> Result<(), Trouble> {
     let hold = courier.read(mail_hold::find).await?;
-    let release = "Release it on any page of the Admin Panel or with `postern mail release`";
+    let release = "Release it under Emails › Hold in the Admin Panel or with `postern mail release`";
     let (why, remedy) = match hold {
         Some(hold) if hold.backup_of.is_some() => (
             "Mail is on hold on this desk",

@@ -354,7 +354,7 @@ fn reason(sum: &Sum, whole: &Whole, put_off: &BTreeMap<u32, PutOff>) -> String {
         }
         _ => {
             "Reading has gone past what is missing: Start From was changed after reading began, the server left it out when it \
-             was searched by date, the desk was restored from an older backup, or rows of the database were lost."
+             was searched by date or did not give it out when it was asked for, the desk was restored from an older backup, or rows of the database were lost."
         }
     };
     let unlisted = match whole.unlisted {

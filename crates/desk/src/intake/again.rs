@@ -74,8 +74,8 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     give_up_its_number(tx, id, mailbox_id, &folder)?;
     if state != State::Filed.as_str() {
         tx.execute(
-            "UPDATE inbox SET state = 'ignored', reason_code = 'asked_for', reason = $2 WHERE id = $1",
-            params![id, ASKED_FOR],
+            "UPDATE inbox SET state = 'ignored', reason_code = $2, reason = $3 WHERE id = $1",
+            params![id, ASKED_FOR_CODE, ASKED_FOR],
         )?;
     }
     event::append(tx, by, Subject::Inbox(id), "asked_for", json!({ "was": reason }))?;
@@ -87,6 +87,7 @@ fn ask_again(tx: &mut Tx<'_>, by: &By, id: i64) -> Result<bool> {
     Ok(true)
 }
 
+pub(super) const ASKED_FOR_CODE: &str = "asked_for";
 const ASKED_FOR: &str = "Its server was asked for it again: what came of that has a row of its own.";
 
 /// Where another row has what came of the message.

@@ -9,9 +9,11 @@ mod known;
 
 pub use compare::{Change, Ending, Place};
 
+use super::again;
 use super::filing::{self, Prepared};
 use super::inbox::{Claim, Outcome, State};
 use super::record::{self, Arrival, Head, Source};
+use super::screen;
 use crate::db::{self, Db, Durability, FromRow, Options, Query, Row, Tx};
 use crate::files::store::Stored;
 use crate::mailboxes::cursor::Cursor;
@@ -190,6 +192,9 @@ impl Scratch {
         came: &Came,
         read: std::result::Result<Prepared, Outcome>,
     ) -> Result<Option<Difference>> {
+        if !self.may_compare(came)? {
+            return Ok(None);
+        }
         let id = came.claim.inbox_id;
         let message = read.as_ref().ok().map(|prepared| &prepared.message);
         let (then, known) = desk.read(|tx| -> Result<_> {
@@ -219,6 +224,17 @@ impl Scratch {
             now: filed.now,
             changes,
         }))
+    }
+
+    /// Not the copy of a letter whose first one, in another mailbox, is not among these, nor what only stood for a message that was
+    /// asked for since.
+    fn may_compare(&self, came: &Came) -> Result<bool> {
+        if came.code != screen::KNOWN_ELSEWHERE {
+            return Ok(came.code != again::ASKED_FOR_CODE);
+        }
+        let elsewhere = "SELECT EXISTS (SELECT 1 FROM inbox WHERE content_key = $1 AND mailbox_id <> $2)";
+        let key = &came.arrival.content_key.key[..];
+        Ok(self.db.read(|tx| tx.one::<(bool,)>(elsewhere, params![key, came.claim.mailbox_id]))?.0)
     }
 
     fn filed(

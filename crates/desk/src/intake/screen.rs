@@ -76,8 +76,9 @@ fn files(tx: &mut Tx<'_>, entry_id: i64) -> Result<Vec<Vec<u8>>> {
 pub(super) fn known_elsewhere(batch: &Batch, claim: &Claim) -> Option<(i64, Verdict)> {
     let (address, ticket_id, number) = batch.is_elsewhere(claim)?;
     let reason = format!("The same letter came to {address} and is on ticket #{number}.");
-    Some((ticket_id, Verdict::Ignore { code: "known_elsewhere", reason }))
+    Some((ticket_id, Verdict::Ignore { code: KNOWN_ELSEWHERE, reason }))
 }
+pub(super) const KNOWN_ELSEWHERE: &str = "known_elsewhere";
 /// What a machine wrote in answer to something and that joins no ticket: an absence note to a letter that was sent from
 /// elsewhere, another desk's acknowledgement, a receipt. As a ticket each would be work for nobody; so a person
 /// decides, and receipts are ignored. What a machine writes of its own accord (an alarm, an order, a newsletter) is mail
