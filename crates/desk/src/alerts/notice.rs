@@ -301,10 +301,12 @@ pub(super) fn try_again(tx: &mut Tx<'_>) -> Result<()> {
     tx.wake("notice");
     Ok(())
 }
-/// Why letters about alerts wait, if any does: no mailbox could carry them.
+/// Why letters about alerts wait, if any does: no mailbox could carry them. One about what is over is nobody's trouble any more.
 pub fn why_unsent(tx: &mut Tx<'_>) -> Result<Option<String>> {
     let why: Option<(String,)> = tx.maybe(
-        "SELECT answer FROM notice WHERE state = 'waiting' AND channel = 'mail' AND answer <> '' ORDER BY id LIMIT 1",
+        "SELECT answer FROM notice WHERE state = 'waiting' AND channel = 'mail' AND answer <> ''
+             AND NOT EXISTS (SELECT 1 FROM alert WHERE id = notice.alert_id AND gone_at IS NOT NULL)
+         ORDER BY id LIMIT 1",
         params![],
     )?;
     Ok(why.map(|(why,)| why))

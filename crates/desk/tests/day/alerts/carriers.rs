@@ -50,6 +50,18 @@ fn no_mailbox_that_cannot_send_carries_an_alert_and_one_that_only_gets_nothing_d
 }
 
 #[test]
+fn what_nobody_could_be_mailed_is_nobodys_trouble_once_it_is_over() {
+    let day = day();
+    day.write(|tx| Ok(tx.execute("UPDATE mailbox SET out_active = 0", params![])?));
+    breaks(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 10);
+    assert!(day.read(notice::why_unsent).is_some());
+    mended(&day, SUPPORT, Side::Incoming);
+    minutes(&day, 10);
+    assert_eq!(day.read(notice::why_unsent), None);
+}
+
+#[test]
 fn a_letter_that_waits_for_a_mailbox_which_breaks_meanwhile_goes_out_through_another_one_once() {
     let day = day();
     day.mailbox("third@desk.example", "Third");
