@@ -10,8 +10,10 @@
 //! providers.toml  postern.key          what the program adds; the key only when it is asked for
 //! ```
 mod audit;
+mod put_back;
 
 pub use audit::{Audit, Damaged, of_restored};
+pub use put_back::put_back;
 
 use crate::db::Db;
 use crate::files::copy::{self, Copied};

@@ -173,7 +173,9 @@ fn blob_row(
         Ok(bytes) => format!("is {bytes} bytes long and not {size_bytes}"),
         Err(error) => format!("cannot be read: {error}"),
     };
-    let remedy = format!("Restore {place} from a backup of the files.");
+    let remedy = "`postern restore DIR --files` writes it back, where DIR is the folder of a backup. Copy no file over it: what came \
+                  later is in the same one."
+        .to_owned();
     faults.push(Fault { kind: "blob_broken", what: format!("File {id} ({place}) {why}."), remedy });
 }
 

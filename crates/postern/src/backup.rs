@@ -106,9 +106,11 @@ fn text(program: &Program, dir: &Path, made: &Made, key: bool) -> String {
     };
     let mut found = named(&made.audit, "the files of this desk");
     if !found.is_empty() {
-        found.push_str(
-            "Everything else is in the backup. Put the files back from an older backup, look at the disk, and run `postern check`.\n",
-        );
+        found.push_str(&format!(
+            "Everything else is in the backup. `postern restore {} --files` writes back what a backup has whole, this one or an older \
+             one. Look at the disk, and run `postern check`.\n",
+            dir.display()
+        ));
     }
     let mended = match made.audit.mended {
         0 => String::new(),

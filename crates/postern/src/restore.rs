@@ -1,7 +1,8 @@
-//! `postern restore`: a desk out of a backup, into a data folder without one, with its mail on hold.
+//! `postern restore`: a desk out of a backup, into a data folder without one, with its mail on hold. With `--files`: what the
+//! desk that is here has lost of its mail and attachments.
 use crate::backup::{self as backups, KEY, PROVIDERS};
 use crate::config::Config;
-use crate::open;
+use crate::open::{self, Missing};
 use crate::output::{self, Done, Failure};
 use crate::{Program, json};
 use anyhow::Context as _;
@@ -25,9 +26,15 @@ pub struct Restore {
     /// Print the moments that can be restored, and restore nothing
     #[arg(long)]
     list: bool,
+    /// Write back into the desk that is here what is damaged or missing of its mail and attachments, and nothing else
+    #[arg(long, conflicts_with_all = ["of", "list"])]
+    files: bool,
 }
 
 pub fn run(program: &Program, asked: &Restore) -> Result<Done, Failure> {
+    if asked.files {
+        return files(program, &asked.dir);
+    }
     let moments = backup::moments(&asked.dir)?;
     if asked.list {
         let items = moments.iter().map(|m| json!({ "name": m.name, "at": json::time(m.at) })).collect();
@@ -69,6 +76,38 @@ pub fn run(program: &Program, asked: &Restore) -> Result<Done, Failure> {
         "damaged": audit.damaged.iter().map(backups::damaged).collect::<Vec<_>>(),
     });
     output::print(program.json, &document, || text(config, moment, asked_again, key, &audit))?;
+    Ok(backups::ended(&audit))
+}
+
+/// Beside the server or without it.
+fn files(program: &Program, dir: &Path) -> Result<Done, Failure> {
+    let desk = open::desk(&program.config, Missing::Refuse)?;
+    let audit = backup::put_back(&desk, dir, Clock::system().now())?;
+    let document = json!({
+        "done": "files_restored",
+        "looked_at": audit.looked_at,
+        "mended": audit.mended,
+        "damaged": audit.damaged.iter().map(backups::damaged).collect::<Vec<_>>(),
+    });
+    output::print(program.json, &document, || {
+        let mut text = match (audit.mended, audit.looked_at) {
+            (0, n) => format!("Nothing was written back: {n} messages and files were looked at.\n"),
+            (1, n) => {
+                format!("One of {n} messages and files was damaged or missing here, and is whole again.\n")
+            }
+            (many, n) => {
+                format!(
+                    "{many} of {n} messages and files were damaged or missing here, and are whole again.\n"
+                )
+            }
+        };
+        let left = backups::named(&audit, "the files of this desk");
+        if !left.is_empty() {
+            text.push_str(&left);
+            text.push_str("They are not whole in that folder either. Try an older backup.\n");
+        }
+        text
+    })?;
     Ok(backups::ended(&audit))
 }
 
@@ -188,7 +227,7 @@ fn text(config: &Config, moment: &Moment, asked_again: usize, key: bool, audit: 
     match audit.looked_at {
         _ if !damaged.is_empty() => {
             text.push_str(&damaged);
-            text.push_str("Everything else is here. Where another backup has them, put these files into the data folder.\n");
+            text.push_str("Everything else is here. Where another backup has them, `postern restore DIR --files` writes them back from it.\n");
         }
         n => text.push_str(&format!("All {n} messages and files that it names were read and are whole.\n")),
     }

@@ -60,7 +60,7 @@ struct LookedAt {
 }
 
 /// Id, hash and place of a content.
-type Row = (i64, Vec<u8>, String);
+pub(super) type Row = (i64, Vec<u8>, String);
 
 /// The last row of a content; what comes later may not be in a copy that is made now.
 pub(super) fn last(desk: &Desk) -> Result<i64> {
@@ -160,7 +160,12 @@ impl Auditor<'_> {
     }
 }
 
-fn pages(db: &Db, mut after: i64, up_to: i64, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+pub(super) fn pages(
+    db: &Db,
+    mut after: i64,
+    up_to: i64,
+    mut each: impl FnMut(Row) -> Result<()>,
+) -> Result<()> {
     const ROWS: &str = "SELECT id, hash, place FROM blob WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
     loop {
         let rows: Vec<Row> = db.read(|tx| tx.all(ROWS, params![after, up_to, PAGE]))?;
@@ -176,7 +181,7 @@ fn pack(place: &str) -> &str {
 }
 
 /// What a content belongs to, in words.
-fn owners(tx: &mut Tx<'_>, blob_id: i64) -> Result<Vec<String>> {
+pub(super) fn owners(tx: &mut Tx<'_>, blob_id: i64) -> Result<Vec<String>> {
     let mut owners = Vec::new();
     let mut find = |sql: &'static str, words: fn(&str, &str, &str) -> String| -> Result<()> {
         let rows: Vec<(i64, String, String)> = tx.all(sql, params![blob_id, OWNERS_MAX])?;

@@ -106,6 +106,50 @@ pub(super) fn stored(path: &Path, offset: u64) -> anyhow::Result<Vec<u8>> {
     Ok(record)
 }
 
+/// Where records begin in a pack, and the hash that each says it has. Behind what is damaged it goes on at the next record.
+pub(super) fn each(path: &Path, mut found: impl FnMut(u64, &[u8])) -> io::Result<()> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut at = 0;
+    while at + (HEAD_BYTES as u64) <= length {
+        let mut head = [0; HEAD_BYTES];
+        file.read_exact_at(&mut head, at)?;
+        let end = Head::read(&head).ok().map(|head| at + HEAD_BYTES as u64 + head.stored_bytes);
+        if end.is_some() {
+            found(at, head.get(HASH_AT..).unwrap_or_default());
+        }
+        at = match end {
+            // Lengths that are damaged lead to no other record.
+            Some(end) if end == length || begins_at(&file, end) => end,
+            _ => next_after(&file, at + 1)?.unwrap_or(length),
+        };
+    }
+    Ok(())
+}
+/// The hash stands at the end of the head.
+const HASH_AT: usize = HEAD_BYTES - 32;
+
+fn begins_at(file: &File, at: u64) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact_at(&mut magic, at).is_ok() && magic == *MAGIC
+}
+
+/// Where the next record may begin.
+fn next_after(file: &File, from: u64) -> io::Result<Option<u64>> {
+    let (mut at, mut piece) = (from, vec![0; 64 * 1024]);
+    loop {
+        let bytes = file.read_at(&mut piece, at)?;
+        let read = piece.get(..bytes).unwrap_or_default();
+        if let Some(offset) = read.windows(MAGIC.len()).position(|four| four == MAGIC) {
+            return Ok(Some(at + offset as u64));
+        }
+        if bytes < MAGIC.len() {
+            return Ok(None);
+        }
+        at += (bytes - MAGIC.len() + 1) as u64;
+    }
+}
+
 fn head(encoding: Encoding, stored_bytes: u64, content_bytes: u64, hash: [u8; 32]) -> Vec<u8> {
     let encoding = match encoding {
         Encoding::Plain => 0,

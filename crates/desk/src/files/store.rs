@@ -7,10 +7,12 @@
 //! it is whole; until then it is under `part/`.
 mod content;
 mod pack;
+mod search;
 mod whole;
 mod writer;
 
 pub use content::Content;
+pub use search::Found;
 pub use writer::Writer;
 
 use super::record;

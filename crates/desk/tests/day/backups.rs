@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-fn made(day: &Day, to: &Path, all: bool) -> Made {
+pub fn made(day: &Day, to: &Path, all: bool) -> Made {
     let asked = Asked { keep: 3, all };
     backup::make(&day.desk, to, &asked, day.later(60_000), [1; 16]).unwrap()
 }
@@ -17,7 +17,7 @@ fn damaged(made: &Made) -> Vec<String> {
     made.audit.damaged.iter().map(backup::Damaged::belongs_to).collect()
 }
 /// Of the raw messages, in the order in which they came.
-fn places(day: &Day) -> Vec<String> {
+pub fn places(day: &Day) -> Vec<String> {
     let read = day.read(|tx| {
         Ok(tx.all::<(String,)>(
             "SELECT b.place FROM inbox i JOIN blob b ON b.id = i.blob_id ORDER BY i.id",
@@ -27,7 +27,7 @@ fn places(day: &Day) -> Vec<String> {
     read.into_iter().map(|(place,)| place).collect()
 }
 /// Changes what is stored there, and changes it back when it is called again.
-fn harm(store: &Path, place: &str) {
+pub fn harm(store: &Path, place: &str) {
     let (pack, offset) = place.split_once('@').unwrap();
     let (file, at) = (fs::File::options().read(true).write(true).open(store.join(pack)).unwrap(), 70);
     let at = offset.parse::<u64>().unwrap() + at;

@@ -27,6 +27,7 @@ mod mail;
 mod outbox;
 mod outsider;
 mod parcels;
+mod putting_back;
 mod replay;
 mod replies;
 mod round_trips;

@@ -139,7 +139,7 @@ fn the_last_bytes_are_given_out_only_when_all_are_the_right_ones() {
                 },
             );
             let said = said.unwrap_err();
-            assert!(said.contains(&stored.place) && said.contains("restore this file"), "{said}");
+            assert!(said.contains(&stored.place) && said.contains("postern restore --files"), "{said}");
             assert!(given < content.len(), "byte {at}: {given}");
         }
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();

@@ -107,3 +107,38 @@ async fn what_is_damaged_is_named_and_the_rest_is_backed_up_and_a_whole_copy_sta
     last.run(&["restore", &to, "--of", &newest]).fine();
     last.run(&["check"]).fine();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_check_says_to_do_brings_back_one_letter_and_loses_none() {
+    let program = desk(Program::new());
+    let server = program.serve();
+    let (_, to) = folder(&program);
+    for i in 0..2 {
+        pipe(&program, i, "");
+    }
+    tickets(&program, 2).await;
+    program.run(&["backup", &to]).fine();
+    pipe(&program, 2, "");
+    tickets(&program, 3).await;
+    let store = program.data().join("blobs");
+    damage(&store, &places(&program)[0]);
+    let checked = program.run(&["check"]);
+    assert_eq!(checked.status, 1);
+    let said = checked.out.contains("`postern restore DIR --files` writes it back");
+    assert!(said && !checked.out.contains("Restore pack/"), "{}", checked.out);
+    // Beside the server.
+    let restored = program.run(&["restore", &to, "--files", "--json"]).fine().json();
+    assert_eq!((&restored["done"], &restored["mended"]), (&"files_restored".into(), &1.into()), "{restored}");
+    program.run(&["check"]).fine();
+    // What no backup has is named, and the status says so.
+    damage(&store, &places(&program)[2]);
+    let left = program.run(&["restore", &to, "--files"]);
+    assert_eq!(left.status, 1, "{left:?}");
+    assert!(
+        left.out.contains("Matter 2") && left.out.contains("not whole in that folder either"),
+        "{}",
+        left.out
+    );
+    server.stop();
+    program.run(&["restore", &to, "--files", "--list"]).fails(2, &["cannot be used with"]);
+}

@@ -99,5 +99,8 @@ impl Read for Content {
 }
 
 fn broken(path: &std::path::Path, offset: u64) -> String {
-    format!("{} cannot be read at {offset}; restore this file from a backup", path.display())
+    format!(
+        "{} cannot be read at {offset}; `postern restore --files` writes it back from a backup",
+        path.display()
+    )
 }
