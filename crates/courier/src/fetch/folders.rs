@@ -124,6 +124,12 @@ impl InFolders<'_> {
             let Some(cursor) = work.stretch(shelf, cursor, &mut names, stop, tally).await? else {
                 return Ok(None);
             };
+            if work.is_another {
+                // Under a number of its own, from its beginning.
+                (opened, names) = shelf.select(courier, mailbox).await?;
+                (known, work.is_another) = (Some(cursor), false);
+                continue;
+            }
             if !work.trials.put_off.is_empty() {
                 break cursor; // what is listed further is listed again, after what does not come for now
             }

@@ -18,11 +18,13 @@ const AT_ONCE: i64 = 200;
 /// Deleted with one session; the rest goes with the next ones.
 const AT_THE_END_MAX: i64 = 100_000;
 
+/// All but these, which are not known to be the letters that were recorded.
 pub(super) async fn settle(
     courier: &Courier,
     shelf: &mut Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
+    without: &BTreeSet<u32>,
 ) -> Result<(), Broke> {
     // Settled with the commit that recorded it, or by the end of the session.
     if mailbox.fetched == Fetched::Nothing || matches!(shelf, Shelf::Pop3(_)) {
@@ -31,7 +33,7 @@ pub(super) async fn settle(
     let folder = Place::of(mailbox, uid_validity);
     let mut works = false;
     loop {
-        let wanted = folder.wanted(courier, mailbox, AT_ONCE).await?;
+        let wanted = folder.wanted(courier, mailbox, AT_ONCE, without).await?;
         if wanted.uids.is_empty() {
             return Ok(());
         }
@@ -82,16 +84,23 @@ impl Place {
     }
 
     /// The lowest, without those that rest.
-    async fn wanted(&self, courier: &Courier, mailbox: &Mailbox, at_once: i64) -> desk::Result<Wanted> {
+    async fn wanted(
+        &self,
+        courier: &Courier,
+        mailbox: &Mailbox,
+        at_once: i64,
+        without: &BTreeSet<u32>,
+    ) -> desk::Result<Wanted> {
         let (resting, half, knows_refused) = self.remembered(courier, mailbox, |unsettled| {
             (unsettled.resting(courier.now()), unsettled.half(), unsettled.knows_refused())
         });
-        let limit = at_once.saturating_add(i64::try_from(resting.len()).unwrap_or(i64::MAX));
+        let left_out = resting.len() + without.len();
+        let limit = at_once.saturating_add(i64::try_from(left_out).unwrap_or(i64::MAX));
         let place = self.clone();
         let mut uids = courier.read(move |tx| on_server::unsettled(tx, place.on_server(), limit)).await?;
         let is_all = i64::try_from(uids.len()).is_ok_and(|count| count < limit);
         let listed = is_all.then(|| uids.iter().copied().collect());
-        uids.retain(|uid| !resting.contains(uid));
+        uids.retain(|uid| !resting.contains(uid) && !without.contains(uid));
         Ok(Wanted { uids, listed, half, knows_refused })
     }
 
@@ -180,7 +189,7 @@ pub(super) async fn settle_at_the_end(
         return Ok(());
     }
     let folder = Place::of(mailbox, uid_validity);
-    let wanted = folder.wanted(courier, mailbox, AT_THE_END_MAX).await?;
+    let wanted = folder.wanted(courier, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
     let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
     let marked = std::mem::take(&mut came.done);
     if came.end.is_some() || marked.is_empty() {

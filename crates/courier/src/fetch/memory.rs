@@ -1,6 +1,7 @@
 //! What this process remembers of how servers behaved, beside what the desk keeps. A restart begins anew, which costs another
 //! try and no mail.
 use super::settling::Unsettled;
+use desk::intake::inbox::NUMBERED_NOWHERE;
 use desk::intake::on_server;
 use desk::mailboxes::mailbox::{Fetched, Mailbox};
 use std::collections::{HashMap, HashSet};
@@ -8,9 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A folder whose messages are numbered anew more often than this is not read from its beginning each time.
 const RENUMBERED_MS: i64 = 60 * 60_000;
-/// Between two looks at the newest letters of a folder.
-const LOOKED_MS: i64 = 60 * 60_000;
-const NEVER: i64 = i64::MAX;
+/// Between two looks at letters of a folder in which nothing new came.
+const LOOKED_MS: i64 = 15 * 60_000;
+/// Dates that are remembered of one folder.
+const DATES_MAX: usize = 20_000;
 
 /// A folder and the numbering of its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,10 +40,7 @@ impl Place {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     seen: Mutex<HashMap<Place, Seen>>,
-    /// When the newest letters of a folder were looked at last; for ever where their dates say nothing.
-    looked_at: Mutex<LookedAt>,
 }
-type LookedAt = HashMap<(i64, String), i64>;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -51,6 +50,49 @@ struct Seen {
     gone: HashSet<u32>,
     was_empty: bool,
     unsettled: Unsettled,
+    dates: Dates,
+    /// When it was last found to hold other letters under UIDs that were given before.
+    given_again_at: Option<i64>,
+}
+
+/// What the server says of when letters came that are recorded.
+#[derive(Debug, Default)]
+pub(super) struct Dates {
+    looked_at: Option<i64>,
+    /// They are others each time, or there are none: they say nothing of whether it is the same letter.
+    pub say_nothing: bool,
+    /// Of letters that are the same under another date, or seem so: what that is.
+    others: HashMap<u32, Other>,
+}
+
+/// Another date than the recorded one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Other {
+    pub at: i64,
+    /// This very letter was found to be the recorded one.
+    pub is_sure: bool,
+}
+
+impl Dates {
+    /// Whether letters are to be looked at now though nothing came.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        self.looked_at.is_none_or(|at| now.saturating_sub(at).saturating_abs() >= LOOKED_MS)
+    }
+
+    pub(super) fn looked(&mut self, now: i64) {
+        self.looked_at = Some(now);
+    }
+
+    pub(super) fn other(&self, uid: u32) -> Option<Other> {
+        self.others.get(&uid).copied()
+    }
+
+    pub(super) fn note(&mut self, uid: u32, other: Other) {
+        if self.others.len() >= DATES_MAX {
+            self.others.clear();
+        }
+        self.others.insert(uid, other);
+    }
 }
 
 impl Memory {
@@ -59,28 +101,9 @@ impl Memory {
         look(all.entry(place.clone()).or_default())
     }
 
-    fn looked_at(&self) -> MutexGuard<'_, LookedAt> {
-        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the newest letters of a folder are to be looked at now: once an hour.
-    pub(super) fn looks_at_newest(&self, mailbox_id: i64, folder: &str, now: i64) -> bool {
-        let mut all = self.looked_at();
-        let last = all.get(&(mailbox_id, folder.to_owned())).copied();
-        let is_due =
-            last.is_none_or(|at| now.saturating_sub(at).saturating_abs() >= LOOKED_MS && at != NEVER);
-        if is_due {
-            all.insert((mailbox_id, folder.to_owned()), now);
-        }
-        is_due
-    }
-    /// Their dates are others each time, and say nothing of whether they are the same letters.
-    pub(super) fn looks_no_more(&self, mailbox_id: i64, folder: &str) {
-        self.looked_at().insert((mailbox_id, folder.to_owned()), NEVER);
-    }
-
-    pub(super) fn never_looks(&self, mailbox_id: i64, folder: &str) -> bool {
-        self.looked_at().get(&(mailbox_id, folder.to_owned())).is_some_and(|at| *at == NEVER)
+    /// Of when letters of this folder came.
+    pub(super) fn dates<T>(&self, place: &Place, look: impl FnOnce(&mut Dates) -> T) -> T {
+        self.of(place, |seen| look(&mut seen.dates))
     }
 
     /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.
@@ -99,6 +122,17 @@ impl Memory {
         all.iter_mut()
             .filter(|(place, _)| place.mailbox_id == mailbox_id)
             .for_each(|(_, seen)| seen.unsettled.wake());
+    }
+
+    /// Whether a folder holds other letters under UIDs that were given before, for the second time within an hour.
+    pub(super) fn is_given_again(&self, mailbox: &Mailbox, now: i64) -> bool {
+        // Whatever its number is: that is another one each time.
+        self.of(&Place::of(mailbox, NUMBERED_NOWHERE), |seen| {
+            let age = seen.given_again_at.map(|at| now.saturating_sub(at));
+            let again = age.is_some_and(|age| (0..RENUMBERED_MS).contains(&age));
+            seen.given_again_at = if again { seen.given_again_at } else { Some(now) };
+            again
+        })
     }
 
     /// Whether the server has numbered its messages anew for the second time within an hour.

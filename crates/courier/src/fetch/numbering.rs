@@ -1,10 +1,11 @@
 //! What a server says of the numbers and names of its messages, where it is not to be believed the first time.
 use super::memory::Place;
+use super::{Broke, still_held};
 use crate::Courier;
 use crate::connect::explained;
 use crate::trouble::Trouble;
 use desk::intake::inbox;
-use desk::mailboxes::mailbox::{Mailbox, Side};
+use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
 use desk::mailboxes::{cursor, named, numbering};
 use mail::explain::Class;
 use std::collections::HashSet;
@@ -30,6 +31,32 @@ pub(super) fn renumbered(
     Err(Trouble::new(Class::Retry, "renumbered", reason, remedy))
 }
 
+/// The folder holds other letters under UIDs that were given before: from here on it is another one. A server that shows now
+/// the one and now the other would have all of them fetched each time.
+pub(super) async fn given_again(courier: &Courier, claim: &Claim, mailbox: &Mailbox) -> Result<(), Broke> {
+    let (folder, now) = (mailbox.folder_or_inbox(), courier.now());
+    if courier.inside.fetched.is_given_again(mailbox, now) {
+        let reason = format!(
+            "The server has given UIDs of “{folder}” to other letters for the second time within an hour, so that all of them \
+             would be fetched again; nothing was fetched, and nothing was lost."
+        );
+        let remedy = "Postern reads the folder anew when the hour is over. If it lasts, the mail server shows one mailbox in two \
+                      states, as replicas do that differ: its replication is to be repaired.";
+        return Err(Trouble::new(Class::Retry, "given_again", reason, remedy).into());
+    }
+    tracing::warn!(
+        mailbox = mailbox.address,
+        folder,
+        "the server has given UIDs to other letters, as one does that was restored from a backup: the folder is read anew"
+    );
+    let (of, claim) = (mailbox.clone(), claim.clone());
+    let begun = courier.write_behind(move |tx| {
+        still_held(tx, &claim, now)?;
+        numbering::begin(tx, &of).map(drop)
+    });
+    Ok(begun.await?)
+}
+
 /// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the
 /// one that was read, whatever it says (RFC 3501 §2.3.1.1: UIDs rise).
 pub(super) async fn whose(
@@ -43,10 +70,11 @@ pub(super) async fn whose(
         let Some(known) = numbering::find(tx, &of)? else { return Ok(None) };
         let validity = known.validity(given);
         let cursor = cursor::find(tx, of.id, &folder)?.filter(|cursor| cursor.uid_validity == validity);
-        let Some(cursor) = cursor else { return Ok(Some((validity, 0))) };
+        if cursor.is_none() {
+            return Ok(Some((validity, 0)));
+        }
         // Reading stands before what is put off, and mail behind that may be recorded.
-        let newest = inbox::newest(tx, of.id, &folder, validity, 1)?;
-        Ok(Some((validity, newest.iter().fold(cursor.uid_last, |last, one| last.max(one.uid)))))
+        Ok(Some((validity, cursor::last_given(tx, of.id, &folder, validity)?)))
     });
     if let Some((validity, highest)) = read.await? {
         let goes_back = |next: &u32| *next <= highest;

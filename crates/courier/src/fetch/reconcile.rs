@@ -67,8 +67,8 @@ pub(super) async fn run(
         }
         sum = compare(work, shelf, &whole, &cursor).await?;
     }
-    if work.is_another || restored::is_another(work, shelf, &whole, &cursor).await? {
-        return Ok(cursor);
+    if restored::is_another_as_listed(work, shelf, &whole, &cursor).await? {
+        return Ok(cursor); // the next round reads it anew
     }
     work.trials.keep_listed(&whole.uids);
     work.keep_put_off(&cursor).await?;

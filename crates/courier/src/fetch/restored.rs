@@ -1,111 +1,303 @@
 //! A mail server that was restored from its backup gives UIDs a second time, for other letters (RFC 3501 §2.3.1.1 forbids it, and
 //! says that UIDVALIDITY changes; a copied index keeps it). Where its next UID has caught up with what was read, nothing but
-//! the letters themselves shows that. The newest recorded ones that are listed are asked for their internal dates when the
-//! folder is compared, once an hour; where some differ, which may also be a server that keeps no dates, their Message-IDs decide.
+//! the letters themselves shows that. Before anything new is recorded, and each quarter of an hour, some of the recorded ones are
+//! asked for their internal dates, all with one command; so is what an earlier round left over, before it is moved or deleted.
+//! Where dates differ, which may also be a server that keeps none, Message-IDs decide.
+use super::memory::{Other, Place};
+use super::numbering::given_again;
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
-use super::{Broke, take};
-use crate::letter;
-use desk::intake::inbox::{self, Newest};
-use desk::intake::on_server::{self, Place};
+use super::{Broke, take, trials};
+use crate::letter::{self, Raw};
+use desk::intake::on_server;
+use desk::intake::remembered::{self, Remembered};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::Fetched as Settings;
-use desk::mailboxes::numbering;
 use mail::message::HEAD_BYTES_MAX;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wire::imap::Fetched;
 
-/// Looked at. More would tell no more: a server that gives UIDs anew gives the last ones anew.
-const NEWEST: i64 = 3;
+/// Of the newest rows: UIDs that are given a second time are the last ones that were given once.
+const NEWEST: i64 = 10;
+/// Looked at by the quarter of an hour, from the oldest on: the newest may be gone from the server.
+const SPREAD: u32 = 8;
+/// Where fewer of them are there, those that a listing names are looked at too.
+const THIN: usize = 3;
+/// Letters that are read for their Message-ID: when so many are the recorded ones, so are those under lower UIDs.
+const DECIDE: usize = 3;
+/// And not more of them in one round, where they do not decide.
+const READ_MAX: usize = 6;
+/// Of what is left over, each is to be the recorded letter: so many are read in one round, and so many dates asked for.
+const LEFT_READ_MAX: usize = 20;
+const LEFT_DATES_MAX: usize = 10_000;
+/// A number each.
+const LEFT_MAX: i64 = 1_000_000;
 
-/// Whether the folder is another than the one that was read, under the same numbers. It is read from its beginning then, by the
-/// next round.
+const UNSURE: &str = "The server says another date of the letter under this UID than when it was fetched, and it cannot be told by its \
+     Message-ID or content that it is the same one.";
+
+/// What a round has looked at in one folder.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    is_done: bool,
+    /// Few of those that were asked for are there.
+    is_thin: bool,
+    asked: BTreeSet<u32>,
+    /// In this round.
+    read: BTreeSet<u32>,
+    /// Left over by earlier rounds, and not proved to be the letters that were recorded.
+    unproved: BTreeSet<u32>,
+}
+
+impl Looked {
+    /// These are what is under their UIDs now.
+    pub(super) fn reads(&mut self, uids: &[u32]) {
+        self.read.extend(uids);
+        self.unproved.retain(|uid| !self.read.contains(uid));
+    }
+
+    /// Nothing is done to these.
+    pub(super) fn unproved(&self) -> &BTreeSet<u32> {
+        &self.unproved
+    }
+}
+
+/// Whether the folder is another than the one that was read, under the same numbers; it is given a number of its own then.
+/// Before anything is recorded or touched in a round; `has_news`: something is to be.
 pub(super) async fn is_another(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
+    shelf: &mut Shelf,
+    cursor: &Cursor,
+    has_news: bool,
+) -> Result<bool, Broke> {
+    // The names of the others are given once.
+    if std::mem::replace(&mut work.looked.is_done, true) || !matches!(shelf, Shelf::Imap(_)) {
+        return Ok(false);
+    }
+    let (place, now) = (Place::of(work.mailbox, cursor.uid_validity), work.courier.now());
+    let memory = &work.courier.inside.fetched;
+    let (says_nothing, is_due) = memory.dates(&place, |dates| (dates.say_nothing, dates.is_due(now)));
+    if says_nothing {
+        return Ok(false);
+    }
+    let takes_away = matches!(work.mailbox.fetched, Settings::Delete | Settings::Move(_));
+    let is_marked = takes_away && work.unmarked.is_none();
+    let resting = memory.unsettled(&place, &work.mailbox.fetched, |unsettled| unsettled.resting(now));
+    let of = place.clone();
+    let read = work.courier.read(move |tx| {
+        let (of, mut some) = (of.on_server(), Vec::new());
+        if is_due || has_news {
+            some = remembered::newest(tx, of, NEWEST)?;
+        }
+        if let (true, Some(highest)) = (is_due, some.first().map(|one| one.uid)) {
+            some.extend(remembered::spread(tx, of, highest, SPREAD)?);
+        }
+        let left = if is_marked { on_server::unsettled(tx, of, LEFT_MAX)? } else { Vec::new() };
+        let tried: Vec<u32> = left.iter().copied().filter(|uid| !resting.contains(uid)).collect();
+        let tried = tried.get(..LEFT_DATES_MAX).unwrap_or(&tried);
+        Ok((some, left, remembered::of(tx, of, tried)?))
+    });
+    let (some, left, tried) = read.await?;
+    if is_due && some.is_empty() {
+        memory.dates(&place, |dates| dates.looked(now)); // there is nothing yet by which it could be known
+    }
+    work.looked.unproved = left.into_iter().collect();
+    let tried: BTreeMap<u32, Remembered> = tried.into_iter().map(|one| (one.uid, one)).collect();
+    let look = Look { place, some: by_uid(some), tried };
+    look.at(work, shelf).await
+}
+
+/// The same of the newest letters that the server lists, where those that were asked for before are mostly gone. What was read in this
+/// round is none of them. It is read anew by the next round.
+pub(super) async fn is_another_as_listed(
+    work: &mut Work<'_>,
     shelf: &mut Shelf,
     whole: &Whole,
     cursor: &Cursor,
 ) -> Result<bool, Broke> {
-    if !matches!(shelf, Shelf::Imap(_)) {
-        return Ok(false); // names and ids are given once
-    }
-    let mut newest = newest(work, cursor).await?;
-    newest.retain(|one| whole.uids.binary_search(&one.uid).is_ok());
-    let memory = &work.courier.inside.fetched;
-    if newest.is_empty() || !memory.looks_at_newest(work.mailbox.id, &cursor.folder, work.courier.now()) {
+    if !std::mem::take(&mut work.looked.is_thin) {
         return Ok(false);
     }
-    begins_anew(work, shelf, newest, cursor).await
+    let place = Place::of(work.mailbox, cursor.uid_validity);
+    let looked = &work.looked;
+    let is_old = |uid: &u32| !looked.read.contains(uid) && !looked.asked.contains(uid);
+    let most = usize::try_from(NEWEST).unwrap_or(0);
+    let listed: Vec<u32> = whole.uids.iter().rev().copied().filter(is_old).take(most).collect();
+    let of = place.clone();
+    let some = work.courier.read(move |tx| remembered::of(tx, of.on_server(), &listed)).await?;
+    Look { place, some: by_uid(some), tried: BTreeMap::new() }.at(work, shelf).await
 }
 
-/// The same before what an earlier round left over is moved or deleted: under its UIDs there may be letters that nobody has
-/// read. Asked whenever something is left over, which is seldom.
-pub(super) async fn are_leftovers_others(
-    work: &Work<'_>,
-    shelf: &mut Shelf,
-    cursor: &Cursor,
-) -> Result<bool, Broke> {
-    let takes_away = matches!(work.mailbox.fetched, Settings::Delete | Settings::Move(_));
-    let says_nothing = work.courier.inside.fetched.never_looks(work.mailbox.id, &cursor.folder);
-    if !takes_away || says_nothing || !matches!(shelf, Shelf::Imap(_)) {
-        return Ok(false);
-    }
-    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
-    let read = work.courier.read(move |tx| {
-        on_server::unsettled(tx, Place { mailbox_id: id, folder: &folder, uid_validity: validity }, 1)
-    });
-    if read.await?.is_empty() {
-        return Ok(false);
-    }
-    let newest = newest(work, cursor).await?;
-    begins_anew(work, shelf, newest, cursor).await
+fn by_uid(all: Vec<Remembered>) -> BTreeMap<u32, Remembered> {
+    all.into_iter().map(|one| (one.uid, one)).collect()
 }
 
-async fn newest(work: &Work<'_>, cursor: &Cursor) -> desk::Result<Vec<Newest>> {
-    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
-    work.courier.read(move |tx| inbox::newest(tx, id, &folder, validity, NEWEST)).await
+/// Recorded letters that the server is asked for.
+struct Look {
+    place: Place,
+    /// By which the folder is known.
+    some: BTreeMap<u32, Remembered>,
+    /// Left over by earlier rounds, and to be moved or deleted now.
+    tried: BTreeMap<u32, Remembered>,
 }
 
-async fn begins_anew(
-    work: &Work<'_>,
-    shelf: &mut Shelf,
-    mut newest: Vec<Newest>,
-    cursor: &Cursor,
-) -> Result<bool, Broke> {
-    let (id, memory) = (work.mailbox.id, &work.courier.inside.fetched);
-    let uids: Vec<u32> = newest.iter().map(|one| one.uid).collect();
-    // What cannot be asked now is asked the next time.
-    let Ok(dates) = shelf.dates(&uids).await else { return Ok(false) };
-    newest.retain(|one| dates.get(&one.uid).copied().flatten().is_some_and(|at| at != one.received_at));
-    if newest.is_empty() {
-        return Ok(false);
-    }
-    if !are_others(work, shelf, &newest).await {
-        memory.looks_no_more(id, &cursor.folder);
-        return Ok(false);
-    }
-    tracing::warn!(
-        mailbox = work.mailbox.address,
-        folder = cursor.folder,
-        "the server has given UIDs to other letters, as one does that was restored from a backup: the folder is read anew"
-    );
-    let of = work.mailbox.clone();
-    work.courier.write_behind(move |tx| numbering::begin(tx, &of).map(drop)).await?;
-    Ok(true)
+/// What a letter on the server is to the recorded one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    Same,
+    Another,
+    /// It does not come, or has nothing by which it could be told.
+    Unsure,
 }
 
-/// None of these, of which some come, is the letter that was recorded.
-async fn are_others(work: &Work<'_>, shelf: &mut Shelf, newest: &[Newest]) -> bool {
-    let room = letter::room(&work.courier.desk().store);
-    let mut others = 0;
-    for one in newest {
-        let Some(known) = &one.message_id else { continue };
-        let Ok(Fetched::Message { letter, .. }) = take::one(shelf, one.uid, &room).await else { continue };
-        let Ok(start) = letter.start(HEAD_BYTES_MAX) else { continue };
-        match mail::message::parse(mail::message::head(&start)).message_id {
-            Some(found) if found == *known => return false,
-            Some(_) => others += 1,
-            None => {}
+impl Look {
+    async fn at(self, work: &mut Work<'_>, shelf: &mut Shelf) -> Result<bool, Broke> {
+        let asked: BTreeSet<u32> = self.some.keys().chain(self.tried.keys()).copied().collect();
+        if asked.is_empty() {
+            return Ok(false);
         }
+        let uids: Vec<u32> = asked.iter().copied().collect();
+        // What cannot be asked now is asked the next time.
+        let Ok(dates) = shelf.dates(&uids).await else { return Ok(false) };
+        let dates: HashMap<u32, i64> = dates.into_iter().filter_map(|(uid, at)| Some((uid, at?))).collect();
+        work.looked.asked = asked;
+        if !self.some.is_empty() {
+            work.looked.is_thin = self.some.keys().filter(|uid| dates.contains_key(uid)).count() < THIN;
+            let now = work.courier.now();
+            work.courier.inside.fetched.dates(&self.place, |dates| dates.looked(now));
+        }
+        let undated = self.undated(work, shelf, &dates).await;
+        let odd = self.odd(work, &dates);
+        let found = self.read(work, shelf, &odd, &undated).await;
+        if found.values().any(|is| *is == Is::Another) {
+            return given_again(work.courier, work.claim, work.mailbox).await.map(|()| true);
+        }
+        self.note(work, &dates, &odd, &found).await?;
+        Ok(false)
     }
-    others > 0
+
+    /// Of what is left over, what is there and has no date; of what is not there any more nothing can be harmed.
+    async fn undated(
+        &self,
+        work: &mut Work<'_>,
+        shelf: &mut Shelf,
+        dates: &HashMap<u32, i64>,
+    ) -> BTreeSet<u32> {
+        let without: BTreeSet<u32> =
+            self.tried.keys().copied().filter(|uid| !dates.contains_key(uid)).collect();
+        let Some(first) = without.first() else { return without };
+        let Ok(listed) = shelf.uids_since(first.saturating_sub(1)).await else { return BTreeSet::new() };
+        let listed: BTreeSet<u32> = listed.into_iter().collect();
+        let (there, gone): (BTreeSet<u32>, BTreeSet<u32>) =
+            without.into_iter().partition(|uid| listed.contains(uid));
+        work.looked.unproved.retain(|uid| !gone.contains(uid));
+        there
+    }
+
+    /// Those of which the server says another date than is known of them. What is left over under the date that is known is proved.
+    fn odd(&self, work: &mut Work<'_>, dates: &HashMap<u32, i64>) -> BTreeSet<u32> {
+        let mut odd = BTreeSet::new();
+        for (uid, one) in self.some.iter().chain(&self.tried) {
+            let Some(at) = dates.get(uid).copied() else { continue };
+            let other = work.courier.inside.fetched.dates(&self.place, |dates| dates.other(*uid));
+            let other = other.filter(|other| other.at == at);
+            let is_proved = at == one.received_at || other.is_some_and(|other| other.is_sure);
+            if is_proved {
+                work.looked.unproved.remove(uid);
+            } else if other.is_none() || self.tried.contains_key(uid) {
+                odd.insert(*uid);
+            }
+        }
+        odd
+    }
+
+    /// Some of those, until it is decided: the newest by which the folder is known, and the first of what is left over.
+    async fn read(
+        &self,
+        work: &Work<'_>,
+        shelf: &mut Shelf,
+        odd: &BTreeSet<u32>,
+        undated: &BTreeSet<u32>,
+    ) -> HashMap<u32, Is> {
+        let room = letter::room(&work.courier.desk().store);
+        let mut found = HashMap::new();
+        let (mut decided, mut read) = (0, 0);
+        for (uid, one) in self.some.iter().rev().filter(|(uid, _)| odd.contains(uid)) {
+            if decided == DECIDE || read == READ_MAX {
+                break;
+            }
+            let is = what_it_is(shelf, one, &room).await;
+            found.insert(*uid, is);
+            read += 1;
+            decided += usize::from(is != Is::Unsure);
+            if is == Is::Another {
+                return found;
+            }
+        }
+        let left = self.tried.iter().filter(|(uid, _)| odd.contains(uid) || undated.contains(uid));
+        for (uid, one) in left.take(LEFT_READ_MAX) {
+            if !found.contains_key(uid) {
+                found.insert(*uid, what_it_is(shelf, one, &room).await);
+            }
+            if found.get(uid) == Some(&Is::Another) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// None is another letter.
+    async fn note(
+        &self,
+        work: &mut Work<'_>,
+        dates: &HashMap<u32, i64>,
+        odd: &BTreeSet<u32>,
+        found: &HashMap<u32, Is>,
+    ) -> Result<(), Broke> {
+        let is_same = |uid: &u32| found.get(uid) == Some(&Is::Same);
+        let any = odd.iter().chain(self.tried.keys()).any(is_same);
+        work.looked.unproved.retain(|uid| !is_same(uid));
+        let says_nothing = work.courier.inside.fetched.dates(&self.place, |known| {
+            // Of a letter that is the same it says a third date, or of none at all when it came.
+            let third = |uid: &u32| known.other(*uid).is_some_and(|other| dates.get(uid) != Some(&other.at));
+            known.say_nothing = any && (dates.is_empty() || odd.iter().any(|uid| is_same(uid) && third(uid)));
+            let said = odd.iter().filter(|_| any).filter_map(|uid| Some((*uid, *dates.get(uid)?)));
+            said.for_each(|(uid, at)| known.note(uid, Other { at, is_sure: is_same(&uid) }));
+            known.say_nothing
+        });
+        if says_nothing {
+            work.looked.unproved.clear();
+            return Ok(());
+        }
+        let is_unsure = |uid: &u32| self.tried.contains_key(uid) && found.get(uid) == Some(&Is::Unsure);
+        let unsure: Vec<u32> = found.keys().copied().filter(is_unsure).collect();
+        if !unsure.is_empty() {
+            let place = self.place.clone();
+            let told = work
+                .courier
+                .write_behind(move |tx| on_server::refused(tx, place.on_server(), &unsure, UNSURE));
+            told.await?;
+        }
+        Ok(())
+    }
+}
+
+async fn what_it_is(shelf: &mut Shelf, one: &Remembered, room: &wire::letter::Room) -> Is {
+    let Ok(fetched) = take::one(shelf, one.uid, room).await else { return Is::Unsure };
+    if trials::is_blank(&fetched) {
+        return Is::Unsure;
+    }
+    let Fetched::Message { letter, .. } = fetched else { return Is::Unsure };
+    let Ok(start) = letter.start(HEAD_BYTES_MAX) else { return Is::Unsure };
+    let found = mail::message::parse(mail::message::head(&start)).message_id;
+    if one.message_id.is_some() && found == one.message_id {
+        return Is::Same;
+    }
+    let content = Raw::of(&letter).content_key();
+    match (content, &one.message_id) {
+        (Ok(content), _) if content.key.as_slice() == one.content_key => Is::Same,
+        (_, Some(_)) => Is::Another,
+        // It had none, or one that is too long to be kept; or what is under the UID has none.
+        (_, None) => Is::Unsure,
+    }
 }

@@ -24,8 +24,10 @@ pub(super) struct Work<'a> {
     pub trials: Trials,
     /// What is fetched now was passed before, and a person asks for it.
     pub asks_again: bool,
-    /// Its numbers are those of other letters than were recorded: nothing is done to them, and the next round reads it anew.
+    /// Its numbers are those of other letters than were recorded: nothing is done to them before it is read anew.
     pub is_another: bool,
+    /// How that was looked into.
+    pub looked: restored::Looked,
     /// Something came from this folder in this round.
     pub has_fetched: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
@@ -50,6 +52,7 @@ impl<'a> Work<'a> {
             trials: Trials::new(),
             asks_again: false,
             is_another: false,
+            looked: restored::Looked::default(),
             has_fetched: false,
             unmarked: None,
         }
@@ -98,8 +101,11 @@ impl<'a> Work<'a> {
         let last = uids.last().copied().unwrap_or(0);
         let end = last.max(cursor.uid_last).max(old_to);
         self.without_recorded(&cursor, &mut uids).await?;
+        if self.is_another || restored::is_another(self, shelf, &cursor, !uids.is_empty()).await? {
+            self.is_another = true;
+            return Ok(Some(cursor)); // nothing is recorded or touched under numbers that are not its own
+        }
         // What an earlier round left over.
-        self.is_another = self.is_another || restored::are_leftovers_others(self, shelf, &cursor).await?;
         self.mark(shelf, &cursor).await;
         for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
             if *stop.borrow() {
@@ -174,6 +180,7 @@ impl<'a> Work<'a> {
     ) -> Result<(), Broke> {
         let transfer = self.courier.inside.transfers.begin().await;
         room(self.courier).await.map_err(Broke::All)?;
+        self.looked.reads(uids);
         let (batch, rules) = (self.batch(), &self.rules);
         let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -195,8 +202,9 @@ impl<'a> Work<'a> {
     }
 
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
-        if self.unmarked.is_none() && !self.is_another {
-            let marked = mark::settle(self.courier, shelf, self.mailbox, cursor.uid_validity).await;
+        if self.unmarked.is_none() {
+            let (validity, without) = (cursor.uid_validity, self.looked.unproved());
+            let marked = mark::settle(self.courier, shelf, self.mailbox, validity, without).await;
             self.unmarked = marked.err();
         }
     }

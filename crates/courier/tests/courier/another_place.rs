@@ -2,7 +2,8 @@
 //! counts for nobody else. (Many servers give the same one to everybody.)
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, letter, names};
-use courier::fetch;
+use courier::{Process, fetch};
+use desk::intake::on_server::{self, Place};
 use desk::mailboxes::balance;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 
@@ -123,50 +124,158 @@ async fn inbox_is_one_folder_however_it_is_written() {
     assert_eq!(stage.mailbox().folder, "INBOX");
 }
 
+/// The server as its backup has it, from where it gives UIDs a second time.
+fn is_restored(imap: &PretendImap, up_to: u32) {
+    let mut state = imap.state();
+    state.letters.retain(|letter| letter.uid <= up_to);
+    state.uid_next = up_to + 1;
+}
+/// How often it was asked when letters came, and for letters.
+fn asked(imap: &PretendImap) -> (usize, usize) {
+    let log = imap.log();
+    let count = |items: &str| log.iter().filter(|line| line.ends_with(items)).count();
+    (count("(UID INTERNALDATE)"), count("BODY.PEEK[])"))
+}
+async fn fetched_after_a_restart(stage: &Stage) -> usize {
+    let courier = stage.another(Process::named("test:restarted"));
+    fetch::once(&courier, stage.mailbox_id).await.unwrap().fetched
+}
+
+/// The server and Postern were down together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_was_restored_from_its_backup_and_has_caught_up_is_read_anew() {
-    let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
-    for name in names(1, 6) {
+async fn a_server_that_was_restored_and_has_gone_further_is_read_anew_before_its_news_are_recorded() {
+    for is_restarted in [true, false] {
+        let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+        for name in names(1, 6) {
+            imap.deliver(NOON + MINUTE, letter(&name));
+        }
+        assert_eq!(fetched(&stage).await, 6);
+        is_restored(&imap, 3);
+        for name in names(7, 12) {
+            imap.deliver(NOON + 5 * MINUTE, letter(&name));
+        }
+        stage.clock.advance(2 * MINUTE);
+        let new = if is_restarted { fetched_after_a_restart(&stage).await } else { fetched(&stage).await };
+        assert_eq!((new, stage.inbox().len()), (6, 12), "three had numbers that were known");
+        assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 12), 0));
+        stage.clock.advance(2 * MINUTE);
+        assert_eq!((fetched(&stage).await, unaccounted(&stage)), (0, 0));
+    }
+}
+
+/// Nothing is behind what was read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_restored_and_has_caught_up_is_noticed_at_a_start_and_by_the_quarter_of_an_hour() {
+    for is_restarted in [true, false] {
+        let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
+        for name in names(1, 6) {
+            imap.deliver(NOON + MINUTE, letter(&name));
+        }
+        assert_eq!(fetched(&stage).await, 6);
+        stage.clock.advance(MINUTE);
+        assert_eq!(fetched(&stage).await, 0);
+        let before = asked(&imap);
+        is_restored(&imap, 4);
+        for name in names(7, 8) {
+            imap.deliver(NOON + 5 * MINUTE, letter(&name));
+        }
+        stage.clock.advance(2 * MINUTE);
+        let new = if is_restarted {
+            fetched_after_a_restart(&stage).await
+        } else {
+            assert_eq!((fetched(&stage).await, asked(&imap)), (0, before), "it costs nothing until then");
+            stage.clock.advance(14 * MINUTE);
+            fetched(&stage).await
+        };
+        assert_eq!((new, stage.tickets(), unaccounted(&stage)), (2, names(1, 8), 0));
+        assert_eq!(asked(&imap).0, before.0 + 1, "{:?}", imap.log());
+    }
+}
+
+/// As replicas do that differ.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_shows_other_letters_each_time_is_told_and_not_read_anew_each_time() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 3) {
         imap.deliver(NOON + MINUTE, letter(&name));
     }
-    assert_eq!(fetched(&stage).await, 6);
-    // The last two are lost with the disk; three came since the restore, under their numbers and the next.
-    {
-        let mut state = imap.state();
-        state.letters.truncate(4);
-        state.uid_next = 5;
-    }
-    for name in names(7, 9) {
-        imap.deliver(NOON + 5 * MINUTE, letter(&name));
-    }
-    stage.clock.advance(61 * MINUTE);
-    assert_eq!(fetched(&stage).await, 1, "by its number only one is new");
-    stage.clock.advance(2 * MINUTE);
-    assert_eq!(fetched(&stage).await, 2, "the others had numbers that were known");
-    stage.clock.advance(2 * MINUTE);
-    assert_eq!((fetched(&stage).await, unaccounted(&stage)), (0, 0));
-    assert_eq!(stage.tickets(), names(1, 9));
-
-    // A server that says other dates each time is the same one all the same.
-    let read = |imap: &PretendImap| imap.log().iter().filter(|line| line.contains("BODY")).count();
+    assert_eq!(fetched(&stage).await, 3);
+    let shows = |names: Vec<String>| {
+        is_restored(&imap, 1);
+        for name in names {
+            imap.deliver(NOON + 5 * MINUTE, letter(&name));
+        }
+        stage.clock.advance(20 * MINUTE);
+    };
+    shows(names(4, 6));
+    assert_eq!(fetched(&stage).await, 3);
+    shows(names(7, 9));
     for letter in &mut imap.state().letters {
         letter.at += MINUTE;
     }
-    imap.deliver(NOON + 12 * MINUTE, letter("letter 010"));
-    stage.clock.advance(2 * MINUTE);
-    assert_eq!(fetched(&stage).await, 1);
-    let before = read(&imap);
-    for _ in 0..3 {
-        stage.clock.advance(70 * MINUTE);
-        assert_eq!(fetched(&stage).await, 0);
+    let before = asked(&imap).1;
+    let told = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string();
+    assert!(told.contains("other letters for the second time within an hour"), "{told}");
+    assert_eq!(asked(&imap).1, before + 1, "it was looked into: {:?}", imap.log());
+    stage.clock.advance(41 * MINUTE);
+    assert_eq!((fetched(&stage).await, unaccounted(&stage)), (3, 0));
+    assert_eq!((stage.tickets(), stage.inbox().len()), (names(1, 9), 9));
+}
+
+/// What was read last is gone from the server, by hand: a listing names those that are there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_restored_is_noticed_by_older_letters_where_the_newest_are_gone() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
+    for name in names(1, 20) {
+        imap.deliver(NOON + MINUTE, letter(&name));
     }
-    assert!(read(&imap) <= before + 6, "{:?}", imap.log());
-    assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 10), 0));
+    assert_eq!(fetched(&stage).await, 20);
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetched(&stage).await, 0);
+    is_restored(&imap, 3);
+    for name in names(21, 22) {
+        imap.deliver(NOON + 5 * MINUTE, letter(&name));
+    }
+    imap.state().uid_next = 21;
+    imap.deliver(NOON + 6 * MINUTE, letter("letter 023"));
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!(fetched(&stage).await, 1, "nothing else is new by its number");
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!((fetched(&stage).await, unaccounted(&stage)), (2, 0));
+    assert_eq!(stage.tickets(), names(1, 23));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_other_dates_is_read_as_ever_and_not_asked_for_ever() {
+    for changes_each_time in [false, true] {
+        let (stage, imap) = stage(StartFrom::Now, Fetched::Nothing).await;
+        for name in names(1, 9) {
+            imap.deliver(NOON + MINUTE, letter(&name));
+        }
+        assert_eq!(fetched(&stage).await, 9);
+        let mut before = asked(&imap);
+        for round in 10..16 {
+            if changes_each_time || round == 10 {
+                imap.state().letters.iter_mut().for_each(|letter| letter.at += MINUTE);
+            }
+            if round == 13 {
+                before = asked(&imap);
+            }
+            imap.deliver(NOON + 12 * MINUTE, letter(&format!("letter {round:03}")));
+            stage.clock.advance(20 * MINUTE);
+            assert_eq!(fetched(&stage).await, 1);
+        }
+        let (dates, letters) = asked(&imap);
+        let more = if changes_each_time { 0 } else { 3 };
+        assert_eq!((dates - before.0, letters - before.1), (more, 3), "the new ones alone: {:?}", imap.log());
+        assert_eq!((stage.tickets(), unaccounted(&stage)), (names(1, 15), 0));
+        assert_eq!(stage.inbox().len(), 15);
+    }
 }
 
 /// What an earlier round could not move has numbers that other letters have by now.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_left_over_is_not_moved_on_a_server_that_was_restored_meanwhile() {
+async fn what_was_left_over_is_read_before_it_is_moved_on_a_server_that_was_restored_meanwhile() {
     let (stage, imap) = stage(StartFrom::Now, Fetched::Move("Done".to_owned())).await;
     imap.state().no_moving = true;
     for name in names(1, 4) {
@@ -174,18 +283,71 @@ async fn what_was_left_over_is_not_moved_on_a_server_that_was_restored_meanwhile
     }
     let _refused = fetch::once(&stage.courier, stage.mailbox_id).await;
     assert_eq!((stage.tickets(), imap.state().moved.len()), (names(1, 4), 0));
-    {
-        let mut state = imap.state();
-        state.letters.clear();
-        (state.uid_next, state.no_moving) = (1, false);
-    }
+    is_restored(&imap, 0);
+    imap.state().no_moving = false;
     for name in names(5, 8) {
         imap.deliver(NOON + 5 * MINUTE, letter(&name));
     }
     stage.clock.advance(3 * 60 * MINUTE);
-    assert_eq!(fetched(&stage).await, 0);
-    assert!(imap.state().moved.is_empty(), "nobody has read them: {:?}", imap.log());
-    stage.clock.advance(2 * MINUTE);
     assert_eq!(fetched(&stage).await, 4);
     assert_eq!((stage.tickets(), imap.state().moved.len()), (names(1, 8), 4));
+}
+
+/// One letter was refused, and the others are deleted: another one has its number by now, with and without a new one behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_over_alone_is_read_before_it_is_deleted_on_a_server_that_was_restored_meanwhile() {
+    for has_news in [false, true] {
+        let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+        imap.state().stuck.insert(3);
+        for name in names(1, 6) {
+            imap.deliver(NOON + MINUTE, letter(&name));
+        }
+        let _refused = fetch::once(&stage.courier, stage.mailbox_id).await;
+        assert_eq!((stage.tickets(), imap.state().letters.len()), (names(1, 6), 1));
+        is_restored(&imap, 2);
+        imap.deliver(NOON + 5 * MINUTE, letter("letter 007"));
+        imap.state().uid_next = 7;
+        imap.state().stuck.clear();
+        if has_news {
+            imap.deliver(NOON + 5 * MINUTE, letter("letter 008"));
+        }
+        stage.clock.advance(10 * MINUTE);
+        assert_eq!(fetched(&stage).await, if has_news { 2 } else { 1 }, "{:?}", imap.log());
+        assert_eq!(stage.tickets(), names(1, if has_news { 8 } else { 7 }));
+        assert!(imap.state().letters.is_empty(), "and deleted then");
+    }
+}
+
+/// The same letter under another date, or under none, is known by its Message-ID; one that is gone is settled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_over_is_deleted_when_it_is_proved_to_be_the_letter_that_was_fetched() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+    imap.state().stuck = [1, 2, 3, 4, 5].into();
+    for name in names(1, 4) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    let alarm = b"From: Pump <pump@customer.example>\r\nSubject: letter 005\r\n\r\nIt is dry.\r\n";
+    imap.deliver(NOON + MINUTE, alarm.to_vec());
+    imap.deliver(NOON + MINUTE, letter("letter 006"));
+    let _refused = fetch::once(&stage.courier, stage.mailbox_id).await;
+    assert_eq!(stage.tickets(), names(1, 6));
+    {
+        let mut state = imap.state();
+        state.stuck.clear();
+        state.letters.retain(|letter| letter.uid != 4);
+        state.letters[0].at += MINUTE;
+        state.undated.insert(2);
+        // An alarm of which nothing says that it is this one.
+        state.letters[3].at += MINUTE;
+        state.letters[3].bytes.extend_from_slice(b"It is another one.\r\n");
+    }
+    stage.clock.advance(10 * MINUTE);
+    let told = fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string();
+    assert!(told.contains("refused to one letter, the UID 5"), "{told}");
+    let there: Vec<u32> = imap.state().letters.iter().map(|letter| letter.uid).collect();
+    assert_eq!(there, [5], "{:?}", imap.log());
+    let unsettled = stage.read(|tx| {
+        on_server::unsettled(tx, Place { mailbox_id: stage.mailbox_id, folder: "INBOX", uid_validity: 1 }, 9)
+    });
+    assert_eq!(unsettled, [5], "it is looked at again");
 }

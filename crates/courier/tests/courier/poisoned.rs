@@ -427,10 +427,10 @@ async fn what_was_left_is_asked_for_again_and_left_again_or_filed() {
     assert_eq!(stage.mailbox().incoming_health.state, mailbox::State::Ok);
     assert_eq!(imap.state().letters.len(), 1);
     // The next round does not ask by itself.
-    let asked = commands(&imap, "UID FETCH");
+    let asked = commands(&imap, "UID FETCH 2 ");
     stage.clock.advance(HOUR);
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
-    assert_eq!(commands(&imap, "UID FETCH"), asked, "{:?}", imap.log());
+    assert_eq!(commands(&imap, "UID FETCH 2 "), asked, "{:?}", imap.log());
 
     retry();
     imap.state().refused.clear();
@@ -447,14 +447,14 @@ async fn what_was_left_and_is_ignored_is_accounted_for_and_not_asked_for_until_s
     let (by, row) = (stage.by(), stage.inbox().into_iter().find(|row| row.is_left).unwrap());
     stage.write(|tx| held::ignore(tx, &by, row.id));
     assert_eq!(stage.write(inbox::unfiled), inbox::Unfiled::default(), "nobody is told of it any more");
-    let asked = commands(&imap, "UID FETCH");
+    let asked = commands(&imap, "UID FETCH 2 ");
     stage.clock.advance(HOUR);
     let mailbox = stage.mailbox();
     stage.write(|tx| balance::want(tx, &mailbox, Asked::Fetch));
     assert_eq!(fetch::once(&stage.courier, stage.mailbox_id).await.unwrap().fetched, 0);
     let counts = stage.write(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap().counts;
     assert_eq!((counts.left, counts.unaccounted, counts.waiting), (1, 0, 0));
-    assert_eq!(commands(&imap, "UID FETCH"), asked, "{:?}", imap.log());
+    assert_eq!(commands(&imap, "UID FETCH 2 "), asked, "{:?}", imap.log());
     let newer = stage.write(|tx| inbox::retry_after_upgrade(tx, "9.9.9", stage.clock.now()));
     assert_eq!(newer, 0, "a person has decided");
     imap.state().refused.clear();

@@ -15,6 +15,7 @@ pub mod piped;
 mod prepare;
 mod record;
 pub mod rehearsal;
+pub mod remembered;
 pub mod replay;
 pub mod round_trip;
 mod routing;

@@ -174,32 +174,6 @@ pub fn recorded(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, uid_validity: u3
          + (SELECT count(*) FROM inbox_again WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3)";
     Ok(tx.one::<(i64,)>(count, params![mailbox_id, folder, uid_validity])?.0)
 }
-/// What was recorded of a message, by which it is known again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newest {
-    pub uid: u32,
-    pub received_at: i64,
-    pub message_id: Option<String>,
-}
-/// Those with the highest UIDs that have a Message-ID; without what is known by its content from elsewhere.
-pub fn newest(
-    tx: &mut Tx<'_>,
-    mailbox_id: i64,
-    folder: &str,
-    uid_validity: u32,
-    limit: i64,
-) -> Result<Vec<Newest>> {
-    let rows: Vec<(u32, i64, Option<String>)> = tx.all(
-        "SELECT uid, received_at, message_id FROM inbox WHERE mailbox_id = $1 AND folder = $2 AND uid_validity = $3
-             AND message_id IS NOT NULL
-         ORDER BY uid DESC LIMIT $4",
-        params![mailbox_id, folder, uid_validity, limit],
-    )?;
-    Ok(rows
-        .into_iter()
-        .map(|(uid, received_at, message_id)| Newest { uid, received_at, message_id })
-        .collect())
-}
 /// Looked up by their first and last in one statement.
 const RANGE: usize = 10_000;
 

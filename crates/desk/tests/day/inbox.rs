@@ -3,6 +3,7 @@ use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail;
 use desk::intake::inbox::{self, LeaseLost, Outcome, Recorded};
 use desk::intake::on_server::{self, OnServer, Place};
+use desk::intake::remembered::{self, Remembered};
 use desk::mailboxes::{cursor, cursor::Cursor, mailbox};
 use desk::{By, Error, Refusal, params};
 
@@ -205,4 +206,35 @@ fn a_held_row_may_be_tried_again_and_a_filed_one_may_not() {
     let Err(Error::Refused(Refusal::Other(sentence))) = retry(rows[1].id) else { panic!() };
     assert_eq!(sentence, "This message is filed already: it is on ticket #10001.");
     assert!(matches!(retry(999), Err(Error::Refused(Refusal::NotFound(_)))));
+}
+
+/// Also where no letter has a Message-ID.
+#[test]
+fn a_folder_is_known_again_by_a_few_rows_without_reading_the_others() {
+    let day = Day::new();
+    let raws = raws(40);
+    day.fetch(SUPPORT, "INBOX", 7, &numbered(&raws, 101), false);
+    day.fetch(SUPPORT, "INBOX", 8, &numbered(&raws[..3], 1), false);
+    let mailbox_id = day.mailbox_id(SUPPORT);
+    let place = |uid_validity| Place { mailbox_id, folder: "INBOX", uid_validity };
+    let uids = |found: Vec<Remembered>| found.into_iter().map(|one| one.uid).collect::<Vec<u32>>();
+    assert_eq!(uids(day.read(|tx| remembered::newest(tx, place(7), 3))), [140, 139, 138]);
+    assert_eq!(uids(day.read(|tx| remembered::spread(tx, place(7), 140, 4))), [101, 110, 120, 130]);
+    assert_eq!(uids(day.read(|tx| remembered::spread(tx, place(8), 3, 8))), [1, 2, 3]);
+    // What came again is known by what was recorded first.
+    let [again, first] =
+        [(8, 2), (7, 102)].map(|(of, uid)| day.read(|tx| remembered::of(tx, place(of), &[uid])));
+    assert_eq!((again[0].uid, first[0].uid), (2, 102));
+    assert_eq!(again, [Remembered { uid: 2, ..first[0].clone() }]);
+    if day.read(|tx| Ok(tx.dialect())) == desk::db::Dialect::Sqlite {
+        let plan = day.read(remembered::plan);
+        let rows: Vec<&String> =
+            plan.iter().filter(|step| step.contains("uid_validity=?") || step.contains("inbox")).collect();
+        assert_eq!(
+            rows.iter().filter(|step| step.contains("folder=? AND uid_validity=?")).count(),
+            4,
+            "{plan:?}"
+        );
+        assert!(!rows.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+    }
 }
