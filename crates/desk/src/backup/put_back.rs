@@ -36,10 +36,11 @@ pub fn put_back(desk: &Desk, from: &Path, now: i64) -> Result<Audit> {
         if desk.store.is_whole(place, hash) {
             return Ok(());
         }
-        match from.whole_place(place, hash) {
-            Some(there) => work.take(&from, &there, &row),
-            None => Ok(lost.push(row)),
+        if let Some(there) = from.whole_place(place, hash) {
+            return work.take(&from, &there, &row);
         }
+        lost.push(row);
+        Ok(())
     })?;
     if !lost.is_empty() {
         let wanted: HashSet<&[u8]> = lost.iter().map(|(_, hash, _)| hash.as_slice()).collect();
