@@ -1,5 +1,9 @@
 //! Which parts are the body (RFC 8621 4.1.4), and what they read as; the others are attachments.
 
+mod leaves;
+
+pub(crate) use leaves::Leaves;
+
 use std::collections::HashSet;
 
 use crate::header::{self, Fields};

@@ -7,10 +7,12 @@
 mod entity;
 mod marks;
 pub mod piece;
+mod said;
 mod token;
 mod tree;
 pub(crate) mod write;
 
+pub(crate) use said::Said;
 pub(crate) use tree::{NODES_MAX, Node, Tree, is_void};
 
 /// The text that the HTML reads as.

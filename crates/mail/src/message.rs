@@ -4,13 +4,13 @@
 mod arrival;
 mod content_key;
 mod raw;
-mod same;
+mod said;
 mod slim;
 mod unpack;
 
 pub use arrival::{HEAD_BYTES_MAX, arrived_at, head};
 pub use content_key::ContentKey;
-pub use same::{is_same_letter, says_one_letter};
+pub use said::{Added, Likeness, Said};
 pub use slim::{Sink, Stopped, parse_stream};
 pub use unpack::unpack;
 

@@ -8,7 +8,7 @@ use crate::points::{Point, reached};
 use desk::Desk;
 use desk::files::store::Store;
 use desk::intake::earlier_key;
-use desk::intake::inbox::{self, Arrival, Recorded};
+use desk::intake::inbox::{self, Arrival, Recorded, ServerLines};
 use desk::intake::mending;
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::mailboxes::cursor::{self, Cursor, Link};
@@ -24,6 +24,8 @@ pub(super) struct Carrier {
     mailbox_id: i64,
     /// Nothing is to be done on the server for what was fetched.
     leaves_alone: bool,
+    /// What has been seen of them so far.
+    server_lines: ServerLines,
     finally: Option<Finally>,
 }
 
@@ -47,6 +49,7 @@ impl Carrier {
             cursor: cursor.clone(),
             mailbox_id: mailbox.id,
             leaves_alone: mailbox.fetched == Fetched::Nothing,
+            server_lines: ServerLines::default(),
             finally,
         }
     }
@@ -72,14 +75,16 @@ impl Carrier {
         Ok(())
     }
 
-    async fn keep(&self, batch: Batch) -> desk::Result<Recorded> {
+    async fn keep(&mut self, batch: Batch) -> desk::Result<Recorded> {
         let (claim, cursor, leaves_alone) = (self.claim.clone(), self.cursor.clone(), self.leaves_alone);
         let names = batch.names;
         let finally = self.finally.as_ref().filter(|finally| finally.uid <= cursor.uid_last);
         let link = finally.map(|finally| finally.link.clone());
         let (mailbox_id, now) = (self.mailbox_id, self.courier.now());
+        let mut server_lines = std::mem::take(&mut self.server_lines);
         self.courier.give_way().await;
-        self.courier
+        let (recorded, seen) = self
+            .courier
             .blocking(move |desk| {
                 let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
                 let (candidates, unsure, doubts) = desk.db.read(|tx| {
@@ -92,7 +97,7 @@ impl Carrier {
                     ))
                 })?;
                 mending::mend(desk, &arrivals, &doubts, now)?;
-                inbox::recognise(&desk.store, &mut arrivals, &candidates)?;
+                inbox::recognise(&desk.store, &mut arrivals, &candidates, &mut server_lines)?;
                 let rekeyed = earlier_key::read(&desk.store, &unsure)?;
                 let all: Vec<u32> = arrivals.iter().map(|arrival| arrival.uid).collect();
                 let recorded = desk.db.write(|tx| {
@@ -114,9 +119,11 @@ impl Carrier {
                     Ok::<_, desk::Error>(recorded)
                 })?;
                 reached(Point::AfterCommit);
-                Ok(recorded)
+                Ok((recorded, server_lines))
             })
-            .await
+            .await?;
+        self.server_lines = seen;
+        Ok(recorded)
     }
 }
 

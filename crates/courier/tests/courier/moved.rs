@@ -86,6 +86,8 @@ async fn a_server_that_adds_a_field_doubles_nothing_and_swallows_nothing() {
 async fn another_uidvalidity_and_letters_that_were_written_anew_double_nothing() {
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
+    // The server's line is known by those that come together.
+    stage.write(|tx| Ok(tx.execute("UPDATE mailbox SET batch = 100", &[])?));
     let quoted = |text: &str, encoding: &str| {
         let fields = format!(
             "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
@@ -95,20 +97,62 @@ async fn another_uidvalidity_and_letters_that_were_written_anew_double_nothing()
     };
     imap.deliver(NOON - HOUR, quoted("Grüße, schrieb sie.", "8bit"));
     imap.deliver(NOON - HOUR, stamped(&letter("letter 002")));
-    imap.deliver(NOON - HOUR, letter("letter 003"));
-    assert_eq!(fetched(&stage).await, 3);
+    let dated =
+        |name: &str| altered(&letter(name), "11:00:00", &format!("11:00:{}", &name[name.len() - 2..]));
+    for name in names(3, 6) {
+        imap.deliver(NOON - HOUR, dated(&name));
+    }
+    assert_eq!(fetched(&stage).await, 6);
     {
         let mut state = imap.state();
         state.letters.clear();
         (state.uid_validity, state.uid_next) = (7, 1);
     }
     imap.deliver(NOON - HOUR, quoted("Gr=C3=BC=C3=9Fe, schrieb sie.", "quoted-printable"));
-    // A field less, and a line below.
+    // A field less, and the server's line below.
     imap.deliver(NOON - HOUR, letter("letter 002"));
-    imap.deliver(NOON - HOUR, [letter("letter 003"), b"\r\n--\r\nScanned.\r\n".to_vec()].concat());
+    for name in names(3, 6) {
+        imap.deliver(NOON - HOUR, [dated(&name), b"\r\n--\r\nScanned.\r\n".to_vec()].concat());
+    }
     assert_eq!(fetched(&stage).await, 0);
-    assert_eq!((stage.tickets(), balance(&stage)), (names(1, 3), (3, 3, 0)));
+    assert_eq!((stage.tickets(), balance(&stage)), (names(1, 6), (6, 6, 0)));
     assert_eq!(lives(&stage, "letter 003"), [["fetched", "filed", "known_otherwise"]]);
+}
+
+/// A device and a shop give one Message-ID and one Date to all that they write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_never_read_is_a_ticket_before_it_is_deleted_on_the_other_server() {
+    let (stage, old, new) = (Stage::new(), PretendImap::start().await, PretendImap::start().await);
+    stage.fetched_from(old.address, StartFrom::Everything, Fetched::Nothing);
+    let report = [letter("report"), b"Job 1 ok\r\n".to_vec()].concat();
+    let failed = [&report[..], b"Job 2 FAILED: disk 7 is lost\r\n"].concat();
+    let invoice = |html: &str| {
+        let parts = format!(
+            "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=q\r\n\r\n--q\r\n\r\n\
+             Open it in a mail program that shows HTML.\r\n--q\r\nContent-Type: text/html\r\n\r\n<p>{html}</p>\r\n--q--"
+        );
+        altered(&letter("invoice"), "\r\ninvoice, she wrote.", &parts)
+    };
+    old.deliver(NOON - HOUR, report.clone());
+    old.deliver(NOON - HOUR, invoice("Invoice 1: 10 EUR"));
+    assert_eq!(fetched(&stage).await, 2);
+
+    for raw in [&report, &invoice("Invoice 1: 10 EUR"), &failed, &invoice("Invoice 2: 99,000 EUR, due today")]
+    {
+        new.deliver(NOON - HOUR, stamped(raw));
+    }
+    stage.fetched_from_as(new.address, "moved", StartFrom::Everything, Fetched::Delete);
+    assert_eq!(fetched(&stage).await, 2, "the two that say something else");
+    assert_eq!(stage.tickets(), ["invoice", "invoice", "report", "report"]);
+    assert!(new.state().letters.is_empty(), "all four are here, and are deleted there");
+    assert_eq!(
+        lives(&stage, "invoice"),
+        [vec!["fetched", "filed"], vec!["fetched", "filed", "known_otherwise"]]
+    );
+    assert_eq!(
+        lives(&stage, "report"),
+        [vec!["fetched", "filed"], vec!["fetched", "filed", "known_otherwise"]]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

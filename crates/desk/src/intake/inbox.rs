@@ -9,7 +9,7 @@ use crate::{Result, db::Tx, params};
 pub use super::again::{Retried, retry, retry_after_upgrade};
 pub use super::outcome::{Outcome, settle};
 pub use super::record::{Arrival, Head, LeaseLost, Recorded, missing, record, recorded};
-pub use super::same_letter::{Candidates, candidates, recognise};
+pub use super::same_letter::{Candidates, ServerLines, candidates, recognise};
 
 /// The UIDVALIDITY of what lies in no server's folder: none has it (RFC 9051 2.3.1.1).
 pub const NUMBERED_NOWHERE: u32 = 0;

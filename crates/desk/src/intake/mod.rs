@@ -21,6 +21,7 @@ pub mod round_trip;
 mod routing;
 mod same_letter;
 pub mod screen;
+mod server_lines;
 pub mod stand_in;
 pub mod threading;
 

@@ -3,7 +3,7 @@
 //! store before it is parsed.
 mod large;
 
-pub use large::{Unread, parse_large};
+pub use large::{Unread, parse_large, said_large};
 
 use crate::Result;
 use crate::files::store::{Store, Stored};

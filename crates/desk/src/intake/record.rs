@@ -185,7 +185,11 @@ pub(super) fn known_contents(
     Ok(of_contents(tx, mailbox_id, arrivals)?.into_keys().collect())
 }
 /// The rows of these contents, also of those that a letter had under a later number alone.
-fn of_contents(tx: &mut Tx<'_>, mailbox_id: i64, arrivals: &[&Arrival]) -> Result<HashMap<[u8; 32], i64>> {
+pub(super) fn of_contents(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    arrivals: &[&Arrival],
+) -> Result<HashMap<[u8; 32], i64>> {
     let mut known = HashMap::new();
     for some in arrivals.chunks(512) {
         for select in [

@@ -1,27 +1,44 @@
 //! Old mail that is known, and whose content is another one all the same: a mailbox was moved to a server that adds a header
 //! field to each letter, takes one away, or writes its letters anew. A letter is looked for by its Message-ID among those
-//! that this mailbox has brought under another numbering, and is one of them where both are one letter
-//! (`mail::message::is_same_letter`). Looking so costs a read of both, and is done for what lay in the folder when reading
-//! under its numbering began: a letter that comes later is never taken for an older one.
-use super::prepare::{LARGE_BYTES, parse_large};
+//! that this mailbox has brought under another numbering, and is one of them where it says the same (`mail::message::Said`),
+//! or the same save for lines that the server has demonstrably written (`server_lines`). A recorded letter is found again once
+//! in a numbering: a second one that is like it is a letter of its own, since a double is better than a loss. Looking so
+//! costs a read of both, and is done for what lay in the folder when reading under its numbering began: a letter that comes
+//! later is never taken for an older one.
+use super::prepare::{LARGE_BYTES, said_large};
 use super::record::{self, Arrival};
+pub use super::server_lines::ServerLines;
 use crate::db::{Query, Tx};
-use crate::files::store::{Store, Stored};
+use crate::files::store::Store;
 use crate::mailboxes::cursor::{self, Cursor};
-use crate::{Error, Result, params, row};
-use std::collections::{HashMap, HashSet};
+use crate::{Result, params, row};
+use mail::message::{Added, Likeness, Said};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Letters that have the same Message-ID and are looked into, of one mailbox.
+/// Letters that have the same Message-ID and are looked into, of one mailbox, beside one for each that comes.
 const CANDIDATES_MAX: usize = 16;
 /// Looked up in one statement.
 const AT_ONCE: usize = 128;
 
-/// Recorded letters that an arrival may be, by its UID.
-pub type Candidates = HashMap<u32, Vec<Candidate>>;
-
+/// Recorded letters that arrivals may be.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    /// The arrivals.
+    uids: HashSet<u32>,
+    /// By Message-ID.
+    known: HashMap<String, Known>,
+}
+/// What is recorded under a Message-ID.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+struct Known {
+    /// The oldest first, without those that were found again in this numbering.
+    unclaimed: Vec<Candidate>,
+    /// More than one letter has it, here or there: it says nothing.
+    is_shared: bool,
+}
+#[derive(Clone, Debug)]
+struct Candidate {
     inbox_id: i64,
     place: String,
     hash: Vec<u8>,
@@ -37,28 +54,54 @@ pub fn candidates(
 ) -> Result<Candidates> {
     let is_old = |arrival: &&Arrival| arrival.uid <= cursor.start_after_uid && arrival.message_id.is_some();
     let old: Vec<&Arrival> = arrivals.iter().filter(is_old).collect();
-    let mut found = Candidates::new();
     if old.is_empty() {
-        return Ok(found);
+        return Ok(Candidates::default());
     }
     let begins_after = cursor::begins_after(tx, mailbox_id, cursor)?;
     if !has_others(tx, mailbox_id, cursor, begins_after)? {
-        return Ok(found);
+        return Ok(Candidates::default());
     }
     let sources = record::known_sources(tx, mailbox_id, cursor, arrivals)?;
-    let contents = record::known_contents(tx, mailbox_id, &old)?;
-    let is_unknown =
-        |arrival: &&Arrival| !sources.contains(&arrival.uid) && !contents.contains(&arrival.content_key.key);
+    let contents = record::of_contents(tx, mailbox_id, &Vec::from_iter(arrivals))?;
+    let is_unknown = |arrival: &&Arrival| {
+        !sources.contains(&arrival.uid) && !contents.contains_key(&arrival.content_key.key)
+    };
     let unknown: Vec<&Arrival> = old.into_iter().filter(is_unknown).collect();
     let ids: HashSet<&str> = unknown.iter().filter_map(|arrival| arrival.message_id.as_deref()).collect();
     let by_id = under(tx, mailbox_id, cursor, begins_after, &Vec::from_iter(ids))?;
-    for arrival in unknown {
-        let known = arrival.message_id.as_deref().and_then(|id| by_id.get(id));
-        if let Some(known) = known {
-            found.insert(arrival.uid, known.iter().take(CANDIDATES_MAX).cloned().collect());
-        }
+    let all: Vec<i64> = by_id.values().flatten().map(|candidate| candidate.inbox_id).collect();
+    let mut claimed = claimed(tx, mailbox_id, cursor, begins_after, &all)?;
+    // What comes with its content as it was is found again too.
+    claimed.extend(contents.values());
+    let known = by_id.into_iter().map(|(id, all)| {
+        let count = all.len();
+        let is_free = |candidate: &Candidate| !claimed.contains(&candidate.inbox_id);
+        let unclaimed: Vec<Candidate> = all.into_iter().filter(is_free).collect();
+        let is_shared = count > 1 || unclaimed.len() < count;
+        (id, Known { unclaimed, is_shared })
+    });
+    Ok(Candidates { uids: unknown.iter().map(|arrival| arrival.uid).collect(), known: known.collect() })
+}
+
+/// Of these rows those that were found again in this numbering.
+fn claimed(
+    tx: &mut Tx<'_>,
+    mailbox_id: i64,
+    cursor: &Cursor,
+    begins_after: u32,
+    ids: &[i64],
+) -> Result<HashSet<i64>> {
+    let mut claimed = HashSet::new();
+    for some in ids.chunks(AT_ONCE) {
+        let mut query = Query::new("SELECT inbox_id FROM inbox_again WHERE inbox_id IN ");
+        query.bind_list(some.iter().copied()).push(" AND mailbox_id + 0 = ").bind(mailbox_id);
+        query.push(" AND folder = ").bind(cursor.folder.as_str());
+        query.push(" AND uid_validity = ").bind(cursor.uid_validity);
+        query.push(" AND uid > ").bind(begins_after);
+        let rows: Vec<(i64,)> = tx.all(query.sql(), query.params())?;
+        claimed.extend(rows.into_iter().map(|(id,)| id));
     }
-    Ok(found)
+    Ok(claimed)
 }
 
 /// Whether this mailbox has brought letters under another numbering. By the ends of an index, however many there are.
@@ -123,45 +166,78 @@ fn under(
 }
 
 /// Says of each arrival which of its candidates it is, if any ([`Arrival::same_as`]). Outside a transaction: it reads letters.
-/// A candidate whose bytes are lost is none; an error is the store's as a whole.
-pub fn recognise(store: &Store, arrivals: &mut [Arrival], candidates: &Candidates) -> Result<()> {
-    for arrival in arrivals {
-        for candidate in candidates.get(&arrival.uid).into_iter().flatten() {
-            match is_same(store, &arrival.stored, candidate) {
-                Ok(true) => {
-                    arrival.same_as = Some(candidate.inbox_id);
-                    break;
-                }
-                Ok(false) => {}
-                Err(error) if store.is_away(&error) => return Err(error),
-                Err(error) => tracing::warn!(inbox = candidate.inbox_id, "it is not compared: {error}"),
+/// A candidate whose bytes are lost is none; an error is the store's as a whole. What is said of the server's own lines in
+/// one batch holds in the next ones of the same numbering.
+pub fn recognise(
+    store: &Store,
+    arrivals: &mut [Arrival],
+    candidates: &Candidates,
+    lines: &mut ServerLines,
+) -> Result<()> {
+    // By Message-ID those that come, by their contents: of two with one content the second is found again by that.
+    let mut coming: BTreeMap<&str, BTreeMap<[u8; 32], &Arrival>> = BTreeMap::new();
+    for arrival in arrivals.iter().rev().filter(|arrival| candidates.uids.contains(&arrival.uid)) {
+        if let Some(id) = arrival.message_id.as_deref().filter(|id| candidates.known.contains_key(*id)) {
+            coming.entry(id).or_default().insert(arrival.content_key.key, arrival);
+        }
+    }
+    let mut found: HashMap<[u8; 32], i64> = HashMap::new();
+    let mut likely: Vec<([u8; 32], i64, Vec<Added>)> = Vec::new();
+    for (id, letters) in coming {
+        let Some(known) = candidates.known.get(id) else { continue };
+        let mut letters: Vec<&Arrival> = letters.into_values().collect();
+        letters.sort_by_key(|arrival| arrival.uid);
+        let is_shared = known.is_shared || letters.len() > 1;
+        let mut free: Vec<(i64, Said)> = Vec::new();
+        for candidate in known.unclaimed.iter().take(CANDIDATES_MAX + letters.len()) {
+            let said = said(store, &candidate.place, &candidate.hash, candidate.size_bytes)?;
+            free.extend(said.map(|said| (candidate.inbox_id, said)));
+        }
+        for arrival in letters {
+            let size = i64::try_from(arrival.stored.size_bytes).unwrap_or(i64::MAX);
+            let said = said(store, &arrival.stored.place, &arrival.stored.hash, size)?;
+            let Some(said) = said else { continue };
+            let likeness = |(_, known): &(i64, Said)| known.likeness(&said);
+            if let Some(at) = free.iter().position(|known| likeness(known) == Likeness::Same) {
+                found.insert(arrival.content_key.key, free.remove(at).0);
+            } else if let (false, [known]) = (is_shared, free.as_slice())
+                && let Likeness::Save(added) = likeness(known)
+            {
+                added.iter().for_each(|added| lines.see(added, &said));
+                likely.push((arrival.content_key.key, known.0, added));
             }
         }
+    }
+    for (key, inbox_id, added) in likely {
+        if added.iter().all(|added| lines.are_of_server(added)) {
+            found.insert(key, inbox_id);
+        }
+    }
+    for arrival in arrivals.iter_mut().filter(|arrival| candidates.uids.contains(&arrival.uid)) {
+        arrival.same_as = found.get(&arrival.content_key.key).copied();
     }
     Ok(())
 }
 
-fn is_same(store: &Store, new: &Stored, known: &Candidate) -> Result<bool> {
-    let is_small = |size: u64| size <= LARGE_BYTES;
-    if is_small(new.size_bytes) && u64::try_from(known.size_bytes).is_ok_and(is_small) {
-        let (one, other) =
-            (store.get(&known.place, &known.hash)?, store.get(&new.place, new.hash.as_slice())?);
-        // Whatever a letter does to the parser, it is fetched.
-        let same = catch_unwind(AssertUnwindSafe(|| mail::message::is_same_letter(&one, &other)));
-        return Ok(same.unwrap_or(false));
+/// What a stored letter says; `None` where it is not to be had. Whatever a letter does to the parser, it is fetched.
+fn said(store: &Store, place: &str, hash: &[u8], size_bytes: i64) -> Result<Option<Said>> {
+    let is_small = u64::try_from(size_bytes).is_ok_and(|size| size <= LARGE_BYTES);
+    let read = || -> Result<Said> {
+        if is_small {
+            return Ok(Said::of(&store.get(place, hash)?));
+        }
+        Ok(said_large(store.open_blob(place, hash)?)?)
+    };
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(said)) => Ok(Some(said)),
+        Ok(Err(error)) if store.is_away(&error) => Err(error),
+        Ok(Err(error)) => {
+            tracing::warn!(place, "a letter is not compared: {error}");
+            Ok(None)
+        }
+        Err(_) => {
+            tracing::warn!(place, "a letter is not compared: reading it panicked");
+            Ok(None)
+        }
     }
-    let read = |place: &str, hash: &[u8]| {
-        let content = store.open_blob(place, hash)?;
-        catch_unwind(AssertUnwindSafe(|| parse_large(content, None)))
-            .map_err(|_| Error::from(anyhow::anyhow!("a large message could not be read")))?
-            .map_err(Error::from)
-    };
-    let (one, other) = (read(&known.place, &known.hash)?, read(&new.place, &new.hash)?);
-    let files = |handed_over: &[Stored]| {
-        let mut files: Vec<[u8; 32]> = handed_over.iter().map(|stored| stored.hash).collect();
-        files.sort_unstable();
-        files
-    };
-    Ok(files(&one.handed_over) == files(&other.handed_over)
-        && mail::message::says_one_letter(&one.message, &other.message))
 }

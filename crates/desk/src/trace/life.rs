@@ -106,8 +106,8 @@ impl Incoming {
                     "known_otherwise",
                     format!(
                         "The same letter came again, {place}, as the mailbox was moved or its letters were numbered anew: \
-                         Message-ID, date, sender, subject and what it says are the same, other header fields or its \
-                         encoding are not; nothing was stored."
+                         Message-ID, date, sender, subject, text and files are the same; what is not is its encoding, \
+                         other header fields, or lines that this server has written into several letters; nothing was stored."
                     ),
                 ),
                 _ => ("known_again", format!("The same content came again, {place}; nothing was stored.")),

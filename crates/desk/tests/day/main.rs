@@ -31,6 +31,7 @@ mod putting_back;
 mod replay;
 mod replies;
 mod round_trips;
+mod same_letter;
 mod search;
 mod silences;
 mod standing;

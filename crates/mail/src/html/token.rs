@@ -19,6 +19,8 @@ pub(crate) struct Tokens<'a> {
     at: usize,
     /// The element whose text is read without tags till its end tag.
     raw: Option<&'static str>,
+    /// An attribute was left out, since there were too many or it was too long.
+    pub(crate) has_dropped: bool,
 }
 
 /// Elements whose content is text, whatever it looks like.
@@ -29,7 +31,7 @@ fn raw_element(name: &str) -> Option<&'static str> {
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(html: &'a str) -> Tokens<'a> {
-        Tokens { html, at: 0, raw: None }
+        Tokens { html, at: 0, raw: None, has_dropped: false }
     }
 
     fn rest(&self) -> &'a str {
@@ -139,6 +141,7 @@ impl<'a> Tokens<'a> {
             self.skip(|b| b.is_ascii_whitespace());
             let value = if self.byte() == Some(b'=') { self.value() } else { "" };
             let wanted = list.len() < ATTRIBUTES_MAX && value.len() <= VALUE_BYTES_MAX;
+            self.has_dropped |= !wanted;
             if wanted && list.iter().all(|(n, _)| *n != name) {
                 list.push((name, entity::decode(value)));
             }

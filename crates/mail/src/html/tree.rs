@@ -32,6 +32,7 @@ impl Node {
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     is_cut: bool,
+    has_dropped: bool,
 }
 
 impl Tree {
@@ -41,7 +42,8 @@ impl Tree {
         let root = Node::Element { name: String::new(), attributes: Vec::new(), children: Vec::new() };
         let mut builder = Builder { nodes: vec![root], open: vec![Self::ROOT] };
         let mut is_cut = false;
-        for token in Tokens::new(html) {
+        let mut tokens = Tokens::new(html);
+        for token in tokens.by_ref() {
             if builder.nodes.len() >= nodes_max {
                 is_cut = true;
                 break;
@@ -52,12 +54,17 @@ impl Tree {
                 Token::End(name) => builder.end(&name),
             }
         }
-        Tree { nodes: builder.nodes, is_cut }
+        Tree { nodes: builder.nodes, is_cut, has_dropped: tokens.has_dropped }
     }
 
     /// Was something left out because there was too much of it?
     pub(crate) fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// Is all of the HTML in it, save for comments?
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.is_cut && !self.has_dropped
     }
 
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {

@@ -33,7 +33,7 @@ struct Writer {
 }
 
 /// Elements whose content nobody reads.
-fn is_unread(name: &str) -> bool {
+pub(super) fn is_unread(name: &str) -> bool {
     matches!(
         name,
         "script"
@@ -55,7 +55,7 @@ fn is_unread(name: &str) -> bool {
     )
 }
 
-fn is_hidden(node: &Node) -> bool {
+pub(super) fn is_hidden(node: &Node) -> bool {
     let style = node.attribute("style").unwrap_or("");
     node.attribute("hidden").is_some()
         || (style.len() < 4_000 && {

@@ -15,8 +15,8 @@ use std::io::{self, Read};
 use leaf::Leaf;
 use source::Source;
 
-use super::{HEAD_BYTES, Limit, Message, of_parts, raw};
-use crate::mime::{self, Cut, Part};
+use super::{Defect, HEAD_BYTES, Limit, Message, of_parts, raw};
+use crate::mime::{self, Cut, Part, Parts};
 use crate::{body, header, report};
 
 /// Where the contents of large parts go, one after the other.
@@ -77,6 +77,32 @@ pub fn parse_stream(source: impl Read, sink: &mut impl Sink) -> Result<Message, 
 }
 
 fn parse_within(source: impl Read, sink: &mut impl Sink, limits: Limits) -> Result<Message, Stopped> {
+    parts_within(source, sink, limits, |parts, defects, size| {
+        let message = of_parts(parts, defects, size);
+        debug_assert_eq!(
+            message.attachments.iter().filter(|attachment| attachment.handed_over.is_some()).count(),
+            parts.cuts.len(),
+            "invariant: what was handed over is an attachment"
+        );
+        message
+    })
+}
+
+/// The same, for another reader of the parts, of the defects of the bytes, and of their number.
+pub(super) fn parts_stream<T>(
+    source: impl Read,
+    sink: &mut impl Sink,
+    reader: impl FnOnce(&Parts<'_>, Vec<Defect>, usize) -> T,
+) -> Result<T, Stopped> {
+    parts_within(source, sink, LIMITS, reader)
+}
+
+fn parts_within<T>(
+    source: impl Read,
+    sink: &mut impl Sink,
+    limits: Limits,
+    reader: impl FnOnce(&Parts<'_>, Vec<Defect>, usize) -> T,
+) -> Result<T, Stopped> {
     let mut slim = Slim {
         source: Source::new(source, limits.window),
         sink,
@@ -89,7 +115,7 @@ fn parse_within(source: impl Read, sink: &mut impl Sink, limits: Limits) -> Resu
     };
     let is_over = slim.run()? == Next::Full;
     slim.is_cut |= slim.source.drain().map_err(Stopped::Source)?;
-    Ok(slim.read(is_over))
+    Ok(slim.read(is_over, reader))
 }
 
 struct Slim<'s, R, S> {
@@ -337,7 +363,7 @@ impl<R: Read, S: Sink> Slim<'_, R, S> {
     }
 
     /// What is left, read as ever.
-    fn read(mut self, is_over: bool) -> Message {
+    fn read<T>(mut self, is_over: bool, reader: impl FnOnce(&Parts<'_>, Vec<Defect>, usize) -> T) -> T {
         if is_over {
             self.left.truncate(self.cuts.last().map_or(0, |cut| cut.at).max(HEAD_BYTES));
         }
@@ -353,13 +379,7 @@ impl<R: Read, S: Sink> Slim<'_, R, S> {
         if is_over {
             parts.over = Some(Limit::Size);
         }
-        let message = of_parts(&parts, defects, self.source.size);
-        debug_assert_eq!(
-            message.attachments.iter().filter(|attachment| attachment.handed_over.is_some()).count(),
-            parts.cuts.len(),
-            "invariant: what was handed over is an attachment"
-        );
-        message
+        reader(&parts, defects, self.source.size)
     }
 }
 

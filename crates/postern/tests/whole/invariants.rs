@@ -147,6 +147,7 @@ const BOUNDED: [(&str, &[&str]); 10] = [
             "intake/record.rs known_sources",
             "intake/record.rs of_contents",
             "intake/remembered.rs of",
+            "intake/same_letter.rs claimed",
             "intake/same_letter.rs under",
             "mailboxes/balance.rs of",
             "mailboxes/mailbox.rs of_ids",

@@ -50,6 +50,12 @@ pub fn parse_large(source: impl Read, store: Option<&Store>) -> Result<Parsed, U
     Ok(Parsed { message, handed_over })
 }
 
+/// What a raw message from a stream says. One at a time, as with [`parse_large`].
+pub fn said_large(source: impl Read) -> io::Result<mail::message::Said> {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    mail::message::Said::of_stream(source)
+}
+
 fn stopped(read: Result<mail::Message, Stopped>, error: &mut Option<Error>) -> Result<mail::Message, Unread> {
     read.map_err(|stopped| match stopped {
         Stopped::Source(e) => Unread::Source(e),
