@@ -1,6 +1,7 @@
 //! Whether the contents of a backup, or of a desk that was made of one, are whole. What is new in a backup is read back once
 //! after it was copied; all of it when that is asked for. What is damaged there and whole in the store is copied again, and
-//! what is damaged in the store is named with what it belongs to, and looked at again by each backup until it is whole.
+//! what is damaged in the store, or missing there, is named with what it belongs to, and looked at again by each backup until it is
+//! whole. That something is missing is seen by the names and lengths of files, each time for everything.
 use super::BLOBS;
 use crate::db::{Db, Tx};
 use crate::files::copy::{self, Copied};
@@ -8,7 +9,7 @@ use crate::files::store::Store;
 use crate::{Desk, Result, params};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -72,20 +73,18 @@ pub(super) fn last(desk: &Desk) -> Result<i64> {
 pub(super) fn of(desk: &Desk, root: &Path, up_to: i64, copied: &Copied, all: bool) -> Result<Audit> {
     let known = if all { LookedAt::default() } else { read(root)? };
     let mut now = LookedAt { up_to, damaged: BTreeSet::new() };
-    let mut auditor =
-        Auditor { desk, there: Store::of(&root.join(BLOBS)), copied, all, audit: Audit::default() };
-    let is_due = |(id, _, place): &Row| {
-        *id > known.up_to
-            || known.damaged.contains(id)
+    let mut auditor = Auditor { desk, there: Store::of(&root.join(BLOBS)), all, audit: Audit::default() };
+    let mut here = Names { root: desk.store.root(), packs: HashMap::new() };
+    // Rows of any age may have lost what they name.
+    pages(&desk.db, 0, now.up_to, |row| {
+        let (id, _, place) = &row;
+        let is_doubtful = known.damaged.contains(id)
             || copied.damaged.contains(place)
             || copied.differing.contains(pack(place))
-    };
-    // Where a pack differs, or a file is damaged, rows of any age may be theirs.
-    let is_by_age = known.damaged.is_empty() && copied.damaged.is_empty() && copied.differing.is_empty();
-    let after = if is_by_age { known.up_to } else { 0 };
-    pages(&desk.db, after, now.up_to, |row| {
-        if is_due(&row) && !auditor.is_whole(&row)? {
-            now.damaged.insert(row.0);
+            || here.lack(place);
+        let is_due = is_doubtful || *id > known.up_to || copied.is_new(place);
+        if is_due && !auditor.is_whole(&row, is_doubtful)? {
+            now.damaged.insert(*id);
         }
         Ok(())
     })?;
@@ -115,22 +114,35 @@ pub fn of_restored(db: &Db, store: &Path, copied: &Copied) -> Result<Audit> {
 struct Auditor<'a> {
     desk: &'a Desk,
     there: Store,
-    copied: &'a Copied,
     all: bool,
     audit: Audit,
 }
+/// What the store has by the names and lengths of its files.
+struct Names<'a> {
+    root: &'a Path,
+    /// Their lengths, as far as they were asked for.
+    packs: HashMap<String, Option<u64>>,
+}
+impl Names<'_> {
+    /// Whether there is nothing at this place. (A record that is cut off is seen when it is read.)
+    fn lack(&mut self, place: &str) -> bool {
+        let Some((pack, offset)) = place.split_once('@') else { return !self.root.join(place).is_file() };
+        let length = || fs::metadata(self.root.join(pack)).ok().map(|about| about.len());
+        let length = match self.packs.get(pack) {
+            Some(length) => *length,
+            None => *self.packs.entry(pack.to_owned()).or_insert_with(length),
+        };
+        length.is_none_or(|length| offset.parse().is_ok_and(|offset: u64| offset >= length))
+    }
+}
+
 impl Auditor<'_> {
-    /// In the backup and, as far as it was looked at, in the store.
-    fn is_whole(&mut self, row: &Row) -> Result<bool> {
+    /// In the backup and, where that is in doubt, in the store.
+    fn is_whole(&mut self, row: &Row, is_doubtful: bool) -> Result<bool> {
         let (_, hash, place) = row;
-        let there = self.is_whole_there(hash, place);
-        if self.copied.damaged.contains(place) {
-            return self.found(row, "it is damaged".to_owned(), there);
-        }
+        let there = self.is_whole_there(hash, place, is_doubtful);
         if there {
-            // One of the two that differ is damaged.
-            let differs = self.copied.differing.contains(pack(place));
-            let here = if differs { self.desk.store.look_at(place, hash) } else { Ok(0) };
+            let here = if is_doubtful { self.desk.store.look_at(place, hash) } else { Ok(0) };
             return here.map_or_else(|error| self.found(row, error.to_string(), true), |_| Ok(true));
         }
         if let Err(error) = self.desk.store.look_at(place, hash) {
@@ -145,15 +157,17 @@ impl Auditor<'_> {
     }
 
     /// A file of its own was looked at when it was copied, or by an earlier backup.
-    fn is_whole_there(&mut self, hash: &[u8], place: &str) -> bool {
-        if !self.all && place.starts_with("file/") && !self.copied.damaged.contains(place) {
+    fn is_whole_there(&mut self, hash: &[u8], place: &str, is_doubtful: bool) -> bool {
+        if !self.all && place.starts_with("file/") && !is_doubtful {
             return self.there.root().join(place).exists();
         }
         self.audit.looked_at += 1;
         self.there.look_at(place, hash).is_ok()
     }
 
-    fn found(&mut self, (id, _, place): &Row, why: String, is_in_backup: bool) -> Result<bool> {
+    /// `there`: it is whole at its place in the backup. It may be in a file of its own there, from before.
+    fn found(&mut self, (id, hash, place): &Row, why: String, there: bool) -> Result<bool> {
+        let is_in_backup = there || self.there.whole_place(place, hash).is_some();
         let belongs_to = self.desk.db.read(|tx| owners(tx, *id))?;
         self.audit.damaged.push(Damaged { place: place.clone(), belongs_to, why, is_in_backup });
         Ok(false)

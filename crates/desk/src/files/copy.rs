@@ -4,7 +4,7 @@ use super::record;
 use super::store::{Store, said, sync_folder};
 use crate::Result;
 use anyhow::Context as _;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -20,8 +20,11 @@ pub struct Copied {
     pub bytes: u64,
     /// Places of files that are damaged, and were not copied.
     pub damaged: BTreeSet<String>,
-    /// Places of packs that were continued although their copy ends otherwise than they do there: one of the two is damaged.
+    /// Places of packs of which one is damaged, here or in the copy: the copy ends otherwise than the pack does there, or is
+    /// longer than the pack.
     pub differing: BTreeSet<String>,
+    /// Places of packs that were continued, and how long their copies were before: what lies behind that is new there.
+    pub grown: BTreeMap<String, u64>,
 }
 
 /// Everything that was in the store when this began is in `to` when it returns, durably, save what is damaged; and what was
@@ -33,8 +36,11 @@ pub fn store(from: &Path, to: &Path) -> Result<Copied> {
     }
     for (name, length) in listed(&from.join("pack"))? {
         let (from, to) = (from.join("pack").join(&name), to.join("pack").join(&name));
-        let (bytes, differs) = continued(&from, &to, length)?;
+        let Continued { bytes, before, differs } = continued(&from, &to, length)?;
         copied.add(bytes);
+        if bytes > 0 {
+            copied.grown.insert(format!("pack/{name}"), before);
+        }
         if differs {
             copied.differing.insert(format!("pack/{name}"));
         }
@@ -58,6 +64,13 @@ pub fn store(from: &Path, to: &Path) -> Result<Copied> {
 }
 
 impl Copied {
+    /// Whether this place is in what was missing of a pack.
+    pub fn is_new(&self, place: &str) -> bool {
+        let Some((pack, offset)) = place.split_once('@') else { return false };
+        let before = self.grown.get(pack).zip(offset.parse::<u64>().ok());
+        before.is_some_and(|(before, offset)| offset >= *before)
+    }
+
     /// Bytes of one file; none: it was there already.
     fn add(&mut self, bytes: u64) {
         self.files += u64::from(bytes > 0);
@@ -92,14 +105,23 @@ fn listed(folder: &Path) -> Result<Vec<(String, u64)>> {
     names(folder)?.into_iter().filter_map(|name| length(name).transpose()).collect()
 }
 
-/// Bytes of a pack that were missing, and whether what was there before ends otherwise than the pack does at that length. A
-/// pack that is shorter than its copy lost in a power cut what nothing names.
-fn continued(from: &Path, to: &Path, length: u64) -> Result<(u64, bool)> {
+/// How the copy of a pack was continued.
+struct Continued {
+    /// That were missing.
+    bytes: u64,
+    /// The length of the copy before.
+    before: u64,
+    /// What was there before ends otherwise than the pack does at that length, or is longer. (A pack that is shorter than its
+    /// copy has lost what nothing names, in a power cut, or was replaced by an older one.)
+    differs: bool,
+}
+
+fn continued(from: &Path, to: &Path, length: u64) -> Result<Continued> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(to);
     let mut copy = open.map_err(|e| said(to, "written", e))?;
     let there = copy.metadata().map_err(|e| said(to, "read", e))?.len();
     if there >= length {
-        return Ok((0, false));
+        return Ok(Continued { bytes: 0, before: there, differs: there > length });
     }
     let mut pack = File::open(from).map_err(|e| said(from, "read", e))?;
     let differs = !same_end(&pack, &copy, there).map_err(|e| said(to, "read", e))?;
@@ -109,7 +131,8 @@ fn continued(from: &Path, to: &Path, length: u64) -> Result<(u64, bool)> {
         let bytes = io::copy(&mut (&pack).take(length - there), &mut copy)?;
         copy.sync_all().map(|()| bytes)
     };
-    Ok((write().map_err(|e| said(to, "written", e))?, differs))
+    let bytes = write().map_err(|e| said(to, "written", e))?;
+    Ok(Continued { bytes, before: there, differs })
 }
 
 fn same_end(pack: &File, copy: &File, there: u64) -> io::Result<bool> {
@@ -202,7 +225,8 @@ mod tests {
         let whole = fs::read(from.join("pack/00000001")).unwrap();
         fs::write(to.join("pack/00000001"), &whole).unwrap();
         fs::write(from.join("pack/00000001"), &whole[..whole.len() - 3]).unwrap();
-        assert_eq!(store(&from, &to).unwrap(), Copied::default());
+        let copied = store(&from, &to).unwrap();
+        assert_eq!((copied.bytes, Vec::from_iter(copied.differing)), (0, vec!["pack/00000001".to_owned()]));
         assert_eq!(fs::read(to.join("pack/00000001")).unwrap(), whole);
     }
     #[test]

@@ -89,3 +89,57 @@ fn what_is_damaged_in_the_backup_alone_is_written_again_and_no_backup_fails_of_i
     assert_eq!(pack, whole[..pack.len()]);
     assert_eq!(made(&day, &to, true).audit.damaged, []);
 }
+
+#[test]
+fn what_the_store_lacks_is_named_by_each_backup_and_what_an_earlier_one_holds_is_said_to_be_there() {
+    let (day, folder) = (Day::new(), tempfile::tempdir().unwrap());
+    let (store, to) = (day.desk.store.root().to_owned(), folder.path().join("backup"));
+    for i in 1..4 {
+        day.receive(mail::from("ann@example.org", &format!("Matter {i}"), "It burns."));
+    }
+    let step = |at: &u64| Some(at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    let noise = std::iter::successors(Some(7_u64), step).map(|at| format!("{at:016x}\n")).take(200_000);
+    let large = mail::from("ann@example.org", "Matter 4", &noise.collect::<String>()).raw(9);
+    day.receive_raw(SUPPORT, &large, false);
+    assert_eq!(damaged(&made(&day, &to, false)), Vec::<String>::new());
+    let place = places(&day);
+    assert!(place[3].starts_with("file/"), "{place:?}");
+    let named = |matters: std::ops::RangeInclusive<u32>| -> Vec<String> {
+        matters.map(|i| format!("message {i} of {SUPPORT}, “Matter {i}”")).collect()
+    };
+    let (pack, file) = (store.join("pack/00000001"), store.join(&place[3]));
+    let (records, large) = (fs::read(&pack).unwrap(), fs::read(&file).unwrap());
+    let third = place[2].split_once('@').unwrap().1.parse::<usize>().unwrap();
+    // The file is gone; the pack is gone, cut off between two records, and cut off within one.
+    let harms: [(&dyn Fn(), _); 4] = [
+        (&|| fs::remove_file(&file).unwrap(), 4..=4),
+        (&|| fs::remove_file(&pack).unwrap(), 1..=3),
+        (&|| fs::write(&pack, &records[..third]).unwrap(), 3..=3),
+        (&|| fs::write(&pack, &records[..third - 3]).unwrap(), 2..=3),
+    ];
+    for (harm, matters) in harms {
+        harm();
+        for all in [false, false, true] {
+            let made = made(&day, &to, all);
+            assert_eq!(damaged(&made), named(matters.clone()));
+            assert!(made.audit.damaged.iter().all(|one| one.is_in_backup), "{:?}", made.audit);
+        }
+        fs::write(&pack, &records).unwrap();
+        fs::write(&file, &large).unwrap();
+        assert_eq!(damaged(&made(&day, &to, false)), Vec::<String>::new());
+    }
+    // What no backup ever had is named too, and as lost.
+    day.receive(mail::from("ann@example.org", "Matter 5", "It burns."));
+    let newest = places(&day).remove(4);
+    fs::remove_file(store.join(newest.split_once('@').unwrap().0)).unwrap();
+    for _ in 0..2 {
+        let made = made(&day, &to, false);
+        assert_eq!(damaged(&made), named(5..=5));
+        assert!(!made.audit.damaged[0].is_in_backup);
+    }
+    // What is written back has another place, which the next backup reads.
+    fs::remove_file(&pack).unwrap();
+    assert_eq!(backup::put_back(&day.desk, &to, day.later(60_000)).unwrap().mended, 3);
+    let next = made(&day, &to, false);
+    assert_eq!((damaged(&next), next.audit.looked_at), (named(5..=5), 4), "{:?}", next.audit);
+}

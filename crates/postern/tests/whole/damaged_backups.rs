@@ -87,7 +87,7 @@ async fn what_is_damaged_is_named_and_the_rest_is_backed_up_and_a_whole_copy_sta
     damage(&copy, &place[2]);
     damage(&copy, &place[0]);
     let quick = program.run(&["backup", &to, "--json"]).fine().json();
-    assert_eq!((&quick["looked_at"], &quick["mended"]), (&0.into(), &0.into()), "{quick}");
+    assert_eq!((&quick["looked_at"], &quick["mended"]), (&1.into(), &0.into()), "{quick}: what was damaged");
     let damaged_copy = Program::new();
     with_key_of(&program, &damaged_copy);
     let restored = damaged_copy.run(&["restore", &to]);
@@ -140,5 +140,12 @@ async fn what_check_says_to_do_brings_back_one_letter_and_loses_none() {
         left.out
     );
     server.stop();
+    // What was written back lies in a pack, and is gone with it; the backup has it where it was before.
+    fs::remove_file(store.join("pack/00000001")).unwrap();
+    let without = program.run(&["backup", &to]);
+    assert_eq!(without.status, 1, "{without:?}");
+    let says = ["Matter 0", "The backup holds it whole, from before", "--files` writes back"];
+    assert!(says.iter().all(|words| without.out.contains(words)), "{}", without.out);
+    assert_eq!(program.run(&["backup", &to, "--verify"]).status, 1);
     program.run(&["restore", &to, "--files", "--list"]).fails(2, &["cannot be used with"]);
 }
