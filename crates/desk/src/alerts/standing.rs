@@ -29,6 +29,9 @@ pub fn note(tx: &mut Tx<'_>, why: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+const DAMAGED: &str = "Run `postern check` first: it reads the database and says what of it is damaged and what to do. Often it \
+     is one page, and the rest is whole. What the database said:";
+
 /// Of one mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
@@ -51,6 +54,8 @@ pub(super) fn find(tx: &mut Tx<'_>, now: i64) -> Result<BTreeMap<i64, Standing>>
         return Ok(standing);
     }
     let reason = match setting::find(tx, TROUBLE)? {
+        // To whoever reads this alone it says that the database is lost, which a page of it seldom is.
+        Some(why) if why.contains("malformed") => format!("{DAMAGED} {}", sentence(&why)),
         Some(why) => sentence(&why),
         None => "No error is known: nobody files, or has not come to an end with it.".to_owned(),
     };

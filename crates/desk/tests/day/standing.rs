@@ -31,10 +31,9 @@ fn filing_that_stands_is_told_with_its_reason_and_so_is_its_end() {
     assert_eq!(of_filing(&day), [], "a minute or two are nothing");
     minutes(&day, 5);
     let told = of_filing(&day);
-    assert!(
-        told[0].0.ends_with("does not become tickets. The database disk image is malformed."),
-        "{told:?}"
-    );
+    let (begins, ends) =
+        ("does not become tickets. Run `postern check` first:", "The database disk image is malformed.");
+    assert!(told[0].0.contains(begins) && told[0].0.ends_with(ends), "{told:?}");
     let letter = &letters(&day)[0].1;
     assert_eq!(letter.subject, "[Postern] support@desk.example has mail that does not become tickets");
     assert!(letter.text.contains("postern check") && letter.text.contains("/inbox"), "{}", letter.text);
