@@ -233,8 +233,11 @@ fn ticket_row(
     }
 }
 
+/// Reading stands before a message that the server puts off, while those behind it are recorded.
 const CURSORS: &str = "SELECT f.id, m.address, f.name, f.uid_last,
-        (SELECT max(i.uid) FROM inbox i WHERE i.mailbox_id = f.mailbox_id AND i.folder = f.name AND i.uid_validity = f.uid_validity)
+        (SELECT max(i.uid) FROM inbox i WHERE i.mailbox_id = f.mailbox_id AND i.folder = f.name AND i.uid_validity = f.uid_validity
+            AND i.uid < COALESCE((SELECT min(p.uid) FROM put_off p WHERE p.mailbox_id = f.mailbox_id AND p.folder = f.name
+                AND p.uid_validity = f.uid_validity AND p.uid > f.uid_last), 4294967296))
     FROM folder f JOIN mailbox m ON m.id = f.mailbox_id WHERE f.id > $1 ORDER BY f.id LIMIT $2";
 fn cursor_row(
     faults: &mut Vec<Fault>,

@@ -3,7 +3,9 @@ use crate::desk::{Day, SUPPORT};
 use crate::mail;
 use desk::check;
 use desk::db::Sql;
+use desk::mailboxes::put_off::{self, PutOff};
 use desk::params;
+use std::collections::BTreeMap;
 
 fn kinds(day: &Day) -> Vec<&'static str> {
     let report = check::check(&day.desk).unwrap();
@@ -55,6 +57,30 @@ fn each_fault_has_its_name() {
         day.write(|tx| Ok(tx.execute(Sql::from(harm), params![])?));
         assert_eq!(kinds(&day), expected, "{harm}");
     }
+}
+
+#[test]
+fn reading_that_stands_before_a_message_that_is_put_off_is_no_fault() {
+    let day = worked();
+    let run = |sql: &'static str| day.write(|tx| Ok(tx.execute(Sql::from(sql), params![])?));
+    run("UPDATE inbox SET uid = uid + 10");
+    run("UPDATE folder SET uid_last = 5");
+    assert_eq!(kinds(&day), ["cursor_behind"]);
+    let (mailbox_id, uid_validity) = day.read(|tx| {
+        Ok(tx.one::<(i64, u32)>(
+            "SELECT mailbox_id, uid_validity FROM folder WHERE name = 'INBOX'",
+            params![],
+        )?)
+    });
+    let put_off = |uid: u32| {
+        let one = PutOff { since: 1, said: "It does not come.".into(), next_at: 2 };
+        let all = BTreeMap::from([(uid, one)]);
+        day.write(|tx| put_off::keep(tx, mailbox_id, "INBOX", uid_validity, &all));
+    };
+    put_off(6);
+    assert_eq!(kinds(&day), <[&str; 0]>::default());
+    put_off(12);
+    assert_eq!(kinds(&day), ["cursor_behind"], "it stands before that one, and is behind all the same");
 }
 
 #[test]
