@@ -177,7 +177,7 @@ async fn renew(
     let now = courier.now();
     let noted = courier.write(move |tx| match &renewed {
         Some(renewed) => {
-            subscription::renewed(tx, claim, renewed.ends_at, renewed_at(now, renewed.ends_at)).map(drop)
+            subscription::renewed(tx, claim, renewed.ends_at, renewed_at(now, renewed.ends_at), now).map(drop)
         }
         None => subscription::lost(tx, claim, now).map(drop),
     });

@@ -1,6 +1,6 @@
 //! An alert: something that needs a person, from when it was seen until it has been well for a while.
 use crate::db::{self, FromRow, Query, Row, Tx};
-use crate::mailboxes::mailbox::{NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
+use crate::mailboxes::mailbox::{LISTED_ANEW, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
 use crate::{Result, params};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +74,9 @@ impl Fact {
             Kind::Incoming if self.code == NOT_SETTLED => {
                 format!("{} leaves fetched mail as it is on the server", self.name)
             }
+            Kind::Incoming if self.code == LISTED_ANEW => {
+                format!("{} is listed from the beginning at each look", self.name)
+            }
             Kind::Incoming => format!("{} gets no mail", self.name),
             Kind::Outgoing => format!("{} sends no mail", self.name),
             Kind::Silence => format!("{} is unusually silent", self.name),
@@ -90,6 +93,9 @@ impl Fact {
             }
             Kind::Incoming if self.code == NOT_SETTLED => {
                 format!("{} moves, deletes or marks fetched mail on the server again", self.name)
+            }
+            Kind::Incoming if self.code == LISTED_ANEW => {
+                format!("{} is asked for what is new alone again", self.name)
             }
             Kind::Incoming => format!("{} gets mail again", self.name),
             Kind::Outgoing => format!("{} sends mail again", self.name),

@@ -10,8 +10,8 @@ mod shape;
 
 pub use change::{change_folders, change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
-pub(in crate::mailboxes) use round::lost_grant;
 pub use round::{claim, claim_due, holder, hurry, hurry_well, renew, settle, settle_outgoing, try_outgoing};
+pub(in crate::mailboxes) use round::{lost_grant, told};
 pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S, is_same_folder};
 pub use secret::password_for_system;
 pub(in crate::mailboxes) use shape::may_be;
@@ -209,6 +209,7 @@ impl Mailbox {
             SOME_FOLDERS => Some("not all folders are fetched"),
             NOT_DELIVERED => Some("not all letters are delivered"),
             NOT_SETTLED => Some("fetched emails stay as they are"),
+            LISTED_ANEW => Some("the whole folder is listed at each look"),
             _ => None,
         }
     }
@@ -363,6 +364,8 @@ pub const SOME_FOLDERS: &str = "some_folders";
 pub const NOT_DELIVERED: &str = "not_delivered";
 /// Of one at whose server what *Fetched Emails* says cannot be done.
 pub const NOT_SETTLED: &str = "not_settled";
+/// Of one whose server has to list a whole folder at each look, round after round.
+pub const LISTED_ANEW: &str = "listed_anew";
 
 /// What a fetching round came to.
 #[derive(Clone, Debug)]

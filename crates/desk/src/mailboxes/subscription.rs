@@ -188,12 +188,16 @@ pub fn made(
     Ok(true)
 }
 
-pub fn renewed(tx: &mut Tx<'_>, claim: Claim, ends_at: i64, next_at: i64) -> Result<bool> {
+/// Between two renewals, whoever asks for the next.
+const RENEWAL_PAUSE_MS: i64 = 60_000;
+
+/// Nobody is at it any more, and nobody begins anew for a while.
+pub fn renewed(tx: &mut Tx<'_>, claim: Claim, ends_at: i64, next_at: i64, now: i64) -> Result<bool> {
     let renewed = tx.execute(
         "UPDATE subscription SET ends_at = $3, due_at = $4, failures = 0, reason_code = '', reason = '', remedy = '',
-                leased_until = 0, leased_by = ''
+                leased_until = $5, leased_by = ''
          WHERE id = $1 AND generation = $2 AND state = 'active'",
-        params![claim.id, claim.generation, ends_at, next_at],
+        params![claim.id, claim.generation, ends_at, next_at, now.saturating_add(RENEWAL_PAUSE_MS)],
     )?;
     tx.wake("mailbox");
     Ok(renewed == 1)

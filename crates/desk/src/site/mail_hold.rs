@@ -79,7 +79,7 @@ pub fn under_way(tx: &mut Tx<'_>, now: i64) -> Result<UnderWay> {
                 (SELECT count(*) FROM mailbox WHERE leased_until > $1),
                 (SELECT count(*) FROM consent WHERE leased_until > $1 AND state <> 'pending'),
                 (SELECT count(*) FROM notice WHERE state = 'waiting' AND leased_until > $1),
-                (SELECT count(*) FROM subscription WHERE leased_until > $1)",
+                (SELECT count(*) FROM subscription WHERE leased_until > $1 AND leased_by <> '')",
         params![now],
     )?;
     Ok(UnderWay { sending, fetching, refreshing, posting, subscribing })

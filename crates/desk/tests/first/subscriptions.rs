@@ -71,8 +71,13 @@ fn notification(server_id: &str, client_state: &str, says: Says) -> Notification
 }
 /// How many were ignored.
 fn hear(desk: &TestDesk, notifications: &[Notification]) -> Result<(usize, bool)> {
-    let heard = desk.db.read(|tx| subscription::weigh(tx, notifications, NOW))?;
-    desk.db.write(|tx| subscription::hear(tx, &heard, NOW))?;
+    hear_at(desk, notifications, NOW)
+}
+fn hear_at(desk: &TestDesk, notifications: &[Notification], now: i64) -> Result<(usize, bool)> {
+    let heard = desk.db.read(|tx| subscription::weigh(tx, notifications, now))?;
+    if !heard.is_idle() {
+        desk.db.write(|tx| subscription::hear(tx, &heard, now))?;
+    }
     Ok((heard.ignored, heard.is_idle()))
 }
 
@@ -218,8 +223,57 @@ fn a_notification_counts_with_its_secret_alone_and_makes_its_mailbox_due() {
     // While a round is at it, one more follows it, and no more than one.
     desk.db.write(|tx| mailboxes::claim_due(tx, NOW, 60_000, "one", 1)).unwrap();
     assert_eq!(hear(&desk, &news).unwrap(), (0, false));
-    assert_eq!(get(&desk, id).due_at, 0);
     assert_eq!(hear(&desk, &news).unwrap(), (0, true));
+}
+
+#[test]
+fn what_is_told_again_and_again_makes_one_look_in_two_seconds_and_loses_none() {
+    let desk = TestDesk::new();
+    let id = active(&desk, "support@example.org", "sub-1");
+    let news = [notification("sub-1", SECRET, Says::News)];
+    // Each round takes a tenth of a second, and somebody tells every 20 ms.
+    let (mut rounds, mut under_way) = (Vec::new(), None);
+    for now in (NOW..NOW + 21_000).step_by(20) {
+        if let Some((claim, ends)) = under_way.as_ref().filter(|(_, ends)| *ends <= now) {
+            let round = mailboxes::Round::Done { mail: false, next_at: ends + HOUR };
+            assert!(desk.db.write(|tx| mailboxes::settle(tx, claim, &round, now)).unwrap());
+            under_way = None;
+        }
+        if under_way.is_none() {
+            let claimed = desk.db.write(|tx| mailboxes::claim_due(tx, now, 60_000, "one", 1)).unwrap().pop();
+            rounds.extend(claimed.is_some().then_some(now));
+            under_way = claimed.map(|claim| (claim, now + 100));
+        }
+        if now < NOW + 10_000 {
+            hear_at(&desk, &news, now).unwrap();
+        }
+    }
+    assert!((5..=7).contains(&rounds.len()), "{rounds:?}");
+    assert!(rounds.windows(2).all(|pair| pair[1] - pair[0] >= 2_000), "{rounds:?}");
+    assert!(rounds.last().unwrap() > &(NOW + 9_980), "a look follows the last of them: {rounds:?}");
+    assert!(get(&desk, id).due_at > NOW + HOUR, "and then it is as ever");
+}
+
+#[test]
+fn a_renewal_that_is_asked_for_again_and_again_is_done_once_a_minute() {
+    let desk = TestDesk::new();
+    active(&desk, "support@example.org", "sub-1");
+    let asked = [notification("sub-1", SECRET, Says::Reauthorize)];
+    let mut renewals = Vec::new();
+    for now in (NOW..NOW + 300_000).step_by(1_000) {
+        hear_at(&desk, &asked, now).unwrap();
+        for (claim, _) in claims(&desk, now) {
+            renewals.push(now - NOW);
+            assert!(
+                desk.db
+                    .write(|tx| subscription::renewed(tx, claim, now + 72 * HOUR, now + 20 * HOUR, now))
+                    .unwrap()
+            );
+        }
+    }
+    assert!((4..=6).contains(&renewals.len()), "{renewals:?}");
+    assert_eq!(renewals[0], 0, "the first at once");
+    assert!(renewals.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{renewals:?}");
 }
 
 #[test]
@@ -262,7 +316,7 @@ fn words_about_the_subscription_itself_make_it_due_or_make_it_anew() {
     assert_eq!((renewing.len(), renewing[0].1.state), (1, State::Active));
     assert_eq!(about(Says::Removed), (0, false));
     assert!(
-        !desk.db.write(|tx| subscription::renewed(tx, renewing[0].0, NOW, NOW)).unwrap(),
+        !desk.db.write(|tx| subscription::renewed(tx, renewing[0].0, NOW, NOW, NOW)).unwrap(),
         "it is gone: its renewal counts no more"
     );
     let one = all(&desk, id).remove(0);

@@ -2,7 +2,7 @@
 //!
 //! A result is stored only if the generation is still the one claimed; whatever changes a mailbox (other servers,
 //! a pause, its removal) takes the generation further, so that a round of before stops and its result is dropped.
-use super::{Claim, Round, Side, State, get};
+use super::{Claim, Mailbox, Round, Side, State, get};
 use crate::db::{self, Tx};
 use crate::site::event::{self, Subject};
 use crate::site::mail_hold;
@@ -29,7 +29,7 @@ pub fn claim_due(tx: &mut Tx<'_>, now: i64, lease_ms: i64, owner: &str, limit: i
     // The due condition stands twice: without the outer one two nodes on PostgreSQL claim one row.
     let claimed: Vec<(i64, i64)> = tx.all(
         "UPDATE mailbox SET leased_until = $2, leased_by = $3, generation = generation + 1,
-                due_at = CASE WHEN due_at = 0 THEN CAST($1 AS BIGINT) ELSE due_at END
+                due_at = CASE WHEN due_at <= 0 THEN CAST($1 AS BIGINT) ELSE due_at END
          WHERE id IN (SELECT id FROM mailbox
                       WHERE active = 1 AND removed_at IS NULL AND due_at <= $1 AND leased_until <= $1
                       ORDER BY due_at, id LIMIT $4)
@@ -48,7 +48,7 @@ pub fn claim(tx: &mut Tx<'_>, id: i64, now: i64, lease_ms: i64, owner: &str) -> 
     }
     let claimed: Option<(i64,)> = tx.maybe(
         "UPDATE mailbox SET leased_until = $3, leased_by = $4, generation = generation + 1,
-                due_at = CASE WHEN due_at = 0 THEN CAST($2 AS BIGINT) ELSE due_at END
+                due_at = CASE WHEN due_at <= 0 THEN CAST($2 AS BIGINT) ELSE due_at END
          WHERE id = $1 AND removed_at IS NULL AND leased_until <= $2 RETURNING generation",
         params![id, now, now.saturating_add(lease_ms), owner],
     )?;
@@ -82,12 +82,14 @@ pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result
     let done = matches!(round, Round::Done { .. } | Round::Partly { .. });
     let settled = tx.execute(
         "UPDATE mailbox SET leased_until = 0, leased_by = '',
-                due_at = CASE WHEN due_at = 0 THEN CAST($5 AS BIGINT) ELSE CAST($3 AS BIGINT) END,
+                due_at = CASE WHEN due_at = 0 THEN CAST($5 AS BIGINT)
+                              WHEN due_at < 0 AND CAST($3 AS BIGINT) > CAST($7 AS BIGINT) THEN CAST($7 AS BIGINT)
+                              ELSE CAST($3 AS BIGINT) END,
                 failures = CASE WHEN $4 = 1 THEN 0 ELSE failures + 1 END,
                 last_fetch_at = CASE WHEN $4 = 1 THEN $5 ELSE last_fetch_at END,
                 last_mail_at = CASE WHEN $6 = 1 THEN $5 ELSE last_mail_at END
          WHERE id = $1 AND generation = $2",
-        params![claim.mailbox_id, claim.generation, next_at, done, now, mail],
+        params![claim.mailbox_id, claim.generation, next_at, done, now, mail, now.saturating_add(TOLD_PAUSE_MS)],
     )?;
     if settled != 1 {
         return Ok(false);
@@ -119,6 +121,37 @@ pub fn hurry(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<()> {
     )?;
     tx.wake("mailbox");
     Ok(())
+}
+
+/// Between two looks that a server asks for by itself: whoever tells again and again makes it no busier than that.
+const TOLD_PAUSE_MS: i64 = 2_000;
+/// What `due_at` is where a server has told of something that the round at work may be past: another follows it after the pause.
+const TOLD: i64 = -1;
+
+/// The server has told of something by itself: as [`hurry`], but not sooner after the last look than [`TOLD_PAUSE_MS`]. With
+/// `only_look` nothing changes, and the answer is whether something would.
+pub(in crate::mailboxes) fn told(
+    tx: &mut Tx<'_>,
+    mailbox: &Mailbox,
+    now: i64,
+    only_look: bool,
+) -> Result<bool> {
+    let since = mailbox.last_fetch_at.map(|at| now.saturating_sub(at));
+    let pause =
+        since.filter(|since| (0..TOLD_PAUSE_MS).contains(since)).map_or(0, |since| TOLD_PAUSE_MS - since);
+    let due_at = match holder(tx, mailbox.id, now)? {
+        Some(_) if mailbox.due_at <= 0 => return Ok(false),
+        Some(_) => TOLD,
+        None => now.saturating_add(pause),
+    };
+    if mailbox.due_at <= due_at {
+        return Ok(false);
+    }
+    if !only_look {
+        tx.execute("UPDATE mailbox SET due_at = $2 WHERE id = $1", params![mailbox.id, due_at])?;
+        tx.wake("mailbox");
+    }
+    Ok(true)
 }
 
 /// The outgoing server is no longer left alone: somebody asks for a try at once. What was wrong is said again if

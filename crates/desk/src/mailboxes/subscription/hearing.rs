@@ -64,26 +64,27 @@ pub fn weigh(tx: &mut Tx<'_>, notifications: &[Notification], now: i64) -> Resul
         .filter(|id| may_be_an_id(id))
         .collect();
     let mut query = Query::new(
-        "SELECT server_id, id, mailbox_id, secret_hash FROM subscription WHERE state = 'active' AND server_id IN ",
+        "SELECT server_id, id, mailbox_id, secret_hash, failures, due_at FROM subscription WHERE state = 'active' AND server_id IN ",
     );
     query.bind_list(ids.iter().copied()).push(" LIMIT ").bind(NOTIFICATIONS_MAX as i64);
-    let rows: Vec<(String, i64, i64, Vec<u8>)> = tx.all(query.sql(), query.params())?;
-    let known: BTreeMap<&str, (i64, i64, &[u8])> = rows
-        .iter()
-        .map(|(server_id, id, mailbox_id, hash)| (server_id.as_str(), (*id, *mailbox_id, hash.as_slice())))
-        .collect();
+    let rows: Vec<Known> = tx.all(query.sql(), query.params())?;
+    let known: BTreeMap<&str, &Known> = rows.iter().map(|row| (row.0.as_str(), row)).collect();
     let (mut heard, mut meant) = (Heard::default(), BTreeSet::new());
     for notification in notifications {
         let sent = hash(&notification.client_state);
         let row = known.get(notification.server_id.as_str());
-        let Some((id, mailbox_id, _)) = row.filter(|(_, _, kept)| bool::from(sent[..].ct_eq(kept))) else {
+        let row = row.filter(|(_, _, _, kept, ..)| bool::from(sent[..].ct_eq(kept)));
+        let Some((_, id, mailbox_id, _, failures, due_at)) = row else {
             heard.ignored += 1;
             continue;
         };
         meant.insert(*mailbox_id);
-        let says = heard.subscriptions.entry(*id).or_insert(notification.says);
-        if rank(notification.says) > rank(*says) {
-            *says = notification.says;
+        // What fails is tried later and later all the same.
+        let is_done = notification.says == Says::Reauthorize && (*due_at <= now || *failures > 0);
+        let meant = if is_done { Says::News } else { notification.says };
+        let says = heard.subscriptions.entry(*id).or_insert(meant);
+        if rank(meant) > rank(*says) {
+            *says = meant;
         }
     }
     if mail_hold::is_on(tx)? {
@@ -91,17 +92,19 @@ pub fn weigh(tx: &mut Tx<'_>, notifications: &[Notification], now: i64) -> Resul
     }
     for mailbox_id in meant {
         let reader = reader(tx, mailbox_id)?;
-        if is_to_hurry(tx, &reader, now)? {
+        if is_well(&reader) && mailbox::told(tx, &reader, now, true)? {
             heard.mailboxes.insert(reader.id);
         }
     }
     Ok(heard)
 }
 
+/// Its id at the server, id, mailbox, hash of its secret, failures, and when it is due.
+type Known = (String, i64, i64, Vec<u8>, i64, i64);
+
 /// What was weighed is done.
 pub fn hear(tx: &mut Tx<'_>, heard: &Heard, now: i64) -> Result<()> {
     for (id, says) in &heard.subscriptions {
-        tx.execute("UPDATE subscription SET told_at = $2 WHERE id = $1", params![*id, now])?;
         match says {
             Says::News | Says::Missed => {}
             Says::Reauthorize => {
@@ -119,9 +122,11 @@ pub fn hear(tx: &mut Tx<'_>, heard: &Heard, now: i64) -> Result<()> {
                 )?;
             }
         }
+        tx.execute("UPDATE subscription SET told_at = $2 WHERE id = $1", params![*id, now])?;
     }
     for mailbox_id in &heard.mailboxes {
-        mailbox::hurry(tx, *mailbox_id, now)?;
+        let mailbox = mailbox::get(tx, *mailbox_id)?;
+        mailbox::told(tx, &mailbox, now, false)?;
     }
     tx.wake("mailbox");
     Ok(())
@@ -130,7 +135,7 @@ pub fn hear(tx: &mut Tx<'_>, heard: &Heard, now: i64) -> Result<()> {
 /// The mailbox that fetches this one's mail is looked into now.
 pub(super) fn hurry(tx: &mut Tx<'_>, mailbox_id: i64, now: i64) -> Result<()> {
     let reader = reader(tx, mailbox_id)?;
-    if is_to_hurry(tx, &reader, now)? { mailbox::hurry(tx, reader.id, now) } else { Ok(()) }
+    if is_well(&reader) { mailbox::told(tx, &reader, now, false).map(drop) } else { Ok(()) }
 }
 
 fn reader(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Mailbox> {
@@ -138,14 +143,9 @@ fn reader(tx: &mut Tx<'_>, mailbox_id: i64) -> Result<Mailbox> {
     Ok(mailbox::fetched_by(tx, &mailbox)?.unwrap_or(mailbox))
 }
 
-/// It is well and waits for its time, or a round is at it that may be past what has come. One in trouble keeps its
-/// back-off: it would not be mended by being asked more often.
-fn is_to_hurry(tx: &mut Tx<'_>, mailbox: &Mailbox, now: i64) -> Result<bool> {
-    if !mailbox.active || mailbox.removed_at.is_some() || mailbox.failures > 0 {
-        return Ok(false);
-    }
-    let under_way = mailbox::holder(tx, mailbox.id, now)?.is_some();
-    Ok(if under_way { mailbox.due_at != 0 } else { mailbox.due_at > now })
+/// One in trouble keeps its back-off: it would not be mended by being asked more often.
+fn is_well(mailbox: &Mailbox) -> bool {
+    mailbox.active && mailbox.removed_at.is_none() && mailbox.failures == 0
 }
 
 /// Anything may be sent here, also what no database takes for a text.
