@@ -23,6 +23,7 @@ pub use error::{Error, Refusal, Result};
 pub use site::event::{Actor, By};
 
 use db::Db;
+use files::reserve::Shortage;
 use files::store::Store;
 use mail::provider::Book;
 use site::vault::Vault;
@@ -35,6 +36,22 @@ pub struct Desk {
     pub vault: Vault,
     pub store: Store,
     pub providers: Arc<Book>,
+}
+
+/// With less than this on the disk of the database nothing may be written down any more, not even what state a mailbox is in.
+const DATABASE_BYTES_LEAST: u64 = 1024 * 1024;
+
+impl Desk {
+    /// What is too short, asked of the disks themselves: the reserve on that of the store, or that of the database is full.
+    pub fn shortage(&self) -> Result<Option<Shortage>> {
+        if let Some(shortage) = self.store.shortage()? {
+            return Ok(Some(shortage));
+        }
+        let free = self.db.room()?.filter(|free| *free < DATABASE_BYTES_LEAST);
+        let of_database =
+            |free| Shortage { disk: "The disk of the database", free, reserve: DATABASE_BYTES_LEAST };
+        Ok(free.map(of_database))
+    }
 }
 
 /// Every migration, in the order in which they are applied. A shipped file never changes.

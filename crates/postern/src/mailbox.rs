@@ -9,7 +9,7 @@ use clap::Subcommand;
 use courier::authorize::{Answer, Question};
 use desk::mailboxes::balance::Balance;
 use desk::mailboxes::grant;
-use desk::mailboxes::mailbox::{self, Authentication, Mailbox, ServerSide, Shape, Side};
+use desk::mailboxes::mailbox::{self, Authentication, Mailbox, ServerSide, Shape, Side, State};
 use desk::{By, Desk};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -97,18 +97,20 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
         Command::Apply { .. } => unreachable!("answered above"),
         Command::List { paging } => {
             let after = paging.after.as_deref();
-            let (views, next) = desk.db.read(|tx| {
+            let (mut views, next) = desk.db.read(|tx| {
                 let found = mailbox::list(tx, after, paging.limit + 1)?;
                 let (found, next) = paging.cut(found, |m| m.address.clone());
                 let views = found.into_iter().map(|m| json::view(tx, m, &site, by.at));
                 Ok::<_, desk::Error>((views.collect::<desk::Result<Vec<_>>>()?, next))
             })?;
+            views.iter_mut().try_for_each(|view| look_at_room(&desk, view))?;
             let items = views.iter().map(json::mailbox).collect();
             output::list(program.json, items, next, || views.iter().map(line).collect())
         }
         Command::Show { address } => {
             let found = find(&desk, &address)?;
-            let view = desk.db.read(|tx| json::view(tx, found.clone(), &site, by.at))?;
+            let mut view = desk.db.read(|tx| json::view(tx, found.clone(), &site, by.at))?;
+            look_at_room(&desk, &mut view)?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
         Command::Authorize(asked) => consent::authorize(program, desk, site, &asked),
@@ -148,6 +150,20 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
 pub fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
     let found = desk.db.read(|tx| mailbox::find_by_address(tx, address))?.filter(|m| m.removed_at.is_none());
     found.ok_or_else(|| Failure::NotFound(format!("There is no mailbox {address}.")))
+}
+
+/// On a full disk the state that is read is that of before: what came after could not be written down.
+fn look_at_room(desk: &Desk, view: &mut json::MailboxView) -> Result<(), Failure> {
+    let health = &mut view.mailbox.incoming_health;
+    if !view.mailbox.active || matches!(health.state, State::NeedsPerson | State::Paused) {
+        return Ok(());
+    }
+    if let Some(shortage) = desk.shortage()? {
+        let (reason, remedy) = courier::fetch::no_room(&shortage);
+        let (state, remedy) = (State::NeedsPerson, remedy.to_owned());
+        *health = mailbox::Health { state, since: view.now, reason, remedy, ..health.clone() };
+    }
+    Ok(())
 }
 
 fn done(program: &Program, address: &str, what: &str, sentence: &str) -> Result<Done, Failure> {

@@ -42,7 +42,8 @@ pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
     to_the_end(async {
         let bound = bind(&program.config).await?;
         let courier = courier(&program.config, desk, Providers::Real, bound.site.clone())?;
-        offer_first_administrator(&program.config, &courier, &bound.site).await?;
+        let offered = async || offer_first_administrator(&program.config, &courier, &bound.site).await;
+        with_room(offered).await?;
         until_stopped(&program.config, courier, bound, mail).await
     })?;
     Ok(Done::Fine)
@@ -50,27 +51,55 @@ pub fn run(program: &Program, mail: Mail) -> Result<Done, Failure> {
 
 /// A full disk is waited out: a server that ended would not be there when space is free again.
 fn once_there_is_room<T>(start: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let mut told = false;
+    let mut waiting = Waiting::default();
     loop {
         match start() {
-            Err(error) if is_full(&error) => {
-                if !told {
-                    output::tell(&format!(
-                        "postern: {error:#}. Postern waits until there is room, and then starts."
-                    ));
-                    told = true;
-                }
-                std::thread::sleep(LOOK_FOR_ROOM);
-            }
+            Err(error) if waiting.is_for(&error) => std::thread::sleep(LOOK_FOR_ROOM),
             done => return done,
         }
+    }
+}
+
+/// The same of what is written between the opening of the database and the first request, while the ports are open already.
+async fn with_room<T>(write: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let mut waiting = Waiting::default();
+    loop {
+        match write().await {
+            Err(error) if waiting.is_for(&error) => tokio::time::sleep(LOOK_FOR_ROOM).await,
+            done => return done,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    is_told: bool,
+}
+impl Waiting {
+    /// Whether this is for want of room; told once.
+    fn is_for(&mut self, error: &anyhow::Error) -> bool {
+        if !is_full(error) {
+            return false;
+        }
+        if !std::mem::replace(&mut self.is_told, true) {
+            let said = format!("{error:#}");
+            let said = said.trim_end_matches('.');
+            output::tell(&format!("postern: {said}. Postern waits until there is room, and then starts."));
+        }
+        true
     }
 }
 fn is_full(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let said = |e: &std::io::Error| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        let is_full_for_the_desk = |e: &desk::Error| match e {
+            desk::Error::Db(error) => error.is_full(),
+            desk::Error::Failed(cause) => is_full(cause),
+            desk::Error::Refused(_) => false,
+        };
         cause.downcast_ref::<std::io::Error>().is_some_and(said)
             || cause.downcast_ref::<desk::db::Error>().is_some_and(desk::db::Error::is_full)
+            || cause.downcast_ref::<desk::Error>().is_some_and(is_full_for_the_desk)
     })
 }
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(5);
@@ -199,7 +228,11 @@ pub async fn until_stopped(
     };
     let site = bound.site.clone();
     let kept = site.to_string(); // commands beside the server may not know what its flags said
-    courier.write(move |tx| setting::set(tx, setting::SITE_URL, &kept)).await?;
+    with_room(async || {
+        let kept = kept.clone();
+        Ok(courier.write(move |tx| setting::set(tx, setting::SITE_URL, &kept)).await?)
+    })
+    .await?;
     let name = courier.read(|tx| setting::find(tx, setting::SITE_NAME)).await?;
     let pages = web::Site {
         url: site.clone(),

@@ -9,6 +9,7 @@ use crate::{Error, State, assets, session};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use desk::Desk;
 use desk::alerts::alert::{self, Alert, Kind};
 use desk::alerts::condition::{SOON_DAYS, days_left};
 use desk::alerts::notice;
@@ -197,7 +198,7 @@ pub fn initials(name: &str) -> String {
 
 /// Asked of the disk itself: on a full one nothing else could have been written down.
 async fn no_room(state: &State) -> Option<Trouble> {
-    let shortage = state.courier.blocking(|desk| desk.store.shortage()).await.ok()??;
+    let shortage = state.courier.blocking(Desk::shortage).await.ok()??;
     Some(Trouble {
         what: "Nothing is fetched".to_owned(),
         since: None,

@@ -8,7 +8,7 @@ use crate::Courier;
 use crate::trouble::Trouble;
 use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::cursor;
-use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox};
+use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox, Protocol};
 use desk::mailboxes::put_off;
 use desk::mailboxes::{deleted_name, named};
 use mail::explain::Class;
@@ -153,6 +153,10 @@ impl InFolders<'_> {
         }
         let folder = mailbox.folder_or_inbox();
         let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();
+        if mailbox.protocol == Protocol::Graph {
+            lacks
+                .extend(Lack::of_lost_places(folder, courier.inside.fetched.lost_places(mailbox.id, folder)));
+        }
         match work.unmarked {
             None => {
                 let told = mark::told(courier, mailbox, cursor.uid_validity).into_iter();

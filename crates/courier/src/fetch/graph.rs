@@ -50,6 +50,8 @@ pub(crate) struct Graph {
     has_more: bool,
     /// In this round the server told of something.
     told: bool,
+    /// In this round it did not know any more what it had listed.
+    is_lost: bool,
     /// Pages that may still be asked for in this round.
     pages_left: usize,
     /// Where fetched mail is moved to, by name, once it was looked for.
@@ -71,6 +73,7 @@ impl Graph {
             next: Link::to_the_beginning(),
             has_more: false,
             told: false,
+            is_lost: false,
             pages_left: 0,
             moves_to: None,
         };
@@ -96,11 +99,13 @@ impl Graph {
         courier: &Courier,
         mailbox: &Mailbox,
     ) -> Result<(Opened, Names), Trouble> {
-        (self.pages_left, self.told) = (ROUND_PAGES_MAX, false);
+        (self.pages_left, self.told, self.is_lost) = (ROUND_PAGES_MAX, false, false);
         let name = mailbox.folder_or_inbox();
         self.enter(name).await?;
         let listed = self.list(courier, mailbox).await;
-        if listed.is_err() {
+        if listed.is_ok() {
+            courier.inside.fetched.note_lost_place(mailbox.id, name, self.is_lost);
+        } else {
             // It may have been made anew, with another id.
             self.folders.remove(name);
         }
@@ -127,12 +132,15 @@ impl Graph {
     async fn list(&mut self, courier: &Courier, mailbox: &Mailbox) -> Result<(Opened, Names), Trouble> {
         let uid_validity = named::validity(mailbox);
         let (id, folder) = (mailbox.id, mailbox.folder_or_inbox().to_owned());
-        self.from = courier.read(move |tx| cursor::link(tx, id, &folder, uid_validity)).await?;
+        let of_folder = folder.clone();
+        self.from = courier.read(move |tx| cursor::link(tx, id, &of_folder, uid_validity)).await?;
         let known = self.from.clone();
         let found = self.pages().await.map_err(|error| Trouble::of(&error, self.opened.place()))?.in_order();
         if self.from != known {
+            self.is_lost = true;
+            let what = "Microsoft Graph does not know any more what was listed; listed from the beginning";
+            tracing::info!(mailbox = mailbox.address, folder, "{what}");
             // It may know its messages by other ids now.
-            let folder = mailbox.folder_or_inbox().to_owned();
             courier.write_behind(move |tx| cursor::begin_after(tx, id, &folder, uid_validity)).await?;
         }
         let (mut uids, mut last) = given(courier, mailbox, &found).await?;
@@ -163,10 +171,7 @@ impl Graph {
                 if std::mem::replace(&mut began_again, true) {
                     return Err(broken("it loses again and again what was listed"));
                 }
-                // What is known is known by its id: the walk finds what came since, and doubles nothing.
-                tracing::info!(
-                    "Microsoft Graph does not know any more what was listed; listed from the beginning"
-                );
+                // What is known is known by its id: nothing is doubled.
                 self.from = Link::to_the_beginning();
                 (found, at) = (Found::default(), Link::to_the_beginning());
                 continue;

@@ -1,9 +1,12 @@
 //! What a round that brought mail in could not do all the same: it is told, and stops nothing.
 use crate::trouble::{TRIES_AGAIN, Trouble, sentence};
-use desk::mailboxes::mailbox::{Fetched, Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
+use desk::mailboxes::mailbox::{Fetched, LISTED_ANEW, Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
 use desk::mailboxes::put_off::PutOff;
 use mail::explain::Class;
 use std::collections::BTreeMap;
+
+/// It may happen now and then, and costs a listing.
+const LOST_IN_A_ROW: u32 = 3;
 
 /// Reasons that are said of several folders at once.
 const SAID_MAX: usize = 3;
@@ -23,6 +26,8 @@ pub(crate) enum What {
     Settling,
     /// Of some letters, which the server does not deliver for now.
     Letters,
+    /// Of the folder, as often as it is looked into, from the beginning.
+    Listing,
 }
 
 impl Lack {
@@ -49,6 +54,20 @@ impl Lack {
                       hand; where it may stay, choose Nothing under Fetched Emails.";
         let trouble = Trouble::new(Class::Configuration, NOT_SETTLED, reason, remedy);
         Some(Lack::new(mailbox.folder_or_inbox(), What::Settling, trouble))
+    }
+
+    /// Microsoft Graph has not known in so many rounds in a row what it had listed before.
+    pub(super) fn of_lost_places(folder: &str, rounds: u32) -> Option<Lack> {
+        if rounds < LOST_IN_A_ROW {
+            return None;
+        }
+        let reason = format!(
+            "Microsoft Graph has not known in the last {rounds} rounds what it had listed of “{folder}” before (410), so that the whole \
+             folder is listed at each of them."
+        );
+        let remedy = "Mail comes in, and nothing is doubled. If it lasts, look into the folder less often (Fetch Frequency), keep \
+                      fewer letters in it, or ask Microsoft’s support why the delta links of this mailbox do not last.";
+        Some(Lack::new(folder, What::Listing, Trouble::new(Class::Retry, LISTED_ANEW, reason, remedy)))
     }
 
     /// What is put off, and why, by UID.
@@ -86,14 +105,16 @@ pub(super) fn summed(lacks: &[Lack]) -> Trouble {
         said.extend(unsettled);
     }
     said.extend(of(What::Letters).next().map(|lack| lack.trouble.whole_reason()));
+    said.extend(of(What::Listing).next().map(|lack| lack.trouble.whole_reason()));
     let worst = lacks.iter().find(|lack| lack.trouble.needs_person()).or(lacks.first());
     let (class, remedy) = worst
         .map_or((Class::Retry, TRIES_AGAIN), |worst| (worst.trouble.class, worst.trouble.remedy.as_str()));
     let has = |what: What| of(what).next().is_some();
-    let code = match (has(What::Folder), has(What::Letters)) {
-        (true, _) => SOME_FOLDERS,
-        (false, true) => NOT_DELIVERED,
-        (false, false) => NOT_SETTLED,
+    let code = match (has(What::Folder), has(What::Letters), has(What::Settling)) {
+        (true, ..) => SOME_FOLDERS,
+        (false, true, _) => NOT_DELIVERED,
+        (false, false, true) => NOT_SETTLED,
+        (false, false, false) => LISTED_ANEW,
     };
     Trouble::new(class, code, said.join(" "), remedy)
 }

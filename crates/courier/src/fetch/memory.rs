@@ -40,6 +40,8 @@ impl Place {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     seen: Mutex<HashMap<Place, Seen>>,
+    /// Rounds in a row in which a server did not know any more what it had listed of a folder.
+    lost: Mutex<HashMap<(i64, String), u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +106,22 @@ impl Memory {
     /// Of when letters of this folder came.
     pub(super) fn dates<T>(&self, place: &Place, look: impl FnOnce(&mut Dates) -> T) -> T {
         self.of(place, |seen| look(&mut seen.dates))
+    }
+
+    /// In this round the server has lost its place in the folder, or has not.
+    pub(super) fn note_lost_place(&self, mailbox_id: i64, folder: &str, is_lost: bool) {
+        let mut all = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (mailbox_id, folder.to_owned());
+        if is_lost {
+            *all.entry(place).or_default() += 1;
+        } else {
+            all.remove(&place);
+        }
+    }
+    /// In how many rounds in a row.
+    pub(super) fn lost_places(&self, mailbox_id: i64, folder: &str) -> u32 {
+        let all = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&(mailbox_id, folder.to_owned())).copied().unwrap_or(0)
     }
 
     /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.

@@ -33,7 +33,9 @@ pub use once::{Patience, Summary, once, once_within};
 
 use crate::Courier;
 use crate::trouble::{RETRY_MS_MIN, Trouble};
+use desk::Desk;
 use desk::db::Tx;
+use desk::files::reserve::Shortage;
 use desk::intake::inbox::LeaseLost;
 use desk::mailboxes::balance;
 use desk::mailboxes::cursor::{self, Cursor, Link as ListingLink};
@@ -246,10 +248,17 @@ fn still_held(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> desk::Result<()> {
 
 /// Fetching stops before the disk is full, while the pages still work, and goes on by itself.
 async fn room(courier: &Courier) -> Result<(), Trouble> {
-    let Some(shortage) = courier.blocking(|desk| desk.store.shortage()).await? else { return Ok(()) };
-    let reason = format!("{shortage}; nothing is fetched and nothing was lost.");
-    let remedy = "Free some space on the disk of the data folder; fetching goes on by itself.";
+    let Some(shortage) = courier.blocking(Desk::shortage).await? else { return Ok(()) };
+    let (reason, remedy) = no_room(&shortage);
     Err(Trouble::new(Class::Configuration, NO_ROOM, reason, remedy))
+}
+/// What a mailbox is told that is not fetched for want of room: the reason, and what to do. On a full disk this cannot be written
+/// down, so who shows a mailbox looks at the room too ([`Desk::shortage`]).
+pub fn no_room(shortage: &Shortage) -> (String, &'static str) {
+    (
+        format!("{shortage}; nothing is fetched and nothing was lost."),
+        "Free some space on the disk of the data folder; fetching goes on by itself.",
+    )
 }
 const NO_ROOM: &str = "no_room";
 const ASK_AGAIN_MS: i64 = 5 * 60_000;
@@ -258,8 +267,14 @@ const ASK_AGAIN_MS: i64 = 5 * 60_000;
 async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> desk::Result<Option<i64>> {
     let (claim, now) = (claim.clone(), courier.now());
     let id = claim.mailbox_id;
-    let Some(mailbox) = courier.read(move |tx| mailbox::find(tx, id)).await? else { return Ok(None) };
+    let read = courier.read(move |tx| {
+        let Some(mailbox) = mailbox::find(tx, id)? else { return Ok(None) };
+        let balances = balance::of(tx, [&mailbox])?.remove(&id).unwrap_or_default();
+        Ok(Some((mailbox, balances)))
+    });
+    let Some((mailbox, balances)) = read.await? else { return Ok(None) };
     let next_at = now.saturating_add(mailbox.frequency_s.max(1) * 1000);
+    let next_at = reconcile::compares_at(&mailbox, &balances, now).map_or(next_at, |at| at.min(next_at));
     let round = match end {
         End::Done => Round::Done { mail: tally.new > 0, next_at },
         End::Partly(lacks) => {

@@ -11,7 +11,7 @@ use desk::intake::inbox;
 use desk::intake::on_server::{self, Place};
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
 use desk::mailboxes::cursor::Cursor;
-use desk::mailboxes::mailbox::Protocol;
+use desk::mailboxes::mailbox::{Mailbox, Protocol};
 use desk::mailboxes::put_off::PutOff;
 use desk::mailboxes::uid_set::UidSet;
 use std::collections::{BTreeMap, HashSet};
@@ -31,6 +31,17 @@ fn pause_ms(protocol: Protocol, messages: i64) -> i64 {
         Protocol::Graph => 36,
     };
     PAUSE_MS.saturating_add(messages.saturating_mul(each))
+}
+
+/// When the first folder whose figure is known to be behind may be compared again. One that may be now is left to the next round.
+pub(super) fn compares_at(mailbox: &Mailbox, balances: &[Balance], now: i64) -> Option<i64> {
+    let stale = balances.iter().filter(|balance| balance.is_stale && balance.uncounted_at.is_none());
+    let at = stale.filter_map(|balance| {
+        let pause = pause_ms(mailbox.protocol, balance.counts.on_server());
+        Some(balance.compared_at?.saturating_add(pause))
+            .filter(|at| (1..=pause).contains(&at.saturating_sub(now)))
+    });
+    at.min()
 }
 
 /// Compares, where that is due, and does what a person has asked for. The cursor, as far as it has come with that.

@@ -227,6 +227,28 @@ async fn a_server_that_has_lost_its_place_or_repeats_a_page_doubles_and_loses_no
     assert_eq!(scene.stage.tickets(), names(1, 7));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_loses_its_place_round_after_round_is_told_and_mail_comes_in() {
+    let scene = Scene::new(StartFrom::Everything, Fetched::Nothing).await;
+    scene.deliver(NOON - HOUR, &names(1, 3));
+    assert_eq!(scene.fetch().await.fetched, 3);
+    let health = || scene.stage.mailbox().incoming_health;
+    for round in 1..=3_u32 {
+        scene.practice.faults.arm(Fault::GraphSyncLost, Times::Exactly(1));
+        scene.deliver(NOON, &names(3 + round, 3 + round));
+        assert_eq!(scene.fetch().await.fetched, 1);
+        assert_eq!(health().reason_code == "listed_anew", round == 3, "{round}: {:?}", health());
+    }
+    assert!(
+        health().reason.contains("in the last 3 rounds") && health().reason.contains("INBOX"),
+        "{:?}",
+        health()
+    );
+    assert_eq!(scene.stage.tickets(), names(1, 6));
+    assert_eq!(scene.fetch().await.fetched, 0);
+    assert_eq!((health().state, health().reason.as_str()), (mailbox::State::Ok, ""));
+}
+
 /// A deletion that is undone between two looks: the listing names the letter as gone, and as being there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_letter_that_was_moved_away_and_back_before_it_was_seen_is_fetched_and_one_that_went_is_not() {

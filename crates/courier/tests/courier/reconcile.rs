@@ -85,6 +85,30 @@ async fn what_a_cursor_was_moved_past_is_unaccounted_and_fetched_once_when_it_is
     assert_eq!(stage.tickets(), names(1, 11));
 }
 
+/// A backlog that comes in several rounds is deleted there, and the figure is of the first of them: it does not stay so until
+/// the next look, which may be in a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_figure_of_a_drained_folder_is_made_good_as_soon_as_it_may_be_compared() {
+    let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Delete).await;
+    stage.write(|tx| Ok(tx.execute("UPDATE mailbox SET frequency_s = 86400", params![])?));
+    fetch(&stage).await;
+    let compared_at = balance(&stage).compared_at.unwrap();
+    assert_eq!(stage.mailbox().due_at, compared_at + 24 * HOUR, "it is as it was counted");
+    for name in names(1, 30) {
+        imap.deliver(NOON - HOUR, letter(&name));
+    }
+    stage.clock.advance(10_000);
+    assert_eq!(fetch(&stage).await.fetched, 30);
+    assert_eq!(balance(&stage).compared_at, Some(compared_at), "it is too soon");
+    let due_at = stage.mailbox().due_at;
+    assert_eq!(due_at, compared_at + MINUTE, "the next round is to compare it");
+    stage.clock.advance(due_at - stage.clock.now());
+    fetch(&stage).await;
+    let after = balance(&stage);
+    assert_eq!((after.counts, after.compared_at, after.is_stale), (counts(0, 0, 0, 0), Some(due_at), false));
+    assert_eq!(stage.mailbox().due_at, due_at + 24 * HOUR);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_row_shows_within_the_hour_though_nothing_changes_on_the_server() {
     let (stage, imap) = by_imap(StartFrom::Everything, Fetched::Nothing).await;

@@ -39,13 +39,15 @@ impl Reserve {
 /// Bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
+    /// Which, as a sentence begins.
+    pub disk: &'static str,
     pub free: u64,
     pub reserve: u64,
 }
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shortage { free, reserve } = *self;
-        write!(f, "The disk has {} MB left, and {} MB are kept free", free / MB, reserve.div_ceil(MB))
+        let Shortage { disk, free, reserve } = *self;
+        write!(f, "{disk} has {} MB left, and {} MB are kept free", free / MB, reserve.div_ceil(MB))
     }
 }
 

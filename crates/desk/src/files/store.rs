@@ -236,7 +236,7 @@ impl Store {
     pub fn shortage(&self) -> Result<Option<Shortage>> {
         let (free, size) = self.room()?;
         let reserve = self.reserve.bytes_of(size);
-        Ok((free < reserve).then_some(Shortage { free, reserve }))
+        Ok((free < reserve).then_some(Shortage { disk: "The disk", free, reserve }))
     }
 
     /// Bytes that are free on the store's disk, and its size.

@@ -41,6 +41,54 @@ fn a_server_that_starts_on_a_full_disk_waits_for_room_and_then_starts() {
     program.run(&["check"]).fine();
 }
 
+const WAITS: &str = "waits@contoso.example";
+
+/// The database opens, as its log is there from before, and the first write of the start is what finds no room.
+#[test]
+fn a_server_that_was_killed_starts_on_a_full_disk_and_waits_with_what_it_writes_at_the_start() {
+    for has_administrator in [false, true] {
+        // What is kept free is none of this: the database's own disk is looked at too.
+        let program = if has_administrator { small().administrator() } else { small() };
+        let program = if has_administrator { program } else { program.with(&["--store-reserve", "0%"]) };
+        let server =
+            "host = \"localhost\"\nport = 1\nauthentication = \"password\"\npassword_file = \"secret\"";
+        program.file("secret", "rehearsal");
+        let file = program.file("fleet.toml", &rig::mailbox_toml(WAITS, server, "none = true", ""));
+        program.run(&["mailbox", "apply", file.to_str().unwrap()]).fine();
+        program.serve().kill();
+        program.disk().fill(0);
+        let (mut server, log) = program.begin_to_serve();
+        let read = || std::fs::read_to_string(&log).unwrap();
+        let said = |word: &str| {
+            for _ in 0..600 {
+                if read().contains(word) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            panic!("“{word}” was not said: {}", read())
+        };
+        said("Postern waits until there is room, and then starts");
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(server.try_wait().unwrap().is_none(), "it ended: {}", read());
+        assert!(!read().contains("ready http"), "{}", read());
+        let shown = program.run(&["mailbox", "show", WAITS, "--json"]).fine().json();
+        let listed = program.run(&["mailbox", "list", "--json"]).fine().json();
+        for one in [&shown, &listed["items"][0]] {
+            assert_eq!(one["state"], "needs_person", "{one}");
+            let reason = one["reason"].as_str().unwrap();
+            assert!(reason.contains("has 0 MB left") && reason.contains("nothing was lost"), "{reason}");
+            assert_eq!(reason.contains("of the database"), !has_administrator, "{reason}");
+        }
+        program.disk().make_room();
+        said("ready http");
+        assert_eq!(read().matches("waits until").count(), 1, "told once: {}", read());
+        assert!(std::process::Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+        assert!(server.wait().unwrap().success());
+        program.run(&["check"]).fine();
+    }
+}
+
 /// With a mailbox at the rig's servers.
 fn fetching(program: Program, address: &str, outgoing: &str, fetched: &str) -> Program {
     let ca = rig::ca();
