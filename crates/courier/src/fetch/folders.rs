@@ -148,7 +148,8 @@ impl InFolders<'_> {
         if !shelf.stands()
             && let Some(Link { shelf, .. }) = link.take()
         {
-            let settled = mark::settle_at_the_end(courier, shelf, mailbox, cursor.uid_validity).await;
+            let settled =
+                mark::settle_at_the_end(courier, self.claim, shelf, mailbox, cursor.uid_validity).await;
             work.unmarked = settled.err();
         }
         let folder = mailbox.folder_or_inbox();

@@ -1,16 +1,17 @@
 //! On the server, after the commit: *Fetched Emails* says whether a fetched message is left, marked, moved or
 //! deleted. What could not be done is done at the next round.
-use super::Broke;
 use super::graph::Graph;
 use super::memory::Place;
 use super::settling::{self, Came, Unsettled};
 use super::shelf::Shelf;
+use super::{Broke, still_held};
 use crate::Courier;
 use crate::connect;
 use crate::points::{Point, reached};
 use crate::trouble::Trouble;
+use desk::intake::inbox::LeaseLost;
 use desk::intake::on_server::{self, OnServer};
-use desk::mailboxes::mailbox::{Fetched, Mailbox, Side};
+use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox, Side};
 use desk::mailboxes::{deleted_name, named};
 use std::collections::{BTreeSet, HashSet};
 
@@ -18,9 +19,11 @@ const AT_ONCE: i64 = 200;
 /// Deleted with one session; the rest goes with the next ones.
 const AT_THE_END_MAX: i64 = 100_000;
 
-/// All but these, which are not known to be the letters that were recorded.
+/// All but these, which are not known to be the letters that were recorded. As long as the mailbox is the round's: who pauses it,
+/// or chooses otherwise, has it left as it is from then on.
 pub(super) async fn settle(
     courier: &Courier,
+    claim: &Claim,
     shelf: &mut Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
@@ -33,7 +36,7 @@ pub(super) async fn settle(
     let folder = Place::of(mailbox, uid_validity);
     let mut works = false;
     loop {
-        let wanted = folder.wanted(courier, mailbox, AT_ONCE, without).await?;
+        let wanted = folder.wanted(courier, claim, mailbox, AT_ONCE, without).await?;
         if wanted.uids.is_empty() {
             return Ok(());
         }
@@ -87,6 +90,7 @@ impl Place {
     async fn wanted(
         &self,
         courier: &Courier,
+        claim: &Claim,
         mailbox: &Mailbox,
         at_once: i64,
         without: &BTreeSet<u32>,
@@ -96,8 +100,14 @@ impl Place {
         });
         let left_out = resting.len() + without.len();
         let limit = at_once.saturating_add(i64::try_from(left_out).unwrap_or(i64::MAX));
-        let place = self.clone();
-        let mut uids = courier.read(move |tx| on_server::unsettled(tx, place.on_server(), limit)).await?;
+        let (place, claim) = (self.clone(), claim.clone());
+        let read = courier.read(move |tx| {
+            if !mailbox::is_held(tx, &claim)? {
+                return Err(anyhow::Error::from(LeaseLost).into());
+            }
+            on_server::unsettled(tx, place.on_server(), limit)
+        });
+        let mut uids = read.await?;
         let is_all = i64::try_from(uids.len()).is_ok_and(|count| count < limit);
         let listed = is_all.then(|| uids.iter().copied().collect());
         uids.retain(|uid| !resting.contains(uid) && !without.contains(uid));
@@ -179,6 +189,7 @@ async fn by_id(
 /// a third time (`desk::mailboxes::deleted_name`).
 pub(super) async fn settle_at_the_end(
     courier: &Courier,
+    claim: &Claim,
     shelf: Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
@@ -189,7 +200,7 @@ pub(super) async fn settle_at_the_end(
         return Ok(());
     }
     let folder = Place::of(mailbox, uid_validity);
-    let wanted = folder.wanted(courier, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
+    let wanted = folder.wanted(courier, claim, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
     let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
     let marked = std::mem::take(&mut came.done);
     if came.end.is_some() || marked.is_empty() {
@@ -201,7 +212,9 @@ pub(super) async fn settle_at_the_end(
         let place = folder.clone();
         let forgotten: Vec<u32> = marked.iter().map(|(uid, _)| *uid).collect();
         let back = std::mem::take(&mut pop3.back);
+        let (claim, now) = (claim.clone(), courier.now());
         let forget = courier.write_behind(move |tx| {
+            still_held(tx, &claim, now)?;
             let Place { mailbox_id, folder, uid_validity } = &place;
             deleted_name::deleting(tx, *mailbox_id, folder, *uid_validity, &forgotten, &back)
         });

@@ -204,7 +204,7 @@ impl<'a> Work<'a> {
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
         if self.unmarked.is_none() {
             let (validity, without) = (cursor.uid_validity, self.looked.unproved());
-            let marked = mark::settle(self.courier, shelf, self.mailbox, validity, without).await;
+            let marked = mark::settle(self.courier, self.claim, shelf, self.mailbox, validity, without).await;
             self.unmarked = marked.err();
         }
     }

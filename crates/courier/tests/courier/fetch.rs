@@ -409,13 +409,13 @@ async fn a_message_that_a_letter_stands_in_for_can_still_be_asked_for() {
     let mut found = stage.tickets();
     found.sort();
     assert_eq!(found, tickets);
-    let again = stage.database().write(|tx| inbox::retry(tx, &by, left.id));
+    let again = apart(|| stage.database().write(|tx| inbox::retry(tx, &by, left.id)));
     let refused = again.unwrap_err().to_string();
     assert!(refused.contains("is on ticket"), "once: {refused}");
     let again = stage.inbox().into_iter().find(|row| row.state == State::Ignored).expect("its second row");
     for tried in [
-        stage.database().write(|tx| inbox::retry(tx, &by, again.id).map(drop)),
-        stage.database().write(|tx| desk::intake::held::accept(tx, &by, again.id)),
+        apart(|| stage.database().write(|tx| inbox::retry(tx, &by, again.id).map(drop))),
+        apart(|| stage.database().write(|tx| desk::intake::held::accept(tx, &by, again.id))),
     ] {
         let refused = tried.unwrap_err().to_string();
         assert!(refused.contains("has a row of its own"), "{refused}");

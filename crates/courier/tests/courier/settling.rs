@@ -2,10 +2,10 @@
 use crate::odd::Odd;
 use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::PretendPop3;
-use crate::stage::{NOON, Stage, letter, names};
+use crate::stage::{NOON, Stage, apart, letter, names};
 use courier::{Process, fetch};
 use desk::intake::on_server::{self, Place};
-use desk::mailboxes::mailbox::{Fetched, StartFrom, State};
+use desk::mailboxes::mailbox::{self, Fetched, StartFrom, State};
 use desk::trace::{self, Sought};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,6 +104,26 @@ async fn one_that_is_not_moved_or_deleted_keeps_none_of_the_others_back() {
             assert_eq!(moved(&imap), (1..=41).collect::<Vec<u32>>(), "each once");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_has_lost_its_mailbox_touches_nothing_more_on_the_server() {
+    let (stage, imap) = by_imap(Fetched::Delete, 500).await;
+    let (database, id, by) = (stage.database(), stage.mailbox_id, stage.by());
+    let pausing = AtomicBool::new(true);
+    imap.state().before_change = Some(Box::new(move || {
+        if pausing.swap(false, Ordering::SeqCst) {
+            apart(|| database.write(|tx| mailbox::pause(tx, &by, id)).unwrap());
+        }
+        String::new()
+    }));
+    // Who asks for a fetch takes the mailbox over again: in a round of its own, which looks at it anew.
+    fetch(&stage).await;
+    let log = imap.log();
+    let changes: Vec<usize> = (0..log.len()).filter(|at| log[*at].starts_with("UID STORE")).collect();
+    let between = &log[changes[0]..changes[1]];
+    assert!(between.iter().any(|line| line.starts_with("SELECT")), "{between:?}");
+    assert_eq!((there(&imap).len(), stage.tickets().len()), (0, 500));
 }
 
 /// In no part of a batch is there none of them.

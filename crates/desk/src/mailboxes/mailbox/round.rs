@@ -61,6 +61,15 @@ pub fn holder(tx: &mut Tx<'_>, id: i64, now: i64) -> Result<Option<String>> {
     Ok(holder.map(|(name,)| name))
 }
 
+/// Whether the mailbox is still this round's.
+pub fn is_held(tx: &mut Tx<'_>, claim: &Claim) -> Result<bool> {
+    let (held,) = tx.one(
+        "SELECT EXISTS (SELECT 1 FROM mailbox WHERE id = $1 AND generation = $2 AND leased_until > 0)",
+        params![claim.mailbox_id, claim.generation],
+    )?;
+    Ok(held)
+}
+
 /// `false`: the lease was lost; stop.
 pub fn renew(tx: &mut Tx<'_>, claim: &Claim, until: i64) -> Result<bool> {
     let renewed = tx.execute(
