@@ -4,7 +4,7 @@ use crate::config::{Config, database};
 use crate::output;
 use anyhow::{Context as _, anyhow, bail};
 use desk::db::{Db, Options};
-use desk::files::{belonging, store::Store};
+use desk::files::{belonging, blob, store::Store};
 use desk::site::{key_health, setting, vault::Vault};
 use desk::{Desk, MIGRATIONS};
 use mail::provider::Book;
@@ -29,6 +29,7 @@ pub fn desk(config: &Config, missing: Missing) -> anyhow::Result<Desk> {
     not_under_a_server(config, &db)?;
     let desk = ready(config, db, providers).map_err(|error| beside_a_server(config, error))?;
     belonging::check(&desk.db, desk.store.root())?;
+    no_pack_twice(&desk)?;
     Ok(desk)
 }
 
@@ -48,7 +49,15 @@ pub fn servers_desk(config: &Config) -> anyhow::Result<Desk> {
     let (db, _) = database(config, Missing::Make)?;
     let desk = ready(config, db, providers)?;
     belonging::settle(&desk.db, desk.store.root(), courier::Random::system().bytes())?;
+    no_pack_twice(&desk)?;
     Ok(desk)
+}
+
+/// The store gives no pack a number that the database knows, also where that pack is gone from its folder.
+fn no_pack_twice(desk: &Desk) -> anyhow::Result<()> {
+    let places = desk.db.read(blob::newest_places)?;
+    desk.store.begins_after(places.iter().map(String::as_str));
+    Ok(())
 }
 
 /// The desk of a demo. A new database is marked as one; what was made by anything else is refused, and left as it is.

@@ -110,3 +110,11 @@ impl FromRow for Blob {
         Ok(Blob { id: row.get(0)?, hash: row.get(1)?, size_bytes: row.get(2)?, place: row.get(3)? })
     }
 }
+
+/// Places of the newest contents, among which the newest pack is: the store goes on after these.
+pub fn newest_places(tx: &mut Tx<'_>) -> Result<Vec<String>> {
+    let places: Vec<(String,)> =
+        tx.all("SELECT place FROM blob ORDER BY id DESC LIMIT $1", params![NEWEST])?;
+    Ok(places.into_iter().map(|(place,)| place).collect())
+}
+const NEWEST: i64 = 500;

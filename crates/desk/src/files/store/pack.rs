@@ -35,7 +35,20 @@ impl Batch {
     }
 }
 
+/// Of a place in a pack, its number.
+fn number_of(place: &str) -> Option<u64> {
+    place.strip_prefix("pack/")?.split_once('@')?.0.parse().ok()
+}
+
 impl Store {
+    /// No pack that is begun from now on has a number of these places: one of them may be gone from the folder, and is to be put
+    /// back under its name.
+    pub fn begins_after<'p>(&self, places: impl Iterator<Item = &'p str>) {
+        let last = places.filter_map(number_of).max().unwrap_or(0);
+        let mut shared = self.shared();
+        shared.pack_last = shared.pack_last.max(last);
+    }
+
     /// All small contents of a batch with one sync.
     pub(super) fn append(&self, batch: Batch) -> Result<Vec<([u8; 32], String)>> {
         if batch.bytes.is_empty() {
@@ -150,6 +163,16 @@ mod tests {
     fn packs(root: &std::path::Path) -> Vec<Vec<u8>> {
         let packs = fs::read_dir(root.join("pack")).unwrap();
         packs.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_number_that_is_known_is_not_given_again_though_its_pack_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.begins_after(["pack/00000006@12", "file/ab/cd", "pack/00000007@0", "pack/x@0"].into_iter());
+        let mut batch = Batch::default();
+        batch.add([1; 32], b"one");
+        assert_eq!(store.append(batch).unwrap()[0].1, "pack/00000008@0");
     }
 
     #[test]
