@@ -137,8 +137,8 @@ pub async fn raw(
     download(&state, found).await
 }
 
-pub const DAMAGED: &str = "Its bytes cannot be read: the file in the store is damaged or missing. postern check names it; put it \
-    back from a backup, and try again.";
+pub const DAMAGED: &str = "Its bytes cannot be read: the file in the store is damaged or missing. postern check names it; have \
+    it written back out of a backup (postern restore DIR --files), and try again.";
 
 /// Where its bytes are, and what they are called.
 pub async fn place(state: &State, found: &Inbox) -> Result<(String, [u8; 32]), Error> {

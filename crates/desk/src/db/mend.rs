@@ -3,6 +3,7 @@
 use super::{Db, Dialect, Error, Pools, Tx};
 use crate::params;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Entries before this id are not in the index yet; no row of this name: all of them are.
@@ -15,6 +16,9 @@ impl Db {
     /// Whether somebody who only read has met a damaged index since this was asked the last time, and since it was made
     /// anew.
     pub fn has_met_damaged_words(&self) -> bool {
+        if self.words.in_vain.load(Ordering::Relaxed) {
+            return false;
+        }
         let met = self.words.met.lock().unwrap_or_else(PoisonError::into_inner).take();
         let renewed_at = *self.words.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
         met.is_some_and(|began| renewed_at.is_none_or(|at| began > at))
@@ -38,6 +42,10 @@ impl Db {
 
     /// After an error of the index, and not too often: whether it is worth another try.
     pub(super) fn mends_words(&self, why: &Error) -> bool {
+        // The damage is elsewhere: it was there still when the index had been made anew.
+        if self.words.in_vain.load(Ordering::Relaxed) {
+            return false;
+        }
         {
             let mut renewed_at = self.words.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
             if renewed_at.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {

@@ -211,6 +211,14 @@ impl Store {
         self.look_at(place, hash).is_ok()
     }
 
+    /// Whether this content is not there, or not whole. What the system does not let be read now may be.
+    pub(crate) fn is_lost(&self, place: &str, hash: &[u8]) -> bool {
+        let Err(error) = self.look_at(place, hash) else { return false };
+        let Error::Failed(error) = error else { return false };
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+        !causes.any(|e| e.raw_os_error().is_some() && e.kind() != ErrorKind::NotFound)
+    }
+
     /// From now on this content is taken to be there, for as long as it is whole.
     pub(crate) fn is_at(&self, hash: [u8; 32], place: &str) {
         self.remember(&HashMap::from([(hash, place.to_owned())]));
@@ -306,7 +314,9 @@ pub(super) fn said(path: &Path, verb: &str, e: io::Error) -> anyhow::Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "give the user who runs Postern the right to write there"
         }
-        ErrorKind::NotFound => "the folder is gone: put it back, or restore it from a backup",
+        ErrorKind::NotFound => {
+            "the folder is gone: put it back, or have what is lost written back by postern restore DIR --files"
+        }
         _ => "check the disk",
     };
     anyhow::Error::new(e).context(format!("{} could not be {verb}; {remedy}", path.display()))

@@ -56,7 +56,7 @@ impl Store {
         }
         let mut shared = self.shared();
         let mut pack = match shared.pack.take() {
-            Some(pack) if pack.length < PACK_BYTES => self.or_new(pack)?,
+            Some(pack) if pack.length < PACK_BYTES => self.or_new(pack, shared.pack_last)?,
             _ => self.new_pack(shared.pack_last)?,
         };
         for _ in 0..REPLACED_MAX {
@@ -68,8 +68,8 @@ impl Store {
             }
             pack.length = begin + batch.bytes.len() as u64;
             let number = pack.number;
-            shared.pack_last = number;
-            pack = self.or_new(pack)?;
+            shared.pack_last = shared.pack_last.max(number);
+            pack = self.or_new(pack, shared.pack_last)?;
             if pack.number == number {
                 let place = |offset: u64| format!("pack/{number:08}@{}", begin + offset);
                 let places = batch.offsets.iter().map(|(hash, offset)| (*hash, place(*offset))).collect();
@@ -85,7 +85,7 @@ impl Store {
     /// The pack while its path leads to it, and it is as long as it was left: what is written to a file that somebody has moved
     /// away, removed or written over, with its folder or alone, is on no disk that anybody looks at, though each write and
     /// each sync of it succeeds. Otherwise a new pack, in the folder that is there now.
-    fn or_new(&self, pack: Pack) -> Result<Pack> {
+    fn or_new(&self, pack: Pack, last: u64) -> Result<Pack> {
         let path = self.path_of(pack.number);
         let is_there = || -> io::Result<bool> {
             let (open, there) = (pack.file.metadata()?, fs::metadata(&path)?);
@@ -95,7 +95,7 @@ impl Store {
         if is_there().unwrap_or(false) {
             return Ok(pack);
         }
-        let new = self.new_pack(pack.number)?;
+        let new = self.new_pack(last.max(pack.number))?;
         tracing::warn!(
             "{} was moved, removed or replaced while Postern wrote to it: it goes on in {:08}. Run `postern check`",
             path.display(),
