@@ -199,9 +199,12 @@ impl Graph {
     /// What was moved away and back is there, and what came and was moved away is not.
     async fn without_gone(&mut self, mut found: Found) -> wire::Result<Found> {
         for id in found.both(BOTH_MAX) {
-            let place = ask!(self.opened, |session| session.place(&id))?;
-            if place.as_ref() != Some(&self.folder_id) {
-                found.drop(&id);
+            match ask!(self.opened, |session| session.place(&id)) {
+                Ok(place) if place.as_ref() != Some(&self.folder_id) => found.drop(&id),
+                Ok(_) => {}
+                // It is about this one: whether it is there shows when it is fetched.
+                Err(error) if error.server_text().is_some() && error.retry_after_ms().is_none() => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(found)

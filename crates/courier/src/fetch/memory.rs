@@ -65,6 +65,8 @@ pub(super) struct Dates {
     pub say_nothing: bool,
     /// Of letters that are the same under another date, or seem so: what that is.
     others: HashMap<u32, Other>,
+    /// Of what was left over, what could not be told to be the recorded letter.
+    pub unsure: HashSet<u32>,
 }
 
 /// Another date than the recorded one.

@@ -77,16 +77,13 @@ pub(super) async fn is_another(
     let (place, now) = (Place::of(work.mailbox, cursor.uid_validity), work.courier.now());
     let memory = &work.courier.inside.fetched;
     let (says_nothing, is_due) = memory.dates(&place, |dates| (dates.say_nothing, dates.is_due(now)));
-    if says_nothing {
-        return Ok(false);
-    }
     let takes_away = matches!(work.mailbox.fetched, Settings::Delete | Settings::Move(_));
     let is_marked = takes_away && work.unmarked.is_none();
     let resting = memory.unsettled(&place, &work.mailbox.fetched, |unsettled| unsettled.resting(now));
     let of = place.clone();
     let read = work.courier.read(move |tx| {
         let (of, mut some) = (of.on_server(), Vec::new());
-        if is_due || has_news {
+        if !says_nothing && (is_due || has_news) {
             some = remembered::newest(tx, of, NEWEST)?;
         }
         if let (true, Some(highest)) = (is_due, some.first().map(|one| one.uid)) {
@@ -103,7 +100,7 @@ pub(super) async fn is_another(
     }
     work.looked.unproved = left.into_iter().collect();
     let tried: BTreeMap<u32, Remembered> = tried.into_iter().map(|one| (one.uid, one)).collect();
-    let look = Look { place, some: by_uid(some), tried };
+    let look = Look { place, some: by_uid(some), tried, says_nothing, is_due };
     look.at(work, shelf).await
 }
 
@@ -125,7 +122,8 @@ pub(super) async fn is_another_as_listed(
     let listed: Vec<u32> = whole.uids.iter().rev().copied().filter(is_old).take(most).collect();
     let of = place.clone();
     let some = work.courier.read(move |tx| remembered::of(tx, of.on_server(), &listed)).await?;
-    Look { place, some: by_uid(some), tried: BTreeMap::new() }.at(work, shelf).await
+    let look = Look { place, some: by_uid(some), tried: BTreeMap::new(), says_nothing: false, is_due: false };
+    look.at(work, shelf).await
 }
 
 fn by_uid(all: Vec<Remembered>) -> BTreeMap<u32, Remembered> {
@@ -139,6 +137,10 @@ struct Look {
     some: BTreeMap<u32, Remembered>,
     /// Left over by earlier rounds, and to be moved or deleted now.
     tried: BTreeMap<u32, Remembered>,
+    /// The server's dates do, so that each of those is read.
+    says_nothing: bool,
+    /// Those that could not be told are looked at once more.
+    is_due: bool,
 }
 
 /// What a letter on the server is to the recorded one.
@@ -158,7 +160,8 @@ impl Look {
         }
         let uids: Vec<u32> = asked.iter().copied().collect();
         // What cannot be asked now is asked the next time.
-        let Ok(dates) = shelf.dates(&uids).await else { return Ok(false) };
+        let dates = if self.says_nothing { Ok(HashMap::new()) } else { shelf.dates(&uids).await };
+        let Ok(dates) = dates else { return Ok(false) };
         let dates: HashMap<u32, i64> = dates.into_iter().filter_map(|(uid, at)| Some((uid, at?))).collect();
         work.looked.asked = asked;
         if !self.some.is_empty() {
@@ -234,7 +237,11 @@ impl Look {
                 return found;
             }
         }
-        let left = self.tried.iter().filter(|(uid, _)| odd.contains(uid) || undated.contains(uid));
+        // What could not be told keeps none of the others waiting.
+        let unsure = work.courier.inside.fetched.dates(&self.place, |dates| dates.unsure.clone());
+        let is_next = |uid: &u32| self.is_due || !unsure.contains(uid);
+        let left =
+            self.tried.iter().filter(|(uid, _)| (odd.contains(uid) || undated.contains(uid)) && is_next(uid));
         for (uid, one) in left.take(LEFT_READ_MAX) {
             if !found.contains_key(uid) {
                 found.insert(*uid, what_it_is(shelf, one, &room).await);
@@ -255,22 +262,20 @@ impl Look {
         found: &HashMap<u32, Is>,
     ) -> Result<(), Broke> {
         let is_same = |uid: &u32| found.get(uid) == Some(&Is::Same);
-        let any = odd.iter().chain(self.tried.keys()).any(is_same);
+        let same = odd.iter().chain(self.tried.keys()).filter(|uid| is_same(uid)).count();
+        let any = same > 0;
         work.looked.unproved.retain(|uid| !is_same(uid));
-        let says_nothing = work.courier.inside.fetched.dates(&self.place, |known| {
-            // Of a letter that is the same it says a third date, or of none at all when it came.
-            let third = |uid: &u32| known.other(*uid).is_some_and(|other| dates.get(uid) != Some(&other.at));
-            known.say_nothing = any && (dates.is_empty() || odd.iter().any(|uid| is_same(uid) && third(uid)));
-            let said = odd.iter().filter(|_| any).filter_map(|uid| Some((*uid, *dates.get(uid)?)));
-            said.for_each(|(uid, at)| known.note(uid, Other { at, is_sure: is_same(&uid) }));
-            known.say_nothing
-        });
-        if says_nothing {
-            work.looked.unproved.clear();
-            return Ok(());
-        }
         let is_unsure = |uid: &u32| self.tried.contains_key(uid) && found.get(uid) == Some(&Is::Unsure);
         let unsure: Vec<u32> = found.keys().copied().filter(is_unsure).collect();
+        work.courier.inside.fetched.dates(&self.place, |known| {
+            // Of a letter that is the same it says a third date, or of none at all when it came.
+            let third = |uid: &u32| known.other(*uid).is_some_and(|other| dates.get(uid) != Some(&other.at));
+            let has_none = dates.is_empty() && same >= DECIDE;
+            known.say_nothing |= has_none || odd.iter().any(|uid| is_same(uid) && third(uid));
+            let said = odd.iter().filter(|_| any).filter_map(|uid| Some((*uid, *dates.get(uid)?)));
+            said.for_each(|(uid, at)| known.note(uid, Other { at, is_sure: is_same(&uid) }));
+            known.unsure = known.unsure.iter().chain(&unsure).copied().filter(|uid| !is_same(uid)).collect();
+        });
         if !unsure.is_empty() {
             let place = self.place.clone();
             let told = work

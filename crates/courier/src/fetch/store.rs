@@ -42,6 +42,7 @@ impl Carrier {
         mailbox: &Mailbox,
         cursor: &Cursor,
         finally: Option<Finally>,
+        server_lines: ServerLines,
     ) -> Carrier {
         Carrier {
             courier: courier.clone(),
@@ -49,14 +50,19 @@ impl Carrier {
             cursor: cursor.clone(),
             mailbox_id: mailbox.id,
             leaves_alone: mailbox.fetched == Fetched::Nothing,
-            server_lines: ServerLines::default(),
+            server_lines,
             finally,
         }
     }
 
+    /// What the letters of this folder have shown of the lines that its server writes into them.
+    pub(super) fn server_lines(self) -> ServerLines {
+        self.server_lines
+    }
+
     /// Stores batch after batch, while the next one is being fetched.
     pub(super) async fn run(
-        mut self,
+        &mut self,
         mut batches: mpsc::Receiver<Batch>,
         tally: &mut Tally,
     ) -> Result<(), Broke> {

@@ -129,13 +129,9 @@ impl<'a> Taker<'a> {
             }
             if let Err(error) = ended {
                 if !concerns_messages(&error) {
-                    if error.retry_after_ms().is_some()
-                        && let Some(uid) = part.iter().find(|uid| open.to_come.contains(uid))
-                    {
-                        let reason = trials::undelivered(Some(&error), false);
-                        self.trials.stands_in_the_way(*uid, &reason, self.courier.now());
-                    }
-                    return Err(self.broke(&error).await);
+                    return Err(self
+                        .broke_at(part.iter().find(|uid| open.to_come.contains(uid)), &error)
+                        .await);
                 }
                 tracing::warn!(mailbox = self.mailbox.address, "fetched in smaller parts from here: {error}");
                 self.connect_again(shelf).await?;
@@ -258,7 +254,7 @@ impl<'a> Taker<'a> {
                     self.connect_again(shelf).await?;
                     (last, blank) = (Some(error), false);
                 }
-                Err(error) => return Err(self.broke(&error).await),
+                Err(error) => return Err(self.broke_at(Some(&uid), &error).await),
             }
         }
         let works = self.works(shelf, ill, &BTreeSet::from([uid])).await?;
@@ -357,6 +353,15 @@ impl<'a> Taker<'a> {
             return;
         }
         open.push(Taken { uid, received_at: at, silent: was_there && self.rules.is_silent(at), content });
+    }
+
+    /// Where the server asks for a pause at one message, that one is remembered.
+    async fn broke_at(&mut self, uid: Option<&u32>, error: &wire::Error) -> Broke {
+        if let Some(uid) = uid.filter(|_| error.retry_after_ms().is_some()) {
+            let reason = trials::undelivered(Some(error), false);
+            self.trials.stands_in_the_way(*uid, &reason, self.courier.now());
+        }
+        self.broke(error).await
     }
 
     async fn broke(&self, error: &wire::Error) -> Broke {

@@ -22,6 +22,10 @@ const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 /// A server that asks for a pause at one message for so long, each time at this one, does it because of this one.
 const IN_THE_WAY_MS: i64 = 2 * 60_000;
 
+/// So long it is left out then: longer than any round that fails waits for the next one.
+const OUT_OF_THE_WAY_MS: i64 = 30 * 60_000;
+const _: () = assert!(OUT_OF_THE_WAY_MS > crate::trouble::RETRY_MS_MAX);
+
 /// What does not come in a round, and how much of that is borne.
 #[derive(Debug)]
 pub(super) struct Trials {
@@ -89,13 +93,11 @@ impl Trials {
     /// come meanwhile.
     pub(super) fn stands_in_the_way(&mut self, uid: u32, said: &str, now: i64) {
         let since = self.kept.get(&uid).map(|one| one.since.min(now));
-        if since.is_some_and(|since| now.saturating_sub(since) >= IN_THE_WAY_MS) {
-            self.puts_off(uid, said, now, PUT_OFF_ALONE_MS);
-        } else {
-            let since = since.unwrap_or(now);
-            self.kept.insert(uid, PutOff { since, said: said.to_owned(), next_at: now });
-            self.is_changed = true;
-        }
+        let is_long = since.is_some_and(|since| now.saturating_sub(since) >= IN_THE_WAY_MS);
+        // Such a round fails, and the next one is due by the mailbox's back-off.
+        let next_at = if is_long { now.saturating_add(OUT_OF_THE_WAY_MS) } else { now };
+        self.kept.insert(uid, PutOff { since: since.unwrap_or(now), said: said.to_owned(), next_at });
+        self.is_changed = true;
     }
     /// It came, or is given up.
     pub(super) fn settled(&mut self, uid: u32) {

@@ -8,7 +8,7 @@ use super::{
 use crate::Courier;
 use crate::connect;
 use crate::trouble::{Place, Trouble};
-use desk::intake::inbox;
+use desk::intake::inbox::{self, ServerLines};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
 use desk::mailboxes::put_off;
@@ -32,6 +32,7 @@ pub(super) struct Work<'a> {
     pub has_fetched: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
     pub unmarked: Option<Broke>,
+    server_lines: ServerLines,
 }
 
 impl<'a> Work<'a> {
@@ -55,6 +56,7 @@ impl<'a> Work<'a> {
             looked: restored::Looked::default(),
             has_fetched: false,
             unmarked: None,
+            server_lines: ServerLines::default(),
         }
     }
 
@@ -182,7 +184,8 @@ impl<'a> Work<'a> {
         room(self.courier).await.map_err(Broke::All)?;
         self.looked.reads(uids);
         let (batch, rules) = (self.batch(), &self.rules);
-        let carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally);
+        let lines = std::mem::take(&mut self.server_lines);
+        let mut carrier = store::Carrier::new(self.courier, self.claim, self.mailbox, cursor, finally, lines);
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let trials = &mut self.trials;
         let mut taker =
@@ -192,6 +195,7 @@ impl<'a> Work<'a> {
         }
         let (taken, stored) =
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
+        self.server_lines = carrier.server_lines();
         self.keep_put_off(cursor).await?;
         stored?;
         taken?;

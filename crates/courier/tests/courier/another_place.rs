@@ -318,6 +318,33 @@ async fn what_was_left_over_alone_is_read_before_it_is_deleted_on_a_server_that_
     }
 }
 
+/// A server of which it is known that its dates say nothing: each letter is read then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_over_is_read_before_it_is_deleted_also_where_dates_say_nothing() {
+    let (stage, imap) = stage(StartFrom::Everything, Fetched::Delete).await;
+    imap.state().stuck = (1..=6).collect();
+    imap.state().undated = (1..=20).collect();
+    for name in names(1, 4) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    for _ in 0..4 {
+        let _refused = fetch::once(&stage.courier, stage.mailbox_id).await;
+        stage.clock.advance(60 * MINUTE);
+    }
+    assert_eq!((stage.tickets(), imap.state().letters.len()), (names(1, 4), 4));
+    is_restored(&imap, 2);
+    for name in ["letter 005", "letter 006"] {
+        imap.deliver(NOON + 5 * MINUTE, letter(name));
+    }
+    imap.state().stuck.clear();
+    for _ in 0..3 {
+        stage.clock.advance(60 * MINUTE);
+        let _same_or_anew = fetch::once(&stage.courier, stage.mailbox_id).await;
+    }
+    assert_eq!(stage.tickets(), names(1, 6), "{:?}", imap.log());
+    assert!(imap.state().letters.is_empty(), "and deleted then");
+}
+
 /// The same letter under another date, or under none, is known by its Message-ID; one that is gone is settled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_left_over_is_deleted_when_it_is_proved_to_be_the_letter_that_was_fetched() {

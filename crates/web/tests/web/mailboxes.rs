@@ -227,7 +227,7 @@ async fn the_page_of_an_alias_says_by_whose_settings_its_mail_is_fetched() {
     office.write(|tx| {
         let by = desk::By::system(0);
         let help = desk::mailboxes::mailbox::create(tx, &by, "help@contoso.example", "Help", 1)?;
-        let set = "UPDATE mailbox SET shape = 'alias', opened_address = 'support@contoso.example', in_host = 'mail.contoso.example'
+        let set = "UPDATE mailbox SET shape = 'alias', opened_address = 'support@contoso.example', in_protocol = 'graph', in_host = 'graph.example'
              WHERE id = $1";
         tx.execute(set, desk::params![help])?;
         Ok(tx.execute("UPDATE mailbox SET active = 1 WHERE id = 1", desk::params![])?)

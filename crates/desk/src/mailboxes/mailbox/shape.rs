@@ -69,11 +69,14 @@ impl Mailbox {
         }
     }
     /// Whether both read a folder of one mailbox. It is one that is opened on one server by one user (no port is in that, as in
-    /// [`crate::mailboxes::numbering::whose`]), and an alias opens the mailbox that it names, whatever way each of them is read.
+    /// [`crate::mailboxes::numbering::whose`]), and an alias opens the mailbox that it names also where one
+    /// of them is read by another protocol, which has a server of its own (Microsoft Graph).
     fn lies_with(&self, other: &Mailbox) -> bool {
         let at = |m: &Mailbox| (mail::address::key(m.user(super::Side::Incoming)), m.incoming.host.clone());
         let is_alias = |m: &Mailbox| matches!(m.shape, Shape::Alias { .. });
+        // By IMAP at another host, that is another server, as while a mailbox moves.
         let is_named = (is_alias(self) || is_alias(other))
+            && self.protocol != other.protocol
             && mail::address::key(self.opens()) == mail::address::key(other.opens());
         (is_named || at(self) == at(other)) && self.folders().any(|folder| other.fetches(folder))
     }
