@@ -22,8 +22,8 @@ const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 /// A server that asks for a pause at one message for so long, each time at this one, does it because of this one.
 const IN_THE_WAY_MS: i64 = 2 * 60_000;
 
-/// So long it is left out then: longer than any round that fails waits for the next one.
-const OUT_OF_THE_WAY_MS: i64 = 30 * 60_000;
+/// So long it is left out then: longer than a round that fails waits for the next one, with all its jitter.
+const OUT_OF_THE_WAY_MS: i64 = 18 * 60_000;
 const _: () = assert!(OUT_OF_THE_WAY_MS > crate::trouble::RETRY_MS_MAX);
 
 /// What does not come in a round, and how much of that is borne.
