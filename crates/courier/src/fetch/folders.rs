@@ -155,8 +155,7 @@ impl InFolders<'_> {
         let folder = mailbox.folder_or_inbox();
         let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();
         if mailbox.protocol == Protocol::Graph {
-            lacks
-                .extend(Lack::of_lost_places(folder, courier.inside.fetched.lost_places(mailbox.id, folder)));
+            lacks.extend(Lack::of_lost_places(folder, courier.inside.fetched.lost_places(mailbox)));
         }
         match work.unmarked {
             None => {

@@ -104,7 +104,7 @@ impl Graph {
         self.enter(name).await?;
         let listed = self.list(courier, mailbox).await;
         if listed.is_ok() {
-            courier.inside.fetched.note_lost_place(mailbox.id, name, self.is_lost);
+            courier.inside.fetched.note_lost_place(mailbox, self.is_lost);
         } else {
             // It may have been made anew, with another id.
             self.folders.remove(name);

@@ -23,6 +23,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The folder whatever its numbering is.
+    fn of_any(mailbox: &Mailbox) -> Place {
+        Place::of(mailbox, NUMBERED_NOWHERE)
+    }
+
     pub(super) fn of(mailbox: &Mailbox, uid_validity: u32) -> Place {
         Place { mailbox_id: mailbox.id, folder: mailbox.folder_or_inbox().to_owned(), uid_validity }
     }
@@ -40,8 +45,6 @@ impl Place {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     seen: Mutex<HashMap<Place, Seen>>,
-    /// Rounds in a row in which a server did not know any more what it had listed of a folder.
-    lost: Mutex<HashMap<(i64, String), u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +58,8 @@ struct Seen {
     dates: Dates,
     /// When it was last found to hold other letters under UIDs that were given before.
     given_again_at: Option<i64>,
+    /// Rounds in a row in which the server did not know any more what it had listed of the folder.
+    lost_places: u32,
 }
 
 /// What the server says of when letters came that are recorded.
@@ -111,19 +116,14 @@ impl Memory {
     }
 
     /// In this round the server has lost its place in the folder, or has not.
-    pub(super) fn note_lost_place(&self, mailbox_id: i64, folder: &str, is_lost: bool) {
-        let mut all = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = (mailbox_id, folder.to_owned());
-        if is_lost {
-            *all.entry(place).or_default() += 1;
-        } else {
-            all.remove(&place);
-        }
+    pub(super) fn note_lost_place(&self, mailbox: &Mailbox, is_lost: bool) {
+        self.of(&Place::of_any(mailbox), |seen| {
+            seen.lost_places = if is_lost { seen.lost_places + 1 } else { 0 };
+        });
     }
     /// In how many rounds in a row.
-    pub(super) fn lost_places(&self, mailbox_id: i64, folder: &str) -> u32 {
-        let all = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(mailbox_id, folder.to_owned())).copied().unwrap_or(0)
+    pub(super) fn lost_places(&self, mailbox: &Mailbox) -> u32 {
+        self.of(&Place::of_any(mailbox), |seen| seen.lost_places)
     }
 
     /// Of letters to which it could not be done on the server, what *Fetched Emails* says now.
@@ -146,29 +146,18 @@ impl Memory {
 
     /// Whether a folder holds other letters under UIDs that were given before, for the second time within an hour.
     pub(super) fn is_given_again(&self, mailbox: &Mailbox, now: i64) -> bool {
-        // Whatever its number is: that is another one each time.
-        self.of(&Place::of(mailbox, NUMBERED_NOWHERE), |seen| {
-            let age = seen.given_again_at.map(|at| now.saturating_sub(at));
-            let again = age.is_some_and(|age| (0..RENUMBERED_MS).contains(&age));
-            seen.given_again_at = if again { seen.given_again_at } else { Some(now) };
-            again
-        })
+        // Its number is another one each time.
+        self.of(&Place::of_any(mailbox), |seen| is_again(&mut seen.given_again_at, now))
     }
 
     /// Whether the server has numbered its messages anew for the second time within an hour.
     pub(super) fn is_renumbered_again(&self, place: &Place, uid_validity: u32, now: i64) -> bool {
         self.of(place, |seen| {
-            let Some((last, changed_at)) = seen.numbering else {
-                seen.numbering = Some((uid_validity, None));
-                return false;
-            };
-            if last == uid_validity {
+            let (last, changed_at) = seen.numbering.get_or_insert((uid_validity, None));
+            if std::mem::replace(last, uid_validity) == uid_validity {
                 return false;
             }
-            let age = changed_at.map(|at| now.saturating_sub(at));
-            let again = age.is_some_and(|age| (0..RENUMBERED_MS).contains(&age));
-            seen.numbering = Some((uid_validity, if again { changed_at } else { Some(now) }));
-            again
+            is_again(changed_at, now)
         })
     }
 
@@ -183,6 +172,16 @@ impl Memory {
             Gone { again, is_surprising }
         })
     }
+}
+
+/// Whether it happens for the second time within an hour; the hour begins with the first time.
+fn is_again(last_at: &mut Option<i64>, now: i64) -> bool {
+    let age = last_at.map(|at| now.saturating_sub(at));
+    let is_again = age.is_some_and(|age| (0..RENUMBERED_MS).contains(&age));
+    if !is_again {
+        *last_at = Some(now);
+    }
+    is_again
 }
 
 /// What a listing has no more.

@@ -99,8 +99,7 @@ pub(super) async fn is_another(
         memory.dates(&place, |dates| dates.looked(now)); // there is nothing yet by which it could be known
     }
     work.looked.unproved = left.into_iter().collect();
-    let tried: BTreeMap<u32, Remembered> = tried.into_iter().map(|one| (one.uid, one)).collect();
-    let look = Look { place, some: by_uid(some), tried, says_nothing, is_due };
+    let look = Look { place, some: by_uid(some), tried: by_uid(tried), says_nothing, is_due };
     look.at(work, shelf).await
 }
 

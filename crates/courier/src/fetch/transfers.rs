@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 const AT_ONCE: usize = 16;
 /// A mailbox of which no letter has come for so long gives its place to another: it has next to nothing in memory.
@@ -22,7 +22,8 @@ impl Default for Transfers {
 #[derive(Debug)]
 pub(super) struct Transfer {
     came: Arc<Notify>,
-    place: Option<AbortHandle>,
+    /// Held while letters come, and not past this.
+    _place: JoinSet<()>,
 }
 
 impl Transfer {
@@ -32,28 +33,19 @@ impl Transfer {
     }
 }
 
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        if let Some(place) = &self.place {
-            place.abort();
-        }
-    }
-}
-
 impl Transfers {
     /// In turn: who has fetched some batches waits behind who has fetched none.
     pub(super) async fn begin(&self) -> Transfer {
         let came = Arc::new(Notify::new());
         let letters = came.clone();
         // It is never closed.
-        let place = self.0.clone().acquire_owned().await.ok().map(|place| {
-            let keeping = tokio::spawn(async move {
-                while tokio::time::timeout(SLOW, letters.notified()).await.is_ok() {}
-                drop(place);
-            });
-            keeping.abort_handle()
+        let permit = self.0.clone().acquire_owned().await;
+        let mut place = JoinSet::new();
+        place.spawn(async move {
+            while tokio::time::timeout(SLOW, letters.notified()).await.is_ok() {}
+            drop(permit);
         });
-        Transfer { came, place }
+        Transfer { came, _place: place }
     }
 }
 

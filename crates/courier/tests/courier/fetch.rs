@@ -339,8 +339,8 @@ async fn a_round_of_another_process_that_does_not_end_is_said_and_not_taken_for_
     assert_eq!((summary.fetched, summary.filed), (1, 1));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_same() {
+/// Seven letters, of which the server does not give the first: a person has made a ticket of it. With the row of that.
+async fn with_a_stand_in() -> (Stage, PretendImap, inbox::Inbox) {
     let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
     for name in names(1, 7) {
         imap.deliver(NOON - HOUR, letter(&name));
@@ -351,6 +351,13 @@ async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_sam
     let by = stage.by();
     stage.write(|tx| desk::intake::held::accept(tx, &by, failed.id));
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
+    (stage, imap, failed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_same() {
+    let (stage, imap, failed) = with_a_stand_in().await;
+    let by = stage.by();
     let mut tickets = vec!["A message that could not be read".to_owned()];
     tickets.extend(names(2, 7));
     assert_eq!(stage.tickets(), tickets);
@@ -377,16 +384,8 @@ async fn of_a_message_that_could_not_be_read_a_person_makes_a_ticket_all_the_sam
 /// The server gives it one day, and the ticket says that somebody wanted it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_a_letter_stands_in_for_can_still_be_asked_for() {
-    let (stage, imap) = stage(StartFrom::Everything, Fetched::Nothing).await;
-    for name in names(1, 7) {
-        imap.deliver(NOON - HOUR, letter(&name));
-    }
-    imap.state().refused.insert(1);
-    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
-    let left = stage.inbox().into_iter().find(|row| row.state == State::Failed).expect("it is kept");
+    let (stage, imap, left) = with_a_stand_in().await;
     let by = stage.by();
-    stage.write(|tx| desk::intake::held::accept(tx, &by, left.id));
-    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
     let counts = || stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX")).unwrap().counts;
     for n in [1_usize, 2] {
         let row = stage.inbox().into_iter().find(|row| row.is_left && !row.is_replaced).expect("it is there");

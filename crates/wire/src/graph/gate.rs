@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, Semaphore};
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 /// At once, to all mailboxes of a server together.
 pub const CONCURRENT_MAX: usize = 4;
@@ -36,16 +36,8 @@ pub(super) struct Queue {
 /// A request may be on its way while this is held.
 pub(super) struct Leave {
     _own: OwnedMutexGuard<()>,
-    /// Holds the place of the server, for a while.
-    place: Option<AbortHandle>,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        if let Some(place) = &self.place {
-            place.abort();
-        }
-    }
+    /// The place of the server, which is held for a while, and not past this.
+    _place: JoinSet<()>,
 }
 
 impl Gate {
@@ -73,14 +65,13 @@ impl Queue {
     pub(super) async fn take(&self) -> Leave {
         let own = self.own.clone().lock_owned().await;
         // It is never closed.
-        let place = self.all.clone().acquire_owned().await.ok().map(|place| {
-            let keeping = tokio::spawn(async move {
-                tokio::time::sleep(PLACE_KEPT).await;
-                drop(place);
-            });
-            keeping.abort_handle()
+        let permit = self.all.clone().acquire_owned().await;
+        let mut place = JoinSet::new();
+        place.spawn(async move {
+            tokio::time::sleep(PLACE_KEPT).await;
+            drop(permit);
         });
-        Leave { _own: own, place }
+        Leave { _own: own, _place: place }
     }
 }
 
