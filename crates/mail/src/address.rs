@@ -81,17 +81,19 @@ pub fn is_valid_mailbox(address: &str) -> bool {
         && domain.split('.').all(label)
 }
 
+/// What an address has on a line: nothing that is not seen, and nothing that ends it.
+fn is_of_address(c: char) -> bool {
+    !c.is_control() && !is_hidden(c) && !matches!(c, '<' | '>')
+}
+
 /// `Name <address>` on one line: no control character can come out of it.
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.name.as_deref().map(one_line).filter(|n| !n.is_empty());
-        let address: Option<String> = self.address.as_deref().map(|a| {
-            a.chars()
-                .filter(|c| {
-                    !c.is_control() && !is_hidden(*c) && !c.is_whitespace() && !matches!(c, '<' | '>')
-                })
-                .collect()
-        });
+        let address: Option<String> = self
+            .address
+            .as_deref()
+            .map(|a| a.chars().filter(|c| is_of_address(*c) && !c.is_whitespace()).collect());
         match (name, address) {
             (Some(name), Some(address)) => write!(f, "{} <{address}>", phrase(&name)),
             (Some(name), None) => f.write_str(&phrase(&name)),
@@ -261,11 +263,7 @@ fn spec(text: &str) -> Option<String> {
     // A source route (RFC 5322 4.4): `@a,@b:user@host`.
     let text = if text.starts_with('@') { text.split_once(':').map_or(text, |(_, rest)| rest) } else { text };
     let (local, domain) = text.rsplit_once('@')?;
-    let tidy = |part: &str| -> String {
-        part.chars()
-            .filter(|c| !c.is_control() && !is_hidden(*c) && !matches!(c, '<' | '>'))
-            .collect::<String>()
-    };
+    let tidy = |part: &str| -> String { part.chars().filter(|c| is_of_address(*c)).collect::<String>() };
     let local = tidy(local);
     let local = if local.starts_with('"') { local } else { local.split_whitespace().collect() };
     let domain: String = tidy(domain).split_whitespace().collect::<String>().to_lowercase();

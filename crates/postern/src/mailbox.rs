@@ -103,14 +103,14 @@ pub fn run(program: &Program, command: Command) -> Result<Done, Failure> {
                 let views = found.into_iter().map(|m| json::view(tx, m, &site, by.at));
                 Ok::<_, desk::Error>((views.collect::<desk::Result<Vec<_>>>()?, next))
             })?;
-            views.iter_mut().try_for_each(|view| look_at_room(&desk, view))?;
+            look_at_room(&desk, &mut views)?;
             let items = views.iter().map(json::mailbox).collect();
             output::list(program.json, items, next, || views.iter().map(line).collect())
         }
         Command::Show { address } => {
             let found = find(&desk, &address)?;
             let mut view = desk.db.read(|tx| json::view(tx, found.clone(), &site, by.at))?;
-            look_at_room(&desk, &mut view)?;
+            look_at_room(&desk, std::slice::from_mut(&mut view))?;
             output::print(program.json, &json::mailbox(&view), || details(&view))
         }
         Command::Authorize(asked) => consent::authorize(program, desk, site, &asked),
@@ -153,15 +153,21 @@ pub fn find(desk: &Desk, address: &str) -> Result<Mailbox, Failure> {
 }
 
 /// On a full disk the state that is read is that of before: what came after could not be written down.
-fn look_at_room(desk: &Desk, view: &mut json::MailboxView) -> Result<(), Failure> {
-    let health = &mut view.mailbox.incoming_health;
-    if !view.mailbox.active || matches!(health.state, State::NeedsPerson | State::Paused) {
+fn look_at_room(desk: &Desk, views: &mut [json::MailboxView]) -> Result<(), Failure> {
+    let is_fetched = |view: &&mut json::MailboxView| {
+        let state = view.mailbox.incoming_health.state;
+        view.mailbox.active && !matches!(state, State::NeedsPerson | State::Paused)
+    };
+    let mut fetched = views.iter_mut().filter(is_fetched).peekable();
+    if fetched.peek().is_none() {
         return Ok(());
     }
-    if let Some(shortage) = desk.shortage()? {
-        let (reason, remedy) = courier::fetch::no_room(&shortage);
-        let (state, remedy) = (State::NeedsPerson, remedy.to_owned());
-        *health = mailbox::Health { state, since: view.now, reason, remedy, ..health.clone() };
+    let Some(shortage) = desk.shortage()? else { return Ok(()) };
+    let (reason, remedy) = courier::fetch::no_room(&shortage);
+    for view in fetched {
+        let health = &mut view.mailbox.incoming_health;
+        (health.state, health.since) = (State::NeedsPerson, view.now);
+        (health.reason, health.remedy) = (reason.clone(), remedy.to_owned());
     }
     Ok(())
 }

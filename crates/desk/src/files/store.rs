@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use whole::{Large, file_place};
@@ -301,6 +301,11 @@ impl Store {
 /// A file that was made is there after a power cut only when its folder is on the disk too.
 pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| said(folder, "synced", e))
+}
+
+/// Which file or folder it is, by device and inode, whatever path leads to it.
+fn which(about: &fs::Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
 }
 
 /// What failed on which path, and what to do; then what the system said, for those who decide by its kind.

@@ -19,11 +19,7 @@ pub struct Piped {
 
 /// The row of this content, which a mail server hands over again when it has not heard how the first time ended.
 pub fn known(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result<Option<i64>> {
-    let found: Option<(i64,)> = tx.maybe(
-        "SELECT id FROM inbox WHERE mailbox_id = $1 AND content_key = $2",
-        params![mailbox_id, content_key.as_slice()],
-    )?;
-    Ok(found.map(|(id,)| id))
+    Ok(row_of(tx, mailbox_id, content_key)?.map(|(id, _)| id))
 }
 
 /// The same, with where its raw message is.
@@ -32,11 +28,16 @@ pub fn known_with_bytes(
     mailbox_id: i64,
     content_key: &[u8; 32],
 ) -> Result<Option<(i64, Blob)>> {
-    let found: Option<(i64, i64)> = tx.maybe(
+    let found = row_of(tx, mailbox_id, content_key)?;
+    found.map(|(id, blob_id)| Ok((id, blob::get(tx, blob_id)?))).transpose()
+}
+
+/// Its id, and that of its raw message.
+fn row_of(tx: &mut Tx<'_>, mailbox_id: i64, content_key: &[u8; 32]) -> Result<Option<(i64, i64)>> {
+    Ok(tx.maybe(
         "SELECT id, blob_id FROM inbox WHERE mailbox_id = $1 AND content_key = $2",
         params![mailbox_id, content_key.as_slice()],
-    )?;
-    found.map(|(id, blob_id)| Ok((id, blob::get(tx, blob_id)?))).transpose()
+    )?)
 }
 
 /// Records it under the next number of its mailbox (`arrival.uid` is not looked at), and wakes the filing round. A

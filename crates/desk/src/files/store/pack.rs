@@ -1,11 +1,11 @@
 //! The pack that this process appends to: what is small, one record after another.
-use super::{Store, said, sync_folder};
+use super::{Store, said, sync_folder, which};
 use crate::Result;
 use anyhow::anyhow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 /// A pack that is longer is not appended to any more.
 const PACK_BYTES: u64 = 256 * 1024 * 1024;
@@ -17,6 +17,13 @@ pub(super) struct Pack {
     number: u64,
     file: File,
     length: u64,
+}
+
+impl Pack {
+    /// Whether this path leads to it.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(which(&self.file.metadata()?) == which(&fs::metadata(path)?))
+    }
 }
 
 /// Small records on their way into the pack.
@@ -87,10 +94,8 @@ impl Store {
     /// each sync of it succeeds. Otherwise a new pack, in the folder that is there now.
     fn or_new(&self, pack: Pack, last: u64) -> Result<Pack> {
         let path = self.path_of(pack.number);
-        let is_there = || -> io::Result<bool> {
-            let (open, there) = (pack.file.metadata()?, fs::metadata(&path)?);
-            Ok((open.dev(), open.ino()) == (there.dev(), there.ino()) && open.len() == pack.length)
-        };
+        let is_there =
+            || Ok::<_, io::Error>(pack.is_at(&path)? && pack.file.metadata()?.len() == pack.length);
         // Where that cannot be said the next file tells.
         if is_there().unwrap_or(false) {
             return Ok(pack);
@@ -109,10 +114,7 @@ impl Store {
     /// nothing else. Where that fails as well, it stays.
     fn cut_off(&self, pack: &Pack, begin: u64) {
         let path = self.path_of(pack.number);
-        let its_own = |about: fs::Metadata| {
-            pack.file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (about.dev(), about.ino()))
-        };
-        if !fs::metadata(&path).is_ok_and(its_own) {
+        if !pack.is_at(&path).unwrap_or(false) {
             return;
         }
         let _ = match begin {

@@ -1,12 +1,12 @@
 //! What is large has a file of its own, named by its content.
 use super::writer::Part;
-use super::{Store, said, sync_folder};
+use super::{Store, said, sync_folder, which};
 use crate::Result;
 use crate::files::record::Recorder;
 use anyhow::Context as _;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// What gets a file of its own.
@@ -58,7 +58,7 @@ impl Store {
         let folder = path.parent().context("invariant: a place has a folder")?;
         sync_folder(folder)?;
         let about = fs::metadata(folder).map_err(|e| said(folder, "read", e))?;
-        let which = (about.dev(), about.ino());
+        let which = which(&about);
         if !self.shared().synced.contains(&which) {
             sync_folder(&self.root.join("file"))?;
             self.shared().synced.insert(which);
