@@ -72,6 +72,18 @@ pub struct Asked {
 /// stay, this one and the newest of the others; contents are never removed. What is new in it is read back, or everything
 /// where that is asked for. `new_id` names the desk if nothing does yet.
 pub fn make(desk: &Desk, to: &Path, asked: &Asked, now: i64, new_id: [u8; 16]) -> Result<Made> {
+    make_while(desk, to, asked, now, new_id, || ())
+}
+
+/// The same, with what is done on the desk between the copy of the database and that of the store.
+pub fn make_while(
+    desk: &Desk,
+    to: &Path,
+    asked: &Asked,
+    now: i64,
+    new_id: [u8; 16],
+    meanwhile: impl FnOnce(),
+) -> Result<Made> {
     let keep = asked.keep;
     let id = desk.db.write(|tx| match setting::find(tx, DESK_ID)? {
         Some(id) => Ok::<_, crate::Error>(id),
@@ -87,9 +99,9 @@ pub fn make(desk: &Desk, to: &Path, asked: &Asked, now: i64, new_id: [u8; 16]) -
     let database = folder.join(format!("{}.db", stamp(now)?));
     let unfinished = database.with_extension(UNFINISHED);
     desk.db.snapshot(&unfinished, MIGRATIONS)?;
-    let last = audit::last(desk)?;
+    meanwhile();
     let blobs = copy::store(desk.store.root(), &to.join(BLOBS))?;
-    let audit = audit::of(desk, to, last, &blobs, asked.all)?;
+    let audit = audit::of(desk, &unfinished, to, &blobs, asked.all)?;
     // What it names is there, or named as damaged: from now on it is a backup.
     let named = fs::rename(&unfinished, &database).and_then(|()| File::open(&folder)?.sync_all());
     named.with_context(|| format!("{} cannot be written", database.display()))?;

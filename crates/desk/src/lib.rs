@@ -95,4 +95,5 @@ pub const MIGRATIONS: &[db::Migration] = &[
     db::Migration::both(33, include_str!("../migrations/0033_epoch.sql")),
     db::Migration::both(34, include_str!("../migrations/0034_one_folder.sql")),
     db::Migration::both(35, include_str!("../migrations/0035_stale.sql")),
+    db::Migration::both(36, include_str!("../migrations/0036_blob_named.sql")),
 ];

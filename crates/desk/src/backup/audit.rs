@@ -4,8 +4,9 @@
 //! whole. That something is missing is seen by the names and lengths of files, each time for everything.
 use super::BLOBS;
 use crate::db::{Db, Tx};
+use crate::files::blob::{self, Elsewhere};
 use crate::files::copy::{self, Copied};
-use crate::files::store::Store;
+use crate::files::store::{Place, Store, file_place};
 use crate::{Desk, Result, params};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -63,24 +64,19 @@ struct LookedAt {
 /// Id, hash and place of a content.
 pub(super) type Row = (i64, Vec<u8>, String);
 
-/// The last row of a content; what comes later may not be in a copy that is made now.
-pub(super) fn last(desk: &Desk) -> Result<i64> {
-    let (last,): (Option<i64>,) = desk.db.read(|tx| tx.one("SELECT max(id) FROM blob", params![]))?;
-    Ok(last.unwrap_or(0))
-}
-
-/// After the store was copied into `root`, with all that rows up to this one name.
-pub(super) fn of(desk: &Desk, root: &Path, up_to: i64, copied: &Copied, all: bool) -> Result<Audit> {
+/// After the store was copied into `root`, of all that the copied database names.
+pub(super) fn of(desk: &Desk, database: &Path, root: &Path, copied: &Copied, all: bool) -> Result<Audit> {
     let known = if all { LookedAt::default() } else { read(root)? };
-    let mut now = LookedAt { up_to, damaged: BTreeSet::new() };
+    let mut now = LookedAt::default();
     let mut auditor = Auditor { desk, there: Store::of(&root.join(BLOBS)), all, audit: Audit::default() };
     let mut here = Names { root: desk.store.root(), packs: HashMap::new() };
     // Rows of any age may have lost what they name.
-    pages(&desk.db, 0, now.up_to, |row| {
+    pages(&Db::copied(database)?, |row| {
         let (id, _, place) = &row;
+        now.up_to = *id;
         let is_doubtful = known.damaged.contains(id)
             || copied.damaged.contains(place)
-            || copied.differing.contains(pack(place))
+            || Place::read(place).is_some_and(|place| copied.differing.contains(place.file()))
             || here.lack(place);
         let is_due = is_doubtful || *id > known.up_to || copied.is_new(place);
         if is_due && !auditor.is_whole(&row, is_doubtful)? {
@@ -92,20 +88,24 @@ pub(super) fn of(desk: &Desk, root: &Path, up_to: i64, copied: &Copied, all: boo
     Ok(auditor.audit)
 }
 
-/// Everything that a restored database names.
+/// Everything that a restored database names. What is not whole at its place and has a file of its own beside is named there.
 pub fn of_restored(db: &Db, store: &Path, copied: &Copied) -> Result<Audit> {
     let (store, mut audit) = (Store::of(store), Audit::default());
-    pages(db, 0, i64::MAX, |(id, hash, place)| {
+    pages(db, |(id, hash, place)| {
         audit.looked_at += 1;
-        if let Err(error) = store.look_at(&place, &hash) {
-            let why = if copied.damaged.contains(&place) {
-                "its copy in the backup is damaged".to_owned()
-            } else {
-                error.to_string()
-            };
-            let belongs_to = db.read(|tx| owners(tx, id))?;
-            audit.damaged.push(Damaged { place, belongs_to, why, is_in_backup: false });
+        let Err(error) = store.look_at(&place, &hash) else { return Ok(()) };
+        if let Some(whole) = store.whole_place(&place, &hash) {
+            let row = Elsewhere { id, hash: hash_of(&hash)?, place };
+            audit.mended += 1;
+            return db.write(|tx| blob::move_to(tx, &row, &whole)).map(drop);
         }
+        let why = if copied.damaged.contains(&place) {
+            "its copy in the backup is damaged".to_owned()
+        } else {
+            error.to_string()
+        };
+        let belongs_to = db.read(|tx| owners(tx, id))?;
+        audit.damaged.push(Damaged { place, belongs_to, why, is_in_backup: false });
         Ok(())
     })?;
     Ok(audit)
@@ -126,13 +126,17 @@ struct Names<'a> {
 impl Names<'_> {
     /// Whether there is nothing at this place. (A record that is cut off is seen when it is read.)
     fn lack(&mut self, place: &str) -> bool {
-        let Some((pack, offset)) = place.split_once('@') else { return !self.root.join(place).is_file() };
-        let length = || fs::metadata(self.root.join(pack)).ok().map(|about| about.len());
-        let length = match self.packs.get(pack) {
+        let Some(place) = Place::read(place) else { return true };
+        let file = self.root.join(place.file());
+        if place.has_own_file() {
+            return !file.is_file();
+        }
+        let length = || fs::metadata(&file).ok().map(|about| about.len());
+        let length = match self.packs.get(place.file()) {
             Some(length) => *length,
-            None => *self.packs.entry(pack.to_owned()).or_insert_with(length),
+            None => *self.packs.entry(place.file().to_owned()).or_insert_with(length),
         };
-        length.is_none_or(|length| offset.parse().is_ok_and(|offset: u64| offset >= length))
+        length.is_none_or(|length| place.offset() >= length)
     }
 }
 
@@ -141,57 +145,67 @@ impl Auditor<'_> {
     fn is_whole(&mut self, row: &Row, is_doubtful: bool) -> Result<bool> {
         let (_, hash, place) = row;
         let there = self.is_whole_there(hash, place, is_doubtful);
-        if there {
-            let here = if is_doubtful { self.desk.store.look_at(place, hash) } else { Ok(0) };
-            return here.map_or_else(|error| self.found(row, error.to_string(), true), |_| Ok(true));
+        if there && !is_doubtful {
+            return Ok(true);
         }
-        if let Err(error) = self.desk.store.look_at(place, hash) {
-            return self.found(row, error.to_string(), false);
+        let here = match self.whole_here(row) {
+            Ok(here) => here,
+            Err(error) => return self.found(row, error.to_string(), there),
+        };
+        if !there {
+            let hash = hash_of(hash)?;
+            copy::alone(self.desk.store.root(), self.there.root(), &here, &hash)?;
+            let own = file_place(&hash);
+            self.there.look_at(&own, &hash).with_context(|| {
+                format!("{here} is whole in the store and not in the backup, where it was written twice, as {own}: look at that disk")
+            })?;
+            self.audit.mended += 1;
         }
-        copy::again(self.desk.store.root(), self.there.root(), place)?;
-        self.there.look_at(place, hash).with_context(|| {
-            format!("{place} is whole in the store and not in the backup, where it was written twice: look at that disk")
-        })?;
-        self.audit.mended += 1;
         Ok(true)
+    }
+
+    /// Where it is whole in the store. A row that was mended since the database was copied names another place by now.
+    fn whole_here(&self, (_, hash, place): &Row) -> Result<String> {
+        let Err(error) = self.desk.store.look_at(place, hash) else { return Ok(place.clone()) };
+        let hash = hash_of(hash)?;
+        let now = self.desk.db.read(|tx| blob::known(tx, &[hash]))?.pop();
+        match now.filter(|now| now.place != *place) {
+            Some(now) => self.desk.store.look_at(&now.place, &hash).map(|_| now.place),
+            None => Err(error),
+        }
     }
 
     /// A file of its own was looked at when it was copied, or by an earlier backup.
     fn is_whole_there(&mut self, hash: &[u8], place: &str, is_doubtful: bool) -> bool {
-        if !self.all && place.starts_with("file/") && !is_doubtful {
+        if !self.all && !is_doubtful && Place::read(place).is_some_and(Place::has_own_file) {
             return self.there.root().join(place).exists();
         }
         self.audit.looked_at += 1;
-        self.there.look_at(place, hash).is_ok()
+        self.there.whole_place(place, hash).is_some()
     }
 
-    /// `there`: it is whole at its place in the backup. It may be in a file of its own there, from before.
-    fn found(&mut self, (id, hash, place): &Row, why: String, there: bool) -> Result<bool> {
-        let is_in_backup = there || self.there.whole_place(place, hash).is_some();
+    /// `is_in_backup`: it is whole there, from before.
+    fn found(&mut self, (id, _, place): &Row, why: String, is_in_backup: bool) -> Result<bool> {
         let belongs_to = self.desk.db.read(|tx| owners(tx, *id))?;
         self.audit.damaged.push(Damaged { place: place.clone(), belongs_to, why, is_in_backup });
         Ok(false)
     }
 }
 
-pub(super) fn pages(
-    db: &Db,
-    mut after: i64,
-    up_to: i64,
-    mut each: impl FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    const ROWS: &str = "SELECT id, hash, place FROM blob WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+pub(super) fn pages(db: &Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+    const ROWS: &str = "SELECT id, hash, place FROM blob WHERE id > $1 ORDER BY id LIMIT $2";
+    let mut after = 0;
     loop {
-        let rows: Vec<Row> = db.read(|tx| tx.all(ROWS, params![after, up_to, PAGE]))?;
+        let rows: Vec<Row> = db.read(|tx| tx.all(ROWS, params![after, PAGE]))?;
         let Some((last, ..)) = rows.last() else { return Ok(()) };
         after = *last;
         rows.into_iter().try_for_each(&mut each)?;
     }
 }
 
-/// The file that holds it.
-fn pack(place: &str) -> &str {
-    place.split('@').next().unwrap_or_default()
+/// A row's hash.
+pub(super) fn hash_of(hash: &[u8]) -> Result<[u8; 32]> {
+    Ok(hash.try_into().context("a content has no SHA-256 in its row")?)
 }
 
 /// What a content belongs to, in words.

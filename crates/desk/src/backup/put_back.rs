@@ -2,7 +2,7 @@
 //! before it counts, gets a place of its own in the store, and its row names that. Nothing that is there is written over but
 //! a file that is not whole, so that it may run beside a server at work, and again.
 use super::BLOBS;
-use super::audit::{Audit, Damaged, Row, owners, pages};
+use super::audit::{Audit, Damaged, Row, hash_of, owners, pages};
 use crate::files::blob::Elsewhere;
 use crate::files::store::{Found, Store, Stored};
 use crate::intake::mending;
@@ -30,7 +30,7 @@ pub fn put_back(desk: &Desk, from: &Path, now: i64) -> Result<Audit> {
     let from = Store::of(&root);
     let mut work = Work { desk, now, audit: Audit::default(), waiting: Vec::new(), bytes: 0 };
     let mut lost = Vec::new();
-    pages(&desk.db, 0, i64::MAX, |row| {
+    pages(&desk.db, |row| {
         work.audit.looked_at += 1;
         let (_, hash, place) = &row;
         if desk.store.is_whole(place, hash) {
@@ -65,8 +65,7 @@ impl Work<'_> {
     /// What is whole at this place of a store.
     fn take(&mut self, from: &Store, place: &str, row: &Row) -> Result<()> {
         let (id, hash, named) = row;
-        let hash: [u8; 32] =
-            hash.as_slice().try_into().map_err(|_| anyhow::anyhow!("content {id} has no SHA-256"))?;
+        let hash = hash_of(hash)?;
         let row = Elsewhere { id: *id, hash, place: named.clone() };
         let mut content = from.open_blob(place, &hash)?;
         if content.size_bytes() > SMALL_BYTES {

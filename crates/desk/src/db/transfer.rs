@@ -28,6 +28,14 @@ impl Db {
         }
     }
 
+    /// A snapshot as a database. When it is closed nothing is beside the file.
+    pub(crate) fn copied(snapshot: &Path) -> Result<Db, Error> {
+        let db = Db::open(&format!("sqlite:{}", utf8(snapshot)?), &Options::default())?;
+        // The writer is the last who closes, and removes the log if it has used it.
+        db.write(|_| Ok::<_, Error>(()))?;
+        Ok(db)
+    }
+
     /// A snapshot as a database at another place, changed by `f` before it has its name; what `f` found.
     pub(crate) fn restored<T, E: From<Error>>(
         from: &Path,
@@ -37,7 +45,7 @@ impl Db {
         let from = utf8(from)?;
         copy::written(utf8(to)?, |part| {
             std::fs::copy(from, part).map_err(|e| Error::Store(format!("{from}: {e}")))?;
-            f(&Db::open(&format!("sqlite:{part}"), &Options::default())?)
+            f(&Db::copied(Path::new(part))?)
         })
     }
 

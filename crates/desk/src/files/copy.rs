@@ -1,12 +1,12 @@
 //! A store copied beside while it is written to: what is there already is not copied again. Files under `file/` are named
 //! by their content, which is looked at when they are copied; a pack only grows, so that what is missing of one is its end.
 use super::record;
-use super::store::{Store, said, sync_folder};
+use super::store::{Place, Store, file_place, said, sync_folder};
 use crate::Result;
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -66,9 +66,8 @@ pub fn store(from: &Path, to: &Path) -> Result<Copied> {
 impl Copied {
     /// Whether this place is in what was missing of a pack.
     pub fn is_new(&self, place: &str) -> bool {
-        let Some((pack, offset)) = place.split_once('@') else { return false };
-        let before = self.grown.get(pack).zip(offset.parse::<u64>().ok());
-        before.is_some_and(|(before, offset)| offset >= *before)
+        let Some(place) = Place::read(place) else { return false };
+        self.grown.get(place.file()).is_some_and(|before| place.offset() >= *before)
     }
 
     /// Bytes of one file; none: it was there already.
@@ -162,39 +161,45 @@ fn hash_of(name: &str) -> Option<Vec<u8>> {
     name.as_bytes().chunks(2).map(two).collect::<Option<Vec<u8>>>().filter(|hash| hash.len() == 32)
 }
 
-/// What is stored at this place once more, over what is there.
-pub(crate) fn again(from: &Path, to: &Path, place: &str) -> Result<()> {
-    let Some((pack, offset)) = place.split_once('@') else {
-        return file(&from.join(place), &to.join(place)).map(drop);
-    };
-    let offset = offset.parse().with_context(|| format!("{place} is no place of the store"))?;
-    let to = to.join(pack);
-    let record =
-        record::stored(&from.join(pack), offset).with_context(|| format!("{place} cannot be read"))?;
-    let write = || -> io::Result<()> {
-        let copy = OpenOptions::new().write(true).open(&to)?;
-        copy.write_all_at(&record, offset)?;
-        copy.sync_all()
-    };
-    Ok(write().map_err(|e| said(&to, "written", e))?)
+/// What is whole at this place of a store once more, as a file of its own: of what lies in a pack there nothing is written over, as
+/// it may be another content, of which that is the only copy.
+pub(crate) fn alone(from: &Path, to: &Path, place: &str, hash: &[u8; 32]) -> Result<()> {
+    let from_place = Place::read(place).with_context(|| format!("{place} is no place of the store"))?;
+    let (from, to) = (from.join(from_place.file()), to.join(file_place(hash)));
+    let folder = to.parent().context("invariant: a place has a folder")?;
+    make(folder)?;
+    if from_place.has_own_file() {
+        file(&from, &to)?;
+    } else {
+        let record = record::stored(&from, from_place.offset());
+        let record = record.with_context(|| format!("{place} cannot be read"))?;
+        written(&mut record.as_slice(), &to).map_err(|e| said(&to, "written", e))?;
+    }
+    sync_folder(folder)?;
+    Ok(folder.parent().map_or(Ok(()), sync_folder)?)
 }
 
 /// Copies one file, readable by its owner alone; it has its name when it is whole and on the disk.
 pub fn file(from: &Path, to: &Path) -> Result<u64> {
-    let name = to.file_name().context("invariant: a file has a name")?;
-    let part = to.with_file_name(format!("part-{}", name.display()));
-    let written = || -> io::Result<u64> {
-        let mut source = File::open(from)?;
+    let bytes = File::open(from).and_then(|mut source| written(&mut source, to));
+    Ok(bytes.map_err(|e| said(to, "written", e))?)
+}
+
+/// The file has its name when it is whole and on the disk.
+fn written(source: &mut impl Read, to: &Path) -> io::Result<u64> {
+    let part = to.with_file_name(format!("part-{}", to.file_name().unwrap_or_default().display()));
+    let mut write = || -> io::Result<u64> {
         let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-        let bytes = io::copy(&mut source, &mut copy)?;
+        let bytes = io::copy(source, &mut copy)?;
         copy.sync_all()?;
         fs::rename(&part, to)?;
         Ok(bytes)
     };
-    Ok(written().map_err(|e| {
+    let bytes = write();
+    if bytes.is_err() {
         let _ = fs::remove_file(&part);
-        said(to, "written", e)
-    })?)
+    }
+    bytes
 }
 
 #[cfg(test)]

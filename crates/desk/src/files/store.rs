@@ -7,12 +7,15 @@
 //! it is whole; until then it is under `part/`.
 mod content;
 mod pack;
+mod place;
 mod search;
 mod whole;
 mod writer;
 
 pub use content::Content;
+pub(crate) use place::Place;
 pub use search::Found;
+pub(crate) use whole::file_place;
 pub use writer::Writer;
 
 use super::record;
@@ -28,7 +31,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use whole::{Large, file_place};
+use whole::Large;
 
 /// What is smaller than this when compressed goes into the pack: a file of its own costs two syncs, which only what is
 /// large is worth.
@@ -285,16 +288,9 @@ impl Store {
         shared.recent.extend(places.iter().take(REMEMBERED).map(|(hash, place)| (*hash, place.clone())));
     }
 
-    /// `pack/NUMBER@OFFSET` or `file/ab/abcd…`: never a path that leads out of the folder.
     fn find(&self, place: &str) -> Option<(PathBuf, u64)> {
-        let digits = |text: &str, of: fn(&u8) -> bool| !text.is_empty() && text.bytes().all(|b| of(&b));
-        if let Some((number, offset)) = place.strip_prefix("pack/").and_then(|rest| rest.split_once('@')) {
-            let fine = digits(number, u8::is_ascii_digit) && digits(offset, u8::is_ascii_digit);
-            return Some((self.root.join("pack").join(number), offset.parse().ok()?)).filter(|_| fine);
-        }
-        let (folder, name) = place.strip_prefix("file/")?.split_once('/')?;
-        let fine = digits(folder, u8::is_ascii_hexdigit) && digits(name, u8::is_ascii_hexdigit);
-        fine.then(|| (self.root.join("file").join(folder).join(name), 0))
+        let place = Place::read(place)?;
+        Some((self.root.join(place.file()), place.offset()))
     }
 }
 

@@ -1,8 +1,13 @@
 //! What is small lies in a pack: a record of it that is damaged is named by each backup until it is whole, and one that is
-//! damaged in the backup is written again where it lies.
+//! damaged in the backup is written again, beside what lies there.
 use crate::desk::{Day, SUPPORT};
 use crate::mail;
-use desk::backup::{self, Asked, Made};
+use desk::By;
+use desk::backup::{self, Asked, Audit, Made};
+use desk::db::{Db, Options};
+use desk::files::store::Store;
+use desk::files::{blob, copy};
+use desk::intake::mending;
 use desk::params;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -83,11 +88,67 @@ fn what_is_damaged_in_the_backup_alone_is_written_again_and_no_backup_fails_of_i
     let last = made(&day, &to, false);
     assert_eq!(damaged(&last), [format!("message 3 of {SUPPORT}, “Matter 3”")]);
     assert!(last.audit.damaged[0].is_in_backup);
-    let pack = fs::read(to.join("blobs").join(place[2].split('@').next().unwrap())).unwrap();
     harm(&store, &place[2]);
-    let whole = fs::read(store.join(place[2].split('@').next().unwrap())).unwrap();
-    assert_eq!(pack, whole[..pack.len()]);
-    assert_eq!(made(&day, &to, true).audit.damaged, []);
+    assert_eq!(made(&day, &to, true).audit, Audit { looked_at: 5, ..Audit::default() });
+    let restored = restored(&to, folder.path());
+    assert_eq!((restored.mended, restored.damaged), (2, vec![]), "both have files of their own");
+}
+
+/// What is found in a desk that is made of the newest database.
+fn restored(from: &Path, folder: &Path) -> Audit {
+    let (file, blobs) = (folder.join("restored.db"), folder.join("restored"));
+    let moments = backup::moments(from).unwrap();
+    backup::restore(moments.last().unwrap(), &file, &By::system(1)).unwrap();
+    let copied = copy::store(&from.join("blobs"), &blobs).unwrap();
+    let db = Db::open(&format!("sqlite:{}", file.display()), &Options::default()).unwrap();
+    let audit = backup::of_restored(&db, &blobs, &copied).unwrap();
+    assert_eq!(backup::of_restored(&db, &blobs, &copied).unwrap().mended, 0);
+    audit
+}
+
+#[test]
+fn a_pack_that_bears_the_number_of_another_one_writes_over_nothing_of_it() {
+    let (day, folder) = (Day::new(), tempfile::tempdir().unwrap());
+    let (store, to) = (day.desk.store.root().to_owned(), folder.path().join("backup"));
+    for i in 1..4 {
+        day.receive(mail::from("ann@example.org", &format!("Matter {i}"), "It burns."));
+    }
+    made(&day, &to, false);
+    let earlier = fs::read(to.join("blobs/pack/00000001")).unwrap();
+    // What later rows name lies where other records lie in the backup.
+    let pack = fs::read(store.join("pack/00000001")).unwrap();
+    let other = Store::open(&folder.path().join("other")).unwrap();
+    let raw = mail::from("ann@example.org", "Matter 4", "It burns again.").raw(9);
+    let stored = other.put_all(&[&raw, &pack]).unwrap().remove(0);
+    fs::rename(folder.path().join("other").join("pack/00000001"), store.join("pack/00000001")).unwrap();
+    day.write(|tx| blob::name(tx, &stored));
+    let second = made(&day, &to, false);
+    assert!(fs::read(to.join("blobs/pack/00000001")).unwrap().starts_with(&earlier));
+    assert!(second.audit.damaged.iter().all(|one| one.is_in_backup), "{:?}", second.audit);
+    assert_eq!((second.audit.damaged.len(), second.audit.mended), (3, 1));
+    let restored = restored(&to, folder.path());
+    assert_eq!((restored.looked_at, restored.mended, restored.damaged), (4, 1, vec![]));
+}
+
+#[test]
+fn what_is_mended_while_a_backup_is_made_is_whole_in_it() {
+    let (day, folder) = (Day::new(), tempfile::tempdir().unwrap());
+    let (store, to) = (day.desk.store.root().to_owned(), folder.path().join("backup"));
+    let letter = mail::from("ann@example.org", "Matter 1", "It burns.").raw(9);
+    day.receive_raw(SUPPORT, &letter, false);
+    let place = places(&day).remove(0);
+    harm(&store, &place);
+    // It comes again between the copy of the database and the look at what that names.
+    let desk = day.desk.clone();
+    let again = move || {
+        let stored = desk.store.put_all(&[&letter]).unwrap();
+        mending::mend_contents(&desk, &stored.iter().collect::<Vec<_>>(), 1).unwrap();
+    };
+    let asked = Asked { keep: 3, all: false };
+    let made = backup::make_while(&day.desk, &to, &asked, day.later(60_000), [1; 16], again).unwrap();
+    assert_ne!(places(&day).remove(0), place);
+    assert_eq!((damaged(&made), made.audit.mended), (vec![], 1));
+    assert_eq!(restored(&to, folder.path()).damaged, []);
 }
 
 #[test]

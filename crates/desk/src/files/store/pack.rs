@@ -1,4 +1,5 @@
 //! The pack that this process appends to: what is small, one record after another.
+use super::place::Place;
 use super::{Store, said, sync_folder, which};
 use crate::Result;
 use anyhow::anyhow;
@@ -42,16 +43,11 @@ impl Batch {
     }
 }
 
-/// Of a place in a pack, its number.
-fn number_of(place: &str) -> Option<u64> {
-    place.strip_prefix("pack/")?.split_once('@')?.0.parse().ok()
-}
-
 impl Store {
     /// No pack that is begun from now on has a number of these places: one of them may be gone from the folder, and is to be put
     /// back under its name.
     pub fn begins_after<'p>(&self, places: impl Iterator<Item = &'p str>) {
-        let last = places.filter_map(number_of).max().unwrap_or(0);
+        let last = places.filter_map(|place| Place::read(place)?.number()).max().unwrap_or(0);
         let mut shared = self.shared();
         shared.pack_last = shared.pack_last.max(last);
     }

@@ -67,7 +67,8 @@ impl Store {
     }
 }
 
-pub(super) fn file_place(hash: &[u8; 32]) -> String {
+/// The place of a content that has a file of its own.
+pub(crate) fn file_place(hash: &[u8; 32]) -> String {
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = hash.first().map(|byte| format!("{byte:02x}")).unwrap_or_default();
     format!("file/{folder}/{hex}")
