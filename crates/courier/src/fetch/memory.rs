@@ -72,6 +72,9 @@ pub(super) struct Dates {
     others: HashMap<u32, Other>,
     /// Of what was left over, what could not be told to be the recorded letter.
     pub unsure: HashSet<u32>,
+    /// Few of the letters that were asked for are there. Whether those up to this UID, the highest of them, are the recorded ones
+    /// is to be seen by a listing, whenever that comes; what is read meanwhile has other UIDs, and says nothing of it.
+    pub doubt: Option<u32>,
 }
 
 /// Another date than the recorded one.
@@ -144,20 +147,29 @@ impl Memory {
             .for_each(|(_, seen)| seen.unsettled.wake());
     }
 
-    /// Whether a folder holds other letters under UIDs that were given before, for the second time within an hour.
-    pub(super) fn is_given_again(&self, mailbox: &Mailbox, now: i64) -> bool {
+    /// Whether it is within an hour since a folder was found to hold other letters under UIDs that were given before.
+    pub(super) fn was_given_again(&self, mailbox: &Mailbox, now: i64) -> bool {
         // Its number is another one each time.
-        self.of(&Place::of_any(mailbox), |seen| is_again(&mut seen.given_again_at, now))
+        self.of(&Place::of_any(mailbox), |seen| is_recent(seen.given_again_at, now))
+    }
+    /// It was found to, and has a number of its own from now on: the hour begins.
+    pub(super) fn note_given_again(&self, mailbox: &Mailbox, now: i64) {
+        self.of(&Place::of_any(mailbox), |seen| seen.given_again_at = Some(now));
     }
 
-    /// Whether the server has numbered its messages anew for the second time within an hour.
+    /// Whether the server has numbered its messages anew for the second time within an hour. A round that fails after the first
+    /// time costs nothing: the next one meets the number that it has met, which is none that is new.
     pub(super) fn is_renumbered_again(&self, place: &Place, uid_validity: u32, now: i64) -> bool {
         self.of(place, |seen| {
             let (last, changed_at) = seen.numbering.get_or_insert((uid_validity, None));
             if std::mem::replace(last, uid_validity) == uid_validity {
                 return false;
             }
-            is_again(changed_at, now)
+            let is_again = is_recent(*changed_at, now);
+            if !is_again {
+                *changed_at = Some(now);
+            }
+            is_again
         })
     }
 
@@ -174,14 +186,9 @@ impl Memory {
     }
 }
 
-/// Whether it happens for the second time within an hour; the hour begins with the first time.
-fn is_again(last_at: &mut Option<i64>, now: i64) -> bool {
-    let age = last_at.map(|at| now.saturating_sub(at));
-    let is_again = age.is_some_and(|age| (0..RENUMBERED_MS).contains(&age));
-    if !is_again {
-        *last_at = Some(now);
-    }
-    is_again
+/// Whether that is less than an hour ago. A clock that was set back begins anew.
+fn is_recent(at: Option<i64>, now: i64) -> bool {
+    at.is_some_and(|at| (0..RENUMBERED_MS).contains(&now.saturating_sub(at)))
 }
 
 /// What a listing has no more.

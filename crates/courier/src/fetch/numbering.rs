@@ -35,7 +35,7 @@ pub(super) fn renumbered(
 /// the one and now the other would have all of them fetched each time.
 pub(super) async fn given_again(courier: &Courier, claim: &Claim, mailbox: &Mailbox) -> Result<(), Broke> {
     let (folder, now) = (mailbox.folder_or_inbox(), courier.now());
-    if courier.inside.fetched.is_given_again(mailbox, now) {
+    if courier.inside.fetched.was_given_again(mailbox, now) {
         let reason = format!(
             "The server has given UIDs of “{folder}” to other letters for the second time within an hour, so that all of them \
              would be fetched again; nothing was fetched, and nothing was lost."
@@ -54,7 +54,10 @@ pub(super) async fn given_again(courier: &Courier, claim: &Claim, mailbox: &Mail
         still_held(tx, &claim, now)?;
         numbering::begin(tx, &of).map(drop)
     });
-    Ok(begun.await?)
+    begun.await?;
+    // Only now: on a full disk, say, the next round is to find the same and to read the folder anew.
+    courier.inside.fetched.note_given_again(mailbox, now);
+    Ok(())
 }
 
 /// What stands for UIDVALIDITY here, which is the same for many accounts. A folder whose next UID was given already is not the

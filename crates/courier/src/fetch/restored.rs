@@ -2,15 +2,16 @@
 //! says that UIDVALIDITY changes; a copied index keeps it). Where its next UID has caught up with what was read, nothing but
 //! the letters themselves shows that. Before anything new is recorded, and each quarter of an hour, some of the recorded ones are
 //! asked for their internal dates, all with one command; so is what an earlier round left over, before it is moved or deleted.
-//! Where dates differ, which may also be a server that keeps none, Message-IDs decide.
+//! Where dates differ, which may also be a server that keeps none, Message-IDs decide; where letters have none, several that say
+//! something else do.
 use super::memory::{Other, Place};
 use super::numbering::given_again;
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
 use super::{Broke, take, trials};
 use crate::letter::{self, Raw};
-use desk::intake::on_server;
 use desk::intake::remembered::{self, Remembered};
+use desk::intake::{copies, on_server};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::Fetched as Settings;
 use mail::message::HEAD_BYTES_MAX;
@@ -40,8 +41,6 @@ const UNSURE: &str = "The server says another date of the letter under this UID 
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     is_done: bool,
-    /// Few of those that were asked for are there.
-    is_thin: bool,
     asked: BTreeSet<u32>,
     /// In this round.
     read: BTreeSet<u32>,
@@ -99,30 +98,44 @@ pub(super) async fn is_another(
         memory.dates(&place, |dates| dates.looked(now)); // there is nothing yet by which it could be known
     }
     work.looked.unproved = left.into_iter().collect();
-    let look = Look { place, some: by_uid(some), tried: by_uid(tried), says_nothing, is_due };
-    look.at(work, shelf).await
+    let highest = some.first().map(|one| one.uid);
+    let look = Look { place: place.clone(), some: by_uid(some), tried: by_uid(tried), says_nothing, is_due };
+    match (look.at(work, shelf).await?, highest) {
+        (Came::Another, _) => return Ok(true),
+        (Came::Known { there }, Some(highest)) if there < THIN => {
+            memory.dates(&place, |dates| dates.doubt = dates.doubt.or(Some(highest)));
+        }
+        (Came::Known { .. } | Came::Nothing, _) => {}
+    }
+    Ok(false)
 }
 
-/// The same of the newest letters that the server lists, where those that were asked for before are mostly gone. What was read in this
-/// round is none of them. It is read anew by the next round.
+/// The same of the newest letters that the server lists, where those that were asked for before, in this round or an earlier one, are
+/// mostly gone. What was read since is none of them. It is read anew by the next round.
 pub(super) async fn is_another_as_listed(
     work: &mut Work<'_>,
     shelf: &mut Shelf,
     whole: &Whole,
     cursor: &Cursor,
 ) -> Result<bool, Broke> {
-    if !std::mem::take(&mut work.looked.is_thin) {
-        return Ok(false);
-    }
     let place = Place::of(work.mailbox, cursor.uid_validity);
+    let memory = &work.courier.inside.fetched;
+    let Some(highest) = memory.dates(&place, |dates| dates.doubt) else { return Ok(false) };
     let looked = &work.looked;
-    let is_old = |uid: &u32| !looked.read.contains(uid) && !looked.asked.contains(uid);
+    let is_old = |uid: &u32| *uid <= highest && !looked.read.contains(uid) && !looked.asked.contains(uid);
     let most = usize::try_from(NEWEST).unwrap_or(0);
     let listed: Vec<u32> = whole.uids.iter().rev().copied().filter(is_old).take(most).collect();
     let of = place.clone();
     let some = work.courier.read(move |tx| remembered::of(tx, of.on_server(), &listed)).await?;
-    let look = Look { place, some: by_uid(some), tried: BTreeMap::new(), says_nothing: false, is_due: false };
-    look.at(work, shelf).await
+    let some = by_uid(some);
+    let look =
+        Look { place: place.clone(), some, tried: BTreeMap::new(), says_nothing: false, is_due: false };
+    match look.at(work, shelf).await? {
+        Came::Another => return Ok(true),
+        Came::Known { .. } => memory.dates(&place, |dates| dates.doubt = None),
+        Came::Nothing => {} // the next listing is to answer it
+    }
+    Ok(false)
 }
 
 fn by_uid(all: Vec<Remembered>) -> BTreeMap<u32, Remembered> {
@@ -147,35 +160,69 @@ struct Look {
 enum Is {
     Same,
     Another,
+    /// Neither has a Message-ID, and it says something else: one alone may be of a server that writes letters anew.
+    Otherwise,
     /// It does not come, or has nothing by which it could be told.
     Unsure,
 }
 
+/// What letters of a look are.
+#[derive(Default)]
+struct Found {
+    letters: HashMap<u32, Is>,
+    /// One is another, or so many in a row say something else that no single letter is to blame.
+    is_another: bool,
+    in_a_row: usize,
+}
+
+impl Found {
+    fn take(&mut self, uid: u32, is: Is) {
+        self.letters.insert(uid, is);
+        self.in_a_row = match is {
+            Is::Same => 0,
+            Is::Otherwise => self.in_a_row + 1,
+            Is::Another | Is::Unsure => self.in_a_row,
+        };
+        self.is_another |= is == Is::Another || self.in_a_row >= DECIDE;
+    }
+}
+
+/// What came of a look.
+enum Came {
+    Another,
+    /// As far as it shows they are the recorded ones. Of those by which the folder is known so many are there.
+    Known {
+        there: usize,
+    },
+    /// They could not be asked for.
+    Nothing,
+}
+
 impl Look {
-    async fn at(self, work: &mut Work<'_>, shelf: &mut Shelf) -> Result<bool, Broke> {
+    async fn at(self, work: &mut Work<'_>, shelf: &mut Shelf) -> Result<Came, Broke> {
         let asked: BTreeSet<u32> = self.some.keys().chain(self.tried.keys()).copied().collect();
         if asked.is_empty() {
-            return Ok(false);
+            return Ok(Came::Known { there: 0 });
         }
         let uids: Vec<u32> = asked.iter().copied().collect();
         // What cannot be asked now is asked the next time.
         let dates = if self.says_nothing { Ok(HashMap::new()) } else { shelf.dates(&uids).await };
-        let Ok(dates) = dates else { return Ok(false) };
+        let Ok(dates) = dates else { return Ok(Came::Nothing) };
         let dates: HashMap<u32, i64> = dates.into_iter().filter_map(|(uid, at)| Some((uid, at?))).collect();
         work.looked.asked = asked;
-        if !self.some.is_empty() {
-            work.looked.is_thin = self.some.keys().filter(|uid| dates.contains_key(uid)).count() < THIN;
-            let now = work.courier.now();
-            work.courier.inside.fetched.dates(&self.place, |dates| dates.looked(now));
-        }
         let undated = self.undated(work, shelf, &dates).await;
         let odd = self.odd(work, &dates);
         let found = self.read(work, shelf, &odd, &undated).await;
-        if found.values().any(|is| *is == Is::Another) {
-            return given_again(work.courier, work.claim, work.mailbox).await.map(|()| true);
+        if found.is_another {
+            return given_again(work.courier, work.claim, work.mailbox).await.map(|()| Came::Another);
         }
-        self.note(work, &dates, &odd, &found).await?;
-        Ok(false)
+        if !self.some.is_empty() {
+            // After what may have failed, which is to be tried at the next round.
+            let now = work.courier.now();
+            work.courier.inside.fetched.dates(&self.place, |dates| dates.looked(now));
+        }
+        self.note(work, &dates, &odd, &found.letters).await?;
+        Ok(Came::Known { there: self.some.keys().filter(|uid| dates.contains_key(uid)).count() })
     }
 
     /// Of what is left over, what is there and has no date; of what is not there any more nothing can be harmed.
@@ -220,36 +267,74 @@ impl Look {
         shelf: &mut Shelf,
         odd: &BTreeSet<u32>,
         undated: &BTreeSet<u32>,
-    ) -> HashMap<u32, Is> {
+    ) -> Found {
         let room = letter::room(&work.courier.desk().store);
-        let mut found = HashMap::new();
+        let mut found = Found::default();
         let (mut decided, mut read) = (0, 0);
         for (uid, one) in self.some.iter().rev().filter(|(uid, _)| odd.contains(uid)) {
-            if decided == DECIDE || read == READ_MAX {
+            if found.is_another || decided == DECIDE || read == READ_MAX {
                 break;
             }
-            let is = what_it_is(shelf, one, &room).await;
-            found.insert(*uid, is);
+            let is = self.what_it_is(work, shelf, one, &room).await;
+            found.take(*uid, is);
             read += 1;
-            decided += usize::from(is != Is::Unsure);
-            if is == Is::Another {
-                return found;
-            }
+            decided += usize::from(is == Is::Same);
         }
         // What could not be told keeps none of the others waiting.
         let unsure = work.courier.inside.fetched.dates(&self.place, |dates| dates.unsure.clone());
         let is_next = |uid: &u32| self.is_due || !unsure.contains(uid);
         let left =
             self.tried.iter().filter(|(uid, _)| (odd.contains(uid) || undated.contains(uid)) && is_next(uid));
+        found.in_a_row = 0;
         for (uid, one) in left.take(LEFT_READ_MAX) {
-            if !found.contains_key(uid) {
-                found.insert(*uid, what_it_is(shelf, one, &room).await);
-            }
-            if found.get(uid) == Some(&Is::Another) {
+            if found.is_another {
                 break;
             }
+            let is = match found.letters.get(uid) {
+                Some(is) => *is,
+                None => self.what_it_is(work, shelf, one, &room).await,
+            };
+            found.take(*uid, is);
         }
         found
+    }
+
+    async fn what_it_is(
+        &self,
+        work: &Work<'_>,
+        shelf: &mut Shelf,
+        one: &Remembered,
+        room: &wire::letter::Room,
+    ) -> Is {
+        let Ok(fetched) = take::one(shelf, one.uid, room).await else { return Is::Unsure };
+        if trials::is_blank(&fetched) {
+            return Is::Unsure;
+        }
+        let Fetched::Message { letter, .. } = fetched else { return Is::Unsure };
+        let Ok(start) = letter.start(HEAD_BYTES_MAX) else { return Is::Unsure };
+        let found = mail::message::parse(mail::message::head(&start)).message_id;
+        if one.message_id.is_some() && found == one.message_id {
+            return Is::Same;
+        }
+        match (Raw::of(&letter).content_key(), &one.message_id) {
+            (Ok(content), _) if content.key.as_slice() == one.content_key => Is::Same,
+            (_, Some(_)) => Is::Another,
+            // It had none, or one that is too long to be kept; or what is under the UID has one, which that may be.
+            (Err(_), None) => Is::Unsure,
+            (Ok(_), None) if found.is_some() => Is::Unsure,
+            (Ok(_), None) => self.says_otherwise(work, one.uid, letter).await,
+        }
+    }
+
+    /// Of a letter without a Message-ID and with another content: a server that has added a field or some lines is not
+    /// believed to have another letter. A large one is not compared.
+    async fn says_otherwise(&self, work: &Work<'_>, uid: u32, letter: wire::letter::Letter) -> Is {
+        let (place, Some(raw)) = (self.place.clone(), letter.into_bytes()) else { return Is::Unsure };
+        let compared = work.courier.blocking(move |desk| {
+            let copy = desk.db.read(|tx| copies::of(tx, place.on_server(), &[uid]))?.pop();
+            copy.map_or(Ok(false), |copy| copy.is_certainly_another(&desk.store, &raw))
+        });
+        if compared.await.unwrap_or(false) { Is::Otherwise } else { Is::Unsure }
     }
 
     /// None is another letter.
@@ -264,7 +349,7 @@ impl Look {
         let same = odd.iter().chain(self.tried.keys()).filter(|uid| is_same(uid)).count();
         let any = same > 0;
         work.looked.unproved.retain(|uid| !is_same(uid));
-        let is_unsure = |uid: &u32| self.tried.contains_key(uid) && found.get(uid) == Some(&Is::Unsure);
+        let is_unsure = |uid: &u32| self.tried.contains_key(uid) && !is_same(uid);
         let unsure: Vec<u32> = found.keys().copied().filter(is_unsure).collect();
         work.courier.inside.fetched.dates(&self.place, |known| {
             // Of a letter that is the same it says a third date, or of none at all when it came.
@@ -283,25 +368,5 @@ impl Look {
             told.await?;
         }
         Ok(())
-    }
-}
-
-async fn what_it_is(shelf: &mut Shelf, one: &Remembered, room: &wire::letter::Room) -> Is {
-    let Ok(fetched) = take::one(shelf, one.uid, room).await else { return Is::Unsure };
-    if trials::is_blank(&fetched) {
-        return Is::Unsure;
-    }
-    let Fetched::Message { letter, .. } = fetched else { return Is::Unsure };
-    let Ok(start) = letter.start(HEAD_BYTES_MAX) else { return Is::Unsure };
-    let found = mail::message::parse(mail::message::head(&start)).message_id;
-    if one.message_id.is_some() && found == one.message_id {
-        return Is::Same;
-    }
-    let content = Raw::of(&letter).content_key();
-    match (content, &one.message_id) {
-        (Ok(content), _) if content.key.as_slice() == one.content_key => Is::Same,
-        (_, Some(_)) => Is::Another,
-        // It had none, or one that is too long to be kept; or what is under the UID has none.
-        (_, None) => Is::Unsure,
     }
 }

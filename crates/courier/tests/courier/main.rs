@@ -38,6 +38,7 @@ mod promises;
 mod reconcile;
 mod refresh;
 mod rehearse;
+mod restored;
 mod rounds;
 mod send;
 mod settling;

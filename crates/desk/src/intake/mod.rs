@@ -3,6 +3,7 @@ mod about_letter;
 mod again;
 mod batch;
 pub mod bounce;
+pub mod copies;
 pub mod earlier_key;
 pub mod filing;
 pub mod held;

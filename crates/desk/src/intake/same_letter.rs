@@ -220,7 +220,7 @@ pub fn recognise(
 }
 
 /// What a stored letter says; `None` where it is not to be had. Whatever a letter does to the parser, it is fetched.
-fn said(store: &Store, place: &str, hash: &[u8], size_bytes: i64) -> Result<Option<Said>> {
+pub(super) fn said(store: &Store, place: &str, hash: &[u8], size_bytes: i64) -> Result<Option<Said>> {
     let is_small = u64::try_from(size_bytes).is_ok_and(|size| size <= LARGE_BYTES);
     let read = || -> Result<Said> {
         if is_small {

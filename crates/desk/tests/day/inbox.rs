@@ -1,6 +1,8 @@
 //! Recording what was fetched: once, whatever is fetched again.
 use crate::desk::{Day, MINUTE, SUPPORT};
 use crate::mail;
+use desk::files::store::Store;
+use desk::intake::copies::{self, StoredCopy};
 use desk::intake::inbox::{self, LeaseLost, Outcome, Recorded};
 use desk::intake::on_server::{self, OnServer, Place};
 use desk::intake::remembered::{self, Remembered};
@@ -81,6 +83,33 @@ fn the_same_letter_under_other_uids_is_recorded_once_and_settled_everywhere() {
         (vec![], vec![41], vec![1, 2])
     );
     day.is_whole();
+}
+
+#[test]
+fn the_copy_of_a_letter_that_came_again_is_that_of_its_first_row() {
+    let day = Day::new();
+    let letter = |hop: &str, text: &str| {
+        let head = "From: pump@dev.example\r\nSubject: Pump 3\r\n";
+        format!("Received: from pump by {hop}\r\n{head}\r\n{text}\r\n").into_bytes()
+    };
+    let (first, other) = (letter("mx", "It stopped."), letter("mx", "It runs."));
+    let again = [b"Received: from mx by store\r\n", first.as_slice()].concat();
+    day.fetch(SUPPORT, "INBOX", 1, &[(7, &first), (8, &again), (9, &other)], false);
+    let place = Place { mailbox_id: day.mailbox_id(SUPPORT), folder: "INBOX", uid_validity: 1 };
+    let mut copies = day.read(|tx| copies::of(tx, place, &[6, 7, 8, 9]));
+    copies.sort_by_key(|copy| copy.uid);
+    let hashes: Vec<_> = copies.iter().map(|copy| (copy.uid, copy.hash.as_slice())).collect();
+    let (hash, hash_of_other) = (Store::hash(&first), Store::hash(&other));
+    assert_eq!(hashes, [(7, &hash[..]), (8, &hash[..]), (9, &hash_of_other[..])]);
+    let store = &day.desk.store;
+    assert!(copies.iter().all(|copy| copy.is_whole(store)));
+    let is_another = |raw: &[u8]| copies[1].is_certainly_another(store, raw).unwrap();
+    assert!(
+        !is_another(&first) && !is_another(&again) && is_another(&other) && is_another(&letter("mx2", ""))
+    );
+    // Of what is not to be had nothing is certain.
+    let lost = StoredCopy { place: "pack/00000099@0".into(), ..copies[1].clone() };
+    assert!(!lost.is_whole(store) && !lost.is_certainly_another(store, &other).unwrap());
 }
 
 #[test]

@@ -29,7 +29,7 @@ type Hash = [u8; 32];
 /// What a letter says, as hashes: it takes little memory, however large the letter is.
 #[derive(Debug)]
 pub struct Said {
-    head: Option<Head>,
+    head: Head,
     /// Of the body as it stands in the mail, and of the fields that say how it is to be read; none of what came from a stream.
     body: Option<Hash>,
     /// All of it could be decoded.
@@ -39,13 +39,15 @@ pub struct Said {
     marks: Words,
     /// Names and contents, sorted.
     files: Vec<(String, Hash)>,
+    /// The lowest `Received` field, unfolded.
+    first_hop: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
-    message_id: String,
+    message_id: Option<String>,
     /// Milliseconds UTC.
-    date_at: i64,
+    date_at: Option<i64>,
     subject: String,
     sender: Option<String>,
 }
@@ -92,13 +94,13 @@ impl Said {
     /// Its Message-ID and Date (milliseconds UTC), where it has both.
     #[must_use]
     pub fn id_and_date(&self) -> Option<(&str, i64)> {
-        self.head.as_ref().map(|head| (head.message_id.as_str(), head.date_at))
+        Some((self.head.message_id.as_deref()?, self.head.date_at?))
     }
 
     /// How a later letter is like this one. One without a Message-ID and a Date is like none.
     #[must_use]
     pub fn likeness(&self, later: &Said) -> Likeness {
-        if self.head.is_none() || self.head != later.head {
+        if self.id_and_date().is_none() || self.head != later.head {
             return Likeness::Other;
         }
         if self.body.is_some() && self.body == later.body {
@@ -124,6 +126,32 @@ impl Said {
         if added.is_empty() { Likeness::Same } else { Likeness::Save(added) }
     }
 
+    /// Whether it is certain that two letters, neither of which has a Message-ID, are two, whatever a server has written into one
+    /// of them: their lowest `Received` fields differ, below which transport writes nothing (RFC 5321 §4.4); or both can be decoded
+    /// for certain, and their senders differ, their texts by more than lines above or below, or their subjects by more than
+    /// something before or behind.
+    #[must_use]
+    pub fn is_certainly_another(&self, later: &Said) -> bool {
+        let (one, other) = (&self.head, &later.head);
+        if one.message_id.is_some() || other.message_id.is_some() {
+            return false;
+        }
+        let differ = |one: Option<&String>, other: Option<&String>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        };
+        let is_part = |one: &str, other: &str| one.starts_with(other) || one.ends_with(other);
+        let is_said_otherwise =
+            |one: &Words, other: &Words| !one.is_empty && !other.is_empty && one.difference(other).is_none();
+        let says_otherwise = || {
+            differ(one.sender.as_ref(), other.sender.as_ref())
+                || !(is_part(&one.subject, &other.subject) || is_part(&other.subject, &one.subject))
+                || is_said_otherwise(&self.text, &later.text)
+                || is_said_otherwise(&self.html, &later.html)
+        };
+        differ(self.first_hop.as_ref(), later.first_hop.as_ref())
+            || (self.is_sure && later.is_sure && says_otherwise())
+    }
+
     fn is_silent(&self) -> bool {
         self.text.is_empty && self.html.is_empty && self.marks.is_empty && self.files.is_empty()
     }
@@ -131,7 +159,8 @@ impl Said {
 
 /// A message as it was read, before the contents of its files are known.
 struct Pieces {
-    head: Option<Head>,
+    head: Head,
+    first_hop: Option<String>,
     /// What its header says of its body.
     form: String,
     leaves: Leaves,
@@ -147,8 +176,10 @@ impl Pieces {
         let head = Head::of(envelope(&fields, &mut trouble, &mut Vec::new()));
         let form =
             ["content-type", "content-transfer-encoding"].map(|name| fields.raw(name).unwrap_or_default());
+        let first_hop = fields.all("received").last().map(String::from_utf8_lossy);
+        let first_hop = first_hop.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "));
         let leaves = Leaves::of(parts, &mut trouble);
-        Pieces { head, form: form.join("\n").split_whitespace().collect(), leaves, trouble }
+        Pieces { head, first_hop, form: form.join("\n").split_whitespace().collect(), leaves, trouble }
     }
 
     fn said(self, body: Option<Hash>, content: impl Fn(&Attachment) -> Option<Hash>) -> Said {
@@ -172,15 +203,16 @@ impl Pieces {
             }
         }
         let text = Words::of(&self.leaves.texts.join("\n"));
-        Said { head: self.head, body, is_sure, text, html: Words::of(&html), marks: Words::of(&marks), files }
+        let (html, marks) = (Words::of(&html), Words::of(&marks));
+        Said { head: self.head, body, is_sure, text, html, marks, files, first_hop: self.first_hop }
     }
 }
 
 impl Head {
-    fn of(message: Message) -> Option<Head> {
+    fn of(message: Message) -> Head {
         let sender = message.author().and_then(Address::key);
-        let (message_id, date_at) = (message.message_id?, message.date_at?);
-        Some(Head { message_id, date_at, subject: message.subject, sender })
+        let Message { message_id, date_at, subject, .. } = message;
+        Head { message_id, date_at, subject, sender }
     }
 }
 

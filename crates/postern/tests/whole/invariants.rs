@@ -142,6 +142,7 @@ const BOUNDED: [(&str, &[&str]); 10] = [
             "intake/batch.rs ours",
             "intake/batch.rs elsewhere",
             "intake/batch.rs sent",
+            "intake/copies.rs of",
             "intake/earlier_key.rs unsure",
             "intake/mending.rs letters",
             "intake/record.rs known_sources",

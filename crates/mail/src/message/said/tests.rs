@@ -164,3 +164,47 @@ fn what_cannot_be_decoded_for_certain_is_the_same_only_as_it_stands() {
     let with_field = [b"X: y\r\n", &one[..]].concat();
     assert_eq!(Said::of(&one).likeness(&Said::of(&with_field)), Likeness::Same);
 }
+
+#[test]
+fn two_letters_without_a_message_id_are_two_by_what_no_server_writes_anew() {
+    let alarm = |at: u8, subject: &str, body: &str| {
+        format!(
+            "Received: from pump by mx with SMTP id A{at};\r\n Fri, 20 Nov 2026 {at:02}:00:00 +0000\r\n\
+             From: Pump <pump@dev.example>\r\nSubject: {subject}\r\n\r\n{body}\r\n"
+        )
+    };
+    let old = alarm(9, "Pump 3", "It stopped at nine.\r\nLook at it.");
+    let is_another = |later: &str| {
+        let (one, later) = (Said::of(old.as_bytes()), Said::of(later.as_bytes()));
+        assert_eq!(one.is_certainly_another(&later), later.is_certainly_another(&one), "either way");
+        one.is_certainly_another(&later)
+    };
+    // What a server does.
+    for same in [
+        old.clone(),
+        format!("Received: from mx by store; Sat, 21 Nov 2026 09:00:00 +0000\r\nX-Whatever: 7\r\n{old}"),
+        old.replace(" id A9;\r\n Fri", " id A9; Fri"),
+        old.replace("\r\n\r\nIt", "\r\nDate: Sat, 21 Nov 2026 09:00:00 +0000\r\n\r\nIt"),
+        old.replace("Subject: ", "Subject: [EXTERNAL] "),
+        old.replace("\r\n\r\nIt", "\r\n\r\nMind what you open.\r\nIt"),
+        format!("{old}-- \r\nScanned.\r\n"),
+        old.split_once("\r\nIt").unwrap().0.to_owned(),
+        old.replacen("Received: from pump", "X-Was: from pump", 1),
+        // What cannot be read for certain.
+        old.replace("\r\n\r\nIt stopped", "\r\nContent-Transfer-Encoding: base64\r\n\r\n*** stopped"),
+    ] {
+        assert!(!is_another(&same), "{same}");
+    }
+    for other in [
+        alarm(10, "Pump 3", "It stopped at nine.\r\nLook at it."),
+        alarm(9, "Pump 4", "It stopped at nine.\r\nLook at it."),
+        alarm(9, "Pump 3", "It stopped at ten.\r\nLook at it."),
+        old.replace("pump@dev.example", "fan@dev.example"),
+        old.replace("Subject: ", "X: y\r\nContent-Type: text/html\r\nSubject: ")
+            .replace("09:00:00", "09:00:01"),
+    ] {
+        assert!(is_another(&other), "{other}");
+    }
+    let named = old.replace("Subject: ", "Message-ID: <one@dev.example>\r\nSubject: ");
+    assert!(!is_another(&named) && !is_another(&named.replace("nine", "ten")));
+}
