@@ -148,8 +148,8 @@ impl InFolders<'_> {
         if !shelf.stands()
             && let Some(Link { shelf, .. }) = link.take()
         {
-            let settled =
-                mark::settle_at_the_end(courier, self.claim, shelf, mailbox, cursor.uid_validity).await;
+            let (validity, fresh) = (cursor.uid_validity, &work.fresh);
+            let settled = mark::settle_at_the_end(courier, self.claim, shelf, mailbox, validity, fresh).await;
             work.unmarked = settled.err();
         }
         let folder = mailbox.folder_or_inbox();

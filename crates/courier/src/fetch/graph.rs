@@ -1,6 +1,7 @@
 //! The folder by Microsoft Graph, a stretch at a time: what has come since the link that the desk keeps, oldest first. Ids
 //! are names that last and that no other message ever has, so that the desk keeps their numbers for good: a message that
 //! somebody moves away and back is the same one.
+mod again;
 mod found;
 
 use super::settling::Came;

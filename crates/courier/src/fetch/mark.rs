@@ -1,5 +1,6 @@
 //! On the server, after the commit: *Fetched Emails* says whether a fetched message is left, marked, moved or
 //! deleted. What could not be done is done at the next round.
+use super::copies::{Checked, Checker, Fresh};
 use super::graph::Graph;
 use super::memory::Place;
 use super::settling::{self, Came, Unsettled};
@@ -9,18 +10,20 @@ use crate::Courier;
 use crate::connect;
 use crate::points::{Point, reached};
 use crate::trouble::Trouble;
+use desk::db::Tx;
 use desk::intake::inbox::LeaseLost;
 use desk::intake::on_server::{self, OnServer};
 use desk::mailboxes::mailbox::{self, Claim, Fetched, Mailbox, Side};
 use desk::mailboxes::{deleted_name, named};
 use std::collections::{BTreeSet, HashSet};
 
-const AT_ONCE: i64 = 200;
+/// Of these the copies here are read back at one time, as far as they were not stored in this round.
+const AT_ONCE: usize = 200;
 /// Deleted with one session; the rest goes with the next ones.
 const AT_THE_END_MAX: i64 = 100_000;
 
 /// All but these, which are not known to be the letters that were recorded. As long as the mailbox is the round's: who pauses it,
-/// or chooses otherwise, has it left as it is from then on.
+/// or chooses otherwise, has it left as it is from then on. `fresh`: of these the copies here need not be read back.
 pub(super) async fn settle(
     courier: &Courier,
     claim: &Claim,
@@ -28,33 +31,38 @@ pub(super) async fn settle(
     mailbox: &Mailbox,
     uid_validity: u32,
     without: &BTreeSet<u32>,
+    fresh: &Fresh,
 ) -> Result<(), Broke> {
     // Settled with the commit that recorded it, or by the end of the session.
     if mailbox.fetched == Fetched::Nothing || matches!(shelf, Shelf::Pop3(_)) {
         return Ok(());
     }
     let folder = Place::of(mailbox, uid_validity);
+    let mut checker = Checker::new(courier, mailbox, &folder, fresh);
     let mut works = false;
     loop {
-        let wanted = folder.wanted(courier, claim, mailbox, AT_ONCE, without).await?;
+        let wanted = folder.wanted(courier, claim, mailbox, count(AT_ONCE), without).await?;
         if wanted.uids.is_empty() {
             return Ok(());
         }
-        reached(Point::BeforeTouched);
-        let works_so_far = works || wanted.knows_refused;
-        let came = match shelf {
-            Shelf::Imap(session) => {
-                settling::by_imap(session, &mailbox.fetched, &wanted.uids, &wanted.half, works_so_far).await
-            }
-            Shelf::Graph(graph) => {
-                by_id(courier, graph, mailbox, uid_validity, &wanted.uids, works_so_far).await?
-            }
-            Shelf::Pop3(_) => return Ok(()),
+        let checked = checker.check(shelf, &wanted.uids).await?;
+        if checked.was_long {
+            let claim = claim.clone();
+            courier.read(move |tx| held(tx, &claim)).await?;
+        }
+        let may_go_on = checked.end.is_none();
+        let mut came = if may_go_on && !checked.whole.is_empty() {
+            reached(Point::BeforeTouched);
+            let works = works || wanted.knows_refused;
+            act(courier, shelf, mailbox, uid_validity, &wanted, &checked.whole, works).await?
+        } else {
+            Came::default()
         };
+        works |= !came.done.is_empty();
+        came.take(checked);
         if came.end.is_none() {
             reached(Point::AfterTouched);
         }
-        works |= !came.done.is_empty();
         if let Some(trouble) = folder.note(courier, mailbox, &wanted, &came).await? {
             return Err(trouble.into());
         }
@@ -62,6 +70,32 @@ pub(super) async fn settle(
             return Ok(());
         }
     }
+}
+
+async fn act(
+    courier: &Courier,
+    shelf: &mut Shelf,
+    mailbox: &Mailbox,
+    uid_validity: u32,
+    wanted: &Wanted,
+    uids: &[u32],
+    works: bool,
+) -> Result<Came, Broke> {
+    match shelf {
+        Shelf::Imap(session) => {
+            Ok(settling::by_imap(session, &mailbox.fetched, uids, &wanted.half, works).await)
+        }
+        Shelf::Graph(graph) => by_id(courier, graph, mailbox, uid_validity, uids, works).await,
+        Shelf::Pop3(_) => Ok(Came::default()),
+    }
+}
+
+fn held(tx: &mut Tx<'_>, claim: &Claim) -> desk::Result<()> {
+    if mailbox::is_held(tx, claim)? { Ok(()) } else { Err(anyhow::Error::from(LeaseLost).into()) }
+}
+
+fn count(messages: usize) -> i64 {
+    i64::try_from(messages).unwrap_or(i64::MAX)
 }
 
 /// Messages that are to be settled.
@@ -99,16 +133,14 @@ impl Place {
             (unsettled.resting(courier.now()), unsettled.half(), unsettled.knows_refused())
         });
         let left_out = resting.len() + without.len();
-        let limit = at_once.saturating_add(i64::try_from(left_out).unwrap_or(i64::MAX));
+        let limit = at_once.saturating_add(count(left_out));
         let (place, claim) = (self.clone(), claim.clone());
         let read = courier.read(move |tx| {
-            if !mailbox::is_held(tx, &claim)? {
-                return Err(anyhow::Error::from(LeaseLost).into());
-            }
+            held(tx, &claim)?;
             on_server::unsettled(tx, place.on_server(), limit)
         });
         let mut uids = read.await?;
-        let is_all = i64::try_from(uids.len()).is_ok_and(|count| count < limit);
+        let is_all = count(uids.len()) < limit;
         let listed = is_all.then(|| uids.iter().copied().collect());
         uids.retain(|uid| !resting.contains(uid) && !without.contains(uid));
         Ok(Wanted { uids, listed, half, knows_refused })
@@ -131,6 +163,8 @@ impl Place {
         let trouble = came.end.as_ref().map(told);
         let mut refused: Vec<(Vec<u32>, String)> =
             came.refused.iter().map(|(uid, error)| (vec![*uid], told(error).whole_reason())).collect();
+        let what_to_do = |trouble: &Trouble| format!("{} {}", trouble.whole_reason(), trouble.remedy);
+        refused.extend(came.damaged.iter().map(|(uid, trouble)| (vec![*uid], what_to_do(trouble))));
         if let Some((error, trouble)) = came.end.as_ref().zip(trouble.as_ref())
             && error.kind() == wire::Kind::Rejected
         {
@@ -190,18 +224,23 @@ async fn by_id(
 pub(super) async fn settle_at_the_end(
     courier: &Courier,
     claim: &Claim,
-    shelf: Shelf,
+    mut shelf: Shelf,
     mailbox: &Mailbox,
     uid_validity: u32,
+    fresh: &Fresh,
 ) -> Result<(), Broke> {
-    let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
+    if !matches!(shelf, Shelf::Pop3(_)) {
+        return Ok(());
+    }
     if mailbox.fetched != Fetched::Delete {
-        Shelf::Pop3(pop3).close().await;
+        shelf.close().await;
         return Ok(());
     }
     let folder = Place::of(mailbox, uid_validity);
     let wanted = folder.wanted(courier, claim, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
-    let mut came = pop3.mark_deleted(&wanted.uids, wanted.knows_refused).await;
+    let (mut came, gone) = mark_deleted(courier, &mut shelf, mailbox, &folder, &wanted, fresh).await?;
+    let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
+    came.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
     let marked = std::mem::take(&mut came.done);
     if came.end.is_some() || marked.is_empty() {
         // Nothing is deleted, so nothing of it counts: QUIT would delete what is marked, and a link that ends without it does not.
@@ -232,6 +271,34 @@ pub(super) async fn settle_at_the_end(
         Some(trouble) => Err(trouble.into()),
         None => Ok(()),
     }
+}
+
+/// What came of it, and what is not there any more. Copies are read back a few at a time, so that the server is not left waiting.
+async fn mark_deleted(
+    courier: &Courier,
+    shelf: &mut Shelf,
+    mailbox: &Mailbox,
+    folder: &Place,
+    wanted: &Wanted,
+    fresh: &Fresh,
+) -> desk::Result<(Came, Vec<u32>)> {
+    let mut came = Came::default();
+    let (there, mut gone) = match &*shelf {
+        Shelf::Pop3(pop3) => pop3.there_and_gone(&wanted.uids),
+        Shelf::Imap(_) | Shelf::Graph(_) => return Ok((came, Vec::new())),
+    };
+    let mut checker = Checker::new(courier, mailbox, folder, fresh);
+    for some in there.chunks(AT_ONCE) {
+        let Checked { whole, gone: also, damaged, end, .. } = checker.check(shelf, some).await?;
+        gone.extend(also);
+        came.damaged.extend(damaged);
+        came.end = end;
+        let Shelf::Pop3(pop3) = &mut *shelf else { break };
+        if came.end.is_some() || !pop3.mark_deleted(&whole, wanted.knows_refused, &mut came).await {
+            break;
+        }
+    }
+    Ok((came.or_none(wanted.knows_refused), gone))
 }
 
 /// What is told of single letters, while it is done to the others.

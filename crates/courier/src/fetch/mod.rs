@@ -4,6 +4,7 @@
 //! A round goes from a claimed mailbox to a settled one, through its `folders`; in each of them `plan` says what to fetch, `take` gets it from the server
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
 mod batch;
+mod copies;
 mod delivery;
 mod folders;
 mod follow;

@@ -82,28 +82,29 @@ impl Pop3 {
         uids.iter().filter_map(|uid| Some((*self.numbers.get(uid)?, *uid))).collect()
     }
 
-    /// What of these is still there is to be deleted at the [`end`](Pop3::end), and not before. One that is refused is passed
-    /// over.
-    pub(super) async fn mark_deleted(&mut self, uids: &[u32], works: bool) -> Came {
-        let mut came = Came::default();
-        let (there, gone): (Vec<u32>, Vec<u32>) = uids.iter().partition(|uid| self.numbers.contains_key(uid));
-        for (uid, number) in there.iter().filter_map(|uid| Some((*uid, *self.numbers.get(uid)?))) {
+    /// Those of these that are there, and those that are not.
+    pub(super) fn there_and_gone(&self, uids: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        uids.iter().partition(|uid| self.numbers.contains_key(uid))
+    }
+
+    /// These, which are there, are to be deleted at the [`end`](Pop3::end), and not before. One that is refused is passed over.
+    /// Whether there may be more.
+    pub(super) async fn mark_deleted(&mut self, uids: &[u32], works: bool, came: &mut Came) -> bool {
+        for (uid, number) in uids.iter().filter_map(|uid| Some((*uid, *self.numbers.get(uid)?))) {
             let Err(error) = self.session.delete(number).await else {
                 came.done.push((uid, OnServer::Deleted));
                 continue;
             };
             if !self.session.is_ready() || error.retry_after_ms().is_some() {
                 came.end = Some(error);
-                break;
+                return false;
             }
             came.refused.push((uid, error));
             if came.is_refused_too_often(works) {
-                break;
+                return false;
             }
         }
-        let mut came = came.or_none(works);
-        came.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
-        came
+        true
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What *Fetched Emails* says, done to some letters: at once where the server takes them, in smaller parts where it refuses
 //! them, down to the one that is to blame. One that is refused rests, and the others are done.
 use super::Rest;
+use super::copies::Checked;
 use crate::Courier;
 use crate::trouble::Trouble;
 use desk::intake::on_server::OnServer;
@@ -26,6 +27,8 @@ pub(super) struct Came {
     pub half: Vec<u32>,
     /// Each of these alone.
     pub refused: Vec<(u32, wire::Error)>,
+    /// Their copies here are not whole: they were not touched.
+    pub damaged: Vec<(u32, Trouble)>,
     /// What has ended it before its end.
     pub end: Option<wire::Error>,
     refusals: usize,
@@ -42,12 +45,24 @@ impl Came {
     /// Of which it is known what came of them.
     pub(super) fn touched(&self) -> impl Iterator<Item = u32> {
         let alone = self.copied.iter().chain(&self.refused).map(|(uid, _)| *uid);
-        self.done.iter().map(|(uid, _)| *uid).chain(alone).chain(self.half.iter().copied())
+        let damaged = self.damaged.iter().map(|(uid, _)| *uid);
+        self.done.iter().map(|(uid, _)| *uid).chain(alone).chain(damaged).chain(self.half.iter().copied())
+    }
+
+    /// What was found before the server was asked.
+    pub(super) fn take(&mut self, checked: Checked) {
+        let Checked { gone, damaged, end, .. } = checked;
+        self.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
+        self.damaged.extend(damaged);
+        self.end = self.end.take().or(end);
     }
 
     /// Whether another try in this round leads further.
     pub(super) fn goes_on(&self) -> bool {
-        let any = !(self.done.is_empty() && self.copied.is_empty() && self.refused.is_empty());
+        let any = !(self.done.is_empty()
+            && self.copied.is_empty()
+            && self.refused.is_empty()
+            && self.damaged.is_empty());
         any && self.end.is_none() && self.refusals < REFUSALS_MAX
     }
 
@@ -191,6 +206,8 @@ pub(super) struct Unsettled {
     fetched: Option<Fetched>,
     /// The server refuses it to these alone.
     refused: BTreeMap<u32, Rest>,
+    /// The copies of these here are not whole.
+    damaged: BTreeMap<u32, Rest>,
     half: BTreeSet<u32>,
     /// Of what was copied and could not be removed: how many, where from, until when it is told.
     copied: Option<(usize, Trouble, i64)>,
@@ -207,11 +224,12 @@ impl Unsettled {
 
     /// Which are not to be tried before their time.
     pub(super) fn resting(&self, now: i64) -> BTreeSet<u32> {
-        self.refused.iter().filter(|(_, rest)| rest.until > now).map(|(uid, _)| *uid).collect()
+        let all = self.refused.iter().chain(&self.damaged);
+        all.filter(|(_, rest)| rest.until > now).map(|(uid, _)| *uid).collect()
     }
 
     pub(super) fn wake(&mut self) {
-        self.refused.values_mut().for_each(|rest| rest.until = 0);
+        self.refused.values_mut().chain(self.damaged.values_mut()).for_each(|rest| rest.until = 0);
     }
 
     pub(super) fn half(&self) -> BTreeSet<u32> {
@@ -233,17 +251,25 @@ impl Unsettled {
     ) {
         if let Some(listed) = listed {
             self.refused.retain(|uid, _| listed.contains(uid));
+            self.damaged.retain(|uid, _| listed.contains(uid));
             self.half.retain(|uid| listed.contains(uid));
         }
         let done = came.done.iter().map(|(uid, _)| uid);
         for uid in done.chain(came.copied.iter().map(|(uid, _)| uid)) {
             self.refused.remove(uid);
+            self.damaged.remove(uid);
             self.half.remove(uid);
         }
         self.half.extend(&came.half);
         for (uid, error) in &came.refused {
             let rest = Rest::after(&trouble(error), self.refused.get(uid), courier);
             self.refused.insert(*uid, rest);
+            self.damaged.remove(uid);
+        }
+        for (uid, trouble) in &came.damaged {
+            let rest = Rest::after(trouble, self.damaged.get(uid), courier);
+            self.damaged.insert(*uid, rest);
+            self.refused.remove(uid);
         }
         if let Some((_, error)) = came.copied.first() {
             let before = self.told_as_copied(courier.now()).map_or(0, |(count, _)| count);
@@ -266,6 +292,13 @@ impl Unsettled {
                 many => {
                     format!("It is refused to {many} letters, the first of them the UID {uid} in “{folder}”")
                 }
+            };
+            told.push(because(&format!("{whom}; the others are done."), &rest.trouble));
+        }
+        if let Some((uid, rest)) = self.damaged.first_key_value() {
+            let whom = match self.damaged.len() {
+                1 => format!("One letter stays, the UID {uid} in “{folder}”"),
+                many => format!("{many} letters stay, the first of them the UID {uid} in “{folder}”"),
             };
             told.push(because(&format!("{whom}; the others are done."), &rest.trouble));
         }

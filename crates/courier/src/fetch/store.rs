@@ -24,6 +24,10 @@ pub(super) struct Carrier {
     mailbox_id: i64,
     /// Nothing is to be done on the server for what was fetched.
     leaves_alone: bool,
+    /// What is fetched is moved or deleted there.
+    takes_away: bool,
+    /// By UID, SHA-256 of what was stored.
+    stored: Vec<(u32, [u8; 32])>,
     /// What has been seen of them so far.
     server_lines: ServerLines,
     finally: Option<Finally>,
@@ -50,9 +54,16 @@ impl Carrier {
             cursor: cursor.clone(),
             mailbox_id: mailbox.id,
             leaves_alone: mailbox.fetched == Fetched::Nothing,
+            takes_away: matches!(mailbox.fetched, Fetched::Delete | Fetched::Move(_)),
+            stored: Vec::new(),
             server_lines,
             finally,
         }
+    }
+
+    /// Of what is to be moved or deleted: what has been stored or read back, and recorded, by UID with SHA-256 of its bytes.
+    pub(super) fn take_stored(&mut self) -> Vec<(u32, [u8; 32])> {
+        std::mem::take(&mut self.stored)
     }
 
     /// What the letters of this folder have shown of the lines that its server writes into them.
@@ -89,7 +100,7 @@ impl Carrier {
         let (mailbox_id, now) = (self.mailbox_id, self.courier.now());
         let mut server_lines = std::mem::take(&mut self.server_lines);
         self.courier.give_way().await;
-        let (recorded, seen) = self
+        let (recorded, seen, stored) = self
             .courier
             .blocking(move |desk| {
                 let (mut arrivals, left) = put(desk, mailbox_id, &cursor, batch.taken, now)?;
@@ -125,10 +136,13 @@ impl Carrier {
                     Ok::<_, desk::Error>(recorded)
                 })?;
                 reached(Point::AfterCommit);
-                Ok((recorded, server_lines))
+                let stored: Vec<(u32, [u8; 32])> =
+                    arrivals.iter().map(|arrival| (arrival.uid, arrival.stored.hash)).collect();
+                Ok((recorded, server_lines, stored))
             })
             .await?;
         self.server_lines = seen;
+        self.stored.extend(stored.into_iter().filter(|_| self.takes_away));
         Ok(recorded)
     }
 }

@@ -1,4 +1,5 @@
 //! One folder of a round: where reading stands there, what is new, and what is settled on the server.
+use super::copies::Fresh;
 use super::shelf::{Names, Opened, Shelf};
 use super::trials::Trials;
 use super::{
@@ -28,6 +29,8 @@ pub(super) struct Work<'a> {
     pub is_another: bool,
     /// How that was looked into.
     pub looked: restored::Looked,
+    /// What was stored in this round, and need not be read back before it is taken from the server.
+    pub fresh: Fresh,
     /// Something came from this folder in this round.
     pub has_fetched: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
@@ -54,6 +57,7 @@ impl<'a> Work<'a> {
             asks_again: false,
             is_another: false,
             looked: restored::Looked::default(),
+            fresh: Fresh::default(),
             has_fetched: false,
             unmarked: None,
             server_lines: ServerLines::default(),
@@ -195,6 +199,7 @@ impl<'a> Work<'a> {
         }
         let (taken, stored) =
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
+        self.fresh.add(carrier.take_stored());
         self.server_lines = carrier.server_lines();
         self.keep_put_off(cursor).await?;
         stored?;
@@ -207,9 +212,13 @@ impl<'a> Work<'a> {
 
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
         if self.unmarked.is_none() {
-            let (validity, without) = (cursor.uid_validity, self.looked.unproved());
-            let marked = mark::settle(self.courier, self.claim, shelf, self.mailbox, validity, without).await;
+            let (validity, without, fresh) = (cursor.uid_validity, self.looked.unproved(), &self.fresh);
+            let (courier, claim, mailbox) = (self.courier, self.claim, self.mailbox);
+            let marked = mark::settle(courier, claim, shelf, mailbox, validity, without, fresh).await;
             self.unmarked = marked.err();
+        }
+        if !matches!(shelf, Shelf::Pop3(_)) {
+            self.fresh.forget(); // what was left over by now is read back the next time
         }
     }
 }

@@ -19,6 +19,7 @@ mod google;
 mod graph;
 mod graph_sending;
 mod large;
+mod last_copies;
 mod lasting;
 mod lmtp;
 mod mended;

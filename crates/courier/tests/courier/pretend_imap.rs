@@ -45,6 +45,8 @@ pub struct State {
     pub log: Vec<String>,
     /// FETCH of these answers NO.
     pub refused: HashSet<u32>,
+    /// The same of their bytes alone.
+    pub withheld: HashSet<u32>,
     /// FETCH of these leaves them out.
     pub skipped: HashSet<u32>,
     /// The link is cut each time when these are to be delivered, after those before them.

@@ -30,7 +30,8 @@ pub(super) fn search(state: &State, criteria: &[&str]) -> String {
 
 pub(super) fn fetch(state: &mut State, tag: &str, set: &str, is_whole: bool) -> Option<Vec<u8>> {
     let wanted = uids(set, state.letters.last().map_or(0, |letter| letter.uid));
-    if state.refused.iter().any(|uid| wanted(*uid)) {
+    let withheld = state.withheld.iter().filter(|_| is_whole);
+    if state.refused.iter().chain(withheld).any(|uid| wanted(*uid)) {
         return Some(format!("{tag} NO this one is poisoned\r\n").into_bytes());
     }
     let mut answer = Vec::new();
