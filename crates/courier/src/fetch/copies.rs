@@ -38,6 +38,10 @@ impl Fresh {
         self.0.extend(stored);
     }
 
+    pub(super) fn holds(&self, uid: u32) -> bool {
+        self.0.contains_key(&uid)
+    }
+
     pub(super) fn forget(&mut self) {
         self.0.clear();
     }

@@ -212,6 +212,9 @@ impl InFolders<'_> {
             });
             noted.await?;
         }
+        if names.given_again {
+            courier.inside.fetched.note_given_again(mailbox, courier.now());
+        }
         Ok((opened, names))
     }
 }

@@ -3,6 +3,7 @@
 use super::copies::{Checked, Checker, Fresh};
 use super::graph::Graph;
 use super::memory::Place;
+use super::pop3::meaning::{Asked, Meant, READ_MAX};
 use super::settling::{self, Came, Unsettled};
 use super::shelf::Shelf;
 use super::{Broke, still_held};
@@ -238,7 +239,7 @@ pub(super) async fn settle_at_the_end(
     }
     let folder = Place::of(mailbox, uid_validity);
     let wanted = folder.wanted(courier, claim, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
-    let (mut came, gone) = mark_deleted(courier, &mut shelf, mailbox, &folder, &wanted, fresh).await?;
+    let (mut came, gone) = mark_deleted(courier, claim, &mut shelf, mailbox, &folder, &wanted, fresh).await?;
     let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
     came.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
     let marked = std::mem::take(&mut came.done);
@@ -273,9 +274,11 @@ pub(super) async fn settle_at_the_end(
     }
 }
 
-/// What came of it, and what is not there any more. Copies are read back a few at a time, so that the server is not left waiting.
+/// What came of it, and what is not there any more. Of a few at a time their names are asked for and the copies here read back, so
+/// that the server is not left waiting.
 async fn mark_deleted(
     courier: &Courier,
+    claim: &Claim,
     shelf: &mut Shelf,
     mailbox: &Mailbox,
     folder: &Place,
@@ -288,8 +291,16 @@ async fn mark_deleted(
         Shelf::Imap(_) | Shelf::Graph(_) => return Ok((came, Vec::new())),
     };
     let mut checker = Checker::new(courier, mailbox, folder, fresh);
+    let mut to_read = READ_MAX;
     for some in there.chunks(AT_ONCE) {
-        let Checked { whole, gone: also, damaged, end, .. } = checker.check(shelf, some).await?;
+        let Shelf::Pop3(pop3) = &mut *shelf else { break };
+        let asked = Asked { courier, place: folder };
+        let Meant { same, end } = asked.meant(claim, mailbox, pop3, some, fresh, &mut to_read).await?;
+        if end.is_some() {
+            came.end = end;
+            break;
+        }
+        let Checked { whole, gone: also, damaged, end, .. } = checker.check(shelf, &same).await?;
         gone.extend(also);
         came.damaged.extend(damaged);
         came.end = end;

@@ -11,6 +11,8 @@ pub(crate) struct Names {
     pub gone: Vec<u32>,
     /// UIDs whose names other messages have now.
     pub(super) replaced: Vec<u32>,
+    /// Some of those bear the names of letters that were recorded and lie there still, as it seemed.
+    pub(super) given_again: bool,
     /// Names of what was deleted, and is.
     pub(super) ended: Vec<String>,
     /// How many are listed still though they were deleted more than once.

@@ -1,11 +1,13 @@
 //! An open POP3 mailbox: its messages by UIDs that the desk remembers (`desk::mailboxes::named`), which the server knows by
 //! names (UIDL) and by numbers of one session.
+pub(super) mod meaning;
+
 use super::settling::Came;
 use super::shelf::Names;
 use desk::intake::on_server::OnServer;
 use desk::mailboxes::deleted_name::Deleted;
 use desk::mailboxes::named::{Known, Named};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use wire::pop3;
 
 #[derive(Debug)]
@@ -17,21 +19,35 @@ pub(crate) struct Pop3 {
     uids: HashMap<String, u32>,
     /// By UID, what is listed again after it was deleted, and how many bytes it has.
     pub(super) back: HashMap<u32, Option<i64>>,
+    /// What was read in this round may have been read on another link.
+    pub(super) is_another_link: bool,
+    /// UIDs of recorded letters that were seen to be under their names on this one.
+    pub(super) same: BTreeSet<u32>,
+}
+
+/// By UID, the numbers that messages have in a session of those that have names here.
+pub(super) fn numbers_of(listed: &[pop3::Listed], known: &Known) -> BTreeMap<u32, u32> {
+    let uids: HashMap<&str, u32> = known.named.iter().map(|named| (named.name.as_str(), named.uid)).collect();
+    let number = |message: &pop3::Listed| Some((*uids.get(message.name.as_str())?, message.number));
+    listed.iter().filter_map(number).collect()
 }
 
 impl Pop3 {
-    /// New names get the numbers after all known ones, in the server's order, which is that of arrival.
+    /// New names get the numbers after all known ones, in the server's order, which is that of arrival. What bears the name of
+    /// another one that was recorded is new.
     pub(super) async fn over(
         mut session: Box<pop3::Session>,
+        listed: Vec<pop3::Listed>,
         known: &Known,
         deleted: &HashMap<String, Deleted>,
+        meaning: meaning::Names,
     ) -> wire::Result<(Pop3, Names)> {
-        let listed = session.list().await?;
         let is_back = listed.iter().any(|message| deleted.contains_key(&message.name));
         let sizes = if is_back { session.sizes().await? } else { HashMap::new() };
         let names: HashSet<&str> = listed.iter().map(|message| message.name.as_str()).collect();
         let mut ended: Vec<String> =
             deleted.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
+        let meaning::Names { same, others } = meaning;
         let (mut back, mut replaced, mut undeleted) = (HashMap::new(), Vec::new(), 0);
         let mut uids: HashMap<String, u32> =
             known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
@@ -47,6 +63,9 @@ impl Pop3 {
                 }
                 Some(_) => undeleted += 1,
                 None => {}
+            }
+            if uids.get(&message.name).is_some_and(|uid| others.contains(uid)) {
+                replaced.extend(uids.remove(&message.name));
             }
             let uid = match uids.get(&message.name) {
                 Some(uid) => *uid,
@@ -65,7 +84,8 @@ impl Pop3 {
         let there: HashSet<u32> = numbers.keys().copied().collect();
         let is_gone = |uid: &u32| !there.contains(uid) && !replaced.contains(uid);
         let gone = known.named.iter().map(|named| named.uid).filter(is_gone).collect();
-        Ok((Pop3 { session, numbers, uids, back }, Names { fresh, gone, replaced, ended, undeleted }))
+        let names = Names { fresh, gone, replaced, ended, undeleted, given_again: !others.is_empty() };
+        Ok((Pop3 { session, numbers, uids, back, is_another_link: false, same }, names))
     }
 
     /// The same messages on another link.
@@ -75,7 +95,7 @@ impl Pop3 {
             listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
         let numbers = numbers.collect();
         let (uids, back) = (std::mem::take(&mut self.uids), std::mem::take(&mut self.back));
-        Ok(Pop3 { session, numbers, uids, back })
+        Ok(Pop3 { session, numbers, uids, back, is_another_link: true, same: BTreeSet::new() })
     }
 
     pub(super) fn of_numbers(&self, uids: &[u32]) -> HashMap<u32, u32> {

@@ -24,6 +24,7 @@ mod lasting;
 mod lmtp;
 mod mended;
 mod moved;
+mod names_given_again;
 mod odd;
 mod poisoned;
 mod pop3;

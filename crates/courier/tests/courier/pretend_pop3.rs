@@ -44,7 +44,10 @@ pub struct State {
     pub odd: Option<Oddity>,
     /// Called when QUIT is about to delete.
     pub before_deletion: Option<Box<dyn Fn() -> String + Send>>,
-    delivered: u32,
+    /// How many names it has given.
+    pub delivered: u32,
+    /// There is no TOP.
+    pub no_top: bool,
 }
 
 /// Of the mailbox, by one link.
@@ -127,6 +130,7 @@ impl PretendPop3 {
             let number = line.split(' ').nth(1).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
             let letter = number.checked_sub(1).and_then(|index| letters.get(index));
             let answer = match (verb.as_str(), letter) {
+                ("CAPA", _) if self.state().no_top => b"+OK\r\nUSER\r\nUIDL\r\nPIPELINING\r\n.\r\n".to_vec(),
                 ("CAPA", _) => b"+OK\r\nUSER\r\nUIDL\r\nTOP\r\nPIPELINING\r\n.\r\n".to_vec(),
                 ("PASS", _) if self.state().in_use => b"-ERR [IN-USE] locked\r\n".to_vec(),
                 ("PASS", _) if line != format!("PASS {PASSWORD}") => b"-ERR no\r\n".to_vec(),
@@ -141,7 +145,7 @@ impl PretendPop3 {
                     }
                     stuffed(&letter.bytes)
                 }
-                ("TOP", Some(letter)) => {
+                ("TOP", Some(letter)) if !self.state().no_top => {
                     let text = String::from_utf8_lossy(&letter.bytes).into_owned();
                     stuffed(text.split("\r\n\r\n").next().unwrap().as_bytes())
                 }
