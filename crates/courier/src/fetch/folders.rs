@@ -149,8 +149,16 @@ impl InFolders<'_> {
             && let Some(Link { shelf, .. }) = link.take()
         {
             let (validity, fresh) = (cursor.uid_validity, &work.fresh);
-            let settled = mark::settle_at_the_end(courier, self.claim, shelf, mailbox, validity, fresh).await;
-            work.unmarked = settled.err();
+            let ended = mark::settle_at_the_end(courier, self.claim, shelf, mailbox, validity, fresh).await;
+            match ended {
+                Ok(deleted) if deleted > 0 && work.has_compared => {
+                    let folder = cursor.folder.clone();
+                    let noted =
+                        courier.write_behind(move |tx| balance::note_deleted(tx, id, &folder, deleted));
+                    noted.await?;
+                }
+                ended => work.unmarked = ended.err(),
+            }
         }
         let folder = mailbox.folder_or_inbox();
         let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();

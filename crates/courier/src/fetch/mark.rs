@@ -221,7 +221,7 @@ async fn by_id(
 /// With the end of the session, which is when POP3 deletes. From then on the server may give the names of what is gone to
 /// other letters (RFC 1939 §7), also where its answer is lost: they are forgotten before, so that a letter which still
 /// bears one is fetched again, and its content says whether it is the one to be deleted. What has come again so is not fetched
-/// a third time (`desk::mailboxes::deleted_name`).
+/// a third time (`desk::mailboxes::deleted_name`). How many were deleted.
 pub(super) async fn settle_at_the_end(
     courier: &Courier,
     claim: &Claim,
@@ -229,18 +229,18 @@ pub(super) async fn settle_at_the_end(
     mailbox: &Mailbox,
     uid_validity: u32,
     fresh: &Fresh,
-) -> Result<(), Broke> {
+) -> Result<i64, Broke> {
     if !matches!(shelf, Shelf::Pop3(_)) {
-        return Ok(());
+        return Ok(0);
     }
     if mailbox.fetched != Fetched::Delete {
         shelf.close().await;
-        return Ok(());
+        return Ok(0);
     }
     let folder = Place::of(mailbox, uid_validity);
     let wanted = folder.wanted(courier, claim, mailbox, AT_THE_END_MAX, &BTreeSet::new()).await?;
     let (mut came, gone) = mark_deleted(courier, claim, &mut shelf, mailbox, &folder, &wanted, fresh).await?;
-    let Shelf::Pop3(mut pop3) = shelf else { return Ok(()) };
+    let Shelf::Pop3(mut pop3) = shelf else { return Ok(0) };
     came.done.extend(gone.into_iter().map(|uid| (uid, OnServer::Gone)));
     let marked = std::mem::take(&mut came.done);
     if came.end.is_some() || marked.is_empty() {
@@ -268,9 +268,10 @@ pub(super) async fn settle_at_the_end(
             reached(Point::AfterTouched);
         }
     }
+    let deleted = came.done.iter().filter(|(_, became)| *became == OnServer::Deleted).count();
     match folder.note(courier, mailbox, &wanted, &came).await? {
         Some(trouble) => Err(trouble.into()),
-        None => Ok(()),
+        None => Ok(i64::try_from(deleted).unwrap_or(0)),
     }
 }
 

@@ -107,6 +107,7 @@ pub(super) async fn run(
     }
     let standing = standing(work, shelf.standing(), &cursor).await?;
     keep(work, &cursor, whole, sum, asked, standing).await?;
+    work.has_compared = true;
     Ok(cursor)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Work<'a> {
     pub fresh: Fresh,
     /// Something came from this folder in this round.
     pub has_fetched: bool,
+    /// The folder was compared in this round.
+    pub has_compared: bool,
     /// A folder that cannot be moved to is told, but stops no mail from coming in.
     pub unmarked: Option<Broke>,
     server_lines: ServerLines,
@@ -59,6 +61,7 @@ impl<'a> Work<'a> {
             looked: restored::Looked::default(),
             fresh: Fresh::default(),
             has_fetched: false,
+            has_compared: false,
             unmarked: None,
             server_lines: ServerLines::default(),
         }

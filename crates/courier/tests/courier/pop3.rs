@@ -1,10 +1,11 @@
 //! Mailboxes that are fetched by POP3: each message once by its name (UIDL), nothing deleted before the commit.
-use crate::fetch::on_server;
+use crate::fetch::on_server as done_on_server;
 use crate::odd::Odd;
 use crate::pretend_pop3::{CANNOT_READ, PretendPop3, received};
 use crate::stage::{NOON, Stage, apart, dropped_after, letter, names};
 use courier::fetch;
 use desk::intake::inbox::State;
+use desk::mailboxes::balance;
 use desk::mailboxes::mailbox::{self, Fetched, StartFrom};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,12 +82,18 @@ async fn nothing_is_deleted_before_it_is_stored_and_what_was_not_is_deleted_the_
     assert!(error.to_string().contains("some deleted messages not removed"), "{error}");
     assert_eq!((stage.tickets(), pop3.names().len()), (names(1, 7), 7));
 
+    let on_server = || {
+        let balance = stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX"));
+        balance.map(|balance| balance.counts.on_server())
+    };
+    assert_eq!(on_server(), Some(7));
     pop3.state().no_deleting = false;
     stage.clock.advance(HOUR);
     assert_eq!(fetch(&stage).await.fetched, 0);
     assert!(pop3.names().is_empty());
+    assert_eq!(on_server(), Some(0), "it was compared before they were deleted");
     // Where its answer is lost too a name may be another letter's by now: what is deleted then came again under a new number.
-    assert!(on_server(&stage).iter().any(|said| said == "Deleted on the server."));
+    assert!(done_on_server(&stage).iter().any(|said| said == "Deleted on the server."));
     assert!(pop3.log().contains(&"when deleted: 7".to_owned()), "{:?}", pop3.log());
     assert_eq!(stage.tickets(), names(1, 7));
 }

@@ -227,6 +227,16 @@ pub fn note_stale(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str) -> Result<()> 
     Ok(())
 }
 
+/// After the last comparison so many of what it counted as held were deleted on the server.
+pub fn note_deleted(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, count: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE folder_balance SET held = CASE WHEN held > $3 THEN held - $3 ELSE 0 END
+         WHERE mailbox_id = $1 AND folder = $2",
+        params![mailbox_id, folder, count],
+    )?;
+    Ok(())
+}
+
 /// All that the last comparison came from is as it was then, so that another would come to the same.
 pub fn note_unchanged(tx: &mut Tx<'_>, mailbox_id: i64, folder: &str, now: i64) -> Result<()> {
     tx.execute(
