@@ -20,7 +20,8 @@ pub struct Visitor {
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    builder.no_proxy().build().unwrap()
+    // A link that was kept may be closed by its server in the moment in which it is used again.
+    builder.pool_max_idle_per_host(0).no_proxy().build().unwrap()
 }
 
 /// A page that was answered, after redirects.
