@@ -70,6 +70,8 @@ pub(super) struct Dates {
     pub say_nothing: bool,
     /// Of letters that are the same under another date, or seem so: what that is.
     others: HashMap<u32, Other>,
+    /// The newest letter, and its date, which others bear too, that was read and found to be the recorded one.
+    pub newest_read: Option<(u32, i64)>,
     /// Of what was left over, what could not be told to be the recorded letter.
     pub unsure: HashSet<u32>,
     /// Few of the letters that were asked for are there. Whether those up to this UID, the highest of them, are the recorded ones
@@ -89,6 +91,11 @@ impl Dates {
     /// Whether letters are to be looked at now though nothing came.
     pub(super) fn is_due(&self, now: i64) -> bool {
         self.looked_at.is_none_or(|at| now.saturating_sub(at).saturating_abs() >= LOOKED_MS)
+    }
+
+    /// In this process.
+    pub(super) fn is_first(&self) -> bool {
+        self.looked_at.is_none()
     }
 
     pub(super) fn looked(&mut self, now: i64) {

@@ -5,12 +5,15 @@
 //! while `store` keeps what came before, `mark` does on the server what *Fetched Emails* says.
 mod batch;
 mod copies;
+mod dates;
 mod delivery;
 mod folders;
 mod follow;
 mod graph;
 mod lacks;
+mod likeness;
 mod listing;
+mod looked;
 mod mark;
 mod memory;
 mod names;

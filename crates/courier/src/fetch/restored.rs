@@ -2,8 +2,10 @@
 //! says that UIDVALIDITY changes; a copied index keeps it). Where its next UID has caught up with what was read, nothing but
 //! the letters themselves shows that. Before anything new is recorded, and each quarter of an hour, some of the recorded ones are
 //! asked for their internal dates, all with one command; so is what an earlier round left over, before it is moved or deleted.
-//! Where dates differ, which may also be a server that keeps none, Message-IDs decide; where letters have none, several that say
-//! something else do.
+//! Where dates differ, which may also be a server that keeps none, or say nothing (`dates`), Message-IDs decide; where letters have
+//! none, several that say something else do.
+use super::dates::{self, Says};
+use super::likeness::{DECIDE, Found, Is};
 use super::memory::{Other, Place};
 use super::numbering::given_again;
 use super::shelf::{Shelf, Whole};
@@ -24,9 +26,7 @@ const NEWEST: i64 = 10;
 const SPREAD: u32 = 8;
 /// Where fewer of them are there, those that a listing names are looked at too.
 const THIN: usize = 3;
-/// Letters that are read for their Message-ID: when so many are the recorded ones, so are those under lower UIDs.
-const DECIDE: usize = 3;
-/// And not more of them in one round, where they do not decide.
+/// Not more of them are read in one round, where they do not decide.
 const READ_MAX: usize = 6;
 /// Of what is left over, each is to be the recorded letter: so many are read in one round, and so many dates asked for.
 const LEFT_READ_MAX: usize = 20;
@@ -36,30 +36,6 @@ const LEFT_MAX: i64 = 1_000_000;
 
 const UNSURE: &str = "The server says another date of the letter under this UID than when it was fetched, and it cannot be told by its \
      Message-ID or content that it is the same one.";
-
-/// What a round has looked at in one folder.
-#[derive(Debug, Default)]
-pub(super) struct Looked {
-    is_done: bool,
-    asked: BTreeSet<u32>,
-    /// In this round.
-    read: BTreeSet<u32>,
-    /// Left over by earlier rounds, and not proved to be the letters that were recorded.
-    unproved: BTreeSet<u32>,
-}
-
-impl Looked {
-    /// These are what is under their UIDs now.
-    pub(super) fn reads(&mut self, uids: &[u32]) {
-        self.read.extend(uids);
-        self.unproved.retain(|uid| !self.read.contains(uid));
-    }
-
-    /// Nothing is done to these.
-    pub(super) fn unproved(&self) -> &BTreeSet<u32> {
-        &self.unproved
-    }
-}
 
 /// Whether the folder is another than the one that was read, under the same numbers; it is given a number of its own then.
 /// Before anything is recorded or touched in a round; `has_news`: something is to be.
@@ -75,7 +51,8 @@ pub(super) async fn is_another(
     }
     let (place, now) = (Place::of(work.mailbox, cursor.uid_validity), work.courier.now());
     let memory = &work.courier.inside.fetched;
-    let (says_nothing, is_due) = memory.dates(&place, |dates| (dates.say_nothing, dates.is_due(now)));
+    let (says_nothing, is_due, is_first) =
+        memory.dates(&place, |dates| (dates.say_nothing, dates.is_due(now), dates.is_first()));
     let takes_away = matches!(work.mailbox.fetched, Settings::Delete | Settings::Move(_));
     let is_marked = takes_away && work.unmarked.is_none();
     let resting = memory.unsettled(&place, &work.mailbox.fetched, |unsettled| unsettled.resting(now));
@@ -99,7 +76,15 @@ pub(super) async fn is_another(
     }
     work.looked.unproved = left.into_iter().collect();
     let highest = some.first().map(|one| one.uid);
-    let look = Look { place: place.clone(), some: by_uid(some), tried: by_uid(tried), says_nothing, is_due };
+    let look = Look {
+        place: place.clone(),
+        some: by_uid(some),
+        tried: by_uid(tried),
+        says_nothing,
+        is_due,
+        is_first,
+        has_news,
+    };
     match (look.at(work, shelf).await?, highest) {
         (Came::Another, _) => return Ok(true),
         (Came::Known { there }, Some(highest)) if there < THIN => {
@@ -128,8 +113,9 @@ pub(super) async fn is_another_as_listed(
     let of = place.clone();
     let some = work.courier.read(move |tx| remembered::of(tx, of.on_server(), &listed)).await?;
     let some = by_uid(some);
+    let (tried, is_first, has_news) = (BTreeMap::new(), true, true);
     let look =
-        Look { place: place.clone(), some, tried: BTreeMap::new(), says_nothing: false, is_due: false };
+        Look { place: place.clone(), some, tried, says_nothing: false, is_due: false, is_first, has_news };
     match look.at(work, shelf).await? {
         Came::Another => return Ok(true),
         Came::Known { .. } => memory.dates(&place, |dates| dates.doubt = None),
@@ -153,38 +139,10 @@ struct Look {
     says_nothing: bool,
     /// Those that could not be told are looked at once more.
     is_due: bool,
-}
-
-/// What a letter on the server is to the recorded one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
-    Same,
-    Another,
-    /// Neither has a Message-ID, and it says something else: one alone may be of a server that writes letters anew.
-    Otherwise,
-    /// It does not come, or has nothing by which it could be told.
-    Unsure,
-}
-
-/// What letters of a look are.
-#[derive(Default)]
-struct Found {
-    letters: HashMap<u32, Is>,
-    /// One is another, or so many in a row say something else that no single letter is to blame.
-    is_another: bool,
-    in_a_row: usize,
-}
-
-impl Found {
-    fn take(&mut self, uid: u32, is: Is) {
-        self.letters.insert(uid, is);
-        self.in_a_row = match is {
-            Is::Same => 0,
-            Is::Otherwise => self.in_a_row + 1,
-            Is::Another | Is::Unsure => self.in_a_row,
-        };
-        self.is_another |= is == Is::Another || self.in_a_row >= DECIDE;
-    }
+    /// There was none like it before.
+    is_first: bool,
+    /// Something is to be recorded.
+    has_news: bool,
 }
 
 /// What came of a look.
@@ -211,8 +169,8 @@ impl Look {
         let dates: HashMap<u32, i64> = dates.into_iter().filter_map(|(uid, at)| Some((uid, at?))).collect();
         work.looked.asked = asked;
         let undated = self.undated(work, shelf, &dates).await;
-        let odd = self.odd(work, &dates);
-        let found = self.read(work, shelf, &odd, &undated).await;
+        let says = self.say(work, &dates);
+        let found = self.read(work, shelf, &says, &dates, &undated).await;
         if found.is_another {
             return given_again(work.courier, work.claim, work.mailbox).await.map(|()| Came::Another);
         }
@@ -221,7 +179,7 @@ impl Look {
             let now = work.courier.now();
             work.courier.inside.fetched.dates(&self.place, |dates| dates.looked(now));
         }
-        self.note(work, &dates, &odd, &found.letters).await?;
+        self.note(work, &dates, &says, &found.letters).await?;
         Ok(Came::Known { there: self.some.keys().filter(|uid| dates.contains_key(uid)).count() })
     }
 
@@ -243,60 +201,105 @@ impl Look {
         there
     }
 
-    /// Those of which the server says another date than is known of them. What is left over under the date that is known is proved.
-    fn odd(&self, work: &mut Work<'_>, dates: &HashMap<u32, i64>) -> BTreeSet<u32> {
-        let mut odd = BTreeSet::new();
-        for (uid, one) in self.some.iter().chain(&self.tried) {
-            let Some(at) = dates.get(uid).copied() else { continue };
-            let other = work.courier.inside.fetched.dates(&self.place, |dates| dates.other(*uid));
-            let other = other.filter(|other| other.at == at);
-            let is_proved = at == one.received_at || other.is_some_and(|other| other.is_sure);
-            if is_proved {
-                work.looked.unproved.remove(uid);
-            } else if other.is_none() || self.tried.contains_key(uid) {
-                odd.insert(*uid);
-            }
-        }
-        odd
+    /// What is left over under a date that says that it is the recorded letter is proved.
+    fn say(&self, work: &mut Work<'_>, dates: &HashMap<u32, i64>) -> BTreeMap<u32, Says> {
+        let all = self.some.iter().chain(&self.tried);
+        let recorded = all.map(|(uid, one)| (*uid, one)).collect();
+        let memory = &work.courier.inside.fetched;
+        let says = memory.dates(&self.place, |known| dates::say(&recorded, dates, known));
+        work.looked.unproved.retain(|uid| says.get(uid) != Some(&Says::Same));
+        says
     }
 
-    /// Some of those, until it is decided: the newest by which the folder is known, and the first of what is left over.
+    /// Some of those that are not known by their dates, until it is decided: the newest by which the folder is known, and some of what is left over.
     async fn read(
         &self,
-        work: &Work<'_>,
+        work: &mut Work<'_>,
         shelf: &mut Shelf,
-        odd: &BTreeSet<u32>,
+        says: &BTreeMap<u32, Says>,
+        dates: &HashMap<u32, i64>,
         undated: &BTreeSet<u32>,
     ) -> Found {
         let room = letter::room(&work.courier.desk().store);
+        let memory = &work.courier.inside.fetched;
         let mut found = Found::default();
-        let (mut decided, mut read) = (0, 0);
-        for (uid, one) in self.some.iter().rev().filter(|(uid, _)| odd.contains(uid)) {
+        let (mut decided, mut read, mut same) = (0, 0, 0);
+        // UIDs that are given a second time are the last ones: so many of the newest say it of those that have one date.
+        let enough = if self.is_first { DECIDE } else { 1 };
+        let was_read = memory.dates(&self.place, |dates| dates.newest_read).filter(|_| !self.has_news);
+        for (uid, one) in self.some.iter().rev() {
             if found.is_another || decided == DECIDE || read == READ_MAX {
                 break;
+            }
+            let this = dates.get(uid).map(|at| (*uid, *at));
+            let is_read = match says.get(uid) {
+                None | Some(Says::Known) => continue,
+                Some(Says::Other) => true,
+                Some(Says::Nothing) => same < enough && this != was_read,
+                Some(Says::Same) => false,
+            };
+            if !is_read {
+                same += 1;
+                continue;
             }
             let is = self.what_it_is(work, shelf, one, &room).await;
             found.take(*uid, is);
             read += 1;
-            decided += usize::from(is == Is::Same);
+            if is == Is::Same {
+                if same == 0 {
+                    memory.dates(&self.place, |dates| dates.newest_read = this);
+                }
+                (decided, same) = (decided + 1, same + 1);
+            }
         }
-        // What could not be told keeps none of the others waiting.
-        let unsure = work.courier.inside.fetched.dates(&self.place, |dates| dates.unsure.clone());
-        let is_next = |uid: &u32| self.is_due || !unsure.contains(uid);
-        let left =
-            self.tried.iter().filter(|(uid, _)| (odd.contains(uid) || undated.contains(uid)) && is_next(uid));
+        let left = self.left(work, says, dates, undated);
+        let by_date = says.iter().rev().filter(|(_, says)| **says == Says::Same);
+        let newest: Vec<u32> = by_date.map(|(uid, _)| *uid).take(DECIDE).collect();
+        let (mut left_read, mut proved) = (0, BTreeSet::new());
         found.in_a_row = 0;
-        for (uid, one) in left.take(LEFT_READ_MAX) {
-            if found.is_another {
+        for (one, has_recorded_date) in left {
+            if found.is_another || left_read == LEFT_READ_MAX {
                 break;
             }
-            let is = match found.letters.get(uid) {
+            let by_date = newest.iter().filter(|uid| **uid > one.uid).count();
+            if has_recorded_date && by_date + found.same_above(one.uid) >= DECIDE {
+                proved.insert(one.uid);
+                continue;
+            }
+            let is = match found.letters.get(&one.uid) {
                 Some(is) => *is,
                 None => self.what_it_is(work, shelf, one, &room).await,
             };
-            found.take(*uid, is);
+            found.take(one.uid, is);
+            left_read += 1;
+        }
+        if !found.is_another {
+            work.looked.unproved.retain(|uid| !proved.contains(uid));
         }
         found
+    }
+
+    /// Of what is left over, what no date proves: under the recorded date, which says nothing, from the newest on, as those under lower
+    /// UIDs are the recorded letters when the newest are; then under others, or under none.
+    fn left(
+        &self,
+        work: &Work<'_>,
+        says: &BTreeMap<u32, Says>,
+        dates: &HashMap<u32, i64>,
+        undated: &BTreeSet<u32>,
+    ) -> Vec<(&Remembered, bool)> {
+        // What could not be told keeps none of the others waiting.
+        let unsure = work.courier.inside.fetched.dates(&self.place, |dates| dates.unsure.clone());
+        let is_open = |uid: &u32| match says.get(uid) {
+            Some(says) => *says != Says::Same,
+            None => undated.contains(uid),
+        };
+        let open = self.tried.values().filter(|one| is_open(&one.uid));
+        let open = open.filter(|one| self.is_due || !unsure.contains(&one.uid));
+        let (of_its_date, others): (Vec<_>, Vec<_>) =
+            open.partition(|one| dates.get(&one.uid) == Some(&one.received_at));
+        let of_its_date = of_its_date.into_iter().rev().map(|one| (one, true));
+        of_its_date.chain(others.into_iter().map(|one| (one, false))).collect()
     }
 
     async fn what_it_is(
@@ -342,22 +345,29 @@ impl Look {
         &self,
         work: &mut Work<'_>,
         dates: &HashMap<u32, i64>,
-        odd: &BTreeSet<u32>,
+        says: &BTreeMap<u32, Says>,
         found: &HashMap<u32, Is>,
     ) -> Result<(), Broke> {
         let is_same = |uid: &u32| found.get(uid) == Some(&Is::Same);
-        let same = odd.iter().chain(self.tried.keys()).filter(|uid| is_same(uid)).count();
-        let any = same > 0;
+        let same = found.keys().filter(|uid| is_same(uid)).count();
         work.looked.unproved.retain(|uid| !is_same(uid));
         let is_unsure = |uid: &u32| self.tried.contains_key(uid) && !is_same(uid);
         let unsure: Vec<u32> = found.keys().copied().filter(is_unsure).collect();
+        let recorded_at = |uid: &u32| self.some.get(uid).or(self.tried.get(uid)).map(|one| one.received_at);
+        let of_another_date = says.iter().filter(|(_, says)| **says != Says::Same);
+        let others: Vec<(u32, i64)> = of_another_date
+            .filter_map(|(uid, _)| Some((*uid, *dates.get(uid)?)))
+            .filter(|(uid, at)| recorded_at(uid) != Some(*at))
+            .collect();
         work.courier.inside.fetched.dates(&self.place, |known| {
             // Of a letter that is the same it says a third date, or of none at all when it came.
-            let third = |uid: &u32| known.other(*uid).is_some_and(|other| dates.get(uid) != Some(&other.at));
+            let third = |uid: &u32, at: i64| known.other(*uid).is_some_and(|other| other.at != at);
             let has_none = dates.is_empty() && same >= DECIDE;
-            known.say_nothing |= has_none || odd.iter().any(|uid| is_same(uid) && third(uid));
-            let said = odd.iter().filter(|_| any).filter_map(|uid| Some((*uid, *dates.get(uid)?)));
-            said.for_each(|(uid, at)| known.note(uid, Other { at, is_sure: is_same(&uid) }));
+            known.say_nothing |= has_none || others.iter().any(|(uid, at)| is_same(uid) && third(uid, *at));
+            for (uid, at) in others.iter().copied().filter(|_| same > 0) {
+                let was_sure = known.other(uid) == Some(Other { at, is_sure: true });
+                known.note(uid, Other { at, is_sure: was_sure || is_same(&uid) });
+            }
             known.unsure = known.unsure.iter().chain(&unsure).copied().filter(|uid| !is_same(uid)).collect();
         });
         if !unsure.is_empty() {

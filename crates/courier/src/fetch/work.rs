@@ -3,8 +3,8 @@ use super::copies::Fresh;
 use super::shelf::{Names, Opened, Shelf};
 use super::trials::Trials;
 use super::{
-    BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, mark, plan, restored, room, still_held, store,
-    take,
+    BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, looked, mark, plan, restored, room, still_held,
+    store, take,
 };
 use crate::Courier;
 use crate::connect;
@@ -28,7 +28,7 @@ pub(super) struct Work<'a> {
     /// Its numbers are those of other letters than were recorded: nothing is done to them before it is read anew.
     pub is_another: bool,
     /// How that was looked into.
-    pub looked: restored::Looked,
+    pub looked: looked::Looked,
     /// What was stored in this round, and need not be read back before it is taken from the server.
     pub fresh: Fresh,
     /// Something came from this folder in this round.
@@ -58,7 +58,7 @@ impl<'a> Work<'a> {
             trials: Trials::new(),
             asks_again: false,
             is_another: false,
-            looked: restored::Looked::default(),
+            looked: looked::Looked::default(),
             fresh: Fresh::default(),
             has_fetched: false,
             has_compared: false,
@@ -215,7 +215,7 @@ impl<'a> Work<'a> {
 
     async fn mark(&mut self, shelf: &mut Shelf, cursor: &Cursor) {
         if self.unmarked.is_none() {
-            let (validity, without, fresh) = (cursor.uid_validity, self.looked.unproved(), &self.fresh);
+            let (validity, without, fresh) = (cursor.uid_validity, &self.looked.unproved, &self.fresh);
             let (courier, claim, mailbox) = (self.courier, self.claim, self.mailbox);
             let marked = mark::settle(courier, claim, shelf, mailbox, validity, without, fresh).await;
             self.unmarked = marked.err();

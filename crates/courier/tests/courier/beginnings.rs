@@ -191,9 +191,9 @@ async fn a_mailbox_that_is_added_again_goes_on_and_begins_now_at_another_account
 async fn another_port_is_the_same_mailbox_also_for_rows_that_have_one() {
     let (stage, imap, by_tls) = (Stage::new(), PretendImap::start().await, PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Nothing);
-    for name in names(1, 5) {
-        imap.deliver(NOON, letter(&name));
-        by_tls.deliver(NOON, letter(&name));
+    for (name, second) in names(1, 5).into_iter().zip(1..) {
+        imap.deliver(NOON + second * 1000, letter(&name));
+        by_tls.deliver(NOON + second * 1000, letter(&name));
     }
     assert_eq!(fetched(&stage).await, 5);
     let with_port = "UPDATE numbering SET place = place || ':' || $1";

@@ -84,8 +84,8 @@ async fn what_is_damaged_here_is_mended_before_it_is_taken_from_the_server_or_st
     for fetched in [Fetched::Delete, Fetched::Move("Done".into())] {
         let (stage, imap) = (Stage::new(), PretendImap::start().await);
         stage.fetched_from(imap.address, StartFrom::Everything, fetched.clone());
-        for name in names(1, 6) {
-            imap.deliver(NOON - HOUR, letter(&name));
+        for (name, second) in names(1, 6).into_iter().zip(1..) {
+            imap.deliver(NOON - HOUR + second * 1000, letter(&name));
         }
         imap.state().stuck = [2, 3, 4, 5].into();
         short(&stage).await;
@@ -141,10 +141,13 @@ async fn what_came_again_is_read_back_as_the_letter_that_it_is() {
     let again =
         [b"Received: from mx by store; Tue, 24 Nov 2026 11:30:00 +0000\r\n", &letter("letter 001")[..]];
     imap.deliver(NOON - HOUR, letter("letter 001"));
-    imap.deliver(NOON - HOUR, again.concat());
+    imap.deliver(NOON - HOUR / 2, again.concat());
     imap.state().stuck = [1, 2].into();
     short(&stage).await;
     assert_eq!((there(&imap), stage.inbox().len()), (vec![1, 2], 1));
+    // The second has a date of its own, under which it is seen to be that letter.
+    stage.clock.advance(2 * HOUR);
+    short(&stage).await;
     spoil(&stage, "letter 001");
     {
         let mut state = imap.state();
@@ -169,8 +172,8 @@ async fn what_came_again_is_read_back_as_the_letter_that_it_is() {
 async fn a_damaged_letter_at_which_the_link_breaks_keeps_none_of_the_others_back() {
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Delete);
-    for name in names(1, 4) {
-        imap.deliver(NOON - HOUR, letter(&name));
+    for (name, second) in names(1, 4).into_iter().zip(1..) {
+        imap.deliver(NOON - HOUR + second * 1000, letter(&name));
     }
     imap.state().stuck = [2, 3].into();
     short(&stage).await;

@@ -26,6 +26,7 @@ mod mended;
 mod moved;
 mod names_given_again;
 mod odd;
+mod one_date;
 mod poisoned;
 mod pop3;
 mod pretend;

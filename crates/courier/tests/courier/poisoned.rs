@@ -20,8 +20,8 @@ async fn stage(letters: u32) -> (Stage, PretendImap) {
     let (stage, imap) = (Stage::new(), PretendImap::start().await);
     stage.fetched_from(imap.address, StartFrom::Everything, Fetched::Delete);
     stage.write(|tx| Ok(tx.execute("UPDATE mailbox SET batch = 100", params![])?));
-    for name in names(1, letters) {
-        imap.deliver(NOON - HOUR, letter(&name));
+    for (name, second) in names(1, letters).into_iter().zip(1..) {
+        imap.deliver(NOON - HOUR + second * 1000, letter(&name));
     }
     (stage, imap)
 }

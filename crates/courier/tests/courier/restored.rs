@@ -67,8 +67,8 @@ async fn a_folder_whose_new_number_could_not_be_written_down_is_read_anew_by_the
 async fn a_doubt_lasts_until_a_listing_has_answered_it() {
     for is_other in [true, false] {
         let (stage, imap) = stage().await;
-        for name in names(1, 20) {
-            imap.deliver(NOON + MINUTE, letter(&name));
+        for (name, second) in names(1, 20).into_iter().zip(1..) {
+            imap.deliver(NOON + second * 1000, letter(&name));
         }
         assert_eq!((fetched(&stage).await, unaccounted(&stage)), (20, 0));
         is_restored(&imap, if is_other { 3 } else { 5 });
@@ -76,8 +76,8 @@ async fn a_doubt_lasts_until_a_listing_has_answered_it() {
             imap.deliver(NOON + 5 * MINUTE, letter(&name));
         }
         imap.state().uid_next = 21;
-        for name in names(23, 34) {
-            imap.deliver(NOON + 6 * MINUTE, letter(&name));
+        for (name, second) in names(23, 34).into_iter().zip(1..) {
+            imap.deliver(NOON + 6 * MINUTE + second * 1000, letter(&name));
         }
         let before = read(&imap);
         stage.clock.advance(MINUTE / 2);
