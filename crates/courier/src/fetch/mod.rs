@@ -18,6 +18,7 @@ mod mark;
 mod memory;
 mod names;
 mod numbering;
+mod older;
 mod once;
 mod plan;
 mod pop3;

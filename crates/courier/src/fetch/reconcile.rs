@@ -2,11 +2,12 @@
 //! lists are compared when these differ or something has come, once an hour, and when a person asks. A server that counts its changes (CONDSTORE,
 //! RFC 7162) spares itself the hourly listing of a folder in which there were none. What is found to be unaccounted is
 //! fetched when a person asks for it, by the way of all mail, so that nothing is doubled.
+use super::older::{Dated, older};
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
-use super::{BATCHES_PER_LEG, Broke, Tally, plan, still_held};
+use super::{BATCHES_PER_LEG, Broke, Tally, still_held};
 use super::{listing, restored};
-use crate::trouble::{STORE_CODE, Trouble};
+use crate::trouble::STORE_CODE;
 use desk::intake::inbox;
 use desk::intake::on_server::{self, Place};
 use desk::mailboxes::balance::{self, Asked, Balance, Compared, Counts, Older};
@@ -14,7 +15,7 @@ use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::{Mailbox, Protocol};
 use desk::mailboxes::put_off::PutOff;
 use desk::mailboxes::uid_set::UidSet;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 /// What changes on the desk alone (a row that is lost, a cursor that is moved) shows by then.
@@ -76,7 +77,7 @@ pub(super) async fn run(
             Some(further) => cursor = further,
             None => return Ok(cursor),
         }
-        sum = compare(work, shelf, &whole, &cursor).await?;
+        sum = compare(work, shelf, &whole, &cursor, asked).await?;
     }
     if restored::is_another_as_listed(work, shelf, &whole, &cursor).await? {
         return Ok(cursor); // the next round reads it anew
@@ -174,7 +175,7 @@ async fn list(
 ) -> Result<Option<(Whole, Sum)>, Broke> {
     let compared = async {
         let whole = listing::whole(work, shelf, cursor, asked != Asked::Nothing).await?;
-        let sum = compare(work, shelf, &whole, cursor).await?;
+        let sum = compare(work, shelf, &whole, cursor, asked).await?;
         Ok((whole, sum))
     };
     let trouble = match compared.await {
@@ -250,7 +251,13 @@ struct Sum {
     unaccounted: Vec<u32>,
 }
 
-async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cursor) -> Result<Sum, Broke> {
+async fn compare(
+    work: &Work<'_>,
+    shelf: &mut Shelf,
+    whole: &Whole,
+    cursor: &Cursor,
+    asked: Asked,
+) -> Result<Sum, Broke> {
     let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
     let uids = whole.uids.clone();
     let read = work.courier.read(move |tx| {
@@ -265,7 +272,7 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
         |uid: &u32| *uid <= cursor.uid_last || whole.untold.contains(uid) || put_off.contains_key(uid);
     let (passed, waiting): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(is_passed);
     let was_there: Vec<u32> = passed.iter().copied().filter(|uid| *uid <= cursor.start_after_uid).collect();
-    let Dated { older, proved } = older(work, shelf, cursor, was_there).await?;
+    let Dated { older, proved } = older(work, shelf, cursor, was_there, asked == Asked::Fetch).await?;
     let unaccounted: Vec<u32> = passed.iter().copied().filter(|uid| !older.contains(uid)).collect();
     let counts = Counts {
         held,
@@ -276,51 +283,6 @@ async fn compare(work: &Work<'_>, shelf: &mut Shelf, whole: &Whole, cursor: &Cur
     };
     let older = UidSet::among(&whole.uids, |uid| proved.contains(&uid));
     Ok(Sum { counts, older, unaccounted })
-}
-
-/// Messages that are older than *Start From* says.
-#[derive(Default)]
-struct Dated {
-    older: HashSet<u32>,
-    /// Those of them of which the server has said when they came. Of the others it was searched by date, and did not name them.
-    proved: HashSet<u32>,
-}
-
-/// Dates that are asked for in one comparison of what a search by date has left out: it is believed as far as that once, and
-/// the next comparison asks for more.
-const DATES_MAX: usize = 100_000;
-
-/// Of messages that were there when reading began, those that are older than *Start From* says now. One whose date is not
-/// known is not.
-async fn older(work: &Work<'_>, shelf: &mut Shelf, cursor: &Cursor, uids: Vec<u32>) -> Result<Dated, Broke> {
-    let Some(from_at) = work.rules.from_at else { return Ok(Dated::default()) };
-    let (id, folder, validity) = (work.mailbox.id, cursor.folder.clone(), cursor.uid_validity);
-    let read = work.courier.read(move |tx| balance::older(tx, id, &folder, validity, Some(from_at)));
-    let known = read.await?;
-    let unsure: Vec<u32> = uids.iter().copied().filter(|uid| !known.contains(*uid)).collect();
-    let mut older: HashSet<u32> = uids.into_iter().collect();
-    if unsure.is_empty() {
-        return Ok(Dated { proved: older.clone(), older });
-    }
-    let said = |error: wire::Error| -> Trouble { work.said(&error) };
-    let near = shelf.perhaps_since(&unsure, from_at.saturating_sub(plan::SLACK_MS)).await.map_err(said)?;
-    let near: HashSet<u32> = near.into_iter().collect();
-    // The newest first: they are the ones that may be wanted.
-    let mut left_out: Vec<u32> = unsure.iter().rev().copied().filter(|uid| !near.contains(uid)).collect();
-    let believed = left_out.split_off(left_out.len().min(DATES_MAX));
-    let mut asked: Vec<u32> = near.into_iter().chain(left_out).collect();
-    asked.sort_unstable();
-    let dates = shelf.dates(&asked).await.map_err(said)?;
-    for uid in asked {
-        if work.rules.wants(dates.get(&uid).copied().flatten()) {
-            older.remove(&uid);
-        }
-    }
-    let mut proved = older.clone();
-    believed.iter().for_each(|uid| {
-        proved.remove(uid);
-    });
-    Ok(Dated { older, proved })
 }
 
 async fn keep(
@@ -365,7 +327,7 @@ fn reason(sum: &Sum, whole: &Whole, put_off: &BTreeMap<u32, PutOff>) -> String {
             "The server lists what is missing, and did not tell of it when it was asked for what is new."
         }
         _ => {
-            "Reading has gone past what is missing: Start From was changed after reading began, the server left it out when it \
+            "Reading has gone past what is missing: Start From was changed after reading began, the mail server was restored from its backup, the server left it out when it \
              was searched by date or did not give it out when it was asked for, the desk was restored from an older backup, or rows of the database were lost."
         }
     };

@@ -3,7 +3,7 @@
 use crate::pretend_imap::PretendImap;
 use crate::stage::{NOON, Stage, letter, names};
 use courier::fetch;
-use desk::mailboxes::balance;
+use desk::mailboxes::balance::{self, Asked};
 use desk::mailboxes::mailbox::{Fetched, StartFrom};
 
 const MINUTE: i64 = 60_000;
@@ -157,4 +157,74 @@ async fn a_server_that_writes_into_letters_without_names_has_no_other_folder() {
         assert_eq!(read(&imap), before + 6 + 1, "they were looked into: {:?}", imap.log());
         assert_eq!((stage.tickets(), unaccounted(&stage)), (alarms(1, 7), 0));
     }
+}
+
+fn older(stage: &Stage) -> i64 {
+    let found = stage.read(|tx| balance::find(tx, stage.mailbox_id, "INBOX"));
+    found.expect("the folder was compared").counts.older
+}
+async fn fetched_as_unaccounted(stage: &Stage) -> usize {
+    let (by, mailbox) = (stage.by(), stage.mailbox());
+    stage.write(|tx| balance::ask(tx, &by, &mailbox, Asked::Fetch));
+    fetched(stage).await
+}
+
+/// Nothing was recorded yet by which the folder could be known, and its new mail has numbers of what was older than the start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_mail_under_numbers_of_older_mail_is_unaccounted_on_a_server_that_was_restored() {
+    for is_restarted in [false, true] {
+        let (mut stage, imap) = stage().await;
+        stage.fetched_from(imap.address, StartFrom::Now, Fetched::Nothing);
+        for (name, second) in names(1, 30).into_iter().zip(1..) {
+            imap.deliver(NOON - 60 * MINUTE + second * 1000, letter(&name));
+        }
+        assert_eq!((fetched(&stage).await, older(&stage)), (0, 30));
+        let dates = || imap.log().iter().filter(|line| line.ends_with("(UID INTERNALDATE)")).count();
+        let before = dates();
+        stage.clock.advance(61 * MINUTE);
+        assert_eq!((fetched(&stage).await, older(&stage)), (0, 30));
+        assert!(imap.log().iter().any(|line| line.ends_with("UID FETCH 21:30 (UID INTERNALDATE)")));
+        assert_eq!(dates(), before + 1, "the newest ten: {:?}", imap.log());
+
+        is_restored(&imap, 25);
+        for (name, second) in names(31, 37).into_iter().zip(1..) {
+            imap.deliver(NOON + 62 * MINUTE + second * 1000, letter(&name));
+        }
+        if is_restarted {
+            stage.courier = stage.another(courier::Process::named("test:restarted"));
+        }
+        stage.clock.advance(2 * MINUTE);
+        assert_eq!(fetched(&stage).await, 2, "those behind what was there");
+        assert_eq!((older(&stage), unaccounted(&stage)), (25, 5), "{:?}", imap.log());
+        assert_eq!(fetched_as_unaccounted(&stage).await, 5);
+        assert_eq!((older(&stage), unaccounted(&stage)), (25, 0));
+        assert_eq!(stage.tickets(), names(31, 37));
+        stage.clock.advance(61 * MINUTE);
+        assert_eq!((fetched(&stage).await, older(&stage), unaccounted(&stage)), (0, 25, 0));
+    }
+}
+
+/// Old mail was moved in behind it, so that the newest do not show it. One of which no date is told now stays what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_found_to_be_older_is_asked_for_its_date_again_when_a_person_asks() {
+    let (stage, imap) = stage().await;
+    stage.fetched_from(imap.address, StartFrom::Now, Fetched::Nothing);
+    for (name, second) in names(1, 30).into_iter().zip(1..) {
+        imap.deliver(NOON - 60 * MINUTE + second * 1000, letter(&name));
+    }
+    assert_eq!((fetched(&stage).await, older(&stage)), (0, 30));
+    is_restored(&imap, 5);
+    for name in names(31, 33) {
+        imap.deliver(NOON + MINUTE, letter(&name));
+    }
+    for (name, second) in names(101, 120).into_iter().zip(1..) {
+        imap.deliver(NOON - 90 * MINUTE + second * 1000, letter(&name));
+    }
+    imap.state().uid_next = 31;
+    imap.state().undated = [2, 28].into();
+    stage.clock.advance(2 * MINUTE);
+    assert_eq!((fetched(&stage).await, older(&stage), unaccounted(&stage)), (0, 28, 0));
+    assert_eq!(fetched_as_unaccounted(&stage).await, 3);
+    assert_eq!((older(&stage), unaccounted(&stage)), (25, 0));
+    assert_eq!(stage.tickets(), names(31, 33));
 }
