@@ -115,7 +115,7 @@ impl InFolders<'_> {
         let (mut opened, mut names) = self.open(mailbox, link).await?;
         let Some(Link { shelf, settling, .. }) = link else { return Ok(None) };
         let mut work = Work::new(courier, self.claim, mailbox, chosen_at).await;
-        work.trials.know(put_off, asked == Asked::Fetch);
+        work.trials.know(put_off, asked == Asked::Fetch, mailbox.failures);
         let rest = settling.remove(&settled(mailbox));
         let rests = rest.as_ref().is_some_and(|rest| rest.until > courier.now());
         work.unmarked = rest.as_ref().filter(|_| rests).map(|rest| Broke::Trouble(rest.trouble.clone()));

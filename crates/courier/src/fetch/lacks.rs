@@ -1,4 +1,5 @@
 //! What a round that brought mail in could not do all the same: it is told, and stops nothing.
+use super::trials;
 use crate::trouble::{TRIES_AGAIN, Trouble, sentence};
 use desk::mailboxes::mailbox::{Fetched, LISTED_ANEW, Mailbox, NOT_DELIVERED, NOT_SETTLED, SOME_FOLDERS};
 use desk::mailboxes::put_off::PutOff;
@@ -77,7 +78,12 @@ impl Lack {
             1 => "One letter is".to_owned(),
             many => format!("{many} letters are"),
         };
-        let reason = format!("{count} asked for again for a while, and then left on the server: {why}");
+        let until = match put_off.values().any(trials::is_given_up) {
+            true => "for a while, and then left on the server",
+            false if put_off.len() == 1 => "after all others, until the server gives it out",
+            false => "after all others, until the server gives them out",
+        };
+        let reason = format!("{count} asked for again {until}: {why}");
         let remedy = "Nothing is to be done; what came behind is fetched.";
         Some(Lack::new(folder, What::Letters, Trouble::new(Class::Retry, NOT_DELIVERED, reason, remedy)))
     }

@@ -30,6 +30,7 @@ mod store;
 mod take;
 mod transfers;
 mod trials;
+mod turns;
 mod work;
 
 pub(crate) use follow::fetching_for;
@@ -118,6 +119,8 @@ type Settings = (String, Protocol, ServerSide);
 pub(crate) struct Tally {
     pub new: usize,
     pub known: usize,
+    /// It ended by a pause that the server asks for at one letter, while others come.
+    pub serves: bool,
 }
 
 /// How a round ended.
@@ -280,6 +283,7 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
     let Some((mailbox, balances)) = read.await? else { return Ok(None) };
     let next_at = now.saturating_add(mailbox.frequency_s.max(1) * 1000);
     let next_at = reconcile::compares_at(&mailbox, &balances, now).map_or(next_at, |at| at.min(next_at));
+    let serves = matches!(end, End::Trouble(trouble) if tally.serves && trouble.retry_after_ms.is_some());
     let round = match end {
         End::Done => Round::Done { mail: tally.new > 0, next_at },
         End::Partly(lacks) => {
@@ -296,7 +300,7 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
         End::Trouble(trouble) => {
             let next_at = match trouble.code.as_str() {
                 NO_ROOM => now.saturating_add(RETRY_MS_MIN),
-                _ => trouble.next_at(courier, mailbox.failures),
+                _ => trouble.next_at(courier, if serves { 0 } else { mailbox.failures }),
             };
             trouble.round(next_at)
         }
@@ -313,9 +317,12 @@ async fn settle(courier: &Courier, claim: &Claim, tally: Tally, end: &End) -> de
         }
         End::Stopped | End::Trouble(_) | End::Lost => None,
     };
-    let next_at = round.next_at();
+    let (next_at, is_trouble) = (round.next_at(), matches!(end, End::Trouble(_)));
     let is_ours = courier
         .write(move |tx| {
+            if is_trouble {
+                mailbox::note_before_end(tx, &claim, tally.new > 0, serves, now)?;
+            }
             let is_ours = mailbox::settle(tx, &claim, &round, now)?;
             if let Some(troubles) = troubles.as_ref().filter(|_| is_ours) {
                 balance::note_troubles(tx, claim.mailbox_id, troubles)?;

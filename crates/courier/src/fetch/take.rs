@@ -4,7 +4,7 @@ use super::batch::{Batch, Content, Open, Taken};
 use super::plan::{self, Rules};
 use super::shelf::{Names, Shelf};
 use super::transfers::Transfer;
-use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, is_blank};
+use super::trials::{self, PUT_OFF_ALONE_MS, PUT_OFF_MS, Trials, concerns_messages, is_blank, spread};
 use super::{Broke, room};
 use crate::Courier;
 use crate::connect;
@@ -18,8 +18,6 @@ use tokio::sync::{mpsc, watch};
 use wire::imap::Fetched;
 use wire::letter::Room;
 
-/// Messages that are tried to see whether the server works.
-const LOOKED_AT: usize = 4;
 /// To see that a message comes no more of it is needed.
 const LOOK_BYTES_MAX: u64 = 64 * 1024;
 /// A server that delivers none of them in this time is ill.
@@ -39,6 +37,10 @@ pub(super) struct Taker<'a> {
     refused: BTreeSet<u32>,
     /// They are asked for because a person wants that.
     asks_again: bool,
+    /// All others were asked for before.
+    is_last: bool,
+    /// A letter has come in this round.
+    came: bool,
 }
 
 /// What came of asking for one message.
@@ -76,7 +78,15 @@ impl<'a> Taker<'a> {
             room,
             refused,
             asks_again: false,
+            is_last: false,
+            came: false,
         }
+    }
+
+    /// Behind all others, or not, after a letter has come in this round, or has not.
+    pub(super) fn in_turn(mut self, is_last: bool, came: bool) -> Self {
+        (self.is_last, self.came) = (is_last, came);
+        self
     }
 
     /// For messages that reading has gone past: they say nothing of the server while nothing else is there to ask it for.
@@ -96,7 +106,9 @@ impl<'a> Taker<'a> {
     ) -> Result<(), Broke> {
         let mut open = Open::new(self.cursor);
         let mut end = Ok(());
-        for chunk in uids.chunks(self.batch) {
+        // Which of several it asks for a pause at, a server does not always say.
+        let at_once = if self.trials.has_late() { 1 } else { self.batch };
+        for chunk in uids.chunks(at_once) {
             if *stop.borrow() {
                 break;
             }
@@ -299,7 +311,9 @@ impl<'a> Taker<'a> {
         without: &BTreeSet<u32>,
     ) -> Result<bool, Broke> {
         let Ok(mut listed) = shelf.uids_since(0).await else { return Ok(false) };
-        listed.retain(|uid| !without.contains(uid) && !self.refused.contains(uid));
+        // Nor those at which it asks for a pause.
+        let says_nothing = |uid: &u32| self.refused.contains(uid) || self.trials.is_late(*uid);
+        listed.retain(|uid| !without.contains(uid) && !says_nothing(uid));
         if self.asks_again && listed.is_empty() {
             return Ok(true);
         }
@@ -333,6 +347,7 @@ impl<'a> Taker<'a> {
     /// What becomes of an answer: recorded, recorded as left on the server, or passed as old.
     fn sort(&mut self, open: &mut Open, fetched: Fetched) {
         self.transfer.came();
+        self.came |= !matches!(fetched, Fetched::Missing { .. });
         let (uid, at, content) = match fetched {
             Fetched::Message { uid, internal_date_at, letter } => {
                 (uid, internal_date_at, Content::Raw(letter))
@@ -357,9 +372,9 @@ impl<'a> Taker<'a> {
 
     /// Where the server asks for a pause at one message, that one is remembered.
     async fn broke_at(&mut self, uid: Option<&u32>, error: &wire::Error) -> Broke {
-        if let Some(uid) = uid.filter(|_| error.retry_after_ms().is_some()) {
-            let reason = trials::undelivered(Some(error), false);
-            self.trials.stands_in_the_way(*uid, &reason, self.courier.now());
+        if let Some(uid) = uid {
+            let (came, is_last) = (self.came, self.is_last || self.asks_again);
+            self.trials.stands_in_the_way(*uid, error, self.courier.now(), came, is_last);
         }
         self.broke(error).await
     }
@@ -375,15 +390,6 @@ impl<'a> Taker<'a> {
     }
 }
 
-/// Some of these, the newest and the oldest among them.
-fn spread(uids: &[u32]) -> Vec<u32> {
-    let last = uids.len().saturating_sub(1);
-    let mut some: Vec<u32> =
-        (0..LOOKED_AT).filter_map(|at| uids.get(last - last * at / (LOOKED_AT - 1)).copied()).collect();
-    some.dedup();
-    some
-}
-
 pub(super) async fn one(shelf: &mut Shelf, uid: u32, room: &Room) -> wire::Result<Fetched> {
     let mut found = Fetched::Missing { uid };
     let mut fetch = shelf.fetch(&[uid], room).await?;
@@ -391,15 +397,4 @@ pub(super) async fn one(shelf: &mut Shelf, uid: u32, room: &Room) -> wire::Resul
         found = fetched;
     }
     Ok(found)
-}
-
-/// The server answered, or broke off, because of what was asked for; not a pause it asks for, a sign-in, a link that was
-/// never there, or our own disk.
-fn concerns_messages(error: &wire::Error) -> bool {
-    match error.kind() {
-        _ if error.is_unkept() => false,
-        wire::Kind::Rejected | wire::Kind::Broken => true,
-        wire::Kind::Transient { retry_after_ms: None } => error.tried() == wire::FETCHING,
-        wire::Kind::Transient { retry_after_ms: Some(_) } | wire::Kind::Unauthorized => false,
-    }
 }

@@ -7,6 +7,8 @@ use wire::letter::Letter;
 
 /// Messages that a server lists and does not deliver are looked into one by one, but not more of them in one round.
 const SKIPS_MAX: usize = 10;
+/// Messages that are tried to see whether the server works.
+const LOOKED_AT: usize = 4;
 /// Each may cost a sign-in.
 const HALVINGS_MAX: usize = 30;
 /// So long a message that does not come for now is asked for again: less than what the desk takes for lasting.
@@ -19,12 +21,17 @@ pub(super) const PUT_OFF_ALONE_MS: i64 = 24 * 60 * 60_000;
 /// of news every second is not asked for it as often.
 const PAUSE_MS: std::ops::RangeInclusive<i64> = 30_000..=5 * 60_000;
 
-/// A server that asks for a pause at one message for so long, each time at this one, does it because of this one.
-const IN_THE_WAY_MS: i64 = 2 * 60_000;
-
-/// So long it is left out then: longer than a round that fails waits for the next one, with all its jitter.
+/// So long one at which the server asks for a pause is left out when the others have come, besides that pause; less where there are several, of
+/// which one is asked for at a time.
 const OUT_OF_THE_WAY_MS: i64 = 18 * 60_000;
-const _: () = assert!(OUT_OF_THE_WAY_MS > crate::trouble::RETRY_MS_MAX);
+const OUT_OF_THE_WAY_MS_MIN: i64 = 5 * 60_000;
+const _: () = assert!(
+    OUT_OF_THE_WAY_MS_MIN > crate::trouble::RETRY_MS_MIN * 5 / 4,
+    "a round that follows comes between"
+);
+
+/// Begins what is said of one at which the server asks for a pause, and tells those from the others.
+const ASKS_FOR_A_PAUSE: &str = "The server asks for a pause when it is asked for this one.";
 
 /// What does not come in a round, and how much of that is borne.
 #[derive(Debug)]
@@ -44,6 +51,14 @@ pub(super) struct Trials {
     is_changed: bool,
     /// A person wants them now.
     is_pressed: bool,
+    /// The same of those at which the server asks for a pause: not again when it has done so.
+    presses_late: bool,
+    /// This one is asked for later in this round: reading stands before it too.
+    pub left_before: Option<u32>,
+    /// The highest that has come of what is listed behind the cursor.
+    pub came_to: u32,
+    /// The server has asked for a pause at a letter while others come: it is that one's, and no failure of the mailbox.
+    pub serves: bool,
 }
 impl Trials {
     pub(super) fn new() -> Trials {
@@ -56,11 +71,16 @@ impl Trials {
             kept: BTreeMap::new(),
             is_changed: false,
             is_pressed: false,
+            presses_late: false,
+            left_before: None,
+            came_to: 0,
+            serves: false,
         }
     }
     /// What earlier rounds have put off.
-    pub(super) fn know(&mut self, kept: BTreeMap<u32, PutOff>, is_pressed: bool) {
+    pub(super) fn know(&mut self, kept: BTreeMap<u32, PutOff>, is_pressed: bool, failures: i64) {
         (self.kept, self.is_pressed, self.is_changed) = (kept, is_pressed, false);
+        self.presses_late = is_pressed && failures == 0;
     }
     /// Whether a part of several that did not come is asked for by halves.
     pub(super) fn may_halve(&mut self) -> bool {
@@ -73,7 +93,8 @@ impl Trials {
     }
     /// How far reading may have come, when it has come to this UID.
     pub(super) fn as_far(&self, uid: u32) -> u32 {
-        self.put_off.first().map_or(uid, |first| uid.min(first.saturating_sub(1)))
+        let stands = self.put_off.first().into_iter().chain(&self.left_before).min();
+        stands.map_or(uid, |first| uid.min(first.saturating_sub(1)))
     }
     /// The highest of these (ascending) that was there.
     pub(super) fn last_there(&self, uids: &[u32]) -> u32 {
@@ -89,15 +110,52 @@ impl Trials {
         self.is_changed = true;
         age < most_ms
     }
-    /// The server asks for a pause at this one, which stands before all others. When it has done so for a while, the others are to
-    /// come meanwhile.
-    pub(super) fn stands_in_the_way(&mut self, uid: u32, said: &str, now: i64) {
+    /// The server asks for a pause at this one. It is asked for behind all others from now on; only where the server does so for the first time,
+    /// after letters have come in this round, it may be by their number, and this one is the next. `is_last`: the others came before.
+    pub(super) fn stands_in_the_way(
+        &mut self,
+        uid: u32,
+        error: &wire::Error,
+        now: i64,
+        came: bool,
+        is_last: bool,
+    ) {
+        let Some(pause) = error.retry_after_ms() else { return };
         let since = self.kept.get(&uid).map(|one| one.since.min(now));
-        let is_long = since.is_some_and(|since| now.saturating_sub(since) >= IN_THE_WAY_MS);
-        // Such a round fails, and the next one is due by the mailbox's back-off.
-        let next_at = if is_long { now.saturating_add(OUT_OF_THE_WAY_MS) } else { now };
-        self.kept.insert(uid, PutOff { since: since.unwrap_or(now), said: said.to_owned(), next_at });
+        let is_first = since.is_none() && came && !self.has_late();
+        let shows = came || uid < self.came_to;
+        self.serves |= shows;
+        let said = format!("{ASKS_FOR_A_PAUSE}{}", answer(Some(error), false));
+        let next_at = if is_first { now } else { now.saturating_add(1) };
+        self.kept.insert(uid, PutOff { since: since.unwrap_or(now), said, next_at });
         self.is_changed = true;
+        if is_last && shows {
+            self.rest(uid, now.saturating_add(pause.max(0)));
+        }
+    }
+    /// With this one the others of its kind rest too, and are asked for before it then.
+    fn rest(&mut self, uid: u32, from: i64) {
+        let others = self.last(|one| *one != uid);
+        let many = i64::try_from(others.len()).unwrap_or(i64::MAX).saturating_add(1);
+        let rests = (OUT_OF_THE_WAY_MS / many).max(OUT_OF_THE_WAY_MS_MIN);
+        let first_at = from.saturating_add(rests).saturating_sub(many);
+        for (uid, at) in others.into_iter().chain([uid]).zip(first_at..) {
+            self.kept.entry(uid).and_modify(|one| one.next_at = at);
+        }
+    }
+    /// Those of these at which the server asks for a pause, the one that was asked for longest ago first.
+    pub(super) fn last(&self, among: impl Fn(&u32) -> bool) -> Vec<u32> {
+        let late = self.kept.iter().filter(|(uid, one)| is_late(one) && among(uid));
+        let mut late: Vec<(i64, u32)> = late.map(|(uid, one)| (one.next_at, *uid)).collect();
+        late.sort_unstable();
+        late.into_iter().map(|(_, uid)| uid).collect()
+    }
+    pub(super) fn has_late(&self) -> bool {
+        self.kept.values().any(is_late)
+    }
+    /// Whether the server asks for a pause at this one, and not for all that it gives.
+    pub(super) fn is_late(&self, uid: u32) -> bool {
+        self.kept.get(&uid).is_some_and(is_late)
     }
     /// It came, or is given up.
     pub(super) fn settled(&mut self, uid: u32) {
@@ -113,13 +171,15 @@ impl Trials {
     /// ones whose time has not come yet stay put off.
     pub(super) fn has_put_off(&mut self, uid_last: u32, listed: &[u32], now: i64) -> bool {
         let before = self.kept.len();
+        let has_behind = self.kept.range(uid_last.saturating_add(1)..).next().is_some();
         // The others are gone from the server.
         self.kept.retain(|uid, _| *uid <= uid_last || listed.binary_search(uid).is_ok());
         self.is_changed |= self.kept.len() < before;
+        let presses = |one: &PutOff| if is_late(one) { self.presses_late } else { self.is_pressed };
         let behind = self.kept.range(uid_last.saturating_add(1)..);
-        let rest = behind.clone().filter(|(_, one)| !self.is_pressed && one.rests(now));
+        let rest = behind.filter(|(_, one)| !presses(one) && one.rests(now));
         self.put_off.extend(rest.map(|(uid, _)| *uid));
-        behind.count() > 0
+        has_behind
     }
     /// All that are put off, and why.
     pub(super) fn all(&self) -> &BTreeMap<u32, PutOff> {
@@ -142,11 +202,36 @@ impl Trials {
     }
 }
 
+/// It is asked for behind all others: the server has asked for a pause at it.
+fn is_late(one: &PutOff) -> bool {
+    one.said.starts_with(ASKS_FOR_A_PAUSE) && one.next_at > one.since
+}
+
 /// There is nothing in it. Some servers list a message before they have its bytes, and two such would be one by their content.
 /// What is large enough to lie on the disk is not looked through.
 pub(super) fn is_blank(fetched: &Fetched) -> bool {
     let is_white = |letter: &Letter| letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank);
     matches!(fetched, Fetched::Message { letter, .. } if is_white(letter))
+}
+
+/// Some of these, the newest and the oldest among them.
+pub(super) fn spread(uids: &[u32]) -> Vec<u32> {
+    let last = uids.len().saturating_sub(1);
+    let mut some: Vec<u32> =
+        (0..LOOKED_AT).filter_map(|at| uids.get(last - last * at / (LOOKED_AT - 1)).copied()).collect();
+    some.dedup();
+    some
+}
+
+/// The server answered, or broke off, because of what was asked for; not a pause it asks for, a sign-in, a link that was
+/// never there, or our own disk.
+pub(super) fn concerns_messages(error: &wire::Error) -> bool {
+    match error.kind() {
+        _ if error.is_unkept() => false,
+        wire::Kind::Rejected | wire::Kind::Broken => true,
+        wire::Kind::Transient { retry_after_ms: None } => error.tried() == wire::FETCHING,
+        wire::Kind::Transient { retry_after_ms: Some(_) } | wire::Kind::Unauthorized => false,
+    }
 }
 
 /// What is said of one that comes after too many that do not.
@@ -158,13 +243,21 @@ pub(super) fn too_many() -> String {
 
 /// What is said of one that does not come.
 pub(super) fn undelivered(last: Option<&wire::Error>, is_blank: bool) -> String {
-    let said = match last.map(|error| (error.server_text(), error)) {
+    format!("The server lists it but does not deliver it.{}", answer(last, is_blank))
+}
+
+/// Whether it is given up in the end, by what is said of it.
+pub(super) fn is_given_up(one: &PutOff) -> bool {
+    !one.said.starts_with(ASKS_FOR_A_PAUSE)
+}
+
+fn answer(last: Option<&wire::Error>, is_blank: bool) -> String {
+    match last.map(|error| (error.server_text(), error)) {
         None if is_blank => " What it gives for it is empty.".to_owned(),
         None => String::new(),
         Some((Some(text), _)) => format!(" It answers “{text}”."),
         Some((None, error)) => format!(" {}", sentence(&error.to_string())),
-    };
-    format!("The server lists it but does not deliver it.{said}")
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +303,29 @@ mod tests {
             (trials.due_before(3, 601 * MINUTE), trials.due_before(3, 600 * MINUTE)),
             (vec![3], vec![])
         );
-        assert!(!trials.has_put_off(2, &[4], 0) && !trials.has_put_off(2, &[3, 4], 0), "it is gone");
+        assert!(trials.has_put_off(2, &[4], 0), "what is behind it may be recorded");
+        assert!(!trials.has_put_off(2, &[3, 4], 0), "it is gone");
+    }
+
+    #[test]
+    fn those_at_which_the_server_asks_for_a_pause_rest_in_turn_when_others_come() {
+        let error =
+            wire::Error::new(wire::Kind::Transient { retry_after_ms: Some(7_000) }, wire::FETCHING, "h");
+        let mut trials = Trials::new();
+        trials.stands_in_the_way(3, &error, 0, true, false);
+        assert!(trials.serves && !trials.is_late(3), "it may be by their number");
+        trials.stands_in_the_way(3, &error, 60_000, false, false);
+        assert!(trials.is_late(3) && !trials.kept[&3].rests(60_001), "at the end of the next round");
+        trials.stands_in_the_way(5, &error, 120_000, true, false);
+        assert_eq!(trials.last(|_| true), [3, 5]);
+        trials.stands_in_the_way(3, &error, 180_000, false, true);
+        assert_eq!(trials.last(|_| true), [5, 3], "no letter has come: as soon as the server may be asked");
+        assert!(!trials.kept[&5].rests(180_001));
+        trials.came_to = 9;
+        trials.stands_in_the_way(5, &error, 240_000, false, true);
+        assert_eq!(trials.last(|_| true), [3, 5], "the other one is asked for first then");
+        assert_eq!(trials.kept[&5].next_at, 240_000 + 7_000 + 9 * 60_000 - 1);
+        assert!(trials.kept.values().all(|one| one.rests(240_000 + 9 * 60_000) && !is_given_up(one)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 use super::copies::Fresh;
 use super::shelf::{Names, Opened, Shelf};
 use super::trials::Trials;
+use super::turns::Turns;
 use super::{
     BATCH_MAX, BATCHES_PER_LEG, Broke, Tally, keep_cursor, looked, mark, plan, restored, room, still_held,
     store, take,
@@ -25,6 +26,8 @@ pub(super) struct Work<'a> {
     pub trials: Trials,
     /// What is fetched now was passed before, and a person asks for it.
     pub asks_again: bool,
+    /// What is fetched now comes behind all others.
+    is_last: bool,
     /// Its numbers are those of other letters than were recorded: nothing is done to them before it is read anew.
     pub is_another: bool,
     /// How that was looked into.
@@ -57,6 +60,7 @@ impl<'a> Work<'a> {
             rules,
             trials: Trials::new(),
             asks_again: false,
+            is_last: false,
             is_another: false,
             looked: looked::Looked::default(),
             fresh: Fresh::default(),
@@ -109,20 +113,34 @@ impl<'a> Work<'a> {
         let mut link = shelf.goes_on().cloned();
         let last = uids.last().copied().unwrap_or(0);
         let end = last.max(cursor.uid_last).max(old_to);
-        self.without_recorded(&cursor, &mut uids).await?;
+        let turns = self.without_recorded(&cursor, &mut uids).await?;
         if self.is_another || restored::is_another(self, shelf, &cursor, !uids.is_empty()).await? {
             self.is_another = true;
             return Ok(Some(cursor)); // nothing is recorded or touched under numbers that are not its own
         }
         // What an earlier round left over.
         self.mark(shelf, &cursor).await;
-        for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
+        let in_order = turns.parts.len() == 1 && turns.last.is_empty();
+        for (part, uids) in turns.parts.iter().enumerate() {
+            self.trials.left_before = turns.left_before(part);
+            for leg in uids.chunks(self.batch() * BATCHES_PER_LEG) {
+                if *stop.borrow() {
+                    return Ok(None);
+                }
+                let is_last = in_order && leg.last() == Some(&end);
+                let finally = link.take_if(|_| is_last).map(|link| store::Finally { uid: end, link });
+                self.leg(shelf, &mut cursor, leg, names, finally, stop, tally).await?;
+            }
+        }
+        for late in turns.last {
             if *stop.borrow() {
                 return Ok(None);
             }
-            let is_last = leg.last() == Some(&end);
-            let finally = link.take_if(|_| is_last).map(|link| store::Finally { uid: end, link });
-            self.leg(shelf, &mut cursor, leg, names, finally, stop, tally).await?;
+            self.trials.put_off.remove(&late);
+            self.is_last = true;
+            let ended = self.leg(shelf, &mut cursor, &[late], names, None, stop, tally).await;
+            self.is_last = false;
+            ended?;
         }
         if *stop.borrow() {
             return Ok(None);
@@ -147,8 +165,9 @@ impl<'a> Work<'a> {
         there.map_err(|error| self.said(&error).into())
     }
 
-    /// Where some are put off, now or in an earlier round, what is behind them may be recorded already.
-    async fn without_recorded(&mut self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<(), Broke> {
+    /// Where some are put off, now or in an earlier round, what is behind them may be recorded already. The others in their turns.
+    async fn without_recorded(&mut self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<Turns, Broke> {
+        let all = uids.clone();
         let puts_off = self.trials.has_put_off(cursor.uid_last, uids, self.courier.now());
         uids.retain(|uid| !self.trials.put_off.contains(uid));
         if puts_off && !uids.is_empty() {
@@ -158,7 +177,15 @@ impl<'a> Work<'a> {
                 self.courier.read(move |tx| inbox::missing(tx, mailbox_id, &folder, uid_validity, &listed));
             *uids = read.await?;
         }
-        self.keep_put_off(cursor).await
+        let (trials, is_wanted) = (&self.trials, |uid: &u32| uids.binary_search(uid).is_ok());
+        let came = all.iter().rev().find(|uid| !is_wanted(uid) && !trials.put_off.contains(uid));
+        let (came_to, last) = (came.copied().unwrap_or(0), trials.last(is_wanted));
+        let turns = Turns::of(&all, uids, last, |uid| trials.is_late(uid));
+        self.trials.came_to = came_to;
+        // They stand before the cursor until they are asked for.
+        self.trials.put_off.extend(&turns.last);
+        self.keep_put_off(cursor).await?;
+        Ok(turns)
     }
 
     /// What is put off is known to the next round, whichever process that is of.
@@ -197,6 +224,7 @@ impl<'a> Work<'a> {
         let trials = &mut self.trials;
         let mut taker =
             take::Taker::new(self.courier, self.mailbox, rules, cursor, batch, trials, names, &transfer);
+        taker = taker.in_turn(self.is_last, tally.new > 0);
         if self.asks_again {
             taker = taker.asking_again(uids);
         }
@@ -204,6 +232,7 @@ impl<'a> Work<'a> {
             tokio::join!(taker.run(shelf, uids, stop, sender), carrier.run(receiver, tally));
         self.fresh.add(carrier.take_stored());
         self.server_lines = carrier.server_lines();
+        tally.serves |= self.trials.serves;
         self.keep_put_off(cursor).await?;
         stored?;
         taken?;

@@ -11,7 +11,8 @@ mod shape;
 pub use change::{change_folders, change_outgoing, change_remote, set_client};
 pub use life::{change_account, create, pause, remove, resume};
 pub use round::{
-    claim, claim_due, holder, hurry, hurry_well, is_held, renew, settle, settle_outgoing, try_outgoing,
+    claim, claim_due, holder, hurry, hurry_well, is_held, note_before_end, renew, settle, settle_outgoing,
+    try_outgoing,
 };
 pub(in crate::mailboxes) use round::{lost_grant, told};
 pub use rules::{BATCH, FOLDERS_MAX, FREQUENCY_S, is_same_folder};

@@ -79,6 +79,20 @@ pub fn renew(tx: &mut Tx<'_>, claim: &Claim, until: i64) -> Result<bool> {
     Ok(renewed == 1)
 }
 
+/// What counts of a round however it ends: mail has come in it, and the server works (`serves`), so that the failures before it are none
+/// in a row with how it ends.
+pub fn note_before_end(tx: &mut Tx<'_>, claim: &Claim, mail: bool, serves: bool, now: i64) -> Result<()> {
+    if mail || serves {
+        tx.execute(
+            "UPDATE mailbox SET last_mail_at = CASE WHEN $3 = 1 THEN CAST($5 AS BIGINT) ELSE last_mail_at END,
+                    failures = CASE WHEN $4 = 1 THEN 0 ELSE failures END
+             WHERE id = $1 AND generation = $2",
+            params![claim.mailbox_id, claim.generation, mail, serves, now],
+        )?;
+    }
+    Ok(())
+}
+
 /// Settles the round `WHERE generation` is the one claimed; `false`: it came too late and was dropped.
 pub fn settle(tx: &mut Tx<'_>, claim: &Claim, round: &Round, now: i64) -> Result<bool> {
     let old: Option<(i64, String)> = tx.maybe(
