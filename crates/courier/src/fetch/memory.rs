@@ -72,6 +72,8 @@ pub(super) struct Dates {
     others: HashMap<u32, Other>,
     /// The newest letter, and its date, which others bear too, that was read and found to be the recorded one.
     pub newest_read: Option<(u32, i64)>,
+    /// By POP3, of letters without a Message-ID that were read and found to be the recorded ones: SHA-256 of their header fields.
+    heads: HashMap<u32, [u8; 32]>,
     /// Of what was left over, what could not be told to be the recorded letter.
     pub unsure: HashSet<u32>,
     /// Few of the letters that were asked for are there. Whether those up to this UID, the highest of them, are the recorded ones
@@ -100,6 +102,17 @@ impl Dates {
 
     pub(super) fn looked(&mut self, now: i64) {
         self.looked_at = Some(now);
+    }
+
+    pub(super) fn has_head(&self, uid: u32, head: &[u8; 32]) -> bool {
+        self.heads.get(&uid) == Some(head)
+    }
+
+    pub(super) fn note_head(&mut self, uid: u32, head: [u8; 32]) {
+        if self.heads.len() >= DATES_MAX {
+            self.heads.clear();
+        }
+        self.heads.insert(uid, head);
     }
 
     pub(super) fn other(&self, uid: u32) -> Option<Other> {

@@ -142,3 +142,30 @@ async fn a_server_that_gives_names_again_all_the_time_has_its_letters_fetched_on
     stage.clock.advance(HOUR);
     assert_eq!(fetch(&stage).await.fetched, 5, "and when it is over");
 }
+
+fn alarm(number: u32) -> Vec<u8> {
+    format!("From: Cron <root@host.example>\r\nSubject: letter {number:03}\r\n\r\nDisk {number} is full.\r\n")
+        .into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_without_message_ids_are_told_apart_as_a_whole_and_read_once_for_that() {
+    let (stage, pop3) = stage(Fetched::Nothing, 1..=20).await;
+    (21..=35).for_each(|number| drop(pop3.deliver(NOON - HOUR, alarm(number))));
+    fetch(&stage).await;
+    for round in 0..5 {
+        let before = count(&pop3, "RETR");
+        stage.clock.advance(16 * MINUTE);
+        fetch(&stage).await;
+        let read = count(&pop3, "RETR") - before;
+        assert!(read <= if round < 3 { 6 } else { 0 }, "{round}: {read}");
+    }
+    // The names of alarms are given to others, and to letters with Message-IDs.
+    restored(&pop3, 20);
+    (36..=45).for_each(|number| drop(pop3.deliver(NOON - HOUR, alarm(number))));
+    deliver(&pop3, 46..=52);
+    fetch(&stage).await;
+    stage.clock.advance(2 * HOUR);
+    fetch(&stage).await;
+    assert_eq!(stage.tickets(), names(1, 52));
+}

@@ -48,7 +48,7 @@ impl StoredCopy {
         store.is_whole(&self.place, &self.hash)
     }
 
-    /// Whether this is certainly another letter than the one that the server gives (`raw`), where neither has a Message-ID. Where
+    /// Whether this is certainly another letter than the one that the server gives (`raw`), where one of the two at most has a Message-ID. Where
     /// either cannot be read it is not certain.
     pub fn is_certainly_another(&self, store: &Store, raw: &[u8]) -> Result<bool> {
         let Some(here) = same_letter::said(store, &self.place, &self.hash, self.size_bytes)? else {

@@ -126,14 +126,14 @@ impl Said {
         if added.is_empty() { Likeness::Same } else { Likeness::Save(added) }
     }
 
-    /// Whether it is certain that two letters, neither of which has a Message-ID, are two, whatever a server has written into one
+    /// Whether it is certain that two letters, of which one at most has a Message-ID, are two, whatever a server has written into one
     /// of them: their lowest `Received` fields differ, below which transport writes nothing (RFC 5321 §4.4); or both can be decoded
     /// for certain, and their senders differ, their texts by more than lines above or below, or their subjects by more than
     /// something before or behind.
     #[must_use]
     pub fn is_certainly_another(&self, later: &Said) -> bool {
         let (one, other) = (&self.head, &later.head);
-        if one.message_id.is_some() || other.message_id.is_some() {
+        if one.message_id.is_some() && other.message_id.is_some() {
             return false;
         }
         let differ = |one: Option<&String>, other: Option<&String>| {

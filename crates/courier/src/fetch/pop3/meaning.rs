@@ -9,6 +9,7 @@ use crate::fetch::memory::Place;
 use crate::fetch::still_held;
 use crate::letter::{self, Raw};
 use crate::trouble::Trouble;
+use desk::files::store::Store;
 use desk::intake::copies;
 use desk::intake::on_server::{self, OnServer};
 use desk::intake::remembered::{self, Remembered};
@@ -113,6 +114,7 @@ impl Asked<'_> {
         if names.others.is_empty() {
             return Ok(names);
         }
+        let mut to_read = READ_MAX;
         for some in uids.get(..LOOKED_AT_MAX).unwrap_or(&uids).chunks(AT_ONCE) {
             let found = self.look(session, numbers, some, &mut to_read).await?;
             names.add(&found);
@@ -137,11 +139,12 @@ impl Asked<'_> {
         // Without the database nothing is known of any.
         let Ok(recorded) = read else { return Ok(uids.iter().map(|uid| (*uid, Is::Unsure)).collect()) };
         let recorded: BTreeMap<u32, Remembered> = recorded.into_iter().map(|one| (one.uid, one)).collect();
-        let ids = message_ids(session, numbers, recorded.keys()).await?;
+        let heads = heads(session, numbers, recorded.keys()).await?;
         let mut found = HashMap::new();
         let (mut differ, mut unknown) = (Vec::new(), Vec::new());
         for (uid, one) in recorded.iter().rev() {
-            match (ids.get(uid).and_then(Option::as_ref), one.message_id.as_ref()) {
+            let there = heads.get(uid).and_then(|head| head.message_id.as_ref());
+            match (there, one.message_id.as_ref()) {
                 (Some(there), Some(here)) if there == here => drop(found.insert(*uid, Is::Same)),
                 (Some(_), Some(_)) => differ.push(one),
                 (_, _) => unknown.push(one),
@@ -154,12 +157,25 @@ impl Asked<'_> {
             found.insert(one.uid, is);
         }
         for one in unknown {
+            let head = heads.get(&one.uid).map(|head| head.hash);
+            if head.is_some_and(|head| self.was_read(one.uid, &head)) {
+                found.insert(one.uid, Is::Same);
+                continue;
+            }
             let left = to_read.checked_sub(1);
             *to_read = left.unwrap_or(0);
             let is = if left.is_some() { self.read(session, numbers, one).await? } else { Is::Unsure };
+            if let Some(head) = head.filter(|_| is == Is::Same) {
+                self.courier.inside.fetched.dates(self.place, |dates| dates.note_head(one.uid, head));
+            }
             found.insert(one.uid, is);
         }
         Ok(found)
+    }
+
+    /// Whether it had this head when it was read as a whole, and was the recorded one.
+    fn was_read(self, uid: u32, head: &[u8; 32]) -> bool {
+        self.courier.inside.fetched.dates(self.place, |dates| dates.has_head(uid, head))
     }
 
     /// By the whole letter.
@@ -182,7 +198,7 @@ impl Asked<'_> {
             return Ok(if there == one.message_id { Is::Same } else { Is::Another });
         }
         let (uid, place) = (one.uid, self.place.clone());
-        let Some(raw) = letter.into_bytes().filter(|_| there.is_none()) else { return Ok(Is::Unsure) };
+        let Some(raw) = letter.into_bytes() else { return Ok(Is::Unsure) };
         let compared = self.courier.blocking(move |desk| {
             let copy = desk.db.read(|tx| copies::of(tx, place.on_server(), &[uid]))?.pop();
             copy.map_or(Ok(false), |copy| copy.is_certainly_another(&desk.store, &raw))
@@ -260,28 +276,35 @@ fn spread(uids: &[u32]) -> impl Iterator<Item = u32> {
     uids.iter().step_by(uids.len().div_ceil(SPREAD).max(1)).copied()
 }
 
+/// The header fields of a message.
+struct Head {
+    message_id: Option<String>,
+    /// SHA-256 of them.
+    hash: [u8; 32],
+}
+
 /// As far as the server tells header fields by themselves.
-async fn message_ids(
+async fn heads(
     session: &mut pop3::Session,
     numbers: &BTreeMap<u32, u32>,
     uids: impl Iterator<Item = &u32>,
-) -> wire::Result<HashMap<u32, Option<String>>> {
+) -> wire::Result<HashMap<u32, Head>> {
     if !session.has("TOP") {
         return Ok(HashMap::new());
     }
     let uid_of: HashMap<u32, u32> = uids.filter_map(|uid| Some((*numbers.get(uid)?, *uid))).collect();
-    let mut numbers: Vec<u32> = uid_of.keys().copied().collect();
-    numbers.sort_unstable();
-    let mut ids = HashMap::new();
-    let mut headers = session.headers(&numbers, &Room::in_memory(HEADER_BYTES_MAX)).await?;
+    let mut asked: Vec<u32> = uid_of.keys().copied().collect();
+    asked.sort_unstable();
+    let mut heads = HashMap::new();
+    let mut headers = session.headers(&asked, &Room::in_memory(HEADER_BYTES_MAX)).await?;
     while let Some(retrieved) = headers.next().await? {
         if let Retrieved::Message { number, letter } = retrieved
-            && let Some(uid) = uid_of.get(&number)
+            && let Some((uid, bytes)) = uid_of.get(&number).zip(letter.bytes())
         {
-            ids.insert(*uid, letter.bytes().and_then(message_id));
+            heads.insert(*uid, Head { message_id: message_id(bytes), hash: Store::hash(bytes) });
         }
     }
-    Ok(ids)
+    Ok(heads)
 }
 
 fn message_id(start: &[u8]) -> Option<String> {

@@ -206,5 +206,5 @@ fn two_letters_without_a_message_id_are_two_by_what_no_server_writes_anew() {
         assert!(is_another(&other), "{other}");
     }
     let named = old.replace("Subject: ", "Message-ID: <one@dev.example>\r\nSubject: ");
-    assert!(!is_another(&named) && !is_another(&named.replace("nine", "ten")));
+    assert!(!is_another(&named) && is_another(&named.replace("nine", "ten")));
 }
