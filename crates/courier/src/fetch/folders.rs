@@ -150,15 +150,14 @@ impl InFolders<'_> {
         {
             let (validity, fresh) = (cursor.uid_validity, &work.fresh);
             let ended = mark::settle_at_the_end(courier, self.claim, shelf, mailbox, validity, fresh).await;
-            match ended {
-                Ok(deleted) if deleted > 0 && work.has_compared => {
-                    let folder = cursor.folder.clone();
-                    let noted =
-                        courier.write_behind(move |tx| balance::note_deleted(tx, id, &folder, deleted));
-                    noted.await?;
-                }
-                ended => work.unmarked = ended.err(),
+            if let Ok(deleted @ 1..) = ended
+                && work.has_compared
+            {
+                let folder = cursor.folder.clone();
+                let noted = courier.write_behind(move |tx| balance::note_deleted(tx, id, &folder, deleted));
+                noted.await?;
             }
+            work.unmarked = ended.err();
         }
         let folder = mailbox.folder_or_inbox();
         let mut lacks: Vec<Lack> = Lack::of_letters(folder, work.trials.all()).into_iter().collect();

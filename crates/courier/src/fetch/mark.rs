@@ -271,7 +271,7 @@ pub(super) async fn settle_at_the_end(
     let deleted = came.done.iter().filter(|(_, became)| *became == OnServer::Deleted).count();
     match folder.note(courier, mailbox, &wanted, &came).await? {
         Some(trouble) => Err(trouble.into()),
-        None => Ok(i64::try_from(deleted).unwrap_or(0)),
+        None => Ok(count(deleted)),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const RENUMBERED_MS: i64 = 60 * 60_000;
 /// Between two looks at letters of a folder in which nothing new came.
 const LOOKED_MS: i64 = 15 * 60_000;
-/// Dates that are remembered of one folder.
+/// Letters of which something is remembered in one folder.
 const DATES_MAX: usize = 20_000;
 
 /// A folder and the numbering of its messages.
@@ -109,10 +109,7 @@ impl Dates {
     }
 
     pub(super) fn note_head(&mut self, uid: u32, head: [u8; 32]) {
-        if self.heads.len() >= DATES_MAX {
-            self.heads.clear();
-        }
-        self.heads.insert(uid, head);
+        keep(&mut self.heads, uid, head);
     }
 
     pub(super) fn other(&self, uid: u32) -> Option<Other> {
@@ -120,11 +117,16 @@ impl Dates {
     }
 
     pub(super) fn note(&mut self, uid: u32, other: Other) {
-        if self.others.len() >= DATES_MAX {
-            self.others.clear();
-        }
-        self.others.insert(uid, other);
+        keep(&mut self.others, uid, other);
     }
+}
+
+/// With a bound: where there are too many it begins anew.
+fn keep<T>(all: &mut HashMap<u32, T>, uid: u32, one: T) {
+    if all.len() >= DATES_MAX {
+        all.clear();
+    }
+    all.insert(uid, one);
 }
 
 impl Memory {

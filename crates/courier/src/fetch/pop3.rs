@@ -25,11 +25,30 @@ pub(crate) struct Pop3 {
     pub(super) same: BTreeSet<u32>,
 }
 
-/// By UID, the numbers that messages have in a session of those that have names here.
-pub(super) fn numbers_of(listed: &[pop3::Listed], known: &Known) -> BTreeMap<u32, u32> {
-    let uids: HashMap<&str, u32> = known.named.iter().map(|named| (named.name.as_str(), named.uid)).collect();
-    let number = |message: &pop3::Listed| Some((*uids.get(message.name.as_str())?, message.number));
-    listed.iter().filter_map(number).collect()
+/// What a session lists (RFC 1939 §3), and the UIDs that names have here.
+pub(super) struct Maildrop {
+    listed: Vec<pop3::Listed>,
+    uids: HashMap<String, u32>,
+}
+impl Maildrop {
+    pub(super) async fn of(session: &mut pop3::Session, known: &Known) -> wire::Result<Maildrop> {
+        let listed = session.list().await?;
+        let uids = known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
+        Ok(Maildrop { listed, uids })
+    }
+
+    /// By UID, the numbers in this session of what has a name here.
+    pub(super) fn numbers(&self) -> BTreeMap<u32, u32> {
+        numbers(&self.listed, &self.uids)
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.listed.iter().any(|message| !self.uids.contains_key(&message.name))
+    }
+}
+
+fn numbers(listed: &[pop3::Listed], uids: &HashMap<String, u32>) -> BTreeMap<u32, u32> {
+    listed.iter().filter_map(|message| Some((*uids.get(&message.name)?, message.number))).collect()
 }
 
 impl Pop3 {
@@ -37,11 +56,12 @@ impl Pop3 {
     /// another one that was recorded is new.
     pub(super) async fn over(
         mut session: Box<pop3::Session>,
-        listed: Vec<pop3::Listed>,
+        maildrop: Maildrop,
         known: &Known,
         deleted: &HashMap<String, Deleted>,
         meaning: meaning::Names,
     ) -> wire::Result<(Pop3, Names)> {
+        let Maildrop { listed, mut uids } = maildrop;
         let is_back = listed.iter().any(|message| deleted.contains_key(&message.name));
         let sizes = if is_back { session.sizes().await? } else { HashMap::new() };
         let names: HashSet<&str> = listed.iter().map(|message| message.name.as_str()).collect();
@@ -49,8 +69,6 @@ impl Pop3 {
             deleted.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
         let meaning::Names { same, others } = meaning;
         let (mut back, mut replaced, mut undeleted) = (HashMap::new(), Vec::new(), 0);
-        let mut uids: HashMap<String, u32> =
-            known.named.iter().map(|named| (named.name.clone(), named.uid)).collect();
         let mut last = known.last;
         let (mut numbers, mut fresh) = (BTreeMap::new(), VecDeque::new());
         for message in listed {
@@ -91,9 +109,7 @@ impl Pop3 {
     /// The same messages on another link.
     pub(super) async fn on(&mut self, mut session: Box<pop3::Session>) -> wire::Result<Pop3> {
         let listed = session.list().await?;
-        let numbers =
-            listed.iter().filter_map(|message| Some((*self.uids.get(&message.name)?, message.number)));
-        let numbers = numbers.collect();
+        let numbers = numbers(&listed, &self.uids);
         let (uids, back) = (std::mem::take(&mut self.uids), std::mem::take(&mut self.back));
         Ok(Pop3 { session, numbers, uids, back, is_another_link: true, same: BTreeSet::new() })
     }

@@ -5,18 +5,17 @@
 //! Where dates differ, which may also be a server that keeps none, or say nothing (`dates`), Message-IDs decide; where letters have
 //! none, several that say something else do.
 use super::dates::{self, Says};
-use super::likeness::{DECIDE, Found, Is};
+use super::likeness::{self, DECIDE, Found, Is};
 use super::memory::{Other, Place};
 use super::numbering::given_again;
 use super::shelf::{Shelf, Whole};
 use super::work::Work;
 use super::{Broke, take, trials};
 use crate::letter::{self, Raw};
+use desk::intake::on_server;
 use desk::intake::remembered::{self, Remembered};
-use desk::intake::{copies, on_server};
 use desk::mailboxes::cursor::Cursor;
 use desk::mailboxes::mailbox::Fetched as Settings;
-use mail::message::HEAD_BYTES_MAX;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wire::imap::Fetched;
 
@@ -314,8 +313,7 @@ impl Look {
             return Is::Unsure;
         }
         let Fetched::Message { letter, .. } = fetched else { return Is::Unsure };
-        let Ok(start) = letter.start(HEAD_BYTES_MAX) else { return Is::Unsure };
-        let found = mail::message::parse(mail::message::head(&start)).message_id;
+        let Ok(found) = likeness::message_id_of(&letter) else { return Is::Unsure };
         if one.message_id.is_some() && found == one.message_id {
             return Is::Same;
         }
@@ -325,19 +323,13 @@ impl Look {
             // It had none, or one that is too long to be kept; or what is under the UID has one, which that may be.
             (Err(_), None) => Is::Unsure,
             (Ok(_), None) if found.is_some() => Is::Unsure,
-            (Ok(_), None) => self.says_otherwise(work, one.uid, letter).await,
+            (Ok(_), None) => {
+                match likeness::is_certainly_another(work.courier, &self.place, one.uid, letter).await {
+                    true => Is::Otherwise,
+                    false => Is::Unsure,
+                }
+            }
         }
-    }
-
-    /// Of a letter without a Message-ID and with another content: a server that has added a field or some lines is not
-    /// believed to have another letter. A large one is not compared.
-    async fn says_otherwise(&self, work: &Work<'_>, uid: u32, letter: wire::letter::Letter) -> Is {
-        let (place, Some(raw)) = (self.place.clone(), letter.into_bytes()) else { return Is::Unsure };
-        let compared = work.courier.blocking(move |desk| {
-            let copy = desk.db.read(|tx| copies::of(tx, place.on_server(), &[uid]))?.pop();
-            copy.map_or(Ok(false), |copy| copy.is_certainly_another(&desk.store, &raw))
-        });
-        if compared.await.unwrap_or(false) { Is::Otherwise } else { Is::Unsure }
     }
 
     /// None is another letter.

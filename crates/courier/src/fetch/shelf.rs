@@ -5,7 +5,7 @@ use super::delivery::Delivery;
 use super::graph::Graph;
 pub(crate) use super::names::Names;
 use super::numbering::{forgettable, renumbered, whose};
-use super::pop3::{self, Pop3, meaning};
+use super::pop3::{Maildrop, Pop3, meaning};
 use crate::Courier;
 use crate::connect::{self, Incoming, Which, explained};
 use crate::letter::arrived_at;
@@ -103,14 +103,12 @@ impl Shelf {
                     Ok((known, deleted_name::of(tx, id, &folder, uid_validity)?))
                 });
                 let (known, deleted) = read.await?;
-                let listed = session.list().await;
-                let listed = explained(courier, mailbox, Side::Incoming, listed).await;
-                let listed = listed.map_err(Unopened::Folder)?;
-                let numbers = pop3::numbers_of(&listed, &known);
-                let has_news = numbers.len() < listed.len();
-                let meaning = meaning::names(courier, mailbox, &mut session, &numbers, has_news).await;
+                let maildrop = Maildrop::of(&mut session, &known).await;
+                let maildrop = explained(courier, mailbox, Side::Incoming, maildrop).await;
+                let maildrop = maildrop.map_err(Unopened::Folder)?;
+                let meaning = meaning::names(courier, mailbox, &mut session, &maildrop).await;
                 let meaning = meaning.map_err(Unopened::Folder)?;
-                let pop3 = Pop3::over(session, listed, &known, &deleted, meaning).await;
+                let pop3 = Pop3::over(session, maildrop, &known, &deleted, meaning).await;
                 let pop3 = explained(courier, mailbox, Side::Incoming, pop3).await;
                 let (pop3, mut names) = pop3.map_err(Unopened::Folder)?;
                 names.gone = forgettable(courier, mailbox, names.gone, pop3.numbers.is_empty()).await?;

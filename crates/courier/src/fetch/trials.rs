@@ -208,10 +208,13 @@ fn is_late(one: &PutOff) -> bool {
 }
 
 /// There is nothing in it. Some servers list a message before they have its bytes, and two such would be one by their content.
-/// What is large enough to lie on the disk is not looked through.
 pub(super) fn is_blank(fetched: &Fetched) -> bool {
-    let is_white = |letter: &Letter| letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank);
     matches!(fetched, Fetched::Message { letter, .. } if is_white(letter))
+}
+
+/// The same of a letter. What is large enough to lie on the disk is not looked through.
+pub(super) fn is_white(letter: &Letter) -> bool {
+    letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank)
 }
 
 /// Some of these, the newest and the oldest among them.

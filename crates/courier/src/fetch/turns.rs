@@ -18,6 +18,11 @@ struct Run {
 }
 
 impl Turns {
+    /// As they are listed.
+    pub(super) fn in_order(uids: Vec<u32>) -> Turns {
+        Turns { parts: vec![uids], last: Vec::new() }
+    }
+
     /// Of these (ascending), which are listed among `listed` (ascending, from where reading stands); the others of those have
     /// come, or rest. Behind what has come more may come. Where nothing is left but what lies behind a letter that does not, one
     /// from the middle shows whether what is there comes, so that many such letters side by side cost few pauses.

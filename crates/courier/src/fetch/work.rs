@@ -167,10 +167,14 @@ impl<'a> Work<'a> {
 
     /// Where some are put off, now or in an earlier round, what is behind them may be recorded already. The others in their turns.
     async fn without_recorded(&mut self, cursor: &Cursor, uids: &mut Vec<u32>) -> Result<Turns, Broke> {
+        if !self.trials.has_put_off(cursor.uid_last, uids, self.courier.now()) {
+            self.trials.came_to = 0;
+            self.keep_put_off(cursor).await?;
+            return Ok(Turns::in_order(uids.clone()));
+        }
         let all = uids.clone();
-        let puts_off = self.trials.has_put_off(cursor.uid_last, uids, self.courier.now());
         uids.retain(|uid| !self.trials.put_off.contains(uid));
-        if puts_off && !uids.is_empty() {
+        if !uids.is_empty() {
             let (listed, folder) = (std::mem::take(uids), cursor.folder.clone());
             let (mailbox_id, uid_validity) = (self.mailbox.id, cursor.uid_validity);
             let read =

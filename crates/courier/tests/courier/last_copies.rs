@@ -1,15 +1,15 @@
 //! What an earlier round left over on the server, and was damaged here since: it is mended by the server's letter before that is
 //! moved or deleted. Where that cannot be, it stays there, is told, and keeps none of the others back.
 use crate::graph::{OPENED, Scene};
+use crate::poisoned::short;
 use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::PretendPop3;
+use crate::settling::{journal_of, there, unsettled};
 use crate::stage::{NOON, Stage, apart, letter, names};
 use courier::fetch;
 use desk::check;
-use desk::intake::on_server::{self, Place};
 use desk::mailboxes::mailbox::{Fetched, StartFrom, State};
 use desk::params;
-use desk::trace::{self, Sought};
 use practice::{Fault, Times};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -52,31 +52,14 @@ async fn fetch(stage: &Stage) {
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap();
 }
 
-/// A round that could not do all, and what it says.
-async fn short(stage: &Stage) -> String {
-    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string()
-}
-
-fn there(imap: &PretendImap) -> Vec<u32> {
-    imap.state().letters.iter().map(|letter| letter.uid).collect()
-}
-
 fn asked_for(imap: &PretendImap, uid: u32) -> usize {
     let asked = format!("UID FETCH {uid} ");
     imap.log().iter().filter(|line| line.starts_with(&asked) && line.contains("BODY")).count()
 }
 
-fn unsettled(stage: &Stage) -> Vec<u32> {
-    let place = Place { mailbox_id: stage.mailbox_id, folder: "INBOX", uid_validity: 1 };
-    stage.read(|tx| on_server::unsettled(tx, place, 1000))
-}
-
 /// What the journal tells of what was not done on the server with the letter of this subject.
 fn journal(stage: &Stage, subject: &str) -> String {
-    let sought = Sought::MessageId(format!("{}@customer.example", subject.replace(' ', "-")));
-    let found = stage.read(|tx| trace::find(tx, &sought, 10));
-    let steps = found.incoming[0].steps().into_iter();
-    steps.filter(|step| step.kind == "stands_on_server").map(|step| step.sentence).collect()
+    journal_of(stage, subject, "stands_on_server")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

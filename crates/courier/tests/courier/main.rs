@@ -48,6 +48,7 @@ mod settling;
 mod stage;
 mod subscribing;
 mod taking_back;
+mod throttled;
 mod two_services;
 mod unattended;
 mod undeleted;

@@ -1,5 +1,6 @@
 //! Letters that a server will not move or delete: the others are, nothing is copied twice, and it is told.
 use crate::odd::Odd;
+use crate::poisoned::{commands, short};
 use crate::pretend_imap::PretendImap;
 use crate::pretend_pop3::PretendPop3;
 use crate::stage::{NOON, Stage, apart, letter, names};
@@ -27,16 +28,7 @@ async fn fetch(stage: &Stage) -> fetch::Summary {
     fetch::once(&stage.courier, stage.mailbox_id).await.unwrap()
 }
 
-/// A round that could not do all, and what it says.
-async fn short(stage: &Stage) -> String {
-    fetch::once(&stage.courier, stage.mailbox_id).await.unwrap_err().to_string()
-}
-
-fn commands(imap: &PretendImap, verb: &str) -> usize {
-    imap.log().iter().filter(|line| line.starts_with(verb)).count()
-}
-
-fn there(imap: &PretendImap) -> Vec<u32> {
+pub fn there(imap: &PretendImap) -> Vec<u32> {
     imap.state().letters.iter().map(|letter| letter.uid).collect()
 }
 
@@ -46,17 +38,22 @@ fn moved(imap: &PretendImap) -> Vec<u32> {
     moved
 }
 
-fn unsettled(stage: &Stage) -> Vec<u32> {
+pub fn unsettled(stage: &Stage) -> Vec<u32> {
     let place = Place { mailbox_id: stage.mailbox_id, folder: "INBOX", uid_validity: 1 };
     stage.read(|tx| on_server::unsettled(tx, place, 1000))
 }
 
 /// What the journal tells of what was done on the server with the letter of this subject.
 fn journal(stage: &Stage, subject: &str) -> String {
+    journal_of(stage, subject, "_on_server")
+}
+
+/// What it tells by steps whose kinds end so.
+pub fn journal_of(stage: &Stage, subject: &str, kinds: &str) -> String {
     let sought = Sought::MessageId(format!("{}@customer.example", subject.replace(' ', "-")));
     let found = stage.read(|tx| trace::find(tx, &sought, 10));
     let steps = found.incoming[0].steps().into_iter();
-    steps.filter(|step| step.kind.ends_with("_on_server")).map(|step| step.sentence).collect()
+    steps.filter(|step| step.kind.ends_with(kinds)).map(|step| step.sentence).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,20 +2,20 @@
 //! name twice; one that was restored from its backup does, and so does one whose names are places in its list, after another
 //! client has deleted something. Nothing but the letters themselves shows that: their Message-IDs (TOP), and where those differ
 //! or are missing, some letters as a whole.
-use super::Pop3;
+use super::{Maildrop, Pop3};
 use crate::Courier;
 use crate::fetch::copies::Fresh;
+use crate::fetch::likeness;
 use crate::fetch::memory::Place;
 use crate::fetch::still_held;
+use crate::fetch::trials::is_white;
 use crate::letter::{self, Raw};
 use crate::trouble::Trouble;
 use desk::files::store::Store;
-use desk::intake::copies;
 use desk::intake::on_server::{self, OnServer};
 use desk::intake::remembered::{self, Remembered};
 use desk::mailboxes::mailbox::{Claim, Mailbox, Side};
 use desk::mailboxes::named;
-use mail::message::{self, HEAD_BYTES_MAX};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wire::letter::{Letter, Room};
 use wire::pop3::{self, Retrieved};
@@ -66,22 +66,22 @@ impl Names {
     }
 }
 
-/// When a session begins, where there is news, and by the quarter of an hour. `numbers`: by UID, those of this session.
+/// When a session begins, where there is news, and by the quarter of an hour.
 pub(in crate::fetch) async fn names(
     courier: &Courier,
     mailbox: &Mailbox,
     session: &mut pop3::Session,
-    numbers: &BTreeMap<u32, u32>,
-    has_news: bool,
+    maildrop: &Maildrop,
 ) -> Result<Names, Trouble> {
     let (memory, now) = (&courier.inside.fetched, courier.now());
     let place = Place::of(mailbox, named::validity(mailbox));
     let is_due = memory.dates(&place, |dates| dates.is_due(now));
-    if numbers.is_empty() || !(has_news || is_due) || memory.was_given_again(mailbox, now) {
+    let numbers = maildrop.numbers();
+    if numbers.is_empty() || !(is_due || maildrop.has_news()) || memory.was_given_again(mailbox, now) {
         return Ok(Names::default());
     }
     let asked = Asked { courier, place: &place };
-    let looked = asked.names(session, numbers, is_due).await;
+    let looked = asked.names(session, &numbers, is_due).await;
     let found = crate::connect::explained(courier, mailbox, Side::Incoming, looked).await?;
     memory.dates(&place, |dates| dates.looked(now));
     if !found.others.is_empty() {
@@ -188,22 +188,18 @@ impl Asked<'_> {
         let Some(number) = numbers.get(&one.uid) else { return Ok(Is::Unsure) };
         let room = letter::room(&self.courier.desk().store);
         let Some(letter) = retrieved(session, *number, &room).await? else { return Ok(Is::Unsure) };
-        let is_white = letter.bytes().is_some() && letter.is_blank().is_ok_and(|blank| blank);
-        let Ok(key) = Raw::of(&letter).content_key() else { return Ok(Is::Unsure) };
-        if is_white || key.key.as_slice() == one.content_key {
-            return Ok(if is_white { Is::Unsure } else { Is::Same });
+        let Some(key) = Raw::of(&letter).content_key().ok().filter(|_| !is_white(&letter)) else {
+            return Ok(Is::Unsure);
+        };
+        if key.key.as_slice() == one.content_key {
+            return Ok(Is::Same);
         }
-        let there = letter.start(HEAD_BYTES_MAX).ok().and_then(|start| message_id(&start));
         if one.message_id.is_some() {
+            let there = likeness::message_id_of(&letter).ok().flatten();
             return Ok(if there == one.message_id { Is::Same } else { Is::Another });
         }
-        let (uid, place) = (one.uid, self.place.clone());
-        let Some(raw) = letter.into_bytes() else { return Ok(Is::Unsure) };
-        let compared = self.courier.blocking(move |desk| {
-            let copy = desk.db.read(|tx| copies::of(tx, place.on_server(), &[uid]))?.pop();
-            copy.map_or(Ok(false), |copy| copy.is_certainly_another(&desk.store, &raw))
-        });
-        Ok(if compared.await.unwrap_or(false) { Is::Another } else { Is::Unsure })
+        let is_another = likeness::is_certainly_another(self.courier, self.place, one.uid, letter).await;
+        Ok(if is_another { Is::Another } else { Is::Unsure })
     }
 }
 
@@ -301,14 +297,10 @@ async fn heads(
         if let Retrieved::Message { number, letter } = retrieved
             && let Some((uid, bytes)) = uid_of.get(&number).zip(letter.bytes())
         {
-            heads.insert(*uid, Head { message_id: message_id(bytes), hash: Store::hash(bytes) });
+            heads.insert(*uid, Head { message_id: likeness::message_id(bytes), hash: Store::hash(bytes) });
         }
     }
     Ok(heads)
-}
-
-fn message_id(start: &[u8]) -> Option<String> {
-    message::parse(message::head(start)).message_id
 }
 
 async fn retrieved(session: &mut pop3::Session, number: u32, room: &Room) -> wire::Result<Option<Letter>> {
